@@ -1,0 +1,71 @@
+"""firekeras: structured filter pruning for Keras 3.
+
+Names are imported when first used, so that planning works where Keras is not installed or not wanted.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+from firekeras.version import __version__
+
+if TYPE_CHECKING:
+    from firekeras.callback import FirePruningCallback
+    from firekeras.channels import channel_graph
+    from firekeras.channels.graph import ChannelGraph
+    from firekeras.costs import Costs, count_costs, measure_latency
+    from firekeras.criteria import score_filters
+    from firekeras.detector import FireDetector
+    from firekeras.measure import measure_fire
+    from firekeras.plan import PruningPlan, plan_pruning
+    from firekeras.profile import FilterScores, FireProfile
+    from firekeras.rounds import compress, compression_rounds
+    from firekeras.surgery import prune
+
+_HOME = {
+    "ChannelGraph": "firekeras.channels.graph",
+    "Costs": "firekeras.costs",
+    "FilterScores": "firekeras.profile",
+    "FireDetector": "firekeras.detector",
+    "FireProfile": "firekeras.profile",
+    "FirePruningCallback": "firekeras.callback",
+    "PruningPlan": "firekeras.plan",
+    "channel_graph": "firekeras.channels",
+    "compress": "firekeras.rounds",
+    "compression_rounds": "firekeras.rounds",
+    "count_costs": "firekeras.costs",
+    "measure_fire": "firekeras.measure",
+    "measure_latency": "firekeras.costs",
+    "plan_pruning": "firekeras.plan",
+    "prune": "firekeras.surgery",
+    "score_filters": "firekeras.criteria",
+}
+
+__all__ = [
+    "ChannelGraph",
+    "Costs",
+    "FilterScores",
+    "FireDetector",
+    "FireProfile",
+    "FirePruningCallback",
+    "PruningPlan",
+    "__version__",
+    "channel_graph",
+    "compress",
+    "compression_rounds",
+    "count_costs",
+    "measure_fire",
+    "measure_latency",
+    "plan_pruning",
+    "prune",
+    "score_filters",
+]
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'firekeras' has no attribute {name!r}. It has: {', '.join(__all__)}.")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__():
+    return __all__
