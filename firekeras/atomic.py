@@ -1,0 +1,42 @@
+"""Files appear whole or not at all: written beside their place, flushed to disk, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+
+
+@contextlib.contextmanager
+def whole_file(path):
+    """Gives a temporary path beside `path`; what is written there appears at `path` in one step.
+
+    Args:
+        path: Where the file shall be. Its folder must exist.
+
+    Raises:
+        ValueError: If its folder does not exist.
+    """
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"Cannot write {path}: there is no folder {path.parent}. Create it first.")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")  # keeps the ending, which Keras looks at
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Writes a text file: whole, or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def save_model(model, path):
+    """Saves a Keras model: whole, or not at all."""
+    with whole_file(path) as temporary:
+        model.save(temporary)

@@ -1,0 +1,62 @@
+"""Refuses models that cannot be pruned, before any work begins, in words that say what to do."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from firekeras.channels.walk import functional_graph, leaf_layers
+
+
+def check_model(model):
+    """Raises `ValueError` where a model is of a kind that surgery cannot honour."""
+    if not isinstance(model, keras.Model):
+        raise ValueError(f"Expected a keras.Model. Received: {model!r} of type {type(model).__name__}.")
+    _check_functional(model)
+    _check_layers(model)
+
+
+def _check_functional(model):
+    if functional_graph(model) is not None:
+        return
+    if isinstance(model, keras.Sequential):
+        raise ValueError(
+            f"The Sequential model {model.name!r} is not built, so that its channels are unknown. "
+            "Begin it with keras.Input(shape), or call model.build(input_shape)."
+        )
+    raise ValueError(
+        f"The model {model.name!r} ({type(model).__name__}) is subclassed: what its call() computes cannot be "
+        "followed. Build it as a functional model, keras.Model(inputs, outputs); a subclassed model can often be "
+        "turned into one: x = keras.Input(shape); keras.Model(x, model.call(x))."
+    )
+
+
+def _check_layers(model):
+    owner: dict[int, str] = {}
+    for path, layer in leaf_layers(model):
+        if getattr(layer, "quantization_mode", None):
+            raise ValueError(
+                f"Layer {path!r} is quantised ({layer.quantization_mode}). Prune the float model, and quantise "
+                "what comes out."
+            )
+        if getattr(layer, "lora_enabled", False):
+            raise ValueError(f"Layer {path!r} has LoRA weights. Merge them first (save and load the model), then prune.")
+        for variable in layer.weights:
+            other = owner.setdefault(id(variable), path)
+            if other != path:
+                raise ValueError(
+                    f"Layers {other!r} and {path!r} share the weight {variable.name!r}, which surgery cannot keep "
+                    "shared. Call one and the same layer twice instead."
+                )
+
+
+def check_weights(model):
+    """Raises `ValueError` where a weight is NaN or infinite: no score could be trusted."""
+    for path, layer in leaf_layers(model):
+        for variable in layer.weights:
+            value = keras.ops.convert_to_numpy(variable)
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise ValueError(
+                    f"Weight {variable.name!r} of layer {path!r} holds NaN or infinity: its training has diverged. "
+                    "Go back to a checkpoint from before that."
+                )

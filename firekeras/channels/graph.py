@@ -1,0 +1,175 @@
+"""The channel graph as plain data: what goes together, what is locked and why. No Keras in here."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+FIXED_UNIT = -1  # on an axis: a channel that comes from no filter, and always stays
+
+
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """A size that depends on what is kept: `factor` times the kept length of each of `axes`.
+
+    Args:
+        factor: A plain number.
+        axes: Indices into `ChannelGraph.axes`.
+    """
+
+    factor: int
+    axes: tuple[int, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerInfo:
+    """What planning needs to know of one layer.
+
+    Args:
+        name: The layer's name; of a layer in a nested model its path, `"backbone/conv1"`.
+        kind: The name of its class.
+        output_shape: Of its first call, batch included.
+        filters: For a layer with filters, which of `ChannelGraph.axes` they are; else None.
+        weights: The size of each of its weights.
+        macs: The multiply-accumulates of each of its calls.
+        is_conv: Whether its MACs count as convolution MACs.
+    """
+
+    name: str
+    kind: str
+    output_shape: tuple
+    filters: int | None
+    weights: tuple[Product, ...]
+    macs: tuple[Product, ...]
+    is_conv: bool
+
+
+class ChannelGraph:
+    """Which filters of a network go together, which cannot go and why, and what each costs.
+
+    A *unit* is a set of filters that can only be removed together: mostly one filter, but in a
+    residual stage one of each layer that is added up.
+
+    Args:
+        layers: `LayerInfo` of each layer that has weights or costs, in topological order.
+        axes: Arrays of unit numbers, one per channel; `-1` for channels that come from no filter.
+            Everything of the network whose size depends on filters is measured along one of these.
+        locks: For each unit that must stay, the reason in words.
+        notes: What a user should know about this network, in words.
+
+    Example:
+    >>> graph = firekeras.channel_graph(model)
+    >>> graph.filters("conv1")          # the unit of each of its filters
+    >>> graph.lock("conv1", 3)          # None, or why filter 3 must stay
+    >>> graph.coupled("conv1", 3)       # all filters that go together with it
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[LayerInfo],
+        axes: Iterable[np.ndarray],
+        locks: Mapping[int, str],
+        notes: Iterable[str] = (),
+    ):
+        self.layers = {layer.name: layer for layer in layers}
+        self.axes = [np.asarray(axis, "int64") for axis in axes]
+        self.locks = dict(locks)
+        self.notes = list(notes)
+
+    def filters(self, layer: str) -> np.ndarray:
+        """The unit of each filter of a layer, `(filters,)`."""
+        index = self.layers[layer].filters if layer in self.layers else None
+        if index is None:
+            raise ValueError(f"Expected a layer with filters: one of {self.filter_layers}. Received: {layer!r}.")
+        return self.axes[index]
+
+    @functools.cached_property
+    def filter_layers(self) -> list[str]:
+        """The names of the layers that have filters, in topological order."""
+        return [layer.name for layer in self.layers.values() if layer.filters is not None]
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """For each layer with filters, how many."""
+        return {name: self.filters(name).size for name in self.filter_layers}
+
+    @functools.cached_property
+    def num_units(self) -> int:
+        """How many units there are."""
+        return 1 + max((int(self.filters(name).max()) for name in self.filter_layers), default=-1)
+
+    @functools.cached_property
+    def unit_sizes(self) -> np.ndarray:
+        """How many filters each unit holds, over all layers, `(num_units,)`."""
+        units = [self.filters(name) for name in self.filter_layers]
+        return np.bincount(np.concatenate([*units, np.zeros(0, "int64")]), minlength=self.num_units)
+
+    def lock(self, layer: str, filter: int) -> str | None:
+        """Why this filter must stay; None where it may go."""
+        return self.locks.get(int(self.filters(layer)[filter]))
+
+    def coupled(self, layer: str, filter: int) -> list[tuple[str, int]]:
+        """All filters of this filter's unit as (layer, filter), itself included."""
+        unit = self.filters(layer)[filter]
+        return [(name, int(k)) for name in self.filter_layers for k in np.flatnonzero(self.filters(name) == unit)]
+
+    @functools.cached_property
+    def groups(self) -> list[list[str]]:
+        """Layers that share units, so that they are pruned together, in topological order."""
+        owner: dict[int, int] = {}
+        groups: list[list[str]] = []
+        for name in self.filter_layers:
+            units = set(self.filters(name).tolist())
+            joined = sorted({owner[unit] for unit in units if unit in owner})
+            merged = [other for k in joined for other in groups[k]] + [name]
+            for k in joined:
+                groups[k] = []
+            groups.append(merged)
+            owner.update({unit: len(groups) - 1 for other in merged for unit in self.filters(other).tolist()})
+        order = {name: k for k, name in enumerate(self.filter_layers)}
+        return sorted((sorted(g, key=order.__getitem__) for g in groups if g), key=lambda g: order[g[0]])
+
+    def removed_filters(self, gone: np.ndarray) -> dict[str, np.ndarray]:
+        """For each layer that loses filters, which, ascending. `gone` is a mask over units."""
+        lost = {name: np.flatnonzero(gone[self.filters(name)]) for name in self.filter_layers}
+        return {name: filters for name, filters in lost.items() if filters.size}
+
+    def units_of(self, removed: Mapping[str, Iterable[int]]) -> np.ndarray:
+        """A mask over units, from filters by layer; the inverse of `removed_filters`."""
+        gone = np.zeros(self.num_units, bool)
+        for name, filters in removed.items():
+            gone[self.filters(name)[np.asarray(filters, "int64")]] = True
+        return gone
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of the structure: names, kinds and sizes; equal for equal architectures."""
+        digest = hashlib.sha256()
+        for layer in self.layers.values():
+            sizes = [(w.factor, *(self.axes[a].size for a in w.axes)) for w in layer.weights]
+            digest.update(repr((layer.name, layer.kind, sizes)).encode())
+        return digest.hexdigest()[:16]
+
+    def to_dict(self) -> dict:
+        """Plain lists and dicts, for JSON; read back by `from_dict`."""
+        return {
+            "layers": [dataclasses.asdict(layer) for layer in self.layers.values()],
+            "axes": [axis.tolist() for axis in self.axes],
+            "locks": {str(unit): reason for unit, reason in self.locks.items()},
+            "notes": self.notes,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping) -> ChannelGraph:
+        """The graph that `to_dict` described."""
+        locks = {int(unit): reason for unit, reason in data["locks"].items()}
+        return cls([_layer_from_dict(d) for d in data["layers"]], data["axes"], locks, data["notes"])
+
+
+def _layer_from_dict(data):
+    products = {key: tuple(Product(p["factor"], tuple(p["axes"])) for p in data[key]) for key in ("weights", "macs")}
+    return LayerInfo(**{**data, "output_shape": tuple(data["output_shape"]), **products})

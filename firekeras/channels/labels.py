@@ -1,0 +1,116 @@
+"""Labels: from which filters each channel of a tensor comes, and which labels must go together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+FIXED = 0  # the label of every channel that can never be removed, such as a model's inputs
+
+
+@dataclasses.dataclass(frozen=True)
+class Channels:
+    """A tensor as channel tracking sees it.
+
+    Args:
+        shape: The tensor's shape, `(None, ...)`.
+        labels: Integers that broadcast to that shape: along an axis where labels are all the
+            same its size is 1. Positions of equal label are removed together or not at all.
+    """
+
+    shape: tuple
+    labels: np.ndarray
+
+    @classmethod
+    def fixed(cls, shape) -> Channels:
+        """A tensor that no removal may touch."""
+        return cls(tuple(shape), np.full((1,) * len(shape), FIXED))
+
+    @classmethod
+    def along(cls, shape, axis, labels) -> Channels:
+        """A tensor whose labels vary along one axis only."""
+        grid = [1] * len(shape)
+        grid[axis] = -1
+        return cls(tuple(shape), np.reshape(labels, grid))
+
+    @property
+    def rank(self) -> int:
+        """The number of axes, that of the batch included."""
+        return len(self.shape)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether none of its channels can be removed."""
+        return not self.labels.any()
+
+    def axes(self) -> list[int]:
+        """The axes along which labels vary."""
+        return [axis for axis, size in enumerate(self.labels.shape) if size > 1]
+
+    def varies_only_along(self, axis: int) -> bool:
+        """Whether all positions that differ in `axis` alone are the only ones to differ in label."""
+        return set(self.axes()) <= {axis % self.rank}
+
+    def vector(self, axis: int) -> np.ndarray:
+        """The labels along `axis`, of shape `(shape[axis],)`; they must vary along no other."""
+        return np.broadcast_to(self.labels.ravel(), (self.shape[axis],))
+
+    def full(self) -> np.ndarray:
+        """The labels of one sample, position by position, of shape `shape[1:]`."""
+        return np.broadcast_to(self.labels, (1, *self.shape[1:]))[0]
+
+
+def compress(shape, labels) -> Channels:
+    """Channels from the labels of every position of one sample; axes without variation fold to 1."""
+    grid = labels[None]
+    for axis in range(1, grid.ndim):
+        first = np.take(grid, [0], axis=axis)
+        if grid.shape[axis] > 1 and (grid == first).all():
+            grid = first
+    return Channels(tuple(shape), grid)
+
+
+class LabelSpace:
+    """Hands out labels, and records which are tied together and which may not go.
+
+    Ties are only recorded, and solved at the end all at once: cost stays linear in the graph.
+    """
+
+    def __init__(self):
+        self.size = 1  # label 0 is FIXED
+        self._ties: list[tuple[np.ndarray, np.ndarray]] = []
+        self._locks: list[tuple[np.ndarray, str]] = []
+
+    def new(self, count: int) -> np.ndarray:
+        """`count` labels that nobody has yet."""
+        self.size += count
+        return np.arange(self.size - count, self.size)
+
+    def tie(self, a: np.ndarray, b: np.ndarray, reason: str):
+        """Makes each label of `a` go only together with its partner in `b`."""
+        a, b = (x.ravel() for x in np.broadcast_arrays(a, b))
+        free = (a != FIXED) & (b != FIXED)
+        self.lock(np.concatenate([a[~free], b[~free]]), reason)
+        different = free & (a != b)
+        if different.any():
+            self._ties.append((a[different], b[different]))
+
+    def lock(self, labels: np.ndarray, reason: str):
+        """Forbids to remove these labels; the first reason given for a label is kept."""
+        labels = np.unique(labels[labels != FIXED])
+        if labels.size:
+            self._locks.append((labels, reason))
+
+    def solve(self) -> tuple[np.ndarray, dict[int, str]]:
+        """For each label the class it belongs to, `(size,)`; and the locked classes with reasons."""
+        pairs = np.concatenate([np.stack(pair) for pair in self._ties], axis=1) if self._ties else np.zeros((2, 0), int)
+        edges = coo_matrix((np.ones(pairs.shape[1], bool), pairs), shape=(self.size, self.size))
+        _, classes = connected_components(edges, directed=False)
+        locks: dict[int, str] = {}
+        for labels, reason in self._locks:
+            for one in np.unique(classes[labels]):
+                locks.setdefault(int(one), reason)
+        return classes, locks

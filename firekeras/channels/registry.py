@@ -1,0 +1,41 @@
+"""Rules: what each operation does with the labels of its inputs. Adding a layer type is adding one."""
+
+from __future__ import annotations
+
+_RULES: dict[type, object] = {}
+
+
+def rule(*operations: type):
+    """Registers a function as the rule of these layer (or operation) classes.
+
+    A rule gets the `Call` (what is called, with helpers that declare which weights, settings and
+    costs depend on which channels) and the call's arguments with a `Channels` in place of each
+    tensor; it returns the `Channels` of what the call gives. It holds for subclasses too, unless
+    they override `call` or `build`: then nobody knows any more what they compute.
+
+    Args:
+        operations: Subclasses of `keras.Layer`, or of `keras.Operation`.
+
+    Example:
+    >>> @firekeras.channels.rule(MyActivation)      # works channel by channel
+    ... def my_activation(call, x):
+    ...     return call.fresh_like(x)
+    """
+
+    def register(function):
+        _RULES.update(dict.fromkeys(operations, function))
+        return function
+
+    return register
+
+
+def find_rule(operation):
+    """The rule of an operation; None where there is none that surely holds."""
+    for base in type(operation).__mro__:
+        if base in _RULES:
+            return _RULES[base] if _computes_alike(type(operation), base) else None
+    return None
+
+
+def _computes_alike(derived, base):
+    return all(getattr(derived, m, None) is getattr(base, m, None) for m in ("__call__", "call", "build"))

@@ -1,0 +1,123 @@
+"""Layers that make new channels: every one of their filters reads all channels that come in."""
+
+import math
+
+import numpy as np
+from keras import layers, ops
+
+from firekeras.channels.registry import rule
+from firekeras.channels.rules.channelwise import activate
+from firekeras.channels.trace import Count
+
+
+def channel_axis(layer):
+    """The axis of channels of a layer's input, by its data format."""
+    return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
+
+
+def array(variable):
+    """A variable's value as a NumPy array."""
+    return ops.convert_to_numpy(variable)
+
+
+@rule(layers.Dense)
+def dense(call, x):
+    """Dense, on the last axis."""
+    layer = call.layer
+    read = call.consume(x, -1)
+    made = call.filters(layer.units, lambda: array(layer.kernel))
+    call.weight(layer.kernel, read, made)
+    call.weight(layer.bias, made)
+    call.setting(units=Count(made))
+    call.cost(call.positions(-1), read, made)
+    return activate(call, call.output(-1, made), layer.activation)
+
+
+@rule(layers.Conv1D, layers.Conv2D, layers.Conv3D)
+def conv(call, x):
+    """Convolutions; a kernel is (*taps, input channels per group, filters)."""
+    layer, axis = call.layer, channel_axis(call.layer)
+    read = call.consume(x, axis)
+    made = call.filters(layer.filters, lambda: array(layer.kernel))
+    if layer.groups == 1:
+        per_group = read
+    else:
+        per_group = tie_groups(call, read, made)
+    call.weight(layer.kernel, *(None,) * layer.rank, per_group, made)
+    call.weight(layer.bias, made)
+    call.setting(filters=Count(made))
+    taps = math.prod(layer.kernel_size) * call.positions(axis)
+    if per_group is None:
+        call.cost(taps * (read.size // layer.groups), made, conv=True)
+    else:
+        call.cost(taps, per_group, made, conv=True)
+    return activate(call, call.output(axis, made), layer.activation)
+
+
+def tie_groups(call, read, made):
+    """Ties the channels of a grouped convolution; returns the labels of its kernel's input axis.
+
+    Every group must stay as wide as the others. So either whole groups go, or the same channel
+    of every group: whichever makes the smaller units.
+    """
+    groups = call.layer.groups
+    reads, makes = read.reshape(groups, -1), made.reshape(groups, -1)
+    if reads.shape[1] + makes.shape[1] <= groups:
+        first = reads[:, :1]
+        call.tie(reads, first)
+        call.tie(makes, first)
+        call.setting(groups=Count(first[:, 0]))
+        return None
+    call.tie(reads, reads[0])
+    call.tie(makes, makes[0])
+    return reads[0]
+
+
+@rule(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+def conv_transpose(call, x):
+    """Transposed convolutions; a kernel is (*taps, filters, input channels)."""
+    layer, axis = call.layer, channel_axis(call.layer)
+    if getattr(layer, "groups", 1) != 1:
+        return call.refuse((x,), {}, "is grouped, which no rule covers for transposed convolutions")
+    read = call.consume(x, axis)
+    made = call.filters(layer.filters, lambda: np.swapaxes(array(layer.kernel), -1, -2))
+    call.weight(layer.kernel, *(None,) * layer.rank, made, read)
+    call.weight(layer.bias, made)
+    call.setting(filters=Count(made))
+    positions = math.prod(size for k, size in enumerate(x.shape) if k not in (0, axis % x.rank))
+    call.cost(math.prod(layer.kernel_size) * positions, read, made, conv=True)
+    return activate(call, call.output(axis, made), layer.activation)
+
+
+@rule(layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+def depthwise_conv(call, x):
+    """Depthwise convolutions: filters of their own, each bound to the one channel that it reads."""
+    layer, axis = call.layer, channel_axis(call.layer)
+    read = call.consume(x, axis)
+    made = call.filters(read.size * layer.depth_multiplier, lambda: one_input(array(layer.kernel)))
+    call.tie(made.reshape(read.size, -1), read[:, None])
+    call.weight(layer.kernel, *(None,) * layer.rank, read, None)
+    call.weight(layer.bias, made)
+    call.cost(math.prod(layer.kernel_size) * call.positions(axis), made, conv=True)
+    return activate(call, call.output(axis, made), layer.activation)
+
+
+def one_input(kernel):
+    """A depthwise kernel (*taps, channels, multiplier) as filters (*taps, 1, filters)."""
+    return kernel.reshape(*kernel.shape[:-2], 1, -1)
+
+
+@rule(layers.SeparableConv1D, layers.SeparableConv2D)
+def separable_conv(call, x):
+    """A depthwise convolution and a pointwise one; the filters are those of the pointwise one."""
+    layer, axis = call.layer, channel_axis(call.layer)
+    read = call.consume(x, axis)
+    spread = np.repeat(read, layer.depth_multiplier)
+    made = call.filters(layer.filters, lambda: array(layer.pointwise_kernel))
+    call.weight(layer.depthwise_kernel, *(None,) * layer.rank, read, None)
+    call.weight(layer.pointwise_kernel, *(None,) * layer.rank, spread, made)
+    call.weight(layer.bias, made)
+    call.setting(filters=Count(made))
+    call.cost(math.prod(layer.kernel_size) * call.positions(axis), spread, conv=True)
+    call.cost(call.positions(axis), spread, made, conv=True)
+    return activate(call, call.output(axis, made), layer.activation)

@@ -1,0 +1,55 @@
+"""One walk over the functional graph; what is done at each operation is passed in."""
+
+from __future__ import annotations
+
+import keras
+
+
+def functional_graph(model):
+    """The functional graph inside a Functional or Sequential model; None for any other object."""
+    if isinstance(model, keras.Sequential):
+        return getattr(model, "_functional", None)
+    return model if hasattr(model, "_nodes_by_depth") and isinstance(model, keras.Model) else None
+
+
+def nodes_in_order(model):
+    """The calls of a functional graph in the order in which Keras runs them, inputs left out."""
+    by_depth = functional_graph(model)._nodes_by_depth
+    for depth in sorted(by_depth, reverse=True):
+        yield from (node for node in by_depth[depth] if node.operation and not node.is_input)
+
+
+def walk(model, inputs, call):
+    """Runs `call(node, args, kwargs)` at each operation, and returns what reaches the outputs.
+
+    Args:
+        model: A Functional or Sequential model.
+        inputs: What stands for its inputs: a flat list, as `model.inputs`.
+        call: Does one operation's work: gets the Keras node and its arguments, in which the
+            walk's values stand in place of tensors; returns the value or values that it gives.
+            Nested models come as one operation.
+
+    Returns:
+        The list of values at the model's outputs, flat, as `model.outputs`.
+    """
+    values = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
+    for node in nodes_in_order(model):
+        if any(id(tensor) not in values for tensor in node.input_tensors):
+            continue  # Keras keeps nodes that its inputs do not reach, and skips them too
+        args, kwargs = node.arguments.fill_in(values)
+        given = call(node, args, kwargs)
+        values.update(zip(map(id, node.outputs), keras.tree.flatten(given), strict=True))
+    return [values[id(tensor)] for tensor in functional_graph(model).outputs]
+
+
+def leaf_layers(model, prefix=""):
+    """Yields (path, layer) of every layer that is not a nested functional model, shared ones once."""
+    seen = set()
+    for layer in model.layers:
+        if id(layer) in seen:
+            continue
+        seen.add(id(layer))
+        if functional_graph(layer) is not None:
+            yield from leaf_layers(layer, f"{prefix}{layer.name}/")
+        else:
+            yield prefix + layer.name, layer

@@ -1,0 +1,141 @@
+"""What a network costs: MACs and parameters by exact arithmetic, latency by the clock."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+
+import numpy as np
+
+from firekeras.channels.graph import ChannelGraph
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCosts:
+    """The costs of one layer: multiply-accumulates per sample, and parameters."""
+
+    macs: int
+    params: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Costs:
+    """The costs of a network, per sample.
+
+    MACs are counted as the papers do (Li et al. 2017, section 3; FIREPruning, section 4.3, where
+    they are called FLOPs): `Kh*Kw*Cin/groups*Cout*Hout*Wout` for a convolution, `Cin*Cout` for a
+    dense layer. Biases, normalisation, activations and pooling are not counted.
+
+    Args:
+        conv_macs: MACs of the convolutions.
+        macs: MACs of convolutions and dense layers.
+        params: All weights, those of BatchNormalization's statistics included, as `count_params()`.
+        by_layer: `LayerCosts` of each layer that has any.
+    """
+
+    conv_macs: int
+    macs: int
+    params: int
+    by_layer: dict[str, LayerCosts] = dataclasses.field(repr=False)
+
+
+def count_costs(model_or_graph) -> Costs:
+    """Counts MACs and parameters.
+
+    Args:
+        model_or_graph: A built Functional or Sequential model, or its `ChannelGraph`.
+
+    Returns:
+        `Costs`.
+
+    Example:
+    >>> costs = firekeras.count_costs(firekeras.zoo.resnet_cifar(56))
+    >>> costs.conv_macs
+    125485056
+    """
+    return costs_without(as_graph(model_or_graph))
+
+
+def costs_without(graph: ChannelGraph, gone=None) -> Costs:
+    """The exact costs of a network without the units in the mask `gone`, `(num_units,)`."""
+    kept = kept_lengths(graph, gone)
+    by_layer, conv = {}, 0
+    for layer in graph.layers.values():
+        macs, params = _total(layer.macs, kept), _total(layer.weights, kept)
+        conv += macs * layer.is_conv
+        if macs or params:
+            by_layer[layer.name] = LayerCosts(macs, params)
+    macs, params = (sum(getattr(c, field) for c in by_layer.values()) for field in ("macs", "params"))
+    return Costs(conv, macs, params, by_layer)
+
+
+def kept_lengths(graph, gone=None) -> list[int]:
+    """For each of the graph's axes, how many of its channels stay."""
+    if gone is None:
+        return [axis.size for axis in graph.axes]
+    stays = np.append(~gone, True)  # the last entry serves unit -1: it comes from no filter, and stays
+    return [int(np.count_nonzero(stays[axis])) for axis in graph.axes]
+
+
+def _total(products, kept):
+    return sum(p.factor * math.prod(kept[axis] for axis in p.axes) for p in products)
+
+
+def as_graph(model_or_graph) -> ChannelGraph:
+    """The channel graph of a model; a graph as it is."""
+    if isinstance(model_or_graph, ChannelGraph):
+        return model_or_graph
+    from firekeras.channels import channel_graph
+
+    return channel_graph(model_or_graph)
+
+
+@dataclasses.dataclass(frozen=True)
+class Latency:
+    """Measured time of one forward pass, in seconds, over several runs after a warm-up.
+
+    Args:
+        median: The figure to quote.
+        spread: Half the distance between the quartiles.
+        batch_size: How many samples one pass took.
+    """
+
+    median: float
+    spread: float
+    batch_size: int
+
+
+def measure_latency(model, *, batch_size=1, runs=30) -> Latency:
+    """Measures how long a compiled forward pass takes here and now.
+
+    Args:
+        model: A built Keras model.
+        batch_size: Samples per pass. Defaults to 1.
+        runs: Timed passes, after a tenth as many for warming up. Defaults to 30.
+
+    Returns:
+        `Latency`, in seconds. It depends on the machine and on what else runs on it: compare
+        only figures that were taken side by side.
+
+    Example:
+    >>> firekeras.measure_latency(model).median
+    """
+    batch = _random_batch(model, batch_size)
+    for _ in range(max(2, runs // 10)):
+        model.predict_on_batch(batch)
+    seconds = [_timed(model, batch) for _ in range(runs)]
+    low, median, high = np.percentile(seconds, [25, 50, 75])
+    return Latency(float(median), float(high - low) / 2, batch_size)
+
+
+def _timed(model, batch):
+    start = time.perf_counter()
+    model.predict_on_batch(batch)
+    return time.perf_counter() - start
+
+
+def _random_batch(model, batch_size):
+    rng = np.random.default_rng(0)
+    arrays = [rng.uniform(size=(batch_size, *(d or 32 for d in t.shape[1:]))).astype("float32") for t in model.inputs]
+    return arrays if len(arrays) > 1 else arrays[0]

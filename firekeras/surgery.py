@@ -1,0 +1,217 @@
+"""Plan in, smaller model out: the functional graph is built again with the removed channels gone."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from firekeras.channels import traced
+from firekeras.channels.trace import Count, Trace
+from firekeras.channels.walk import functional_graph, leaf_layers, walk
+from firekeras.plan import PruningPlan, known_layer
+
+
+def prune(model, plan: PruningPlan):
+    """Removes the filters of a plan, and every slice of every weight that belongs to them.
+
+    The new model has the same layer names, order, dtype policies, trainable flags, regularisers,
+    input and output structure; shared layers stay shared, nested models nested. If the model was
+    compiled, so is the new one, with the optimizer's state cut along.
+
+    Args:
+        model: A built Functional or Sequential model. It is left untouched.
+        plan: A `PruningPlan` for this model.
+
+    Returns:
+        A new `keras.Model` that needs no firekeras.
+
+    Raises:
+        ValueError: If the plan is for another model, or removes what is locked.
+
+    Example:
+    >>> smaller = firekeras.prune(model, plan)
+    """
+    trace = traced(model)
+    return rebuild(model, trace, checked_units(trace.graph, plan))
+
+
+def checked_units(graph, plan) -> np.ndarray:
+    """The units that a plan removes, as a mask, after checking that the plan fits the network."""
+    for name, width in plan.widths.items():
+        known_layer(name, graph.filter_layers)
+        if graph.filters(name).size != width:
+            raise ValueError(
+                f"The plan is for another model: it expects {width} filters in layer {name!r}, which has "
+                f"{graph.filters(name).size}. Plan again for this model."
+            )
+    gone = graph.units_of(plan.removed)
+    for name, filters in graph.removed_filters(gone).items():
+        _check_layer(graph, name, filters, set(np.asarray(plan.removed.get(name, ())).tolist()))
+    return gone
+
+
+def _check_layer(graph, name, filters, planned):
+    missing = sorted(set(filters.tolist()) - planned)
+    if missing:
+        raise ValueError(
+            f"The plan tears apart filters that only go together: filters {missing} of layer {name!r} would have to "
+            f"go too. Make the plan with plan_pruning, or add what graph.coupled({name!r}, {missing[0]}) lists."
+        )
+    locked = next((graph.lock(name, k) for k in filters if graph.lock(name, k)), None)
+    if locked:
+        raise ValueError(f"The plan removes filters of layer {name!r} that must stay: {locked}.")
+    if filters.size == graph.filters(name).size:
+        raise ValueError(f"The plan removes all {filters.size} filters of layer {name!r}; at least one must stay.")
+
+
+def rebuild(model, trace: Trace, gone, behind=None):
+    """Builds a model again without some units.
+
+    Args:
+        model: The model.
+        trace: Its `Trace`.
+        gone: A mask over units.
+        behind: Layers to insert, by the key of the call whose output they take. Defaults to none.
+
+    Returns:
+        The new model, compiled like the old one, with weights and optimizer state cut.
+    """
+    cut = Cut(trace, gone, behind or {})
+    new = cut.model(model)
+    cut.copy_variables(model, new)
+    if model.compiled:
+        compile_alike(model, new, cut)
+    return new
+
+
+class Cut:
+    """Rebuilds layers, nested models and graphs smaller; each layer once, however often it is called."""
+
+    def __init__(self, trace, gone, behind):
+        self.trace, self.gone, self.behind = trace, gone, behind
+        self.built: dict[int, object] = {}
+
+    def model(self, old, key=()):
+        """A new model of the same structure."""
+        inputs = keras.tree.map_structure(self._input, functional_graph(old).input)
+        flat = keras.tree.flatten(inputs)
+        self.built.update({id(t._keras_history.operation): n._keras_history.operation
+                           for t, n in zip(old.inputs, flat, strict=True)})  # fmt: skip
+        outputs = walk(old, flat, lambda node, args, kwargs: self._call(node, args, kwargs, key))
+        new = self._assembled(old, inputs, flat, outputs)
+        _copy_trainable(old, new)
+        return new
+
+    def _input(self, tensor):
+        layer = tensor._keras_history.operation
+        return keras.Input(
+            batch_shape=tensor.shape, dtype=tensor.dtype, sparse=tensor.sparse, name=layer.name, optional=layer.optional
+        )
+
+    def _assembled(self, old, inputs, flat, outputs):
+        if isinstance(old, keras.Sequential):
+            layers = [self.built[id(layer)] for layer in old.layers]
+            return type(old)([flat[0]._keras_history.operation, *layers], name=old.name)
+        structure = keras.tree.pack_sequence_as(functional_graph(old).output, outputs)
+        return type(old)(inputs, structure, name=old.name)
+
+    def _call(self, node, args, kwargs, key):
+        key = (*key, id(node))
+        given = self.operation(node.operation, key)(*args, **kwargs)
+        probe = self.behind.get(key)
+        return probe(given) if probe else given
+
+    def operation(self, old, key):
+        """The new counterpart of a layer, nested model or operation."""
+        if id(old) not in self.built:
+            nested = functional_graph(old) is not None
+            self.built[id(old)] = self.model(old, key) if nested else self._leaf(old)
+        return self.built[id(old)]
+
+    def _leaf(self, old):
+        settings = self.trace.settings.get(id(old), {})
+        resized = {name: self._resolved(value) for name, value in settings.items()}
+        return type(old).from_config({**old.get_config(), **resized})
+
+    def _resolved(self, setting):
+        """A setting with its counts replaced by how many channels stay."""
+        return keras.tree.map_structure(
+            lambda x: self.trace.keep(self.gone, x.labels).size if isinstance(x, Count) else x, setting
+        )
+
+    def copy_variables(self, old, new):
+        """Gives the new layers the old values, without the slices that go."""
+        leaves = dict(leaf_layers(new))
+        for path, layer in leaf_layers(old):
+            for variable, smaller in zip(layer.variables, leaves[path].variables, strict=True):
+                smaller.assign(self.sliced(variable, keras.ops.convert_to_numpy(variable)))
+
+    def sliced(self, variable, value):
+        """What stays of `value`, an array shaped like a variable of the old model."""
+        for axis, labels in enumerate(self.trace.weights.get(id(variable), ())):
+            if labels is not None:
+                keep = self.trace.keep(self.gone, labels)
+                value = value if keep.size == labels.size else np.take(value, keep, axis)
+        return value
+
+
+def _copy_trainable(old, new):
+    """Trainable flags: the model's first, since setting it sets those of its layers."""
+    if not old.trainable:
+        new.trainable = False
+    for layer, twin in zip(old.layers, _without_probes(new, old), strict=True):
+        twin.trainable = layer.trainable
+
+
+def _without_probes(new, old):
+    names = {layer.name for layer in old.layers}
+    return [layer for layer in new.layers if layer.name in names]
+
+
+def compile_alike(old, new, cut: Cut):
+    """Compiles `new` as `old` is: same loss, metrics and settings; the optimizer with its state, cut."""
+    settings = dict(old._compile_config.config)
+    optimizer = type(old.optimizer).from_config(old.optimizer.get_config())
+    settings["optimizer"] = optimizer
+    for kind in ("metrics", "weighted_metrics"):
+        settings[kind] = keras.tree.map_structure(_fresh_metric, settings.get(kind))
+    new.compile(**settings)
+    copy_optimizer_state(old, optimizer, new, cut)
+
+
+def _fresh_metric(metric):
+    return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.Metric) else metric
+
+
+def copy_optimizer_state(old, optimizer, new, cut: Cut):
+    """Builds the new optimizer, and gives it the old one's slots, cut like the weights they belong to."""
+    if not old.optimizer.built:
+        return
+    owners = _build_recording_owners(optimizer, new.trainable_variables)
+    twin = dict(zip(map(id, new.trainable_variables), old.trainable_variables, strict=True))
+    for before, after in zip(old.optimizer.variables, optimizer.variables, strict=True):
+        value = keras.ops.convert_to_numpy(before)
+        owner = twin.get(owners.get(id(after)))
+        if owner is not None and value.shape == tuple(owner.shape):
+            value = cut.sliced(owner, value)
+        if value.shape == tuple(after.shape):
+            after.assign(value)
+
+
+def _build_recording_owners(optimizer, variables):
+    """Builds an optimizer; returns for each of its variables (by id) the weight (by id) it is a slot of."""
+    owners: dict[int, int] = {}
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    create = inner.add_variable_from_reference
+
+    def recording(reference_variable, *args, **kwargs):
+        slot = create(reference_variable, *args, **kwargs)
+        owners[id(slot)] = id(reference_variable)
+        return slot
+
+    inner.add_variable_from_reference = recording
+    try:
+        optimizer.build(variables)
+    finally:
+        del inner.add_variable_from_reference
+    return owners

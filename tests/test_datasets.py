@@ -1,0 +1,395 @@
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from firekeras.datasets import Dataset, hold_out, load_dataset
+
+
+def shares(labels):
+    return np.bincount(labels) / len(labels)
+
+
+def assert_same(a, b):
+    for name in ("x_train", "y_train", "x_test", "y_test"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+
+
+# digits
+
+
+def test_digits_are_raw_images_and_class_numbers():
+    dataset = load_dataset("digits")
+    assert dataset.x_train.shape == (1438, 8, 8, 1)
+    assert dataset.x_test.shape == (359, 8, 8, 1)
+    assert dataset.x_train.dtype == np.float32
+    assert dataset.y_train.dtype == np.int64
+    assert (dataset.x_train.min(), dataset.x_train.max()) == (0, 16)
+    assert dataset.class_names == tuple("0123456789")
+
+
+def test_digits_are_split_in_proportion_and_apart():
+    dataset = load_dataset("digits")
+    np.testing.assert_allclose(shares(dataset.y_train), shares(dataset.y_test), atol=0.003)
+    images = {x.tobytes() for x in np.concatenate([dataset.x_train, dataset.x_test])}
+    assert len(images) == 1797
+
+
+def test_the_seed_decides_the_split():
+    assert_same(load_dataset("digits", seed=3), load_dataset("digits", seed=3))
+    other = load_dataset("digits", seed=4)
+    assert not np.array_equal(load_dataset("digits", seed=3).x_test, other.x_test)
+
+
+def test_limit_draws_classes_in_proportion():
+    dataset = load_dataset("digits", limit=100)
+    assert len(dataset.x_train) == len(dataset.y_train) == len(dataset.x_test) == 100
+    assert np.bincount(dataset.y_train).min() >= 9
+    assert_same(dataset, load_dataset("digits", limit=100))
+
+
+def test_limit_may_be_below_the_number_of_classes_or_above_the_number_of_images():
+    assert len(load_dataset("digits", limit=3).y_train) == 3
+    assert_same(load_dataset("digits", limit=10_000), load_dataset("digits"))
+
+
+@pytest.mark.parametrize("limit", [0, -1, 2.5])
+def test_limit_must_be_a_positive_integer(limit):
+    with pytest.raises(ValueError, match=f"at least 1. Received: {limit}"):
+        load_dataset("digits", limit=limit)
+
+
+@pytest.mark.parametrize("image_size", [8, (8,), (8, 0), (8.0, 8), "8x8"])
+def test_image_size_must_be_a_height_and_a_width(image_size):
+    with pytest.raises(ValueError, match=r"must be \(height, width\)"):
+        load_dataset("digits", image_size=image_size)
+
+
+def test_only_folders_are_resized():
+    assert load_dataset("digits", image_size=(8, 8)).x_train.shape[1:3] == (8, 8)
+    with pytest.raises(ValueError, match=r"resizes image folders only.*8x8.*Leave it out"):
+        load_dataset("digits", image_size=(16, 16))
+
+
+# .npz files
+
+
+def arrays(**changes):
+    rng = np.random.default_rng(0)
+    content = {
+        "x_train": rng.integers(0, 256, (12, 6, 5, 3)).astype("uint8"),
+        "y_train": np.arange(12) % 3,
+        "x_test": rng.integers(0, 256, (6, 6, 5, 3)).astype("uint8"),
+        "y_test": np.arange(6) % 3,
+    }
+    return {**content, **changes}
+
+
+def saved(tmp_path, content):
+    path = tmp_path / "data.npz"
+    np.savez(path, **content)
+    return path
+
+
+def assert_refused(tmp_path, content, *guidance):
+    path = saved(tmp_path, content)
+    with pytest.raises(ValueError) as refusal:
+        load_dataset(path)
+    for words in (str(path), *guidance):
+        assert words in str(refusal.value)
+
+
+def test_npz_is_loaded_as_it_is(tmp_path):
+    content = arrays()
+    dataset = load_dataset(str(saved(tmp_path, content)))
+    assert_same(dataset, Dataset(**content))
+    assert dataset.x_train.dtype == np.uint8
+    assert dataset.y_train.dtype == np.int64
+    assert dataset.class_names is None
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda y: y[:, np.newaxis],
+        lambda y: np.eye(3)[y],
+        lambda y: np.eye(3, dtype=bool)[y],
+        lambda y: y.astype("float32"),
+        lambda y: y.astype("uint8"),
+    ],
+)
+def test_npz_labels_become_class_numbers(tmp_path, encode):
+    plain = arrays()
+    encoded = arrays(y_train=encode(plain["y_train"]), y_test=encode(plain["y_test"]))
+    dataset = load_dataset(saved(tmp_path, encoded))
+    np.testing.assert_array_equal(dataset.y_train, plain["y_train"])
+    assert dataset.y_train.dtype == np.int64
+
+
+def test_npz_images_become_uint8_or_float32_with_a_channel_axis(tmp_path):
+    dataset = load_dataset(
+        saved(tmp_path, arrays(x_train=np.ones((12, 6, 5)), x_test=np.ones((6, 6, 5), "int16")))
+    )
+    assert dataset.x_train.shape == (12, 6, 5, 1)
+    assert dataset.x_train.dtype == dataset.x_test.dtype == np.float32
+
+
+def test_npz_limit_is_stratified(tmp_path):
+    dataset = load_dataset(saved(tmp_path, arrays()), limit=3)
+    assert sorted(dataset.y_train) == sorted(dataset.y_test) == [0, 1, 2]
+
+
+def test_npz_needs_all_four_arrays(tmp_path):
+    content = arrays()
+    del content["x_train"], content["y_train"]
+    assert_refused(
+        tmp_path,
+        content,
+        "missing x_train, y_train. It has: x_test, y_test.",
+        "Expected all of",
+        "numpy.savez_compressed(path, x_train=..., ",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "guidance"),
+    [
+        ({"x_train": np.array([{}, {}])}, ("`x_train`", "objects are refused", "numpy.asarray")),
+        ({"y_test": np.array(list("abcabc"))}, ("`y_test`", "array of numbers", "class numbers")),
+        ({"x_test": np.zeros((0, 6, 5, 3))}, ("`x_test` is empty", "(0, 6, 5, 3)", "at least one")),
+        ({"x_test": np.full((6, 6, 5, 3), np.nan)}, ("`x_test`", "NaN", "repair those samples")),
+        ({"y_train": np.full(12, np.inf)}, ("`y_train`", "infinite")),
+        ({"x_train": np.zeros((12, 90))}, ("(n, height, width, channels)", "(12, 90)")),
+        (
+            {"x_train": np.zeros((12, 3, 6, 5))},
+            ("channels-first", "numpy.moveaxis(x_train, 1, -1)"),
+        ),
+        ({"x_test": np.zeros((6, 7, 5, 3))}, ("same size", "(6, 7, 5, 3)", "Resize")),
+        (
+            {"y_train": np.arange(11)},
+            ("12 images and y_train has 11 labels", "one label per image"),
+        ),
+        ({"y_train": np.arange(12) - 1}, ("`y_train` must be class numbers", "values -1 to 10")),
+        ({"y_train": np.arange(12) / 2}, ("`y_train` must be class numbers", "float64")),
+        ({"y_train": np.full((12, 3), 1 / 3)}, ("one-hot", "shape (12, 3)")),
+    ],
+)
+def test_npz_refusals_say_what_to_do(tmp_path, changes, guidance):
+    assert_refused(tmp_path, arrays(**changes), *guidance)
+
+
+def test_npz_that_is_something_else_is_refused(tmp_path):
+    path = tmp_path / "data.npz"
+    path.write_bytes(b"not a zip file")
+    with pytest.raises(ValueError, match=r"data\.npz is not an \.npz file.*Write it anew"):
+        load_dataset(path)
+
+
+def test_npz_that_is_damaged_inside_is_refused(tmp_path):
+    path = saved(tmp_path, arrays())
+    content = bytearray(path.read_bytes())
+    content[300:320] = bytes(20)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"data\.npz: `x_train` is damaged.*Write the file anew"):
+        load_dataset(path)
+
+
+# Image folders
+
+
+def write_images(folder, count, size=(6, 5), suffix=".png", value=0):
+    folder.mkdir(parents=True, exist_ok=True)
+    height, width = size
+    for i in range(count):
+        colour = (value, i, 255 - i)
+        Image.new("RGB", (width, height), colour).save(folder / f"{i:03}{suffix}")
+
+
+@pytest.fixture
+def split_folder(tmp_path):
+    for label, name in enumerate(("cat", "dog")):
+        write_images(tmp_path / "train" / name, 4, value=label)
+        write_images(tmp_path / "test" / name, 2, value=label)
+    return tmp_path
+
+
+@pytest.fixture
+def class_folder(tmp_path):
+    write_images(tmp_path / "cat", 10, value=0)
+    write_images(tmp_path / "dog", 20, value=1)
+    return tmp_path
+
+
+def test_folder_with_train_and_test(split_folder):
+    dataset = load_dataset(split_folder)
+    assert dataset.x_train.shape == (8, 6, 5, 3)
+    assert dataset.x_test.shape == (4, 6, 5, 3)
+    assert dataset.x_train.dtype == np.uint8
+    assert dataset.class_names == ("cat", "dog")
+    np.testing.assert_array_equal(dataset.y_train, [0, 0, 0, 0, 1, 1, 1, 1])
+    np.testing.assert_array_equal(dataset.x_train[:, 0, 0, 0], dataset.y_train)
+    np.testing.assert_array_equal(dataset.x_train[5, 0, 0], [1, 1, 254])
+
+
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_folder_may_call_its_test_part_otherwise(split_folder, name):
+    (split_folder / "test").rename(split_folder / name)
+    assert len(load_dataset(split_folder).y_test) == 4
+
+
+def test_folder_of_classes_is_split_in_proportion(class_folder):
+    dataset = load_dataset(class_folder)
+    np.testing.assert_array_equal(np.bincount(dataset.y_train), [8, 16])
+    np.testing.assert_array_equal(np.bincount(dataset.y_test), [2, 4])
+    np.testing.assert_array_equal(dataset.x_test[:, 0, 0, 0], dataset.y_test)
+    assert_same(dataset, load_dataset(class_folder))
+    assert not np.array_equal(dataset.x_test, load_dataset(class_folder, seed=1).x_test)
+
+
+def test_folder_limit_leaves_the_other_images_unread(split_folder):
+    (split_folder / "train" / "cat" / "000.png").write_bytes(b"broken")
+    seeds = range(20)
+    outcomes = set()
+    for seed in seeds:
+        try:
+            outcomes.add(len(load_dataset(split_folder, limit=2, seed=seed).y_train))
+        except ValueError:
+            outcomes.add("read the broken image")
+    assert outcomes == {2, "read the broken image"}
+
+
+def test_folder_reads_every_format_and_converts_to_rgb(tmp_path):
+    for suffix in (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".PNG"):
+        write_images(tmp_path / "cat", 1, suffix=suffix)
+    write_images(tmp_path / "dog", 4)
+    Image.new("L", (5, 6), 9).save(tmp_path / "dog" / "grey.png")
+    Image.new("RGBA", (5, 6), (9, 9, 9, 0)).save(tmp_path / "dog" / "alpha.png")
+    (tmp_path / "dog" / "notes.txt").write_text("not an image")
+    (tmp_path / "dog" / "._000.png").write_bytes(b"not an image")
+    (tmp_path / ".git").mkdir()
+    dataset = load_dataset(tmp_path)
+    assert len(dataset.y_train) + len(dataset.y_test) == 12
+    assert dataset.x_train.shape[1:] == (6, 5, 3)
+
+
+def test_folder_images_are_resized_to_height_and_width(class_folder):
+    write_images(class_folder / "cat", 1, size=(9, 9))
+    dataset = load_dataset(class_folder, image_size=(4, 7))
+    assert dataset.x_train.shape[1:] == (4, 7, 3)
+
+
+def test_folder_with_images_of_several_sizes_names_the_odd_one(class_folder):
+    write_images(class_folder / "odd", 5, size=(9, 8))
+    with pytest.raises(ValueError, match=r"odd.00\d\.png is 9x8 pixels, but .* is 6x5. Give `ima"):
+        load_dataset(class_folder)
+
+
+def test_folder_with_a_broken_image_names_it(class_folder):
+    broken = class_folder / "dog" / "007.png"
+    broken.write_bytes(broken.read_bytes()[:40])
+    with pytest.raises(ValueError, match=rf"{re.escape(str(broken))} cannot be read.*Replace it"):
+        load_dataset(class_folder)
+
+
+def test_folder_with_16_bit_images_is_refused(class_folder):
+    deep = class_folder / "dog" / "007.png"
+    Image.fromarray(np.full((6, 5), 40_000, "uint16")).save(deep)
+    with pytest.raises(ValueError, match=rf"{re.escape(str(deep))} has more than 8 bits"):
+        load_dataset(class_folder)
+
+
+def test_folder_without_test_images_says_where_they_belong(tmp_path):
+    write_images(tmp_path / "train" / "cat", 2)
+    write_images(tmp_path / "train" / "dog", 2)
+    with pytest.raises(ValueError, match="no test images: expected a folder test, val or valid"):
+        load_dataset(tmp_path)
+    (tmp_path / "test").mkdir()
+    with pytest.raises(ValueError, match=r"test holds no images. Expected .*/CLASS/"):
+        load_dataset(tmp_path)
+
+
+def test_folder_with_a_test_class_that_was_not_trained_is_refused(split_folder):
+    write_images(split_folder / "test" / "horse", 1)
+    with pytest.raises(ValueError, match="'horse' is not among the training classes: cat, dog"):
+        load_dataset(split_folder)
+
+
+def test_folder_with_a_class_without_images_is_refused(class_folder):
+    (class_folder / "labels").mkdir()
+    with pytest.raises(ValueError, match=r"labels holds no images.*or remove the folder"):
+        load_dataset(class_folder)
+
+
+@pytest.mark.parametrize("names", [[], ["cat"], ["train", "test"], ["Train", "Val"]])
+def test_folder_without_classes_is_refused(tmp_path, names):
+    for name in names:
+        write_images(tmp_path / name, 3)
+    with pytest.raises(ValueError, match=r"no class folders.*at least two classes.*It has folders"):
+        load_dataset(tmp_path)
+
+
+# Anything else
+
+
+def test_a_typo_is_told_the_nearest_name():
+    with pytest.raises(ValueError, match=r"Unknown data source 'digit' .*Did you mean 'digits'"):
+        load_dataset("digit")
+
+
+def test_a_mistyped_path_is_told_the_nearest_path(tmp_path):
+    path = saved(tmp_path, arrays())
+    with pytest.raises(ValueError, match=rf"no such name or path.*Did you mean '{path}'"):
+        load_dataset(tmp_path / "dat.npz")
+
+
+def test_another_kind_of_file_is_told_what_is_accepted(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("a,b")
+    with pytest.raises(ValueError, match=r"a \.csv file.*Expected 'digits'.*\.npz.*FOLDER/CLASS"):
+        load_dataset(path)
+
+
+# Holding out
+
+
+def test_hold_out_is_stratified_and_takes_training_images_only():
+    dataset = load_dataset("digits")
+    x_train, y_train, x_val, y_val = hold_out(dataset, share=0.2)
+    assert (len(x_train), len(x_val)) == (1150, 288)
+    np.testing.assert_allclose(shares(y_train), shares(y_val), atol=0.003)
+    held_together = {x.tobytes() for x in np.concatenate([x_train, x_val])}
+    assert held_together == {x.tobytes() for x in dataset.x_train}
+    assert len(y_train) + len(y_val) == len(dataset.y_train)
+
+
+def test_hold_out_follows_the_seed():
+    dataset = load_dataset("digits", limit=50)
+    first, again = hold_out(dataset, seed=1), hold_out(dataset, seed=1)
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first[2], hold_out(dataset, seed=2)[2])
+
+
+def test_hold_out_leaves_and_takes_at_least_one_image():
+    dataset = load_dataset("digits", limit=2)
+    for share in (0.001, 0.999):
+        assert [len(part) for part in hold_out(dataset, share)] == [1, 1, 1, 1]
+    with pytest.raises(ValueError, match=r"at least two training images. Received: 1"):
+        hold_out(load_dataset("digits", limit=1))
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 10])
+def test_hold_out_share_is_a_share(share):
+    with pytest.raises(ValueError, match=f"above 0 and below 1.*Received: {share}"):
+        hold_out(load_dataset("digits", limit=20), share)
+
+
+def test_data_are_loaded_without_keras_or_tensorflow():
+    code = (
+        "import sys; from firekeras.datasets import load_dataset; load_dataset('digits'); "
+        "sys.exit(len({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
