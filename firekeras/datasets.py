@@ -105,14 +105,10 @@ def hold_out(dataset, share=0.1, seed=0):
     (1150, 288)
     """
     if not 0 < share < 1:
-        raise ValueError(
-            f"`share` must be above 0 and below 1, such as 0.1 for a tenth. Received: {share!r}."
-        )
+        raise ValueError(f"`share` must be above 0 and below 1, such as 0.1 for a tenth. Received: {share!r}.")
     x, y = dataset.x_train, dataset.y_train
     if len(y) < 2:
-        raise ValueError(
-            f"Holding out validation data takes at least two training images. Received: {len(y)}."
-        )
+        raise ValueError(f"Holding out validation data takes at least two training images. Received: {len(y)}.")
     train, held_out = _split(y, share, seed)
     return x[train], y[train], x[held_out], y[held_out]
 
@@ -184,9 +180,7 @@ def _load_npz(path):
 
 def _read_npz(path):
     if not zipfile.is_zipfile(path):
-        raise ValueError(
-            f"{path} is not an .npz file, or is cut short. Write it anew with `{SAVING}`."
-        )
+        raise ValueError(f"{path} is not an .npz file, or is cut short. Write it anew with `{SAVING}`.")
     with np.load(path, allow_pickle=False) as file:
         _check_keys(path, file.files)
         arrays = {key: _read_array(path, file, key) for key in NPZ_KEYS}
@@ -199,9 +193,7 @@ def _read_array(path, file, key):
     try:
         return np.asarray(file[key])
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(
-            f"{path}: `{key}` is damaged ({error}). Write the file anew with `{SAVING}`."
-        ) from error
+        raise ValueError(f"{path}: `{key}` is damaged ({error}). Write the file anew with `{SAVING}`.") from error
     except ValueError as error:
         raise ValueError(
             f"{path}: `{key}` cannot be read ({error}). Expected an array of numbers; Python "
@@ -217,9 +209,7 @@ def _check_array(path, key, array):
             "images as uint8 or float32 and labels as class numbers 0, 1, 2, ..."
         )
     if array.size == 0:
-        raise ValueError(
-            f"{path}: `{key}` is empty, shape {array.shape}. Save at least one sample."
-        )
+        raise ValueError(f"{path}: `{key}` is empty, shape {array.shape}. Save at least one sample.")
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise ValueError(
             f"{path}: `{key}` has values that are NaN or infinite. Expected finite numbers: remove "
@@ -303,11 +293,7 @@ def _split_folder(folder):
             f"{', '.join(class_names)}. Rename or remove the folder, or add training images."
         )
     train = _labelled_files(folder / "train", class_names)
-    test = [
-        (path, label)
-        for label, name in enumerate(class_names)
-        for path in _image_files(test_folder / name)
-    ]
+    test = [(path, label) for label, name in enumerate(class_names) for path in _image_files(test_folder / name)]
     if not test:
         raise ValueError(f"{test_folder} holds no images. Expected {_layout(test_folder)}.")
     return class_names, train, test
@@ -348,11 +334,7 @@ def _class_folders(folder):
 def _image_files(folder):
     if not folder.is_dir():
         return []
-    return sorted(
-        f
-        for f in folder.iterdir()
-        if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".")
-    )
+    return sorted(f for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith("."))
 
 
 def _labelled_files(folder, class_names):
@@ -408,9 +390,7 @@ def _decode(path):
         with Image.open(path) as image:
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(
-            f"{path} cannot be read as an image ({error}). Replace it, or remove it."
-        ) from error
+        raise ValueError(f"{path} cannot be read as an image ({error}). Replace it, or remove it.") from error
     return image
 
 

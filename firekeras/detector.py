@@ -55,16 +55,12 @@ def register_regressor(name: str):
 
 @register_regressor("random_forest")
 def _random_forest(seed):
-    return RandomForestRegressor(
-        n_estimators=200, min_samples_leaf=2, max_features=1.0, random_state=seed
-    )
+    return RandomForestRegressor(n_estimators=200, min_samples_leaf=2, max_features=1.0, random_state=seed)
 
 
 @register_regressor("gradient_boosting")
 def _gradient_boosting(seed):
-    return GradientBoostingRegressor(
-        n_estimators=300, max_depth=3, learning_rate=0.05, random_state=seed
-    )
+    return GradientBoostingRegressor(n_estimators=300, max_depth=3, learning_rate=0.05, random_state=seed)
 
 
 @register_regressor("svr")
@@ -75,9 +71,7 @@ def _svr(seed):
 @register_regressor("mlp")
 def _mlp(seed):
     # Twenty epochs of patience: with few filters an epoch is a single step of Adam.
-    network = _EarlyStoppedMLP(
-        hidden_layer_sizes=(64, 32), max_iter=1000, n_iter_no_change=20, random_state=seed
-    )
+    network = _EarlyStoppedMLP(hidden_layer_sizes=(64, 32), max_iter=1000, n_iter_no_change=20, random_state=seed)
     return make_pipeline(StandardScaler(), network)
 
 
@@ -348,9 +342,7 @@ class FireDetector:
             file["X"], file["y"] = self._x, self._y
             file["layers"] = np.array(names, h5py.string_dtype())
             file["indices"] = np.array(list(self.layer_indices.values()), "int64")
-            file["reasons"] = np.array(
-                [self.unscored.get(n, "") for n in names], h5py.string_dtype()
-            )
+            file["reasons"] = np.array([self.unscored.get(n, "") for n in names], h5py.string_dtype())
 
 
 def detector_metrics(true, predicted) -> dict[str, float]:
@@ -456,9 +448,7 @@ def _gains(true, ideal, gain):
 
 def _top(values, share):
     if not 0 < share <= 1:
-        raise ValueError(
-            f"k must be a share in (0, 1], e.g. 0.1 for the top 10 %; received {share!r}."
-        )
+        raise ValueError(f"k must be a share in (0, 1], e.g. 0.1 for the top 10 %; received {share!r}.")
     return np.argsort(-values, kind="stable")[: max(1, round(share * len(values)))]
 
 

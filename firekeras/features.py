@@ -66,9 +66,7 @@ def filter_features(weights, layer_index: int, channels: int) -> np.ndarray:
     return np.hstack([place, np.vstack(parts)])
 
 
-def extract_features(
-    model, layer_indices: Mapping[str, int] | None = None
-) -> dict[str, np.ndarray]:
+def extract_features(model, layer_indices: Mapping[str, int] | None = None) -> dict[str, np.ndarray]:
     """The 14 features of every filter of a model.
 
     Args:
@@ -93,9 +91,7 @@ def extract_features(
     kernels = filter_kernels(model)
     indices = number_layers(kernels, layer_indices)
     return {
-        name: filter_features(
-            kernel.reshape(-1, kernel.shape[-1]).T, indices[name], kernel.shape[-2]
-        )
+        name: filter_features(kernel.reshape(-1, kernel.shape[-1]).T, indices[name], kernel.shape[-2])
         for name, kernel in kernels.items()
     }
 

@@ -302,7 +302,10 @@ class Selection:
             if not self.left:
                 break
             if block.size > self.left:
-                self._keep(block, f"the {block.size} filters that only go together would be more than the {self.budget} that may go")
+                self._keep(
+                    block,
+                    f"the {block.size} filters that only go together would be more than the {self.budget} that may go",
+                )
             elif self._fits(block):
                 self._take(block)
 
@@ -426,7 +429,9 @@ def _reach(ranking, limits, target) -> PruningPlan:
 def _checked_target(target):
     known = ("conv_macs", "macs", "params")
     if len(target) != 1 or next(iter(target)) not in known or not 0 < next(iter(target.values())) <= 1:
-        raise ValueError(f"target is one of {known} with a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target}.")
+        raise ValueError(
+            f"target is one of {known} with a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target}."
+        )
     return target.items()
 
 
@@ -456,7 +461,7 @@ def _load(path):
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a pruning plan, or is damaged: {error}.") from error
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-        raise ValueError(f"{path} is not a pruning plan: expected JSON with \"format\": {FORMAT!r}.")
+        raise ValueError(f'{path} is not a pruning plan: expected JSON with "format": {FORMAT!r}.')
     if data.pop("version", None) != VERSION:
         raise ValueError(f"{path} is a plan of another version; this firekeras reads version {VERSION}.")
     try:

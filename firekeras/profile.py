@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -62,9 +61,9 @@ class FireProfile(FilterScores):
     (FIREPruning, section 3.1, eq. 3); it is the same number as APoZ (Hu et al. 2016).
 
     Args:
-        zeros: For each layer name, how many outputs of each filter were zero, int64 `(filters,)`;
-            -1 for a filter without a ReLU of its own.
-        seen: For each layer name, how many outputs of each filter were looked at, an int.
+        zeros: For each layer name, how many outputs of each filter were zero, int64 `(filters,)`.
+        seen: For each layer name, how many outputs of each filter were looked at, int64
+            `(filters,)`; 0 for a filter without a ReLU of its own, whose FIRE is NaN.
         samples: How many samples were seen.
         features: For each layer name, the 14 statistics of each filter's weights, `(filters, 14)`.
         graph: The model's `ChannelGraph`.
@@ -76,7 +75,7 @@ class FireProfile(FilterScores):
 
     def __init__(self, zeros, seen, *, samples, features, graph, reasons=None, maps=None, date=""):
         self.zeros = {name: np.asarray(z, "int64") for name, z in zeros.items()}
-        self.seen = {name: int(n) for name, n in seen.items()}
+        self.seen = {name: np.asarray(n, "int64") for name, n in seen.items()}
         super().__init__(
             {name: inactive_rate(z, self.seen[name]) for name, z in self.zeros.items()},
             criterion="fire",
@@ -103,8 +102,6 @@ class FireProfile(FilterScores):
         return fire_file.load(path)
 
 
-def inactive_rate(zeros: np.ndarray, seen: int) -> np.ndarray:
-    """FIRE from integer counts: zeros / seen, NaN where a filter was not counted (zeros < 0)."""
-    if not seen:
-        return np.full(zeros.shape, math.nan)
-    return np.where(zeros < 0, math.nan, zeros / seen)
+def inactive_rate(zeros: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """FIRE from integer counts: zeros / seen, NaN where nothing was seen."""
+    return np.where(seen > 0, zeros / np.maximum(seen, 1), np.nan)

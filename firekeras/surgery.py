@@ -105,7 +105,11 @@ class Cut:
     def _input(self, tensor):
         layer = tensor._keras_history.operation
         return keras.Input(
-            batch_shape=tensor.shape, dtype=tensor.dtype, sparse=tensor.sparse, name=layer.name, optional=layer.optional
+            batch_shape=tensor.shape,
+            dtype=tensor.dtype,
+            sparse=tensor.sparse,
+            name=layer.name,
+            optional=layer.optional,
         )
 
     def _assembled(self, old, inputs, flat, outputs):

@@ -132,9 +132,7 @@ def _basic_block(x, filters, shortcut, name):
 
 
 def _zero_padded(x, filters, name):
-    subsample = layers.AveragePooling2D(
-        1, strides=2, data_format="channels_last", name=f"{name}_subsample"
-    )
+    subsample = layers.AveragePooling2D(1, strides=2, data_format="channels_last", name=f"{name}_subsample")
     missing = filters - x.shape[-1]
     front = missing // 2
     return keras.ops.pad(subsample(x), ((0, 0), (0, 0), (0, 0), (front, missing - front)))
@@ -209,8 +207,7 @@ def _check_depth(depth):
 def _check_shortcut(shortcut):
     if shortcut not in ("A", "B"):
         raise ValueError(
-            '`shortcut` must be "A" (zero-padded identity) or "B" (1x1 convolution). '
-            f"Received: {shortcut!r}."
+            f'`shortcut` must be "A" (zero-padded identity) or "B" (1x1 convolution). Received: {shortcut!r}.'
         )
 
 

@@ -130,9 +130,7 @@ def test_npz_labels_become_class_numbers(tmp_path, encode):
 
 
 def test_npz_images_become_uint8_or_float32_with_a_channel_axis(tmp_path):
-    dataset = load_dataset(
-        saved(tmp_path, arrays(x_train=np.ones((12, 6, 5)), x_test=np.ones((6, 6, 5), "int16")))
-    )
+    dataset = load_dataset(saved(tmp_path, arrays(x_train=np.ones((12, 6, 5)), x_test=np.ones((6, 6, 5), "int16"))))
     assert dataset.x_train.shape == (12, 6, 5, 1)
     assert dataset.x_train.dtype == dataset.x_test.dtype == np.float32
 

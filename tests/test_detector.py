@@ -40,12 +40,11 @@ def make_profile(kernels=None, unscored=("last",), reasons=None, holes=()):
         for i, (name, k) in enumerate(kernels.items())
     }
     zeros = {name: np.round(500 - 1200 * x[:, 6]).clip(0, 1000) for name, x in features.items()}
-    zeros |= {name: np.full_like(zeros[name], -1) for name in unscored}
+    seen = {name: np.full(len(z), 0 if name in unscored else 1000) for name, z in zeros.items()}
     for name, filters in holes:
-        zeros[name][filters] = -1
+        seen[name][filters] = 0
     if reasons is None:
         reasons = {"last": "meets an Add before any ReLU"}
-    seen = dict.fromkeys(zeros, 1000)
     return FireProfile(zeros, seen, samples=10, features=features, graph=None, reasons=reasons)
 
 
@@ -199,9 +198,7 @@ def test_a_model_that_does_not_fit_the_profile(show, widths):
     with pytest.raises(ValueError, match=said):
         FireDetector().fit(make_kernels(widths), make_profile())
     with pytest.raises(ValueError, match=said):
-        FireDetector("linear").fit(None, make_profile()).evaluate(
-            make_kernels(widths), make_profile()
-        )
+        FireDetector("linear").fit(None, make_profile()).evaluate(make_kernels(widths), make_profile())
 
 
 def test_too_few_filters_with_a_fire():
@@ -385,9 +382,7 @@ def test_metrics_of_a_perfect_and_of_a_constant_prediction():
     assert all(type(number) is float for number in constant.values())
 
 
-@pytest.mark.parametrize(
-    ("true", "predicted"), [([1.0], [1.0, 2.0]), ([], []), ([[1.0]], [[1.0]]), ([np.nan], [0.0])]
-)
+@pytest.mark.parametrize(("true", "predicted"), [([1.0], [1.0, 2.0]), ([], []), ([[1.0]], [[1.0]]), ([np.nan], [0.0])])
 def test_values_that_cannot_be_compared(true, predicted):
     for metric in (detector_metrics, ndcg, lambda t, p: precision_at(t, p, 0.1, 0.1)):
         with pytest.raises(ValueError, match=r"finite 1-D arrays of the same length; received"):
@@ -584,7 +579,5 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_a_file_holds_no_pickle(saved):
     with h5py.File(saved) as file:
         assert set(file) == {"X", "y", "layers", "indices", "reasons"}
-        assert all(
-            file[key].dtype != object or h5py.check_string_dtype(file[key].dtype) for key in file
-        )
+        assert all(file[key].dtype != object or h5py.check_string_dtype(file[key].dtype) for key in file)
         assert file["X"].shape == (34, 14) and file.attrs["regressor"] == "linear"

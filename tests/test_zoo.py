@@ -49,9 +49,7 @@ def test_vgg16_preprocessing_is_division_by_255():
     bare.set_weights(model.get_weights())
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
     scaled = (images / 255).astype("float32")
-    np.testing.assert_allclose(
-        model.predict(images, verbose=0), bare.predict(scaled, verbose=0), rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_allclose(model.predict(images, verbose=0), bare.predict(scaled, verbose=0), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +113,7 @@ def test_resnet_survives_saving(tmp_path):
     model = resnet_cifar(8)
     model.save(tmp_path / "resnet.keras")
     loaded = keras.saving.load_model(tmp_path / "resnet.keras")
-    np.testing.assert_allclose(
-        logits(model, 2, 32, 32, 3), logits(loaded, 2, 32, 32, 3), rtol=1e-5, atol=1e-6
-    )
+    np.testing.assert_allclose(logits(model, 2, 32, 32, 3), logits(loaded, 2, 32, 32, 3), rtol=1e-5, atol=1e-6)
 
 
 def test_digits_cnn_takes_raw_digits():
@@ -126,13 +122,9 @@ def test_digits_cnn_takes_raw_digits():
     assert logits(model, 2, 8, 8, 1).shape == (2, 4)
 
 
-@pytest.mark.parametrize(
-    ("depth", "nearest"), [(18, 20), (34, 32), (57, 56), (2, 8), (0, 8), (-4, 8)]
-)
+@pytest.mark.parametrize(("depth", "nearest"), [(18, 20), (34, 32), (57, 56), (2, 8), (0, 8), (-4, 8)])
 def test_a_wrong_depth_is_told_the_nearest(depth, nearest):
-    with pytest.raises(
-        ValueError, match=rf"6n \+ 2 .* Received: {depth}. The nearest is {nearest}."
-    ):
+    with pytest.raises(ValueError, match=rf"6n \+ 2 .* Received: {depth}. The nearest is {nearest}."):
         resnet_cifar(depth)
 
 

@@ -40,7 +40,9 @@ def _check_layers(model):
                 "what comes out."
             )
         if getattr(layer, "lora_enabled", False):
-            raise ValueError(f"Layer {path!r} has LoRA weights. Merge them first (save and load the model), then prune.")
+            raise ValueError(
+                f"Layer {path!r} has LoRA weights. Merge them first (save and load the model), then prune."
+            )
         for variable in layer.weights:
             other = owner.setdefault(id(variable), path)
             if other != path:

@@ -115,7 +115,8 @@ class Tracer:
         if mine and len(axes) == 1:
             self.bound.update(mine)
             vector = x.vector(axes[0])
-            self.relus.append(Relu(key, axes[0], np.where(np.isin(vector, mine), vector, FIXED)))
+            first = np.isin(np.arange(vector.size), np.unique(vector, return_index=True)[1])
+            self.relus.append(Relu(key, axes[0], np.where(first & np.isin(vector, mine), vector, FIXED)))
 
     def mark_unscored(self, x: Channels, reason):
         """Notes why filters that arrive directly, and have met no ReLU yet, have none of their own."""
@@ -154,7 +155,9 @@ class Call:
         if given == [tensor.shape for tensor in self.node.input_tensors]:
             return [tensor.shape for tensor in self.node.outputs]
         symbols = iter(keras.KerasTensor(s, t.dtype) for s, t in zip(given, self.node.input_tensors, strict=True))
-        args, kwargs = keras.tree.map_structure(lambda x: next(symbols) if isinstance(x, Channels) else x, (args, kwargs))
+        args, kwargs = keras.tree.map_structure(
+            lambda x: next(symbols) if isinstance(x, Channels) else x, (args, kwargs)
+        )
         return [spec.shape for spec in keras.tree.flatten(self.layer.compute_output_spec(*args, **kwargs))]
 
     @property
@@ -226,7 +229,9 @@ class Call:
 
     def positions(self, axis: int) -> int:
         """The number of positions that the output has beside its channels and the batch."""
-        return math.prod(size for k, size in enumerate(self.output_shape) if k not in (0, axis % len(self.output_shape)))
+        return math.prod(
+            size for k, size in enumerate(self.output_shape) if k not in (0, axis % len(self.output_shape))
+        )
 
     def output(self, axis: int, labels) -> Channels:
         """What the call gives, with these labels along `axis`."""

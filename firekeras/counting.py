@@ -1,0 +1,74 @@
+"""Counting zeros on the device: exact integers, nothing but small sums ever leaves it."""
+
+from __future__ import annotations
+
+import functools
+import operator
+
+import keras
+import numpy as np
+from keras import ops
+
+# Counts are kept as two 32-bit words, since float32 cannot count past 16.7 million and JAX has no
+# 64-bit integers by default: value = high * WORD + low, with low < WORD after every batch.
+WORD = 1 << 15
+
+
+class ZeroCounter(keras.layers.Layer):
+    """Hands its input on unchanged, and counts for each channel how many of its values are zero.
+
+    Up to 2^31 values per sample and 32,768 samples per batch are counted exactly, and 2^46 in all.
+
+    Args:
+        axis: The axis of the channels.
+        per_position: Whether to count each position by itself. Defaults to False.
+    """
+
+    def __init__(self, axis, per_position=False, **kwargs):
+        super().__init__(trainable=False, autocast=False, **kwargs)
+        self.axis, self.per_position = axis, per_position
+
+    def build(self, input_shape):
+        shape = input_shape[1:] if self.per_position else (input_shape[self.axis],)
+        self.low, self.high = (self._counter(shape, name) for name in ("low", "high"))
+        self.seen_low, self.seen_high = (self._counter((), name) for name in ("seen_low", "seen_high"))
+        self.samples_low, self.samples_high = (self._counter((), name) for name in ("samples_low", "samples_high"))
+
+    def _counter(self, shape, name):
+        return self.add_weight(shape=shape, dtype="int32", initializer="zeros", trainable=False, name=name)
+
+    def call(self, x):
+        axes = tuple(k for k in range(1, len(x.shape)) if k != self.axis)
+        zeros = ops.cast(ops.equal(x, 0), "int32")
+        _count(self.low, self.high, ops.sum(zeros, axis=axes) if axes and not self.per_position else zeros)
+        sizes = ops.shape(x)
+        positions = functools.reduce(operator.mul, (sizes[axis] for axis in axes), 1)
+        _count(self.seen_low, self.seen_high, ops.full((sizes[0],), positions, dtype="int32"))
+        _count(self.samples_low, self.samples_high, ops.ones((sizes[0],), dtype="int32"))
+        return x
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def zeros(self) -> np.ndarray:
+        """The zeros counted so far, int64, `(channels,)`, or per position the shape of a sample."""
+        return _total(self.low, self.high)
+
+    def seen(self) -> int:
+        """How many values of each channel were looked at so far: samples times positions."""
+        return int(_total(self.seen_low, self.seen_high))
+
+    def samples(self) -> int:
+        """How many samples came so far."""
+        return int(_total(self.samples_low, self.samples_high))
+
+
+def _count(low, high, per_sample):
+    """Adds counts of a batch, `(samples, ...)`, to a two-word counter."""
+    small = low + ops.sum(ops.mod(per_sample, WORD), axis=0)
+    high.assign_add(ops.sum(ops.floor_divide(per_sample, WORD), axis=0) + ops.floor_divide(small, WORD))
+    low.assign(ops.mod(small, WORD))
+
+
+def _total(low, high):
+    return ops.convert_to_numpy(high).astype("int64") * WORD + ops.convert_to_numpy(low)

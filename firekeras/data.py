@@ -1,0 +1,119 @@
+"""Data as `fit` takes them: checked before any long work, and a part of them where asked for."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+
+def checked_data(model, data):
+    """The data's samples as `fit` takes them, after checking them against the model's inputs.
+
+    Args:
+        model: The model that shall read them.
+        data: Arrays, `(x, y)` or `(x, y, weights)`, or anything that comes in batches.
+
+    Returns:
+        `(x,)` where the data are arrays, else the data as they are.
+    """
+    if data is None:
+        raise ValueError("Expected data: arrays, (x, y), or a data set, as model.fit takes them. Received: None.")
+    if isinstance(data, str):
+        raise ValueError(f"Expected data, received the text {data!r}. Load it first: firekeras.datasets.load_dataset.")
+    x = data[0] if isinstance(data, tuple) and data else data
+    arrays = keras.tree.flatten(x)
+    if not arrays or not all(hasattr(a, "shape") for a in arrays):
+        _check_batches(model, x)
+        return x
+    _check_arrays(model, arrays)
+    return (x,)
+
+
+def _check_arrays(model, arrays):
+    if len(arrays) != len(model.inputs):
+        raise ValueError(f"The model has {len(model.inputs)} inputs; the data hold {len(arrays)}.")
+    for array, tensor in zip(arrays, model.inputs, strict=True):
+        if len(array.shape) == 0 or array.shape[0] == 0:
+            raise ValueError("The data are empty: expected at least one sample.")
+        _check_shape(tuple(array.shape), tensor.shape)
+    if len({array.shape[0] for array in arrays}) > 1:
+        raise ValueError(f"The inputs hold different numbers of samples: {[a.shape[0] for a in arrays]}.")
+
+
+def _check_shape(shape, expected):
+    fits = len(shape) == len(expected) and all(
+        b is None or a is None or a == b for a, b in zip(shape[1:], expected[1:], strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"The data do not fit the model: expected samples of shape {expected[1:]}, received {shape[1:]} "
+            f"(an array of shape {shape}). Reshape or resize them, with the samples along the first axis."
+        )
+
+
+def _check_batches(model, data):
+    size = getattr(data, "cardinality", None)
+    if (callable(size) and int(size()) == 0) or (hasattr(data, "__len__") and len(data) == 0):
+        raise ValueError("The data are empty: expected at least one batch.")
+    spec = getattr(data, "element_spec", None)
+    if spec is None:
+        return
+    x = spec[0] if isinstance(spec, tuple) else spec
+    for one, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
+        if one.shape.rank is not None:
+            _check_shape(tuple(one.shape), tensor.shape)
+
+
+def fraction_of(data, fraction, batch_size=32, seed=0):
+    """A share of the data: a random choice of samples from arrays, the first batches of a data set."""
+    if not 0 < fraction <= 1:
+        raise ValueError(f"fraction is the share of the data to look at, above 0, up to 1. Received: {fraction}.")
+    if fraction == 1:
+        return data
+    if isinstance(data, tuple):
+        return (_chosen_samples(data[0], fraction, seed),)
+    return _first_batches(data, fraction)
+
+
+def _chosen_samples(x, fraction, seed):
+    count = keras.tree.flatten(x)[0].shape[0]
+    chosen = np.random.default_rng(seed).permutation(count)[: max(1, round(fraction * count))]
+    return keras.tree.map_structure(lambda a: np.asarray(a)[np.sort(chosen)], x)
+
+
+def _first_batches(data, fraction):
+    batches = _num_batches(data)
+    if batches is None:
+        raise ValueError(
+            "fraction needs data of known length: pass arrays, or a data set that knows how many batches it has "
+            "(for tf.data: dataset.apply(tf.data.experimental.assert_cardinality(n)))."
+        )
+    wanted = max(1, round(fraction * batches))
+    return data.take(wanted) if hasattr(data, "take") else _Batches(data, wanted)
+
+
+def _num_batches(data):
+    if callable(getattr(data, "cardinality", None)):
+        count = int(data.cardinality())
+        return count if count >= 0 else None
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches
+    return len(data) if hasattr(data, "__len__") else None
+
+
+class _Batches(keras.utils.PyDataset):
+    """The first batches of a `PyDataset` or of anything else that can be iterated."""
+
+    def __init__(self, data, count):
+        super().__init__()
+        self.data, self.count = data, count
+        self._batches = iter(()) if hasattr(data, "__getitem__") else iter(data)
+
+    @property
+    def num_batches(self):
+        return self.count
+
+    def __getitem__(self, index):
+        if hasattr(self.data, "__getitem__"):
+            return self.data[index]
+        return tuple(np.asarray(part) for part in next(self._batches))

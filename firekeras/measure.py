@@ -1,0 +1,191 @@
+"""FIRE: model and data in, `FireProfile` out, in one pass over the data."""
+
+from __future__ import annotations
+
+import datetime
+from collections import defaultdict
+
+import keras
+import numpy as np
+
+from firekeras.channels import traced
+from firekeras.channels.check import check_weights
+from firekeras.channels.walk import functional_graph, walk
+from firekeras.counting import ZeroCounter
+from firekeras.data import checked_data, fraction_of
+from firekeras.features import extract_features
+from firekeras.profile import FireProfile
+from firekeras.progress import ProgressBar
+
+
+def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=False, seed=0) -> FireProfile:
+    """Measures FIRE of every filter: the share of its ReLU outputs that are zero.
+
+    FIRE of a filter is (zeros after its ReLU) / (samples x positions), in inference mode
+    (FIREPruning, section 3.1, eq. 1-3). Its ReLU is the first that its channel passes through with
+    only channel-wise layers between; filters that meet something else first are not scored (NaN,
+    with a reason). The counts are exact integers.
+
+    Args:
+        model: A built Functional or Sequential model. It is not changed, and need not be compiled.
+        data: What `model.fit` takes: arrays, `(x, y)`, a `tf.data.Dataset`, `PyDataset`, torch
+            `DataLoader` or generator. Labels are not looked at.
+        batch_size: For arrays. Defaults to 32.
+        fraction: Share of the data to look at, above 0, up to 1: for arrays a random choice of
+            samples, for data in batches the first ones. Defaults to 1.0; the paper uses 0.2.
+        neuron_maps: Whether to keep the inactive rate of each position (NIRE) too, in `maps`.
+            Defaults to False.
+        seed: For the choice of samples. Defaults to 0.
+
+    Returns:
+        A `FireProfile`: `profile["conv1"]` is a float64 array `(filters,)`, each in [0, 1].
+
+    Raises:
+        ValueError: If the model has no ReLU, its weights are NaN, or the data are empty or of
+            another shape than the model's input.
+
+    Example:
+    >>> profile = firekeras.measure_fire(model, x_train, fraction=0.2)
+    >>> profile["conv1"].max()
+    """
+    trace = traced(model)
+    check_weights(model)
+    _check_has_relus(model, trace)
+    data = fraction_of(checked_data(model, data), fraction, batch_size or 32, seed)
+    counters = run_counting(model, trace, data, batch_size, neuron_maps)
+    return profile_from_counters(model, trace, counters)
+
+
+def _check_has_relus(model, trace):
+    if not trace.relus:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in list(trace.unscored.items())[:3])
+        raise ValueError(
+            f"No filter of {model.name!r} has a ReLU of its own, so that there is no FIRE to measure ({reasons}). "
+            "Use another criterion: score_filters(model, criterion='l1')."
+        )
+
+
+def run_counting(model, trace, data, batch_size=None, neuron_maps=False) -> dict[tuple, ZeroCounter]:
+    """Runs the data through the model once; returns the counters, by the key of the ReLU."""
+    counters = {relu.key: ZeroCounter(relu.axis, neuron_maps) for relu in trace.relus}
+    counting = CountingModel(model, counters)
+    counting.compile(jit_compile=_jit_compile(model))
+    x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
+    counting.evaluate(x, batch_size=batch_size, verbose=0, callbacks=[ProgressBar("Measuring FIRE")])
+    if not next(iter(counters.values())).built:
+        raise ValueError("The data are empty: not a single batch came. Pass data with at least one sample.")
+    return counters
+
+
+def _jit_compile(model):
+    """As the model says; else only where nothing else is fast: under TensorFlow XLA is slower here."""
+    if getattr(model, "compiled", False) and isinstance(model.jit_compile, bool) and model.jit_compile:
+        return keras.backend.backend() != "torch"
+    return keras.backend.backend() == "jax"
+
+
+class CountingModel(keras.Model):
+    """Runs another model's layers up to its last ReLU, in inference mode, and counts zeros.
+
+    It calls the very same layers on real tensors, so that the model's graph is not touched.
+
+    Args:
+        model: The model.
+        counters: A `ZeroCounter` for each ReLU, by the key of its call.
+    """
+
+    def __init__(self, model, counters):
+        super().__init__()
+        self.model = model
+        self._place = {key: k for k, key in enumerate(counters)}
+        self.counters = list(counters.values())
+        self.built = True
+
+    def call(self, inputs, training=None):
+        left = set(self._place)
+        try:
+            self._run(self.model, keras.tree.flatten(inputs), (), left)
+        except _AllCounted:
+            pass
+        return keras.ops.zeros((1,))
+
+    def _run(self, model, inputs, prefix, left):
+        def call(node, args, kwargs):
+            key = (*prefix, id(node))
+            operation = node.operation
+            if functional_graph(operation) is not None:
+                tensors = [x for x in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(x)]
+                return self._run(operation, tensors, key, left)
+            given = operation(*args, **_inference(operation, kwargs))
+            if key in left:
+                self.counters[self._place[key]](given)
+                left.discard(key)
+                if not left:
+                    raise _AllCounted
+            return given
+
+        return walk(model, inputs, call)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.zeros(())
+
+
+class _AllCounted(Exception):  # noqa: N818 (it ends a pass, and is no error)
+    """Nothing after the last ReLU needs to be computed."""
+
+
+def _inference(operation, kwargs):
+    if getattr(operation, "_call_has_training_arg", False):
+        return {**kwargs, "training": False}
+    return kwargs
+
+
+def profile_from_counters(model, trace, counters) -> FireProfile:
+    """Sums what the counters hold by filter: a filter whose layer is called twice has two ReLUs."""
+    widths = trace.graph.widths
+    zeros = {name: np.zeros(width, "int64") for name, width in widths.items()}
+    seen = {name: np.zeros(width, "int64") for name, width in widths.items()}
+    maps: dict[str, list] = defaultdict(list)
+    for relu in trace.relus:
+        counter = counters[relu.key]
+        counts = np.moveaxis(counter.zeros(), relu.axis - 1 if counter.per_position else 0, 0)
+        for name, filters, channels in filters_behind(trace, relu):
+            zeros[name][filters] += counts[channels].reshape(filters.size, -1).sum(axis=1)
+            seen[name][filters] += counter.seen()
+            if counter.per_position:
+                maps[name].append((filters, counts[channels] / max(1, counter.samples())))
+    return FireProfile(
+        zeros,
+        seen,
+        samples=max(counter.samples() for counter in counters.values()),
+        features=extract_features(model),
+        graph=trace.graph,
+        reasons=trace.unscored,
+        maps={name: _joined_maps(name, widths[name], parts) for name, parts in maps.items()},
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def filters_behind(trace, relu):
+    """Yields (layer, filters, channels): which channels of a ReLU's output are whose filters'."""
+    owners = [(channel, *trace.births[label]) for channel, label in enumerate(relu.labels.tolist()) if label]
+    for name in dict.fromkeys(owner[1] for owner in owners):
+        mine = [(channel, filter) for channel, owner, filter in owners if owner == name]
+        channels, filters = np.array(mine).T
+        yield name, filters, channels
+
+
+def _joined_maps(name, width, parts):
+    """The map of each filter, `(filters, *positions)`: the mean over the calls of its layer."""
+    positions = {rates.shape[1:] for _, rates in parts}
+    if len(positions) > 1:
+        raise ValueError(
+            f"Layer {name!r} is called on images of different sizes {sorted(positions)}, so that its filters have no "
+            "one map. Measure with neuron_maps=False."
+        )
+    total = np.zeros((width, *positions.pop()), "float32")
+    calls = np.zeros(width)
+    for filters, rates in parts:
+        total[filters] += rates
+        calls[filters] += 1
+    return total / np.maximum(calls, 1).reshape(-1, *[1] * (total.ndim - 1))
