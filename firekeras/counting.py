@@ -22,11 +22,13 @@ class ZeroCounter(keras.layers.Layer):
     Args:
         axis: The axis of the channels.
         per_position: Whether to count each position by itself. Defaults to False.
+        only_training: Whether to count training steps alone, and pass over the validation that
+            `fit` runs in between. Defaults to False.
     """
 
-    def __init__(self, axis, per_position=False, **kwargs):
+    def __init__(self, axis, per_position=False, only_training=False, **kwargs):
         super().__init__(trainable=False, autocast=False, **kwargs)
-        self.axis, self.per_position = axis, per_position
+        self.axis, self.per_position, self.only_training = axis, per_position, only_training
 
     def build(self, input_shape):
         shape = input_shape[1:] if self.per_position else (input_shape[self.axis],)
@@ -37,7 +39,12 @@ class ZeroCounter(keras.layers.Layer):
     def _counter(self, shape, name):
         return self.add_weight(shape=shape, dtype="int32", initializer="zeros", trainable=False, name=name)
 
-    def call(self, x):
+    def call(self, x, training=False):
+        if training or not self.only_training:
+            self._count_batch(x)
+        return x
+
+    def _count_batch(self, x):
         axes = tuple(k for k in range(1, len(x.shape)) if k != self.axis)
         zeros = ops.cast(ops.equal(x, 0), "int32")
         _count(self.low, self.high, ops.sum(zeros, axis=axes) if axes and not self.per_position else zeros)
@@ -45,7 +52,6 @@ class ZeroCounter(keras.layers.Layer):
         positions = functools.reduce(operator.mul, (sizes[axis] for axis in axes), 1)
         _count(self.seen_low, self.seen_high, ops.full((sizes[0],), positions, dtype="int32"))
         _count(self.samples_low, self.samples_high, ops.ones((sizes[0],), dtype="int32"))
-        return x
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -22,6 +22,7 @@ def save(profile: FireProfile, path):
             version=VERSION,
             fingerprint=profile.graph.fingerprint,
             samples=profile.samples,
+            mode=profile.mode,
             date=profile.date,
         )
         file["graph"] = json.dumps(profile.graph.to_dict())
@@ -84,5 +85,6 @@ def _read(file):
         graph=ChannelGraph.from_dict(json.loads(file["graph"][()])),
         reasons={name: str(group.attrs["reason"]) for name, group in named.items() if group.attrs["reason"]},
         maps=arrays("map"),
+        mode=str(file.attrs["mode"]),
         date=str(file.attrs["date"]),
     )

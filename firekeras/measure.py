@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections import defaultdict
 
@@ -103,10 +104,8 @@ class CountingModel(keras.Model):
 
     def call(self, inputs, training=None):
         left = set(self._place)
-        try:
+        with contextlib.suppress(_AllCounted):
             self._run(self.model, keras.tree.flatten(inputs), (), left)
-        except _AllCounted:
-            pass
         return keras.ops.zeros((1,))
 
     def _run(self, model, inputs, prefix, left):
@@ -140,14 +139,23 @@ def _inference(operation, kwargs):
     return kwargs
 
 
-def profile_from_counters(model, trace, counters) -> FireProfile:
-    """Sums what the counters hold by filter: a filter whose layer is called twice has two ReLUs."""
+def profile_from_counters(model, trace, counters, mode="inference") -> FireProfile:
+    """Sums what the counters hold by filter: a filter whose layer is called twice has two ReLUs.
+
+    Args:
+        model: The model that was counted.
+        trace: Its `Trace`.
+        counters: A `ZeroCounter` for each ReLU, by key; a ReLU without one is passed over.
+        mode: How the model ran: `"inference"` or `"training"`.
+    """
     widths = trace.graph.widths
     zeros = {name: np.zeros(width, "int64") for name, width in widths.items()}
     seen = {name: np.zeros(width, "int64") for name, width in widths.items()}
     maps: dict[str, list] = defaultdict(list)
     for relu in trace.relus:
-        counter = counters[relu.key]
+        counter = counters.get(relu.key)
+        if counter is None:
+            continue
         counts = np.moveaxis(counter.zeros(), relu.axis - 1 if counter.per_position else 0, 0)
         for name, filters, channels in filters_behind(trace, relu):
             zeros[name][filters] += counts[channels].reshape(filters.size, -1).sum(axis=1)
@@ -162,6 +170,7 @@ def profile_from_counters(model, trace, counters) -> FireProfile:
         graph=trace.graph,
         reasons=trace.unscored,
         maps={name: _joined_maps(name, widths[name], parts) for name, parts in maps.items()},
+        mode=mode,
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
-import math
 from collections.abc import Mapping
 
 import numpy as np
 
-from firekeras.atomic import write_text
-from firekeras.channels.graph import ChannelGraph
-from firekeras.costs import Costs, LayerCosts, as_graph, costs_without
+from firekeras import plan_file
+from firekeras.costs import Costs, as_graph, costs_without
 from firekeras.profile import FilterScores
-
-FORMAT, VERSION = "firekeras.plan", 1
+from firekeras.selection import Limits, Ranking, Selection
 
 
 @dataclasses.dataclass
@@ -82,12 +78,31 @@ class PruningPlan:
 
     def save(self, path):
         """Writes the plan as JSON: whole, or not at all."""
-        write_text(path, json.dumps({"format": FORMAT, "version": VERSION, **_to_dict(self)}))
+        plan_file.save(self, path)
 
     @classmethod
     def load(cls, path) -> PruningPlan:
         """Reads a plan; raises `ValueError` where the file is not one, of another version, or damaged."""
-        return _load(path)
+        return cls(**plan_file.load(path))
+
+    @classmethod
+    def of(cls, selection: Selection) -> PruningPlan:
+        """The plan that a selection of units amounts to."""
+        graph, ranking = selection.graph, selection.ranking
+        sentences, verdicts = selection.verdicts()
+        return cls(
+            removed=graph.removed_filters(selection.gone),
+            widths=graph.widths,
+            costs_before=costs_without(graph),
+            costs_after=costs_without(graph, selection.gone),
+            criterion=ranking.source.criterion,
+            verdicts=graph.by_layer(verdicts),
+            sentences=sentences,
+            scores=graph.by_layer(ranking.scores),
+            ranks=graph.by_layer(ranking.places()),
+            ranked=ranking.filters,
+            notes=[*graph.notes, *selection.notes()],
+        )
 
 
 def plan_pruning(
@@ -138,7 +153,7 @@ def plan_pruning(
     limits = Limits.of(graph, caps, min_keep, original_widths or {})
     ranking = Ranking(graph, scores, round_to)
     if target is None:
-        return Selection(ranking, limits, ranking.budget(pruning_ratio)).plan()
+        return PruningPlan.of(Selection(ranking, limits, ranking.budget(pruning_ratio)))
     return _reach(ranking, limits, target)
 
 
@@ -154,7 +169,8 @@ def known_layer(name, names):
 def _check_numbers(pruning_ratio, round_to, min_keep):
     if not 0 <= pruning_ratio < 1:
         raise ValueError(
-            f"pruning_ratio is the share of filters to remove, from 0 to below 1 (0.05 is 5%). Received: {pruning_ratio}."
+            "pruning_ratio is the share of filters to remove, from 0 to below 1 (0.05 is 5%). "
+            f"Received: {pruning_ratio}."
         )
     if not 0 <= min_keep <= 1:
         raise ValueError(f"min_keep is the share of a layer's filters that must stay, 0 to 1. Received: {min_keep}.")
@@ -182,229 +198,6 @@ def _checked_caps(graph, caps):
     return caps
 
 
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """How many filters each layer may lose now, and the sentence that says what keeps the others."""
-
-    allowed: np.ndarray
-    sentences: list[str]
-
-    @classmethod
-    def of(cls, graph: ChannelGraph, caps, min_keep, original) -> Limits:
-        """Limits from caps and `min_keep`, in the order of `graph.filter_layers`."""
-        pairs = [cls._of_layer(name, width, original.get(name, width), caps.get(name, 1), min_keep)
-                 for name, width in graph.widths.items()]  # fmt: skip
-        return cls(np.array([allowed for allowed, _ in pairs], "int64"), [sentence for _, sentence in pairs])
-
-    @staticmethod
-    def _of_layer(name, width, original, cap, min_keep):
-        floor = max(1, math.ceil(min_keep * original - 1e-9))
-        capped = original - math.floor(cap * original + 1e-9)
-        if capped > floor:
-            sentence = f"the cap of {cap:.0%} on {name} is reached: at least {capped} of its {original} filters stay"
-        else:
-            sentence = f"{name} is at its smallest: at least {floor} of its {original} filters stay"
-        return max(0, width - max(floor, capped)), sentence
-
-
-@dataclasses.dataclass(frozen=True)
-class Block:
-    """Units that go in one step: one unit, or as many as bring a width to the next multiple."""
-
-    units: np.ndarray
-    size: int
-
-
-class Ranking:
-    """All that may go, in the order in which it goes.
-
-    Args:
-        graph: The channel graph.
-        scores: The scores.
-        round_to: Widths go down in multiples of this.
-    """
-
-    def __init__(self, graph: ChannelGraph, scores: FilterScores, round_to: int):
-        self.graph, self.source, self.round_to = graph, scores, round_to
-        self.scores = _mean_over_units(graph, scores)
-        self.l1 = np.nan_to_num(_mean_over_units(graph, scores.l1))
-        unlocked = np.ones(graph.num_units, bool)
-        unlocked[list(graph.locks)] = False
-        self.prunable = unlocked & np.isfinite(self.scores)
-        self.ragged: dict[int, str] = {}
-        units = np.flatnonzero(self.prunable)
-        self.order = units[np.lexsort((units, self.l1[units], -self.scores[units]))]
-        self.blocks = self._single_units() if round_to == 1 else self._multiples()
-        self.filters = int(graph.unit_sizes[self.prunable].sum())
-
-    def budget(self, ratio) -> int:
-        """How many filters a ratio stands for: rounded half up, at least one unless the ratio is 0."""
-        return max(1, math.floor(ratio * self.filters + 0.5)) if ratio else 0
-
-    def _single_units(self):
-        return [Block(self.order[k : k + 1], int(self.graph.unit_sizes[u])) for k, u in enumerate(self.order)]
-
-    def _multiples(self):
-        place = np.zeros(self.graph.num_units, "int64")
-        place[self.order] = np.arange(1, self.order.size + 1)
-        blocks = [block for group in self.graph.groups for block in self._blocks_of(group, place)]
-        return [block for _, block in sorted(blocks, key=lambda pair: pair[0])]
-
-    def _blocks_of(self, group, place):
-        """Steps in which the width of coupled layers goes down from multiple to multiple."""
-        layers = [self.graph.filters(name) for name in group]
-        units = np.unique(np.concatenate(layers))
-        if not all(_evenly_holds(layer, units) for layer in layers):
-            sentence = f"the widths of {', '.join(group)} depend on each other and cannot be kept at multiples of {self.round_to}"
-            self.ragged.update(dict.fromkeys(units.tolist(), sentence))
-            return []
-        ranked = units[place[units] > 0]
-        ranked = ranked[np.argsort(place[ranked])]
-        first = units.size % self.round_to or self.round_to
-        edges = [0, *range(first, ranked.size + 1, self.round_to)]
-        steps = [ranked[a:b] for a, b in zip(edges, edges[1:], strict=False)]
-        return [(self._key(step, place), Block(step, int(self.graph.unit_sizes[step].sum()))) for step in steps]
-
-    def _key(self, units, place):
-        return (-self.scores[units].mean(), place[units].max())
-
-
-def _evenly_holds(layer, units):
-    held, counts = np.unique(layer, return_counts=True)
-    return held.size == units.size and (counts == counts[0]).all()
-
-
-def _mean_over_units(graph, by_layer):
-    """For each unit the mean over its filters, NaN where one of them has no value, `(num_units,)`."""
-    total = np.zeros(graph.num_units)
-    for name in graph.filter_layers:
-        units = graph.filters(name)
-        np.add.at(total, units, by_layer.get(name, np.full(units.size, np.nan)))
-    return total / np.maximum(graph.unit_sizes, 1)
-
-
-class Selection:
-    """One pass down the ranking: takes what fits the budget and the limits, and notes why the rest stays."""
-
-    def __init__(self, ranking: Ranking, limits: Limits, budget: int):
-        self.ranking, self.graph, self.limits, self.budget = ranking, ranking.graph, limits, budget
-        self.gone = np.zeros(self.graph.num_units, bool)
-        self.why: dict[int, str] = {}
-        self.allowed = limits.allowed.copy()
-        self._layer_of = _layers_of_units(self.graph)
-        self.left = budget
-        self._take_in_order()
-        if budget and not self.gone.any() and ranking.round_to > 1:
-            self._take_one_block()
-
-    def _take_in_order(self):
-        for block in self.ranking.blocks:
-            if not self.left:
-                break
-            if block.size > self.left:
-                self._keep(
-                    block,
-                    f"the {block.size} filters that only go together would be more than the {self.budget} that may go",
-                )
-            elif self._fits(block):
-                self._take(block)
-
-    def _take_one_block(self):
-        """A step of `round_to` may be larger than the budget; one is taken all the same."""
-        for block in self.ranking.blocks:
-            if self._fits(block):
-                return self._take(block)
-        return None
-
-    def _fits(self, block):
-        wanted = np.bincount(np.concatenate([self._layer_of[u] for u in block.units]), minlength=self.allowed.size)
-        full = np.flatnonzero(wanted > self.allowed)
-        if full.size:
-            self._keep(block, self.limits.sentences[full[0]])
-        return not full.size
-
-    def _take(self, block):
-        self.gone[block.units] = True
-        np.subtract.at(self.allowed, np.concatenate([self._layer_of[u] for u in block.units]), 1)
-        self.left = max(0, self.left - block.size)
-
-    def _keep(self, block, sentence):
-        self.why.update(dict.fromkeys(block.units.tolist(), sentence))
-
-    def plan(self) -> PruningPlan:
-        """The plan that this selection amounts to."""
-        graph, ranking = self.graph, self.ranking
-        sentences, verdicts = self._verdicts()
-        rank = np.zeros(graph.num_units, "int64")
-        sizes = graph.unit_sizes[ranking.order]
-        rank[ranking.order] = np.cumsum(sizes) - sizes + 1
-        return PruningPlan(
-            removed=graph.removed_filters(self.gone),
-            widths=graph.widths,
-            costs_before=costs_without(graph),
-            costs_after=costs_without(graph, self.gone),
-            criterion=ranking.source.criterion,
-            verdicts={name: verdicts[graph.filters(name)] for name in graph.filter_layers},
-            sentences=sentences,
-            scores={name: ranking.scores[graph.filters(name)] for name in graph.filter_layers},
-            ranks={name: rank[graph.filters(name)] for name in graph.filter_layers},
-            ranked=ranking.filters,
-            notes=[*graph.notes, *self._notes()],
-        )
-
-    def _verdicts(self):
-        index: dict[str, int] = {}
-        verdicts = [index.setdefault(self._sentence(unit), len(index)) for unit in range(self.graph.num_units)]
-        return list(index), np.array(verdicts, "int64")
-
-    def _sentence(self, unit):
-        """The end of a sentence that begins with "Filter 3 of conv1 goes: " or "stays: "."""
-        if self.gone[unit]:
-            return f"{int(self.graph.unit_sizes[self.gone].sum())} go{self._partners(unit)}"
-        if unit in self.graph.locks:
-            return self.graph.locks[unit]
-        if not self.ranking.prunable[unit]:
-            return self._unscored(unit)
-        if unit in self.ranking.ragged:
-            return self.ranking.ragged[unit]
-        return self.why.get(unit, f"{int(self.graph.unit_sizes[self.gone].sum())} others go before it")
-
-    def _partners(self, unit):
-        layers = [self.graph.filter_layers[k] for k in dict.fromkeys(self._layer_of[unit].tolist())]
-        return f"; with it go its partners in {_listed(layers)}" if len(layers) > 1 else ""
-
-    def _unscored(self, unit):
-        for k in self._layer_of[unit]:
-            name = self.graph.filter_layers[k]
-            reason = self.ranking.source.reasons.get(name)
-            if reason:
-                return f"it has no {self.ranking.source.criterion} score, since in {name} {reason}"
-        return f"it has no {self.ranking.source.criterion} score"
-
-    def _notes(self):
-        if self.gone.any() or not self.budget:
-            return []
-        if not self.ranking.filters:
-            reasons = list(dict.fromkeys(self._sentence(u) for u in range(self.graph.num_units)))
-            return [f"Nothing goes, because no filter may: {'; '.join(reasons[:3])}."]
-        why = list(dict.fromkeys(self.why.values()))
-        return [f"Nothing goes, because of every filter that may: {'; '.join(why[:3])}."]
-
-
-def _listed(names, most=3):
-    more = f" and {len(names) - most} more layers" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def _layers_of_units(graph):
-    """For each unit the layers that it has filters in (by number, once per filter)."""
-    units = [graph.filters(name) for name in graph.filter_layers]
-    layer = np.repeat(np.arange(len(units)), [u.size for u in units])
-    flat = np.concatenate([*units, np.zeros(0, "int64")])
-    order = np.argsort(flat, kind="stable")
-    return np.split(layer[order], np.cumsum(graph.unit_sizes)[:-1])
-
-
 def _reach(ranking, limits, target) -> PruningPlan:
     """The plan that removes fewest filters and reaches the target."""
     ((measure, share),) = _checked_target(target)
@@ -423,7 +216,7 @@ def _reach(ranking, limits, target) -> PruningPlan:
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if cost(middle) <= goal else (middle + 1, high)
-    return Selection(ranking, limits, low).plan()
+    return PruningPlan.of(Selection(ranking, limits, low))
 
 
 def _checked_target(target):
@@ -433,55 +226,3 @@ def _checked_target(target):
             f"target is one of {known} with a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target}."
         )
     return target.items()
-
-
-def _to_dict(plan):
-    def lists(arrays):
-        return {name: array.tolist() for name, array in arrays.items()}
-
-    return {
-        "removed": lists(plan.removed),
-        "widths": plan.widths,
-        "costs_before": dataclasses.asdict(plan.costs_before),
-        "costs_after": dataclasses.asdict(plan.costs_after),
-        "criterion": plan.criterion,
-        "verdicts": lists(plan.verdicts),
-        "sentences": plan.sentences,
-        "scores": {name: [None if math.isnan(s) else s for s in a.tolist()] for name, a in plan.scores.items()},
-        "ranks": lists(plan.ranks),
-        "ranked": plan.ranked,
-        "notes": plan.notes,
-    }
-
-
-def _load(path):
-    try:
-        with open(path, encoding="utf-8") as file:
-            data = json.load(file)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is not a pruning plan, or is damaged: {error}.") from error
-    if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
-        raise ValueError(f'{path} is not a pruning plan: expected JSON with "format": {FORMAT!r}.')
-    if data.pop("version", None) != VERSION:
-        raise ValueError(f"{path} is a plan of another version; this firekeras reads version {VERSION}.")
-    try:
-        return _from_dict(data)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a whole pruning plan: {error}.") from error
-
-
-def _from_dict(data):
-    def arrays(key, dtype):
-        return {name: np.array(values, dtype) for name, values in data[key].items()}
-
-    fields = {
-        **data,
-        **{key: arrays(key, "int64") for key in ("removed", "verdicts", "ranks")},
-        "scores": arrays("scores", "float64"),
-        **{key: _costs(data[key]) for key in ("costs_before", "costs_after")},
-    }
-    return PruningPlan(**fields)
-
-
-def _costs(data):
-    return Costs(**{**data, "by_layer": {name: LayerCosts(**c) for name, c in data["by_layer"].items()}})

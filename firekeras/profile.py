@@ -70,10 +70,12 @@ class FireProfile(FilterScores):
         reasons: For layers without FIRE, why.
         maps: For each layer name, the share of samples for which each position was zero (NIRE),
             float32 `(filters, *positions)`. Defaults to none.
+        mode: How the model ran: `"inference"`, or `"training"` where FIRE was counted inside the
+            training step. Defaults to `"inference"`.
         date: When it was measured, ISO 8601, UTC.
     """
 
-    def __init__(self, zeros, seen, *, samples, features, graph, reasons=None, maps=None, date=""):
+    def __init__(self, zeros, seen, *, samples, features, graph, reasons=None, maps=None, mode="inference", date=""):
         self.zeros = {name: np.asarray(z, "int64") for name, z in zeros.items()}
         self.seen = {name: np.asarray(n, "int64") for name, n in seen.items()}
         super().__init__(
@@ -86,6 +88,7 @@ class FireProfile(FilterScores):
         self.features = {name: np.asarray(f, "float64") for name, f in features.items()}
         self.graph: ChannelGraph = graph
         self.maps = dict(maps or {})
+        self.mode = mode
         self.date = date
 
     def save(self, path):

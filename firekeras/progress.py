@@ -21,20 +21,19 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(self, title):
         super().__init__()
         self.title = title
-        self._bar = None
+        self._bar: Progress | None = None
 
     def on_test_begin(self, logs=None):
         self._started = time.monotonic()
 
     def on_test_batch_end(self, batch, logs=None):
-        if self._bar is None:
-            if time.monotonic() - self._started < PATIENCE:
-                return
-            self._show()
-        self._bar.update(self._task, completed=batch + 1)
+        if self._bar is None and time.monotonic() - self._started > PATIENCE:
+            self._bar = self._shown()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=batch + 1)
 
-    def _show(self):
-        self._bar = Progress(
+    def _shown(self) -> Progress:
+        bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
@@ -42,9 +41,10 @@ class ProgressBar(keras.callbacks.Callback):
             console=Console(stderr=True),
             transient=True,
         )
-        self._bar.disable = not self._bar.console.is_terminal
-        self._task = self._bar.add_task(self.title, total=(self.params or {}).get("steps"))
-        self._bar.start()
+        bar.disable = not bar.console.is_terminal
+        self._task = bar.add_task(self.title, total=(self.params or {}).get("steps"))
+        bar.start()
+        return bar
 
     def on_test_end(self, logs=None):
         if self._bar is not None:

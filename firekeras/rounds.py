@@ -53,6 +53,19 @@ class RoundRecord:
     notes: list[str]
     model: keras.Model = dataclasses.field(repr=False)
 
+    @classmethod
+    def of(cls, plan, **fields) -> RoundRecord:
+        """The record of a round that carried out `plan`."""
+        return cls(
+            criterion=plan.criterion,
+            filters_removed=plan.num_removed,
+            conv_macs=plan.costs_after.conv_macs,
+            macs=plan.costs_after.macs,
+            params=plan.costs_after.params,
+            notes=plan.notes,
+            **fields,
+        )
+
     def to_dict(self) -> dict:
         """The record without its model: plain numbers, for JSON."""
         fields = (field.name for field in dataclasses.fields(self) if field.name != "model")
@@ -148,10 +161,10 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         monitor="accuracy",
         **fit_arguments,
     ):
-        _check_numbers(tolerance, epochs_per_round, max_rounds)
+        check_numbers(tolerance, epochs_per_round, max_rounds)
         _check_fit_arguments(model, fit_arguments)
         graph = channel_graph(model)
-        _check_model(model, graph, layer_caps or {})
+        check_prunable(model, graph, layer_caps or {})
         checked_data(model, train_data)
         checked_data(model, validation_data)
         options = {"pruning_ratio": pruning_ratio} if isinstance(method, str) else {}
@@ -202,19 +215,14 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
                 f"Round {self.number} ended at {self.monitor} {accuracy:.4f}, more than the tolerance of "
                 f"{self.tolerance} from {self.baseline:.4f}, and was undone."
             )
-        return RoundRecord(
+        return RoundRecord.of(
+            plan,
             number=self.number,
             accepted=accepted,
-            criterion=plan.criterion,
-            filters_removed=plan.num_removed,
             accuracy_after_cut=after_cut,
             accuracy=accuracy,
             baseline=self.baseline,
-            conv_macs=plan.costs_after.conv_macs,
-            macs=plan.costs_after.macs,
-            params=plan.costs_after.params,
             seconds=time.monotonic() - start,
-            notes=plan.notes,
             model=self.best,
         )
 
@@ -267,7 +275,8 @@ def monitored(metrics, monitor) -> float:
     return float(metrics[monitor])
 
 
-def _check_numbers(tolerance, epochs_per_round, max_rounds):
+def check_numbers(tolerance, epochs_per_round, max_rounds):
+    """Raises `ValueError` for numbers out of their range."""
     if not tolerance >= 0:
         raise ValueError(f"tolerance is in absolute points from 0 on (0.01 is one point). Received: {tolerance}.")
     if int(epochs_per_round) != epochs_per_round or epochs_per_round < 0:
@@ -283,7 +292,8 @@ def _check_fit_arguments(model, fit_arguments):
             raise ValueError(f"Unknown setting {name!r}: neither compress nor model.fit takes it here.")
 
 
-def _check_model(model, graph, layer_caps):
+def check_prunable(model, graph, layer_caps):
+    """Raises `ValueError` for a model that cannot be pruned in rounds, or caps on layers it has not."""
     check_weights(model)
     if not model.compiled:
         raise ValueError(

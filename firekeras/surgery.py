@@ -90,6 +90,7 @@ class Cut:
     def __init__(self, trace, gone, behind):
         self.trace, self.gone, self.behind = trace, gone, behind
         self.built: dict[int, object] = {}
+        self.inserted: dict[int, object] = {}
 
     def model(self, old, key=()):
         """A new model of the same structure."""
@@ -114,7 +115,7 @@ class Cut:
 
     def _assembled(self, old, inputs, flat, outputs):
         if isinstance(old, keras.Sequential):
-            layers = [self.built[id(layer)] for layer in old.layers]
+            layers = [layer for one in old.layers for layer in self._with_inserted(one)]
             return type(old)([flat[0]._keras_history.operation, *layers], name=old.name)
         structure = keras.tree.pack_sequence_as(functional_graph(old).output, outputs)
         return type(old)(inputs, structure, name=old.name)
@@ -122,8 +123,14 @@ class Cut:
     def _call(self, node, args, kwargs, key):
         key = (*key, id(node))
         given = self.operation(node.operation, key)(*args, **kwargs)
-        probe = self.behind.get(key)
-        return probe(given) if probe else given
+        if key not in self.behind:
+            return given
+        self.inserted[id(node.operation)] = self.behind[key]
+        return self.behind[key](given)
+
+    def _with_inserted(self, old_layer):
+        twin = self.built[id(old_layer)]
+        return [twin, self.inserted[id(old_layer)]] if id(old_layer) in self.inserted else [twin]
 
     def operation(self, old, key):
         """The new counterpart of a layer, nested model or operation."""
@@ -163,11 +170,11 @@ def _copy_trainable(old, new):
     """Trainable flags: the model's first, since setting it sets those of its layers."""
     if not old.trainable:
         new.trainable = False
-    for layer, twin in zip(old.layers, _without_probes(new, old), strict=True):
+    for layer, twin in zip(old.layers, _without_inserted(new, old), strict=True):
         twin.trainable = layer.trainable
 
 
-def _without_probes(new, old):
+def _without_inserted(new, old):
     names = {layer.name for layer in old.layers}
     return [layer for layer in new.layers if layer.name in names]
 

@@ -138,6 +138,10 @@ class ChannelGraph:
         lost = {name: np.flatnonzero(gone[self.filters(name)]) for name in self.filter_layers}
         return {name: filters for name, filters in lost.items() if filters.size}
 
+    def by_layer(self, of_units: np.ndarray) -> dict[str, np.ndarray]:
+        """Values per unit, `(num_units,)`, as values per filter of each layer."""
+        return {name: of_units[self.filters(name)] for name in self.filter_layers}
+
     def units_of(self, removed: Mapping[str, Iterable[int]]) -> np.ndarray:
         """A mask over units, from filters by layer; the inverse of `removed_filters`."""
         gone = np.zeros(self.num_units, bool)

@@ -51,9 +51,13 @@ class FirePruning:
 
     def plan(self, model, data, *, layer_caps, original_widths) -> PruningPlan:
         """The plan for the next round."""
+        return self.plan_from(model, self.scores(model, data), layer_caps=layer_caps, original_widths=original_widths)
+
+    def plan_from(self, model_or_graph, scores, *, layer_caps, original_widths) -> PruningPlan:
+        """The plan for the next round, from scores that are there already."""
         return plan_pruning(
-            model,
-            self.scores(model, data),
+            model_or_graph,
+            scores,
             pruning_ratio=self.pruning_ratio,
             layer_caps=layer_caps,
             original_widths=original_widths,

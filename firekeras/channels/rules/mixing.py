@@ -39,10 +39,7 @@ def conv(call, x):
     layer, axis = call.layer, channel_axis(call.layer)
     read = call.consume(x, axis)
     made = call.filters(layer.filters, lambda: array(layer.kernel))
-    if layer.groups == 1:
-        per_group = read
-    else:
-        per_group = tie_groups(call, read, made)
+    per_group = read if layer.groups == 1 else tie_groups(call, read, made)
     call.weight(layer.kernel, *(None,) * layer.rank, per_group, made)
     call.weight(layer.bias, made)
     call.setting(filters=Count(made))

@@ -1,0 +1,14 @@
+"""Quiet, seeded and with fresh layer names: every test by itself."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def seeded_session():
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(0)

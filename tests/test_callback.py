@@ -1,0 +1,238 @@
+"""FirePruningCallback inside fit: the live model gets smaller, and nothing that was learned is lost."""
+
+import keras
+import numpy as np
+import pytest
+
+import firekeras
+from firekeras.channels import traced
+from firekeras.counting import ZeroCounter
+from firekeras.live import LiveModel
+from firekeras.surgery import checked_units
+
+
+def images(count=96, seed=0):
+    """Images whose class is the quarter that is bright."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 4, count)
+    x = rng.uniform(0, 0.3, (count, 8, 8, 1)).astype("float32")
+    for image, label in zip(x, y, strict=True):
+        image[4 * (label // 2) : 4 * (label // 2) + 4, 4 * (label % 2) : 4 * (label % 2) + 4] += 0.7
+    return x, y
+
+
+def network(dead=(), optimizer="adam", layers=keras.layers):
+    """A small compiled CNN; the filters in `dead` of its second convolution never fire."""
+    i = keras.Input((8, 8, 1))
+    x = layers.ReLU(name="relu1")(layers.Conv2D(8, 3, padding="same", name="conv1")(i))
+    x = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv2")(x)
+    model = keras.Model(i, layers.Dense(4, name="logits")(layers.Flatten()(layers.MaxPooling2D()(x))))
+    if dead:
+        bias = keras.ops.convert_to_numpy(model.get_layer("conv2").bias).copy()
+        bias[list(dead)] = -1e3
+        model.get_layer("conv2").bias.assign(bias)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    return model
+
+
+def fit(model, callback, epochs=4, **kwargs):
+    x, y = images()
+    kwargs = {"validation_data": images(48, seed=1), "shuffle": False, "batch_size": 32, "verbose": 0} | kwargs
+    return model.fit(x, y, epochs=epochs, callbacks=[callback], **kwargs)
+
+
+class Watch(keras.callbacks.Callback):
+    """Remembers what a person would see from outside."""
+
+    def __init__(self):
+        super().__init__()
+        self.widths, self.counters, self.losses, self.iterations = [], [], [], []
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.losses.append(logs["loss"])
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.widths.append(self.model.get_layer("conv2").filters)
+        self.counters.append(sum(isinstance(layer, ZeroCounter) for layer in self.model.layers))
+        self.iterations.append(int(self.model.optimizer.iterations))
+
+
+def test_the_model_that_fit_was_called_on_is_pruned_and_loads_without_firekeras(tmp_path):
+    model = network()
+    before = firekeras.count_costs(model)
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.25, tolerance=1.0)
+    history = fit(model, callback)
+    assert callback.result.model is model
+    assert [r.accepted for r in callback.result.rounds] == [True, True, True]
+    assert [r.criterion for r in callback.result.rounds] == ["fire", "fire_predicted", "fire_predicted"]
+    assert firekeras.count_costs(model).macs == callback.result.rounds[-1].macs < before.macs
+    assert len(history.history["loss"]) == 4 and history is model.history
+    assert not any(isinstance(layer, ZeroCounter) for layer in model.layers)
+    model.save(tmp_path / "pruned.keras")
+    loaded = keras.models.load_model(tmp_path / "pruned.keras")
+    x, _ = images()
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
+
+
+def test_fire_counted_in_training_equals_brute_force_over_the_batches_that_trained():
+    model = network(optimizer=keras.optimizers.SGD(0.0))  # nothing moves, so that one pass can be checked
+    x, _ = images()
+    features = keras.Model(model.input, [model.get_layer("relu1").output, model.get_layer("conv2").output])
+    expected = [(np.concatenate([keras.ops.convert_to_numpy(t) for t in part]) == 0).sum((0, 1, 2))
+                for part in zip(*(features(x[k : k + 32]) for k in range(0, 96, 32)), strict=True)]  # fmt: skip
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.1, tolerance=1.0)
+    fit(model, callback, epochs=2)
+    profile = callback._method.profile
+    assert profile.mode == "training" and profile.samples == 96
+    for name, zeros in zip(("conv1", "conv2"), expected, strict=True):
+        np.testing.assert_array_equal(profile.zeros[name], zeros)
+        np.testing.assert_array_equal(profile.seen[name], 96 * 64)
+
+
+def test_with_data_fire_is_measured_in_inference_mode():
+    model = network()
+    callback = firekeras.FirePruningCallback(images(40)[0], pruning_ratio=0.25, tolerance=1.0)
+    fit(model, callback, epochs=2)
+    assert callback._method.profile.mode == "inference" and callback._method.profile.samples == 40
+    assert callback.result.rounds[0].accepted
+
+
+def test_counting_leaves_training_as_it_would_have_been():
+    plain, counted, watch = network(), network(), Watch()
+    counted.set_weights(plain.get_weights())
+    fit(plain, plain_watch := Watch(), epochs=2)
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.1, start_epoch=1)
+    x, y = images()
+    with pytest.warns(UserWarning, match="did not prune: fit had no epochs left"):
+        counted.fit(x, y, epochs=2, batch_size=32, shuffle=False, verbose=0, callbacks=[callback, watch],
+                    validation_data=images(48, seed=1))  # fmt: skip
+    np.testing.assert_allclose(watch.losses, plain_watch.losses, rtol=1e-5)
+    assert watch.iterations == plain_watch.iterations == [3, 6]
+    for one, other in zip(plain.get_weights(), counted.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", keras.optimizers.SGD(0.05, momentum=0.9), "lion"])
+def test_after_a_cut_of_dead_filters_training_goes_on_as_without_the_cut(optimizer):
+    dead = (2, 3, 11, 15)
+    whole, cut = network(dead, optimizer), network(dead, _again(optimizer))
+    cut.set_weights(whole.get_weights())
+    x, y = images()
+    for model in (whole, cut):
+        model.fit(x, y, batch_size=32, shuffle=False, epochs=2, verbose=0)
+    trace = traced(cut)
+    plan = firekeras.plan_pruning(cut, firekeras.measure_fire(cut, x), pruning_ratio=4 / 24)
+    assert {k: v.tolist() for k, v in plan.removed.items()} == {"conv2": list(dead)}
+    LiveModel(cut).cut(trace, checked_units(trace.graph, plan))
+    losses = [
+        model.fit(x, y, batch_size=32, shuffle=False, epochs=2, verbose=0).history["loss"] for model in (whole, cut)
+    ]
+    assert cut.get_layer("conv2").filters == 12
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def _again(optimizer):
+    return optimizer if isinstance(optimizer, str) else type(optimizer).from_config(optimizer.get_config())
+
+
+def test_a_round_below_tolerance_is_undone_exactly_and_training_stops():
+    model = network()
+    x, y = images()
+    model.fit(x, y, epochs=30, batch_size=32, verbose=0)
+
+    class Ruin(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.optimizer.learning_rate = 0.0
+                self.model.get_layer("logits").kernel.assign(0 * self.model.get_layer("logits").kernel)
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                Ruin.kept = [w.copy() for w in self.model.get_weights()], int(self.model.optimizer.iterations)
+
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=0.01)
+    x, y = images()
+    history = model.fit(x, y, epochs=6, batch_size=32, verbose=0, callbacks=[Ruin(), callback],
+                        validation_data=images(48, seed=1))  # fmt: skip
+    assert callback.result.baseline > 0.9
+    assert [r.accepted for r in callback.result.rounds] == [False]
+    assert "was undone" in callback.result.stopped_because
+    assert len(history.history["loss"]) == 2
+    weights, iterations = Ruin.kept
+    assert firekeras.count_costs(model).params == sum(w.size for w in model.get_weights())
+    assert int(model.optimizer.iterations) == iterations
+    for one, other in zip(model.get_weights(), _without_counters(weights, model), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+
+
+def _without_counters(weights, model):
+    """Weights of the probed model without the counters' integers."""
+    return [w for w in weights if w.dtype.kind == "f"]
+
+
+def test_rounds_of_several_epochs_and_no_round_that_could_not_end():
+    model, watch = network(), Watch()
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0, epochs_per_round=2)
+    x, y = images()
+    model.fit(x, y, epochs=6, batch_size=32, verbose=0, callbacks=[watch, callback], validation_data=images(48, seed=1))
+    assert len(callback.result.rounds) == 2
+    assert watch.counters == [2, 0, 0, 0, 0, 0]
+    assert watch.widths[1] == watch.widths[2] > watch.widths[3] == watch.widths[4] == watch.widths[5]
+
+
+def test_caps_hold_over_all_rounds():
+    model = network()
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.5, tolerance=1.0, layer_caps={"conv1": 0, "conv2": 0.5})
+    fit(model, callback, epochs=6)
+    assert (model.get_layer("conv1").filters, model.get_layer("conv2").filters) == (8, 8)
+    assert "cap of 50%" in callback.result.stopped_because
+
+
+def test_a_sequential_model_and_a_nested_one():
+    inner = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(8, 3), keras.layers.ReLU()], name="inner")
+    model = keras.Sequential([keras.Input((8, 8, 1)), inner, keras.layers.Conv2D(8, 3, activation="relu"),
+                              keras.layers.Flatten(), keras.layers.Dense(4)])  # fmt: skip
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.5, tolerance=1.0)
+    fit(model, callback, epochs=2)
+    assert callback.result.rounds[0].filters_removed == 8
+    assert isinstance(model, keras.Sequential) and isinstance(model.layers[0], keras.Sequential)
+    assert len(model.layers) == 4 and len(model.layers[0].layers) == 2
+
+
+def test_without_validation_the_training_accuracy_is_watched_with_a_warning():
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.1, tolerance=1.0)
+    with pytest.warns(UserWarning, match="watches the training's 'accuracy'"):
+        fit(network(), callback, epochs=2, validation_data=None)
+    assert callback.result.rounds
+
+
+def test_a_callback_can_be_used_again():
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0)
+    for _ in range(2):
+        fit(network(), callback, epochs=2)
+        assert len(callback.result.rounds) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: {"layer_caps": {"conv3": 0.5}}, "no layer with filters named 'conv3'. Did you mean 'conv"),
+        (lambda: {"tolerance": -1}, "tolerance is in absolute points"),
+        (lambda: {"epochs_per_round": 0}, "at least one epoch"),
+        (lambda: {"data": np.zeros((4, 9, 9, 1), "float32")}, "expected samples of shape"),
+        (lambda: {"monitor": "val_iou"}, "no 'val_iou' in the logs"),
+        (lambda: {"pruning_ratio": 1.5}, "pruning_ratio is the share"),
+    ],
+)
+def test_bad_arguments_are_refused_in_words(make, words):
+    with pytest.raises(ValueError, match=words):
+        fit(network(), firekeras.FirePruningCallback(**make()))
+
+
+def test_nan_weights_are_refused_before_training():
+    model = network()
+    model.get_layer("conv1").bias.assign(np.full(8, np.nan))
+    with pytest.raises(ValueError, match="holds NaN"):
+        fit(model, firekeras.FirePruningCallback())
