@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from firekeras.channels import traced
-from firekeras.channels.trace import Count, Trace
+from firekeras.channels.trace import Count, Inner, Kept, Trace
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
 from firekeras.plan import PruningPlan, known_layer
 
@@ -94,8 +94,8 @@ class Cut:
 
     def model(self, old, key=()):
         """A new model of the same structure."""
-        inputs = keras.tree.map_structure(self._input, functional_graph(old).input)
-        flat = keras.tree.flatten(inputs)
+        flat = [self._input(old, k, tensor) for k, tensor in enumerate(old.inputs)]
+        inputs = keras.tree.pack_sequence_as(functional_graph(old).input, flat)
         self.built.update({id(t._keras_history.operation): n._keras_history.operation
                            for t, n in zip(old.inputs, flat, strict=True)})  # fmt: skip
         outputs = walk(old, flat, lambda node, args, kwargs: self._call(node, args, kwargs, key))
@@ -103,14 +103,13 @@ class Cut:
         _copy_trainable(old, new)
         return new
 
-    def _input(self, tensor):
-        layer = tensor._keras_history.operation
+    def _input(self, model, number, tensor):
+        layer, shape = tensor._keras_history.operation, list(tensor.shape)
+        axis, labels = self.trace.inputs.get((id(model), number), (None, None))
+        if labels is not None and shape[axis] is not None:
+            shape[axis] = self._keep(labels).size
         return keras.Input(
-            batch_shape=tensor.shape,
-            dtype=tensor.dtype,
-            sparse=tensor.sparse,
-            name=layer.name,
-            optional=layer.optional,
+            batch_shape=shape, dtype=tensor.dtype, sparse=tensor.sparse, name=layer.name, optional=layer.optional
         )
 
     def _assembled(self, old, inputs, flat, outputs):
@@ -122,6 +121,8 @@ class Cut:
 
     def _call(self, node, args, kwargs, key):
         key = (*key, id(node))
+        changed = self.trace.arguments.get(id(node), {})
+        args = [self._resolved(changed.get(position, arg)) for position, arg in enumerate(args)]
         given = self.operation(node.operation, key)(*args, **kwargs)
         if key not in self.behind:
             return given
@@ -142,13 +143,26 @@ class Cut:
     def _leaf(self, old):
         settings = self.trace.settings.get(id(old), {})
         resized = {name: self._resolved(value) for name, value in settings.items()}
-        return type(old).from_config({**old.get_config(), **resized})
+        if isinstance(old, keras.layers.Lambda):  # its function cannot be had from a config safely
+            return keras.layers.Lambda(old.function, old._output_shape, old.mask, old.arguments, name=old.name)
+        return type(old).from_config(_unbuilt({**old.get_config(), **resized}))
 
-    def _resolved(self, setting):
-        """A setting with its counts replaced by how many channels stay."""
-        return keras.tree.map_structure(
-            lambda x: self.trace.keep(self.gone, x.labels).size if isinstance(x, Count) else x, setting
-        )
+    def _resolved(self, value):
+        """A setting or argument as it is without what goes."""
+        if isinstance(value, Count):
+            return self._keep(value.labels).size
+        if isinstance(value, Kept):
+            return np.take(value.array, self._keep(value.labels), value.axis)
+        if isinstance(value, Inner):
+            return keras.saving.serialize_keras_object(self._leaf(value.layer))
+        if isinstance(value, slice):
+            return slice(self._resolved(value.start), self._resolved(value.stop), value.step)
+        if isinstance(value, (tuple, list)):
+            return type(value)(self._resolved(part) for part in value)
+        return value
+
+    def _keep(self, labels):
+        return self.trace.keep(self.gone, labels)
 
     def copy_variables(self, old, new):
         """Gives the new layers the old values, without the slices that go."""
@@ -161,9 +175,16 @@ class Cut:
         """What stays of `value`, an array shaped like a variable of the old model."""
         for axis, labels in enumerate(self.trace.weights.get(id(variable), ())):
             if labels is not None:
-                keep = self.trace.keep(self.gone, labels)
+                keep = self._keep(labels)
                 value = value if keep.size == labels.size else np.take(value, keep, axis)
         return value
+
+
+def _unbuilt(config):
+    """A config without the shapes that layers inside a wrapper were built for."""
+    if isinstance(config, dict):
+        return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
+    return config
 
 
 def _copy_trainable(old, new):

@@ -11,6 +11,7 @@ import numpy as np
 
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
+from firekeras.channels.probe import probed
 from firekeras.channels.registry import find_rule
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
 
@@ -22,6 +23,22 @@ class Count:
     """In a layer's settings: the number of these channels that are kept."""
 
     labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Kept:
+    """In a call's arguments: a constant array, without what these labels along `axis` lose."""
+
+    array: np.ndarray
+    axis: int
+    labels: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Inner:
+    """In a wrapper's settings: the layer that it wraps, built again."""
+
+    layer: keras.Layer
 
 
 @dataclasses.dataclass
@@ -43,6 +60,8 @@ class Trace:
         unit_of: For each class its unit; `-1` where no filter is in it.
         weights: For each variable (by id), the labels along each of its axes, None where fixed.
         settings: For each layer or operation (by id), the settings that depend on channels.
+        arguments: For each call (by id of its node), the arguments that do, by position.
+        inputs: For each input of a nested model (by its id, and number): axis and labels of its channels.
         relus: The ReLUs that some filter passes first.
         kernels: For each layer with filters, a function that gives their weights.
         births: For each label that a filter was born with: (layer name, filter).
@@ -54,6 +73,8 @@ class Trace:
     unit_of: np.ndarray
     weights: dict
     settings: dict
+    arguments: dict
+    inputs: dict
     relus: list
     kernels: dict
     births: dict
@@ -72,6 +93,8 @@ class Tracer:
         self.space = LabelSpace()
         self.weights: dict[int, tuple] = {}
         self.settings: dict[int, dict] = defaultdict(dict)
+        self.arguments: dict[int, dict] = defaultdict(dict)
+        self.inputs: dict[tuple, tuple] = {}
         self.macs: dict[str, list] = defaultdict(list)
         self.convs: set[str] = set()
         self.shapes: dict[str, tuple] = {}
@@ -92,10 +115,25 @@ class Tracer:
             if functional_graph(operation) is not None:
                 given = keras.tree.flatten((args, kwargs))
                 tensors = [x for x in given if isinstance(x, Channels)]
+                self.enter(operation, tensors, path + operation.name)
                 return self.run(operation, tensors, (*prefix, id(node)), f"{path}{operation.name}/")
             return Call(self, node, (*prefix, id(node)), path + operation.name).trace(args, kwargs)
 
         return walk(model, inputs, call)
+
+    def enter(self, model, tensors, name):
+        """Declares the channels that a nested model is given: its inputs get smaller with them."""
+        for k, x in enumerate(tensors):
+            axes = x.axes()
+            axis = axes[0] if len(axes) == 1 else x.rank - 1
+            if len(axes) > 1:
+                self.space.lock(x.labels, f"{name} is given channels along several axes")
+            vector = x.vector(axis) if len(axes) < 2 else np.full(x.shape[axis], FIXED)
+            known, _ = self.inputs.setdefault((id(model), k), (axis, vector))
+            if known == axis:
+                self.declare(self.weights, (id(model), "input", k), (vector,), name)
+            else:
+                self.space.lock(np.append(vector, self.inputs[id(model), k][1]), f"{name} is given channels unalike")
 
     def declare(self, store, key, vectors, where):
         """Records labels of a weight or setting; where it is used again, ties both uses together."""
@@ -125,6 +163,17 @@ class Tracer:
                 self.unscored.setdefault(layer, f"its output {reason}")
 
 
+def labels_in(value):
+    """Yields the labels that a setting depends on."""
+    if isinstance(value, (Count, Kept)):
+        yield value.labels
+    elif isinstance(value, slice):
+        yield from labels_in((value.start, value.stop))
+    elif isinstance(value, (tuple, list)):
+        for part in value:
+            yield from labels_in(part)
+
+
 class Call:
     """One call of one layer or operation, as its rule sees it.
 
@@ -144,9 +193,7 @@ class Call:
         self.output_shapes = self._output_shapes(args, kwargs)
         self.tracer.shapes.setdefault(self.name, self.output_shapes[0])
         self.tracer.kinds.setdefault(self.name, type(self.layer).__name__)
-        apply = find_rule(self.layer)
-        if apply is None:
-            return self.refuse(args, kwargs, "is of a type that no rule knows")
+        apply = find_rule(self.layer) or probed
         said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
         return apply(self, *args, **said)
 
@@ -176,6 +223,12 @@ class Call:
     def lock(self, x: Channels, reason: str):
         """Forbids to remove any of these channels; the reason completes "NAME (TYPE) ..."."""
         self.tracer.space.lock(x.labels, f"{self.where} {reason}")
+
+    def inexact(self):
+        """Notes that what this call computes from channels depends on all of them."""
+        note = f"{self.where} normalises over channels: without some, the others change, so removal is not exact."
+        if note not in self.tracer.notes:
+            self.tracer.notes.append(note)
 
     def tie(self, a, b, reason="is computed from channels that are fixed"):
         """Makes labels go only together."""
@@ -215,11 +268,17 @@ class Call:
             self.tracer.declare(self.tracer.weights, id(variable), axes, self.where)
 
     def setting(self, **entries):
-        """Declares config entries of the layer that hold a `Count`, alone or within tuples."""
+        """Declares config entries of the layer that hold a `Count` (or `Inner`), alone or within tuples."""
         for key, value in entries.items():
-            counts = [x.labels for x in keras.tree.flatten(value) if isinstance(x, Count)]
-            self.tracer.settings[id(self.layer)].setdefault(key, value)
-            self.tracer.declare(self.tracer.weights, (id(self.layer), key), tuple(counts), self.where)
+            self._dependent(self.tracer.settings[id(self.layer)], id(self.layer), key, value)
+
+    def argument(self, position: int, value):
+        """Declares an argument of this call that holds a `Count` or is `Kept`."""
+        self._dependent(self.tracer.arguments[id(self.node)], id(self.node), position, value)
+
+    def _dependent(self, store, owner, key, value):
+        store.setdefault(key, value)
+        self.tracer.declare(self.tracer.weights, (owner, key), tuple(labels_in(value)), self.where)
 
     def cost(self, factor: int, *axes, conv=False):
         """Declares multiply-accumulates: `factor` times the number of channels along each axis."""
@@ -294,6 +353,8 @@ def _solve(model, tracer):
         unit_of=unit_of,
         weights=tracer.weights,
         settings=tracer.settings,
+        arguments=tracer.arguments,
+        inputs=tracer.inputs,
         relus=tracer.relus,
         kernels=tracer.kernels,
         births=tracer.births,

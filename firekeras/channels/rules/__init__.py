@@ -1,5 +1,25 @@
 """The rules, by what an operation does with channels. Importing this registers them."""
 
-from firekeras.channels.rules import channelwise, joining, mixing, shapes
+from firekeras.channels.rules import (
+    applications,
+    attention,
+    channelwise,
+    elementwise,
+    mixing,
+    normalization,
+    shapes,
+    slicing,
+    wrappers,
+)
 
-__all__ = ["channelwise", "joining", "mixing", "shapes"]
+__all__ = [
+    "applications",
+    "attention",
+    "channelwise",
+    "elementwise",
+    "mixing",
+    "normalization",
+    "shapes",
+    "slicing",
+    "wrappers",
+]

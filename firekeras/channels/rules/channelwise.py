@@ -1,38 +1,38 @@
-"""Layers that work on each channel by itself, and so pass labels on."""
+"""Operations that work on each channel by itself, and so pass labels on."""
 
 from keras import activations, layers
+from keras.src.ops import core as core_ops
+from keras.src.ops import math as math_ops
 from keras.src.ops import nn as nn_ops
+from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.registry import rule
 
 RECTIFIERS = {activations.relu, activations.relu6}
 SMOOTH = {
-    getattr(activations, name)
-    for name in [
-        "celu",
-        "elu",
-        "exponential",
-        "gelu",
-        "hard_shrink",
-        "hard_sigmoid",
-        "hard_silu",
-        "hard_tanh",
-        "leaky_relu",
-        "log_sigmoid",
-        "mish",
-        "selu",
-        "sigmoid",
-        "silu",
-        "soft_shrink",
-        "softplus",
-        "softsign",
-        "sparse_plus",
-        "sparse_sigmoid",
-        "squareplus",
-        "tanh",
-        "tanh_shrink",
-        "threshold",
-    ]
+    activations.celu,
+    activations.elu,
+    activations.exponential,
+    activations.gelu,
+    activations.hard_shrink,
+    activations.hard_sigmoid,
+    activations.hard_silu,
+    activations.hard_tanh,
+    activations.leaky_relu,
+    activations.log_sigmoid,
+    activations.mish,
+    activations.selu,
+    activations.sigmoid,
+    activations.silu,
+    activations.soft_shrink,
+    activations.softplus,
+    activations.softsign,
+    activations.sparse_plus,
+    activations.sparse_sigmoid,
+    activations.squareplus,
+    activations.tanh,
+    activations.tanh_shrink,
+    activations.threshold,
 }
 
 
@@ -66,9 +66,53 @@ def relu_op(call, x):
     return call.relu(x)
 
 
-@rule(layers.LeakyReLU, layers.ELU)
-def leaky(call, x):
-    """Activation layers without weights that are not rectifiers."""
+@rule(
+    layers.LeakyReLU,
+    layers.ELU,
+    math_ops.Erf,
+    math_ops.Rsqrt,
+    nn_ops.Celu,
+    nn_ops.Elu,
+    nn_ops.Gelu,
+    nn_ops.HardShrink,
+    nn_ops.HardSigmoid,
+    nn_ops.HardSilu,
+    nn_ops.HardTanh,
+    nn_ops.LeakyRelu,
+    nn_ops.LogSigmoid,
+    nn_ops.Selu,
+    nn_ops.Sigmoid,
+    nn_ops.Silu,
+    nn_ops.SoftShrink,
+    nn_ops.Softplus,
+    nn_ops.Softsign,
+    nn_ops.SparsePlus,
+    nn_ops.SparseSigmoid,
+    nn_ops.Squareplus,
+    nn_ops.TanhShrink,
+    nn_ops.Threshold,
+    numpy_ops.Abs,
+    numpy_ops.Absolute,
+    numpy_ops.Ceil,
+    numpy_ops.Clip,
+    numpy_ops.Cos,
+    numpy_ops.Exp,
+    numpy_ops.Expm1,
+    numpy_ops.Floor,
+    numpy_ops.Log,
+    numpy_ops.Log1p,
+    numpy_ops.LogicalNot,
+    numpy_ops.Negative,
+    numpy_ops.Reciprocal,
+    numpy_ops.Round,
+    numpy_ops.Sign,
+    numpy_ops.Sin,
+    numpy_ops.Sqrt,
+    numpy_ops.Square,
+    numpy_ops.Tanh,
+)
+def bent(call, x, **kwargs):
+    """Activations without weights that are no rectifiers, and other functions of single values."""
     return call.fresh_like(x)
 
 
@@ -81,22 +125,13 @@ def prelu(call, x):
     return call.fresh_like(x)
 
 
-@rule(layers.Softmax)
-def softmax(call, x):
+@rule(layers.Softmax, nn_ops.Softmax, nn_ops.LogSoftmax)
+def softmax(call, x, **kwargs):
     """Softmax mixes what lies along its axes."""
     axes = call.layer.axis if isinstance(call.layer.axis, (list, tuple)) else [call.layer.axis]
-    if {axis % x.rank for axis in axes} & set(x.axes()):
+    if None in axes or {axis % x.rank for axis in axes} & {0, *x.axes()}:
         return call.refuse((x,), {}, "takes a softmax over these channels, so that each depends on all")[0]
     return call.fresh_like(x)
-
-
-@rule(layers.BatchNormalization)
-def batch_normalization(call, x):
-    """BatchNormalization, over all axes but the channels'."""
-    labels = call.vector(x, call.layer.axis)
-    for variable in (call.layer.gamma, call.layer.beta, call.layer.moving_mean, call.layer.moving_variance):
-        call.weight(variable, labels)
-    return call.passed_on(x) if x.varies_only_along(call.layer.axis) else call.refuse((x,), {}, "is not per channel")[0]
 
 
 @rule(
@@ -109,9 +144,12 @@ def batch_normalization(call, x):
     layers.SpatialDropout1D,
     layers.SpatialDropout2D,
     layers.SpatialDropout3D,
+    core_ops.Cast,
+    core_ops.StopGradient,
+    numpy_ops.Copy,
 )
 def unchanged(call, x, **kwargs):
-    """Layers that do nothing at inference."""
+    """Operations that do nothing to values at inference."""
     return call.passed_on(x)
 
 
@@ -121,9 +159,3 @@ def rescaling(call, x):
     if isinstance(call.layer.scale, (int, float)) and isinstance(call.layer.offset, (int, float)):
         return call.passed_on(x)
     return call.refuse((x,), {}, "rescales by an array, which surgery cannot cut")[0]
-
-
-@rule(layers.Normalization)
-def normalization(call, x):
-    """Normalization of inputs: its mean and variance are settings, which surgery cannot cut."""
-    return call.refuse((x,), {}, "normalises these channels by fixed statistics, which surgery cannot cut")[0]

@@ -39,35 +39,29 @@ def conv(call, x):
     layer, axis = call.layer, channel_axis(call.layer)
     read = call.consume(x, axis)
     made = call.filters(layer.filters, lambda: array(layer.kernel))
-    per_group = read if layer.groups == 1 else tie_groups(call, read, made)
-    call.weight(layer.kernel, *(None,) * layer.rank, per_group, made)
+    taps = math.prod(layer.kernel_size) * call.positions(axis)
+    if layer.groups == 1:
+        call.weight(layer.kernel, *(None,) * layer.rank, read, made)
+        call.cost(taps, read, made, conv=True)
+    else:
+        tie_groups(call, read, made)
+        call.weight(layer.kernel, *(None,) * layer.rank, None, made)
+        call.cost(taps * (read.size // layer.groups), made, conv=True)
     call.weight(layer.bias, made)
     call.setting(filters=Count(made))
-    taps = math.prod(layer.kernel_size) * call.positions(axis)
-    if per_group is None:
-        call.cost(taps * (read.size // layer.groups), made, conv=True)
-    else:
-        call.cost(taps, per_group, made, conv=True)
     return activate(call, call.output(axis, made), layer.activation)
 
 
 def tie_groups(call, read, made):
-    """Ties the channels of a grouped convolution; returns the labels of its kernel's input axis.
+    """Ties the channels of a grouped convolution: a group, what it reads and what it makes, goes whole.
 
-    Every group must stay as wide as the others. So either whole groups go, or the same channel
-    of every group: whichever makes the smaller units.
+    Groups have to stay equally wide, so that the alternative would be to take the same channel out
+    of every group.
     """
-    groups = call.layer.groups
-    reads, makes = read.reshape(groups, -1), made.reshape(groups, -1)
-    if reads.shape[1] + makes.shape[1] <= groups:
-        first = reads[:, :1]
-        call.tie(reads, first)
-        call.tie(makes, first)
-        call.setting(groups=Count(first[:, 0]))
-        return None
-    call.tie(reads, reads[0])
-    call.tie(makes, makes[0])
-    return reads[0]
+    reads, makes = (labels.reshape(call.layer.groups, -1) for labels in (read, made))
+    call.tie(reads, reads[:, :1])
+    call.tie(makes, reads[:, :1])
+    call.setting(groups=Count(reads[:, 0]))
 
 
 @rule(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)

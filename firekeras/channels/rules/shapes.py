@@ -2,6 +2,8 @@
 
 import numpy as np
 from keras import layers
+from keras.src.ops import image as image_ops
+from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.labels import Channels, compress
@@ -26,8 +28,26 @@ from firekeras.channels.trace import Count
     layers.UpSampling1D,
     layers.UpSampling2D,
     layers.UpSampling3D,
+    layers.AdaptiveAveragePooling1D,
+    layers.AdaptiveAveragePooling2D,
+    layers.AdaptiveAveragePooling3D,
+    layers.AdaptiveMaxPooling1D,
+    layers.AdaptiveMaxPooling2D,
+    layers.AdaptiveMaxPooling3D,
+    layers.CenterCrop,
+    layers.RandomCrop,
+    layers.RandomFlip,
+    layers.RandomRotation,
+    layers.RandomTranslation,
+    layers.RandomZoom,
+    layers.Resizing,
+    image_ops.Resize,
+    nn_ops.AdaptiveAveragePool,
+    nn_ops.AdaptiveMaxPool,
+    nn_ops.AveragePool,
+    nn_ops.MaxPool,
 )
-def spatial(call, x):
+def spatial(call, x, **kwargs):
     """Layers that change positions, each channel by itself."""
     axis = channel_axis(call.layer)
     return call.output(axis, call.vector(x, axis))
@@ -59,12 +79,25 @@ def flatten(call, x):
 @rule(layers.Reshape)
 def reshape(call, x):
     """Reshape: what comes out keeps the order of what went in."""
-    moved = rectangular(call, compress(call.output_shape, x.full().reshape(call.output_shape[1:])))
+    return reshaped(call, x, "target_shape", (None, *call.layer.target_shape))
+
+
+@rule(numpy_ops.Reshape)
+def reshape_op(call, x):
+    """`keras.ops.reshape`, where it leaves samples apart."""
+    return reshaped(call, x, "newshape", tuple(call.layer.newshape))
+
+
+def reshaped(call, x, setting, target):
+    """A reshape to `target`, which begins with the batch; `setting` is where the layer keeps it."""
+    sizes = call.output_shape[1:]
+    if None in sizes or np.prod(sizes) != np.prod(x.shape[1:]) or len(target) != len(call.output_shape):
+        return call.refuse((x,), {}, "moves values between samples and positions")[0]
+    moved = rectangular(call, compress(call.output_shape, x.full().reshape(sizes)))
     for axis in moved.axes():
-        target = list(call.layer.target_shape)
-        if target[axis - 1] != -1:
-            target[axis - 1] = Count(moved.vector(axis))
-            call.setting(target_shape=tuple(target))
+        if target[axis] != -1:
+            changed = (*target[:axis], Count(moved.vector(axis)), *target[axis + 1 :])
+            call.setting(**{setting: changed[1:] if target[0] is None else changed})
     return moved
 
 
@@ -87,6 +120,73 @@ def rectangular(call, x):
 def permute(call, x):
     """Permute: the axes change places, and their labels with them."""
     return Channels(call.output_shape, np.transpose(x.labels, (0, *call.layer.dims)))
+
+
+@rule(layers.RepeatVector)
+def repeat_vector(call, x):
+    """RepeatVector: the same features at every step."""
+    return Channels(call.output_shape, x.labels[:, None])
+
+
+@rule(numpy_ops.Transpose)
+def transpose(call, x):
+    """`keras.ops.transpose`, where samples stay first."""
+    axes = call.layer.axes or tuple(reversed(range(x.rank)))
+    return moved_axes(call, x, [axis % x.rank for axis in axes])
+
+
+@rule(numpy_ops.Swapaxes)
+def swapaxes(call, x):
+    """`keras.ops.swapaxes`."""
+    order = list(range(x.rank))
+    one, other = call.layer.axis1 % x.rank, call.layer.axis2 % x.rank
+    order[one], order[other] = other, one
+    return moved_axes(call, x, order)
+
+
+@rule(numpy_ops.Moveaxis)
+def moveaxis(call, x):
+    """`keras.ops.moveaxis`."""
+    source, destination = ([axis % x.rank for axis in axes] for axes in (call.layer.source, call.layer.destination))
+    order = [axis for axis in range(x.rank) if axis not in source]
+    for place, axis in sorted(zip(destination, source, strict=True)):
+        order.insert(place, axis)
+    return moved_axes(call, x, order)
+
+
+def moved_axes(call, x, order):
+    """The axes of `x` in another order, in which samples stay first."""
+    if order[0] != 0:
+        return call.refuse((x,), {}, "moves samples to another axis")[0]
+    return Channels(call.output_shape, np.transpose(x.labels, order))
+
+
+@rule(numpy_ops.ExpandDims)
+def expand_dims(call, x):
+    """`keras.ops.expand_dims`, behind the samples."""
+    axes = [call.layer.axis] if isinstance(call.layer.axis, int) else call.layer.axis
+    axes = [axis % len(call.output_shape) for axis in axes]
+    if 0 in axes:
+        return call.refuse((x,), {}, "adds an axis before samples")[0]
+    return Channels(call.output_shape, np.expand_dims(x.labels, tuple(axes)))
+
+
+@rule(numpy_ops.Squeeze)
+def squeeze(call, x):
+    """`keras.ops.squeeze`."""
+    axes = call.layer.axis
+    axes = [k for k in range(1, x.rank) if x.shape[k] == 1] if axes is None else np.atleast_1d(axes).tolist()
+    if x.labels.size == 1 and not x.is_fixed:
+        return call.refuse((x,), {}, "drops an axis that may be that of a single channel")[0]
+    return Channels(call.output_shape, x.labels.squeeze(tuple(axis % x.rank for axis in axes)))
+
+
+@rule(numpy_ops.Flip)
+def flip(call, x):
+    """`keras.ops.flip`: turned-round channels stay turned round when some are gone."""
+    axes = call.layer.axis
+    axes = range(x.rank) if axes is None else np.atleast_1d(axes).tolist()
+    return Channels(call.output_shape, np.flip(x.labels, tuple(axis % x.rank for axis in axes)))
 
 
 @rule(numpy_ops.Pad)

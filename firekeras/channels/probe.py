@@ -1,0 +1,122 @@
+"""What no rule knows is tried out: disturb one channel at a time, and see which ones change.
+
+Only a clean answer counts, each output channel following exactly one input channel, and only once
+it is proven: on random choices, cutting channels before the operation gives what cutting them
+after it gives. Everything else is locked.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from firekeras.channels.labels import Channels
+
+VALUES_AT_ONCE = 1 << 24  # how many input values one run may hold
+CHOICES = 3  # random choices of channels on which a mapping has to hold
+
+
+def probed(call, *args, **kwargs):
+    """Stands in for a rule: follows channels through an operation by trying it out."""
+    tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Channels)]
+    if all(x.is_fixed for x in tensors):
+        return [Channels.fixed(shape) for shape in call.output_shapes]
+    reason = _cannot_be_tried(call, args, tensors)
+    if reason:
+        return call.refuse(args, kwargs, reason)
+    return _followed(call, args, kwargs, tensors[0])
+
+
+def _cannot_be_tried(call, args, tensors):
+    if getattr(call.layer, "weights", None):
+        return "is of a type that no rule knows, and has weights; register a rule (firekeras.channels.rule)"
+    if len(tensors) != 1 or not isinstance(args[0], Channels) or len(call.output_shapes) != 1:
+        return "is of a type that no rule knows, with several tensors; register a rule (firekeras.channels.rule)"
+    if len(tensors[0].axes()) != 1:
+        return "is of a type that no rule knows, and reads channels along several axes"
+    return None
+
+
+def _followed(call, args, kwargs, x):
+    axis = x.axes()[0]
+    trial = Trial(call.layer, args[1:], kwargs, x.shape, axis)
+    try:
+        found = trial.mapping()
+    except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything; it is locked then)
+        found = f"fails when it is tried out: {str(error).splitlines()[0][:100]}"
+    if isinstance(found, str):
+        return call.refuse(args, kwargs, f"is of a type that no rule knows, and {found}")
+    out_axis, sources = found
+    given = Channels.along(call.output_shape, out_axis, x.vector(axis)[sources])
+    return call.fresh_like(given)
+
+
+class Trial:
+    """Tries an operation out on small random input."""
+
+    def __init__(self, operation, args, kwargs, shape, axis):
+        self.operation, self.args = operation, args
+        self.kwargs = {k: v for k, v in kwargs.items() if k != "training"}
+        self.shape, self.axis, self.channels = tuple(shape[1:]), axis, shape[axis]
+        self.rng = np.random.default_rng(0)
+
+    def run(self, x):
+        """What the operation makes of an array."""
+        training = {"training": False} if getattr(self.operation, "_call_has_training_arg", False) else {}
+        given = self.operation(keras.ops.convert_to_tensor(x), *self.args, **self.kwargs, **training)
+        return keras.ops.convert_to_numpy(given)
+
+    def sample(self, count=2):
+        """Random input."""
+        return self.rng.uniform(-2, 2, (count, *self.shape)).astype("float32")
+
+    def mapping(self):
+        """(axis, for each output channel its input channel); or, in words, why there is none."""
+        base = self.sample(1)
+        before = self.run(base)
+        if not np.array_equal(before, self.run(base), equal_nan=True):
+            return "gives another result each time"
+        touched = self._touched(base, before)
+        axes = [axis for axis in range(1, before.ndim) if _varies(touched, axis)]
+        if len(axes) > 1 or before.shape[0] != 1:
+            return "moves channels to several axes"
+        axis = axes[0] if axes else before.ndim - 1
+        follows = touched.any(axis=tuple(k for k in range(1, touched.ndim) if k != axis))
+        if (follows.sum(axis=0) != 1).any():
+            worst = int(np.argmax(follows.sum(axis=0) != 1))
+            return f"mixes channels: channel {worst} of its output follows {follows[:, worst].sum()} of its input"
+        sources = follows.argmax(axis=0)
+        return (axis, sources) if self._proven(axis, sources) else "does something else once channels are missing"
+
+    def _touched(self, base, before):
+        """Which outputs change with which input channel, `(channels, *output)`."""
+        touched = []
+        at_once = max(1, VALUES_AT_ONCE // max(1, base.size))
+        for start in range(0, self.channels, at_once):
+            batch = range(start, min(start + at_once, self.channels))
+            touched += [self._disturbed(base, before, batch, "nan") | self._disturbed(base, before, batch, "other")]
+        return np.concatenate(touched)
+
+    def _disturbed(self, base, before, batch, how):
+        x = np.repeat(base, len(batch), axis=0)
+        for row, channel in enumerate(batch):
+            place = [row] + [slice(None)] * (x.ndim - 1)
+            place[self.axis] = channel
+            x[tuple(place)] = np.nan if how == "nan" else self.rng.uniform(-3, 3, x[tuple(place)].shape)
+        after = self.run(x)
+        return ~((after == before) | (np.isnan(after) & np.isnan(before)))
+
+    def _proven(self, axis, sources):
+        return all(self._holds_for(axis, sources) for _ in range(CHOICES))
+
+    def _holds_for(self, axis, sources):
+        kept = np.flatnonzero(self.rng.uniform(size=self.channels) < 0.6)
+        kept = kept if 0 < kept.size < self.channels else np.arange(max(1, self.channels - 1))
+        x = self.sample()
+        cut_before = self.run(np.take(x, kept, self.axis))
+        cut_after = np.take(self.run(x), np.flatnonzero(np.isin(sources, kept)), axis)
+        return cut_before.shape == cut_after.shape and np.allclose(cut_before, cut_after, equal_nan=True)
+
+
+def _varies(touched, axis):
+    return touched.shape[axis] > 1 and (touched != np.take(touched, [0], axis=axis)).any()

@@ -1,0 +1,29 @@
+"""Layers that `keras.applications` brings along."""
+
+from keras.src.applications.convnext import LayerScale, StochasticDepth
+from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+from firekeras.channels.registry import rule
+from firekeras.channels.rules.elementwise import combine
+from firekeras.channels.trace import Count
+
+
+@rule(LayerScale)
+def layer_scale(call, x):
+    """ConvNeXt's scale per channel."""
+    labels = call.vector(x, -1)
+    call.weight(call.layer.gamma, labels)
+    call.setting(projection_dim=Count(labels))
+    return call.passed_on(x)
+
+
+@rule(StochasticDepth)
+def stochastic_depth(call, x, **kwargs):
+    """ConvNeXt's dropping of whole branches: nothing at inference."""
+    return call.passed_on(x)
+
+
+@rule(CustomScaleLayer)
+def custom_scale(call, inputs):
+    """Inception-ResNet's scaled residual."""
+    return combine(call, inputs)

@@ -1,0 +1,70 @@
+"""Normalisations. Over positions they are exact per channel; over channels they are not, and say so."""
+
+from keras import layers
+
+from firekeras.channels.registry import rule
+from firekeras.channels.trace import Count
+
+
+@rule(layers.BatchNormalization)
+def batch_normalization(call, x):
+    """BatchNormalization, over all axes but the channels'."""
+    if not x.varies_only_along(call.layer.axis):
+        return call.refuse((x,), {}, "normalises each of another axis than these channels")[0]
+    labels = x.vector(call.layer.axis % x.rank)
+    for variable in (call.layer.gamma, call.layer.beta, call.layer.moving_mean, call.layer.moving_variance):
+        call.weight(variable, labels)
+    return call.passed_on(x)
+
+
+@rule(layers.LayerNormalization, layers.RMSNormalization)
+def layer_normalization(call, x):
+    """Layer and RMS normalisation: scales per channel; exact only where channels are not averaged over."""
+    axes = call.layer.axis if isinstance(call.layer.axis, (list, tuple)) else [call.layer.axis]
+    axes = [axis % x.rank for axis in axes]
+    along = [x.vector(axis) if axis in x.axes() else None for axis in axes]
+    for variable in (getattr(call.layer, "gamma", None), getattr(call.layer, "beta", None), _scale(call.layer)):
+        call.weight(variable, *along)
+    if any(labels is not None for labels in along):
+        call.inexact()
+    return call.passed_on(x)
+
+
+def _scale(layer):
+    return layer.scale if isinstance(layer, layers.RMSNormalization) else None
+
+
+@rule(layers.GroupNormalization)
+def group_normalization(call, x):
+    """Group normalisation: all groups stay as wide as each other; with one channel each it is exact."""
+    layer = call.layer
+    axis = layer.axis % x.rank
+    if not x.varies_only_along(axis):
+        return call.refuse((x,), {}, "normalises groups along another axis than these channels")[0]
+    labels = x.vector(axis)
+    for variable in (layer.gamma, layer.beta):
+        call.weight(variable, labels)
+    if x.is_fixed:
+        return call.passed_on(x)
+    if layer.groups == labels.size:
+        call.setting(groups=Count(labels))
+        return call.passed_on(x)
+    grouped = labels.reshape(layer.groups, -1)
+    call.tie(grouped, grouped[0])
+    call.inexact()
+    return call.passed_on(x)
+
+
+@rule(layers.UnitNormalization)
+def unit_normalization(call, x):
+    """Unit normalisation divides by the length over its axes, to which every channel belongs."""
+    axes = call.layer.axis if isinstance(call.layer.axis, (list, tuple)) else [call.layer.axis]
+    if {axis % x.rank for axis in axes} & set(x.axes()):
+        return call.refuse((x,), {}, "scales to unit length over these channels, so that each depends on all")[0]
+    return call.fresh_like(x)
+
+
+@rule(layers.Normalization)
+def normalization(call, x):
+    """Normalization of inputs: its mean and variance are settings, which surgery cannot cut."""
+    return call.refuse((x,), {}, "normalises these channels by fixed statistics, which surgery cannot cut")[0]

@@ -1,0 +1,76 @@
+"""Recurrent layers, and layers that wrap another one."""
+
+from keras import layers
+
+from firekeras.channels.labels import Channels
+from firekeras.channels.registry import find_rule, rule
+from firekeras.channels.trace import Call, Inner
+
+
+@rule(layers.LSTM, layers.GRU, layers.SimpleRNN)
+def recurrent(call, x, **kwargs):
+    """Recurrent layers read channels at each step; their own units, which feed back, stay."""
+    if kwargs:
+        return call.refuse((x,), kwargs, "is given a state or a mask")
+    call.weight(call.layer.cell.kernel, call.consume(x, -1), None)
+    return [Channels.fixed(shape) for shape in call.output_shapes]
+
+
+@rule(layers.Bidirectional)
+def bidirectional(call, x, **kwargs):
+    """Two recurrent layers that read the same channels."""
+    cells = [getattr(layer, "cell", None) for layer in (call.layer.forward_layer, call.layer.backward_layer)]
+    if kwargs or not all(isinstance(cell, (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell)) for cell in cells):
+        return call.refuse((x,), kwargs, "wraps something else than an LSTM, GRU or SimpleRNN")
+    read = call.consume(x, -1)
+    for cell in cells:
+        call.weight(cell.kernel, read, None)
+    return [Channels.fixed(shape) for shape in call.output_shapes]
+
+
+class Wrapped(Call):
+    """The call that a wrapper makes of the layer inside it; its filters go by the wrapper's name."""
+
+    def __init__(self, outer: Call, layer, output_shape):
+        self.tracer, self.node, self.key, self.name = outer.tracer, outer.node, outer.key, outer.name
+        self.layer, self.where = layer, outer.where
+        self.output_shapes = [output_shape]
+        self.steps = 1
+
+    def relu(self, x):
+        """No ReLU of its own: what happens inside a wrapper is not seen from outside."""
+        return self.fresh_like(x, f"meets a ReLU inside {self.where}, where it cannot be counted")
+
+    def cost(self, factor, *axes, conv=False):
+        """Costs of all steps."""
+        super().cost(factor * self.steps, *axes, conv=conv)
+
+
+@rule(layers.TimeDistributed)
+def time_distributed(call, x, **kwargs):
+    """TimeDistributed: the inner layer at each step."""
+    apply = find_rule(call.layer.layer)
+    if kwargs or apply is None or 1 in x.axes():
+        return call.refuse((x,), kwargs, "wraps a layer that no rule knows, or uses channels as steps")[0]
+    shape = call.output_shape
+    inner = Wrapped(call, call.layer.layer, (shape[0], *shape[2:]))
+    inner.steps = shape[1]
+    given = apply(inner, Channels((x.shape[0], *x.shape[2:]), x.labels.squeeze(1)))
+    given = given[0] if isinstance(given, list) else given
+    call.setting(layer=Inner(call.layer.layer))
+    return Channels(shape, given.labels[:, None])
+
+
+@rule(layers.SpectralNormalization)
+def spectral_normalization(call, x, **kwargs):
+    """SpectralNormalization: the inner layer, and a vector with one number per filter."""
+    apply = find_rule(call.layer.layer)
+    if kwargs or apply is None:
+        return call.refuse((x,), kwargs, "wraps a layer that no rule knows")[0]
+    inner = Wrapped(call, call.layer.layer, call.output_shape)
+    given = apply(inner, x)
+    axes = call.tracer.weights.get(id(call.layer.kernel))
+    if axes is not None:
+        call.weight(call.layer.vector_u, None, axes[-1])
+    call.setting(layer=Inner(call.layer.layer))
+    return given

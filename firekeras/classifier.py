@@ -1,0 +1,53 @@
+"""Image classifiers, as the command line fine-tunes them: one output of class scores, labels as class numbers."""
+
+from __future__ import annotations
+
+import keras
+
+
+def check_classes(network, dataset):
+    """Raises `ValueError` where the network does not give one score per class of the data."""
+    shapes = [tuple(tensor.shape) for tensor in network.outputs]
+    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] < 2:
+        raise ValueError(
+            f"Expected a model with one output of class scores, (batch, classes). Received outputs of shape {shapes}. "
+            "For other tasks use firekeras.compress in Python, with your own loss and metric."
+        )
+    highest = int(max(dataset.y_train.max(), dataset.y_test.max()))
+    if highest >= shapes[0][1]:
+        raise ValueError(
+            f"The data have classes up to {highest}, counted from 0, but the model tells only {shapes[0][1]} apart. "
+            "Give the data that it was trained on."
+        )
+
+
+def prepare(network, learning_rate):
+    """Compiles a network for fine-tuning, unless it is compiled and no learning rate is given."""
+    if learning_rate is not None and not learning_rate > 0:
+        raise ValueError(f"--learning-rate is a number above 0, such as 0.01. Received: {learning_rate}.")
+    if learning_rate is not None or not network.compiled:
+        compile_for_tuning(network, learning_rate or 0.01)
+    loss = network.loss if isinstance(network.loss, str) else type(network.loss).__name__
+    if loss.replace("_", "").lower() == "categoricalcrossentropy":
+        raise ValueError(
+            f"The model was compiled with the loss {loss!r}, which takes one-hot labels; the data hold class numbers. "
+            "Give --learning-rate 0.01 to compile it anew."
+        )
+
+
+def compile_for_tuning(network, learning_rate):
+    """Compiles a classifier: SGD with Nesterov momentum 0.9, sparse categorical crossentropy, accuracy."""
+    network.compile(
+        keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=True),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=gives_logits(network)),
+        metrics=["accuracy"],
+    )
+
+
+def gives_logits(network) -> bool:
+    """Whether the last layer gives logits, not probabilities, by its activation."""
+    last = network.outputs[0]._keras_history.operation
+    while getattr(last, "outputs", None) and hasattr(last, "layers"):
+        last = last.outputs[0]._keras_history.operation
+    activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
+    return activation not in ("softmax", "sigmoid")

@@ -1,0 +1,130 @@
+"""Model files that may come from strangers: loaded in Keras's safe mode, or refused in words."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import warnings
+import zipfile
+from pathlib import Path
+
+
+def load_model(path, *, compile=True):
+    """Loads a `.keras` file in Keras's safe mode, so that no code in it is run.
+
+    Args:
+        path: The file.
+        compile: Whether to compile it as it was when saved. Defaults to True.
+
+    Returns:
+        The `keras.Model`.
+
+    Raises:
+        ValueError: If there is no such file, it is of another format or damaged, or it holds what
+            safe mode refuses; names the layer.
+    """
+    path = Path(path)
+    check_path(path)
+    import keras
+
+    try:
+        with warnings.catch_warnings():
+            # an optimizer that was saved before its first step has no state to load, and misses none
+            warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
+            return keras.models.load_model(path, compile=compile)
+    except Exception as error:  # a damaged or strange file can make Keras raise anything
+        raise ValueError(_why_refused(path, error)) from error
+
+
+def check_path(path: Path):
+    """Raises `ValueError` where there is no `.keras` file at `path`."""
+    if path.is_dir():
+        raise ValueError(
+            f"{path} is a folder. Expected a file NAME.keras: load the model in Python, and model.save('NAME.keras')."
+        )
+    if not path.exists():
+        raise ValueError(f"There is no file {path}.{_near(path)}")
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        raise ValueError(
+            f"{path} is not a .keras file, but of the legacy HDF5 format. Convert it once, in Python: "
+            f"keras.models.load_model({str(path)!r}).save({str(path.with_suffix('.keras'))!r})."
+        )
+    if path.suffix != ".keras":
+        raise ValueError(f"Expected a model that Keras saved, NAME.keras. Received: {path}.")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"{path} is not a .keras file inside, or is cut short. Save or copy it again.")
+
+
+def _near(path):
+    names = [p.name for p in path.parent.glob("*.keras")] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f" Did you mean {str(path.with_name(near[0]))!r}?" if near else ""
+
+
+def _why_refused(path, error):
+    config = _config(path)
+    for part, words in (("config", _strange_layer), ("compile_config", _strange_setting)):
+        stranger = next(_strangers(config.get(part), config.get("class_name", "")), None)
+        if stranger:
+            return f"{path} was not loaded: {words(*stranger)}"
+    if _is_stranger(config):
+        return f"{path} was not loaded: {_strange_model(config['class_name'])}"
+    return f"{path} cannot be loaded, it may be damaged: {error}"
+
+
+def _config(path):
+    """What the archive says of the model's structure; empty where it cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+        return {}
+    return config if isinstance(config, dict) else {}
+
+
+def _strangers(value, owner):
+    """Yields (layer, kind, name) of all that Keras alone does not know, `kind` being its class or "code"."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _strangers(item, owner)
+    if not isinstance(value, dict):
+        return
+    settings = value.get("config")
+    owner = settings.get("name", owner) if isinstance(settings, dict) and "registered_name" in value else owner
+    if value.get("class_name") == "__lambda__":
+        yield owner, "code", "a Python lambda"
+    elif _is_stranger(value):
+        function = value["class_name"] == "function"
+        yield owner, "function" if function else "class", str(settings if function else value["class_name"])
+    for item in value.values():
+        yield from _strangers(item, owner)
+
+
+def _is_stranger(value):
+    return "registered_name" in value and str(value.get("module")).split(".")[0] != "keras"
+
+
+def _strange_layer(layer, kind, name):
+    if kind == "code":
+        return (
+            f"layer {layer!r} holds {name}, and code out of a file is never run here. Put Keras layers or keras.ops in "
+            "its place, and save the model again."
+        )
+    return (
+        f"layer {layer!r} needs the {kind} {name!r}, which is not of Keras, and code of others is never run here. "
+        "Where you trust it, import it in Python, load the model there, and use firekeras.compress or firekeras.prune."
+    )
+
+
+def _strange_model(name):
+    return (
+        f"the model is of a class of its own, {name!r}, and code of others is never run here. What such a class "
+        "computes cannot be followed either: build it as a functional model, keras.Model(inputs, outputs)."
+    )
+
+
+def _strange_setting(owner, kind, name):
+    return (
+        f"it was compiled with {name!r}, which is not of Keras, and code of others is never run here. Load it in "
+        "Python with compile=False and save it again; firekeras compress compiles it anew with --learning-rate 0.01."
+    )

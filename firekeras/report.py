@@ -1,0 +1,137 @@
+"""What was measured, planned and done, as tables for a terminal. Nothing is printed in here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+
+
+def fire_table(profile: Mapping[str, np.ndarray], reasons: Mapping[str, str]) -> Table:
+    """FIRE by layer: how many filters, their least, mean and greatest FIRE, how many are dead.
+
+    Args:
+        profile: For each layer, FIRE of its filters, `(filters,)`, in [0, 1] or NaN.
+        reasons: For layers with unscored filters, why.
+    """
+    table = _table("FIRE by layer", "layer", "filters", "min", "mean", "max", "dead", "not scored, because")
+    table.columns[-1].justify = "left"
+    for name, fire in profile.items():
+        table.add_row(Text(name), str(fire.size), *_spread(fire), Text(_unscored(fire, reasons.get(name, ""))))
+    return table
+
+
+def _spread(fire):
+    """Least, mean and greatest FIRE of the scored filters, and how many never fire."""
+    scored = fire[np.isfinite(fire)]
+    if not scored.size:
+        return ["-"] * 4
+    return [f"{scored.min():.3f}", f"{scored.mean():.3f}", f"{scored.max():.3f}", str(int((scored == 1).sum()))]
+
+
+def _unscored(fire, reason):
+    count = int(np.isnan(fire).sum())
+    if not count:
+        return ""
+    return reason if count == fire.size else f"{count} of them: {reason}"
+
+
+def plan_table(widths: Mapping[str, int], removed: Mapping[str, np.ndarray], reasons: Mapping[str, str]) -> Table:
+    """Widths by layer, before and after a cut.
+
+    Args:
+        widths: For each layer, how many filters it has.
+        removed: For each layer that loses filters, which.
+        reasons: For layers none of whose filters may go, why.
+    """
+    table = _table("Filters by layer", "layer", "before", "removed", "after", "kept", "must stay, because")
+    table.columns[-1].justify = "left"
+    for name, width in widths.items():
+        gone = len(removed.get(name, ()))
+        kept = f"{(width - gone) / width:.0%}"
+        table.add_row(Text(name), str(width), str(gone or "-"), str(width - gone), kept, Text(reasons.get(name, "")))
+    return table
+
+
+def round_line(record, conv_macs_before: int, monitor: str) -> Text:
+    """One line on a round that has ended.
+
+    Args:
+        record: A `RoundRecord`.
+        conv_macs_before: Of the model that the run began with; 0 where it has no convolutions.
+        monitor: The name of the metric that was watched.
+    """
+    verdict = ("kept  ", "green") if record.accepted else ("undone", "red")
+    return Text.assemble(
+        f"Round {record.number:>3} ",
+        verdict,
+        f"  {record.filters_removed:>4} filters out, {_share(record.conv_macs, conv_macs_before)} of conv MACs left;"
+        f" {monitor} {record.accuracy_after_cut:.4f} after the cut, {record.accuracy:.4f} fine-tuned"
+        f" (baseline {record.baseline:.4f}), {record.seconds:.1f} s",
+    )
+
+
+def _share(part, whole):
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
+    """Before and after, side by side.
+
+    Args:
+        rows: What it is, before, after, and what has become of it; as `cost_rows` and
+            `metric_row` give them.
+    """
+    table = _table("Before and after", "", "before", "after", "change")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def cost_rows(before, after) -> list[tuple[str, str, str, str]]:
+    """Rows for two `Costs`: convolution MACs and all MACs per sample, and parameters."""
+    named = (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params"))
+    return [amount_row(title, getattr(before, field), getattr(after, field)) for title, field in named]
+
+
+def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple[str, str, str, str]:
+    """A row for an amount that should fall, with by how much it did."""
+    change = f"{(after - before) / before:+.1%}" if before else ""
+    return title, short_number(before, unit), short_number(after, unit), change
+
+
+def metric_row(title: str, before: float, after: float) -> tuple[str, str, str, str]:
+    """A row for a metric, such as accuracy as a share of 1; the change is in the same absolute terms."""
+    return title, f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}"
+
+
+def latency_row(before, after) -> tuple[str, str, str, str]:
+    """A row for two `Latency`: the median of one forward pass, and its spread, in milliseconds."""
+    title = f"measured latency, batch of {before.batch_size}"
+    change = f"{(after.median - before.median) / before.median:+.1%}"
+    return title, _milliseconds(before), _milliseconds(after), change
+
+
+def _milliseconds(latency):
+    return f"{latency.median * 1e3:.2f} ± {latency.spread * 1e3:.2f} ms"
+
+
+def short_number(value: float, unit: str = "") -> str:
+    """Four digits at most, with k, M or G: 1493000 gives "1.493 M"."""
+    factor, prefix = next(((f, p) for f, p in UNITS if value >= f), (1, ""))
+    digits = max(0, 3 - math.floor(math.log10(value / factor))) if factor > 1 else 0
+    return f"{value / factor:.{digits}f} {prefix}{unit}".rstrip()
+
+
+def _table(title, *columns):
+    """A table whose first column is to the left, and whose numbers are to the right."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    return table
