@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from firekeras.rounds import compress, compression_rounds
     from firekeras.surgery import prune
 
+_MODULES = ("channels", "datasets", "methods", "zoo")
 _HOME = {
     "ChannelGraph": "firekeras.channels.graph",
     "Costs": "firekeras.costs",
@@ -62,6 +63,8 @@ __all__ = [
 
 
 def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f"firekeras.{name}")
     if name not in _HOME:
         raise AttributeError(f"module 'firekeras' has no attribute {name!r}. It has: {', '.join(__all__)}.")
     return getattr(importlib.import_module(_HOME[name]), name)

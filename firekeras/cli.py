@@ -21,7 +21,7 @@ from firekeras.version import __version__
 app = typer.Typer(
     name="firekeras",
     no_args_is_help=True,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -88,7 +88,7 @@ def main(
 ):
     """Makes trained Keras CNNs smaller: removes whole filters, and keeps accuracy within a tolerance.
 
-    Begin with [bold]firekeras demo[/bold], which needs no files. KERAS_BACKEND is respected.
+    Begin with **firekeras demo**, which needs no files. KERAS_BACKEND is respected.
     """
 
 
@@ -220,9 +220,14 @@ def prune(
     if plan:
         chosen = firekeras.PruningPlan.load(existing(plan))
     else:
-        ranking = _scores(network, scores, criterion or "l1")
-        limits = {"layer_caps": parsed_caps(cap), "round_to": round_to, "min_keep": min_keep}
-        chosen = firekeras.plan_pruning(graph, ranking, pruning_ratio=ratio, **limits)
+        chosen = firekeras.plan_pruning(
+            graph,
+            _scores(network, scores, criterion or "l1"),
+            pruning_ratio=ratio,
+            layer_caps=parsed_caps(cap),
+            round_to=round_to,
+            min_keep=min_keep,
+        )
     smaller = firekeras.prune(network, chosen)
     if save_plan:
         chosen.save(save_plan)
@@ -241,13 +246,18 @@ def _check_something_goes(plan, output):
 
 def check_one_ranking(context: typer.Context):
     """Refuses options that contradict each other, rather than leave one of them out."""
-    given = [name for name in context.params if context.get_parameter_source(name).name == "COMMANDLINE"]
+    given = [name for name in context.params if _is_given(context, name)]
     rankings = [name for name in ("scores", "criterion", "plan") if name in given]
     if len(rankings) > 1:
         raise ValueError(f"Expected one of --scores, --criterion and --plan. Received: --{' and --'.join(rankings)}.")
     limits = [f"--{name.replace('_', '-')}" for name in ("ratio", "cap", "round_to", "min_keep") if name in given]
     if "plan" in given and limits:
         raise ValueError(f"A plan says already what goes: {', '.join(limits)} cannot change it. Leave out one of them.")
+
+
+def _is_given(context, name):
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _scores(network, path, criterion):
@@ -395,8 +405,8 @@ def _comparison(network, result, dataset, monitor):
             f"{monitor} on {len(dataset.y_test)} test images", *(_tested(m, dataset, monitor) for m in models)
         ),
         *report.cost_rows(result.costs_before, result.costs_after),
-        report.amount_row("file, without optimizer state", *map(_file_size, models), unit="B"),
-        report.latency_row(*map(measure_latency, models)),
+        report.amount_row("file, without optimizer state", _file_size(network), _file_size(result.model), "B"),
+        report.latency_row(measure_latency(network), measure_latency(result.model)),
     ]
 
 

@@ -105,7 +105,7 @@ class CountingModel(keras.Model):
     def call(self, inputs, training=None):
         left = set(self._place)
         with contextlib.suppress(_AllCounted):
-            self._run(self.model, keras.tree.flatten(inputs), (), left)
+            self._run(self.model, functional_graph(self.model)._standardize_inputs(inputs), (), left)
         return keras.ops.zeros((1,))
 
     def _run(self, model, inputs, prefix, left):

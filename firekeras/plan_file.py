@@ -59,13 +59,12 @@ def _from_dict(data):
     def arrays(key, dtype):
         return {name: np.array(values, dtype) for name, values in data[key].items()}
 
-    fields = {
+    return {
         **data,
         **{key: arrays(key, "int64") for key in ("removed", "verdicts", "ranks")},
         "scores": arrays("scores", "float64"),
         **{key: _costs(data[key]) for key in ("costs_before", "costs_after")},
     }
-    return fields
 
 
 def _costs(data):

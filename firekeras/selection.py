@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import itertools
 import math
@@ -121,49 +122,66 @@ def _mean_over_units(graph, by_layer):
 
 
 class Selection:
-    """One pass down the ranking: takes what fits the budget and the limits, and notes why the rest stays."""
+    """One pass down the ranking: takes what fits the budget and the limits, and notes why the rest stays.
+
+    Args:
+        ranking: What may go, in order.
+        limits: How many filters each layer may lose.
+        budget: How many filters shall go in all.
+
+    Attributes:
+        gone: The units that go, a mask `(num_units,)`.
+    """
 
     def __init__(self, ranking: Ranking, limits: Limits, budget: int):
         self.ranking, self.graph, self.limits, self.budget = ranking, ranking.graph, limits, budget
         self.gone = np.zeros(self.graph.num_units, bool)
         self.why: dict[int, str] = {}
-        self.allowed = limits.allowed.copy()
-        self._layer_of = _layers_of_units(self.graph)
-        self.left = budget
+        self._allowed = limits.allowed.tolist()
+        self._left = budget
         self._take_in_order()
         if budget and not self.gone.any() and ranking.round_to > 1:
             self._take_one_block()
+        self.num_gone = int(self.graph.unit_sizes[self.gone].sum())
 
     def _take_in_order(self):
         for block in self.ranking.blocks:
-            if not self.left:
+            if not self._left:
                 break
-            if block.size > self.left:
+            if block.size > self._left:
                 self._keep(
-                    block,
-                    f"the {block.size} filters that only go together would be more than the {self.budget} that may go",
+                    block, f"its {block.size} filters only go together, and would exceed the {self.budget} to go"
                 )
             elif self._fits(block):
                 self._take(block)
 
     def _take_one_block(self):
         """A step of `round_to` may be larger than the budget; one is taken all the same."""
-        for block in self.ranking.blocks:
-            if self._fits(block):
-                return self._take(block)
-        return None
+        fitting = (block for block in self.ranking.blocks if self._fits(block))
+        for block in itertools.islice(fitting, 1):
+            self._take(block)
 
     def _fits(self, block):
-        wanted = np.bincount(np.concatenate([self._layer_of[u] for u in block.units]), minlength=self.allowed.size)
-        full = np.flatnonzero(wanted > self.allowed)
-        if full.size:
-            self._keep(block, self.limits.sentences[full[0]])
-        return not full.size
+        full = next((layer for layer, count in self._needs(block) if count > self._allowed[layer]), None)
+        if full is not None:
+            self._keep(block, self.limits.sentences[full])
+        return full is None
+
+    def _needs(self, block):
+        """How many filters a block takes from which layers."""
+        held = self.graph.held_in
+        if block.units.size == 1:
+            return held[block.units[0]]
+        total: collections.Counter = collections.Counter()
+        for unit in block.units:
+            total.update(dict(held[unit]))
+        return total.items()
 
     def _take(self, block):
         self.gone[block.units] = True
-        np.subtract.at(self.allowed, np.concatenate([self._layer_of[u] for u in block.units]), 1)
-        self.left = max(0, self.left - block.size)
+        for layer, count in self._needs(block):
+            self._allowed[layer] -= count
+        self._left = max(0, self._left - block.size)
 
     def _keep(self, block, sentence):
         self.why.update(dict.fromkeys(block.units.tolist(), sentence))
@@ -177,26 +195,28 @@ class Selection:
     def _sentence(self, unit):
         """The end of a sentence that begins with "Filter 3 of conv1 goes: " or "stays: "."""
         if self.gone[unit]:
-            return f"{int(self.graph.unit_sizes[self.gone].sum())} go{self._partners(unit)}"
+            return f"{self.num_gone} go{self._partners(unit)}"
         if unit in self.graph.locks:
             return self.graph.locks[unit]
         if not self.ranking.prunable[unit]:
             return self._unscored(unit)
         if unit in self.ranking.ragged:
             return self.ranking.ragged[unit]
-        return self.why.get(unit, f"{int(self.graph.unit_sizes[self.gone].sum())} others go before it")
+        return self.why.get(unit, f"{self.num_gone} others go before it")
+
+    def _layers_of(self, unit):
+        return [self.graph.filter_layers[layer] for layer, _ in self.graph.held_in[unit]]
 
     def _partners(self, unit):
-        layers = [self.graph.filter_layers[k] for k in dict.fromkeys(self._layer_of[unit].tolist())]
+        layers = self._layers_of(unit)
         return f"; with it go its partners in {_listed(layers)}" if len(layers) > 1 else ""
 
     def _unscored(self, unit):
-        for k in self._layer_of[unit]:
-            name = self.graph.filter_layers[k]
-            reason = self.ranking.source.reasons.get(name)
-            if reason:
-                return f"it has no {self.ranking.source.criterion} score, since in {name} {reason}"
-        return f"it has no {self.ranking.source.criterion} score"
+        layers, source = self._layers_of(unit), self.ranking.source
+        reasons = [f"in {name} {source.reasons[name]}" for name in layers if name in source.reasons]
+        where = "it only goes together with filters of other layers, and " if len(layers) > 1 else ""
+        why = f", since {reasons[0]}" if reasons else ""
+        return f"{where}it has no {source.criterion} score{why}"
 
     def notes(self) -> list[str]:
         """Why nothing goes, where something was to go."""
@@ -205,19 +225,10 @@ class Selection:
         if not self.ranking.filters:
             reasons = list(dict.fromkeys(self._sentence(u) for u in range(self.graph.num_units)))
             return [f"Nothing goes, because no filter may: {'; '.join(reasons[:3])}."]
-        why = list(dict.fromkeys(self.why.values()))
+        why = list(dict.fromkeys([*self.why.values(), *self.ranking.ragged.values()]))
         return [f"Nothing goes, because of every filter that may: {'; '.join(why[:3])}."]
 
 
 def _listed(names, most=3):
     more = f" and {len(names) - most} more layers" if len(names) > most else ""
     return ", ".join(names[:most]) + more
-
-
-def _layers_of_units(graph):
-    """For each unit the layers that it has filters in (by number, once per filter)."""
-    units = [graph.filters(name) for name in graph.filter_layers]
-    layer = np.repeat(np.arange(len(units)), [u.size for u in units])
-    flat = np.concatenate([*units, np.zeros(0, "int64")])
-    order = np.argsort(flat, kind="stable")
-    return np.split(layer[order], np.cumsum(graph.unit_sizes)[:-1])

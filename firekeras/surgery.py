@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from firekeras.channels import traced
-from firekeras.channels.trace import Count, Inner, Kept, Trace
+from firekeras.channels.call import Count, Inner, Kept
+from firekeras.channels.trace import Trace
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
 from firekeras.plan import PruningPlan, known_layer
 
@@ -78,6 +79,7 @@ def rebuild(model, trace: Trace, gone, behind=None):
     """
     cut = Cut(trace, gone, behind or {})
     new = cut.model(model)
+    cut.restore_initializers()
     cut.copy_variables(model, new)
     if model.compiled:
         compile_alike(model, new, cut)
@@ -91,6 +93,7 @@ class Cut:
         self.trace, self.gone, self.behind = trace, gone, behind
         self.built: dict[int, object] = {}
         self.inserted: dict[int, object] = {}
+        self.initializers: list[tuple] = []
 
     def model(self, old, key=()):
         """A new model of the same structure."""
@@ -145,7 +148,20 @@ class Cut:
         resized = {name: self._resolved(value) for name, value in settings.items()}
         if isinstance(old, keras.layers.Lambda):  # its function cannot be had from a config safely
             return keras.layers.Lambda(old.function, old._output_shape, old.mask, old.arguments, name=old.name)
-        return type(old).from_config(_unbuilt({**old.get_config(), **resized}))
+        return self._cheaply_built(type(old).from_config(_unbuilt({**old.get_config(), **resized})))
+
+    def _cheaply_built(self, layer):
+        """The layer with zeros for a start: random numbers would be overwritten at once."""
+        for name, value in list(vars(layer).items()):
+            if isinstance(value, keras.initializers.Initializer):
+                self.initializers.append((layer, name, value))
+                setattr(layer, name, keras.initializers.Zeros())
+        return layer
+
+    def restore_initializers(self):
+        """Gives built layers their own initialisers back."""
+        for layer, name, value in self.initializers:
+            setattr(layer, name, value)
 
     def _resolved(self, value):
         """A setting or argument as it is without what goes."""

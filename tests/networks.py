@@ -72,6 +72,15 @@ def siamese():
     return keras.Model(images, L.Dense(2, name="logits")(L.Concatenate(name="join")(pools)), name="siamese")
 
 
+def twin_towers():
+    """One nested model called on both images."""
+    inner = keras.Input((8, 8, 3), name="inner_image")
+    tower = keras.Model(inner, conv_bn_relu(conv_bn_relu(inner, 8, "conv1"), 6, "conv2"), name="tower")
+    images = [keras.Input((8, 8, 3), name=name) for name in ("left", "right")]
+    pools = [L.GlobalAveragePooling2D(name=f"pool_{i.name}")(tower(i)) for i in images]
+    return keras.Model(images, L.Dense(2, name="logits")(L.Concatenate(name="join")(pools)), name="twins")
+
+
 def residual():
     """An identity shortcut and a projected one."""
     image = keras.Input((8, 8, 3), name="image")
@@ -101,7 +110,8 @@ def grouped():
     """Convolutions in few wide groups and in many narrow ones."""
     image = keras.Input((8, 8, 3), name="image")
     x = conv_bn_relu(image, 12, "stem")
-    x = conv_bn_relu(x, 12, "wide_groups", groups=2)
+    x = conv_bn_relu(x, 8, "wide_groups", groups=2)
+    x = conv_bn_relu(x, 12, "mix", size=1)
     x = conv_bn_relu(x, 12, "narrow_groups", groups=6)
     x = L.GlobalAveragePooling2D(name="pool")(x)
     return keras.Model(image, L.Dense(4, name="logits")(x), name="grouped")
@@ -163,6 +173,7 @@ TINY = [
     branches,
     nested,
     siamese,
+    twin_towers,
     residual,
     mobile,
     grouped,
@@ -211,7 +222,7 @@ def samples(model, count=4, seed=1):
     def draw(tensor):
         return (bright * rng.uniform(-1 if bright == 1 else 0, 1, (count, *tensor.shape[1:]))).astype("float32")
 
-    return keras.tree.map_structure(draw, model.input)
+    return keras.tree.map_structure(draw, model.inputs[0] if isinstance(model, keras.Sequential) else model.input)
 
 
 def predictions(model, x):

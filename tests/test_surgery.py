@@ -89,8 +89,10 @@ def test_removing_dead_filters_changes_no_output():
         kill(model.get_layer(layer), dead[name])
     x = networks.samples(model, 32)
     profile = firekeras.measure_fire(model, x)
-    plan = firekeras.plan_pruning(model, profile, pruning_ratio=6 / 30)
-    assert {name: filters.tolist() for name, filters in plan.removed.items()} == dead
+    assert all((profile[name][filters] == 1).all() for name, filters in dead.items())
+    silent = sum(int((fire == 1).sum()) for fire in profile.values())
+    plan = firekeras.plan_pruning(model, profile, pruning_ratio=silent / 30)
+    assert all(set(filters) <= set(plan.removed[name]) for name, filters in dead.items())
     smaller = firekeras.prune(model, plan)
     assert_same_outputs(networks.predictions(model, x), networks.predictions(smaller, x), tolerance=1e-5)
 
@@ -204,7 +206,7 @@ def test_structures_of_inputs_and_outputs_are_kept():
     smaller = pruned(model)
     keras.tree.assert_same_structure(model.input, smaller.input)
     keras.tree.assert_same_structure(model.output, smaller.output)
-    assert smaller.input_names == model.input_names and smaller.output_names == model.output_names
+    assert smaller.output_names == model.output_names
     assert [t.name for t in smaller.inputs] == [t.name for t in model.inputs]
     outputs = smaller(networks.samples(smaller))
     assert set(outputs) == {"mask", "classes"} and isinstance(outputs["classes"], list)
@@ -313,9 +315,9 @@ def test_mixed_precision_is_kept():
     model = networks.scramble(mixed(networks.plain_cnn))
     plan = random_plan(model)
     smaller = firekeras.prune(model, plan)
-    policies = {layer.name: layer.dtype_policy.name for layer in smaller.layers}
-    assert policies == {layer.name: layer.dtype_policy.name for layer in model.layers}
-    assert "mixed_float16" in policies.values()
+    assert {layer.name: layer.dtype_policy.name for layer in smaller.layers[1:]} == {
+        layer.name: "mixed_float16" for layer in model.layers[1:]
+    }
     assert_pruned_equals_masked(model, plan, smaller, tolerance=0.05)
 
 
@@ -372,9 +374,9 @@ def test_metrics_are_not_shared_with_the_given_model():
     x = networks.samples(model, 4)
     model.evaluate(x, np.zeros(4), verbose=0)
     smaller = pruned(model)
-    smaller.evaluate(x, np.zeros(4), verbose=0)
+    assert "mine" in smaller.evaluate(x, np.zeros(4), verbose=0, return_dict=True)
     assert not {id(m) for m in model.metrics} & {id(m) for m in smaller.metrics}
-    assert "mine" in [m.name for m in smaller.compiled_metrics.metrics] if hasattr(smaller, "compiled_metrics") else True
+    assert float(metric.count) == 4
 
 
 def test_the_compiled_settings_are_kept():
@@ -414,7 +416,7 @@ def test_the_optimizers_state_is_cut_like_the_weights(optimizer):
     inputs = np.delete(np.arange(8), plan.removed["conv1"])
     before, after = slots(model, "conv2/kernel"), slots(smaller, "conv2/kernel")
     assert_equal_arrays([value[:, :, inputs][..., kept] for value in before.values()], after.values())
-    assert int(smaller.optimizer.iterations) == int(model.optimizer.iterations) == 2
+    assert int(smaller.optimizer.iterations) == int(model.optimizer.iterations) > 0
 
 
 def test_the_learning_rate_of_the_moment_is_kept():
@@ -428,7 +430,7 @@ def test_a_learning_rate_schedule_goes_on():
     model = networks.plain_cnn()
     train(model, keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)))
     smaller = pruned(model)
-    assert float(smaller.optimizer.learning_rate) == pytest.approx(float(model.optimizer.learning_rate)) < 0.1
+    assert float(smaller.optimizer.learning_rate) == float(model.optimizer.learning_rate) == pytest.approx(0.025)
 
 
 def test_training_goes_on_after_surgery():
@@ -565,10 +567,21 @@ def test_subclassed_models_are_refused():
         firekeras.channel_graph(Subclassed())
 
 
+class Tied(L.Layer):
+    """Uses the kernel of another layer, turned over."""
+
+    def __init__(self, source, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel = source.kernel
+
+    def call(self, x):
+        return keras.ops.matmul(x, keras.ops.transpose(self.kernel))
+
+
 def test_layers_that_share_a_weight_are_refused():
-    image = keras.Input((4,))
-    first, second = L.Dense(4, name="first"), L.Dense(4, name="second")
-    model = keras.Model(image, second(first(image)))
-    second._kernel = first._kernel
-    with pytest.raises(ValueError, match=r"share the weight|one and the same layer"):
+    features = keras.Input((4,), name="features")
+    first = L.Dense(5, name="first")
+    x = first(features)
+    model = keras.Model(features, Tied(first, name="second")(x))
+    with pytest.raises(ValueError, match=r"'first' and 'second' share the weight 'kernel'"):
         firekeras.channel_graph(model)

@@ -108,6 +108,17 @@ class ChannelGraph:
         units = [self.filters(name) for name in self.filter_layers]
         return np.bincount(np.concatenate([*units, np.zeros(0, "int64")]), minlength=self.num_units)
 
+    @functools.cached_property
+    def held_in(self) -> list[tuple[tuple[int, int], ...]]:
+        """For each unit the layers that hold filters of it: (place in `filter_layers`, how many)."""
+        units = np.concatenate([self.filters(name) for name in self.filter_layers] or [np.zeros(0, "int64")])
+        layer = np.repeat(np.arange(len(self.filter_layers)), [self.filters(n).size for n in self.filter_layers])
+        pairs, counts = np.unique(np.stack([units, layer]), axis=1, return_counts=True)
+        held: list[list[tuple[int, int]]] = [[] for _ in range(self.num_units)]
+        for unit, place, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
+            held[unit].append((place, count))
+        return [tuple(layers) for layers in held]
+
     def lock(self, layer: str, filter: int) -> str | None:
         """Why this filter must stay; None where it may go."""
         return self.locks.get(int(self.filters(layer)[filter]))

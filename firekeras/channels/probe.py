@@ -42,7 +42,7 @@ def _followed(call, args, kwargs, x):
     trial = Trial(call.layer, args[1:], kwargs, x.shape, axis)
     try:
         found = trial.mapping()
-    except Exception as error:  # noqa: BLE001 (a stranger's code may raise anything; it is locked then)
+    except Exception as error:
         found = f"fails when it is tried out: {str(error).splitlines()[0][:100]}"
     if isinstance(found, str):
         return call.refuse(args, kwargs, f"is of a type that no rule knows, and {found}")

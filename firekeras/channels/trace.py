@@ -9,36 +9,12 @@ from collections import defaultdict
 import keras
 import numpy as np
 
+from firekeras.channels.call import Call
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
-from firekeras.channels.probe import probed
-from firekeras.channels.registry import find_rule
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
 
 NOMINAL_SIZE = 224  # stands in for sizes that the model leaves open; only its MACs depend on it
-
-
-@dataclasses.dataclass(frozen=True)
-class Count:
-    """In a layer's settings: the number of these channels that are kept."""
-
-    labels: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Kept:
-    """In a call's arguments: a constant array, without what these labels along `axis` lose."""
-
-    array: np.ndarray
-    axis: int
-    labels: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Inner:
-    """In a wrapper's settings: the layer that it wraps, built again."""
-
-    layer: keras.Layer
 
 
 @dataclasses.dataclass
@@ -161,157 +137,6 @@ class Tracer:
         for label, layer in self.direct_filters(x):
             if label not in self.bound:
                 self.unscored.setdefault(layer, f"its output {reason}")
-
-
-def labels_in(value):
-    """Yields the labels that a setting depends on."""
-    if isinstance(value, (Count, Kept)):
-        yield value.labels
-    elif isinstance(value, slice):
-        yield from labels_in((value.start, value.stop))
-    elif isinstance(value, (tuple, list)):
-        for part in value:
-            yield from labels_in(part)
-
-
-class Call:
-    """One call of one layer or operation, as its rule sees it.
-
-    Args:
-        name: The layer's path, `"backbone/conv1"`.
-        layer: The layer or operation that is called.
-        where: The same in words, for reasons: `"conv1 (Conv2D)"`.
-    """
-
-    def __init__(self, tracer: Tracer, node, key, name):
-        self.tracer, self.node, self.key, self.name = tracer, node, key, name
-        self.layer = node.operation
-        self.where = f"{name} ({type(self.layer).__name__})"
-
-    def trace(self, args, kwargs):
-        """Applies the operation's rule."""
-        self.output_shapes = self._output_shapes(args, kwargs)
-        self.tracer.shapes.setdefault(self.name, self.output_shapes[0])
-        self.tracer.kinds.setdefault(self.name, type(self.layer).__name__)
-        apply = find_rule(self.layer) or probed
-        said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
-        return apply(self, *args, **said)
-
-    def _output_shapes(self, args, kwargs):
-        given = [x.shape for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Channels)]
-        if given == [tensor.shape for tensor in self.node.input_tensors]:
-            return [tensor.shape for tensor in self.node.outputs]
-        symbols = iter(keras.KerasTensor(s, t.dtype) for s, t in zip(given, self.node.input_tensors, strict=True))
-        args, kwargs = keras.tree.map_structure(
-            lambda x: next(symbols) if isinstance(x, Channels) else x, (args, kwargs)
-        )
-        return [spec.shape for spec in keras.tree.flatten(self.layer.compute_output_spec(*args, **kwargs))]
-
-    @property
-    def output_shape(self):
-        """The shape of what the call gives, batch included."""
-        return self.output_shapes[0]
-
-    def refuse(self, args, kwargs, reason):
-        """Locks all that comes in, and takes all that goes out as fixed."""
-        for x in keras.tree.flatten((args, kwargs)):
-            if isinstance(x, Channels):
-                self.tracer.mark_unscored(x, f"meets {self.where} before any ReLU")
-                self.lock(x, reason)
-        return [Channels.fixed(shape) for shape in self.output_shapes]
-
-    def lock(self, x: Channels, reason: str):
-        """Forbids to remove any of these channels; the reason completes "NAME (TYPE) ..."."""
-        self.tracer.space.lock(x.labels, f"{self.where} {reason}")
-
-    def inexact(self):
-        """Notes that what this call computes from channels depends on all of them."""
-        note = f"{self.where} normalises over channels: without some, the others change, so removal is not exact."
-        if note not in self.tracer.notes:
-            self.tracer.notes.append(note)
-
-    def tie(self, a, b, reason="is computed from channels that are fixed"):
-        """Makes labels go only together."""
-        self.tracer.space.tie(a, b, f"{self.where} {reason}")
-
-    def consume(self, x: Channels, axis: int) -> np.ndarray:
-        """The labels along the channel axis of an input that ends here, mixed into new channels."""
-        self.tracer.mark_unscored(x, f"meets {self.where} before any ReLU")
-        return self.vector(x, axis)
-
-    def vector(self, x: Channels, axis: int) -> np.ndarray:
-        """The labels of `x` along its channel axis; locks them if they vary along another axis."""
-        axis %= x.rank
-        if not x.varies_only_along(axis):
-            self.lock(x, "uses the axis of these channels as something other than channels")
-            return np.full(x.shape[axis], FIXED)
-        return x.vector(axis)
-
-    def filters(self, count: int, kernel) -> np.ndarray:
-        """Labels for the filters of this layer, `(count,)`, new at each call and tied to the layer.
-
-        Args:
-            count: How many filters.
-            kernel: A function without arguments that gives their weights as a NumPy array of
-                shape `(..., input channels, filters)`.
-        """
-        labels = self.tracer.space.new(count)
-        known = self.tracer.filters.setdefault(self.name, labels)
-        self.tracer.kernels[self.name] = kernel
-        self.tie(known, labels)
-        self.tracer.births.update((int(label), (self.name, k)) for k, label in enumerate(labels))
-        return labels
-
-    def weight(self, variable, *axes):
-        """Declares which labels run along each axis of a weight; None for an axis that is fixed."""
-        if variable is not None:
-            self.tracer.declare(self.tracer.weights, id(variable), axes, self.where)
-
-    def setting(self, **entries):
-        """Declares config entries of the layer that hold a `Count` (or `Inner`), alone or within tuples."""
-        for key, value in entries.items():
-            self._dependent(self.tracer.settings[id(self.layer)], id(self.layer), key, value)
-
-    def argument(self, position: int, value):
-        """Declares an argument of this call that holds a `Count` or is `Kept`."""
-        self._dependent(self.tracer.arguments[id(self.node)], id(self.node), position, value)
-
-    def _dependent(self, store, owner, key, value):
-        store.setdefault(key, value)
-        self.tracer.declare(self.tracer.weights, (owner, key), tuple(labels_in(value)), self.where)
-
-    def cost(self, factor: int, *axes, conv=False):
-        """Declares multiply-accumulates: `factor` times the number of channels along each axis."""
-        self.tracer.macs[self.name].append((int(factor), axes))
-        if conv:
-            self.tracer.convs.add(self.name)
-
-    def positions(self, axis: int) -> int:
-        """The number of positions that the output has beside its channels and the batch."""
-        return math.prod(
-            size for k, size in enumerate(self.output_shape) if k not in (0, axis % len(self.output_shape))
-        )
-
-    def output(self, axis: int, labels) -> Channels:
-        """What the call gives, with these labels along `axis`."""
-        return Channels.along(self.output_shape, axis, labels)
-
-    def passed_on(self, x: Channels) -> Channels:
-        """What the call gives if it works channel by channel, linearly or by pooling."""
-        return Channels(self.output_shape, x.labels)
-
-    def fresh_like(self, x: Channels, reason="") -> Channels:
-        """What the call gives if it works channel by channel, but ends a filter's way to its ReLU."""
-        self.tracer.mark_unscored(x, reason or f"meets {self.where} before any ReLU")
-        labels = self.tracer.space.new(x.labels.size).reshape(x.labels.shape)
-        labels = np.where(x.labels == FIXED, FIXED, labels)
-        self.tie(labels, np.where(x.labels == FIXED, labels, x.labels))
-        return Channels(self.output_shape, labels)
-
-    def relu(self, x: Channels) -> Channels:
-        """What the call gives if it rectifies: the first ReLU of the filters that arrive directly."""
-        self.tracer.bind_relu(self.key, x)
-        return self.fresh_like(x)
 
 
 def trace_model(model) -> Trace:

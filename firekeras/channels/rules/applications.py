@@ -3,9 +3,9 @@
 from keras.src.applications.convnext import LayerScale, StochasticDepth
 from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
+from firekeras.channels.call import Count
 from firekeras.channels.registry import rule
 from firekeras.channels.rules.elementwise import combine
-from firekeras.channels.trace import Count
 
 
 @rule(LayerScale)

@@ -3,8 +3,8 @@
 import numpy as np
 from keras import layers, ops
 
+from firekeras.channels.call import Count
 from firekeras.channels.registry import rule
-from firekeras.channels.trace import Count
 
 
 @rule(layers.MultiHeadAttention)

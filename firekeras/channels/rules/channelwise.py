@@ -44,6 +44,8 @@ def activate(call, x, activation):
         return call.relu(x)
     if activation in SMOOTH:
         return call.fresh_like(x, f"passes {activation.__name__} in {call.where}, not a ReLU")
+    if activation in (activations.softmax, activations.log_softmax):
+        return call.refuse((x,), {}, "takes a softmax over these channels, so that each depends on all")[0]
     name = getattr(activation, "__name__", repr(activation))
     return call.refuse((x,), {}, f"has the activation {name}, which may mix channels")[0]
 

@@ -5,9 +5,9 @@ import numpy as np
 from keras import layers
 from keras.src.ops import numpy as numpy_ops
 
+from firekeras.channels.call import Kept
 from firekeras.channels.labels import Channels
 from firekeras.channels.registry import rule
-from firekeras.channels.trace import Kept
 
 
 @rule(layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply, layers.Subtract)

@@ -5,9 +5,9 @@ import math
 import numpy as np
 from keras import layers, ops
 
+from firekeras.channels.call import Count
 from firekeras.channels.registry import rule
 from firekeras.channels.rules.channelwise import activate
-from firekeras.channels.trace import Count
 
 
 def channel_axis(layer):

@@ -2,8 +2,8 @@
 
 from keras import layers
 
+from firekeras.channels.call import Count
 from firekeras.channels.registry import rule
-from firekeras.channels.trace import Count
 
 
 @rule(layers.BatchNormalization)

@@ -6,10 +6,10 @@ from keras.src.ops import image as image_ops
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 
+from firekeras.channels.call import Count
 from firekeras.channels.labels import Channels, compress
 from firekeras.channels.registry import rule
 from firekeras.channels.rules.mixing import channel_axis
-from firekeras.channels.trace import Count
 
 
 @rule(

@@ -3,9 +3,9 @@
 import numpy as np
 from keras.src.ops import numpy as numpy_ops
 
+from firekeras.channels.call import Count
 from firekeras.channels.labels import Channels, compress
 from firekeras.channels.registry import rule
-from firekeras.channels.trace import Count
 
 
 @rule(numpy_ops.GetItem)

@@ -2,9 +2,9 @@
 
 from keras import layers
 
+from firekeras.channels.call import Call, Inner
 from firekeras.channels.labels import Channels
 from firekeras.channels.registry import find_rule, rule
-from firekeras.channels.trace import Call, Inner
 
 
 @rule(layers.LSTM, layers.GRU, layers.SimpleRNN)
@@ -19,12 +19,12 @@ def recurrent(call, x, **kwargs):
 @rule(layers.Bidirectional)
 def bidirectional(call, x, **kwargs):
     """Two recurrent layers that read the same channels."""
-    cells = [getattr(layer, "cell", None) for layer in (call.layer.forward_layer, call.layer.backward_layer)]
-    if kwargs or not all(isinstance(cell, (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell)) for cell in cells):
+    both = (call.layer.forward_layer, call.layer.backward_layer)
+    if kwargs or not all(find_rule(layer) is recurrent for layer in both):
         return call.refuse((x,), kwargs, "wraps something else than an LSTM, GRU or SimpleRNN")
     read = call.consume(x, -1)
-    for cell in cells:
-        call.weight(cell.kernel, read, None)
+    for layer in both:
+        call.weight(layer.cell.kernel, read, None)
     return [Channels.fixed(shape) for shape in call.output_shapes]
 
 

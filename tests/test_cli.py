@@ -1,0 +1,455 @@
+import os
+import re
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import firekeras
+from firekeras.classifier import gives_logits
+from firekeras.cli import app, parsed_caps
+
+COMMANDS = ("demo", "measure", "prune", "compress")
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "200", "TERM": "dumb"})
+
+
+def refused(*arguments):
+    """What a command says on standard error when it ends with exit code 1: one line."""
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def small_cnn(activation=None):
+    keras.utils.set_random_seed(0)
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")(image)
+    x = keras.layers.Conv2D(8, 3, activation="relu", name="conv2")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(image, keras.layers.Dense(10, activation=activation, name="logits")(x))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty working folder with a small model in it."""
+    monkeypatch.chdir(tmp_path)
+    small_cnn().save("model.keras")
+    return tmp_path
+
+
+def names(folder):
+    return {path.name for path in folder.iterdir()}
+
+
+# help
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_teaches_by_example(command):
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: firekeras {command}" in result.output
+    assert "--output" in result.output
+
+
+def test_help_lists_the_commands():
+    output = run("--help").output
+    assert all(command in output for command in COMMANDS)
+
+
+def test_the_version_is_shown():
+    assert run("--version").output == f"firekeras {firekeras.__version__}\n"
+
+
+def test_help_imports_no_keras():
+    code = "import sys, firekeras.cli; sys.exit('keras' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_module_runs_as_a_program():
+    shown = subprocess.run([sys.executable, "-m", "firekeras", "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout == f"firekeras {firekeras.__version__}\n"
+
+
+def test_start_up_chatter_is_left_out(folder):
+    environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-m", "firekeras", "prune", "model.keras", "--dry-run"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert shown.stderr == ""
+    assert "conv MACs" in shown.stdout
+
+
+# measure
+
+
+def test_measure_writes_a_profile_and_shows_it(folder):
+    result = run("measure", "model.keras", "--data", "digits", "--fraction", 0.1)
+    assert result.exit_code == 0, result.output
+    profile = firekeras.FireProfile.load("model.fire.h5")
+    assert profile.samples == 144
+    assert f"{profile['conv1'].max():.3f}" in result.output
+    assert re.search(r"logits\s+10\s+-\s+-\s+-\s+-\s+\S+", result.output)
+    assert not profile.maps
+
+
+def test_measure_keeps_maps_where_asked_for(folder):
+    arguments = ("--data", "digits", "--fraction", 0.1, "--neuron-maps", "--output", "a.fire.h5")
+    assert run("measure", "model.keras", *arguments).exit_code == 0
+    assert firekeras.FireProfile.load("a.fire.h5").maps["conv1"].shape == (8, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--data", "digitts"], "Did you mean 'digits'?"),
+        (["--data", "digits", "--fraction", 2], "fraction is the share"),
+        (["--data", "digits", "--output", "a.h5"], "ends in .fire.h5"),
+        (["--data", "digits", "--output", "nowhere/a.fire.h5"], "there is no folder nowhere"),
+    ],
+)
+def test_measure_refuses(folder, options, words):
+    assert words in refused("measure", "model.keras", *options)
+    assert names(folder) == {"model.keras"}
+
+
+def test_data_of_another_shape_are_refused(folder):
+    x, y = np.zeros((4, 5, 5, 3), "uint8"), np.zeros(4, "int64")
+    np.savez("other.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    assert "expected samples of shape (8, 8, 1)" in refused("measure", "model.keras", "--data", "other.npz")
+
+
+def test_images_of_a_folder_are_resized_to_the_model(folder):
+    from PIL import Image
+
+    image = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(keras.layers.Rescaling(1 / 255)(image))
+    keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(x))).save("colour.keras")
+    for k in range(8):
+        path = folder / "images" / ("cat" if k % 2 else "dog") / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (20, 10 + k), (30 * k, 0, 0)).save(path)
+    result = run("measure", "colour.keras", "--data", "images")
+    assert result.exit_code == 0, result.output
+
+
+# prune
+
+
+def test_prune_writes_a_smaller_model_that_works(folder):
+    before = (folder / "model.keras").read_bytes()
+    result = run("prune", "model.keras", "--ratio", 0.5)
+    assert result.exit_code == 0, result.output
+    smaller = keras.models.load_model("pruned.keras")
+    assert smaller.get_layer("conv1").filters + smaller.get_layer("conv2").filters == 8
+    assert smaller.predict(np.zeros((2, 8, 8, 1)), verbose=0).shape == (2, 10)
+    assert (folder / "model.keras").read_bytes() == before
+    assert names(folder) == {"model.keras", "pruned.keras"}
+    assert re.search(r"logits\s+10\s+-\s+10\s+100%", result.output)
+
+
+def test_a_dry_run_writes_no_model(folder):
+    result = run("prune", "model.keras", "--dry-run", "--criterion", "l2")
+    assert result.exit_code == 0
+    assert "parameters" in result.output
+    assert names(folder) == {"model.keras"}
+
+
+def test_a_plan_can_be_saved_and_carried_out(folder):
+    assert run("prune", "model.keras", "--dry-run", "--save-plan", "plan.json", "--ratio", 0.25).exit_code == 0
+    assert names(folder) == {"model.keras", "plan.json"}
+    assert run("prune", "model.keras", "--plan", "plan.json", "--output", "small.keras").exit_code == 0
+    plan = firekeras.PruningPlan.load("plan.json")
+    smaller = keras.models.load_model("small.keras")
+    assert plan.num_removed == 4
+    for name, filters in plan.removed.items():
+        assert smaller.get_layer(name).filters == 8 - filters.size
+
+
+def test_scores_of_a_measurement_are_used(folder):
+    run("measure", "model.keras", "--data", "digits", "--fraction", 0.1)
+    assert run("prune", "model.keras", "--scores", "model.fire.h5", "--ratio", 0.25).exit_code == 0
+    plan = firekeras.plan_pruning(small_cnn(), firekeras.FireProfile.load("model.fire.h5"), pruning_ratio=0.25)
+    smaller = keras.models.load_model("pruned.keras")
+    for name in ("conv1", "conv2"):
+        assert smaller.get_layer(name).filters == 8 - len(plan.removed.get(name, ()))
+
+
+def test_caps_and_rounding_hold(folder):
+    options = ["--ratio", 0.9, "--cap", "conv1=0", "--cap", "conv2=0.5", "--round-to", 2]
+    assert run("prune", "model.keras", *options).exit_code == 0
+    smaller = keras.models.load_model("pruned.keras")
+    assert (smaller.get_layer("conv1").filters, smaller.get_layer("conv2").filters) == (8, 4)
+
+
+def test_compile_settings_are_kept(folder):
+    model = small_cnn()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.save("compiled.keras")
+    assert run("prune", "compiled.keras").exit_code == 0
+    assert keras.models.load_model("pruned.keras").optimizer.name == "adam"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--ratio", 1], "from 0 to below 1"),
+        (["--min-keep", 2], "min_keep is the share"),
+        (["--round-to", 0], "round_to is a whole number"),
+        (["--cap", "conv1"], "LAYER=SHARE with a share from 0 to 1, such as conv1=0.5. Received: 'conv1'"),
+        (["--cap", "conv1=half"], "Received: 'conv1=half'"),
+        (["--cap", "conv1=3"], "Received: 3.0 for 'conv1'"),
+        (["--cap", "conf1=0.5"], "Did you mean 'conv1'?"),
+        (["--cap", "conv1=0.5", "--cap", "conv1=0.6"], "given twice for layer 'conv1'"),
+        (["--criterion", "l3"], "Did you mean"),
+        (["--criterion", "fire"], "run firekeras measure first"),
+        (["--scores", "none.fire.h5"], "There is no file none.fire.h5"),
+        (["--plan", "none.json"], "There is no file none.json"),
+        (["--plan", "."], "is a folder"),
+        (["--plan", "model.keras"], "is not a pruning plan"),
+        (["--scores", "a.fire.h5", "--criterion", "l1"], "Received: --scores and --criterion"),
+        (["--plan", "plan.json", "--min-keep", 0.2], "--min-keep cannot change it"),
+        (["--output", "model.keras"], "never overwritten"),
+        (["--output", "../{folder}/model.keras"], "never overwritten"),
+        (["--output", "pruned.h5"], "ends in .keras"),
+        (["--output", "nowhere/pruned.keras"], "there is no folder nowhere"),
+        (["--save-plan", "plan.txt"], "ends in .json"),
+        (["--ratio", 0], "no filter goes"),
+    ],
+)
+def test_prune_refuses(folder, options, words):
+    options = [str(option).replace("{folder}", folder.name) for option in options]
+    assert words in refused("prune", "model.keras", *options)
+    assert names(folder) == {"model.keras"}
+
+
+def test_a_link_to_the_model_is_not_overwritten(folder):
+    (folder / "link.keras").symlink_to(folder / "model.keras")
+    assert "never overwritten" in refused("prune", "model.keras", "--output", "link.keras")
+
+
+def test_an_output_that_is_a_folder_is_refused(folder):
+    (folder / "out.keras").mkdir()
+    assert "is a folder" in refused("prune", "model.keras", "--output", "out.keras")
+
+
+# model files
+
+
+def test_a_missing_file_names_the_nearest(folder):
+    assert "Did you mean 'model.keras'?" in refused("prune", "modl.keras")
+
+
+def test_a_folder_is_refused(folder):
+    assert "is a folder. Expected a file NAME.keras" in refused("prune", folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("old.h5", "legacy HDF5"), ("model.onnx", "NAME.keras. Received: model.onnx"), ("junk.keras", "cut short")],
+)
+def test_files_of_other_formats_are_refused(folder, name, words):
+    (folder / name).write_bytes(b"something else")
+    assert words in refused("prune", name)
+
+
+def test_an_archive_without_a_model_is_refused(folder):
+    with zipfile.ZipFile("empty.keras", "w") as archive:
+        archive.writestr("config.json", "[]")
+    assert "empty.keras cannot be loaded" in refused("prune", "empty.keras")
+
+
+def test_a_model_cut_short_is_refused(folder):
+    whole = (folder / "model.keras").read_bytes()
+    (folder / "short.keras").write_bytes(whole[: len(whole) // 2])
+    assert "cut short" in refused("prune", "short.keras")
+
+
+def saved_with(layer, path):
+    image = keras.Input((8, 8, 1))
+    keras.Model(image, layer(keras.layers.Conv2D(2, 3, name="conv1")(image))).save(path)
+
+
+def test_python_code_in_a_model_is_named_and_never_run(folder):
+    saved_with(keras.layers.Lambda(lambda x: x * 2, name="twice"), "lambda.keras")
+    said = refused("prune", "lambda.keras")
+    assert "layer 'twice' holds a Python lambda" in said
+    assert "Put Keras layers or keras.ops in its place" in said
+    assert "safe_mode=False" not in said
+
+
+class Doubling(keras.layers.Layer):
+    def call(self, x):
+        return x * 2
+
+
+def test_a_layer_class_of_others_is_named(folder):
+    saved_with(Doubling(name="twice"), "custom.keras")
+    said = refused("prune", "custom.keras")
+    assert "layer 'twice' needs the class 'Doubling'" in said
+    assert "load the model there" in said
+
+
+class Subclassed(keras.Model):
+    def call(self, x):
+        return x
+
+
+def test_a_model_class_of_others_is_named(folder):
+    model = Subclassed()
+    model(np.zeros((1, 8, 8, 1)))
+    model.save("subclassed.keras")
+    assert "a class of its own, 'Subclassed'" in refused("prune", "subclassed.keras")
+
+
+def strange_loss(y, prediction):
+    return keras.ops.mean(prediction)
+
+
+def test_a_loss_of_others_is_named(folder):
+    model = small_cnn()
+    model.compile("sgd", strange_loss)
+    model.save("strange.keras")
+    assert "compiled with 'strange_loss'" in refused("prune", "strange.keras")
+
+
+def test_nan_weights_are_refused(folder):
+    model = small_cnn()
+    model.get_layer("conv1").bias.assign([float("nan")] * 8)
+    model.save("diverged.keras")
+    assert "layer 'conv1' holds NaN" in refused("prune", "diverged.keras")
+
+
+# compress
+
+QUICK = ("--data", "digits", "--limit", 64, "--max-rounds", 1, "--ratio", 0.3, "--epochs-per-round", 1)
+
+
+def test_compress_shows_rounds_and_writes_the_model(folder):
+    result = run("compress", "model.keras", *QUICK, "--tolerance", 1, "--cap", "conv1=0.125")
+    assert result.exit_code == 0, result.output
+    assert "Round   1 kept" in result.output
+    assert "max_rounds=1 is reached" in result.output
+    for row in (
+        "accuracy on 64 test images",
+        "conv MACs",
+        "parameters",
+        "file, without",
+        "measured latency, batch of 1",
+    ):
+        assert row in result.output
+    smaller = keras.models.load_model("pruned.keras")
+    assert smaller.get_layer("conv1").filters + smaller.get_layer("conv2").filters == 11
+    assert smaller.get_layer("conv1").filters >= 7
+    assert smaller.predict(np.zeros((2, 8, 8, 1)), verbose=0).shape == (2, 10)
+
+
+def test_the_seed_decides_everything(folder):
+    for name in ("a.keras", "b.keras"):
+        arguments = ("--tolerance", 1, "--seed", 5, "--output", name, "--mode", "measured")
+        assert run("compress", "model.keras", *QUICK, *arguments).exit_code == 0
+    a, b = (keras.models.load_model(name).get_weights() for name in ("a.keras", "b.keras"))
+    for one, other in zip(a, b, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_compiled_model_keeps_its_optimizer(folder):
+    model = small_cnn()
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.save("compiled.keras")
+    assert run("compress", "compiled.keras", *QUICK, "--tolerance", 1).exit_code == 0
+    assert keras.models.load_model("pruned.keras").optimizer.name == "adam"
+    assert run("compress", "compiled.keras", *QUICK, "--tolerance", 1, "--learning-rate", 0.1).exit_code == 0
+    optimizer = keras.models.load_model("pruned.keras").optimizer
+    assert (optimizer.name, float(optimizer.learning_rate)) == ("sgd", pytest.approx(0.1))
+
+
+def test_a_run_without_an_accepted_round_writes_nothing(folder):
+    arguments = ("--tolerance", 0, "--monitor", "loss", "--learning-rate", 5)
+    result = run("compress", "model.keras", *QUICK, *arguments)
+    assert result.exit_code == 1
+    assert "Round   1 undone" in result.stdout
+    assert "Nothing was removed, and pruned.keras is not written" in result.stderr
+    assert names(folder) == {"model.keras"}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--tolerance", -1], "tolerance is in absolute points"),
+        (["--method", "fires"], "Did you mean 'fire'?"),
+        (["--mode", "guessed"], "mode is one of"),
+        (["--monitor", "precision"], "no metric 'precision'"),
+        (["--validation-share", 1], "above 0 and below 1"),
+        (["--learning-rate", 0], "a number above 0"),
+        (["--cap", "conf1=0.5"], "Did you mean 'conv1'?"),
+        (["--output", "model.keras"], "never overwritten"),
+    ],
+)
+def test_compress_refuses(folder, options, words):
+    assert words in refused("compress", "model.keras", *QUICK, *options)
+    assert names(folder) == {"model.keras"}
+
+
+def npz_with_labels(path, highest):
+    x, y = np.zeros((20, 8, 8, 1), "float32"), np.arange(20) % (highest + 1)
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+
+
+def test_too_many_classes_are_refused(folder):
+    npz_with_labels("labels.npz", 12)
+    said = refused("compress", "model.keras", "--data", "labels.npz")
+    assert "classes up to 12, counted from 0, but the model tells only 10 apart" in said
+
+
+def test_models_that_give_no_class_scores_are_refused(folder):
+    image = keras.Input((8, 8, 1))
+    keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save("dense_map.keras")
+    assert "one output of class scores" in refused("compress", "dense_map.keras", *QUICK)
+
+
+def test_a_loss_on_one_hot_labels_is_refused(folder):
+    model = small_cnn("softmax")
+    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
+    model.save("one_hot.keras")
+    assert "Give --learning-rate 0.01 to compile it anew" in refused("compress", "one_hot.keras", *QUICK)
+    assert run("compress", "one_hot.keras", *QUICK, "--tolerance", 1, "--learning-rate", 0.01).exit_code == 0
+
+
+@pytest.mark.parametrize("activation", [None, "linear", "softmax", "sigmoid"])
+def test_logits_are_told_from_probabilities(activation):
+    assert gives_logits(small_cnn(activation)) == (activation in (None, "linear"))
+
+
+def test_logits_are_told_by_layers_too():
+    image = keras.Input((8, 8, 1))
+    assert not gives_logits(keras.Model(image, keras.layers.Softmax()(small_cnn()(image))))
+    assert not gives_logits(keras.Model(image, keras.layers.Activation("softmax")(small_cnn()(image))))
+    assert not gives_logits(keras.Model(image, small_cnn("softmax")(image)))
+    assert gives_logits(keras.Model(image, small_cnn()(image)))
+
+
+def test_caps_are_split_at_the_last_sign():
+    assert parsed_caps(["backbone/conv1=0.5", "a=b=1"]) == {"backbone/conv1": 0.5, "a=b": 1.0}
+    assert parsed_caps(None) == {}
+
+
+# demo
+
+
+def test_the_demo_compresses_within_a_tiny_budget(folder):
+    result = run("demo", "--epochs", 1, "--epochs-per-round", 1, "--max-rounds", 1, "--tolerance", 1)
+    assert result.exit_code == 0, result.output
+    assert "accuracy on 359 test images" in result.output
+    assert keras.models.load_model("pruned.keras").output_shape == (None, 10)
+
+
+def test_the_demo_checks_its_output_first(folder):
+    assert "there is no folder nowhere" in refused("demo", "--output", "nowhere/pruned.keras")

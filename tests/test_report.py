@@ -1,0 +1,108 @@
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from firekeras import report
+from firekeras.costs import Costs, Latency
+
+
+def rendered(renderable, width=160):
+    console = Console(file=io.StringIO(), width=width)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+def line_of(text, word):
+    return next(line for line in text.splitlines() if word in line)
+
+
+def test_fire_is_summed_up_by_layer():
+    text = rendered(report.fire_table({"conv1": np.array([0.0, 0.5, 1.0])}, {}))
+    assert line_of(text, "conv1").split() == ["conv1", "3", "0.000", "0.500", "1.000", "1"]
+
+
+def test_only_filters_that_never_fire_are_dead():
+    text = rendered(report.fire_table({"conv1": np.array([0.9999999, 0.2])}, {}))
+    assert line_of(text, "conv1").split()[-1] == "0"
+
+
+def test_unscored_layers_say_why():
+    nan = float("nan")
+    fire = {"conv1": np.array([nan, nan]), "conv2": np.array([0.5, nan])}
+    text = rendered(report.fire_table(fire, {"conv1": "its output meets add", "conv2": "one is cut off"}))
+    assert line_of(text, "conv1").split() == ["conv1", "2", "-", "-", "-", "-", *["its", "output", "meets", "add"]]
+    assert "1 of them: one is cut off" in line_of(text, "conv2")
+
+
+def test_a_plan_shows_widths_and_locks():
+    text = rendered(report.plan_table({"conv1": 8, "logits": 3}, {"conv1": np.array([1, 4])}, {"logits": "an output"}))
+    assert line_of(text, "conv1").split() == ["conv1", "8", "2", "6", "75%"]
+    assert line_of(text, "logits").split() == ["logits", "3", "-", "3", "100%", "an", "output"]
+
+
+def test_brackets_in_names_are_shown_as_they_are():
+    assert "[red]conv" in rendered(report.plan_table({"[red]conv": 8}, {}, {}))
+
+
+@pytest.mark.parametrize(("accepted", "word"), [(True, "kept"), (False, "undone")])
+def test_a_round_is_one_line(accepted, word):
+    record = SimpleNamespace(
+        number=2, accepted=accepted, filters_removed=5, accuracy_after_cut=0.5, accuracy=0.98, baseline=0.99,
+        conv_macs=60, seconds=1.24,
+    )  # fmt: skip
+    line = report.round_line(record, 80, "accuracy").plain
+    assert word in line
+    for part in (
+        "Round   2",
+        "5 filters out",
+        "75.0% of conv MACs",
+        "0.5000 after the cut",
+        "0.9800",
+        "0.9900",
+        "1.2 s",
+    ):
+        assert part in line
+
+
+def test_a_round_without_convolutions_has_no_share():
+    record = SimpleNamespace(
+        number=1, accepted=True, filters_removed=1, accuracy_after_cut=1, accuracy=1, baseline=1, conv_macs=0, seconds=1
+    )
+    assert "- of conv MACs" in report.round_line(record, 0, "accuracy").plain
+
+
+def test_costs_are_compared():
+    rows = report.cost_rows(Costs(2000, 3000, 0, {}), Costs(1000, 2400, 0, {}))
+    assert rows[0] == ("conv MACs", "2.000 k", "1.000 k", "-50.0%")
+    assert rows[1] == ("MACs", "3.000 k", "2.400 k", "-20.0%")
+    assert rows[2] == ("parameters", "0", "0", "")
+
+
+def test_metrics_change_in_absolute_terms():
+    assert report.metric_row("accuracy", 0.99, 0.985) == ("accuracy", "0.9900", "0.9850", "-0.0050")
+
+
+def test_latency_names_its_batch_and_spread():
+    row = report.latency_row(Latency(0.002, 0.0001, 1), Latency(0.001, 0.0001, 1))
+    assert row == ("measured latency, batch of 1", "2.00 ± 0.10 ms", "1.00 ± 0.10 ms", "-50.0%")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (999, "999"), (1000, "1.000 k"), (125_485_056, "125.5 M"), (1_493_000, "1.493 M"), (2.5e9, "2.500 G")],
+)
+def test_numbers_have_four_digits(value, text):
+    assert report.short_number(value) == text
+
+
+def test_units_follow_the_prefix():
+    assert report.short_number(54_321, "B") == "54.32 kB"
+    assert report.short_number(12, "B") == "12 B"
+
+
+def test_rows_become_a_table():
+    text = rendered(report.comparison_table([("accuracy", "0.99", "0.98", "-0.01")]))
+    assert line_of(text, "accuracy").split() == ["accuracy", "0.99", "0.98", "-0.01"]
