@@ -1,4 +1,4 @@
-"""The command line: `firekeras demo`, `measure`, `prune` and `compress`.
+"""The command line: `firekeras demo`, `channels`, `measure`, `prune` and `compress`.
 
 Keras is imported inside the commands, so that help comes at once.
 """
@@ -172,6 +172,26 @@ def measure(
     profile.save(output)
     _show(report.fire_table(profile, profile.reasons))
     _show_text(f"{profile.samples} images looked at. Written: {output}")
+
+
+@app.command()
+@errors_in_words()
+def channels(model: ModelFile):
+    """Shows which layers lose filters together, and what has to stay, and why.
+
+    Needs a model alone: nothing is measured, and nothing is changed. A unit is what goes in one step: one filter, or
+    one of each layer that are added up.
+
+    Example: firekeras channels model.keras
+    """
+    network = load_model(model, compile=False)
+    import firekeras
+    from firekeras import report
+
+    graph = firekeras.channel_graph(network)
+    _show(report.channels_table(graph))
+    for note in graph.notes:
+        _show_text(note)
 
 
 @app.command()

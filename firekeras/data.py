@@ -41,20 +41,28 @@ def _check_arrays(model, arrays):
 
 
 def _check_shape(shape, expected):
-    fits = len(shape) == len(expected) and all(
-        b is None or a is None or a == b for a, b in zip(shape[1:], expected[1:], strict=True)
-    )
-    if not fits:
+    """Sizes have to agree; a last axis of size 1 may be there or not, as Keras takes it."""
+    if not any(_agree(one, expected) for one in _with_and_without_last(shape)):
         raise ValueError(
             f"The data do not fit the model: expected samples of shape {expected[1:]}, received {shape[1:]} "
             f"(an array of shape {shape}). Reshape or resize them, with the samples along the first axis."
         )
 
 
+def _with_and_without_last(shape):
+    return [shape, (*shape, 1), *([shape[:-1]] if shape[-1] == 1 else [])]
+
+
+def _agree(shape, expected):
+    pairs = zip(shape[1:], expected[1:], strict=False)
+    return len(shape) == len(expected) and all(a is None or b is None or a == b for a, b in pairs)
+
+
 def _check_batches(model, data):
-    size = getattr(data, "cardinality", None)
-    if (callable(size) and int(size()) == 0) or (hasattr(data, "__len__") and len(data) == 0):
+    if _num_batches(data) == 0:
         raise ValueError("The data are empty: expected at least one batch.")
+    if callable(getattr(data, "cardinality", None)) and int(data.cardinality()) == -1:
+        raise ValueError("The data set never ends. Say how many batches to take: dataset.take(n).")
     spec = getattr(data, "element_spec", None)
     if spec is None:
         return
@@ -64,15 +72,19 @@ def _check_batches(model, data):
             _check_shape(tuple(one.shape), tensor.shape)
 
 
-def fraction_of(data, fraction, batch_size=32, seed=0):
-    """A share of the data: a random choice of samples from arrays, the first batches of a data set."""
+def fraction_of(data, fraction, seed=0):
+    """A share of the data: a random choice of samples from arrays, the first batches of a data set.
+
+    Returns:
+        The data to run through, and how many batches of it to take (None: all).
+    """
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction is the share of the data to look at, above 0, up to 1. Received: {fraction}.")
     if fraction == 1:
-        return data
+        return data, None
     if isinstance(data, tuple):
-        return (_chosen_samples(data[0], fraction, seed),)
-    return _first_batches(data, fraction)
+        return (_chosen_samples(data[0], fraction, seed),), None
+    return data, _share_of_batches(data, fraction)
 
 
 def _chosen_samples(x, fraction, seed):
@@ -81,39 +93,21 @@ def _chosen_samples(x, fraction, seed):
     return keras.tree.map_structure(lambda a: np.asarray(a)[np.sort(chosen)], x)
 
 
-def _first_batches(data, fraction):
+def _share_of_batches(data, fraction):
     batches = _num_batches(data)
     if batches is None:
         raise ValueError(
             "fraction needs data of known length: pass arrays, or a data set that knows how many batches it has "
             "(for tf.data: dataset.apply(tf.data.experimental.assert_cardinality(n)))."
         )
-    wanted = max(1, round(fraction * batches))
-    return data.take(wanted) if hasattr(data, "take") else _Batches(data, wanted)
+    return max(1, round(fraction * batches))
 
 
 def _num_batches(data):
+    """How many batches there are; None where nobody knows."""
     if callable(getattr(data, "cardinality", None)):
         count = int(data.cardinality())
         return count if count >= 0 else None
     if isinstance(data, keras.utils.PyDataset):
         return data.num_batches
     return len(data) if hasattr(data, "__len__") else None
-
-
-class _Batches(keras.utils.PyDataset):
-    """The first batches of a `PyDataset` or of anything else that can be iterated."""
-
-    def __init__(self, data, count):
-        super().__init__()
-        self.data, self.count = data, count
-        self._batches = iter(()) if hasattr(data, "__getitem__") else iter(data)
-
-    @property
-    def num_batches(self):
-        return self.count
-
-    def __getitem__(self, index):
-        if hasattr(self.data, "__getitem__"):
-            return self.data[index]
-        return tuple(np.asarray(part) for part in next(self._batches))

@@ -53,7 +53,7 @@ def load(path) -> FireProfile:
             return _read(file)
     except FileNotFoundError as error:
         raise ValueError(f"There is no file {path}.") from error
-    except (OSError, KeyError, RuntimeError, json.JSONDecodeError) as error:
+    except (OSError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} is not a whole .fire.h5 file: {error}. If it was cut off while copying, copy it again; else "
             "measure again with measure_fire(...).save(...)."
@@ -75,7 +75,7 @@ def _read(file):
     named = {str(group.attrs["name"]): group for group in groups}
 
     def arrays(key):
-        return {name: np.asarray(group[key]) for name, group in named.items() if key in group}
+        return {name: np.asarray(group[key]) for name, group in named.items()}
 
     return FireProfile(
         arrays("zeros"),
@@ -84,7 +84,7 @@ def _read(file):
         features=arrays("features"),
         graph=ChannelGraph.from_dict(json.loads(file["graph"][()])),
         reasons={name: str(group.attrs["reason"]) for name, group in named.items() if group.attrs["reason"]},
-        maps=arrays("map"),
+        maps={name: np.asarray(group["map"]) for name, group in named.items() if "map" in group},
         mode=str(file.attrs["mode"]),
         date=str(file.attrs["date"]),
     )

@@ -52,8 +52,8 @@ def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=Fals
     trace = traced(model)
     check_weights(model)
     _check_has_relus(model, trace)
-    data = fraction_of(checked_data(model, data), fraction, batch_size or 32, seed)
-    counters = run_counting(model, trace, data, batch_size, neuron_maps)
+    data, steps = fraction_of(checked_data(model, data), fraction, seed)
+    counters = run_counting(model, trace, data, batch_size=batch_size, steps=steps, neuron_maps=neuron_maps)
     return profile_from_counters(model, trace, counters)
 
 
@@ -66,14 +66,14 @@ def _check_has_relus(model, trace):
         )
 
 
-def run_counting(model, trace, data, batch_size=None, neuron_maps=False) -> dict[tuple, ZeroCounter]:
+def run_counting(model, trace, data, *, batch_size=None, steps=None, neuron_maps=False) -> dict[tuple, ZeroCounter]:
     """Runs the data through the model once; returns the counters, by the key of the ReLU."""
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps) for relu in trace.relus}
     counting = CountingModel(model, counters)
     counting.compile(jit_compile=_jit_compile(model))
     x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
-    counting.evaluate(x, batch_size=batch_size, verbose=0, callbacks=[ProgressBar("Measuring FIRE")])
-    if not next(iter(counters.values())).built:
+    counting.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=[ProgressBar("Measuring FIRE")])
+    if not any(counter.built and counter.samples() for counter in counters.values()):
         raise ValueError("The data are empty: not a single batch came. Pass data with at least one sample.")
     return counters
 
@@ -96,7 +96,7 @@ class CountingModel(keras.Model):
     """
 
     def __init__(self, model, counters):
-        super().__init__()
+        super().__init__(dtype="float32", autocast=False)  # its layers cast for themselves
         self.model = model
         self._place = {key: k for k, key in enumerate(counters)}
         self.counters = list(counters.values())
@@ -105,8 +105,15 @@ class CountingModel(keras.Model):
     def call(self, inputs, training=None):
         left = set(self._place)
         with contextlib.suppress(_AllCounted):
-            self._run(self.model, functional_graph(self.model)._standardize_inputs(inputs), (), left)
+            self._run(self.model, self._standardized(inputs), (), left)
         return keras.ops.zeros((1,))
+
+    def _standardized(self, inputs):
+        """The inputs as the model would take them, or its own error."""
+        graph = functional_graph(self.model)
+        flat = graph._standardize_inputs(inputs)
+        graph._assert_input_compatibility(keras.tree.pack_sequence_as(graph.input, flat))
+        return flat
 
     def _run(self, model, inputs, prefix, left):
         def call(node, args, kwargs):
@@ -158,8 +165,8 @@ def profile_from_counters(model, trace, counters, mode="inference") -> FireProfi
             continue
         counts = np.moveaxis(counter.zeros(), relu.axis - 1 if counter.per_position else 0, 0)
         for name, filters, channels in filters_behind(trace, relu):
-            zeros[name][filters] += counts[channels].reshape(filters.size, -1).sum(axis=1)
-            seen[name][filters] += counter.seen()
+            np.add.at(zeros[name], filters, counts[channels].reshape(filters.size, -1).sum(axis=1))
+            np.add.at(seen[name], filters, counter.seen())
             if counter.per_position:
                 maps[name].append((filters, counts[channels] / max(1, counter.samples())))
     return FireProfile(
@@ -195,6 +202,6 @@ def _joined_maps(name, width, parts):
     total = np.zeros((width, *positions.pop()), "float32")
     calls = np.zeros(width)
     for filters, rates in parts:
-        total[filters] += rates
-        calls[filters] += 1
-    return total / np.maximum(calls, 1).reshape(-1, *[1] * (total.ndim - 1))
+        np.add.at(total, filters, rates)
+        np.add.at(calls, filters, 1)
+    return (total / np.maximum(calls, 1).reshape(-1, *[1] * (total.ndim - 1))).astype("float32")

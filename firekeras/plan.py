@@ -151,7 +151,7 @@ def plan_pruning(
     _check_scores(graph, scores)
     caps = _checked_caps(graph, layer_caps or {})
     limits = Limits.of(graph, caps, min_keep, original_widths or {})
-    ranking = Ranking(graph, scores, round_to)
+    ranking = Ranking(graph, scores, int(round_to))
     if target is None:
         return PruningPlan.of(Selection(ranking, limits, ranking.budget(pruning_ratio)))
     return _reach(ranking, limits, target)

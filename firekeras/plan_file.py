@@ -12,6 +12,19 @@ from firekeras.atomic import write_text
 from firekeras.costs import Costs, LayerCosts
 
 FORMAT, VERSION = "firekeras.plan", 1
+FIELDS = (
+    "removed",
+    "widths",
+    "costs_before",
+    "costs_after",
+    "criterion",
+    "verdicts",
+    "sentences",
+    "scores",
+    "ranks",
+    "ranked",
+    "notes",
+)
 
 
 def save(plan, path):
@@ -49,9 +62,12 @@ def load(path) -> dict:
         raise ValueError(f'{path} is not a pruning plan: expected JSON with "format": {FORMAT!r}.')
     if data.pop("version", None) != VERSION:
         raise ValueError(f"{path} is a plan of another version; this firekeras reads version {VERSION}.")
+    missing = [name for name in FIELDS if data.get(name) is None]
+    if missing or set(data) - set(FIELDS):
+        raise ValueError(f"{path} is not a whole pruning plan: it lacks {missing}, of the fields {FIELDS}.")
     try:
         return _from_dict(data)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"{path} is not a whole pruning plan: {error}.") from error
 
 

@@ -59,6 +59,25 @@ def plan_table(widths: Mapping[str, int], removed: Mapping[str, np.ndarray], rea
     return table
 
 
+def channels_table(graph) -> Table:
+    """Groups of layers that are pruned together: how many filters and units, how many stay, and why.
+
+    Args:
+        graph: A `ChannelGraph`.
+    """
+    table = _table("Layers that lose filters together", "layers", "filters", "units", "locked", "must stay, because")
+    table.columns[-1].justify = "left"
+    for group in graph.groups:
+        units = np.unique(np.concatenate([graph.filters(name) for name in group]))
+        reasons = list(dict.fromkeys(graph.locks[unit] for unit in units.tolist() if unit in graph.locks))
+        locked = sum(unit in graph.locks for unit in units.tolist())
+        filters = sum(graph.filters(name).size for name in group)
+        table.add_row(
+            Text("\n".join(group)), str(filters), str(units.size), str(locked or "-"), Text("; ".join(reasons))
+        )
+    return table
+
+
 def round_line(record, conv_macs_before: int, monitor: str) -> Text:
     """One line on a round that has ended.
 

@@ -288,7 +288,7 @@ def check_numbers(tolerance, epochs_per_round, max_rounds):
 def _check_fit_arguments(model, fit_arguments):
     known = set(inspect.signature(model.fit).parameters) if hasattr(model, "fit") else set()
     for name in fit_arguments:
-        if name not in known - {"x", "y", "epochs", "validation_data", "validation_split"}:
+        if name not in known - {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split"}:
             raise ValueError(f"Unknown setting {name!r}: neither compress nor model.fit takes it here.")
 
 

@@ -85,7 +85,7 @@ class Ranking:
     def _multiples(self):
         place = self.places()
         blocks = [block for group in self.graph.groups for block in self._blocks_of(group, place)]
-        return [block for _, block in sorted(blocks, key=lambda pair: pair[0])]
+        return sorted(blocks, key=lambda block: place[block.units].max())  # a block goes when its last unit would
 
     def _blocks_of(self, group, place):
         """Steps in which the width of coupled layers goes down from multiple to multiple."""
@@ -101,10 +101,7 @@ class Ranking:
         first = units.size % self.round_to or self.round_to
         edges = [0, *range(first, ranked.size + 1, self.round_to)]
         steps = [ranked[a:b] for a, b in itertools.pairwise(edges)]
-        return [(self._key(step, place), Block(step, int(self.graph.unit_sizes[step].sum()))) for step in steps]
-
-    def _key(self, units, place):
-        return (-self.scores[units].mean(), place[units].max())
+        return [Block(step, int(self.graph.unit_sizes[step].sum())) for step in steps]
 
 
 def _evenly_holds(layer, units):

@@ -45,10 +45,17 @@ def checked_units(graph, plan) -> np.ndarray:
                 f"The plan is for another model: it expects {width} filters in layer {name!r}, which has "
                 f"{graph.filters(name).size}. Plan again for this model."
             )
+        _check_filters(name, width, plan.removed.get(name, ()))
     gone = graph.units_of(plan.removed)
     for name, filters in graph.removed_filters(gone).items():
         _check_layer(graph, name, filters, set(np.asarray(plan.removed.get(name, ())).tolist()))
     return gone
+
+
+def _check_filters(name, width, filters):
+    beyond = [int(k) for k in filters if not 0 <= k < width]
+    if beyond:
+        raise ValueError(f"The plan removes filters {beyond} of layer {name!r}, which has filters 0 to {width - 1}.")
 
 
 def _check_layer(graph, name, filters, planned):
@@ -94,6 +101,7 @@ class Cut:
         self.built: dict[int, object] = {}
         self.inserted: dict[int, object] = {}
         self.initializers: list[tuple] = []
+        self.twins: dict[int, object] = {}
 
     def model(self, old, key=()):
         """A new model of the same structure."""
@@ -103,6 +111,7 @@ class Cut:
                            for t, n in zip(old.inputs, flat, strict=True)})  # fmt: skip
         outputs = walk(old, flat, lambda node, args, kwargs: self._call(node, args, kwargs, key))
         new = self._assembled(old, inputs, flat, outputs)
+        new.dtype_policy = old.dtype_policy
         _copy_trainable(old, new)
         return new
 
@@ -147,7 +156,7 @@ class Cut:
         settings = self.trace.settings.get(id(old), {})
         resized = {name: self._resolved(value) for name, value in settings.items()}
         if isinstance(old, keras.layers.Lambda):  # its function cannot be had from a config safely
-            return keras.layers.Lambda(old.function, old._output_shape, old.mask, old.arguments, name=old.name)
+            return _same_lambda(old)
         return self._cheaply_built(type(old).from_config(_unbuilt({**old.get_config(), **resized})))
 
     def _cheaply_built(self, layer):
@@ -186,6 +195,7 @@ class Cut:
         for path, layer in leaf_layers(old):
             for variable, smaller in zip(layer.variables, leaves[path].variables, strict=True):
                 smaller.assign(self.sliced(variable, keras.ops.convert_to_numpy(variable)))
+                self.twins[id(variable)] = smaller
 
     def sliced(self, variable, value):
         """What stays of `value`, an array shaped like a variable of the old model."""
@@ -194,6 +204,11 @@ class Cut:
                 keep = self._keep(labels)
                 value = value if keep.size == labels.size else np.take(value, keep, axis)
         return value
+
+
+def _same_lambda(old):
+    known = {"function": old.function, "output_shape": old._output_shape, "mask": old.mask, "arguments": old.arguments}
+    return type(old)(**known, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
 
 
 def _unbuilt(config):
@@ -224,19 +239,20 @@ def compile_alike(old, new, cut: Cut):
     for kind in ("metrics", "weighted_metrics"):
         settings[kind] = keras.tree.map_structure(_fresh_metric, settings.get(kind))
     new.compile(**settings)
-    copy_optimizer_state(old, optimizer, new, cut)
+    copy_optimizer_state(old, optimizer, cut)
 
 
 def _fresh_metric(metric):
     return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.Metric) else metric
 
 
-def copy_optimizer_state(old, optimizer, new, cut: Cut):
+def copy_optimizer_state(old, optimizer, cut: Cut):
     """Builds the new optimizer, and gives it the old one's slots, cut like the weights they belong to."""
     if not old.optimizer.built:
         return
-    owners = _build_recording_owners(optimizer, new.trainable_variables)
-    twin = dict(zip(map(id, new.trainable_variables), old.trainable_variables, strict=True))
+    weights = old.optimizer._trainable_variables  # those that it was built for: some may be frozen by now
+    owners = _build_recording_owners(optimizer, [cut.twins[id(weight)] for weight in weights])
+    twin = {id(cut.twins[id(weight)]): weight for weight in weights}
     for before, after in zip(old.optimizer.variables, optimizer.variables, strict=True):
         value = keras.ops.convert_to_numpy(before)
         owner = twin.get(owners.get(id(after)))

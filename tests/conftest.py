@@ -10,5 +10,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def seeded_session():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)

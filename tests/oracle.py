@@ -1,7 +1,7 @@
 """Decides whether a pruned network computes what its original computes without the removed channels.
 
 It reads from the weights that survived which input channels each mixing layer kept, and sets the
-others to zero in a copy of the original: a channel that no consumer looks at is a channel that is
+others to zero in the original for a while: a channel that no consumer looks at is a channel that is
 zero after its normalization and activation. Weights must all differ (`networks.scramble`).
 """
 
@@ -13,18 +13,26 @@ from networks import leaves, predictions, samples
 TRANSPOSED = (L.Conv1DTranspose, L.Conv2DTranspose, L.Conv3DTranspose)
 SEPARABLE = (L.SeparableConv1D, L.SeparableConv2D)
 MIXING = (L.Conv1D, L.Conv2D, L.Conv3D, L.Dense, *TRANSPOSED, *SEPARABLE)
+RECURRENT = (L.LSTM, L.GRU, L.SimpleRNN)
 
 
 def assert_pruned_equals_masked(model, plan, smaller, tolerance=1e-3):
     """Compares outputs relative to how much they vary, and the filters that are left with the plan."""
-    masked = keras.models.clone_model(model)
-    masked.set_weights(model.get_weights())
     assert_filters_gone(model, plan, smaller)
-    for path, layer in leaves(masked).items():
-        if isinstance(layer, MIXING):
-            _ignore_removed_inputs(layer, leaves(smaller)[path], plan.removed.get(path, ()))
     x = samples(model)
-    assert_same_outputs(predictions(masked, x), predictions(smaller, x), tolerance)
+    assert_same_outputs(masked_predictions(model, plan, smaller, x), predictions(smaller, x), tolerance)
+
+
+def masked_predictions(model, plan, smaller, x):
+    """What the original gives while its layers ignore the removed channels; its weights are put back."""
+    weights, twins = model.get_weights(), leaves(smaller)
+    try:
+        for path, layer in leaves(model).items():
+            for one, other in zip(_mixing(layer), _mixing(twins[path]), strict=False):  # of groups one may be left
+                _ignore_removed_inputs(one, other, plan.removed.get(path, ()))
+        return predictions(model, x)
+    finally:
+        model.set_weights(weights)
 
 
 def assert_filters_gone(model, plan, smaller):
@@ -44,7 +52,20 @@ def assert_same_outputs(expected, found, tolerance=1e-3):
         np.testing.assert_allclose(other, one, rtol=0, atol=tolerance * spread)
 
 
+def _mixing(layer):
+    """The layers inside a layer that read all channels; a grouped convolution reads its own only."""
+    if isinstance(layer, (L.TimeDistributed, L.SpectralNormalization)):
+        return _mixing(layer.layer)
+    if isinstance(layer, L.Bidirectional):
+        return [layer.forward_layer.cell, layer.backward_layer.cell]
+    if isinstance(layer, RECURRENT):
+        return [layer.cell]
+    return [layer] if isinstance(layer, MIXING) and getattr(layer, "groups", 1) == 1 else []
+
+
 def _width(layer):
+    if isinstance(layer, (L.TimeDistributed, L.SpectralNormalization)):
+        return _width(layer.layer)
     if isinstance(layer, (L.DepthwiseConv1D, L.DepthwiseConv2D)):
         return int(np.prod(layer.kernel.shape[-2:]))
     kernel = _filters_last(layer)
@@ -57,7 +78,7 @@ def _filters_last(layer):
 
 
 def _ignore_removed_inputs(layer, smaller, removed):
-    full, cut = _filters_last(layer), _filters_last(smaller)
+    full, cut = _filters_last(layer).copy(), _filters_last(smaller)
     rows = {one.tobytes(): k for k, one in enumerate(_by_input(np.delete(full, removed, axis=-1)))}
     kept = [rows[one.tobytes()] for one in _by_input(cut)]
     assert kept == sorted(set(kept))

@@ -138,9 +138,7 @@ def test_layers_of_a_nested_model_are_counted():
     x = inputs(model)
     profile = measured(model, x)
     backbone = model.get_layer("backbone")
-    for name, values in zip(
-        ("conv1", "conv2"), activations(backbone, ["conv1_relu", "conv2_relu"], x), strict=True
-    ):
+    for name, values in zip(("conv1", "conv2"), activations(backbone, ["conv1_relu", "conv2_relu"], x), strict=True):
         assert_counts(profile, f"backbone/{name}", values)
 
 
@@ -278,7 +276,11 @@ def test_activations_that_are_no_relu_are_not_scored(activation, word):
 
 @pytest.mark.parametrize(
     "layer",
-    [lambda: L.LeakyReLU(name="leaky"), lambda: L.ReLU(negative_slope=0.1, name="leaky"), lambda: L.PReLU(name="leaky")],
+    [
+        lambda: L.LeakyReLU(name="leaky"),
+        lambda: L.ReLU(negative_slope=0.1, name="leaky"),
+        lambda: L.PReLU(name="leaky"),
+    ],
 )
 def test_leaky_layers_are_not_scored(layer):
     image = keras.Input((8, 8, 3), name="image")

@@ -269,7 +269,9 @@ def test_a_cap_of_zero_leaves_a_layer_alone():
 
 def test_caps_refer_to_the_original_widths():
     graph = chain()
-    plan = plan_of(graph, {"conv1": np.ones(FIRST)}, ratio=0.9, layer_caps={"conv1": 0.5}, original_widths={"conv1": 10})
+    plan = plan_of(
+        graph, {"conv1": np.ones(FIRST)}, ratio=0.9, layer_caps={"conv1": 0.5}, original_widths={"conv1": 10}
+    )
     assert widths_after(plan)["conv1"] == 5
 
 
@@ -356,9 +358,7 @@ def test_a_target_of_all_removes_nothing():
 
 def test_a_target_respects_caps_and_multiples():
     graph = chain()
-    plan = firekeras.plan_pruning(
-        graph, scores_for(graph), target={"macs": 0.7}, layer_caps={"conv1": 0.5}, round_to=4
-    )
+    plan = firekeras.plan_pruning(graph, scores_for(graph), target={"macs": 0.7}, layer_caps={"conv1": 0.5}, round_to=4)
     assert plan.costs_after.macs <= 0.7 * plan.costs_before.macs
     assert widths_after(plan)["conv1"] in (4, 8)
 

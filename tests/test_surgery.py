@@ -134,17 +134,39 @@ def test_channels_that_are_joined_and_split_into_groups_stay_in_order():
     assert_pruned_equals_masked(model, plan, firekeras.prune(model, plan))
 
 
-def test_a_layer_that_no_rule_knows_keeps_its_channels_and_works_on():
+def with_lambda(function):
     image = keras.Input((8, 8, 3), name="image")
     x = networks.conv_bn_relu(networks.conv_bn_relu(image, 8, "conv1"), 6, "conv2")
-    x = L.Lambda(lambda t: t[..., ::-1] * 2.0, name="custom")(x)
+    x = L.Conv2D(5, 3, activation="relu", name="conv3")(L.Lambda(function, name="custom")(x))
     x = L.GlobalAveragePooling2D(name="pool")(x)
-    model = networks.scramble(keras.Model(image, L.Dense(3, name="logits")(x)))
+    return networks.scramble(keras.Model(image, L.Dense(3, name="logits")(x)))
+
+
+def test_a_layer_that_mixes_channels_by_no_known_rule_keeps_them_all():
+    model = with_lambda(lambda t: t - keras.ops.mean(t, axis=-1, keepdims=True))
     plan = random_plan(model)
-    assert set(plan.removed) == {"conv1"}
-    smaller = firekeras.prune(model, plan)
-    x = networks.samples(model)
-    assert smaller(x).shape == (4, 3)
+    assert set(plan.removed) == {"conv1", "conv3"} and "custom" in plan.explain("conv2", 0)
+    assert_pruned_equals_masked(model, plan, firekeras.prune(model, plan))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda t: 2 * t, lambda t: t[..., ::-1], lambda t: keras.ops.roll(t, 1, axis=-1), keras.ops.tanh],
+    ids=["scaled", "turned over", "rolled", "tanh"],
+)
+def test_a_layer_without_a_rule_is_cut_rightly_or_not_at_all(function):
+    model = with_lambda(function)
+    plan = random_plan(model)
+    assert plan.removed
+    assert_pruned_equals_masked(model, plan, firekeras.prune(model, plan))
+
+
+def test_a_lambda_keeps_its_precision():
+    image = keras.Input((8, 8, 3), name="image")
+    x = L.Conv2D(8, 3, activation="relu", name="conv1")(image)
+    x = L.Lambda(lambda t: 2 * t, dtype="mixed_float16", name="custom")(x)
+    model = keras.Model(image, L.Dense(3, name="logits")(L.GlobalAveragePooling2D(name="pool")(x)))
+    assert pruned(model).get_layer("custom").dtype_policy.name == "mixed_float16"
 
 
 # Types that only look like those that a rule knows
@@ -510,7 +532,9 @@ def test_a_pruned_model_loads_where_there_is_no_firekeras(tmp_path):
 
 def test_a_plan_for_another_model_is_refused():
     plan = random_plan(networks.two_convs(second=11))
-    with pytest.raises(ValueError, match=r"another model: it expects 11 filters in layer 'conv2', which has 9.*Plan again"):
+    with pytest.raises(
+        ValueError, match=r"another model: it expects 11 filters in layer 'conv2', which has 9.*Plan again"
+    ):
         firekeras.prune(networks.two_convs(second=9), plan)
 
 
@@ -523,7 +547,9 @@ def test_a_plan_with_a_layer_that_is_not_there_is_refused_with_the_nearest():
 
 def test_a_plan_that_tears_coupled_filters_apart_is_refused():
     model = networks.residual()
-    with pytest.raises(ValueError, match=r"tears apart.*filters \[3\] of layer '\w+' would have to go too.*plan_pruning"):
+    with pytest.raises(
+        ValueError, match=r"tears apart.*filters \[3\] of layer '\w+' would have to go too.*plan_pruning"
+    ):
         firekeras.prune(model, plan_removing(model, {"stem": [3]}))
 
 

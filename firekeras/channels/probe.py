@@ -79,7 +79,7 @@ class Trial:
         touched = self._touched(base, before)
         axes = [axis for axis in range(1, before.ndim) if _varies(touched, axis)]
         if len(axes) > 1 or before.shape[0] != 1:
-            return "moves channels to several axes"
+            return "mixes channels, or moves them to several axes"
         axis = axes[0] if axes else before.ndim - 1
         follows = touched.any(axis=tuple(k for k in range(1, touched.ndim) if k != axis))
         if (follows.sum(axis=0) != 1).any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+HARMLESS = {"get_config", "from_config"}  # what a subclass may override without computing something else
 _RULES: dict[type, object] = {}
 
 
@@ -11,7 +12,7 @@ def rule(*operations: type):
     A rule gets the `Call` (what is called, with helpers that declare which weights, settings and
     costs depend on which channels) and the call's arguments with a `Channels` in place of each
     tensor; it returns the `Channels` of what the call gives. It holds for subclasses too, unless
-    they override `call` or `build`: then nobody knows any more what they compute.
+    they override a method: then nobody knows any more what they compute.
 
     Args:
         operations: Subclasses of `keras.Layer`, or of `keras.Operation`.
@@ -38,4 +39,7 @@ def find_rule(operation):
 
 
 def _computes_alike(derived, base):
-    return all(getattr(derived, m, None) is getattr(base, m, None) for m in ("__call__", "call", "build"))
+    """Whether nothing that `base` computes with is overridden on the way down to `derived`."""
+    between = derived.__mro__[: derived.__mro__.index(base)]
+    overridden = {name for cls in between for name in vars(cls) if hasattr(base, name)}
+    return all(name in HARMLESS or (name.startswith("__") and name != "__call__") for name in overridden)

@@ -129,8 +129,7 @@ class Tracer:
         if mine and len(axes) == 1:
             self.bound.update(mine)
             vector = x.vector(axes[0])
-            first = np.isin(np.arange(vector.size), np.unique(vector, return_index=True)[1])
-            self.relus.append(Relu(key, axes[0], np.where(first & np.isin(vector, mine), vector, FIXED)))
+            self.relus.append(Relu(key, axes[0], np.where(np.isin(vector, mine), vector, FIXED)))
 
     def mark_unscored(self, x: Channels, reason):
         """Notes why filters that arrive directly, and have met no ReLU yet, have none of their own."""

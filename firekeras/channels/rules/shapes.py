@@ -107,7 +107,7 @@ def rectangular(call, x):
     Where channels are split into groups (as before a channel shuffle), the same channel of every
     group goes together: the longest axis stays free, the others are tied.
     """
-    free = max(x.axes(), key=lambda axis: x.shape[axis], default=None)
+    free = max(x.axes(), key=lambda axis: (x.shape[axis], axis), default=None)
     for axis in x.axes():
         if axis != free:
             first = np.take(x.labels, [0], axis=axis)

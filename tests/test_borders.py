@@ -1,0 +1,165 @@
+"""What must not be imported where, and the same results on every backend; each in a process of its own."""
+
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import networks
+import pytest
+
+import firekeras
+
+HERE = pathlib.Path(__file__).parent
+BACKENDS = ["tensorflow", "jax", "torch"]
+
+
+def run(code, **environment):
+    """Runs code in a new process; its error is the test's."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": str(HERE), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def need(backend):
+    assert importlib.util.find_spec(backend), (
+        f"{backend} is not installed, so that its backend goes untested. It is needed for development: "
+        f"pip install -e '.[dev,jax,torch]'."
+    )
+
+
+NONE_LOADED = """
+import sys
+loaded = [name for name in {names} if name in sys.modules]
+assert not loaded, f"{{loaded}} came along"
+"""
+
+
+def none_loaded(*names):
+    return NONE_LOADED.format(names=names)
+
+
+# Planning needs no Keras
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["firekeras", "firekeras.plan", "firekeras.profile", "firekeras.costs", "firekeras.channels.graph"],
+)
+def test_planning_modules_import_no_keras(module):
+    run(f"import {module}" + none_loaded("keras", "tensorflow", "jax", "torch"))
+
+
+PLAN_FROM_FILE = """
+import sys
+sys.modules["keras"] = None
+import firekeras
+profile = firekeras.FireProfile.load(sys.argv[1] if len(sys.argv) > 1 else PATH)
+plan = firekeras.plan_pruning(profile.graph, profile, pruning_ratio=0.3, layer_caps={"backbone/conv1": 0.5})
+print(plan.num_removed, plan.costs_after.macs, firekeras.count_costs(profile.graph).macs)
+plan.save(PATH + ".json")
+again = firekeras.PruningPlan.load(PATH + ".json")
+print(again.explain("backbone/conv1", 0))
+"""
+
+
+def test_planning_from_a_file_needs_no_keras(tmp_path):
+    model = networks.scramble(networks.nested())
+    profile = firekeras.measure_fire(model, networks.samples(model, 8))
+    path = tmp_path / "net.fire.h5"
+    profile.save(path)
+    plan = firekeras.plan_pruning(model, profile, pruning_ratio=0.3, layer_caps={"backbone/conv1": 0.5})
+    lines = run(f"PATH = {str(path)!r}" + PLAN_FROM_FILE + none_loaded("tensorflow", "jax", "torch")).splitlines()
+    assert lines[0] == f"{plan.num_removed} {plan.costs_after.macs} {plan.costs_before.macs}"
+    assert lines[1] == plan.explain("backbone/conv1", 0)
+
+
+ALL_MODULES = """
+import importlib, pkgutil, sys
+import firekeras
+for name in firekeras.__all__:
+    getattr(firekeras, name)
+for module in pkgutil.walk_packages(firekeras.__path__, "firekeras."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+forbidden = {"PySide6", "PyQt6", "PyQt5", "pyqtgraph", "qtpy", "inspector"}
+qt = [name for name in sys.modules if name.split(".")[0] in forbidden]
+assert not qt, f"{qt[:5]} came along"
+"""
+
+
+def test_no_module_imports_qt():
+    run(ALL_MODULES, KERAS_BACKEND="tensorflow")
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_no_module_imports_tensorflow_where_it_is_not_the_backend(backend):
+    need(backend)
+    run(ALL_MODULES + none_loaded("tensorflow"), KERAS_BACKEND=backend)
+
+
+# Every backend
+
+MEASURE = """
+import sys
+import numpy as np
+import keras
+import networks
+import firekeras
+from firekeras.counting import ZeroCounter
+
+assert keras.backend.backend() == BACKEND
+model = networks.scramble(networks.plain_cnn())
+model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "mse")
+x = networks.samples(model, 8)
+profile = firekeras.measure_fire(model, x, batch_size=4)
+relus = {"conv1": "conv1_relu", "conv2": "conv2", "fc": "fc"}
+outputs = keras.Model(model.input, [model.get_layer(relu).output for relu in relus.values()])
+parts = [[keras.ops.convert_to_numpy(y) for y in outputs(x[k : k + 4], training=False)] for k in (0, 4)]
+for k, name in enumerate(relus):
+    values = np.concatenate([part[k] for part in parts])
+    assert (profile.zeros[name] == (values == 0).reshape(-1, values.shape[-1]).sum(axis=0)).all(), name
+    assert (profile.seen[name] == values[..., 0].size).all()
+
+counter = ZeroCounter(axis=2)
+block = keras.ops.zeros((4, 2**20 + 1, 1))
+for _ in range(5):
+    counter(block)
+assert counter.zeros().tolist() == [20 * (2**20 + 1)] and 20 * (2**20 + 1) > 2**24
+assert counter.seen() == 20 * (2**20 + 1)
+
+scores = firekeras.score_filters(model, "random", seed=0)
+plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.4)
+"""
+
+WITHOUT_TENSORFLOW = """
+assert "tensorflow" not in sys.modules, "TensorFlow came along"
+sys.modules["tensorflow"] = None  # Keras itself looks for it when it serializes a layer; nothing may need it
+"""
+
+PRUNE = """
+from oracle import assert_pruned_equals_masked
+
+model.fit(x, np.zeros((8, 4)), batch_size=4, verbose=0)
+smaller = firekeras.prune(model, plan)
+assert plan.removed and smaller.count_params() == plan.costs_after.params
+assert_pruned_equals_masked(model, plan, smaller)
+assert smaller.predict(x, verbose=0).shape == (8, 4)
+assert int(smaller.optimizer.iterations) == 2
+smaller.fit(x, np.zeros((8, 4)), batch_size=4, verbose=0)
+assert int(smaller.optimizer.iterations) == 4 and int(model.optimizer.iterations) == 2
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_counts_surgery_and_training_are_right_on_every_backend(backend):
+    need(backend)
+    border = "" if backend == "tensorflow" else WITHOUT_TENSORFLOW
+    run(f"BACKEND = {backend!r}" + MEASURE + border + PRUNE, KERAS_BACKEND=backend)
