@@ -63,6 +63,18 @@ def scramble(model, seed=0):
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         layer.set_weights([_plausible(rng, layer, w) for w in layer.weights])
+    _settle_statistics(model, rng)
+
+
+def _settle_statistics(model, rng):
+    """Sets the statistics of batch normalisation to those of random images: deep networks would explode without."""
+    settled = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momentum = [layer.momentum for layer in settled]
+    for layer in settled:
+        layer.momentum = 0.0
+    model(rng.uniform(0, 255, (16, *model.input_shape[1:])), training=True)
+    for layer, value in zip(settled, momentum, strict=True):
+        layer.momentum = value
 
 
 def _plausible(rng, layer, weight):

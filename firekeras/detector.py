@@ -172,7 +172,7 @@ class FireDetector:
         self._fitted = None
 
     def fit(self, model, profile: FireProfile) -> FireDetector:
-        """Trains on all filters with a FIRE.
+        """Trains on all filters with a FIRE whose coupled filters have one too, so that they can be ranked.
 
         Args:
             model: The model that the profile was measured on, to check that the two fit together,
@@ -494,7 +494,7 @@ def _check_widths(widths, profile):
 
 def _scored_filters(features: Mapping[str, np.ndarray], profile: FireProfile):
     """Features, FIRE and layer name of every filter with a FIRE: what a detector learns from."""
-    scored = {name: np.isfinite(fire) for name, fire in profile.items() if np.isfinite(fire).any()}
+    scored = {name: ranked for name, ranked in profile.rankable().items() if ranked.any()}
     counts = [int(mask.sum()) for mask in scored.values()]
     if sum(counts) < 2:
         raise ValueError(

@@ -91,6 +91,20 @@ class FireProfile(FilterScores):
         self.mode = mode
         self.date = date
 
+    def rankable(self) -> dict[str, np.ndarray]:
+        """For each layer, which filters can be ranked: those that have FIRE, as have all coupled with them.
+
+        The first convolution of a ResNet has a ReLU of its own, but goes only together with the ends
+        of blocks, which have none: it takes no part in ranking, and its FIRE says nothing of theirs.
+        """
+        finite = {name: np.isfinite(fire) for name, fire in self.items()}
+        if self.graph is None:
+            return finite
+        whole = np.ones(self.graph.num_units, bool)
+        for name, scored in finite.items():
+            whole[self.graph.filters(name)[~scored]] = False
+        return {name: scored & whole[self.graph.filters(name)] for name, scored in finite.items()}
+
     def save(self, path):
         """Writes `NAME.fire.h5`: whole, or not at all."""
         from firekeras import fire_file

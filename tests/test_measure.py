@@ -604,3 +604,12 @@ def test_inputs_of_different_lengths_are_refused():
     model = two_inputs()
     with pytest.raises(ValueError, match=r"different numbers of samples"):
         firekeras.measure_fire(model, [np.zeros((4, 4)), np.zeros((5, 4))])
+
+
+def test_a_stem_that_only_goes_with_unscored_filters_is_measured_but_not_ranked():
+    profile = firekeras.measure_fire(networks.residual(), np.random.default_rng(0).normal(size=(8, 8, 8, 3)))
+    rankable = profile.rankable()
+    coupled = [name for name in profile.graph.groups[0] if np.isfinite(profile[name]).all()]
+    assert coupled and len(profile.graph.groups[0]) > 1
+    assert not any(rankable[name].any() for name in coupled)
+    assert any(ranked.all() for ranked in rankable.values())
