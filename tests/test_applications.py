@@ -1,0 +1,28 @@
+"""Networks of keras.applications; examples/applications.py proves all forty."""
+
+import pathlib
+import sys
+
+import keras
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "examples"))
+import applications
+
+
+@pytest.fixture
+def float64():
+    keras.config.set_floatx("float64")
+    yield
+    keras.config.set_floatx("float32")
+
+
+@pytest.mark.parametrize("name", ["MobileNetV3Small", "ConvNeXtTiny"])
+def test_a_third_of_its_filters_gone_it_computes_what_it_did_without_them(name, float64):
+    row, holds = applications.check(name, ratio=0.3)
+    assert holds, row
+    assert row["locked"] == "10 output"
+
+
+def test_all_forty_are_known():
+    assert len(applications.model_names()) == 40
