@@ -1,0 +1,147 @@
+"""What measuring FIRE costs, beside a forward pass of the same network over the same data.
+
+    python examples/benchmarks/measure.py [NAME ...] [--naive] [--memory]
+
+Each pass is `evaluate` of a compiled model, so that data handling is the same; passes alternate, and the
+ratio is that of the medians. KERAS_BACKEND is respected. `--naive` adds what is done today, one `predict`
+per layer and NumPy. `--memory` prints how the peak grows from 1,000 to 50,000 samples.
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+import firekeras
+from firekeras import zoo
+from firekeras.channels import traced
+from firekeras.counting import ZeroCounter
+from firekeras.measure import CountingModel
+
+RUNS = 7
+
+
+def networks(names):
+    """(name, network, batches of data) of the four that are compared, or of those asked for."""
+    known = {
+        "VGG-16": (lambda: zoo.vgg16_cifar(), 32, 1024, 128),
+        "ResNet-56": (lambda: zoo.resnet_cifar(56), 32, 1024, 128),
+        "ResNet-50": (lambda: keras.applications.ResNet50(weights=None), 224, 64, 16),
+        "MobileNetV2": (lambda: keras.applications.MobileNetV2(weights=None), 224, 64, 16),
+    }
+    for name in names or known:
+        build, size, samples, batch = known[name]
+        keras.utils.set_random_seed(0)
+        x = np.random.default_rng(0).uniform(0, 255, (samples, size, size, 3)).astype("float32")
+        yield name, build(), x, batch
+
+
+class Forward(keras.Model):
+    """A plain forward pass of a network, run through `evaluate` as the counting one is."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+        self.built = True
+
+    def call(self, x, training=None):
+        return self.model(x, training=False)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.sum(y_pred)  # the result is used, so that nothing can be left out
+
+
+def passes(model, jit):
+    """The two compiled models, by name."""
+    trace = traced(model)
+    counting = CountingModel(model, {relu.key: ZeroCounter(relu.axis) for relu in trace.relus})
+    both = {"forward": Forward(model), "FIRE": counting}
+    for one in both.values():
+        one.compile(jit_compile=jit)
+    return both
+
+
+def seconds(run):
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def compare(name, model, x, batch):
+    both = passes(model, jit=keras.backend.backend() == "jax")
+    times = {key: [] for key in both}
+    for round_ in range(RUNS + 1):
+        for key, one in both.items():
+            value = seconds(lambda one=one: one.evaluate(x, batch_size=batch, verbose=0))
+            if round_:  # the first compiles
+                times[key].append(value)
+    medians = {key: statistics.median(values) for key, values in times.items()}
+    ratios = sorted(fire / forward for fire, forward in zip(times["FIRE"], times["forward"], strict=True))
+    print(
+        f"{keras.backend.backend()} {name}: forward {medians['forward']:.3f} s, FIRE {medians['FIRE']:.3f} s, "
+        f"ratio {statistics.median(ratios):.3f} (from {ratios[0]:.3f} to {ratios[-1]:.3f})",
+        flush=True,
+    )
+
+
+def naive(name, model, x, batch):
+    """One `predict` per layer, and NumPy, as keras-surgeon does it."""
+    relus = [layer for layer in model.layers if isinstance(layer, keras.layers.ReLU) or _is_relu(layer)]
+
+    def run():
+        for layer in relus:
+            y = keras.Model(model.inputs, layer.output).predict(x, batch_size=batch, verbose=0)
+            (y == 0).mean(axis=tuple(range(y.ndim - 1)))
+
+    one, many = seconds(lambda: firekeras.measure_fire(model, x, batch_size=batch)), seconds(run)
+    print(
+        f"{name}: measure_fire {one:.1f} s with compiling, one predict per layer {many:.1f} s, {many / one:.0f} times"
+    )
+
+
+def _is_relu(layer):
+    return getattr(layer, "activation", None) is keras.activations.relu
+
+
+def memory():
+    """Peak memory after 1,000, 10,000 and 50,000 samples that are made as they are asked for."""
+
+    class Made(keras.utils.PyDataset):
+        def __init__(self, batches):
+            super().__init__()
+            self.batches = batches
+
+        def __len__(self):
+            return self.batches
+
+        def __getitem__(self, index):
+            return (np.random.default_rng(index).uniform(0, 255, (100, 32, 32, 3)).astype("float32"),)
+
+    model = zoo.resnet_cifar(20)
+    for batches in (10, 100, 500):
+        firekeras.measure_fire(model, Made(batches))
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"{100 * batches} samples: peak {peak:.0f} MiB", flush=True)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("names", nargs="*", metavar="NAME")
+    arguments.add_argument("--naive", action="store_true")
+    arguments.add_argument("--memory", action="store_true")
+    chosen = arguments.parse_args()
+    if chosen.memory:
+        memory()
+    else:
+        for name, model, x, batch in networks(chosen.names):
+            (naive if chosen.naive else compare)(name, model, x, batch)
+
+
+if __name__ == "__main__":
+    main()
