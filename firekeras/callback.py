@@ -16,6 +16,7 @@ from firekeras.data import checked_data
 from firekeras.live import LiveModel
 from firekeras.measure import measure_fire, profile_from_counters
 from firekeras.methods.fire import FirePruning
+from firekeras.profile import FireProfile
 from firekeras.rounds import CompressionResult, RoundRecord, check_numbers, check_prunable, within_tolerance
 from firekeras.surgery import checked_units
 
@@ -44,6 +45,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         start_epoch: How many epochs to train before the one that measures. Defaults to 0.
 
     Attributes:
+        profile: The `FireProfile`, once the epoch that measures is over.
         result: A `CompressionResult`, once `fit` is over.
 
     Example:
@@ -70,6 +72,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self.data, self.tolerance, self.epochs_per_round = data, tolerance, epochs_per_round
         self.pruning_ratio, self.layer_caps = pruning_ratio, dict(layer_caps or {})
         self.monitor, self.start_epoch = monitor, start_epoch
+        self.profile: FireProfile | None = None
         self.result: CompressionResult | None = None
 
     def on_train_begin(self, logs=None):
@@ -130,12 +133,12 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _measure(self):
         if self.data is not None:
-            profile = measure_fire(self.model, self.data)
+            self.profile = measure_fire(self.model, self.data)
         else:
             self._take_counters_out()
             counted = {key: counter for key, counter in self._counters.items() if counter.built}
-            profile = profile_from_counters(self.model, self._trace, counted, mode="training")
-        self._method.learn(profile)
+            self.profile = profile_from_counters(self.model, self._trace, counted, mode="training")
+        self._method.learn(self.profile)
 
     def _take_counters_out(self):
         if self._unprobed is not None:
@@ -155,7 +158,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _next_plan(self, graph):
         first = not self._records
-        scores = self._method.profile if first else self._method.scores(self.model, self.data)
+        scores = self.profile if first else self._method.scores(self.model, self.data)
         return self._method.plan_from(graph, scores, layer_caps=self.layer_caps, original_widths=self._original_widths)
 
     def _round_over(self, logs) -> bool:

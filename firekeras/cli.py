@@ -147,8 +147,13 @@ def measure(
         typer.Option(metavar="NAME.fire.h5", show_default="MODEL.fire.h5", help="Where the measurement goes."),
     ] = None,
     fraction: Annotated[
-        float, typer.Option(help="Share of the training images to look at, above 0, up to 1; the paper took 0.2.")
-    ] = 1.0,
+        str,
+        typer.Option(
+            metavar="SHARE|auto",
+            help="Share of the training images to look at, above 0, up to 1 (the paper took 0.2); 'auto' stops once it"
+            " is settled which filters go next.",
+        ),
+    ] = "1.0",
     neuron_maps: Annotated[
         bool, typer.Option("--neuron-maps", help="Keep the rate of each position too; makes the file larger.")
     ] = False,
@@ -156,8 +161,9 @@ def measure(
 ):
     """Measures FIRE of every filter: the share of its ReLU outputs that are zero, from 0 to 1.
 
-    Needs a model and images like those that it was trained on; labels are not looked at. A dead filter is one whose
-    FIRE is exactly 1. The file is what prune --scores reads.
+    Needs a model and images like those that it was trained on; labels are not looked at. Without any, --data
+    synthetic makes 1,000 out of random numbers, which ranks filters less well. A dead filter is one whose FIRE is
+    exactly 1. The file is what prune --scores reads.
 
     Example: firekeras measure model.keras --data cifar10.npz --fraction 0.2
     """
@@ -167,8 +173,9 @@ def measure(
     import firekeras
     from firekeras import report
 
-    images = load_data(data, network).x_train
-    profile = firekeras.measure_fire(network, images, fraction=fraction, neuron_maps=neuron_maps, batch_size=batch_size)
+    images = load_images(data, network)
+    settings = {"neuron_maps": neuron_maps, "batch_size": batch_size}
+    profile = firekeras.measure_fire(network, images, fraction=parsed_fraction(fraction), **settings)
     profile.save(output)
     _show(report.fire_table(profile, profile.reasons))
     _show_text(f"{profile.samples} images looked at. Written: {output}")
@@ -494,6 +501,25 @@ def load_data(source, network, limit=None):
     size = tuple(network.inputs[0].shape[1:3])
     resizable = Path(source).is_dir() and len(size) == 2 and None not in size
     return datasets.load_dataset(source, image_size=size if resizable else None, limit=limit)
+
+
+def load_images(source, network):
+    """The training images of a source; or `"synthetic"` ones, of the size that the network takes."""
+    if source != "synthetic":
+        return load_data(source, network).x_train
+    from firekeras.datasets import synthetic_images
+
+    if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or None in network.inputs[0].shape[1:]:
+        raise ValueError(f"Synthetic images need one input of fixed size. The model takes {network.input_shape}.")
+    return synthetic_images(network.inputs[0].shape[1:], 1000)
+
+
+def parsed_fraction(text) -> float | str:
+    """A share, or `"auto"`."""
+    try:
+        return text if text == "auto" else float(text)
+    except ValueError as error:
+        raise ValueError(f"--fraction is a share such as 0.2, or auto. Received: {text!r}.") from error
 
 
 def parsed_caps(texts) -> dict[str, float]:

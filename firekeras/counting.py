@@ -23,13 +23,16 @@ class ZeroCounter(keras.layers.Layer):
 
     Args:
         axis: The axis of the channels.
+        spread: Whether to keep, too, how much each channel's rate varies from sample to sample.
+            Defaults to False.
         per_position: Whether to count each position by itself. Defaults to False.
         only_training: Whether to count training steps alone, and pass over the validation that
             `fit` runs in between. Defaults to False.
     """
 
-    def __init__(self, axis, per_position=False, only_training=False, **kwargs):
+    def __init__(self, axis, per_position=False, only_training=False, spread=False, **kwargs):
         super().__init__(trainable=False, autocast=False, **kwargs)
+        self.spread = spread
         self.axis, self.per_position, self.only_training = axis, per_position, only_training
 
     def build(self, input_shape):
@@ -38,8 +41,14 @@ class ZeroCounter(keras.layers.Layer):
         self.seen_low, self.seen_high = (self._counter((), name) for name in ("seen_low", "seen_high"))
         self.samples_low, self.samples_high = (self._counter((), name) for name in ("samples_low", "samples_high"))
 
-    def _counter(self, shape, name):
-        return self.add_weight(shape=shape, dtype="int32", initializer="zeros", trainable=False, name=name)
+        if self.spread:
+            self.squares = self._counter((input_shape[self.axis],), "squares", "float32")
+
+    def _counter(self, shape, name, dtype="int32"):
+        """Under a TensorFlow strategy each replica counts for itself, and reading sums over the replicas."""
+        zeros = keras.initializers.Zeros()
+        kind = {"aggregation": "sum", "synchronization": "on_read"}
+        return keras.Variable(zeros, shape, dtype, trainable=False, autocast=False, name=name, **kind)
 
     def call(self, x, training=False):
         if training or not self.only_training:
@@ -55,6 +64,9 @@ class ZeroCounter(keras.layers.Layer):
         else:
             zeros = positions - ops.cast(nonzeros(x, self.axis), "int32")
         _count(self.low, self.high, zeros)
+        if self.spread:
+            rates = ops.cast(ops.sum(zeros, axis=axes) if self.per_position else zeros, "float32") / positions
+            self.squares.assign_add(ops.sum(rates * rates, axis=0))
         _count(self.seen_low, self.seen_high, ops.full((sizes[0],), positions, dtype="int32"))
         _count(self.samples_low, self.samples_high, ops.ones((sizes[0],), dtype="int32"))
 
@@ -68,6 +80,12 @@ class ZeroCounter(keras.layers.Layer):
     def seen(self) -> int:
         """How many values of each channel were looked at so far: samples times positions."""
         return int(_total(self.seen_low, self.seen_high))
+
+    def deviation(self) -> np.ndarray:
+        """The standard deviation of each channel's rate over samples so far, `(channels,)`; needs `spread`."""
+        mean = self.zeros() / max(1, self.seen())
+        squares = ops.convert_to_numpy(self.squares) / max(1, self.samples())
+        return np.sqrt(np.maximum(squares - mean**2, 0))
 
     def samples(self) -> int:
         """How many samples came so far."""
@@ -86,8 +104,8 @@ def nonzeros(x, axis):
     if keras.backend.backend() != "tensorflow" or not axes or axis != len(x.shape) - 1:
         return ops.sum(signs, axis=axes) if axes else signs
     sizes = ops.shape(x)
-    flat = ops.reshape(signs, (sizes[0], -1, sizes[-1]))
-    return ops.matmul(ops.ones((sizes[0], 1, ops.shape(flat)[1])), flat)[:, 0]
+    positions = functools.reduce(operator.mul, sizes[1:-1])  # said, since a replica's batch may be empty
+    return ops.matmul(ops.ones((sizes[0], 1, positions)), ops.reshape(signs, (sizes[0], positions, sizes[-1])))[:, 0]
 
 
 def _count(low, high, per_sample):

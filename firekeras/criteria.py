@@ -80,7 +80,7 @@ def _measured(model, data):
 
 def l1_norm(kernel):
     """The l1 norm of each filter of a kernel `(..., filters)`, in float64."""
-    return np.abs(kernel.astype("float64")).sum(axis=tuple(range(kernel.ndim - 1)))
+    return np.abs(kernel).sum(axis=tuple(range(kernel.ndim - 1)), dtype="float64")
 
 
 @criterion("l1")
@@ -92,7 +92,7 @@ def small_l1(kernel, rng):
 @criterion("l2")
 def small_l2(kernel, rng):
     """Minus the l2 norm of the filter's weights."""
-    return -np.sqrt((kernel.astype("float64") ** 2).sum(axis=tuple(range(kernel.ndim - 1))))
+    return -np.sqrt(np.square(kernel).sum(axis=tuple(range(kernel.ndim - 1)), dtype="float64"))
 
 
 @criterion("random")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 
@@ -72,14 +74,28 @@ def _check_batches(model, data):
             _check_shape(tuple(one.shape), tensor.shape)
 
 
+def shuffled_or_share(data, fraction, seed=0):
+    """For `fraction="auto"` all data, arrays in random order; else a share of them, as `fraction_of`."""
+    if fraction != "auto":
+        return fraction_of(data, fraction, seed)
+    return ((_chosen_samples(data[0], 1.0, seed, in_order=False),) if isinstance(data, tuple) else data), None
+
+
+def num_samples(data) -> float:
+    """How many samples there are: of arrays `(x,)` their length, of anything else infinity."""
+    return keras.tree.flatten(data[0])[0].shape[0] if isinstance(data, tuple) else math.inf
+
+
 def fraction_of(data, fraction, seed=0):
     """A share of the data: a random choice of samples from arrays, the first batches of a data set.
 
     Returns:
         The data to run through, and how many batches of it to take (None: all).
     """
-    if not 0 < fraction <= 1:
-        raise ValueError(f"fraction is the share of the data to look at, above 0, up to 1. Received: {fraction}.")
+    if isinstance(fraction, str) or not 0 < fraction <= 1:
+        raise ValueError(
+            f"fraction is the share of the data to look at, above 0, up to 1, or 'auto'. Received: {fraction!r}."
+        )
     if fraction == 1:
         return data, None
     if isinstance(data, tuple):
@@ -87,10 +103,11 @@ def fraction_of(data, fraction, seed=0):
     return data, _share_of_batches(data, fraction)
 
 
-def _chosen_samples(x, fraction, seed):
+def _chosen_samples(x, fraction, seed, in_order=True):
     count = keras.tree.flatten(x)[0].shape[0]
     chosen = np.random.default_rng(seed).permutation(count)[: max(1, round(fraction * count))]
-    return keras.tree.map_structure(lambda a: np.asarray(a)[np.sort(chosen)], x)
+    chosen = np.sort(chosen) if in_order else chosen
+    return keras.tree.map_structure(lambda a: np.asarray(a)[chosen], x)
 
 
 def _share_of_batches(data, fraction):

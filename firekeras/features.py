@@ -1,10 +1,11 @@
-"""The 14 statistics of a filter's weights that the FIRE detector predicts from."""
+"""What the FIRE detector predicts from: 14 statistics of a filter's weights, and its BatchNormalization."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+from scipy.special import ndtr
 
 FEATURE_NAMES = (
     "channel_num",
@@ -22,6 +23,8 @@ FEATURE_NAMES = (
     "q3",
     "quartile_deviation",
 )
+BN_FEATURE_NAMES = ("bn_mean", "bn_deviation", "bn_fire", "bn")
+FEATURES = {"paper": FEATURE_NAMES, "bn": FEATURE_NAMES + BN_FEATURE_NAMES}  # each begins with the one before
 LAYER_FEATURE = FEATURE_NAMES.index("layer")
 
 _WEIGHTS_AT_ONCE = 1 << 22  # bounds the float64 copies: a Dense layer may hold 100 million weights
@@ -66,8 +69,53 @@ def filter_features(weights, layer_index: int, channels: int) -> np.ndarray:
     return np.hstack([place, np.vstack(parts)])
 
 
+def bn_features(moments) -> np.ndarray:
+    """The features that tell of the BatchNormalization between each filter and its ReLU.
+
+    They are mean and deviation behind it, FIRE in closed form, and 1; where there is none they are
+    neutral: 0, 1, 0.5, and 0.
+
+    Args:
+        moments: Mean and deviation of each filter behind its BatchNormalization, NaN where there
+            is none, shape `(filters, 2)`.
+
+    Returns:
+        float64 array of shape `(filters, 4)`, in the order of `BN_FEATURE_NAMES`.
+
+    Example:
+    >>> bn_features([[1.0, 0.5], [np.nan, np.nan]]).round(3).tolist()
+    [[1.0, 0.5, 0.023, 1.0], [0.0, 1.0, 0.5, 0.0]]
+    """
+    moments = np.asarray(moments, "float64").reshape(-1, 2)
+    known = ~np.isnan(moments).all(axis=1)
+    mean, deviation = np.where(known[:, None], moments, [0.0, 1.0]).T
+    return np.stack([mean, deviation, gaussian_fire(mean, deviation), known], axis=1)
+
+
+def gaussian_fire(mean, deviation) -> np.ndarray:
+    """FIRE of a filter whose pre-activation z is Gaussian, in closed form.
+
+    Its ReLU gives zero where z <= 0, and z = mean + deviation * n with n standard normal:
+    FIRE = P(n <= -mean / deviation) = Phi(-mean / deviation). Behind a BatchNormalization the mean
+    is beta, and the deviation |gamma| but for epsilon. A cap from above, as ReLU6's, makes no zeros.
+
+    Args:
+        mean: Of each filter's pre-activation, shape `(filters,)`.
+        deviation: The same, at least 0; where it is 0 the filter is constant.
+
+    Example:
+    >>> gaussian_fire([0.0, 1.0, -1.0], [2.0, 0.0, 0.0])
+    array([0.5, 0. , 1. ])
+    """
+    mean, deviation = np.asarray(mean, "float64"), np.asarray(deviation, "float64")
+    constant = np.where(mean > 0, -np.inf, np.inf)
+    return ndtr(np.divide(-mean, deviation, out=constant, where=deviation != 0))
+
+
 def extract_features(model, layer_indices: Mapping[str, int] | None = None) -> dict[str, np.ndarray]:
-    """The 14 features of every filter of a model.
+    """The features of every filter of a model: the 14 of its weights, then those of its BatchNormalization.
+
+    The latter is the last one that the filter's channel passes before its ReLU.
 
     Args:
         model: A `keras.Model`.
@@ -77,23 +125,30 @@ def extract_features(model, layer_indices: Mapping[str, int] | None = None) -> d
             topological order.
 
     Returns:
-        For each layer name (path for nested layers), float64 features of shape `(filters, 14)`.
+        For each layer name (path for nested layers), float64 features of shape `(filters, 18)`, in
+        the order of `FEATURES["bn"]`.
 
     Example:
     >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv1")])
     >>> extract_features(model)["conv1"].shape
-    (4, 14)
+    (4, 18)
 
-    Source: FIREPruning (Fang et al. 2020), Table 1 and section 3.3.1.
+    Source: FIREPruning (Fang et al. 2020), Table 1 and section 3.3.1, for the first 14; those of the
+    BatchNormalization are firekeras's own.
     """
-    from firekeras.channels import filter_kernels
+    from firekeras.channels import traced
 
-    kernels = filter_kernels(model)
-    indices = number_layers(kernels, layer_indices)
+    trace = traced(model)
+    moments = trace.moments()
+    indices = number_layers(trace.graph.filter_layers, layer_indices)
     return {
-        name: filter_features(kernel.reshape(-1, kernel.shape[-1]).T, indices[name], kernel.shape[-2])
-        for name, kernel in kernels.items()
+        name: np.hstack([_kernel_features(trace.kernels[name](), index), bn_features(moments[name])])
+        for name, index in indices.items()
     }
+
+
+def _kernel_features(kernel, layer_index):
+    return filter_features(kernel.reshape(-1, kernel.shape[-1]).T, layer_index, kernel.shape[-2])
 
 
 def number_layers(names: Iterable[str], known: Mapping[str, int] | None = None) -> dict[str, int]:

@@ -6,10 +6,16 @@ import keras
 import numpy as np
 
 from firekeras.channels.walk import leaf_layers
+from firekeras.devices import scope_of
 from firekeras.surgery import rebuild
 
 # What `fit` has put on the model and goes on using; all else belongs to the network.
-OF_THE_FIT = ("history", "_eval_epoch_iterator", "stop_training", "_initial_epoch")
+# Loss and metrics are among it: they were built on the first batch, and JAX, on several devices, wants
+# them built before it trains.
+OF_THE_FIT = (
+    *("history", "_eval_epoch_iterator", "stop_training", "_initial_epoch"),
+    *("_loss_tracker", "_compile_loss", "_compile_metrics"),
+)
 
 
 class LiveModel:
@@ -42,7 +48,8 @@ class LiveModel:
         for path, layer in leaf_layers(self.model):
             _copy(probed[path].variables, layer.variables)
         if not self.model.optimizer.built:
-            self.model.optimizer.build(self.model.trainable_variables)
+            with scope_of(self.model):
+                self.model.optimizer.build(self.model.trainable_variables)
         _copy(optimizer.variables, self.model.optimizer.variables)
 
     def put_back(self, network):

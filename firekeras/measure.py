@@ -9,17 +9,20 @@ from collections import defaultdict
 import keras
 import numpy as np
 
+from firekeras import devices
 from firekeras.channels import traced
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import functional_graph, walk
 from firekeras.counting import ZeroCounter
-from firekeras.data import checked_data, fraction_of
+from firekeras.data import checked_data, num_samples, shuffled_or_share
+from firekeras.enough import StopWhenSettled
 from firekeras.features import extract_features
 from firekeras.profile import FireProfile
 from firekeras.progress import ProgressBar
+from firekeras.surgery import copied
 
 
-def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=False, seed=0) -> FireProfile:
+def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=False, seed=0, cut=0.05) -> FireProfile:
     """Measures FIRE of every filter: the share of its ReLU outputs that are zero.
 
     FIRE of a filter is (zeros after its ReLU) / (samples x positions), in inference mode
@@ -33,10 +36,14 @@ def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=Fals
             `DataLoader` or generator. Labels are not looked at.
         batch_size: For arrays. Defaults to 32.
         fraction: Share of the data to look at, above 0, up to 1: for arrays a random choice of
-            samples, for data in batches the first ones. Defaults to 1.0; the paper uses 0.2.
+            samples, for data in batches the first ones. `"auto"` stops once it is settled, with
+            95% confidence, which filters are the next to go (`firekeras.enough` says how); data in
+            batches must come in random order then. Defaults to 1.0; the paper uses 0.2.
         neuron_maps: Whether to keep the inactive rate of each position (NIRE) too, in `maps`.
             Defaults to False.
         seed: For the choice of samples. Defaults to 0.
+        cut: For `fraction="auto"`, the share of filters that are about to go, above 0 and below 1.
+            Defaults to 0.05.
 
     Returns:
         A `FireProfile`: `profile["conv1"]` is a float64 array `(filters,)`, each in [0, 1].
@@ -49,12 +56,30 @@ def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=Fals
     >>> profile = firekeras.measure_fire(model, x_train, fraction=0.2)
     >>> profile["conv1"].max()
     """
+    devices.check_strategy(model)
+    model = _on_this_process(model)
     trace = traced(model)
     check_weights(model)
     _check_has_relus(model, trace)
-    data, steps = fraction_of(checked_data(model, data), fraction, seed)
-    counters = run_counting(model, trace, data, batch_size=batch_size, steps=steps, neuron_maps=neuron_maps)
+    auto = fraction == "auto"
+    if auto and not 0 < cut < 1:
+        raise ValueError(f"cut is the share of filters about to go, above 0 and below 1. Received: {cut}.")
+    data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
+    counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in trace.relus}
+    stop = [StopWhenSettled(lambda: rates_so_far(trace, counters), num_samples(data), cut)] if auto else []
+    run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=stop)
     return profile_from_counters(model, trace, counters)
+
+
+def _on_this_process(model):
+    """The model; where it is spread over several processes, a copy on the devices of this one.
+
+    Each process then counts by itself, and their shares of the data may differ in size.
+    """
+    if not devices.several_processes():
+        return model
+    with devices.in_force(devices.of_this_process()):
+        return copied(model)
 
 
 def _check_has_relus(model, trace):
@@ -66,23 +91,46 @@ def _check_has_relus(model, trace):
         )
 
 
-def run_counting(model, trace, data, *, batch_size=None, steps=None, neuron_maps=False) -> dict[tuple, ZeroCounter]:
-    """Runs the data through the model once; returns the counters, by the key of the ReLU."""
-    counters = {relu.key: ZeroCounter(relu.axis, neuron_maps) for relu in trace.relus}
-    counting = CountingModel(model, counters)
-    counting.compile(jit_compile=_jit_compile(model))
+def rates_so_far(trace, counters):
+    """(mean, deviation, samples) over samples so far, of the filters that can be ranked, each an array."""
+    means, deviations = [], []
+    for relu in trace.relus:
+        counter = counters[relu.key]
+        channels = [channel for name, _, own in filters_behind(trace, relu) for channel in own]
+        means.append(counter.zeros().reshape(-1, counter.zeros().shape[-1]).sum(0)[channels] / max(1, counter.seen()))
+        deviations.append(counter.deviation()[channels])
+    samples = max(counter.samples() for counter in counters.values())
+    return np.concatenate(means), np.concatenate(deviations), samples
+
+
+def run_counting(model, counters, data, *, batch_size=None, steps=None, callbacks=()):
+    """Runs the data through the model once, and lets the counters count.
+
+    Args:
+        model: The model.
+        counters: A `ZeroCounter` for each ReLU, by its key.
+        data, batch_size, steps: As `evaluate` takes them; `(x,)` for arrays.
+        callbacks: Callbacks for `evaluate`.
+    """
     x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
-    counting.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=[ProgressBar("Measuring FIRE")])
+    x = devices.share_of_process(x)
+    callbacks = [ProgressBar("Measuring FIRE"), *callbacks]
+    with devices.scope_of(model), devices.counting_apart() as place:
+        counting = CountingModel(model, counters)
+        counting.compile(jit_compile=_jit_compile(model))
+        if place is not None:
+            counting.make_test_function()
+            run = counting.test_function
+            counting.test_function = lambda state, batches: run(state, map(place, batches))
+        counting.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=callbacks)
+    devices.sum_over_processes([variable for counter in counting.counters for variable in counter.variables])
     if not any(counter.built and counter.samples() for counter in counters.values()):
         raise ValueError("The data are empty: not a single batch came. Pass data with at least one sample.")
-    return counters
 
 
 def _jit_compile(model):
-    """As the model says; else only where nothing else is fast: under TensorFlow XLA is slower here."""
-    if getattr(model, "compiled", False) and isinstance(model.jit_compile, bool) and model.jit_compile:
-        return keras.backend.backend() != "torch"
-    return keras.backend.backend() == "jax"
+    """As the model was compiled; else as Keras would."""
+    return model.jit_compile if model.compiled else "auto"
 
 
 class CountingModel(keras.Model):
@@ -102,7 +150,22 @@ class CountingModel(keras.Model):
         self.counters = list(counters.values())
         self.built = True
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Builds on one replica's batch: Keras takes the replicas' mean, and theirs may differ in size."""
+        if iterator is not None and self._distribute_strategy is not None:
+            batch = next(next(iter(iterator))[-1])
+            parts = self._distribute_strategy.experimental_local_results
+            iterator, data_batch = None, keras.tree.map_structure(lambda x: parts(x)[0], batch)
+        super()._maybe_symbolic_build(iterator, data_batch)
+
     def call(self, inputs, training=None):
+        size = keras.ops.shape(keras.tree.flatten(inputs)[0])[0]
+        if getattr(self, "_distribute_strategy", None) is None or isinstance(size, int):
+            return self._count(inputs)
+        # Of a small last batch nothing may be left for a replica, and not every layer takes nothing.
+        return keras.ops.cond(size > 0, lambda: self._count(inputs), lambda: keras.ops.zeros((1,)))
+
+    def _count(self, inputs):
         left = set(self._place)
         with contextlib.suppress(_AllCounted):
             self._run(self.model, self._standardized(inputs), (), left)

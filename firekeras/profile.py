@@ -65,7 +65,8 @@ class FireProfile(FilterScores):
         seen: For each layer name, how many outputs of each filter were looked at, int64
             `(filters,)`; 0 for a filter without a ReLU of its own, whose FIRE is NaN.
         samples: How many samples were seen.
-        features: For each layer name, the 14 statistics of each filter's weights, `(filters, 14)`.
+        features: For each layer name, the 14 statistics of each filter's weights, then the 4 features
+            of its BatchNormalization, `(filters, 18)`; see `firekeras.features`.
         graph: The model's `ChannelGraph`.
         reasons: For layers without FIRE, why.
         maps: For each layer name, the share of samples for which each position was zero (NIRE),

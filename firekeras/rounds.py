@@ -15,6 +15,7 @@ from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
 from firekeras.costs import Costs, count_costs
 from firekeras.data import checked_data
+from firekeras.devices import check_strategy
 from firekeras.plan import known_layer
 from firekeras.surgery import prune
 
@@ -294,6 +295,7 @@ def _check_fit_arguments(model, fit_arguments):
 
 def check_prunable(model, graph, layer_caps):
     """Raises `ValueError` for a model that cannot be pruned in rounds, or caps on layers it has not."""
+    check_strategy(model)
     check_weights(model)
     if not model.compiled:
         raise ValueError(

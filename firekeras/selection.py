@@ -185,9 +185,17 @@ class Selection:
 
     def verdicts(self):
         """The sentences that explain, and for each unit the index of its own, `(num_units,)`."""
-        index: dict[str, int] = {}
-        verdicts = [index.setdefault(self._sentence(unit), len(index)) for unit in range(self.graph.num_units)]
-        return list(index), np.array(verdicts, "int64")
+        sentences = [f"{self.num_gone} others go before it", f"{self.num_gone} go"]
+        verdicts = self.gone.astype("int64")  # true of most; the others are told one by one
+        index = {sentence: k for k, sentence in enumerate(sentences)}
+        for unit in self._told_one_by_one():
+            verdicts[unit] = index.setdefault(self._sentence(unit), len(index))
+        return list(index), verdicts
+
+    def _told_one_by_one(self):
+        coupled = self.gone & (self.graph.unit_sizes > 1)
+        units = np.flatnonzero(coupled | ~self.ranking.prunable).tolist()
+        return [*units, *self.why, *self.ranking.ragged]
 
     def _sentence(self, unit):
         """The end of a sentence that begins with "Filter 3 of conv1 goes: " or "stays: "."""

@@ -9,6 +9,7 @@ from firekeras.channels import traced
 from firekeras.channels.call import Count, Inner, Kept
 from firekeras.channels.trace import Trace
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
+from firekeras.devices import scope_of
 from firekeras.plan import PruningPlan, known_layer
 
 
@@ -85,12 +86,23 @@ def rebuild(model, trace: Trace, gone, behind=None):
         The new model, compiled like the old one, with weights and optimizer state cut.
     """
     cut = Cut(trace, gone, behind or {})
-    new = cut.model(model)
-    cut.restore_initializers()
-    cut.copy_variables(model, new)
-    if model.compiled:
-        compile_alike(model, new, cut)
+    with scope_of(model):
+        new = cut.model(model)
+        cut.restore_initializers()
+        cut.copy_variables(model, new)
+        if model.compiled:
+            compile_alike(model, new, cut)
     return new
+
+
+def copied(model):
+    """The same network with variables of its own, not compiled."""
+    trace = traced(model)
+    cut = Cut(trace, np.zeros(trace.graph.num_units, bool), {})
+    copy = cut.model(model)
+    cut.restore_initializers()
+    cut.copy_variables(model, copy)
+    return copy
 
 
 class Cut:

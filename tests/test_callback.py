@@ -82,7 +82,7 @@ def test_fire_counted_in_training_equals_brute_force_over_the_batches_that_train
                 for part in zip(*(features(x[k : k + 32]) for k in range(0, 96, 32)), strict=True)]  # fmt: skip
     callback = firekeras.FirePruningCallback(pruning_ratio=0.1, tolerance=1.0)
     fit(model, callback, epochs=2)
-    profile = callback._method.profile
+    profile = callback.profile
     assert profile.mode == "training" and profile.samples == 96
     for name, zeros in zip(("conv1", "conv2"), expected, strict=True):
         np.testing.assert_array_equal(profile.zeros[name], zeros)
@@ -93,7 +93,7 @@ def test_with_data_fire_is_measured_in_inference_mode():
     model = network()
     callback = firekeras.FirePruningCallback(images(40)[0], pruning_ratio=0.25, tolerance=1.0)
     fit(model, callback, epochs=2)
-    assert callback._method.profile.mode == "inference" and callback._method.profile.samples == 40
+    assert callback.profile.mode == "inference" and callback.profile.samples == 40
     assert callback.result.rounds[0].accepted
 
 

@@ -143,6 +143,29 @@ def test_images_of_a_folder_are_resized_to_the_model(folder):
 # prune
 
 
+def test_channels_shows_groups_and_what_is_locked(folder):
+    i = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(6, 3, padding="same", name="stem")(i)
+    x = keras.layers.Add()([x, keras.layers.Conv2D(6, 3, padding="same", activation="relu", name="block")(x)])
+    x = keras.layers.LayerNormalization(name="norm")(x)
+    keras.Model(i, keras.layers.Dense(3, name="logits")(keras.layers.Flatten()(x))).save(folder / "residual.keras")
+    result = run("channels", folder / "residual.keras")
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert ["stem", "12", "6", "-"] in lines and ["block"] in lines
+    assert "model's output 'logits'" in result.output and "norm (LayerNormalization) normalises" in result.output
+
+
+def test_measure_takes_images_made_of_random_numbers_and_stops_by_itself(folder):
+    result = run("measure", "model.keras", "--data", "synthetic", "--fraction", "auto", "--output", "s.fire.h5")
+    assert result.exit_code == 0, result.output
+    assert 0 < firekeras.FireProfile.load(folder / "s.fire.h5").samples <= 1000
+
+
+def test_measure_refuses_another_word_for_a_fraction(folder):
+    assert "a share such as 0.2, or auto" in refused("measure", "model.keras", "--data", "digits", "--fraction", "half")
+
+
 def test_prune_writes_a_smaller_model_that_works(folder):
     before = (folder / "model.keras").read_bytes()
     result = run("prune", "model.keras", "--ratio", 0.5)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from firekeras import datasets
 from firekeras.datasets import Dataset, hold_out, load_dataset
 
 
@@ -391,3 +392,25 @@ def test_data_are_loaded_without_keras_or_tensorflow():
         "sys.exit(len({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("kind", datasets.SYNTHETIC)
+def test_synthetic_images_are_images_that_the_seed_decides(kind):
+    x = datasets.synthetic_images((16, 12, 3), 40, kind=kind, seed=1)
+    assert x.shape == (40, 16, 12, 3) and x.dtype == "float32"
+    assert x.min() >= 0 and x.max() <= 255 and 30 < x.std() < 90
+    np.testing.assert_array_equal(x, datasets.synthetic_images((16, 12, 3), 40, kind=kind, seed=1))
+    assert not np.array_equal(x, datasets.synthetic_images((16, 12, 3), 40, kind=kind, seed=2))
+
+
+def test_neighbouring_pixels_of_pink_images_agree_and_those_of_noise_do_not():
+    def agreement(kind):
+        x = datasets.synthetic_images((32, 32, 3), 20, kind=kind)
+        return np.corrcoef(x[:, :, 1:].ravel(), x[:, :, :-1].ravel())[0, 1]
+
+    assert agreement("pink") > 0.7 and abs(agreement("noise")) < 0.05
+
+
+def test_an_unknown_kind_of_synthetic_images_is_refused():
+    with pytest.raises(ValueError, match="kind is one of"):
+        datasets.synthetic_images((8, 8, 1), 2, kind="brown")

@@ -2,6 +2,9 @@
 
 import os
 import shutil
+from functools import partial
+from statistics import NormalDist
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -9,18 +12,12 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
-from firekeras import detector as module
-from firekeras.detector import (
-    REGRESSORS,
-    FireDetector,
-    detector_metrics,
-    get_regressor,
-    ndcg,
-    precision_at,
-    register_regressor,
-)
-from firekeras.features import filter_features
+from firekeras import regressors as module
+from firekeras.detector import FireDetector
+from firekeras.features import bn_features, filter_features
+from firekeras.metrics import detector_metrics, ndcg, precision_at
 from firekeras.profile import FilterScores, FireProfile
+from firekeras.regressors import REGRESSORS, get_regressor, light_regressor, register_regressor
 
 WIDTHS = {"stem": 6, "conv1": 16, "conv2": 12, "last": 4}
 NAMES = ("random_forest", "gradient_boosting", "svr", "mlp", "linear")
@@ -32,13 +29,19 @@ def make_kernels(widths=WIDTHS, seed=0):
     return {n: rng.normal(size=(3, 3, 2, w)) * 0.1 + shift[:w] for n, w in widths.items()}
 
 
-def make_profile(kernels=None, unscored=("last",), reasons=None, holes=()):
-    """FIRE that falls with the mean weight: what a detector can learn."""
-    kernels = kernels or make_kernels()
-    features = {
-        name: filter_features(k.reshape(-1, k.shape[-1]).T, i, k.shape[-2])
+def make_features(kernels, moments):
+    nothing = np.full((1, 2), np.nan)
+    parts = {
+        name: (filter_features(k.reshape(-1, k.shape[-1]).T, i, k.shape[-2]), moments.get(name, nothing))
         for i, (name, k) in enumerate(kernels.items())
     }
+    return {n: np.hstack([x, bn_features(np.broadcast_to(m, (len(x), 2)))]) for n, (x, m) in parts.items()}
+
+
+def make_profile(kernels=None, unscored=("last",), reasons=None, holes=(), moments=None):
+    """FIRE that falls with the mean weight: what a detector can learn."""
+    kernels = kernels or make_kernels()
+    features = make_features(kernels, moments or {})
     zeros = {name: np.round(500 - 1200 * x[:, 6]).clip(0, 1000) for name, x in features.items()}
     seen = {name: np.full(len(z), 0 if name in unscored else 1000) for name, z in zeros.items()}
     for name, filters in holes:
@@ -50,8 +53,19 @@ def make_profile(kernels=None, unscored=("last",), reasons=None, holes=()):
 
 @pytest.fixture
 def show(monkeypatch):
-    """Makes a dict of kernels stand for a model."""
-    monkeypatch.setattr("firekeras.channels.filter_kernels", lambda model: model, raising=False)
+    """Makes a dict of kernels stand for a model; it has no BatchNormalization."""
+    monkeypatch.setattr("firekeras.channels.filter_kernels", lambda model: model)
+    monkeypatch.setattr("firekeras.channels.traced", trace_of)
+
+
+def trace_of(kernels, moments=None):
+    widths = {name: kernel.shape[-1] for name, kernel in kernels.items()}
+    nothing = {name: np.full((width, 2), np.nan) for name, width in widths.items()}
+    return SimpleNamespace(
+        graph=SimpleNamespace(filter_layers=list(widths)),
+        kernels={name: partial(np.asarray, kernel) for name, kernel in kernels.items()},
+        moments=lambda: nothing | (moments or {}),
+    )
 
 
 @pytest.fixture
@@ -213,7 +227,7 @@ def test_too_few_filters_with_a_fire():
 def test_a_profile_without_features():
     profile = make_profile()
     profile.features["conv1"] = profile.features["conv1"][:, :3]
-    with pytest.raises(ValueError, match=r"'conv1' needs.*\(16, 14\), received \(16, 3\)"):
+    with pytest.raises(ValueError, match=r"'conv1' needs.*\(16, 18\) for features='bn', received \(16, 3\)"):
         FireDetector().fit(None, profile)
     del profile.features["conv1"]
     with pytest.raises(ValueError, match=r"'conv1' needs.*received none.*extract_features"):
@@ -547,7 +561,7 @@ def test_a_file_of_something_else(saved, tmp_path):
 def test_a_newer_version(saved):
     with h5py.File(saved, "a") as file:
         file.attrs["version"] = 99
-    with pytest.raises(ValueError, match="of version 99; this firekeras reads version 1"):
+    with pytest.raises(ValueError, match="of version 99; this firekeras reads version 2"):
         FireDetector.load(saved)
 
 
@@ -580,4 +594,183 @@ def test_a_file_holds_no_pickle(saved):
     with h5py.File(saved) as file:
         assert set(file) == {"X", "y", "layers", "indices", "reasons"}
         assert all(file[key].dtype != object or h5py.check_string_dtype(file[key].dtype) for key in file)
-        assert file["X"].shape == (34, 14) and file.attrs["regressor"] == "linear"
+        assert file["X"].shape == (34, 18) and file.attrs["features"] == "bn" and file.attrs["regressor"] == "linear"
+
+
+# BatchNormalization, and the closed form
+
+
+MEANS = {name: np.linspace(-1, 1, width) for name, width in WIDTHS.items()}
+MOMENTS = {name: np.stack([mean, np.ones(len(mean))], axis=1) for name, mean in MEANS.items()}
+
+
+@pytest.fixture
+def show_normalised(monkeypatch, show):
+    """As `show`, with a BatchNormalization in all layers but the stem."""
+    moments = {name: m for name, m in MOMENTS.items() if name != "stem"}
+    monkeypatch.setattr("firekeras.channels.traced", lambda model: trace_of(model, moments))
+    return moments
+
+
+class Columns(Ridge):
+    """Records how many features it is trained on."""
+
+    def fit(self, x, y):
+        self.columns = x.shape[1]
+        return super().fit(x, y)
+
+
+@pytest.mark.parametrize(("features", "columns"), [("bn", 18), ("paper", 14)])
+def test_features_are_chosen_by_name(show, features, columns):
+    detector = FireDetector(Columns(), features=features).fit(None, make_profile())
+    assert detector._fitted.columns == columns
+    assert np.isfinite(detector.predict(make_kernels())["conv1"]).all()
+    assert FireDetector().features == "bn"
+
+
+def test_unknown_features():
+    with pytest.raises(ValueError, match=r"Unknown features 'wavelets'\. Expected 'bn'.*'paper'"):
+        FireDetector(features="wavelets")
+
+
+def test_the_papers_features_suffice_for_a_profile_that_has_no_others(show):
+    profile = make_profile()
+    profile.features = {name: x[:, :14] for name, x in profile.features.items()}
+    FireDetector("linear", features="paper").fit(None, profile)
+    with pytest.raises(ValueError, match=r"'stem' needs.*\(6, 18\) for features='bn', received \(6, 14\)"):
+        FireDetector("linear").fit(None, profile)
+
+
+def test_the_batch_normalization_is_learned_from(show_normalised):
+    """Where FIRE follows it, and weights say nothing, only the features `"bn"` predict FIRE."""
+    rng = np.random.default_rng(0)
+    kernels = {name: rng.normal(size=(3, 3, 2, 60)) for name in ("a", "b")}
+    moments = {name: np.stack([rng.normal(size=60), rng.uniform(0.5, 2, 60)], axis=1) for name in kernels}
+    profile = make_profile(kernels, unscored=(), moments=moments)
+    zeros = {name: np.round(1000 * x[:, -2]) for name, x in profile.features.items()}
+    profile = FireProfile(zeros, profile.seen, samples=10, features=profile.features, graph=None)
+    assert FireDetector("linear").cross_validate(profile)["spearman"] > 0.99
+    assert abs(FireDetector("linear", features="paper").cross_validate(profile)["spearman"]) < 0.5
+
+
+def test_the_closed_form_needs_no_training(show_normalised):
+    scores = FireDetector("gaussian").predict(make_kernels())
+    np.testing.assert_allclose(scores["conv2"], [NormalDist(m, 1).cdf(0) for m in MEANS["conv2"]], rtol=1e-12)
+    assert scores.criterion == "fire_predicted"
+
+
+def test_the_closed_form_predicts_nothing_without_batch_normalization(show_normalised):
+    scores = FireDetector("gaussian").predict(make_kernels())
+    assert np.isnan(scores["stem"]).all() and list(scores.reasons) == ["stem"]
+    assert "no BatchNormalization lies between its filters and a ReLU of their own" in scores.reasons["stem"]
+
+
+def test_the_closed_form_leaves_layers_alone_that_had_no_fire(show_normalised):
+    detector = FireDetector("gaussian").fit(None, make_profile(moments=show_normalised))
+    scores = detector.predict(make_kernels())
+    assert np.isnan(scores["last"]).all() and scores.reasons["last"] == "meets an Add before any ReLU"
+    assert np.isfinite(scores["conv1"]).all()
+
+
+def test_the_closed_form_is_compared_where_there_is_one(show_normalised):
+    profile = make_profile(moments=show_normalised)
+    detector = FireDetector("gaussian").fit(None, profile)
+    known = np.concatenate([profile["conv1"], profile["conv2"]])
+    predicted = detector.predict(make_kernels())
+    expected = detector_metrics(known, np.concatenate([predicted["conv1"], predicted["conv2"]]))
+    assert detector.evaluate(None, profile) == expected
+    assert detector.cross_validate(profile) == expected
+    assert detector.cross_validate(profile, by="layer") == expected
+
+
+def test_the_closed_form_of_a_network_without_batch_normalization(show):
+    detector, profile = FireDetector("gaussian").fit(None, make_profile()), make_profile()
+    said = r"'gaussian' predicts none of the 34 filters.*no BatchNormalization.*'random_forest'"
+    for compare in (detector.cross_validate, lambda p: detector.evaluate(None, p), lambda p: detector.quality):
+        with pytest.raises(ValueError, match=said):
+            compare(profile)
+
+
+def test_the_closed_form_from_the_papers_features():
+    with pytest.raises(ValueError, match=r"'gaussian' is computed from the BatchNorm.*features='paper'.*'bn'"):
+        FireDetector("gaussian", features="paper")
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_a_saved_closed_form_predicts_the_same(show_normalised, tmp_path, trained):
+    detector = FireDetector("gaussian")
+    if trained:
+        detector.fit(None, make_profile(moments=show_normalised))
+    detector.save(tmp_path / "d.h5")
+    before, after = detector.predict(make_kernels()), FireDetector.load(tmp_path / "d.h5").predict(make_kernels())
+    np.testing.assert_array_equal(values(before), values(after))
+    assert before.reasons == after.reasons
+
+
+def test_a_saved_detector_keeps_its_features(show, tmp_path):
+    FireDetector("linear", features="paper").fit(None, make_profile()).save(tmp_path / "d.h5")
+    assert FireDetector.load(tmp_path / "d.h5").features == "paper"
+
+
+def test_a_file_with_unknown_features(saved):
+    with h5py.File(saved, "a") as file:
+        file.attrs["features"] = "wavelets"
+    with pytest.raises(ValueError, match="damaged FIRE detector: X missing or of the wrong shape"):
+        FireDetector.load(saved)
+
+
+# Quality
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_quality_is_cross_validated(show, name):
+    profile = make_profile(make_kernels({"a": 60, "b": 60}), unscored=())
+    quality = FireDetector(name).fit(None, profile).quality
+    assert list(quality) == list(detector_metrics([0.1, 0.2], [0.1, 0.2]))
+    assert quality["spearman"] > 0.8
+
+
+def test_the_quality_counts_only_filters_left_out():
+    profile = make_profile()
+    assert FireDetector(Memory()).fit(None, profile).quality["mae"] == pytest.approx(np.nanmean(values(profile)))
+
+
+def test_the_quality_is_that_of_the_last_training(show):
+    detector = FireDetector("linear").fit(None, make_profile(unscored=()))
+    first = detector.quality
+    assert detector.quality is first
+    noise = make_profile(make_kernels(seed=7), holes=[("conv1", [1, 2])])
+    assert detector.fit(None, noise).quality != first
+
+
+def test_the_quality_looks_at_so_many_filters_only(show, monkeypatch):
+    sizes = []
+
+    class Recorder(Ridge):
+        def predict(self, x):
+            sizes.append(len(x))
+            return super().predict(x)
+
+    monkeypatch.setattr("firekeras.detector.QUALITY_FILTERS", 12)
+    assert FireDetector(Recorder()).fit(None, make_profile()).quality
+    assert sizes == [4, 4, 4]
+
+
+def test_the_quality_of_a_detector_with_two_filters():
+    detector = FireDetector("linear").fit(None, make_profile(make_kernels({"a": 2}), unscored=()))
+    assert np.isfinite(detector.quality["mae"])
+
+
+def test_a_loaded_detector_knows_its_quality(saved):
+    assert FireDetector.load(saved).quality == FireDetector("linear").fit(None, make_profile()).quality
+
+
+@pytest.mark.parametrize("name", ["random_forest", "gaussian"])
+def test_the_quality_needs_training(name):
+    with pytest.raises(ValueError, match=r"not fitted.*fit\(model, profile\)"):
+        FireDetector(name).quality  # noqa: B018
+
+
+def test_a_light_forest_has_a_quarter_of_the_trees():
+    assert light_regressor("random_forest").n_estimators == 50
+    assert light_regressor("gradient_boosting").n_estimators == 300

@@ -262,14 +262,27 @@ def test_weights_shared_between_layers_are_refused_by_name():
         firekeras.channel_graph(model)
 
 
-def test_channels_first_networks_can_be_read():
-    """Where the backend cannot run channels_first, the graph can still be read."""
+def channels_first():
     i = keras.Input((3, 12, 12))
-    x = L.Conv2D(16, 3, padding="same", activation="relu", data_format="channels_first")(i)
+    x = L.Conv2D(16, 3, padding="same", activation="relu", data_format="channels_first", name="first")(i)
     x = L.BatchNormalization(axis=1)(x)
     x = L.MaxPooling2D(data_format="channels_first")(x)
     x = L.Conv2D(8, 3, padding="same", data_format="channels_first")(x)
-    x = L.Flatten(data_format="channels_first")(x)
-    graph = firekeras.channel_graph(keras.Model(i, L.Dense(4)(x)))
-    assert [graph.filters(n).size for n in graph.filter_layers] == [16, 8, 4]
-    assert not any(graph.lock(graph.filter_layers[0], k) for k in range(16))
+    x = L.Concatenate(axis=1)([x, L.DepthwiseConv2D(3, padding="same", data_format="channels_first")(x)])
+    return keras.Model(i, L.Dense(4)(L.Flatten(data_format="channels_first")(x)))
+
+
+def test_channels_first_networks_are_followed():
+    graph = firekeras.channel_graph(channels_first())
+    assert [graph.filters(name).size for name in graph.filter_layers] == [16, 8, 8, 4]
+    assert not any(graph.lock("first", k) for k in range(16))
+
+
+def test_channels_first_networks_are_cut_where_the_backend_runs_them():
+    """TensorFlow has no such convolutions on a CPU: there the cut is made and only its sizes are looked at."""
+    model = scramble(channels_first())
+    plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "random", seed=0), pruning_ratio=0.4)
+    smaller = firekeras.prune(model, plan)
+    assert smaller.count_params() == plan.costs_after.params < model.count_params()
+    if keras.backend.backend() != "tensorflow":
+        assert_pruned_equals_masked(model, plan, smaller)

@@ -144,6 +144,16 @@ class Call:
         if variable is not None:
             self.tracer.declare(self.tracer.weights, id(variable), axes, self.where)
 
+    def normalised(self, x: Channels, axis: int, moments):
+        """Declares that this call gives each channel a mean and a deviation of its own.
+
+        Args:
+            x: What comes in, with its channels along `axis`.
+            axis: The axis of the channels.
+            moments: A function without arguments that gives means and deviations, `(2, channels)`.
+        """
+        self.tracer.normalise(x, axis, moments)
+
     def setting(self, **entries):
         """Declares config entries of the layer that hold a `Count` (or `Inner`), alone or within tuples."""
         for key, value in entries.items():

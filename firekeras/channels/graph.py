@@ -113,9 +113,10 @@ class ChannelGraph:
         """For each unit the layers that hold filters of it: (place in `filter_layers`, how many)."""
         units = np.concatenate([self.filters(name) for name in self.filter_layers] or [np.zeros(0, "int64")])
         layer = np.repeat(np.arange(len(self.filter_layers)), [self.filters(n).size for n in self.filter_layers])
-        pairs, counts = np.unique(np.stack([units, layer]), axis=1, return_counts=True)
+        pairs, counts = np.unique(units * len(self.filter_layers) + layer, return_counts=True)
+        units, places = np.divmod(pairs, len(self.filter_layers))
         held: list[list[tuple[int, int]]] = [[] for _ in range(self.num_units)]
-        for unit, place, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
+        for unit, place, count in zip(units.tolist(), places.tolist(), counts.tolist(), strict=True):
             held[unit].append((place, count))
         return [tuple(layers) for layers in held]
 

@@ -41,6 +41,8 @@ class Trace:
         relus: The ReLUs that some filter passes first.
         kernels: For each layer with filters, a function that gives their weights.
         births: For each label that a filter was born with: (layer name, filter).
+        norms: For each such label that met a BatchNormalization before its ReLU: (moments, channel); see
+            `Call.normalised`.
         unscored: For layers whose filters meet no ReLU of their own, what they meet.
     """
 
@@ -54,12 +56,25 @@ class Trace:
     relus: list
     kernels: dict
     births: dict
+    norms: dict
     unscored: dict
 
     def keep(self, gone, labels):
         """Which positions of `labels` stay, ascending, where the units in mask `gone` go."""
         units = self.unit_of[self.classes[labels]]
         return np.flatnonzero((units == FIXED_UNIT) | ~np.append(gone, False)[units])
+
+    def moments(self) -> dict[str, np.ndarray]:
+        """Mean and deviation that a BatchNormalization gives each filter before its ReLU, `(filters, 2)`.
+
+        NaN where there is none; where a layer is called several times, those of its first call.
+        """
+        found = {name: np.full((width, 2), np.nan) for name, width in self.graph.widths.items()}
+        given = {moments: moments() for moments, _ in self.norms.values()}
+        for label, (moments, channel) in reversed(self.norms.items()):
+            name, filter = self.births[label]
+            found[name][filter] = given[moments][:, channel]
+        return found
 
 
 class Tracer:
@@ -78,6 +93,7 @@ class Tracer:
         self.filters: dict[str, np.ndarray] = {}
         self.kernels: dict[str, object] = {}
         self.births: dict[int, tuple[str, int]] = {}
+        self.norms: dict[int, tuple] = {}
         self.relus: list[Relu] = []
         self.bound: set[int] = set()
         self.unscored: dict[str, str] = {}
@@ -131,6 +147,12 @@ class Tracer:
             vector = x.vector(axes[0])
             self.relus.append(Relu(key, axes[0], np.where(np.isin(vector, mine), vector, FIXED)))
 
+    def normalise(self, x: Channels, axis, moments):
+        """Takes a normalisation as that of all filters that arrive directly and have met no ReLU yet."""
+        for channel, label in enumerate(x.vector(axis).tolist()):
+            if label in self.births and label not in self.bound:
+                self.norms[label] = (moments, channel)
+
     def mark_unscored(self, x: Channels, reason):
         """Notes why filters that arrive directly, and have met no ReLU yet, have none of their own."""
         for label, layer in self.direct_filters(x):
@@ -182,6 +204,7 @@ def _solve(model, tracer):
         relus=tracer.relus,
         kernels=tracer.kernels,
         births=tracer.births,
+        norms={label: norm for label, norm in tracer.norms.items() if label in tracer.bound},
         unscored=tracer.unscored,
     )
 

@@ -1,6 +1,9 @@
 """Normalisations. Over positions they are exact per channel; over channels they are not, and say so."""
 
-from keras import layers
+from functools import partial
+
+import numpy as np
+from keras import layers, ops
 
 from firekeras.channels.call import Count
 from firekeras.channels.registry import rule
@@ -14,7 +17,20 @@ def batch_normalization(call, x):
     labels = x.vector(call.layer.axis % x.rank)
     for variable in (call.layer.gamma, call.layer.beta, call.layer.moving_mean, call.layer.moving_variance):
         call.weight(variable, labels)
+    call.normalised(x, call.layer.axis % x.rank, partial(_moments, call.layer))
     return call.passed_on(x)
+
+
+def _moments(layer):
+    """Mean and deviation of what a BatchNormalization gives: beta, and |gamma| but for epsilon."""
+    variance = _float64(layer.moving_variance)
+    gamma = 1.0 if layer.gamma is None else _float64(layer.gamma)
+    beta = np.zeros_like(variance) if layer.beta is None else _float64(layer.beta)
+    return np.stack([beta, np.abs(gamma) * np.sqrt(variance / (variance + layer.epsilon))])
+
+
+def _float64(variable):
+    return ops.convert_to_numpy(variable).astype("float64")
 
 
 @rule(layers.LayerNormalization, layers.RMSNormalization)

@@ -1,0 +1,170 @@
+"""Run by test_devices.py in processes of their own: what comes out on one device and on two, printed as JSON.
+
+python tests/on_devices.py mirrored | data_parallel | processes | multi_worker  [RANK PORT]
+"""
+
+import contextlib
+import json
+import os
+import sys
+
+KIND = sys.argv[1]
+os.environ["KERAS_BACKEND"] = "tensorflow" if KIND in ("mirrored", "multi_worker") else "jax"
+if KIND == "data_parallel":
+    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+
+import keras  # noqa: E402
+import networks  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import firekeras  # noqa: E402
+from firekeras import devices  # noqa: E402
+from firekeras.channels import traced  # noqa: E402
+from firekeras.counting import ZeroCounter  # noqa: E402
+from firekeras.measure import run_counting  # noqa: E402
+
+BATCH = 16
+SAMPLES = 48
+
+
+def two_devices():
+    """What puts a model on two devices: a strategy or a distribution."""
+    if KIND == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if KIND == "mirrored":
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+        return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    if KIND == "processes":
+        import jax
+
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+        keras.distribution.initialize(f"127.0.0.1:{sys.argv[3]}", 2, int(sys.argv[2]))
+    return keras.distribution.DataParallel()
+
+
+def compiled(build, optimizer):
+    keras.utils.set_random_seed(0)
+    model = networks.scramble(build())
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, loss, metrics=["accuracy"])
+    return model
+
+
+def samples(count):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(SAMPLES, 8, 8, 3)).astype("float32")[:count], rng.integers(0, 3, SAMPLES)[:count]
+
+
+def data(count=SAMPLES):
+    """In several processes a data set that Keras shares out among them, else arrays."""
+    arrays = samples(count)
+    return tf.data.Dataset.from_tensor_slices(arrays).batch(BATCH) if KIND == "processes" else arrays
+
+
+def fit(model, **settings):
+    given = (data(),) if KIND == "processes" else data()
+    held_out = data(BATCH)
+    batch_size = None if KIND == "processes" else BATCH
+    return model.fit(*given, batch_size=batch_size, validation_data=held_out, verbose=0, **settings)
+
+
+def counts(profile):
+    numbers = {name: [profile.zeros[name].tolist(), profile.seen[name].tolist()] for name in profile.zeros}
+    maps = {name: rates.tolist() for name, rates in profile.maps.items()}
+    return {"counts": numbers, "samples": profile.samples, "maps": maps}
+
+
+def measured(model, one=False):
+    """Counts of data whose last batch is uneven, and one sample; and with maps where no batch is even."""
+    given = [samples(n)[0] if one else data(n) for n in (43, 17)]
+    profiles = [firekeras.measure_fire(model, x, batch_size=BATCH) for x in given]
+    few = 17 if KIND == "processes" else 5  # a process needs a batch of its own
+    maps = firekeras.measure_fire(model, samples(few)[0] if one else data(few), batch_size=BATCH, neuron_maps=True)
+    return [counts(profile) for profile in (*profiles, maps)]
+
+
+def num_devices(model):
+    value = model.weights[0].value
+    return len(value.values) if KIND == "mirrored" else len(value.sharding.device_set)
+
+
+def shares(model):
+    """How many of 43 samples, or of a batch of them, each device counts."""
+    if KIND == "mirrored":
+        counters = {relu.key: ZeroCounter(relu.axis) for relu in traced(model).relus}
+        run_counting(model, counters, (samples(43)[0],), batch_size=BATCH)
+        value = next(iter(counters.values())).samples_low.value
+        return [int(one.numpy()) for one in model.distribute_strategy.experimental_local_results(value)]
+    with devices.counting_apart() as place:
+        return [len(shard.data) for shard in place(samples(BATCH)[0]).addressable_shards]
+
+
+def described(model):
+    total = float(sum(np.abs(keras.ops.convert_to_numpy(weight)).sum() for weight in model.weights))
+    return {"devices": num_devices(model), "params": model.count_params(), "weights": total}
+
+
+def round_of_compress(model):
+    settings = {} if KIND == "processes" else {"batch_size": BATCH}
+    result = firekeras.compress(model, data(), data(BATCH), tolerance=1.0, pruning_ratio=0.2, max_rounds=1, **settings)
+    return {"accepted": [record.accepted for record in result.rounds], **described(result.model)}
+
+
+def callback_fit(model, measured_on):
+    callback = firekeras.FirePruningCallback(measured_on, pruning_ratio=0.2, tolerance=1.0)
+    history = fit(model, epochs=2, callbacks=[callback])
+    records = callback.result.rounds
+    return {
+        **counts(callback._method.profile),
+        "accepted": [record.accepted for record in records],
+        "losses": history.history["loss"],
+        **described(model),
+    }
+
+
+def facts(on_two):
+    """Everything that the tests ask for."""
+    one = measured(compiled(networks.plain_cnn, "adam"), one=True)
+    still = compiled(networks.two_convs, keras.optimizers.SGD(0.0))
+    counted = counts(firekeras.measure_fire(still, samples(SAMPLES)[0], batch_size=BATCH))
+    with on_two():
+        network, other = (compiled(networks.plain_cnn, "adam") for _ in range(2))
+        still = compiled(networks.two_convs, keras.optimizers.SGD(0.0))
+    with on_two() if KIND != "mirrored" else contextlib.nullcontext():
+        return {
+            "one": one,
+            "two": measured(network),
+            "shares": shares(network),
+            "too_few": error_of(lambda: firekeras.measure_fire(network, data(5))),
+            "compress": round_of_compress(network),
+            "counted_by_one": counted,
+            "callback": callback_fit(still, None),
+            "callback_with_data": callback_fit(other, data()),
+        }
+
+
+def refusals(strategy):
+    """The errors of everything that would take long."""
+    with strategy.scope():
+        model = compiled(networks.two_convs, "sgd")
+    calls = {
+        "measure_fire": lambda: firekeras.measure_fire(model, samples(SAMPLES)[0]),
+        "compress": lambda: firekeras.compress(model, samples(SAMPLES), samples(BATCH)),
+        "callback": lambda: model.fit(*samples(SAMPLES), callbacks=[firekeras.FirePruningCallback()], verbose=0),
+    }
+    return {name: error_of(call) for name, call in calls.items()}
+
+
+def error_of(call):
+    try:
+        call()
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+if __name__ == "__main__":
+    strategy = two_devices()
+    json.dump(refusals(strategy) if KIND == "multi_worker" else facts(strategy.scope), sys.stdout)
