@@ -59,16 +59,14 @@ class ZeroCounter(keras.layers.Layer):
         sizes = ops.shape(x)
         axes = tuple(k for k in range(1, len(sizes)) if k != self.axis)
         positions = functools.reduce(operator.mul, (sizes[axis] for axis in axes), 1)
-        if self.per_position:
-            zeros = 1 - ops.cast(ops.sign(x), "int32")
-        else:
-            zeros = positions - ops.cast(nonzeros(x, self.axis), "int32")
+        fired = ops.cast(ops.sign(x), "float32") if self.per_position else nonzeros(x, self.axis)
+        zeros = (1 if self.per_position else positions) - ops.cast(fired, "int32")
         _count(self.low, self.high, zeros)
         if self.spread:
             rates = ops.cast(ops.sum(zeros, axis=axes) if self.per_position else zeros, "float32") / positions
             self.squares.assign_add(ops.sum(rates * rates, axis=0))
-        _count(self.seen_low, self.seen_high, ops.full((sizes[0],), positions, dtype="int32"))
-        _count(self.samples_low, self.samples_high, ops.ones((sizes[0],), dtype="int32"))
+        _count_alike(self.seen_low, self.seen_high, sizes[0], positions)
+        _count_alike(self.samples_low, self.samples_high, sizes[0], 1)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -92,6 +90,22 @@ class ZeroCounter(keras.layers.Layer):
         return int(_total(self.samples_low, self.samples_high))
 
 
+class NonFiniteCounter(keras.layers.Layer):
+    """Counts the batches of a floating tensor that hold NaN or infinity: a ReLU may turn them into zeros."""
+
+    def build(self, input_shape):
+        kind = {"aggregation": "sum", "synchronization": "on_read"}
+        self.batches = keras.Variable(keras.initializers.Zeros(), (), "int32", trainable=False, **kind)
+
+    def call(self, x):
+        self.batches.assign_add(ops.cast(ops.logical_not(ops.all(ops.isfinite(x))), "int32"))
+        return x
+
+    def count(self) -> int:
+        """How many batches so far."""
+        return int(ops.convert_to_numpy(self.batches)) if self.built else 0
+
+
 def nonzeros(x, axis):
     """How many values of each channel are not zero, of what a ReLU gave, `(samples, channels)`, float32.
 
@@ -113,6 +127,13 @@ def _count(low, high, per_sample):
     small = low + ops.sum(ops.mod(per_sample, WORD), axis=0)
     high.assign_add(ops.sum(ops.floor_divide(per_sample, WORD), axis=0) + ops.floor_divide(small, WORD))
     low.assign(ops.mod(small, WORD))
+
+
+def _count_alike(low, high, samples, each):
+    """Adds the same count for each sample of a batch."""
+    small = low + samples * (each % WORD)
+    high.assign_add(samples * (each // WORD) + small // WORD)
+    low.assign(small % WORD)
 
 
 def _total(low, high):

@@ -68,6 +68,8 @@ def _check_batches(model, data):
     spec = getattr(data, "element_spec", None)
     if spec is None:
         return
+    if _num_batches(data) is None and next(iter(data), None) is None:
+        raise ValueError("The data are empty: expected at least one batch.")
     x = spec[0] if isinstance(spec, tuple) else spec
     for one, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
         if one.shape.rank is not None:

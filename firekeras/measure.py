@@ -13,7 +13,7 @@ from firekeras import devices
 from firekeras.channels import traced
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import functional_graph, walk
-from firekeras.counting import ZeroCounter
+from firekeras.counting import NonFiniteCounter, ZeroCounter
 from firekeras.data import checked_data, num_samples, shuffled_or_share
 from firekeras.enough import StopWhenSettled
 from firekeras.features import extract_features
@@ -123,7 +123,12 @@ def run_counting(model, counters, data, *, batch_size=None, steps=None, callback
             run = counting.test_function
             counting.test_function = lambda state, batches: run(state, map(place, batches))
         counting.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=callbacks)
-    devices.sum_over_processes([variable for counter in counting.counters for variable in counter.variables])
+    devices.sum_over_processes([one for part in (*counting.counters, counting.strange) for one in part.variables])
+    if counting.strange.count():
+        raise ValueError(
+            f"{counting.strange.count()} of the batches hold NaN or infinity, which a ReLU may turn into zeros. "
+            "Look for them with np.isfinite(x).all(), and leave them out."
+        )
     if not any(counter.built and counter.samples() for counter in counters.values()):
         raise ValueError("The data are empty: not a single batch came. Pass data with at least one sample.")
 
@@ -148,6 +153,8 @@ class CountingModel(keras.Model):
         self.model = model
         self._place = {key: k for k, key in enumerate(counters)}
         self.counters = list(counters.values())
+        self.strange = NonFiniteCounter(dtype="float32", autocast=False, trainable=False)
+        self.strange.build(None)
         self.built = True
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -171,12 +178,15 @@ class CountingModel(keras.Model):
             self._run(self.model, self._standardized(inputs), (), left)
         return keras.ops.zeros((1,))
 
+    def _watched(self, flat):
+        return [self.strange(x) if keras.backend.is_float_dtype(x.dtype) else x for x in flat]
+
     def _standardized(self, inputs):
         """The inputs as the model would take them, or its own error."""
         graph = functional_graph(self.model)
         flat = graph._standardize_inputs(inputs)
         graph._assert_input_compatibility(keras.tree.pack_sequence_as(graph.input, flat))
-        return flat
+        return self._watched(flat)
 
     def _run(self, model, inputs, prefix, left):
         def call(node, args, kwargs):

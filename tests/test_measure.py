@@ -613,3 +613,11 @@ def test_a_stem_that_only_goes_with_unscored_filters_is_measured_but_not_ranked(
     assert coupled and len(profile.graph.groups[0]) > 1
     assert not any(rankable[name].any() for name in coupled)
     assert any(ranked.all() for ranked in rankable.values())
+
+
+@pytest.mark.parametrize("neuron_maps", [False, True])
+def test_nan_in_the_data_is_told_and_not_counted(neuron_maps):
+    x = np.ones((4, 8, 8, 3), "float32")
+    x[2, 3, 3] = np.nan
+    with pytest.raises(ValueError, match=r"1 of the batches hold NaN or infinity"):
+        firekeras.measure_fire(networks.two_convs(), x, neuron_maps=neuron_maps)
