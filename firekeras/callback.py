@@ -14,10 +14,17 @@ from firekeras.costs import count_costs
 from firekeras.counting import ZeroCounter
 from firekeras.data import checked_data
 from firekeras.live import LiveModel
-from firekeras.measure import measure_fire, profile_from_counters
+from firekeras.measure import check_has_relus, measure_fire, profile_from_counters
 from firekeras.methods.fire import FirePruning
 from firekeras.profile import FireProfile
-from firekeras.rounds import CompressionResult, RoundRecord, check_numbers, check_prunable, within_tolerance
+from firekeras.rounds import (
+    CompressionResult,
+    RoundRecord,
+    check_numbers,
+    check_prunable,
+    undone_because,
+    within_tolerance,
+)
 from firekeras.surgery import checked_units
 
 
@@ -77,7 +84,9 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         """Checks the model before any training, and forgets earlier runs."""
-        graph = traced(self.model).graph
+        trace = traced(self.model)
+        graph = trace.graph
+        check_has_relus(self.model, trace)
         check_prunable(self.model, graph, self.layer_caps)
         if self.data is not None:
             checked_data(self.model, self.data)
@@ -96,7 +105,6 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Puts the counters in, for the epoch that measures."""
-        self._epoch_began = time.monotonic()
         if epoch == self.start_epoch and self.data is None:
             self._trace = traced(self.model)
             self._counters = {relu.key: ZeroCounter(relu.axis, only_training=True) for relu in self._trace.relus}
@@ -174,10 +182,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         else:
             self._live.put_back(self._accepted)
             self.model.stop_training = True
-            self._stopped_because = (
-                f"Round {len(self._records)} ended at {self._watched} {value:.4f}, more than the tolerance of "
-                f"{self.tolerance} from {self._baseline:.4f}, and was undone."
-            )
+            self._stopped_because = undone_because(self._records[-1], self._watched, self.tolerance)
         self._plan = self._accepted = None
         return True
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
-
 import numpy as np
 
+from firekeras.names import nearest
 from firekeras.profile import FilterScores
 
 _CRITERIA: dict[str, object] = {}
@@ -66,8 +65,7 @@ def _known(name):
     if name in _CRITERIA:
         return _CRITERIA[name]
     names = sorted([*_CRITERIA, "fire"])
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0)[0]
-    raise ValueError(f"Unknown criterion {name!r}. Expected one of {names}. Did you mean {near!r}?")
+    raise ValueError(f"Unknown criterion {name!r}. Expected one of {names}. Did you mean {nearest(name, names)!r}?")
 
 
 def _measured(model, data):

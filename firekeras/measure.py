@@ -60,7 +60,7 @@ def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=Fals
     model = _on_this_process(model)
     trace = traced(model)
     check_weights(model)
-    _check_has_relus(model, trace)
+    check_has_relus(model, trace)
     auto = fraction == "auto"
     if auto and not 0 < cut < 1:
         raise ValueError(f"cut is the share of filters about to go, above 0 and below 1. Received: {cut}.")
@@ -82,7 +82,8 @@ def _on_this_process(model):
         return copied(model)
 
 
-def _check_has_relus(model, trace):
+def check_has_relus(model, trace):
+    """Raises `ValueError` where no filter has a ReLU of its own, so that there is no FIRE."""
     if not trace.relus:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in list(trace.unscored.items())[:3])
         raise ValueError(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 
 import numpy as np
 
 from firekeras import plan_file
 from firekeras.costs import Costs, as_graph, costs_without
+from firekeras.names import nearest
 from firekeras.profile import FilterScores
 from firekeras.selection import Limits, Ranking, Selection
 
@@ -161,8 +161,8 @@ def known_layer(name, names):
     """The name, if it is one of `names`; else raises `ValueError` with the nearest."""
     if name in names:
         return name
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, names)
+    hint = f" Did you mean {near!r}?" if near else ""
     raise ValueError(f"There is no layer with filters named {name!r}.{hint}")
 
 

@@ -211,12 +211,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         accepted = within_tolerance(accuracy, self.baseline, self.tolerance, self.monitor)
         if accepted:
             self.best, self.accuracy = candidate, accuracy
-        else:
-            self.stopped_because = (
-                f"Round {self.number} ended at {self.monitor} {accuracy:.4f}, more than the tolerance of "
-                f"{self.tolerance} from {self.baseline:.4f}, and was undone."
-            )
-        return RoundRecord.of(
+        record = RoundRecord.of(
             plan,
             number=self.number,
             accepted=accepted,
@@ -226,6 +221,9 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
             seconds=time.monotonic() - start,
             model=self.best,
         )
+        if not accepted:
+            self.stopped_because = undone_because(record, self.monitor, self.tolerance)
+        return record
 
     def _fine_tune(self, model) -> float:
         """Trains one round; returns the last training loss."""
@@ -259,6 +257,14 @@ def within_tolerance(value, baseline, tolerance, monitor) -> bool:
     """Whether a metric is at most `tolerance` worse than the baseline; NaN never is."""
     worse_by = value - baseline if lower_is_better(monitor) else baseline - value
     return bool(worse_by <= tolerance + 1e-9)
+
+
+def undone_because(record, monitor, tolerance) -> str:
+    """Why a rejected round ended the run, in words."""
+    return (
+        f"Round {record.number} ended at {monitor} {record.accuracy:.4f}, more than the tolerance of "
+        f"{tolerance} from {record.baseline:.4f}, and was undone."
+    )
 
 
 def lower_is_better(monitor) -> bool:

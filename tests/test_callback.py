@@ -236,3 +236,15 @@ def test_nan_weights_are_refused_before_training():
     model.get_layer("conv1").bias.assign(np.full(8, np.nan))
     with pytest.raises(ValueError, match="holds NaN"):
         fit(model, firekeras.FirePruningCallback())
+
+
+def test_a_network_without_relus_is_refused_before_training():
+    i = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(8, 3, activation="tanh")(i)
+    model = keras.Model(i, keras.layers.Dense(4)(keras.layers.Flatten()(x)))
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    watch = Watch()
+    x, y = images()
+    with pytest.raises(ValueError, match="has a ReLU of its own"):
+        model.fit(x, y, verbose=0, callbacks=[firekeras.FirePruningCallback(), watch])
+    assert not watch.losses

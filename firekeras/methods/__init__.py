@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
 from typing import Protocol
 
 from firekeras.methods.fire import FirePruning
+from firekeras.names import nearest
 from firekeras.plan import PruningPlan
 
 METHODS = {"fire": FirePruning}
@@ -35,7 +34,7 @@ def get(identifier: str | Method | type, **options) -> Method:
     if not isinstance(identifier, str):
         return identifier(**options) if isinstance(identifier, type) else identifier
     if identifier not in METHODS:
-        near = difflib.get_close_matches(identifier, METHODS, n=1, cutoff=0)[0]
+        near = nearest(identifier, METHODS)
         raise ValueError(f"Unknown method {identifier!r}. Expected one of {sorted(METHODS)}. Did you mean {near!r}?")
     return METHODS[identifier](**options)
 
@@ -50,4 +49,4 @@ def register(name: str):
     return decorate
 
 
-__all__ = ["METHODS", "FirePruning", "Mapping", "Method", "get", "register"]
+__all__ = ["METHODS", "FirePruning", "Method", "get", "register"]
