@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import operator
+import math
 
 import keras
 import numpy as np
@@ -58,7 +57,7 @@ class ZeroCounter(keras.layers.Layer):
     def _count_batch(self, x):
         sizes = ops.shape(x)
         axes = tuple(k for k in range(1, len(sizes)) if k != self.axis)
-        positions = functools.reduce(operator.mul, (sizes[axis] for axis in axes), 1)
+        positions = math.prod(sizes[axis] for axis in axes)
         fired = ops.cast(ops.sign(x), "float32") if self.per_position else nonzeros(x, self.axis)
         zeros = (1 if self.per_position else positions) - ops.cast(fired, "int32")
         _count(self.low, self.high, zeros)
@@ -110,16 +109,43 @@ def nonzeros(x, axis):
     """How many values of each channel are not zero, of what a ReLU gave, `(samples, channels)`, float32.
 
     The sum of signs: floats sum faster than integers do, and whole numbers exactly up to 2^24, which is
-    more than the positions of any sample. Where the channels come last, TensorFlow is faster still at
-    summing as a product with ones.
+    more than the positions of any sample. TensorFlow, which fuses nothing on a CPU, is faster at summing
+    bytes, four to a word, and else as a product with ones.
     """
     axes = tuple(k for k in range(1, len(x.shape)) if k != axis)
+    if keras.backend.backend() == "tensorflow" and axes and axis == len(x.shape) - 1:
+        return _sum_of_bytes(x) if _fits_bytes(x.shape) else _product_with_ones(x)
     signs = ops.cast(ops.sign(x), "float32")
-    if keras.backend.backend() != "tensorflow" or not axes or axis != len(x.shape) - 1:
-        return ops.sum(signs, axis=axes) if axes else signs
+    return ops.sum(signs, axis=axes) if axes else signs
+
+
+def _fits_bytes(shape):
+    """Whether no byte overflows when rows are summed, and each row fills whole words."""
+    row = shape[2:]
+    return len(shape) > 3 and None not in shape[1:] and shape[1] < 256 and math.prod(row) % 4 == 0
+
+
+def _sum_of_bytes(x):
+    """Sums over rows with four neighbours in one word, then each byte over the columns."""
+    import tensorflow as tf
+
     sizes = ops.shape(x)
-    positions = functools.reduce(operator.mul, sizes[1:-1])  # said, since a replica's batch may be empty
-    return ops.matmul(ops.ones((sizes[0], 1, positions)), ops.reshape(signs, (sizes[0], positions, sizes[-1])))[:, 0]
+    fired = tf.cast(tf.cast(x, "bool"), "uint8")
+    words = tf.bitcast(
+        tf.reshape(fired, (sizes[0], sizes[1], math.prod(sizes[2:]) // 4, 4)), "int32"
+    )
+    columns = tf.bitcast(tf.reduce_sum(words, axis=1), "uint8")
+    return tf.reduce_sum(
+        tf.cast(tf.reshape(columns, (sizes[0], math.prod(sizes[2:-1]), sizes[-1])), "float32"),
+        axis=1,
+    )
+
+
+def _product_with_ones(x):
+    sizes = ops.shape(x)
+    positions = math.prod(sizes[1:-1])  # said, since a replica's batch may be empty
+    signs = ops.reshape(ops.cast(ops.sign(x), "float32"), (sizes[0], positions, sizes[-1]))
+    return ops.matmul(ops.ones((sizes[0], 1, positions)), signs)[:, 0]
 
 
 def _count(low, high, per_sample):

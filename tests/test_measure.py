@@ -9,7 +9,7 @@ import torch
 from keras import layers as L
 
 import firekeras
-from firekeras.counting import ZeroCounter
+from firekeras.counting import ZeroCounter, nonzeros
 
 BATCH = 8
 SAMPLES = 20  # two whole batches and a part of one
@@ -621,3 +621,14 @@ def test_nan_in_the_data_is_told_and_not_counted(neuron_maps):
     x[2, 3, 3] = np.nan
     with pytest.raises(ValueError, match=r"1 of the batches hold NaN or infinity"):
         firekeras.measure_fire(networks.two_convs(), x, neuron_maps=neuron_maps)
+
+
+@pytest.mark.parametrize("shape", [(255, 3, 8), (256, 2, 4), (5, 3, 3), (7, 8), (3, 4, 5, 4), (6,), (None, 5, 4)])
+def test_nonzeros_are_counted_exactly_whatever_the_shape(shape):
+    layer = keras.layers.ReLU()
+    size = (3, *(9 if one is None else one for one in shape))
+    x = np.random.default_rng(0).normal(size=size).astype("float32")
+    inputs = keras.Input(shape)
+    outputs = keras.layers.Lambda(lambda y: nonzeros(y, len(shape)))(layer(inputs))
+    counted = keras.Model(inputs, outputs).predict(x, verbose=0)
+    np.testing.assert_array_equal(counted, (x > 0).sum(axis=tuple(range(1, len(shape)))))
