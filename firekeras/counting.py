@@ -131,9 +131,7 @@ def _sum_of_bytes(x):
 
     sizes = ops.shape(x)
     fired = tf.cast(tf.cast(x, "bool"), "uint8")
-    words = tf.bitcast(
-        tf.reshape(fired, (sizes[0], sizes[1], math.prod(sizes[2:]) // 4, 4)), "int32"
-    )
+    words = tf.bitcast(tf.reshape(fired, (sizes[0], sizes[1], math.prod(sizes[2:]) // 4, 4)), "int32")
     columns = tf.bitcast(tf.reduce_sum(words, axis=1), "uint8")
     return tf.reduce_sum(
         tf.cast(tf.reshape(columns, (sizes[0], math.prod(sizes[2:-1]), sizes[-1])), "float32"),

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from firekeras import plan_file
+from firekeras.caps import resolve_caps
 from firekeras.costs import Costs, as_graph, costs_without
 from firekeras.names import nearest
 from firekeras.profile import FilterScores
 from firekeras.selection import Limits, Ranking, Selection
+
+COSTS = ("conv_macs", "macs", "params")
 
 
 @dataclasses.dataclass
@@ -127,7 +130,8 @@ def plan_pruning(
         scores: `FilterScores`: higher goes first, NaN stays.
         pruning_ratio: Share of the prunable filters to remove, from 0 to below 1. Defaults to 0.05.
         layer_caps: For some layers, which share of their original filters may go in total, 0 to 1
-            (0 leaves a layer alone). Coupled layers share the tightest of their caps.
+            (0 leaves a layer alone): by name, pattern or type, `{"conv1": 0.5, "block1_*": 0.3,
+            "Dense": 0}`, the more particular one winning. Coupled layers share the tightest.
         target: Instead of the ratio: `{"macs": 0.5}`, `{"conv_macs": ...}` or `{"params": ...}`, the
             share of the network's present costs to come down to.
         round_to: Widths that change become a multiple of this. Defaults to 1.
@@ -147,9 +151,9 @@ def plan_pruning(
     >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3, layer_caps={"conv1": 0.5})
     """
     graph = as_graph(model_or_graph)
-    _check_numbers(pruning_ratio, round_to, min_keep)
+    check_limits(pruning_ratio, round_to, min_keep)
     _check_scores(graph, scores)
-    caps = _checked_caps(graph, layer_caps or {})
+    caps = resolve_caps(graph, layer_caps or {})
     limits = Limits.of(graph, caps, min_keep, original_widths or {})
     ranking = Ranking(graph, scores, int(round_to))
     if target is None:
@@ -166,7 +170,8 @@ def known_layer(name, names):
     raise ValueError(f"There is no layer with filters named {name!r}.{hint}")
 
 
-def _check_numbers(pruning_ratio, round_to, min_keep):
+def check_limits(pruning_ratio, round_to, min_keep):
+    """Raises `ValueError` for numbers out of their range."""
     if not 0 <= pruning_ratio < 1:
         raise ValueError(
             "pruning_ratio is the share of filters to remove, from 0 to below 1 (0.05 is 5%). "
@@ -188,19 +193,9 @@ def _check_scores(graph, scores):
             )
 
 
-def _checked_caps(graph, caps):
-    for name, cap in caps.items():
-        known_layer(name, graph.filter_layers)
-        if not 0 <= cap <= 1:
-            raise ValueError(
-                f"A layer cap is the share of a layer's filters that may go, 0 to 1. Received: {cap} for {name!r}."
-            )
-    return caps
-
-
 def _reach(ranking, limits, target) -> PruningPlan:
     """The plan that removes fewest filters and reaches the target."""
-    ((measure, share),) = _checked_target(target)
+    measure, share = checked_target(target)
     goal = share * getattr(costs_without(ranking.graph), measure)
 
     def cost(budget):
@@ -219,10 +214,10 @@ def _reach(ranking, limits, target) -> PruningPlan:
     return PruningPlan.of(Selection(ranking, limits, low))
 
 
-def _checked_target(target):
-    known = ("conv_macs", "macs", "params")
+def checked_target(target, known=COSTS):
+    """The measure and the share of a target `{measure: share}`, or `ValueError`."""
     if len(target) != 1 or next(iter(target)) not in known or not 0 < next(iter(target.values())) <= 1:
         raise ValueError(
             f"target is one of {known} with a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target}."
         )
-    return target.items()
+    return next(iter(target.items()))

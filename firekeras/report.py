@@ -78,22 +78,58 @@ def channels_table(graph) -> Table:
     return table
 
 
-def round_line(record, conv_macs_before: int, monitor: str) -> Text:
-    """One line on a round that has ended.
+def event_line(event: Mapping, started: Mapping) -> Text:
+    """One line on what happened in a run.
 
     Args:
-        record: A `RoundRecord`.
+        event: A line of `events.jsonl`, as a dict.
+        started: That of the run's start.
+    """
+    if event["event"] == "round":
+        return _round_line(event, started)
+    if event["event"] == "epoch":
+        logs = ", ".join(f"{name} {value:.4f}" for name, value in event["logs"].items() if value is not None)
+        return Text(f"          epoch {event['epoch']} of {event['epochs']}: {logs}")
+    return Text(f"Written: {event['path']}" if event["event"] == "written" else f"Ended: {event['reason']}")
+
+
+def _round_line(event, started):
+    verdict = ("kept  ", "green") if event["accepted"] else ("undone", "red")
+    before = (started.get("costs") or {}).get("conv_macs", 0)
+    return Text.assemble(
+        f"Round {event['number']:>3} ",
+        verdict,
+        f"  {event['filters_removed']:>4} filters out, {_share(event['conv_macs'], before)} of conv MACs left;"
+        f" {started.get('monitor', 'metric')} {_metric(event['accuracy_after_cut'])} after the cut,"
+        f" {_metric(event['accuracy'])} fine-tuned (baseline {_metric(event['baseline'])}), {event['seconds']:.1f} s",
+    )
+
+
+def _metric(value):
+    return "not a number" if value is None else f"{value:.4f}"
+
+
+def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table:
+    """A row per round: whether it was kept, what went, the share of MACs left, and the metric.
+
+    Args:
+        rounds: `RoundRecord`s, or others with the same fields.
         conv_macs_before: Of the model that the run began with; 0 where it has no convolutions.
         monitor: The name of the metric that was watched.
     """
-    verdict = ("kept  ", "green") if record.accepted else ("undone", "red")
-    return Text.assemble(
-        f"Round {record.number:>3} ",
-        verdict,
-        f"  {record.filters_removed:>4} filters out, {_share(record.conv_macs, conv_macs_before)} of conv MACs left;"
-        f" {monitor} {record.accuracy_after_cut:.4f} after the cut, {record.accuracy:.4f} fine-tuned"
-        f" (baseline {record.baseline:.4f}), {record.seconds:.1f} s",
-    )
+    columns = ("round", "", "filters out", "conv MACs", "after cut", "fine-tuned", "seconds")
+    table = _table(f"Rounds, and {monitor}", *columns)
+    for one in rounds:
+        verdict = Text("kept", "green") if one.accepted else Text("undone", "red")
+        left = _share(one.conv_macs, conv_macs_before)
+        metrics = (metric(one.accuracy_after_cut), metric(one.accuracy))
+        table.add_row(str(one.number), verdict, str(one.filters_removed), left, *metrics, f"{one.seconds:.1f}")
+    return table
+
+
+def metric(value: float | None) -> str:
+    """Four digits after the point; a dash where there is no number."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
 
 
 def _share(part, whole):

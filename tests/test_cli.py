@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 import firekeras
 from firekeras.classifier import gives_logits
-from firekeras.cli import app, parsed_caps
+from firekeras.cli import app
+from firekeras.cli.caps import parsed_caps
 
 COMMANDS = ("demo", "measure", "prune", "compress")
 

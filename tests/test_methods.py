@@ -11,7 +11,15 @@ from firekeras.detector import FireDetector
 from firekeras.methods import FirePruning
 from firekeras.methods.fire import WEAK
 
-NO_CAPS = {"layer_caps": {}, "original_widths": {}}
+
+class Run:
+    """What of a run a method looks at here."""
+
+    def __init__(self, train_data, pruning_ratio=0.05):
+        self.train_data, self.pruning_ratio = train_data, pruning_ratio
+
+    def plan(self, model, scores):
+        return firekeras.plan_pruning(model, scores, pruning_ratio=self.pruning_ratio)
 
 
 def normalised_network():
@@ -43,17 +51,17 @@ def test_the_detectors_settings_are_passed_through():
 
 
 def test_the_first_round_measures_and_later_ones_predict():
-    model, method = normalised_network(), FirePruning(regressor="linear", pruning_ratio=0.2)
-    first = method.plan(model, samples(), **NO_CAPS)
+    model, method = normalised_network(), FirePruning(regressor="linear")
+    first = method.plan(model, Run(samples(), 0.2))
     smaller = firekeras.prune(model, first)
-    second = method.plan(smaller, None, **NO_CAPS)
+    second = method.plan(smaller, Run(None, 0.2))
     assert (first.criterion, second.criterion) == ("fire", "fire_predicted")
     assert second.num_removed == round(0.2 * (48 - first.num_removed))
 
 
 def test_a_plan_says_nothing_of_a_good_detector():
     method = FirePruning(regressor="linear", fraction=1.0)
-    plan = method.plan(normalised_network(), samples(), **NO_CAPS)
+    plan = method.plan(normalised_network(), Run(samples()))
     assert method.detector.quality["spearman"] > WEAK and plan.notes == []
 
 
@@ -65,8 +73,8 @@ def weak(monkeypatch, spearman):
 def test_a_plan_says_that_the_detector_is_weak(monkeypatch, spearman):
     weak(monkeypatch, spearman)
     model, method = normalised_network(), FirePruning(regressor="linear")
-    first = method.plan(model, samples(), **NO_CAPS)
-    second = method.plan(firekeras.prune(model, first), None, **NO_CAPS)
+    first = method.plan(model, Run(samples()))
+    second = method.plan(firekeras.prune(model, first), Run(None))
     for plan in (first, second):
         assert len(plan.notes) == 1
         assert f"Spearman {spearman:.2f} when cross-validated, below 0.5" in plan.notes[0]
@@ -76,25 +84,70 @@ def test_a_plan_says_that_the_detector_is_weak(monkeypatch, spearman):
 def test_measuring_in_every_round_needs_no_detector(monkeypatch):
     weak(monkeypatch, 0.0)
     method = FirePruning(mode="measured")
-    assert method.plan(normalised_network(), samples(), **NO_CAPS).notes == []
+    assert method.plan(normalised_network(), Run(samples())).notes == []
     assert method.detector is None
 
 
 def test_records_of_rounds_carry_the_note(monkeypatch):
     weak(monkeypatch, 0.1)
-    data = samples(), np.zeros((64, 2), "float32")
-    result = firekeras.compress(
-        normalised_network(), data, data, tolerance=99, max_rounds=2, epochs_per_round=0, monitor="loss"
-    )
+    data, held_out = ((samples(), np.zeros((64, 2), "float32")) for _ in range(2))
+    settings = {"tolerance": 99, "max_rounds": 2, "epochs_per_round": 0, "monitor": "loss", "recovery": ()}
+    result = firekeras.compress(normalised_network(), data, held_out, verbose=0, **settings)
     assert [sum("weakly" in note for note in record.notes) for record in result.rounds] == [1, 1]
 
 
 def test_the_closed_form_as_regressor():
     model, method = normalised_network(), FirePruning(regressor="gaussian")
-    plan = method.plan(model, samples(), **NO_CAPS)
+    plan = method.plan(model, Run(samples()))
     assert plan.num_removed and method.detector.predict(model).criterion == "fire_predicted"
 
 
 def test_the_closed_form_on_a_network_without_batch_normalization_is_refused_at_once():
     with pytest.raises(ValueError, match=r"'gaussian' predicts none of the 8 filters.*Use one that learns"):
-        FirePruning(regressor="gaussian").plan(bare_network(), samples(), **NO_CAPS)
+        FirePruning(regressor="gaussian").plan(bare_network(), Run(samples()))
+
+
+# Drift
+
+
+def test_predictions_are_checked_on_a_sample_each_round():
+    model, method = normalised_network(), FirePruning(regressor="linear", fraction=1.0, drift_samples=16)
+    first = method.plan(model, Run(samples()))
+    assert method.details == {}
+    method.plan(firekeras.prune(model, first), Run(samples()))
+    details = method.details
+    assert details["samples"] == 16 and not details["refitted"]
+    assert 0.8 <= details["spearman"] <= 1 and 0 <= details["precision"] <= 1
+
+
+def test_a_detector_that_has_drifted_is_trained_anew():
+    model, method = normalised_network(), FirePruning(regressor="linear", fraction=1.0)
+    method.plan(model, Run(samples()))
+    before, rng = method.profile, np.random.default_rng(1)
+    for layer in model.layers:
+        if isinstance(layer, L.BatchNormalization):
+            gamma, beta, mean, variance = layer.get_weights()
+            layer.set_weights([gamma, beta, mean + rng.normal(size=mean.shape), variance])  # what no feature shows
+    plan = method.plan(model, Run(samples()))
+    assert method.details["spearman"] < 0.8 and method.details["refitted"]
+    assert plan.criterion == "fire" and method.profile is not before
+    fresh = firekeras.measure_fire(model, samples())
+    assert method.detector.evaluate(model, fresh)["spearman"] > method.details["spearman"]
+
+
+def test_without_a_guard_nothing_is_measured_after_the_first_round():
+    model, method = normalised_network(), FirePruning(regressor="linear", drift_threshold=-1)
+    method.plan(model, Run(samples()))
+    assert method.plan(model, Run(samples())).criterion == "fire_predicted" and method.details == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"drift_threshold": 1.1}, "drift_threshold.*Received: 1.1"),
+        ({"drift_samples": 0}, "drift_samples.*Received: 0"),
+    ],
+)
+def test_a_guard_out_of_range_is_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        FirePruning(**settings)

@@ -1,5 +1,4 @@
 import io
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -47,31 +46,35 @@ def test_brackets_in_names_are_shown_as_they_are():
     assert "[red]conv" in rendered(report.plan_table({"[red]conv": 8}, {}, {}))
 
 
+STARTED = {"monitor": "accuracy", "costs": {"conv_macs": 80}}
+ROUND = {
+    "event": "round", "number": 2, "accepted": True, "filters_removed": 5, "conv_macs": 60, "seconds": 1.24,
+    "accuracy_after_cut": 0.5, "accuracy": 0.98, "baseline": 0.99,
+}
+
+
 @pytest.mark.parametrize(("accepted", "word"), [(True, "kept"), (False, "undone")])
 def test_a_round_is_one_line(accepted, word):
-    record = SimpleNamespace(
-        number=2, accepted=accepted, filters_removed=5, accuracy_after_cut=0.5, accuracy=0.98, baseline=0.99,
-        conv_macs=60, seconds=1.24,
-    )  # fmt: skip
-    line = report.round_line(record, 80, "accuracy").plain
-    assert word in line
-    for part in (
-        "Round   2",
-        "5 filters out",
-        "75.0% of conv MACs",
-        "0.5000 after the cut",
-        "0.9800",
-        "0.9900",
-        "1.2 s",
-    ):
+    line = report.event_line({**ROUND, "accepted": accepted}, STARTED).plain
+    parts = ("Round   2", "5 filters out", "75.0% of conv MACs", "0.5000 after the cut", "0.9800", "0.9900", "1.2 s")
+    for part in (word, *parts):
         assert part in line
 
 
 def test_a_round_without_convolutions_has_no_share():
-    record = SimpleNamespace(
-        number=1, accepted=True, filters_removed=1, accuracy_after_cut=1, accuracy=1, baseline=1, conv_macs=0, seconds=1
-    )
-    assert "- of conv MACs" in report.round_line(record, 0, "accuracy").plain
+    line = report.event_line({**ROUND, "conv_macs": 0}, {**STARTED, "costs": {"conv_macs": 0}}).plain
+    assert "- of conv MACs" in line
+
+
+def test_a_metric_that_is_lost_is_said_so():
+    assert "not a number fine-tuned" in report.event_line({**ROUND, "accuracy": None}, STARTED).plain
+
+
+def test_epochs_and_ends_are_one_line_each():
+    epoch = {"event": "epoch", "epoch": 1, "epochs": 2, "logs": {"loss": 0.25, "accuracy": None}}
+    assert "epoch 1 of 2: loss 0.2500" in report.event_line(epoch, STARTED).plain
+    assert report.event_line({"event": "stop", "reason": "Enough."}, STARTED).plain == "Ended: Enough."
+    assert report.event_line({"event": "written", "path": "a.keras"}, STARTED).plain == "Written: a.keras"
 
 
 def test_costs_are_compared():

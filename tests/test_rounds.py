@@ -9,8 +9,9 @@ import pytest
 from keras import layers as L
 
 import firekeras
+from firekeras.evaluation import within_tolerance
 from firekeras.methods.fire import FirePruning
-from firekeras.rounds import lower_is_better, within_tolerance
+from firekeras.monitor import lower_is_better
 
 
 def build():
@@ -51,19 +52,12 @@ def trained():
 class SmallWeights:
     """A method that needs no measuring: the smallest norms go."""
 
-    def __init__(self, pruning_ratio=0.2):
-        self.pruning_ratio = pruning_ratio
+    def __init__(self):
         self.calls = []
 
-    def plan(self, model, data, *, layer_caps, original_widths):
-        self.calls.append(dict(original_widths))
-        return firekeras.plan_pruning(
-            model,
-            firekeras.score_filters(model, "l1"),
-            pruning_ratio=self.pruning_ratio,
-            layer_caps=layer_caps,
-            original_widths=original_widths,
-        )
+    def plan(self, model, run):
+        self.calls.append(dict(run.original_widths))
+        return run.plan(model, firekeras.score_filters(model, "l1"))
 
 
 class Ruin(keras.callbacks.Callback):
@@ -80,8 +74,12 @@ class Ruin(keras.callbacks.Callback):
             self.model.get_layer("logits").set_weights([kernel * self.value, bias * self.value])
 
 
+# The bare rounds: what comes between is tested by itself.
+PLAIN = {"pruning_ratio": 0.2, "backtracks": 0, "recovery": (), "batch_size": 32, "verbose": 0}
+
+
 def compress(model, **settings):
-    given = {"method": SmallWeights(), "tolerance": 0.05, "max_rounds": 3, "batch_size": 32, **settings}
+    given = {**PLAIN, "method": SmallWeights(), "tolerance": 0.05, "max_rounds": 3, **settings}
     return firekeras.compress(model, TRAIN, VALIDATION, **given)
 
 
@@ -93,7 +91,7 @@ def widths(model):
 
 
 def test_fire_is_measured_in_the_first_round_and_predicted_after(trained):
-    method = FirePruning(pruning_ratio=0.2, regressor="linear", fraction=1.0)
+    method = FirePruning(regressor="linear", fraction=1.0, drift_threshold=-1)
     result = compress(trained, method=method, tolerance=0.2)
     assert [record.criterion for record in result.rounds] == ["fire", "fire_predicted", "fire_predicted"]
     assert method.profile.samples == len(TRAIN[0])
@@ -101,7 +99,7 @@ def test_fire_is_measured_in_the_first_round_and_predicted_after(trained):
 
 
 def test_fire_can_be_measured_in_every_round(trained):
-    result = compress(trained, method=FirePruning(mode="measured", pruning_ratio=0.2), tolerance=0.2, max_rounds=2)
+    result = compress(trained, method=FirePruning(mode="measured"), tolerance=0.2, max_rounds=2)
     assert [record.criterion for record in result.rounds] == ["fire", "fire"]
 
 
@@ -156,7 +154,7 @@ def test_the_given_model_is_not_changed(trained):
 
 
 def test_accepted_rounds_are_within_the_tolerance(trained):
-    result = compress(trained, tolerance=0.03, max_rounds=8, method=SmallWeights(0.3))
+    result = compress(trained, tolerance=0.03, max_rounds=8, pruning_ratio=0.3)
     for record in result.rounds:
         assert record.accepted == (record.baseline - record.accuracy <= 0.03 + 1e-9)
     assert result.baseline - result.accuracy <= 0.03 + 1e-9
@@ -224,10 +222,11 @@ def test_scores_are_better_high(name):
 
 
 def test_caps_hold_over_the_whole_run(trained):
-    method = SmallWeights(0.3)
+    method = SmallWeights()
     result = compress(
         trained,
         method=method,
+        pruning_ratio=0.3,
         tolerance=1.0,
         max_rounds=9,
         epochs_per_round=0,
@@ -239,7 +238,7 @@ def test_caps_hold_over_the_whole_run(trained):
 
 
 def test_min_keep_holds_over_the_whole_run(trained):
-    result = compress(trained, method=SmallWeights(0.5), tolerance=1.0, max_rounds=20, epochs_per_round=0)
+    result = compress(trained, pruning_ratio=0.5, tolerance=1.0, max_rounds=20, epochs_per_round=0)
     assert widths(result.model) == {"conv1": 1, "conv2": 2, "logits": 2}
 
 
@@ -255,7 +254,7 @@ def test_a_run_where_nothing_may_go_says_why(trained):
 def test_rounds_come_one_at_a_time_and_can_be_left(trained):
     rounds = firekeras.compression_rounds(trained, TRAIN, VALIDATION, method=SmallWeights(), tolerance=1.0)
     record = next(rounds)
-    result = rounds.result([record])
+    result = rounds.result()
     assert result.model is record.model and len(result.rounds) == 1
     assert rounds.method.calls and len(rounds.method.calls) == 1  # nothing was done ahead
 

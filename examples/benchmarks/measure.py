@@ -3,8 +3,9 @@
     python examples/benchmarks/measure.py [NAME ...] [--naive] [--memory]
 
 Each pass is `evaluate` of a compiled model, so that data handling is the same; passes alternate. Printed are
-the ratio of the fastest passes, which other work on the machine disturbs least, and the median of the ratios. KERAS_BACKEND is respected. `--naive` adds what is done today, one `predict`
-per layer and NumPy. `--memory` prints how the peak grows from 1,000 to 50,000 samples.
+the ratio of the fastest passes, which other work on the machine disturbs least, and the median of the ratios.
+KERAS_BACKEND is respected. `--naive` adds what is done today, one `predict` per layer and NumPy. `--memory`
+prints how the peak grows from 1,000 to 50,000 samples.
 """
 
 import argparse

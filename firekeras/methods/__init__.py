@@ -2,41 +2,92 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
+from firekeras.methods.by_score import ByScore, criterion_names
 from firekeras.methods.fire import FirePruning
+from firekeras.methods.fppmo import FPPMO
+from firekeras.methods.l1 import L1Pruning
+from firekeras.methods.play_and_prune import PlayAndPrune
 from firekeras.names import nearest
 from firekeras.plan import PruningPlan
 
-METHODS = {"fire": FirePruning}
+METHODS: dict[str, Callable] = {
+    "fire": FirePruning,
+    "l1": L1Pruning,
+    "l1_global": partial(ByScore, "l1"),
+    "play_and_prune": PlayAndPrune,
+    "fppmo": FPPMO,
+}
 
 
 class Method(Protocol):
-    """What the round engine asks of a method."""
+    """What the round engine asks of a method.
 
-    def plan(self, model, data, *, layer_caps, original_widths) -> PruningPlan:
+    It may have more: `prepare(model, run)`, which returns the network to plan for and to cut, such as a
+    copy trained in a way of its own; `details`, a dict of what it has to say of a round; and, for runs
+    that are killed and resumed, `profile`, the `FireProfile` that it measured last, `state()`, a dict of
+    plain numbers and lists, and `restore(profile, state)`, which takes both up again.
+
+    Example:
+    >>> class SmallestNorms:
+    ...     def plan(self, model, run):
+    ...         return run.plan(model, firekeras.score_filters(model, "l2"))
+    >>> firekeras.compress(model, train, validation, method=SmallestNorms())
+    """
+
+    def plan(self, model, run) -> PruningPlan:
         """Says what goes next.
 
         Args:
             model: The network as it is now.
-            data: The training data, as `fit` takes them.
-            layer_caps: As in `plan_pruning`.
-            original_widths: The widths that the run began with, by layer.
+            run: The `compression_rounds`: `run.plan(model, scores)` makes a plan within all its limits,
+                `run.train_data` are the data, `run.evaluation.measured(model)` measures the metric.
         """
 
 
+def described(method) -> dict:
+    """A method's class and plain settings, for `run.json`."""
+    settings = {name: value for name, value in vars(method).items() if isinstance(value, (bool, int, float, str))}
+    return {"class": type(method).__qualname__, **settings}
+
+
+def prepared(method, model, run):
+    """The network that a method wants to plan for and cut; mostly the one that it is given."""
+    return method.prepare(model, run) if hasattr(method, "prepare") else model
+
+
+def state(method) -> dict:
+    """What a method has to remember from round to round, as plain numbers and lists."""
+    return method.state() if hasattr(method, "state") else {}
+
+
+def restore(method, profile, state):
+    """Gives a method back what it had measured and remembered, where it takes it."""
+    if hasattr(method, "restore"):
+        method.restore(profile, state)
+
+
 def get(identifier: str | Method | type, **options) -> Method:
-    """A method by its name, `"fire"`, with its options; a method object as it is.
+    """A method by its name, `"fire"`, or that of a criterion, `"l2"`, with its options; a method object as it is.
 
     Raises:
         ValueError: If there is no method of that name; names the nearest.
     """
     if not isinstance(identifier, str):
         return identifier(**options) if isinstance(identifier, type) else identifier
-    if identifier not in METHODS:
-        near = nearest(identifier, METHODS)
-        raise ValueError(f"Unknown method {identifier!r}. Expected one of {sorted(METHODS)}. Did you mean {near!r}?")
-    return METHODS[identifier](**options)
+    known = names()
+    if identifier not in known:
+        near = nearest(identifier, known)
+        raise ValueError(f"Unknown method {identifier!r}. Expected one of {known}. Did you mean {near!r}?")
+    return METHODS[identifier](**options) if identifier in METHODS else ByScore(identifier, **options)
+
+
+def names() -> list[str]:
+    """What `get` knows: the methods, then the criteria that no method is named after."""
+    return [*METHODS, *(name for name in criterion_names() if name not in METHODS)]
 
 
 def register(name: str):
@@ -49,4 +100,7 @@ def register(name: str):
     return decorate
 
 
-__all__ = ["METHODS", "FirePruning", "Method", "get", "register"]
+__all__ = [
+    *("METHODS", "ByScore", "FirePruning", "L1Pruning", "Method"),
+    *("described", "get", "names", "prepared", "register", "restore", "state"),
+]

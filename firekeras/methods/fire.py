@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from firekeras.detector import FireDetector
+from firekeras.drift import DriftGuard
 from firekeras.measure import measure_fire
-from firekeras.plan import PruningPlan, plan_pruning
+from firekeras.plan import PruningPlan
 
 MODES = ("learned", "measured")
 WEAK = 0.5  # a detector whose cross-validated rank correlation is below this is pointed out
@@ -17,18 +18,20 @@ class FirePruning:
         mode: `"learned"` measures FIRE in the first round, trains a detector on it, and predicts
             it from the weights after that (section 3.3); `"measured"` measures in every round
             (the general framework, section 3.2). Defaults to `"learned"`.
-        pruning_ratio: Share of the remaining prunable filters that go in a round. Defaults to 0.05.
         regressor: The detector's regressor, by name or as an object. Defaults to `"random_forest"`.
         features: What the detector predicts from: `"bn"`, weights and BatchNormalization, or
             `"paper"`, the weights alone. Defaults to `"bn"`.
         fraction: Share of the training data that FIRE is measured on. Defaults to 0.2 (section 4.1).
-        round_to, min_keep: As in `plan_pruning`.
+        drift_threshold: The detector is trained anew where its rank correlation with FIRE measured on
+            `drift_samples` samples falls below this, -1 to 1. Defaults to 0.8; -1 never does, nor measures.
+        drift_samples: How many samples each round is checked on. Defaults to 500.
         seed: For the choice of samples, and the regressor.
 
     Attributes:
         profile: The `FireProfile` that was measured last.
         detector: The `FireDetector`, once there is one. Where it is weak on the network at hand,
             each plan's notes say so.
+        details: Of the last round: how well predictions agreed with FIRE measured on a sample.
 
     Example:
     >>> result = firekeras.compress(model, train, validation, method=FirePruning(mode="measured"))
@@ -38,54 +41,65 @@ class FirePruning:
         self,
         mode="learned",
         *,
-        pruning_ratio=0.05,
         regressor="random_forest",
         features="bn",
         fraction=0.2,
-        round_to=1,
-        min_keep=0.1,
+        drift_threshold=0.8,
+        drift_samples=500,
         seed=0,
     ):
         if mode not in MODES:
             raise ValueError(f"mode is one of {MODES}. Received: {mode!r}.")
-        self.mode, self.pruning_ratio, self.fraction, self.seed = mode, pruning_ratio, fraction, seed
-        self.limits = {"round_to": round_to, "min_keep": min_keep}
+        self.mode, self.fraction, self.seed = mode, fraction, seed
+        self.drift = DriftGuard(drift_threshold, drift_samples, seed)
         self._untrained = FireDetector(regressor, features=features, seed=seed)
         self.profile = None
         self.detector = None
+        self.details: dict = {}
 
-    def plan(self, model, data, *, layer_caps, original_widths) -> PruningPlan:
+    def plan(self, model, run) -> PruningPlan:
         """The plan for the next round."""
-        return self.plan_from(model, self.scores(model, data), layer_caps=layer_caps, original_widths=original_widths)
-
-    def plan_from(self, model_or_graph, scores, *, layer_caps, original_widths) -> PruningPlan:
-        """The plan for the next round, from scores that are there already."""
-        plan = plan_pruning(
-            model_or_graph,
-            scores,
-            pruning_ratio=self.pruning_ratio,
-            layer_caps=layer_caps,
-            original_widths=original_widths,
-            **self.limits,
-        )
-        plan.notes.extend(self._notes())
+        plan = run.plan(model, self.scores(model, run.train_data, run.pruning_ratio))
+        plan.notes.extend(self.notes())
         return plan
 
-    def scores(self, model, data):
-        """FIRE of the model's filters: measured in the first round, or always; else predicted."""
-        if self.detector is not None:
-            return self.detector.predict(model)
-        self.profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed)
+    def scores(self, model, data, share=0.05):
+        """FIRE of the model's filters: measured in the first round, or always; else predicted.
+
+        Args:
+            model: The network as it is now.
+            data: The training data; None where there are none, so that drift cannot be seen.
+            share: Share of the filters that are about to go. Defaults to 0.05.
+        """
+        self.details = {}
+        if self.detector is None:
+            return self._measured(model, data)
+        predicted = self.detector.predict(model)
+        if data is None or not self.drift.watches:
+            return predicted
+        self.details = self.drift.agreement(model, predicted, data, share)
+        return self._measured(model, data) if self.details["refitted"] else predicted
+
+    def _measured(self, model, data):
+        profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed)
         if self.mode == "learned":
-            self.learn(self.profile)
-        return self.profile
+            self.learn(profile)
+        self.profile = profile
+        return profile
 
     def learn(self, profile):
         """Trains the detector, so that no later round needs data."""
         self.profile = profile
         self.detector = self._untrained.fit(None, profile)
 
-    def _notes(self):
+    def restore(self, profile, state):
+        """Takes up what a run had measured before it was broken off."""
+        self.profile = profile
+        if self.mode == "learned" and profile is not None:
+            self.learn(profile)
+
+    def notes(self) -> list[str]:
+        """What a user should know of the detector, in words."""
         spearman = 1.0 if self.detector is None else self.detector.quality["spearman"]
         if spearman >= WEAK:
             return []

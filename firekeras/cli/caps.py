@@ -1,0 +1,24 @@
+"""Caps as the command line takes them: LAYER=SHARE."""
+
+from __future__ import annotations
+
+import contextlib
+
+
+def parsed_caps(texts) -> dict[str, float]:
+    """`["conv1=0.5"]` as `{"conv1": 0.5}`."""
+    caps: dict[str, float] = {}
+    for text in texts or ():
+        name, share = _parsed_cap(text)
+        if name in caps:
+            raise ValueError(f"--cap is given twice for layer {name!r}. Leave one of them out.")
+        caps[name] = share
+    return caps
+
+
+def _parsed_cap(text):
+    name, _, share = text.rpartition("=")
+    with contextlib.suppress(ValueError):
+        if name:
+            return name, float(share)
+    raise ValueError(f"--cap is LAYER=SHARE with a share from 0 to 1, such as conv1=0.5. Received: {text!r}.")

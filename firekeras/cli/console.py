@@ -1,0 +1,62 @@
+"""What every command says and how: results to standard output, what went wrong in one line to standard error."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+import typer
+from rich.console import Console
+
+
+@contextlib.contextmanager
+def errors_in_words():
+    """Ends the program with one red line, instead of a traceback, where the library says what is wrong."""
+    try:
+        yield
+    except (ValueError, OSError, ImportError) as error:
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(" ".join(str(error).split()), style="red", markup=False)
+        raise typer.Exit(1) from error
+
+
+def show(*renderables):
+    """Shows tables."""
+    console = Console(highlight=False)
+    for one in renderables:
+        console.print(one)
+
+
+def show_text(text):
+    """Shows a line as it is, however long."""
+    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+
+
+def given(context: typer.Context) -> list[str]:
+    """The names of the options that were given on the command line, and not left at their defaults."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+
+
+def import_keras():
+    """Imports Keras, and leaves TensorFlow's start-up chatter out unless the user has set its log level."""
+    quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with _silent_stderr() if quiet else contextlib.nullcontext():
+        import keras
+
+        keras.backend.backend()
+    return keras
+
+
+@contextlib.contextmanager
+def _silent_stderr():
+    """Nothing that is written to standard error shows, from compiled code either: it logs before it reads settings."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,0 +1,67 @@
+"""Models, data and results as files: checked before any long work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from firekeras.cli.console import import_keras, show_text
+
+
+def load_model(path, *, compile=True):
+    """Loads a model file as `firekeras.model_file` does; checks first that it can be pruned at all."""
+    from firekeras import model_file
+
+    model_file.check_path(path)
+    import_keras()
+    network = model_file.load_model(path, compile=compile)
+    from firekeras.channels.check import check_model
+
+    check_model(network)
+    return network
+
+
+def load_data(source, network, limit=None):
+    """The `Dataset` that a source names, images of a folder resized to what the network takes."""
+    from firekeras import datasets
+
+    size = tuple(network.inputs[0].shape[1:3])
+    resizable = Path(source).is_dir() and len(size) == 2 and None not in size
+    return datasets.load_dataset(source, image_size=size if resizable else None, limit=limit)
+
+
+def load_images(source, network):
+    """The training images of a source; or `"synthetic"` ones, of the size that the network takes."""
+    if source != "synthetic":
+        return load_data(source, network).x_train
+    from firekeras.datasets import synthetic_images
+
+    if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or None in network.inputs[0].shape[1:]:
+        raise ValueError(f"Synthetic images need one input of fixed size. The model takes {network.input_shape}.")
+    return synthetic_images(network.inputs[0].shape[1:], 1000)
+
+
+def write(network, output):
+    """Writes a model, and says so."""
+    from firekeras import atomic
+
+    atomic.save_model(network, output)
+    show_text(f"Written: {output}")
+
+
+def check_output(output: Path, model: Path | None = None, ending=".keras"):
+    """Raises `ValueError`, before any long work, where the result could not be written or would replace the model."""
+    if not output.name.endswith(ending) or output.name == ending:
+        raise ValueError(f"Expected an output that ends in {ending}. Received: {output}.")
+    if output.is_dir():
+        raise ValueError(f"The output {output} is a folder. Expected a file, such as {output / f'pruned{ending}'}.")
+    if not output.parent.is_dir():
+        raise ValueError(f"Cannot write {output}: there is no folder {output.parent}. Create it first.")
+    if model and output.resolve() == model.resolve():
+        raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
+
+
+def existing(path: Path) -> Path:
+    """The path, if there is a file; else raises `ValueError`."""
+    if not path.is_file():
+        raise ValueError(f"{path} is a folder. Expected a file." if path.is_dir() else f"There is no file {path}.")
+    return path

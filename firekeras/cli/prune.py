@@ -1,0 +1,113 @@
+"""`firekeras prune`: one cut, without data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firekeras.cli.caps import parsed_caps
+from firekeras.cli.console import errors_in_words, given, show, show_text
+from firekeras.cli.files import check_output, existing, load_model, write
+from firekeras.cli.options import Caps, MinKeep, ModelFile, Output, RoundTo
+
+
+@errors_in_words()
+def prune(
+    context: typer.Context,
+    model: ModelFile,
+    scores: Annotated[
+        Path | None, typer.Option(metavar="X.fire.h5", help="Remove the filters of highest FIRE, as measure wrote it.")
+    ] = None,
+    criterion: Annotated[
+        str | None, typer.Option(help="Rank by the weights instead: 'l1', 'l2' or 'random'.", show_default="l1")
+    ] = None,
+    plan: Annotated[
+        Path | None, typer.Option(metavar="plan.json", help="Remove what this plan says, as --save-plan wrote it.")
+    ] = None,
+    ratio: Annotated[float, typer.Option(help="Share of the filters to remove, from 0 to below 1.")] = 0.3,
+    cap: Caps = None,
+    round_to: RoundTo = 1,
+    min_keep: MinKeep = 0.1,
+    save_plan: Annotated[
+        Path | None, typer.Option(metavar="plan.json", help="Write the plan too, also in a dry run.")
+    ] = None,
+    output: Output = Path("pruned.keras"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go: no model is written.")] = False,
+):
+    """Removes filters in one cut, without fine-tuning: needs no data, and costs accuracy until you train on.
+
+    Filters of all layers are ranked together, by one of --scores, --criterion (the default, l1: small weights go
+    first) or --plan.
+
+    Example: firekeras prune model.keras --scores model.fire.h5 --ratio 0.3 --cap conv1=0.5 --round-to 8
+    """
+    check_one_ranking(context)
+    check_output(output, model)
+    if save_plan:
+        check_output(save_plan, model, ".json")
+    network = load_model(model)
+    import firekeras
+
+    graph = firekeras.channel_graph(network)
+    if plan:
+        chosen = firekeras.PruningPlan.load(existing(plan))
+    else:
+        chosen = firekeras.plan_pruning(
+            graph,
+            _scores(network, scores, criterion or "l1"),
+            pruning_ratio=ratio,
+            layer_caps=parsed_caps(cap),
+            round_to=round_to,
+            min_keep=min_keep,
+        )
+    smaller = firekeras.prune(network, chosen)
+    if save_plan:
+        chosen.save(save_plan)
+    _show_plan(graph, chosen)
+    if not dry_run:
+        _check_something_goes(chosen, output)
+        write(smaller, output)
+
+
+def _check_something_goes(plan, output):
+    if not plan.removed:
+        raise ValueError(
+            f"{output} is not written: with these settings no filter goes. {' '.join(plan.notes)}".rstrip()
+        )
+
+
+def check_one_ranking(context: typer.Context):
+    """Refuses options that contradict each other, rather than leave one of them out."""
+    chosen = given(context)
+    rankings = [name for name in ("scores", "criterion", "plan") if name in chosen]
+    if len(rankings) > 1:
+        raise ValueError(f"Expected one of --scores, --criterion and --plan. Received: --{' and --'.join(rankings)}.")
+    limits = [f"--{name.replace('_', '-')}" for name in ("ratio", "cap", "round_to", "min_keep") if name in chosen]
+    if "plan" in chosen and limits:
+        raise ValueError(f"A plan says already what goes: {', '.join(limits)} cannot change it. Leave out one of them.")
+
+
+def _scores(network, path, criterion):
+    import firekeras
+
+    if path:
+        return firekeras.FireProfile.load(existing(path))
+    if criterion == "fire":
+        raise ValueError("The criterion 'fire' needs data: run firekeras measure first, then give --scores X.fire.h5.")
+    return firekeras.score_filters(network, criterion, seed=0)
+
+
+def _show_plan(graph, plan):
+    from firekeras import report
+
+    locked = {name: graph.lock(name, 0) for name in graph.filter_layers if _is_locked(graph, name)}
+    rows = report.cost_rows(plan.costs_before, plan.costs_after)
+    show(report.plan_table(plan.widths, plan.removed, locked), report.comparison_table(rows))
+    for note in plan.notes:
+        show_text(note)
+
+
+def _is_locked(graph, name):
+    return all(unit in graph.locks for unit in graph.filters(name).tolist())

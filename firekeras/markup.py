@@ -1,0 +1,53 @@
+"""HTML and SVG as trees of elements: what strangers have named is escaped, since it never is markup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+
+def tag(name: str, /, *content, **attributes) -> Element:
+    """An element of HTML or SVG.
+
+    Args:
+        name: Of the element, such as `"td"`.
+        *content: Texts, numbers and elements, or lists of them, in order.
+        **attributes: With `class_` for `class`, and `stroke_width` for `stroke-width`.
+
+    Example:
+    >>> to_html(tag("p", "a < b", class_="note"))
+    '<p class="note">a &lt; b</p>'
+    """
+    element = Element(name, {_attribute(key): str(value) for key, value in attributes.items()})
+    for item in _flat(content):
+        if isinstance(item, Element):
+            element.append(item)
+        else:
+            _add_text(element, str(item))
+    return element
+
+
+def to_html(element: Element) -> str:
+    """The tree as text."""
+    return ElementTree.tostring(element, encoding="unicode", method="html")
+
+
+def _attribute(key):
+    return key.rstrip("_").replace("_", "-")
+
+
+def _flat(content) -> Iterable:
+    for item in content:
+        if isinstance(item, (list, tuple)):
+            yield from _flat(item)
+        else:
+            yield item
+
+
+def _add_text(element, text):
+    """ElementTree keeps text after a child at that child."""
+    if len(element):
+        element[-1].tail = (element[-1].tail or "") + text
+    else:
+        element.text = (element.text or "") + text
