@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firekeras import model_file
+from firekeras.profile import FireProfile
 from firekeras.run_directory import RunDirectory, check_new, plain
 
 TOLD = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds")
@@ -26,7 +27,7 @@ class Journal:
         self.directory: RunDirectory | None = None
         self.source = source
         self._on_event = on_event
-        self.last_profile = None  # the one that was written last
+        self.last_profile: FireProfile | None = None  # the one that was written last
 
     def check(self, resume):
         """Raises `ValueError`, before any work, where the run cannot begin or go on there."""

@@ -9,9 +9,12 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras.evaluation import within_tolerance
+from firekeras.costs import Latency
+from firekeras.evaluation import Evaluation, within_tolerance
 from firekeras.methods.fire import FirePruning
 from firekeras.monitor import lower_is_better
+from firekeras.recovery import RECOVERY
+from firekeras.run_directory import RunDirectory
 
 
 def build():
@@ -330,3 +333,201 @@ def test_data_that_do_not_fit_are_refused(trained):
     for train, validation in ((wrong, VALIDATION), (TRAIN, wrong)):
         with pytest.raises(ValueError, match=r"do not fit the model: expected samples of shape \(6, 6, 1\)"):
             firekeras.compress(trained, train, validation, callbacks=[NoTraining()])
+
+
+# Backtracking
+
+
+def test_a_rejected_round_is_tried_again_with_half_the_ratio(trained):
+    result = compress(trained, callbacks=[RuinOnce(round=1)], tolerance=0.3, backtracks=3, pruning_ratio=0.4)
+    assert [record.accepted for record in result.rounds] == [False, True, True]
+    assert [record.pruning_ratio for record in result.rounds] == [0.4, 0.2, 0.2]
+    assert [record.filters_removed for record in result.rounds] == [8, 4, 3]
+    assert result.stopped_because == "max_rounds=3 is reached"
+
+
+def test_backtracking_ends(trained):
+    result = compress(trained, callbacks=[Ruin(round=1)], tolerance=0.3, backtracks=2, pruning_ratio=0.8, max_rounds=9)
+    assert [record.pruning_ratio for record in result.rounds] == [0.8, 0.4, 0.2]
+    assert not any(record.accepted for record in result.rounds)
+    assert "Round 3 ended at accuracy" in result.stopped_because
+
+
+def test_no_round_is_tried_again_with_as_many_filters(trained):
+    result = compress(trained, callbacks=[Ruin(round=1)], tolerance=0.3, backtracks=9, pruning_ratio=0.05)
+    assert [record.filters_removed for record in result.rounds] == [1]
+
+
+class RuinOnce(Ruin):
+    def on_train_end(self, logs=None):
+        if not self.runs:
+            super().on_train_end(logs)
+
+
+# Targets
+
+
+@pytest.mark.parametrize("measure", ["macs", "conv_macs", "params"])
+def test_a_run_stops_at_its_target_and_not_far_below(trained, measure):
+    result = compress(trained, target={measure: 0.5}, tolerance=1.0, max_rounds=20, epochs_per_round=0)
+    before, after = (getattr(costs, measure) for costs in (result.costs_before, result.costs_after))
+    assert 0.35 * before < after <= 0.5 * before  # a filter is worth an eighth here
+    assert result.stopped_because == f"The target {{'{measure}': 0.5}} is reached."
+
+
+def test_a_target_of_latency_is_measured(trained, monkeypatch):
+    times = iter([0.010, 0.004, 0.009, 0.008, 0.004])  # at first, at the least, then after each round
+    monkeypatch.setattr("firekeras.targets.measure_latency", lambda model: Latency(next(times), 0.0, 1))
+    result = compress(trained, target={"latency": 0.5}, tolerance=1.0, max_rounds=9, epochs_per_round=0)
+    assert len(result.rounds) == 2 and "'latency': 0.5} is reached" in result.stopped_because
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"target": {"macs": 0.01}}, r"target {'macs': 0.01} cannot be reached.*the least is 0\.0[2-9]"),
+        ({"target": {"params": 0.2}, "layer_caps": {"conv*": 0.25}}, r"cannot be reached.*Loosen the caps"),
+        ({"target": {"flops": 0.5}}, r"target is one of .*'latency'.*Received: {'flops': 0.5}"),
+        ({"target": {"macs": 1.5}}, r"target is one of .*Received: {'macs': 1.5}"),
+        ({"backtracks": -1}, r"backtracks is a whole number from 0 on. Received: -1"),
+        ({"seed": 0.5}, r"seed is a whole number from 0 on. Received: 0.5"),
+        ({"round_to": 0}, r"round_to.*Received: 0"),
+        ({"recovery": ["batchnorm"]}, r"Unknown recovery step 'batchnorm'.*Did you mean 'batch_norm'"),
+        ({"fine_tune": print}, r"fine_tune trains by itself: batch_size, callbacks would not be used"),
+        ({"verbose": 3}, r"verbose is 0 .*Received: 3"),
+        ({"resume": True}, r"Give the folder: run_dir='runs/a'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_training(trained, settings, words):
+    with pytest.raises(ValueError, match=words):
+        compress(trained, **{"callbacks": [NoTraining()], **settings})
+
+
+# The user's own training and measuring
+
+
+def test_a_function_of_the_user_fine_tunes_and_measures():
+    model, tuned = build(), []
+    rounds = firekeras.compression_rounds(
+        model, TRAIN, VALIDATION, method=SmallWeights(), recovery=(), max_rounds=2,
+        fine_tune=tuned.append, evaluate=lambda network: 1 - 0.001 * len(tuned),
+    )  # fmt: skip
+    records = list(rounds)
+    assert [record.model for record in records] == tuned and not model.compiled
+    assert [record.accuracy for record in records] == [0.999, 0.998] and records[0].baseline == 1
+
+
+def test_a_model_that_is_not_compiled_needs_both_functions():
+    with pytest.raises(ValueError, match="is not compiled"):
+        firekeras.compression_rounds(build(), TRAIN, VALIDATION, fine_tune=print)
+
+
+# What is done before fine-tuning, and how
+
+
+def test_recovery_comes_before_the_first_measure(trained, monkeypatch):
+    order = []
+    monkeypatch.setitem(RECOVERY, "mine", lambda *given: order.append("recovery") or ["said by recovery"])
+    measured = Evaluation.measured
+    monkeypatch.setattr(Evaluation, "measured", lambda self, model: order.append("measure") or measured(self, model))
+    result = compress(trained, recovery=("mine",), tolerance=1.0, max_rounds=1)
+    assert order == ["measure", "recovery", "measure", "measure"]
+    assert result.rounds[0].notes == ["said by recovery"]
+
+
+def test_distillation_is_one_setting(trained):
+    result = compress(trained, distill=True, tolerance=1.0, max_rounds=1)
+    assert result.rounds[0].accepted and result.model.optimizer.iterations > trained.optimizer.iterations
+
+
+# What happens on the way
+
+
+def test_events_tell_all(trained):
+    events = []
+    rounds = firekeras.compression_rounds(
+        trained, TRAIN, VALIDATION, method=SmallWeights(), max_rounds=1, on_event=events.append, tolerance=1.0,
+        recovery=(), epochs_per_round=2,
+    )  # fmt: skip
+    list(rounds)
+    assert [event["event"] for event in events] == ["start", "cut", "epoch", "epoch", "round", "stop"]
+    json.dumps(events, allow_nan=False)
+    assert events[-2]["widths"] == {"conv1": 8, "conv2": 11, "logits": 2} or events[-2]["filters_removed"] == 1
+
+
+@pytest.mark.parametrize(("error", "kind"), [(KeyboardInterrupt, "interrupted"), (MemoryError, "error")])
+def test_what_breaks_a_round_off_is_told_and_the_rest_stays(trained, error, kind, tmp_path):
+    folder, breaker = tmp_path / "run", Break(round=2, error=error)
+    with pytest.raises(error):
+        compress(trained, run_dir=folder, tolerance=1.0, callbacks=[breaker])
+    run = RunDirectory.open(folder)
+    assert run.events()[-1]["event"] == kind and len(run.rounds()) == 1
+    result = compress(trained, run_dir=folder, tolerance=1.0, callbacks=[Break(round=9)], resume=True)
+    assert [record.number for record in result.rounds] == [1, 2, 3]
+    assert run.rounds()[0].items() >= result.rounds[0].to_dict().items()
+
+
+class Break(keras.callbacks.Callback):
+    """Ends training in the middle of a step of some round."""
+
+    def __init__(self, round, error=KeyboardInterrupt):
+        super().__init__()
+        self.round, self.error, self.runs = round, error, 0
+
+    def on_train_begin(self, logs=None):
+        self.runs += 1
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.runs == self.round:
+            raise self.error("in a step")
+
+
+def test_a_run_stops_after_the_round_where_somebody_asks(trained, tmp_path):
+    rounds = firekeras.compression_rounds(
+        trained, TRAIN, VALIDATION, method=SmallWeights(), run_dir=tmp_path / "run", tolerance=1.0, recovery=()
+    )
+    next(rounds)
+    RunDirectory.open(tmp_path / "run").ask_to_stop()
+    assert list(rounds) == [] and rounds.stopped_because == "It was asked to stop after round 1."
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"pruning_ratio": 0.3}, r"begun with pruning_ratio=0.2. Received: pruning_ratio=0.3"),
+        ({"method": "fire"}, r"begun with method="),
+    ],
+)
+def test_a_run_goes_on_with_the_same_settings_alone(trained, tmp_path, changed, words):
+    compress(trained, run_dir=tmp_path / "run", tolerance=1.0, max_rounds=1, epochs_per_round=0)
+    given = {"run_dir": tmp_path / "run", "tolerance": 1.0, "max_rounds": 1, "epochs_per_round": 0, "resume": True}
+    with pytest.raises(ValueError, match=words):
+        compress(trained, **given, **changed)
+    longer = compress(trained, **{**given, "max_rounds": 2})
+    assert len(longer.rounds) == 2 and longer.stopped_because == "max_rounds=2 is reached"
+
+
+def test_a_model_that_does_not_load_again_is_refused_a_run_directory(tmp_path):
+    image = keras.Input((6, 6, 1))
+    x = L.Conv2D(4, 3, activation="relu", name="conv1")(image)
+    x = L.Lambda(lambda y: y * 2, name="twice")(x)
+    model = compiled(keras.Model(image, L.Dense(2, name="logits")(L.Flatten()(x))))
+    with pytest.raises(ValueError, match=r"needs a model that loads again.*'twice'.*Leave out run_dir"):
+        compress(model, run_dir=tmp_path / "run", callbacks=[NoTraining()])
+
+
+def test_rounds_are_shown_on_standard_error(trained, capsys):
+    compress(trained, tolerance=1.0, max_rounds=1, verbose=2)
+    shown = capsys.readouterr()
+    assert "Round   1 kept" in shown.err and "epoch 1 of 1: " in shown.err and "Ended: max_rounds=1" in shown.err
+    assert shown.out == ""
+
+
+def test_tensorboard_gets_a_step_per_round(trained, tmp_path):
+    compress(trained, tolerance=1.0, max_rounds=2, tensorboard=tmp_path / "board")
+    assert list((tmp_path / "board").iterdir())
+
+
+def test_validation_on_training_samples_is_warned_of(trained):
+    with pytest.warns(UserWarning, match="are samples of train_data"):
+        firekeras.compress(trained, TRAIN, TRAIN, method=SmallWeights(), max_rounds=1, verbose=0, recovery=())

@@ -1,11 +1,11 @@
 """What measuring FIRE costs, beside a forward pass of the same network over the same data.
 
-    python examples/benchmarks/measure.py [NAME ...] [--naive] [--memory]
+    python examples/benchmarks/measure.py [NAME ...] [--runs N] [--naive] [--detector] [--memory]
 
 Each pass is `evaluate` of a compiled model, so that data handling is the same; passes alternate. Printed are
 the ratio of the fastest passes, which other work on the machine disturbs least, and the median of the ratios.
-KERAS_BACKEND is respected. `--naive` adds what is done today, one `predict` per layer and NumPy. `--memory`
-prints how the peak grows from 1,000 to 50,000 samples.
+KERAS_BACKEND is respected. `--naive` adds what is done today, one `predict` per layer and NumPy. `--detector`
+compares measuring FIRE with predicting it. `--memory` prints how the peak grows from 1,000 to 50,000 samples.
 """
 
 import argparse
@@ -24,8 +24,6 @@ from firekeras import zoo
 from firekeras.channels import traced
 from firekeras.counting import ZeroCounter
 from firekeras.measure import CountingModel
-
-RUNS = 12
 
 
 def networks(names):
@@ -74,10 +72,10 @@ def seconds(run):
     return time.perf_counter() - start
 
 
-def compare(name, model, x, batch):
+def compare(name, model, x, batch, runs):
     both = passes(model, jit=keras.backend.backend() == "jax")
     times = {key: [] for key in both}
-    for round_ in range(RUNS + 1):
+    for round_ in range(runs + 1):
         for key, one in both.items():
             value = seconds(lambda one=one: one.evaluate(x, batch_size=batch, verbose=0))
             if round_:  # the first compiles
@@ -86,7 +84,7 @@ def compare(name, model, x, batch):
     ratios = [fire / forward for fire, forward in zip(times["FIRE"], times["forward"], strict=True)]
     print(
         f"{keras.backend.backend()} {name}: forward {fastest['forward']:.3f} s, FIRE {fastest['FIRE']:.3f} s, "
-        f"ratio {fastest['FIRE'] / fastest['forward']:.3f} (median of {RUNS} ratios {statistics.median(ratios):.3f})",
+        f"ratio {fastest['FIRE'] / fastest['forward']:.3f} (median of {runs} ratios {statistics.median(ratios):.3f})",
         flush=True,
     )
 
@@ -104,6 +102,16 @@ def naive(name, model, x, batch):
     print(
         f"{name}: measure_fire {one:.1f} s with compiling, one predict per layer {many:.1f} s, {many / one:.0f} times"
     )
+
+
+def detector(name, model, x, batch):
+    """Ranking all filters by FIRE measured on these samples, and by FIRE predicted from the weights."""
+    profile = firekeras.measure_fire(model, x, batch_size=batch)
+    one = seconds(lambda: firekeras.measure_fire(model, x, batch_size=batch))
+    trained = firekeras.FireDetector().fit(model, profile)
+    many = min(seconds(lambda: trained.predict(model)) for _ in range(3))
+    filters = sum(len(fire) for fire in profile.values())
+    print(f"{name}: {filters} filters measured on {len(x)} samples in {one:.2f} s, predicted in {many:.2f} s")
 
 
 def _is_relu(layer):
@@ -134,14 +142,19 @@ def memory():
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*", metavar="NAME")
+    arguments.add_argument("--runs", type=int, default=12, help="timed passes of each")
     arguments.add_argument("--naive", action="store_true")
+    arguments.add_argument("--detector", action="store_true")
     arguments.add_argument("--memory", action="store_true")
     chosen = arguments.parse_args()
     if chosen.memory:
         memory()
     else:
         for name, model, x, batch in networks(chosen.names):
-            (naive if chosen.naive else compare)(name, model, x, batch)
+            if chosen.naive or chosen.detector:
+                (naive if chosen.naive else detector)(name, model, x, batch)
+            else:
+                compare(name, model, x, batch, chosen.runs)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,14 @@
+"""A button for an action, which the keyboard reaches."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+
+def action_button(action: QtGui.QAction) -> QtWidgets.QToolButton:
+    """A button with the text, the tip and the state of an action."""
+    button = QtWidgets.QToolButton(toolButtonStyle=QtCore.Qt.ToolButtonStyle.ToolButtonTextOnly)
+    button.setDefaultAction(action)
+    button.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
+    button.setAccessibleName(action.text().replace("&", "").rstrip("…"))
+    return button

@@ -1,0 +1,67 @@
+"""`firekeras-inspector [PATH]`: starts the window."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import traceback
+
+
+def main(arguments=None) -> int:
+    """Starts the inspector, with what a path names; returns when its window is closed.
+
+    Args:
+        arguments: Of the command line; by default those of the process.
+    """
+    options = _options(arguments)
+    from PySide6 import QtCore, QtWidgets
+
+    application = QtWidgets.QApplication(sys.argv[:1])
+    application.setApplicationName("firekeras-inspector")
+    application.setDesktopFileName("firekeras-inspector")
+    window = make_window(options.fresh)
+    sys.excepthook = lambda kind, error, trace: _tell(window, kind, error, trace)
+    window.show()
+    if options.path:
+        window.open_path(options.path)
+    # Qt's loop runs no Python while nothing happens: a timer gives Ctrl-C its turn.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    turn = QtCore.QTimer(interval=500)
+    turn.timeout.connect(lambda: None)
+    turn.start()
+    return application.exec()
+
+
+def make_window(fresh: bool = False):
+    """The window, as it was left, or as it is at first."""
+    from inspector.preferences import Preferences
+    from inspector.window import Window
+
+    preferences = Preferences()
+    if fresh:
+        preferences.settings.clear()
+    return Window(preferences)
+
+
+def _options(arguments):
+    parser = argparse.ArgumentParser(
+        prog="firekeras-inspector",
+        description="Shows FIRE of a whole network, lets you cap layers, and previews exactly what a cut leaves.",
+    )
+    parser.add_argument("path", nargs="?", help="a model.keras, a NAME.fire.h5, or the folder of a run")
+    parser.add_argument("--fresh", action="store_true", help="forget where the window was, and recent files")
+    return parser.parse_args(arguments)
+
+
+def _tell(window, kind, error, trace):
+    """What nobody foresaw: the whole of it to standard error and the log, a line of it to the window."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    sys.stderr.write(text)
+    window.run_panel.say(text)
+    window.banner.say(
+        f"Something went wrong inside the inspector: {error}. What you set is kept. The log, below, says where.",
+        error=True,
+        way_out="&Show the log",
+        then=window.show_runs,
+    )

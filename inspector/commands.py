@@ -1,0 +1,124 @@
+"""What the inspector does as command lines: the ones that it runs, and the ones that a person can copy."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from inspector.choices import Choices
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasureOptions:
+    """How FIRE is measured: `data` as the command line takes it, `fraction` a share or `"auto"`."""
+
+    data: str
+    fraction: str = "0.2"
+    neuron_maps: bool = True
+    batch_size: int = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """How a run goes about its rounds.
+
+    Args:
+        data: As the command line takes it.
+        run_dir: A new folder.
+        output: Where the smaller model goes.
+        ratio: Share of the remaining filters that go in a round.
+        tolerance: By how much accuracy may fall, in absolute points.
+        target: `"macs"`, `"params"`, or empty for none.
+        target_share: What share of it is to be left.
+        epochs_per_round: Of fine-tuning.
+        max_rounds: At most.
+        learning_rate: 0 for as the model was compiled.
+        batch_size: Of fine-tuning.
+        limit: At most so many images; 0 for all.
+        distill: Whether fine-tuning follows what the first model gives, too.
+    """
+
+    data: str
+    run_dir: Path
+    output: Path
+    ratio: float = 0.05
+    tolerance: float = 0.01
+    target: str = ""
+    target_share: float = 0.5
+    epochs_per_round: int = 1
+    max_rounds: int = 100
+    learning_rate: float = 0.01
+    batch_size: int = 64
+    limit: int = 0
+    distill: bool = False
+
+
+def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
+    """`firekeras measure`."""
+    maps = ["--neuron-maps"] if options.neuron_maps else []
+    given = {"--data": options.data, "--fraction": options.fraction, "--batch-size": options.batch_size}
+    return ["measure", str(model), *_flat(given), *maps, "--output", str(output)]
+
+
+def prune_arguments(model, scores, choices: Choices, output) -> list[str]:
+    """`firekeras prune`, by the scores in a file."""
+    given = {"--scores": scores, "--ratio": _number(choices.ratio)}
+    return ["prune", str(model), *_flat(given), *_limits(choices), "--output", str(output)]
+
+
+def prune_by_plan_arguments(model, plan, output) -> list[str]:
+    """`firekeras prune`, by a plan in a file."""
+    return ["prune", str(model), "--plan", str(plan), "--output", str(output)]
+
+
+def check_arguments(model) -> list[str]:
+    """Loads a model and follows its channels: what cannot be loaded again does not pass."""
+    return ["channels", str(model)]
+
+
+def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str]:
+    """`firekeras compress`, with its events."""
+    given = {
+        "--data": options.data,
+        "--ratio": _number(options.ratio),
+        "--tolerance": _number(options.tolerance),
+        "--epochs-per-round": options.epochs_per_round,
+        "--max-rounds": options.max_rounds,
+        "--batch-size": options.batch_size,
+    }
+    if options.target:
+        given[f"--{options.target}"] = _number(options.target_share)
+    if options.learning_rate:
+        given["--learning-rate"] = _number(options.learning_rate)
+    if options.limit:
+        given["--limit"] = options.limit
+    rest = ["--distill"] if options.distill else []
+    places = _flat({"--output": options.output, "--run-dir": options.run_dir})
+    return ["compress", str(model), *_flat(given), *_limits(choices), *rest, *places, "--events"]
+
+
+def resume_arguments(folder) -> list[str]:
+    """`firekeras compress`, going on with a run."""
+    return ["compress", "--resume", str(folder), "--events"]
+
+
+def as_text(arguments) -> str:
+    """A command as it is typed into this system's shell."""
+    words = ["firekeras", *map(str, arguments)]
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def _limits(choices):
+    caps = [word for name, share in choices.layer_caps.items() for word in ("--cap", f"{name}={_number(share)}")]
+    return [*caps, *_flat({"--round-to": choices.round_to, "--min-keep": _number(choices.min_keep)})]
+
+
+def _flat(given):
+    return [word for name, value in given.items() for word in (name, str(value))]
+
+
+def _number(value):
+    return repr(float(value))

@@ -1,0 +1,69 @@
+"""What can be taken along: the table as CSV, and FIRE for Netron, which shows it beside each layer."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+from firekeras.atomic import write_text
+from inspector.session import Session
+
+COLUMNS = (
+    *("layer", "type", "output_shape", "filters", "macs", "params"),
+    *("mean_fire", "cap", "filters_after", "macs_after", "params_after", "must_stay_because"),
+)
+
+
+def write_table(session: Session, path):
+    """Writes the table as CSV: whole, or not at all."""
+    write_text(path, table_text(session))
+
+
+def table_text(session: Session) -> str:
+    """The table as CSV, a row per layer; what is not there is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_row(session, row) for row in session.rows)
+    return text.getvalue()
+
+
+def _row(session, row):
+    after = session.preview.costs.by_layer.get(row.name)
+    return [
+        *(row.name, row.kind, row.shape, row.filters, row.macs, row.params),
+        "" if math.isnan(row.fire) else repr(row.fire),
+        session.choices.layer_caps.get(row.name, ""),
+        session.preview.widths[row.name],
+        *((after.macs, after.params) if after else (0, 0)),
+        row.locked,
+    ]
+
+
+def write_netron(session: Session, path):
+    """Writes an attachment for Netron: dropped onto the open model, it shows these numbers with each layer."""
+    write_text(path, json.dumps(netron_attachment(session), indent=1))
+
+
+def netron_attachment(session: Session) -> dict:
+    """Mean FIRE, filters that stay, MACs and parameters of each layer, in the format that Netron reads."""
+    metrics = [metric for row in session.rows for metric in _metrics(session, row)]
+    return {"signature": "netron:attachment", "metadata": [], "metrics": metrics}
+
+
+def _metrics(session, row):
+    numbers = {
+        "FIRE, mean": row.fire,
+        "filters": row.filters,
+        "filters after": session.preview.widths[row.name],
+        "MACs": row.macs,
+        "params": row.params,
+    }
+    return [_metric(row.name, name, value) for name, value in numbers.items() if not math.isnan(value)]
+
+
+def _metric(layer, name, value):
+    kind = "int64" if isinstance(value, int) else "float64"
+    return {"kind": "node", "target": layer, "name": name, "value": value, "type": kind}

@@ -1,0 +1,206 @@
+"""The layers as a table model: what is measured, the caps, which can be edited, and what would be left."""
+
+from __future__ import annotations
+
+import enum
+import math
+
+from PySide6 import QtCore, QtGui
+
+from firekeras.report import short_number
+from inspector.editing import Editor
+from inspector.session import CHOICES, DOCUMENT, Session
+from inspector.theme import BANDS
+
+SORT = QtCore.Qt.ItemDataRole.UserRole
+DISPLAY = QtCore.Qt.ItemDataRole.DisplayRole
+NEVER = {QtCore.Qt.ItemDataRole.FontRole, QtCore.Qt.ItemDataRole.BackgroundRole}
+
+
+class Column(enum.IntEnum):
+    """The columns, from the left."""
+
+    LAYER = 0
+    FIRE = 1
+    CAP = 2
+    LOCK = 3
+    AFTER = 4
+    FILTERS = 5
+    MACS = 6
+    PARAMS = 7
+    SHAPE = 8
+    KIND = 9
+
+
+TITLES = {
+    Column.LAYER: ("Layer", "Its name; a coloured square marks layers that lose filters together"),
+    Column.FIRE: ("FIRE", "Mean FIRE of its filters: how often their ReLU gives zero, 0 to 1"),
+    Column.LOCK: ("Lock", "A locked layer loses nothing"),
+    Column.CAP: ("Cap", "At most this share of its filters may go; edit it with F2, or a double click"),
+    Column.AFTER: ("After", "How many filters stay"),
+    Column.FILTERS: ("Filters", "How many filters it has"),
+    Column.MACS: ("MACs", "Multiply-accumulates of one sample"),
+    Column.PARAMS: ("Params", "Its own parameters"),
+    Column.SHAPE: ("Output", "Shape of its output"),
+    Column.KIND: ("Type", "Its class"),
+}
+CHANGING = (Column.CAP, Column.AFTER)  # the first and the last
+CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER}
+RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS}
+
+
+def _patch(colour):
+    patch = QtGui.QPixmap(6, 12)
+    patch.fill(QtGui.QColor(*colour))
+    return patch
+
+
+class LayerModel(QtCore.QAbstractTableModel):
+    """A row per layer with filters."""
+
+    def __init__(self, session: Session, editor: Editor, parent=None):
+        super().__init__(parent)
+        self.session, self.editor = session, editor
+        self._rows = list(session.rows)
+        self._constant: list[dict] = []
+        self._states: list[tuple] = []
+        session.listen(DOCUMENT, self._reset)
+        session.listen(CHOICES, self._show_choices)
+
+    def _reset(self):
+        self.beginResetModel()
+        self._rows = list(self.session.rows)
+        self._constant = [{column: self._shown(row, column) for column in CONSTANT} for row in self._rows]
+        self._states = [self._state(row) for row in self._rows]
+        self.endResetModel()
+
+    def _state(self, row):
+        """What of a row depends on choices."""
+        choices = self.session.choices
+        return self.session.preview.widths[row.name], choices.caps.get(row.name), row.name in choices.locked
+
+    def _show_choices(self):
+        states = [self._state(row) for row in self._rows]
+        changed = [number for number, pair in enumerate(zip(states, self._states, strict=True)) if pair[0] != pair[1]]
+        self._states = states
+        if changed:
+            self.dataChanged.emit(self.index(changed[0], CHANGING[0]), self.index(changed[-1], CHANGING[-1]))
+
+    def rowCount(self, parent=QtCore.QModelIndex()):  # noqa: N802, B008 (Qt's name and default)
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent=QtCore.QModelIndex()):  # noqa: N802, B008
+        return 0 if parent.isValid() else len(Column)
+
+    def headerData(self, section, orientation, role=QtCore.Qt.ItemDataRole.DisplayRole):  # noqa: N802
+        if orientation != QtCore.Qt.Orientation.Horizontal or not 0 <= section < len(Column):
+            return None
+        title, tip = TITLES[Column(section)]
+        roles = QtCore.Qt.ItemDataRole
+        return {roles.DisplayRole: title, roles.ToolTipRole: tip, roles.StatusTipRole: tip}.get(role)
+
+    def flags(self, index):
+        flags = super().flags(index)
+        if not index.isValid() or self._rows[index.row()].locked:
+            return flags
+        if index.column() == Column.CAP:
+            return flags | QtCore.Qt.ItemFlag.ItemIsEditable
+        if index.column() == Column.LOCK:
+            return flags | QtCore.Qt.ItemFlag.ItemIsUserCheckable
+        return flags
+
+    def data(self, index, role=QtCore.Qt.ItemDataRole.DisplayRole):
+        if not index.isValid():
+            return None
+        column = index.column()
+        if role == DISPLAY and column in CONSTANT:
+            return self._constant[index.row()][column]
+        if role in NEVER:
+            return None
+        return self._told(self._rows[index.row()], Column(column), role)
+
+    def _told(self, row, column, role):
+        roles = QtCore.Qt.ItemDataRole
+        if role in (DISPLAY, SORT, roles.EditRole):
+            return self._shown(row, column) if role == DISPLAY else self._value(row, column)
+        if role == roles.CheckStateRole and column == Column.LOCK:
+            return QtCore.Qt.CheckState.Checked if self._is_locked(row) else QtCore.Qt.CheckState.Unchecked
+        return self._manner(row, column, role)
+
+    def _manner(self, row, column, role):
+        roles = QtCore.Qt.ItemDataRole
+        if role == roles.TextAlignmentRole and column in RIGHT:
+            return QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
+        if role in (roles.ToolTipRole, roles.StatusTipRole):
+            return self.session.why_layer(row.name)
+        if role == roles.AccessibleTextRole:
+            return f"{TITLES[column][0]} of {row.name}: {self._spoken(row, column)}"
+        if role == roles.ForegroundRole and row.locked:
+            group = QtGui.QPalette.ColorGroup.Disabled
+            return QtGui.QGuiApplication.palette().brush(group, QtGui.QPalette.ColorRole.Text)
+        if role == roles.DecorationRole and column == Column.LAYER and row.group >= 0:
+            return _patch(BANDS[self._band(row.group) % len(BANDS)])
+        return None
+
+    def _band(self, group):
+        groups = [number for number, one in enumerate(self.session.planner.graph.groups) if len(one) > 1]
+        return groups.index(group)
+
+    def _is_locked(self, row):
+        return bool(row.locked) or row.name in self.session.choices.locked
+
+    def _value(self, row, column):
+        """What it is sorted by, and edited as."""
+        if column == Column.CAP:
+            return round(100 * self.session.choices.caps.get(row.name, 1.0))
+        values = {
+            Column.LAYER: self.session.row_of(row.name),
+            Column.FIRE: -1.0 if math.isnan(row.fire) else row.fire,
+            Column.LOCK: int(self._is_locked(row)),
+            Column.AFTER: self.session.preview.widths[row.name],
+            Column.FILTERS: row.filters,
+            Column.MACS: row.macs,
+            Column.PARAMS: row.params,
+            Column.SHAPE: row.shape,
+            Column.KIND: row.kind,
+        }
+        return values[column]
+
+    def _shown(self, row, column):
+        if column == Column.LOCK:
+            return None
+        if column == Column.CAP:
+            cap = self.session.choices.caps.get(row.name)
+            return "" if cap is None or row.locked else f"{cap:.0%}"
+        shown = {
+            Column.LAYER: row.name,
+            Column.FIRE: "-" if math.isnan(row.fire) else f"{row.fire:.2f}",
+            Column.MACS: short_number(row.macs),
+            Column.PARAMS: short_number(row.params),
+        }
+        return shown.get(column, str(self._value(row, column)))
+
+    def _spoken(self, row, column):
+        if column == Column.LOCK:
+            return "locked" if self._is_locked(row) else "free"
+        return self._shown(row, column) or "none"
+
+    def setData(self, index, value, role=QtCore.Qt.ItemDataRole.EditRole):  # noqa: N802
+        if not index.isValid() or self._rows[index.row()].locked:
+            return False
+        name = self._rows[index.row()].name
+        if role == QtCore.Qt.ItemDataRole.EditRole and index.column() == Column.CAP:
+            self.editor.set_caps([name], float(value) / 100)
+            return True
+        if role == QtCore.Qt.ItemDataRole.CheckStateRole and index.column() == Column.LOCK:
+            self.editor.set_locks([name], QtCore.Qt.CheckState(value) == QtCore.Qt.CheckState.Checked)
+            return True
+        return False
+
+    def layer(self, index) -> str:
+        """The name of the layer in a row."""
+        return self._rows[index.row()].name
+
+    def row_of(self, layer: str) -> int:
+        """The row of a layer."""
+        return self.session.row_of(layer)

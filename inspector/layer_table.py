@@ -1,0 +1,164 @@
+"""The table of layers: sorted, filtered and edited; its selection is linked to the heatmap."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtWidgets
+
+from firekeras.report import short_number
+from inspector.editing import Editor
+from inspector.layer_model import SORT, Column, LayerModel
+from inspector.session import CELL, CHOICES, DOCUMENT, Session
+
+WIDTHS = {Column.LAYER: 118, Column.FIRE: 40, Column.LOCK: 38, Column.CAP: 46, Column.AFTER: 44, Column.FILTERS: 50}
+
+
+class CapDelegate(QtWidgets.QStyledItemDelegate):
+    """Edits a cap as whole percent; 100 is no cap."""
+
+    def createEditor(self, parent, option, index):  # noqa: N802 (Qt's name)
+        box = QtWidgets.QSpinBox(parent)
+        box.setRange(0, 100)
+        box.setSingleStep(5)
+        box.setSuffix(" %")
+        box.setAccessibleName("Cap in percent; 100 is no cap")
+        return box
+
+    def setEditorData(self, editor, index):  # noqa: N802 (Qt's name)
+        editor.setValue(int(index.data(QtCore.Qt.ItemDataRole.EditRole)))
+
+    def setModelData(self, editor, model, index):  # noqa: N802 (Qt's name)
+        editor.interpretText()
+        model.setData(index, editor.value())
+
+
+class LayerTable(QtWidgets.QWidget):
+    """A filter box, the table, and the totals."""
+
+    def __init__(self, session: Session, editor: Editor, parent=None):
+        super().__init__(parent)
+        self.session = session
+        self.model = LayerModel(session, editor, self)
+        self.proxy = QtCore.QSortFilterProxyModel(self, filterCaseSensitivity=QtCore.Qt.CaseSensitivity.CaseInsensitive)
+        self.proxy.setSortRole(SORT)
+        self.proxy.setSourceModel(self.model)
+        self.finder = self._make_finder()
+        self.view = self._make_view()
+        self.edits = SelectionBar(self, editor)
+        self.totals = QtWidgets.QLabel()
+        self.totals.setWordWrap(True)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        for widget in (self.finder, self.view, self.edits, self.totals):
+            layout.addWidget(widget)
+        session.listen(CELL, self._follow)
+        session.listen(CHOICES, self._show_totals)
+        session.listen(DOCUMENT, self._show_totals)
+
+    def _make_finder(self):
+        finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
+        finder.setAccessibleName("Find layers by name")
+        finder.setStatusTip("Shows only layers whose names contain this")
+        finder.textChanged.connect(self.proxy.setFilterFixedString)
+        return finder
+
+    def _make_view(self):
+        view = QtWidgets.QTableView(sortingEnabled=True)
+        view.setAlternatingRowColors(True)
+        view.setModel(self.proxy)
+        view.setItemDelegateForColumn(Column.CAP, CapDelegate(view))
+        view.setSelectionBehavior(view.SelectionBehavior.SelectRows)
+        view.setTabKeyNavigation(False)  # the tab key leaves the table; arrows move in it
+        view.verticalHeader().hide()
+        view.verticalHeader().setDefaultSectionSize(view.fontMetrics().height() + 5)
+        view.horizontalHeader().setSectionsMovable(True)
+        view.setAccessibleName("Layers")
+        view.setStatusTip("F2 edits a cap; several rows can be selected")
+        view.sortByColumn(Column.LAYER, QtCore.Qt.SortOrder.AscendingOrder)
+        for column in Column:
+            view.setColumnWidth(column, WIDTHS.get(column, 68))
+        view.selectionModel().currentRowChanged.connect(self._point)
+        return view
+
+    def selected(self) -> list[str]:
+        """The layers whose rows are selected and can be changed."""
+        rows = [self.proxy.mapToSource(index) for index in self.view.selectionModel().selectedRows()]
+        names = [self.model.layer(index) for index in rows]
+        return [name for name in names if not self.session.rows[self.session.row_of(name)].locked]
+
+    def lock_selected(self):
+        """Locks the selected layers; where all are locked, frees them."""
+        names = self.selected()
+        if names:
+            self.edits.editor.set_locks(names, not set(names) <= self.session.choices.locked)
+
+    def _point(self, current, _previous):
+        if current.isValid():
+            layer = self.model.layer(self.proxy.mapToSource(current))
+            if layer != self.session.layer:
+                self.session.point_at(layer)
+
+    def _follow(self):
+        if self.session.layer is None:
+            return
+        index = self.proxy.mapFromSource(self.model.index(self.model.row_of(self.session.layer), 0))
+        if index.isValid() and index.row() != self.view.currentIndex().row():
+            index = index.siblingAtColumn(max(0, self.view.currentIndex().column()))
+            self.view.setCurrentIndex(index)
+            self.view.scrollTo(index)
+
+    def _show_totals(self):
+        if self.session.planner is None:
+            self.totals.clear()
+            return
+        before, after, widths = self.session.planner.costs, self.session.preview.costs, self.session.preview.widths
+        filters = sum(self.session.planner.widths.values())
+        self.totals.setText(
+            f"Total and after: {filters} and {sum(widths.values())} filters; MACs {short_number(before.macs)} and "
+            f"{short_number(after.macs)}; params {short_number(before.params)} and {short_number(after.params)}."
+        )
+
+
+class SelectionBar(QtWidgets.QWidget):
+    """Caps and locks for all selected layers at once."""
+
+    def __init__(self, table: LayerTable, editor: Editor):
+        super().__init__(table)
+        self.table, self.editor = table, editor
+        self.share = QtWidgets.QSpinBox(maximum=100, value=50, singleStep=5, suffix=" %")
+        self.share.setAccessibleName("Cap for the selected layers, in percent")
+        self.share.setStatusTip("At most this share of the filters of each selected layer may go")
+        label = QtWidgets.QLabel("&Selected:")
+        label.setBuddy(self.share)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(label)
+        layout.addWidget(self.share)
+        self.cap = self._button("Ca&p", "Cap the selected layers", self.cap_selected)
+        self.free = self._button("&No cap", "Take the caps of the selected layers away", self.free_selected)
+        self.lock = self._button("&Lock", "Lock the selected layers, or free them", table.lock_selected)
+        for button in (self.cap, self.free, self.lock):
+            layout.addWidget(button)
+
+    @staticmethod
+    def _button(text, tip, slot):
+        button = QtWidgets.QPushButton(text)
+        button.setAccessibleName(tip)
+        button.setStatusTip(f"{tip}; layers that lose filters together change together")
+        button.setMinimumWidth(40)
+        button.clicked.connect(slot)
+        return button
+
+    def cap_selected(self):
+        """Gives each selected layer the cap in the box."""
+        self._cap(self.share.value() / 100)
+
+    def free_selected(self):
+        """Takes the caps of the selected layers away."""
+        self._cap(None)
+
+    def _cap(self, share):
+        names = self.table.selected()
+        if names:
+            self.editor.set_caps(names, share)
+            self.editor.end_gesture()

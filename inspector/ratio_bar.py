@@ -1,0 +1,63 @@
+"""How much goes, and what it saves."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtWidgets
+
+from firekeras.report import short_number
+from inspector.editing import Editor
+from inspector.session import CHOICES, DOCUMENT, Session
+
+MOST = 99.0  # percent
+
+
+class RatioBar(QtWidgets.QWidget):
+    """A slider, a box for exact numbers, and the costs that follow."""
+
+    def __init__(self, session: Session, editor: Editor, parent=None):
+        super().__init__(parent)
+        self.session, self.editor = session, editor
+        self.slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
+        self.slider.setMaximum(round(MOST * 10))
+        self.slider.setPageStep(50)
+        self.box = QtWidgets.QDoubleSpinBox(decimals=1, maximum=MOST, singleStep=1, suffix=" %")
+        self.box.setKeyboardTracking(False)
+        tip = "Share of the filters that may go which go in one cut, ranked over all layers together"
+        for control, name in ((self.slider, "Ratio slider"), (self.box, "Ratio in percent")):
+            control.setAccessibleName(name)
+            control.setStatusTip(tip)
+            control.setToolTip(tip)
+        label = QtWidgets.QLabel("R&atio")
+        label.setBuddy(self.slider)
+        self.costs = QtWidgets.QLabel()
+        self.costs.setAccessibleName("Costs before and after")
+        self.costs.setToolTip("Exact: counted on what surgery leaves. Only accuracy cannot be known before a run.")
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(6, 2, 6, 2)
+        for widget, stretch in ((label, 0), (self.slider, 1), (self.box, 0), (self.costs, 0)):
+            layout.addWidget(widget, stretch)
+        self.slider.valueChanged.connect(lambda value: editor.set_ratio(value / 1000))
+        self.slider.sliderReleased.connect(editor.end_gesture)
+        self.box.valueChanged.connect(lambda value: editor.set_ratio(value / 100))
+        session.listen(CHOICES, self._show)
+        session.listen(DOCUMENT, self._show)
+        self._show()
+
+    def _show(self):
+        self.setEnabled(self.session.planner is not None)
+        percent = 100 * self.session.choices.ratio
+        with QtCore.QSignalBlocker(self.slider), QtCore.QSignalBlocker(self.box):
+            self.slider.setValue(round(10 * percent))
+            self.box.setValue(percent)
+        self.costs.setText(self._costs())
+
+    def _costs(self):
+        if self.session.planner is None:
+            return "Nothing measured yet"
+        before, after = self.session.planner.costs, self.session.preview.costs
+        return f"{_change('MACs', before.macs, after.macs)}   {_change('params', before.params, after.params)}"
+
+
+def _change(name, before, after):
+    share = f" ({(after - before) / before:+.1%})" if before else ""
+    return f"{name} {short_number(before)} → {short_number(after)}{share}"

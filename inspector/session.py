@@ -1,0 +1,178 @@
+"""The state of the inspector and the decisions in it: what is open, chosen and pointed at. No Qt in here."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterable
+
+from firekeras.profile import FireProfile
+from inspector.cells import Cells, going_order
+from inspector.choices import Choices
+from inspector.comparison import Comparison, Mode
+from inspector.documents import Document, check_same
+from inspector.planner import Planner, Preview
+from inspector.rows import LayerRow, layer_rows
+from inspector.weights import ModelWeights
+
+DOCUMENT, CHOICES, CELL, PICTURE = "document", "choices", "cell", "picture"
+
+
+class Session:
+    """What all views show. They are told when something changes, and read it from here.
+
+    Attributes:
+        document: What is open, or `None`.
+        planner: Plans for it, or `None` where nothing is measured yet.
+        choices: Ratio, caps and locks.
+        preview: What they amount to, or `None`.
+        rows: A `LayerRow` for each layer with filters.
+        cells: Where each filter lies in the heatmap, or `None`.
+        layer: The name of the layer that is pointed at, or `None`.
+        filter: Its filter that is pointed at, or `None`.
+        comparison: What the network is compared with: a `Comparison`, or `None` for its own plan.
+        mode: What the heatmap shows.
+    """
+
+    def __init__(self):
+        self._listeners = collections.defaultdict(list)
+        self.document: Document = None  # type: ignore[assignment]  # what must be open is checked where actions are allowed
+        self._forget()
+        self.stretched = False
+
+    def _forget(self):
+        self.planner: Planner = None  # type: ignore[assignment]  # until something is measured, as are the next
+        self.choices = Choices()
+        self.preview: Preview = None  # type: ignore[assignment]
+        self.rows: list[LayerRow] = []
+        self.cells: Cells = None  # type: ignore[assignment]
+        self.layer: str = None  # type: ignore[assignment]  # until somebody points at one
+        self.filter: int = None  # type: ignore[assignment]
+        self._row_of: dict[str, int] = {}
+        self.comparison: Comparison = None  # type: ignore[assignment]
+        self.mode = Mode.BEFORE
+
+    def listen(self, what: str, listener: Callable[[], None]):
+        """Has a function called whenever `DOCUMENT`, `CHOICES`, `CELL` or `PICTURE` changes."""
+        self._listeners[what].append(listener)
+
+    def _tell(self, *what):
+        for listener in [one for kind in what for one in self._listeners[kind]]:
+            listener()
+
+    def open(self, document: Document):
+        """Shows a document, in place of the one before; choices begin anew."""
+        if self.document is not None and self.document.weights is not None:
+            self.document.weights.close()
+        self.document = document
+        self._forget()
+        if document.profile is not None:
+            self._plan(document.profile)
+        self._tell(DOCUMENT, CHOICES, CELL)
+
+    def _plan(self, profile):
+        self.planner = Planner(profile.graph, profile)
+        self.rows = layer_rows(profile.graph, profile, self.planner.costs, self.planner.prunable)
+        self._row_of = {row.name: number for number, row in enumerate(self.rows)}
+        self._lay_out()
+        self.preview = self.planner.preview(self.choices)
+
+    def _lay_out(self):
+        planner = self.planner
+        order = going_order(planner.starts, planner.places, planner.fire)
+        self.cells = Cells.of(planner.starts, order, stretched=self.stretched)
+
+    def attach_model(self, weights: ModelWeights):
+        """Gives an open profile the model that it was measured on.
+
+        Raises:
+            ValueError: If it is another model.
+        """
+        document = self.document
+        check_same(weights, self.profile, document.profile_path)
+        self.document = Document(weights.path, weights.path, document.profile_path, document.profile, weights)
+        self._tell(DOCUMENT, CELL)
+
+    @property
+    def profile(self) -> FireProfile:
+        """The measured FIRE, where there is a planner."""
+        return self.document.profile if self.document else None  # type: ignore[return-value]
+
+    def stretch(self, stretched: bool):
+        """Has all rows of the heatmap fill its width, or each be as wide as its layer."""
+        self.stretched = stretched
+        if self.planner is not None:
+            self._lay_out()
+        self._tell(PICTURE)
+
+    def compare(self, comparison: Comparison | None, mode: Mode):
+        """Lays another profile over the one that is open, or the plan where that is `None`."""
+        self.comparison, self.mode = comparison, mode  # type: ignore[assignment]
+        self._tell(PICTURE, CELL)
+
+    def choose(self, choices: Choices):
+        """Makes these the choices, and previews them."""
+        self.choices = choices
+        if self.planner is not None:
+            self.preview = self.planner.preview(choices)
+        self._tell(CHOICES)
+
+    def point_at(self, layer: str | None, filter: int | None = None):
+        """Points at a layer, and at one of its filters."""
+        if (layer, filter) != (self.layer, self.filter):
+            self.layer, self.filter = layer, filter  # type: ignore[assignment]
+            self._tell(CELL)
+
+    def row_of(self, layer: str) -> int:
+        """Which row a layer has."""
+        return self._row_of[layer]
+
+    def together(self, names: Iterable[str]) -> list[str]:
+        """These layers and all that share filters with them: one cap is for all of these."""
+        wanted = set(names)
+        return [one for group in self.planner.graph.groups if wanted & set(group) for one in group]
+
+    def with_caps(self, names, share: float | None) -> Choices:
+        """The choices with another cap on these layers, and on those coupled with them."""
+        return self.choices.with_caps(self.together(names), share)
+
+    def with_locks(self, names, locked: bool) -> Choices:
+        """The choices with these layers, and those coupled with them, locked or free."""
+        return self.choices.with_locks(self.together(names), locked)
+
+    def gone(self, layer: str, filter: int) -> bool:
+        """Whether a filter goes."""
+        return bool(self.preview.gone[self.planner.starts[self.row_of(layer)] + filter])
+
+    def place(self, layer: str, filter: int) -> int:
+        """The place of a filter in the order in which filters go, from 1; 0 for none."""
+        return int(self.planner.places[self.planner.starts[self.row_of(layer)] + filter])
+
+    def readout(self, layer: str, filter: int) -> str:
+        """A filter in one line."""
+        fire = self.profile[layer][filter]
+        score = "no FIRE" if fire != fire else f"FIRE {fire:.3f}"
+        place = self.place(layer, filter)
+        rank = f"rank {place} of {self.planner.ranked}" if place else "not ranked"
+        return f"{layer}, filter {filter}: {score}, {rank}, {'goes' if self.gone(layer, filter) else 'stays'}"
+
+    def why_layer(self, layer: str) -> str:
+        """Why a layer loses what it loses, or nothing."""
+        row = self.rows[self.row_of(layer)]
+        after = self.preview.widths[layer]
+        if row.locked:
+            return f"{layer} keeps all {row.filters} filters: {row.locked}."
+        if layer in self.choices.locked:
+            return f"{layer} keeps all {row.filters} filters: you locked it."
+        cap = self.choices.caps.get(layer)
+        limit = "" if cap is None else f"; its cap lets at most {cap:.0%} go"
+        coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
+        return f"{layer} keeps {after} of {row.filters} filters{limit}{coupled}."
+
+    def why_filter(self, layer: str, filter: int) -> str:
+        """Why a filter goes or stays, in one sentence of the plan."""
+        return self.planner.plan(self.choices).explain(layer, filter)
+
+
+def _some(names, most=3):
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

@@ -1,0 +1,248 @@
+import json
+import os
+
+import pytest
+from PySide6 import QtWidgets
+from recorded import begin, command, cut, epoch, start, steps_of, whole_round
+
+from inspector.commands import MeasureOptions, RunOptions
+from inspector.comparison import Mode
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def replay(window, tmp_path, monkeypatch):
+    """Has the window's children take steps in place of running firekeras; gives the arguments they were given."""
+    asked = []
+
+    def take(steps):
+        def fake(arguments):
+            asked.append([str(one) for one in arguments])
+            return command(tmp_path, steps)
+
+        for module in ("running", "measuring", "saving"):
+            monkeypatch.setattr(f"inspector.{module}.firekeras_command", fake)
+        return asked
+
+    return take
+
+
+def options(folder):
+    return RunOptions("digits", folder, folder.with_name("pruned.keras"), target="macs")
+
+
+def smaller(window, by):
+    row = next(row for row in window.session.rows if not row.locked)
+    return {**window.session.planner.widths, row.name: row.filters - by}
+
+
+def run(window, qtbot, folder):
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+
+
+def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
+    begin(folder, window.session.planner.widths)
+    events = [start(), cut(1), epoch(1, 1), epoch(1, 2), whole_round(1, True, 0.91, 0.8, smaller(window, 1))]
+    events += [
+        cut(2),
+        whole_round(2, False, 0.7, 0.6, smaller(window, 2)),
+        {"event": "stop", "reason": "target reached"},
+    ]
+    asked = replay(steps_of(folder, events))
+    run(window, qtbot, folder)
+    assert asked[0][:2] == ["compress", str(window.session.document.model)] and asked[0][-1] == "--events"
+    assert "--macs" in asked[0] and asked[0][asked[0].index("--run-dir") + 1] == str(folder)
+    report = window.running.view.report
+    assert report.state == "finished" and len(report.accepted) == 1 and len(report.undone) == 1
+    assert report.status in window.run_panel.status.text() and report.tally in window.run_panel.status.text()
+    assert "is over: target reached" in window.banner.words.text()
+    assert len(window.run_panel.chart.metric.listDataItems()) == 2
+    assert not window.run_panel.bar.isVisible() and window.run_dock.isVisible()
+
+
+def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder, replay, tmp_path):
+    begin(folder, window.session.planner.widths)
+    widths = smaller(window, 2)
+    events = [start(), cut(1), epoch(1, 2), whole_round(1, True, 0.91, 0.8, widths), cut(2), epoch(2, 1)]
+    go = tmp_path / "go"
+    replay([*steps_of(folder, events), {"wait": str(go)}])
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.run_panel.bar.maximum() == 2 and window.run_panel.bar.value() == 1, timeout=20000)
+    assert window.running.running and window.actions_["stop"].isEnabled() and window.actions_["abort"].isEnabled()
+    assert "is not over" in window.actions_["measure"].statusTip()
+    assert window.session.comparison.name == "round 1" and window.session.comparison.by_rank
+    window.session.compare(window.session.comparison, Mode.AFTER)
+    window.editor.set_ratio(0.5)  # the window stays alive
+    window.open_path(tmp_path)
+    assert "goes on" in window.banner.words.text()
+    go.touch()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+
+
+def test_stop_after_this_round_asks_the_run(window, qtbot, folder, replay):
+    begin(folder, window.session.planner.widths)
+    end = steps_of(folder, [whole_round(1, True, 0.9, 0.8, smaller(window, 1)), {"event": "stop", "reason": "stopped"}])
+    replay([*steps_of(folder, [start(), cut(1)]), {"wait": str(folder / "stop")}, *end])
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.running.view is not None and window.actions_["stop"].isEnabled(), timeout=20000)
+    window.actions_["stop"].trigger()
+    assert "Stops after this round" in window.run_panel.status.text()
+    assert not window.actions_["stop"].isEnabled()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.running.view.report.reason == "stopped"
+
+
+def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot, folder, replay):
+    begin(folder, window.session.planner.widths)
+    events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1)), cut(2)]
+    asked = replay([*steps_of(folder, events), {"sleep": 60}])
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.running.view is not None and window.running.view.report.progress is not None)
+    qtbot.waitUntil(lambda: len(window.running.view.report.rounds) == 1)
+    window.actions_["abort"].trigger()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert "aborted" in window.banner.words.text() and "are kept" in window.run_panel.status.text()
+    assert window.actions_["resume"].isEnabled()
+    more = [{"event": "resume", "after_round": 1}, {"event": "stop", "reason": "done"}]
+    asked = replay(steps_of(folder, more))
+    window.banner.way_out.click()
+    assert asked[-1] == ["compress", "--resume", str(folder), "--events"]
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.running.view.report.state == "finished"
+
+
+STAGES = ["before anything", "after the start", "in a round", "between rounds", "in the middle of a line"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_child_that_dies_is_told_and_nothing_is_lost(window, qtbot, folder, replay, stage):
+    begin(folder, window.session.planner.widths)
+    events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1))]
+    told = events[: min(3, STAGES.index(stage))]
+    steps = steps_of(folder, told)
+    if stage == STAGES[-1]:
+        steps += [{"file": str(folder / "events.jsonl"), "line": '{"event": "cu'}, {"raw": '{"event": "cu'}]
+    replay([*steps, {"kill": True}])
+    window.editor.set_ratio(0.45)
+    run(window, qtbot, folder)
+    assert "was killed by SIGKILL" in window.banner.words.text() and window.banner.way_out.isVisible()
+    assert len(window.running.view.report.rounds) == (len(told) == 3)
+    assert window.session.choices.ratio == 0.45 and window.session.planner is not None
+    assert window.actions_["resume"].isEnabled() and window.actions_["run"].isEnabled()
+
+
+def test_a_child_that_dies_before_there_is_a_run(window, qtbot, folder, replay):
+    replay([{"err": "There is no file cifar10.npz."}, {"exit": 1}])
+    run(window, qtbot, folder)
+    assert "failed: There is no file cifar10.npz." in window.banner.words.text()
+    assert window.run_panel.status.text() == "The run did not begin."
+
+
+def test_measuring_can_be_aborted_and_told_why_it_failed(window, qtbot, replay, files):
+    before = files[1].read_bytes()
+    replay([{"err": "Measuring FIRE --- 4/16 0:00:01"}, {"sleep": 60}])
+    window.measuring.start(MeasureOptions("digits"))
+    qtbot.waitUntil(lambda: (window.run_panel.bar.value(), window.run_panel.bar.maximum()) == (4, 16), timeout=20000)
+    window.actions_["abort"].trigger()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert "was aborted" in window.banner.words.text() and files[1].read_bytes() == before
+    replay([{"err": "The data have shape (28, 28)."}, {"exit": 1}])
+    window.measuring.start(MeasureOptions("digits"))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert "failed: The data have shape (28, 28)." in window.banner.words.text()
+
+
+def test_a_model_that_cannot_be_pruned_is_not_saved(window, qtbot, replay, tmp_path):
+    replay([{"err": "no"}, {"exit": 1}])
+    window.saving.save_model(tmp_path / "small.keras")
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert "Saving small.keras failed: no" in window.banner.words.text()
+    assert not (tmp_path / "small.keras").exists()
+
+
+def test_a_model_of_other_size_than_planned_is_not_kept(window, qtbot, replay, tmp_path, files, monkeypatch):
+    """The child writes the model as it was: the count does not agree, and nothing appears."""
+    replay([])
+    window.saving.save_model(tmp_path / "small.keras")
+    unchecked = tmp_path / f".{os.getpid()}.small.keras"
+    unchecked.write_bytes(files[0].read_bytes())
+    qtbot.waitUntil(lambda: window.work.job is None and window.banner.isVisible(), timeout=20000)
+    assert "is not kept: it has" in window.banner.words.text()
+    assert not unchecked.exists() and not (tmp_path / "small.keras").exists()
+
+
+def test_the_source_is_never_overwritten(window, files):
+    window.in_words(window.saving.save_model, files[0])
+    assert "never overwritten" in window.banner.words.text() and window.work.job is None
+
+
+# runs of others
+
+
+def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, files):
+    widths = {"stem": 8}
+    begin(folder, widths)
+    steps = steps_of(folder, [start(), cut(1)])
+    lines = [step["line"] for step in steps if "line" in step]
+    (folder / "events.jsonl").write_text("".join(lines))
+    empty_window.open_path(folder)
+    assert "running: fine-tuning in round 1" in empty_window.run_panel.status.text()
+    assert "has no measurement yet" in empty_window.empty.words.text()
+    assert "may still go on elsewhere" in empty_window.actions_["resume"].statusTip()
+    end = steps_of(folder, [{"event": "stop", "reason": "tolerance reached"}])[0]["line"]
+    with open(folder / "events.jsonl", "a") as file:
+        file.write(end)
+    qtbot.waitUntil(lambda: "finished: tolerance reached" in empty_window.run_panel.status.text(), timeout=5000)
+    assert "the run is finished" in empty_window.actions_["resume"].statusTip()
+
+
+def test_a_damaged_run_is_told(empty_window, folder):
+    begin(folder, {"a": 1})
+    (folder / "events.jsonl").write_text('{"event": "round"}\n')
+    empty_window.open_path(folder)
+    assert "lacks" in empty_window.banner.words.text()
+    (folder / "run.json").write_text("{")
+    empty_window.open_path(folder)
+    assert "is damaged" in empty_window.banner.words.text()
+
+
+def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
+    begin(folder, window.session.planner.widths)
+    replay([*steps_of(folder, [start()]), {"sleep": 60}])
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.running.view is not None, timeout=20000)
+    window.close()
+    assert window.isVisible() and window.dialog.text() == "Run run goes on."
+    next(button for button in window.dialog.buttons() if "Stay" in button.text()).click()
+    assert window.isVisible() and window.work.job is not None
+    window.close()
+    box = window.dialog
+    assert isinstance(box, QtWidgets.QMessageBox)
+    next(button for button in box.buttons() if "Abort" in button.text()).click()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20000)
+    assert window.work.job is None
+
+
+def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
+    free = next(row.name for row in window.session.rows if not row.locked)
+    window.editor.set_caps([free], 0.5)
+    window.actions_["run"].trigger()
+    dialog = window.dialog
+    dialog.data.box.setEditText("digits")
+    dialog.run_dir.setText(str(folder))
+    dialog.target.setCurrentText("parameters left")
+    dialog.left.setValue(60)
+    text = dialog.command.toPlainText()
+    assert text.startswith("firekeras compress ") and f"--cap {free}=0.5" in text and "--params 0.6" in text
+    assert f"--run-dir {folder}" in text
+    chosen = []
+    dialog.chosen.disconnect()
+    dialog.chosen.connect(chosen.append)
+    dialog.accept()
+    assert chosen[0].target == "params" and chosen[0].run_dir == folder
+    assert json.dumps(chosen[0].tolerance) == "0.01"

@@ -1,0 +1,110 @@
+import pytest
+from PySide6 import QtCore, QtWidgets
+
+from inspector.layer_model import Column
+
+Qt = QtCore.Qt
+
+
+def free_row(window):
+    return next(number for number, row in enumerate(window.session.rows) if not row.locked)
+
+
+def test_the_model_keeps_qts_rules(window, qtmodeltester):
+    qtmodeltester.check(window.table.model)
+    window.editor.set_ratio(0.6)
+    window.session.stretch(True)
+    qtmodeltester.check(window.table.proxy)
+
+
+def test_qts_own_tester_watches_every_change(window, files):
+    from PySide6 import QtTest
+
+    mode = QtTest.QAbstractItemModelTester.FailureReportingMode.Warning  # a warning fails the test
+    testers = [QtTest.QAbstractItemModelTester(model, mode) for model in (window.table.model, window.table.proxy)]
+    window.editor.set_ratio(0.5)
+    window.editor.set_caps([window.session.rows[free_row(window)].name], 0.25)
+    window.editor.stack.undo()
+    window.table.finder.setText("a1")
+    window.table.view.sortByColumn(Column.MACS, Qt.SortOrder.DescendingOrder)
+    window.open_path(files[1])
+    assert testers
+
+
+def test_a_cap_is_edited_in_its_cell(window, qtbot):
+    model, row = window.table.model, free_row(window)
+    index = model.index(row, Column.CAP)
+    assert index.flags() & Qt.ItemFlag.ItemIsEditable
+    view = window.table.view
+    at = window.table.proxy.mapFromSource(index)
+    view.setCurrentIndex(at)
+    view.edit(at)
+    box = view.findChild(QtWidgets.QSpinBox)
+    box.setValue(25)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    name = window.session.rows[row].name
+    qtbot.waitUntil(lambda: window.session.choices.caps == {name: 0.25})
+    assert index.data() == "25%"
+    after = model.index(row, Column.AFTER).data()
+    assert after == str(window.session.preview.widths[name])
+
+
+def test_locks_are_ticked(window):
+    model, row = window.table.model, free_row(window)
+    index = model.index(row, Column.LOCK)
+    assert model.setData(index, Qt.CheckState.Checked.value, Qt.ItemDataRole.CheckStateRole)
+    name = window.session.rows[row].name
+    assert name in window.session.choices.locked
+    assert window.session.preview.widths[name] == window.session.planner.widths[name]
+    assert Qt.CheckState(index.data(Qt.ItemDataRole.CheckStateRole)) == Qt.CheckState.Checked
+
+
+def test_layers_that_must_stay_cannot_be_edited_and_say_why(window):
+    row = next(number for number, one in enumerate(window.session.rows) if one.locked)
+    for column in (Column.CAP, Column.LOCK):
+        index = window.table.model.index(row, column)
+        assert not index.flags() & (Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemIsUserCheckable)
+        assert not window.table.model.setData(index, 50)
+        assert window.session.rows[row].locked in index.data(Qt.ItemDataRole.ToolTipRole)
+
+
+@pytest.mark.parametrize("column", [Column.MACS, Column.FIRE, Column.AFTER, Column.LAYER])
+def test_numbers_are_sorted_as_numbers(window, column):
+    window.table.view.sortByColumn(column, Qt.SortOrder.AscendingOrder)
+    proxy, model = window.table.proxy, window.table.model
+    rows = [proxy.mapToSource(proxy.index(number, 0)).row() for number in range(proxy.rowCount())]
+    values = [model._value(window.session.rows[row], column) for row in rows]
+    assert values == sorted(values) and len(values) == len(window.session.rows)
+
+
+def test_the_box_finds_layers(window):
+    window.table.finder.setText("A1")
+    names = [window.table.proxy.index(row, 0).data() for row in range(window.table.proxy.rowCount())]
+    assert names == ["a1"]
+
+
+def test_table_and_heatmap_point_at_the_same(window):
+    window.session.point_at(window.session.rows[2].name, 1)
+    current = window.table.proxy.mapToSource(window.table.view.currentIndex())
+    assert current.row() == 2
+    window.table.view.selectRow(1)
+    assert window.session.layer == window.session.rows[1].name and window.session.filter is None
+
+
+def test_all_selected_layers_are_capped_at_once(window, qtbot):
+    view, names = window.table.view, [row.name for row in window.session.rows if not row.locked]
+    view.selectAll()
+    window.table.edits.share.setValue(20)
+    qtbot.mouseClick(window.table.edits.cap, Qt.MouseButton.LeftButton)
+    assert {window.session.choices.caps[name] for name in names} == {0.2}
+    assert window.editor.stack.count() == 1
+    qtbot.mouseClick(window.table.edits.free, Qt.MouseButton.LeftButton)
+    assert not window.session.choices.caps
+    qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
+    assert set(names) <= window.session.choices.locked and window.session.preview.num_gone == 0
+    qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
+    assert not window.session.choices.locked
+
+
+def test_totals_are_the_costs(window):
+    assert str(sum(window.session.planner.widths.values())) in window.table.totals.text()

@@ -1,0 +1,387 @@
+import json
+import os
+import zipfile
+
+import h5py
+import pytest
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from firekeras.plan import PruningPlan, plan_pruning
+from inspector.comparison import Mode
+
+Qt = QtCore.Qt
+
+
+def test_nothing_open_says_what_to_do(empty_window):
+    assert "Open a trained Keras model" in empty_window.empty.words.text()
+    assert empty_window.empty.button.text() == "Open" and empty_window.empty.button.isEnabled()
+    assert "nothing is open" in empty_window.actions_["run"].statusTip()
+
+
+def test_a_model_alone_offers_to_measure(empty_window, files, qtbot):
+    files[1].unlink()
+    empty_window.open_path(files[0])
+    assert "net.keras is not measured yet" in empty_window.empty.words.text()
+    qtbot.mouseClick(empty_window.empty.button, Qt.MouseButton.LeftButton)
+    assert empty_window.dialog.windowTitle() == "Measure FIRE of net.keras"
+    assert "not measured yet" in empty_window.actions_["copy"].statusTip()
+
+
+def test_a_profile_finds_its_model(empty_window, files):
+    empty_window.open_path(files[1])
+    assert empty_window.session.document.model == files[0]
+    assert empty_window.session.planner and empty_window.pages.currentWidget() is empty_window.heatmap_panel
+
+
+def test_a_profile_alone_is_shown_and_says_what_it_lacks(empty_window, files):
+    model = files[0].rename(files[0].with_name("elsewhere.keras"))
+    empty_window.open_path(files[1])
+    assert empty_window.session.planner is not None
+    assert "no net.keras beside it" in empty_window.banner.words.text()
+    assert "open its model first" in empty_window.actions_["run"].statusTip()
+    empty_window.actions_["attach"].trigger()
+    empty_window.dialog.fileSelected.emit(str(model))
+    assert empty_window.session.document.model == model
+    assert empty_window.actions_["run"].isEnabled()
+
+
+# bad files
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def other_version(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["version"] = 99
+
+
+def no_profile(path):
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        file["x"] = [1, 2]
+
+
+def not_hdf5(path):
+    path.write_bytes(b"what is this")
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (truncate, "is not a whole .fire.h5 file"),
+        (other_version, "is of version 99"),
+        (no_profile, "is an HDF5 file, but no FIRE profile"),
+        (not_hdf5, "is not a whole .fire.h5 file"),
+    ],
+)
+def test_a_bad_profile_is_told_in_words_and_what_was_open_stays(window, files, tmp_path, harm, words):
+    bad = tmp_path / "bad.fire.h5"
+    bad.write_bytes(files[1].read_bytes())
+    harm(bad)
+    window.editor.set_ratio(0.6)
+    window.open_path(bad)
+    assert words in window.banner.words.text() and window.banner.isVisible()
+    assert window.banner.way_out.text() == "&Open another…"
+    assert window.session.document.model == files[0] and window.session.choices.ratio == 0.6
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("none.keras", None, "There is no file"),
+        ("old.h5", b"x", "legacy HDF5"),
+        ("cut.keras", b"PK\x03\x04 no zip", "is cut short"),
+        ("text.txt", b"x", "Expected a model that Keras saved"),
+    ],
+)
+def test_a_bad_model_is_told_in_words(empty_window, tmp_path, name, content, words):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    empty_window.open_path(path)
+    assert words in empty_window.banner.words.text()
+    assert empty_window.session.document is None
+
+
+def test_an_archive_without_weights_is_told(empty_window, tmp_path):
+    path = tmp_path / "empty.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    empty_window.open_path(path)
+    assert "holds no weights that can be read" in empty_window.banner.words.text()
+
+
+def test_the_profile_of_another_model_is_left_alone(empty_window, files, tmp_path):
+    import keras
+    import networks
+
+    other = tmp_path / "other.keras"
+    networks.plain_cnn().save(other)
+    (tmp_path / "other.fire.h5").write_bytes(files[1].read_bytes())
+    empty_window.open_path(other)
+    assert "is of another model than other.keras" in empty_window.banner.words.text()
+    assert empty_window.banner.way_out.isVisible()
+    assert empty_window.session.planner is None and empty_window.session.document.model == other
+    assert keras.models.load_model(other)
+
+
+def test_a_folder_that_is_no_run_is_told(empty_window, tmp_path):
+    (tmp_path / "runs").mkdir()
+    empty_window.open_path(tmp_path / "runs")
+    assert "is not the folder of a run" in empty_window.banner.words.text()
+
+
+def test_a_folder_that_may_not_be_read_is_told(empty_window, files, monkeypatch):
+    """Root may read everything: the system's refusal is raised here in its place."""
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("inspector.documents._open_run", refuse)
+    monkeypatch.setattr("inspector.documents._open_model", refuse)
+    for path in (files[0].parent, files[0]):
+        empty_window.open_path(path)
+        assert "may not be read by you" in empty_window.banner.words.text()
+
+
+# manners
+
+
+def test_recent_files_are_remembered_once_and_missing_ones_forgotten(window, files):
+    window.open_path(files[1])
+    window.open_path(files[0])
+    assert window.preferences.recent() == [str(files[0]), str(files[1])]
+    files[1].unlink()
+    window.open_path(files[1])
+    assert window.preferences.recent() == [str(files[0])]
+    menu = QtWidgets.QMenu()
+    window.recent_menu(menu)
+    assert menu.actions()[0].text() == f"&1 {files[0]}"
+    menu.actions()[-1].trigger()
+    window.recent_menu(menu)
+    assert not menu.actions()[0].isEnabled()
+
+
+class Entering:
+    """A file that is dragged over the window; Qt's own event takes other arguments in each version."""
+
+    def __init__(self, data):
+        self.mimeData, self.accepted = lambda: data, False
+
+    def acceptProposedAction(self):
+        self.accepted = True
+
+
+def test_a_dropped_file_is_opened(empty_window, files):
+    data = QtCore.QMimeData()
+    data.setUrls([QtCore.QUrl.fromLocalFile(str(files[0]))])
+    entering, text = Entering(data), Entering(QtCore.QMimeData())
+    empty_window.dragEnterEvent(entering)
+    empty_window.dragEnterEvent(text)
+    assert entering.accepted and not text.accepted
+    everything = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    empty_window.dropEvent(QtGui.QDropEvent(QtCore.QPointF(5, 5), *everything))
+    assert empty_window.session.document.model == files[0]
+
+
+def test_changes_are_undone_and_the_title_shows_them(window):
+    free = next(row.name for row in window.session.rows if not row.locked)
+    for ratio in (0.31, 0.35, 0.4):
+        window.editor.set_ratio(ratio)  # one movement of the slider
+    window.editor.end_gesture()
+    window.editor.set_ratio(0.6)
+    window.editor.set_caps([free], 0.5)
+    assert window.isWindowModified() and window.editor.stack.count() == 3
+    window.editor.stack.undo()
+    assert not window.session.choices.caps
+    window.editor.stack.undo()
+    assert window.session.choices.ratio == 0.4 and window.ratio.slider.value() == 400
+    window.editor.stack.undo()
+    assert not window.isWindowModified() and window.session.choices.ratio == 0.3
+    window.editor.stack.redo()
+    assert window.session.choices.ratio == 0.4 and window.ratio.box.value() == 40
+
+
+def test_closing_with_changes_asks(window, qtbot):
+    window.editor.set_ratio(0.6)
+    window.close()
+    assert window.isVisible() and "not saved" in window.dialog.text()
+    next(button for button in window.dialog.buttons() if "Close" in button.text()).click()
+    qtbot.waitUntil(lambda: not window.isVisible())
+
+
+def test_the_window_comes_back_where_it_was(window, preferences, qtbot):
+    from inspector.window import Window
+
+    window.run_dock.show()
+    window.filter_dock.hide()
+    window.close()
+    again = Window(preferences)
+    qtbot.addWidget(again)
+    again.show()
+    assert again.run_dock.isVisible() and not again.filter_dock.isVisible()
+
+
+def focusable(window):
+    return [
+        widget
+        for widget in window.findChildren(QtWidgets.QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.objectName().startswith("qt_")
+    ]
+
+
+def nameless(window):
+    """Widgets that the keyboard reaches, and that a screen reader could not name."""
+    found = []
+    for widget in focusable(window):
+        interface = QtGui.QAccessible.queryAccessibleInterface(widget)
+        if not (widget.accessibleName() or (interface and interface.text(QtGui.QAccessible.Text.Name))):
+            found.append((type(widget).__name__, widget.objectName(), type(widget.parent()).__name__))
+    return found
+
+
+def test_every_control_has_a_name(window):
+    window.run_dock.show()
+    assert len(focusable(window)) > 20
+    assert nameless(window) == []
+
+
+@pytest.mark.parametrize("key", ["measure", "run", "limits"])
+def test_every_control_of_a_dialog_has_a_name(window, key):
+    window.actions_[key].trigger()
+    assert len(focusable(window.dialog)) > 2
+    assert nameless(window.dialog) == []
+
+
+def test_every_action_has_a_tip_and_no_two_the_same_keys(window):
+    keys = [action.shortcut().toString() for action in window.actions_.by_key.values() if action.shortcut().toString()]
+    assert len(keys) == len(set(keys)) and {"Ctrl+O", "Ctrl+S", "F5", "Ctrl+R", "Esc", "Ctrl+F"} <= set(keys)
+    for action in window.actions_.by_key.values():
+        assert action.statusTip()
+        assert action.isEnabled() or "Not now: " in action.statusTip()
+
+
+def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbot):
+    session, panel = window.session, window.panel
+    row = next(row for row in session.rows if not row.locked)
+    session.point_at(row.name, 2)
+    qtbot.waitUntil(lambda: panel.why.toPlainText() != "")
+    assert panel.why.toPlainText().startswith(session.why_filter(row.name, 2))
+    assert f"mean {session.profile.maps[row.name][2].mean():.3f}" in panel.map.caption.text()
+    assert panel.map.image.image.shape[:2] == session.profile.maps[row.name][2].shape
+    assert panel.kernel.caption.text().startswith("3 x 3 x 8 (taps, inputs)")
+    panel.tabs.setCurrentWidget(panel.numbers)
+    shown = {panel.numbers.topLevelItem(n).text(0): panel.numbers.topLevelItem(n).text(1) for n in range(5)}
+    assert shown["FIRE, measured"] == f"{session.profile[row.name][2]:.5g}"
+    assert shown["rank"] == f"{session.place(row.name, 2)} of {session.planner.ranked}"
+
+
+def test_maps_are_compared_beside_a_line(window, files):
+    window.session.point_at(next(row.name for row in window.session.rows if not row.locked), 1)
+    window.compare_with(files[1])
+    assert window.session.mode is Mode.SPLIT and "filter by filter" in window.banner.words.text()
+    assert window.panel.map.divider.isVisible() and "before" in window.panel.map.caption.text()
+    window.actions_["DIFFERENCE"].trigger()
+    assert "mean +0.000" in window.panel.map.caption.text()
+
+
+# exports
+
+
+def test_the_plan_is_what_the_command_line_makes(window, tmp_path):
+    free = next(row.name for row in window.session.rows if not row.locked)
+    window.editor.set_caps([free], 0.25)
+    window.saving.save_plan(tmp_path / "plan.json")
+    plan, session = PruningPlan.load(tmp_path / "plan.json"), window.session
+    expected = plan_pruning(session.profile.graph, session.profile, pruning_ratio=0.3, layer_caps=session.choices.caps)
+    assert {n: f.tolist() for n, f in plan.removed.items()} == {n: f.tolist() for n, f in expected.removed.items()}
+    assert not window.isWindowModified()
+
+
+def test_the_copied_command_holds_every_choice(window):
+    free = next(row.name for row in window.session.rows if not row.locked)
+    window.editor.set_caps([free], 0.25)
+    window.editor.set_limits(2, 0.2)
+    window.actions_["copy"].trigger()
+    text = QtGui.QGuiApplication.clipboard().text()
+    assert text.startswith("firekeras prune ") and "net.keras --scores " in text
+    assert "--ratio 0.3 " in text and f"--cap {free}=0.25" in text and "--round-to 2 --min-keep 0.2" in text
+
+
+def test_pictures_and_tables_are_written(window, tmp_path):
+    for key, name in (("png", "map.png"), ("svg", "map.svg"), ("csv", "layers.csv"), ("netron", "fire.json")):
+        window.actions_[key].trigger()
+        window.dialog.fileSelected.emit(str(tmp_path / name))
+        assert "Written" in window.banner.words.text()
+    assert QtGui.QImage(str(tmp_path / "map.png")).width() == window.heatmap_panel.width()
+    svg = (tmp_path / "map.svg").read_text()
+    assert svg.startswith("<?xml") and window.session.rows[0].name in svg
+    assert json.loads((tmp_path / "fire.json").read_text())["metrics"]
+    assert len((tmp_path / "layers.csv").read_text().splitlines()) == len(window.session.rows) + 1
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_where_nothing_can_be_written_that_is_said(window, tmp_path):
+    window.actions_["csv"].trigger()
+    window.dialog.fileSelected.emit(str(tmp_path / "nowhere" / "layers.csv"))
+    assert "there is no folder" in window.banner.words.text()
+
+
+# a whole session by keyboard
+
+
+def test_a_whole_session_by_keyboard(window, qtbot, tmp_path):
+    session = window.session
+
+    def press(key, modifier=Qt.KeyboardModifier.NoModifier, times=1):
+        for _ in range(times):
+            qtbot.keyClick(QtWidgets.QApplication.focusWidget() or window, key, modifier)
+
+    window.activateWindow()
+    alt, control = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
+    press(Qt.Key.Key_3, alt)
+    assert window.ratio.slider.hasFocus()
+    press(Qt.Key.Key_PageUp, times=3)
+    assert session.choices.ratio == pytest.approx(0.45)
+    press(Qt.Key.Key_2, alt)
+    assert window.heatmap.hasFocus()
+    free = next(number for number, row in enumerate(session.rows) if not row.locked)
+    press(Qt.Key.Key_Down, times=free + 1)
+    assert session.layer == session.rows[free].name
+    press(Qt.Key.Key_Minus, times=10)
+    assert session.choices.caps[session.layer] == 0.5
+    press(Qt.Key.Key_Return)
+    assert window.panel.tabs.tabBar().hasFocus()
+    press(Qt.Key.Key_F, control)
+    assert window.table.finder.hasFocus()
+    qtbot.keyClicks(window.table.finder, session.layer)
+    press(Qt.Key.Key_1, alt)
+    assert window.table.view.hasFocus()
+    press(Qt.Key.Key_L, control)
+    assert session.layer in session.choices.locked
+    press(Qt.Key.Key_Z, control)
+    assert not session.choices.locked
+    press(Qt.Key.Key_4, control)
+    assert session.mode is Mode.SPLIT
+    press(Qt.Key.Key_C, control | Qt.KeyboardModifier.ShiftModifier)
+    assert f"--cap {session.layer}=0.5" in QtGui.QGuiApplication.clipboard().text()
+    press(Qt.Key.Key_R, control)
+    assert window.dialog.windowTitle().startswith("Run: ")
+    qtbot.keyClick(window.dialog, Qt.Key.Key_Escape)
+    assert not window.dialog.isVisible()
+    reached = walk(window, qtbot)
+    assert {window.ratio.slider, window.heatmap, window.table.view, window.panel.why} <= reached
+
+
+def walk(window, qtbot):
+    """The widgets that the tab key comes to."""
+    reached = set()
+    for _ in range(80):
+        widget = QtWidgets.QApplication.focusWidget()
+        if widget in reached:
+            break
+        reached.add(widget)
+        qtbot.keyClick(widget, Qt.Key.Key_Tab)
+    return reached
