@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING
 from firekeras.version import __version__
 
 if TYPE_CHECKING:
+    from firekeras.batch_statistics import reestimate_batch_norm
     from firekeras.callback import FirePruningCallback
     from firekeras.channels import channel_graph
     from firekeras.channels.graph import ChannelGraph
     from firekeras.costs import Costs, count_costs, measure_latency
     from firekeras.criteria import score_filters
     from firekeras.detector import FireDetector
+    from firekeras.mean_folding import fold_means
     from firekeras.measure import measure_fire
     from firekeras.plan import PruningPlan, plan_pruning
     from firekeras.profile import FilterScores, FireProfile
     from firekeras.rounds import compress, compression_rounds
     from firekeras.surgery import prune
 
-_MODULES = ("channels", "datasets", "methods", "zoo")
+_MODULES = ("channels", "datasets", "methods", "recovery", "zoo")
 _HOME = {
     "ChannelGraph": "firekeras.channels.graph",
     "Costs": "firekeras.costs",
@@ -34,10 +36,12 @@ _HOME = {
     "compress": "firekeras.rounds",
     "compression_rounds": "firekeras.rounds",
     "count_costs": "firekeras.costs",
+    "fold_means": "firekeras.mean_folding",
     "measure_fire": "firekeras.measure",
     "measure_latency": "firekeras.costs",
     "plan_pruning": "firekeras.plan",
     "prune": "firekeras.surgery",
+    "reestimate_batch_norm": "firekeras.batch_statistics",
     "score_filters": "firekeras.criteria",
 }
 
@@ -54,10 +58,12 @@ __all__ = [
     "compress",
     "compression_rounds",
     "count_costs",
+    "fold_means",
     "measure_fire",
     "measure_latency",
     "plan_pruning",
     "prune",
+    "reestimate_batch_norm",
     "score_filters",
 ]
 

@@ -1,0 +1,109 @@
+"""The moving statistics of BatchNormalization, measured anew on data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import keras
+from keras import ops
+
+from firekeras.channels.check import check_model
+from firekeras.channels.registry import find_rule
+from firekeras.channels.rules.normalization import batch_normalization
+from firekeras.channels.walk import leaf_layers
+from firekeras.observing import calls, check_finite, moments, observed, pooled
+
+
+def reestimate_batch_norm(model, data, *, batch_size=None, samples=2000) -> list[str]:
+    """Replaces the moving mean and variance of every BatchNormalization by those of its inputs.
+
+    The model is run over the data with each BatchNormalization normalising by its own batch, as in
+    training ("precise BatchNorm": Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3),
+    and with dropout and the like as at inference. What a normalisation sees thus does not depend on
+    the statistics of those before it, which are wrong still, so that one pass is enough. Mean and
+    variance are those of the whole population, not averages with momentum: the variance is that
+    within batches plus that of the batches' means, each batch counted by its size. A layer that is
+    called several times gets what all its calls see together.
+
+    Batches should be as large as fine-tuning's, or larger: what comes behind a normalisation by a
+    small batch is noisy.
+
+    Args:
+        model: A built Functional or Sequential model. Changed in place: the statistics, nothing else.
+        data: What `model.fit` takes. Labels are not looked at.
+        batch_size: For arrays. Defaults to 128.
+        samples: How many samples to look at: of arrays so many at random, in whole batches; of data in
+            batches the first ones. Defaults to 2000.
+
+    Returns:
+        Notes: which layers kept their statistics, and why. Those that are frozen do, those that the
+        model calls with `training=False`, and those that compute something of their own.
+
+    Raises:
+        ValueError: If the data do not fit the model, or what a normalisation sees is not finite.
+
+    Example:
+    >>> notes = reestimate_batch_norm(smaller, x_train)
+    """
+    check_model(model)
+    layers, kept = _candidates(model)
+
+    def watch(path, layer, x, inference):
+        return None if inference or path not in layers else _by_its_batch(layer, x)
+
+    if layers:
+        found = observed(model, data, watch, batch_size=batch_size, samples=samples)
+        statistics = {path: pooled(*rows) for path, rows in found.items()}
+        check_finite(statistics)
+        for path, (mean, variance) in statistics.items():
+            layers[path].moving_mean.assign(mean)
+            layers[path].moving_variance.assign(variance)
+        kept.update({path: "called with training=False" for path in layers if path not in found})
+    return _notes(kept)
+
+
+def _by_its_batch(layer, x):
+    """What the layer gives in training, and the moments of what comes in."""
+    x = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
+    rows = moments(x, layer.axis)
+    _, mean, variance = (row[0] for row in rows)
+    given = ops.batch_normalization(
+        x, mean, variance, axis=layer.axis, offset=layer.beta, scale=layer.gamma, epsilon=layer.epsilon
+    )
+    return ops.cast(given, layer.compute_dtype), rows
+
+
+def _candidates(model):
+    """The layers to measure, by path; and why others keep their statistics, by path."""
+    masked = {path for path, node in calls(model) if _is_masked(node)}
+    layers, kept = {}, {}
+    for path, layer in leaf_layers(model):
+        reason = _reason_to_keep(layer) or ("given a mask" if path in masked else None)
+        if reason and _holds_batch_norm(layer):
+            kept[path] = reason
+        elif not reason:
+            layers[path] = layer
+    return layers, kept
+
+
+def _holds_batch_norm(layer):
+    return any(isinstance(one, keras.layers.BatchNormalization) for one in layer._flatten_layers())
+
+
+def _is_masked(node):
+    return any(getattr(tensor, "_keras_mask", None) is not None for tensor in node.input_tensors)
+
+
+def _reason_to_keep(layer):
+    if not isinstance(layer, keras.layers.BatchNormalization):
+        return "inside another layer"
+    if find_rule(layer) is not batch_normalization or getattr(layer, "renorm", False):
+        return "no plain BatchNormalization"
+    return None if layer.trainable else "frozen (trainable=False)"
+
+
+def _notes(kept):
+    by_reason = defaultdict(list)
+    for path, reason in kept.items():
+        by_reason[reason].append(path)
+    return [f"Kept their statistics, being {reason}: {', '.join(paths)}." for reason, paths in by_reason.items()]

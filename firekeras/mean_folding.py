@@ -1,0 +1,247 @@
+"""What removed channels gave on average is folded into the biases of the layers that read them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from firekeras.channels import traced
+from firekeras.channels.registry import find_rule
+from firekeras.channels.rules import attention, mixing, wrappers
+from firekeras.channels.rules.normalization import batch_normalization
+from firekeras.channels.walk import functional_graph, leaf_layers
+from firekeras.devices import scope_of
+from firekeras.observing import calls, check_finite, moments, observed, pooled
+from firekeras.surgery import checked_units
+
+# Of the layers that can take it: their kernels, with the axis along which each reads channels.
+KERNELS = {
+    mixing.dense: {"kernel": -2},
+    mixing.conv: {"kernel": -2},
+    mixing.conv_transpose: {"kernel": -1},
+    mixing.separable_conv: {"depthwise_kernel": -2, "pointwise_kernel": -2},
+}
+
+
+def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> list[str]:
+    """Adds what removed channels gave on average to the biases of the layers that read them.
+
+    A removed channel is seldom zero where it is read: behind a BatchNormalization even a filter that
+    never fires is a constant. What its mean adds to each output through the reader's weights is
+    measured in the model before the cut, over samples and positions, and added to the reader's bias;
+    where it has none, taken from the moving mean of the BatchNormalization that directly follows it
+    (bias propagation: Evci et al., "Mean Replacement Pruning"). Depthwise convolutions read nothing
+    but their own channel, and miss nothing.
+
+    Each reader's outputs then keep the mean that they had, as far as the channels that are left are
+    what they were. Where all that goes is constant, the smaller model computes just what the larger one
+    does, if each position gets the same of a constant: behind dense layers and convolutions with
+    `padding="valid"`. With `padding="same"` that holds but for the border, where the constant ends; of
+    a transposed convolution with strides, on average only. A reader that is followed by a
+    BatchNormalization gains nothing that `reestimate_batch_norm` would not give it.
+
+    Args:
+        model: The model before the cut. It is not changed.
+        smaller: `firekeras.prune(model, plan)`. Changed in place: biases, and moving means.
+        plan: The `PruningPlan`.
+        data: What `model.fit` takes. Labels are not looked at.
+        batch_size: For arrays. Defaults to 128.
+        samples: How many samples to look at: of arrays so many at random, in whole batches; of data in
+            batches the first ones. Defaults to 1000.
+
+    Returns:
+        Notes: which layers could not take it, and why.
+
+    Raises:
+        ValueError: If `smaller` is not `model` cut by `plan`, or the data do not fit the model.
+
+    Example:
+    >>> smaller = firekeras.prune(model, plan)
+    >>> notes = fold_means(model, smaller, plan, x_train)
+    """
+    trace = traced(model)
+    gone = checked_units(trace.graph, plan)
+    _check_cut(trace, gone, model, smaller)
+    homes, notes = _homes(trace, gone, model)
+    with scope_of(model):
+        parts = {path: RemovedPart(trace, gone, layer) for path, layer in leaf_layers(model) if path in homes}
+    leaves = dict(leaf_layers(smaller))
+    for path, shift in _shifts(model, parts, data, batch_size, samples).items():
+        home = homes[path]
+        variable = getattr(leaves[home.path], home.weight)
+        variable.assign(ops.convert_to_numpy(variable).astype("float64") + home.sign * shift)
+    return notes
+
+
+def _shifts(model, parts, data, batch_size, samples) -> dict[str, np.ndarray]:
+    """By how much the outputs of each layer with a part miss what was removed, `(filters left,)`."""
+
+    def watch(path, layer, x, inference):
+        return (None, parts[path].rows(x)) if path in parts else None
+
+    if not parts:
+        return {}
+    helpers = [part.layer for part in parts.values()]
+    found = observed(model, data, watch, helpers, batch_size=batch_size, samples=samples)
+    shifts = {path: pooled(*rows)[0][parts[path].kept] for path, rows in found.items()}
+    check_finite(shifts)
+    return shifts
+
+
+def _check_cut(trace, gone, model, smaller):
+    expected = {path: [_cut_shape(trace, gone, v) for v in layer.variables] for path, layer in leaf_layers(model)}
+    found = {path: [tuple(v.shape) for v in layer.variables] for path, layer in leaf_layers(smaller)}
+    wrong = next((path for path in expected if expected[path] != found.get(path)), None)
+    if wrong is not None:
+        raise ValueError(
+            f"Expected the model that the plan leaves, where the weights of layer {wrong!r} have shapes "
+            f"{expected[wrong]}. Received {smaller.name!r}, where they have {found.get(wrong)}. Pass what prune gave."
+        )
+
+
+def _cut_shape(trace, gone, variable):
+    axes = trace.weights.get(id(variable), (None,) * len(variable.shape))
+    sizes = zip(axes, variable.shape, strict=True)
+    return tuple(size if labels is None else trace.keep(gone, labels).size for labels, size in sizes)
+
+
+# Who misses what is removed, and what makes up for it
+
+
+class Home(NamedTuple):
+    """The weight that takes up a shift, and with which sign."""
+
+    path: str
+    weight: str
+    sign: int
+
+
+def _homes(trace, gone, model) -> tuple[dict[str, Home], list[str]]:
+    """Where the shift of each layer that reads removed channels is taken up; and notes on those where it is not."""
+    norms = _own_norms(model)
+    homes, notes = {}, []
+    for path, layer in leaf_layers(model):
+        if any(_lost(trace, gone, *read).size for read in _reads(layer)):
+            home = _home(path, layer, norms)
+            if isinstance(home, Home):
+                homes[path] = home
+            else:
+                notes.append(f"The mean of what {path} ({type(layer).__name__}) no longer reads is lost: it {home}.")
+    return homes, notes
+
+
+def _home(path, layer, norms) -> Home | str:
+    """Where a layer's shift is taken up; or why nowhere, in words."""
+    if find_rule(layer) not in KERNELS:
+        return "is neither a convolution nor a dense layer"
+    if layer.use_bias:
+        return Home(path, "bias", 1)
+    if layer.activation is not keras.activations.linear or path not in norms:
+        return "has no bias, and no BatchNormalization of its own right behind it"
+    return Home(norms[path], "moving_mean", -1)
+
+
+def _reads(layer):
+    """The weights with which a layer reads and mixes channels, each with the axis along which they lie."""
+    rule = find_rule(layer)
+    if rule in KERNELS:
+        return _kernels(layer)
+    if rule is wrappers.recurrent:
+        return [(layer.cell.kernel, 0)]
+    if rule is wrappers.bidirectional:
+        return [(one.cell.kernel, 0) for one in (layer.forward_layer, layer.backward_layer)]
+    if rule is attention.multi_head_attention:
+        return [(one.kernel, 0) for one in (layer.query_dense, layer.key_dense, layer.value_dense)]
+    return _reads(layer.layer) if rule in (wrappers.time_distributed, wrappers.spectral_normalization) else []
+
+
+def _kernels(layer):
+    return [(getattr(layer, name), axis) for name, axis in KERNELS[find_rule(layer)].items()]
+
+
+def _lost(trace, gone, variable, axis):
+    """Which positions go along an axis of a weight."""
+    labels = trace.weights.get(id(variable), {axis: None})[axis]
+    return np.zeros(0, "int64") if labels is None else np.setdiff1d(np.arange(labels.size), trace.keep(gone, labels))
+
+
+def _own_norms(model) -> dict[str, str]:
+    """For each layer whose outputs all go to one BatchNormalization, and nowhere else, which reads nothing else."""
+    made, read, readers = _wiring(model)
+    leaves = dict(leaf_layers(model))
+    found = {}
+    for path, tensors in made.items():
+        names = set().union(*(readers[tensor] for tensor in tensors))
+        norm = names.pop() if len(names) == 1 else None
+        if norm and read[norm] == tensors and _follows(leaves.get(path), leaves.get(norm)):
+            found[path] = norm
+    return found
+
+
+def _wiring(model):
+    """For each path the tensors that it makes and reads, by id; for each tensor who reads it, "" for the outside."""
+    made: dict[str, set] = defaultdict(set)
+    read: dict[str, set] = defaultdict(set)
+    for path, node in calls(model):
+        made[path].update(map(id, node.outputs))
+        read[path].update(map(id, node.input_tensors))
+    graphs = filter(None, [functional_graph(model), *(functional_graph(node.operation) for _, node in calls(model))])
+    readers: dict[int, set] = defaultdict(set)
+    for path, tensors in [*read.items(), *(("", map(id, graph.outputs)) for graph in graphs)]:
+        for tensor in tensors:
+            readers[tensor].add(path)
+    return made, read, readers
+
+
+def _follows(layer, norm):
+    """Whether `norm` normalises the channels that `layer` makes."""
+    if norm is None or find_rule(layer) not in KERNELS or find_rule(norm) is not batch_normalization:
+        return False
+    return (norm.axis - mixing.channel_axis(layer)) % norm.input_spec.ndim == 0
+
+
+# What is missed
+
+
+class RemovedPart:
+    """What a layer makes of the channels that go: itself, without bias and activation, on them alone.
+
+    Args:
+        trace: The `Trace`.
+        gone: A mask over units.
+        layer: A layer of one of `KERNELS`.
+
+    Attributes:
+        layer: That part of the layer, with all its filters.
+        kept: Which of these stay.
+    """
+
+    def __init__(self, trace, gone, layer):
+        weights = _kernels(layer)
+        lost = [_lost(trace, gone, *weight) for weight in weights]
+        self.axis, self.channels = mixing.channel_axis(layer), lost[0]
+        self.layer = _linear(layer)
+        self.layer.build(self._input_shape(weights[0][0]))
+        values = [np.take(ops.convert_to_numpy(w), k, axis) for (w, axis), k in zip(weights, lost, strict=True)]
+        self.layer.set_weights(values)
+        kernel, axis = weights[-1]
+        self.kept = trace.keep(gone, trace.weights[id(kernel)][-3 - axis])  # filters: the other of the last two axes
+
+    def _input_shape(self, kernel):
+        shape = [None] * len(kernel.shape)
+        shape[self.axis] = self.channels.size
+        return tuple(shape)
+
+    def rows(self, x):
+        """The moments of what the removed channels of `x` add to the layer's outputs."""
+        return moments(self.layer(ops.take(x, self.channels, axis=self.axis)), self.axis)
+
+
+def _linear(layer):
+    config = layer.get_config() | {"use_bias": False, "activation": None, "dtype": "float32", "trainable": False}
+    config |= {name: "zeros" for name in config if name.endswith("_initializer")}  # its weights are given at once
+    return type(layer).from_config(config)
