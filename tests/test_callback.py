@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 import firekeras
+from firekeras import trials
 from firekeras.channels import traced
 from firekeras.counting import ZeroCounter
 from firekeras.live import LiveModel
-from firekeras.surgery import checked_units
+from firekeras.plan import plan_pruning
+from firekeras.surgery import checked_units, rebuild
 
 
 def images(count=96, seed=0):
@@ -21,24 +23,75 @@ def images(count=96, seed=0):
     return x, y
 
 
-def network(dead=(), optimizer="adam", layers=keras.layers):
+class Told(keras.Metric):
+    """A metric that says what it was told."""
+
+    def __init__(self, name="score", dtype=None):
+        super().__init__(dtype=dtype, name=name)
+        self.told = self.add_weight(shape=(), initializer="ones", name="told")
+
+    def update_state(self, *args, **kwargs):
+        pass
+
+    def reset_state(self):
+        pass
+
+    def result(self):
+        return self.told + 0.0
+
+
+class Tell(keras.callbacks.Callback):
+    """Tells a metric what to say in each epoch."""
+
+    def __init__(self, told, *values):
+        super().__init__()
+        self.told, self.values = told.told, values
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.told.assign(self.values[epoch])
+
+
+def network(dead=(), optimizer="adam", layers=keras.layers, metrics=("accuracy",), norm=False, **compiled):
     """A small compiled CNN; the filters in `dead` of its second convolution never fire."""
     i = keras.Input((8, 8, 1))
-    x = layers.ReLU(name="relu1")(layers.Conv2D(8, 3, padding="same", name="conv1")(i))
+    x = layers.Conv2D(8, 3, padding="same", name="conv1")(i)
+    x = layers.ReLU(name="relu1")(layers.BatchNormalization()(x) if norm else x)
     x = layers.Conv2D(16, 3, padding="same", activation="relu", name="conv2")(x)
     model = keras.Model(i, layers.Dense(4, name="logits")(layers.Flatten()(layers.MaxPooling2D()(x))))
     if dead:
         bias = keras.ops.convert_to_numpy(model.get_layer("conv2").bias).copy()
         bias[list(dead)] = -1e3
         model.get_layer("conv2").bias.assign(bias)
-    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer, metrics=list(metrics), **{"loss": loss} | compiled)
     return model
+
+
+def state(model):
+    """All that training changes: weights, statistics, slots, iterations, learning rate."""
+    return [np.array(keras.ops.convert_to_numpy(v)) for v in (*model.variables, *model.optimizer.variables)]
+
+
+def check_state(model, expected):
+    for one, other in zip(state(model), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class States(keras.callbacks.Callback):
+    """Remembers the state at the end of each epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.after = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.after.append(state(self.model))
 
 
 def fit(model, callback, epochs=4, **kwargs):
     x, y = images()
     kwargs = {"validation_data": images(48, seed=1), "shuffle": False, "batch_size": 32, "verbose": 0} | kwargs
-    return model.fit(x, y, epochs=epochs, callbacks=[callback], **kwargs)
+    return model.fit(x, y, epochs=epochs, **{"callbacks": [callback]} | kwargs)
 
 
 class Watch(keras.callbacks.Callback):
@@ -46,14 +99,20 @@ class Watch(keras.callbacks.Callback):
 
     def __init__(self):
         super().__init__()
-        self.widths, self.counters, self.losses, self.iterations = [], [], [], []
+        self.widths, self.counters, self.counters_in_batches = [], [], []
+        self.losses, self.iterations, self.accuracies = [], [], []
+
+    def _counters(self):
+        return sum(isinstance(layer, ZeroCounter) for layer in self.model.layers)
 
     def on_train_batch_end(self, batch, logs=None):
         self.losses.append(logs["loss"])
+        if batch == 0:
+            self.counters_in_batches.append(self._counters())
 
     def on_epoch_end(self, epoch, logs=None):
         self.widths.append(self.model.get_layer("conv2").filters)
-        self.counters.append(sum(isinstance(layer, ZeroCounter) for layer in self.model.layers))
+        self.counters.append(self._counters())
         self.iterations.append(int(self.model.optimizer.iterations))
 
 
@@ -123,7 +182,7 @@ def test_after_a_cut_of_dead_filters_training_goes_on_as_without_the_cut(optimiz
     trace = traced(cut)
     plan = firekeras.plan_pruning(cut, firekeras.measure_fire(cut, x), pruning_ratio=4 / 24)
     assert {k: v.tolist() for k, v in plan.removed.items()} == {"conv2": list(dead)}
-    LiveModel(cut).cut(trace, checked_units(trace.graph, plan))
+    LiveModel(cut).become(rebuild(cut, trace, checked_units(trace.graph, plan)))
     losses = [
         model.fit(x, y, batch_size=32, shuffle=False, epochs=2, verbose=0).history["loss"] for model in (whole, cut)
     ]
@@ -135,40 +194,112 @@ def _again(optimizer):
     return optimizer if isinstance(optimizer, str) else type(optimizer).from_config(optimizer.get_config())
 
 
-def test_a_round_below_tolerance_is_undone_exactly_and_training_stops():
-    model = network()
-    x, y = images()
-    model.fit(x, y, epochs=30, batch_size=32, verbose=0)
+def test_rejected_rounds_are_undone_exactly_and_tried_again_with_half_the_ratio():
+    model = network(metrics=[told := Told()], norm=True)
+    states, watch, plateau = States(), Watch(), keras.callbacks.ReduceLROnPlateau("val_score", patience=1, mode="max")
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.5, monitor="val_score")
+    history = fit(
+        model, callback, 9, callbacks=[Tell(told, 1, 0, 0, 1, 0, 0, 1, 1, 1), plateau, states, watch, callback]
+    )
+    rounds = callback.result.rounds
+    assert [r.accepted for r in rounds] == [False, False, True, False, False]
+    assert [r.pruning_ratio for r in rounds] == [0.5, 0.25, 0.125, 0.125, 0.0625]
+    assert [r.filters_removed for r in rounds] == [12, 6, 3, 3, 1]
+    assert callback.result.stopped_because.startswith("Round 5 ended at val_score 0.0000, more than the tolerance")
+    assert len(history.history["loss"]) == 6
+    check_state(model, states.after[3])  # the learning rate that the plateau had reduced is among it
+    assert watch.iterations == [3, 6, 6, 6, 9, 9]
+    assert callback.result.costs_after.params == firekeras.count_costs(model).params == rounds[2].params
+    assert (callback.result.baseline, callback.result.accuracy) == (1, 1)
 
-    class Ruin(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if epoch == 1:
-                self.model.optimizer.learning_rate = 0.0
-                self.model.get_layer("logits").kernel.assign(0 * self.model.get_layer("logits").kernel)
 
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch == 0:
-                Ruin.kept = [w.copy() for w in self.model.get_weights()], int(self.model.optimizer.iterations)
-
-    callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=0.01)
-    x, y = images()
-    history = model.fit(x, y, epochs=6, batch_size=32, verbose=0, callbacks=[Ruin(), callback],
-                        validation_data=images(48, seed=1))  # fmt: skip
-    assert callback.result.baseline > 0.9
+def test_without_backtracks_the_first_rejected_round_ends_the_training():
+    model, states = network(metrics=[told := Told()]), States()
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.5, monitor="val_score", backtracks=0)
+    fit(model, callback, callbacks=[Tell(told, 1, 0.98, 1, 1), callback, states])
     assert [r.accepted for r in callback.result.rounds] == [False]
-    assert "was undone" in callback.result.stopped_because
-    assert len(history.history["loss"]) == 2
-    weights, iterations = Ruin.kept
-    assert firekeras.count_costs(model).params == sum(w.size for w in model.get_weights())
-    assert int(model.optimizer.iterations) == iterations
-    for one, other in zip(model.get_weights(), _without_counters(weights, model), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
+    check_state(model, states.after[0])
 
 
-def _without_counters(weights, model):
-    """Weights of the probed model without the counters' integers."""
-    return [w for w in weights if w.dtype.kind == "f"]
+def test_a_round_of_one_filter_cannot_be_halved():
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.04, monitor="val_score")
+    history = fit(model := network(metrics=[told := Told()]), callback, callbacks=[Tell(told, 1, 0, 1, 1), callback])
+    assert [r.filters_removed for r in callback.result.rounds] == [1]
+    assert len(history.history["loss"]) == 2 and model.get_layer("conv2").filters == 16
+
+
+class Poison(keras.callbacks.Callback):
+    """Makes a weight NaN in some epochs."""
+
+    def __init__(self, *epochs):
+        super().__init__()
+        self.epochs = epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch in self.epochs:
+            self.model.get_layer("logits").bias.assign(np.full(4, np.nan))
+
+
+def test_a_round_that_ends_in_nan_is_undone():
+    model = network()
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.5, tolerance=1.0)
+    fit(model, callback, 3, callbacks=[Poison(1), callback])
+    lost, again = callback.result.rounds
+    assert not lost.accepted and np.isnan(lost.accuracy) and "not finite" in lost.notes[-1]
+    assert again.accepted and again.filters_removed == 6
+    assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+def test_weights_that_become_nan_in_the_last_step_are_seen():
+    class Last(keras.callbacks.Callback):
+        def on_test_end(self, logs=None):
+            if self.model.get_layer("conv2").filters < 16:
+                self.model.get_layer("logits").bias.assign(np.full(4, np.nan))
+
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.5, tolerance=1.0, backtracks=0)
+    fit(network(), callback, 3, callbacks=[Last(), callback])
+    assert "holds NaN" in callback.result.rounds[0].notes[-1]
+
+
+def test_without_a_baseline_nothing_is_cut():
+    callback = firekeras.FirePruningCallback()
+    with pytest.warns(UserWarning, match="did not prune: There is no baseline: the loss"):
+        fit(network(), callback, callbacks=[Poison(0), callback])
+
+
+def test_a_target_ends_the_cutting_and_training_goes_on():
+    model = network()
+    before = firekeras.count_costs(model).macs
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.3, tolerance=1.0, target={"macs": 0.5})
+    history = fit(model, callback, 5)
+    *_, last = callback.result.rounds
+    assert callback.result.stopped_because == "The target {'macs': 0.5} is reached."
+    assert last.filters_removed < callback.result.rounds[0].filters_removed  # no more than it takes
+    assert before * 0.44 < callback.result.costs_after.macs <= before * 0.5
+    assert len(history.history["loss"]) == 5
+    assert callback.result.accuracy == history.history["val_accuracy"][-1]
+
+
+def test_training_that_begins_later_measures_in_its_first_epoch():
+    callback = firekeras.FirePruningCallback(tolerance=1.0)
+    fit(network(), callback, epochs=5, initial_epoch=3)
+    assert len(callback.result.rounds) == 1
+
+
+def test_where_no_filter_may_go_any_more_nothing_is_planned_again(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        trials, "plan_pruning", lambda *args, **limits: made.append(plan_pruning(*args, **limits)) or made[-1]
+    )
+    callback = firekeras.FirePruningCallback(tolerance=1.0, layer_caps={"conv1": 0, "conv2": 0.1})
+    fit(network(), callback, 6)
+    assert [plan.num_removed for plan in made] == [1, 0]
+
+
+def test_an_epoch_without_the_metric_does_not_end_a_round():
+    callback, states = firekeras.FirePruningCallback(tolerance=1.0, monitor="val_accuracy", start_epoch=1), States()
+    fit(network(), callback, 6, validation_freq=2, callbacks=[callback, states])
+    assert len(callback.result.rounds) == 2
 
 
 def test_rounds_of_several_epochs_and_no_round_that_could_not_end():
@@ -177,8 +308,9 @@ def test_rounds_of_several_epochs_and_no_round_that_could_not_end():
     x, y = images()
     model.fit(x, y, epochs=6, batch_size=32, verbose=0, callbacks=[watch, callback], validation_data=images(48, seed=1))
     assert len(callback.result.rounds) == 2
-    assert watch.counters == [2, 0, 0, 0, 0, 0]
-    assert watch.widths[1] == watch.widths[2] > watch.widths[3] == watch.widths[4] == watch.widths[5]
+    assert watch.counters_in_batches == [2, 0, 0, 0, 0, 0]
+    assert watch.counters == [0, 0, 0, 0, 0, 0]
+    assert watch.widths[0] > watch.widths[1] == watch.widths[2] > watch.widths[3] == watch.widths[4] == watch.widths[5]
 
 
 def test_caps_hold_over_all_rounds():
@@ -220,7 +352,10 @@ def test_a_callback_can_be_used_again():
     [
         (lambda: {"layer_caps": {"conv3": 0.5}}, "no layer with filters named 'conv3'. Did you mean 'conv"),
         (lambda: {"tolerance": -1}, "tolerance is in absolute points"),
-        (lambda: {"epochs_per_round": 0}, "at least one epoch"),
+        (lambda: {"epochs_per_round": 0}, "epochs_per_round is a whole number from 1 on"),
+        (lambda: {"backtracks": -1}, "backtracks is a whole number from 0 on"),
+        (lambda: {"target": {"latency": 0.5}}, "target is one of"),
+        (lambda: {"target": {"macs": 0.01}}, "cannot be reached: .* the least is macs=0.0"),
         (lambda: {"data": np.zeros((4, 9, 9, 1), "float32")}, "expected samples of shape"),
         (lambda: {"monitor": "val_iou"}, "no 'val_iou' in the logs"),
         (lambda: {"pruning_ratio": 1.5}, "pruning_ratio is the share"),

@@ -48,8 +48,15 @@ def test_brackets_in_names_are_shown_as_they_are():
 
 STARTED = {"monitor": "accuracy", "costs": {"conv_macs": 80}}
 ROUND = {
-    "event": "round", "number": 2, "accepted": True, "filters_removed": 5, "conv_macs": 60, "seconds": 1.24,
-    "accuracy_after_cut": 0.5, "accuracy": 0.98, "baseline": 0.99,
+    "event": "round",
+    "number": 2,
+    "accepted": True,
+    "filters_removed": 5,
+    "conv_macs": 60,
+    "seconds": 1.24,
+    "accuracy_after_cut": 0.5,
+    "accuracy": 0.98,
+    "baseline": 0.99,
 }
 
 

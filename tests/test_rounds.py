@@ -302,7 +302,7 @@ class NoTraining(keras.callbacks.Callback):
         ({"batchsize": 32}, r"Unknown setting 'batchsize'"),
         ({"epochs": 3}, r"Unknown setting 'epochs'"),
         ({"sample_weight": np.ones(128)}, r"sample_weight"),
-        ({"method": "fier"}, r"Unknown method 'fier'.*Did you mean 'fire'"),
+        ({"method": "fir"}, r"Unknown method 'fir'.*Did you mean 'fire'"),
         ({"method": "fire", "pruning_ratio": 2}, r"pruning_ratio.*Received: 2"),
     ],
 )

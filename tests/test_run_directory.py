@@ -149,7 +149,12 @@ def test_a_wish_to_stop_is_heard_once(run):
 
 
 def test_settings_are_written_as_plain_values():
-    given = {"a": np.float32(0.5), "b": (np.int64(2), None), "c": test_settings_are_written_as_plain_values, "d": {1: L}}
+    given = {
+        "a": np.float32(0.5),
+        "b": (np.int64(2), None),
+        "c": test_settings_are_written_as_plain_values,
+        "d": {1: L},
+    }
     assert plain(given) == {
         "a": 0.5,
         "b": [2, None],

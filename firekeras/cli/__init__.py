@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from firekeras.cli.channels import channels
+from firekeras.cli.compare import compare
 from firekeras.cli.compress import compress
 from firekeras.cli.console import show_text
 from firekeras.cli.demo import demo
 from firekeras.cli.measure import measure
 from firekeras.cli.prune import prune
 from firekeras.cli.runs import report, stop
+from firekeras.cli.sensitivity import sensitivity
 from firekeras.version import __version__
 
 app = typer.Typer(
@@ -25,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, measure, channels, prune, compress, report, stop):
+for command in (demo, measure, channels, prune, sensitivity, compress, compare, report, stop):
     app.command()(command)
 
 

@@ -21,7 +21,11 @@ def prune(
         Path | None, typer.Option(metavar="X.fire.h5", help="Remove the filters of highest FIRE, as measure wrote it.")
     ] = None,
     criterion: Annotated[
-        str | None, typer.Option(help="Rank by the weights instead: 'l1', 'l2' or 'random'.", show_default="l1")
+        str | None,
+        typer.Option(
+            help="Rank without data instead: 'l1', 'l2', 'fpgm', 'bn_scale', 'contribution' or 'random'.",
+            show_default="l1",
+        ),
     ] = None,
     plan: Annotated[
         Path | None, typer.Option(metavar="plan.json", help="Remove what this plan says, as --save-plan wrote it.")

@@ -1,0 +1,116 @@
+"""What FirePruningCallback costs inside `fit`: while it counts, while it has nothing to do, and when it cuts.
+
+    python examples/benchmarks/callback.py [NAME ...]
+
+Epochs of plain `fit`, of `fit` with the callback in its measuring epoch, and with the callback waiting for
+a later one, take turns on the same network. Printed are ratios of the fastest epochs, by the clock and by
+the processors' time, which other work on the machine disturbs least, and the medians of the ratios; the
+first step of an epoch is left out, since it may compile. A cut is timed from the end of an epoch to the end
+of the next one's first step; beside it stands the first step of a fresh network. KERAS_BACKEND is respected.
+"""
+
+import argparse
+import os
+import time
+import warnings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+import firekeras
+from firekeras import zoo
+
+RUNS = 6
+CUTS = 3
+NEVER = 1_000_000
+
+
+def networks(names):
+    """(name, network, samples) of those that are compared, or asked for."""
+    known = {
+        "VGG-16": (zoo.vgg16_cifar, 320),
+        "ResNet-20": (lambda: zoo.resnet_cifar(20), 1280),
+        "ResNet-56": (lambda: zoo.resnet_cifar(56), 640),
+    }
+    for name in names or ("VGG-16", "ResNet-56"):
+        build, samples = known[name]
+        yield name, build, samples
+
+
+def now():
+    """Seconds by the clock, and of the processors' time: what this process has used of them."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+class Clock(keras.callbacks.Callback):
+    """What each epoch's steps take after its first, and all that lies before the end of the first."""
+
+    def on_train_begin(self, logs=None):
+        self.firsts, self.steps, self.edge = [], [], now()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.last = now()
+        if batch == 0:
+            self.begun = self.last
+            self.firsts.append(self.last - self.edge)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.steps.append(self.last - self.begun)
+        self.edge = now()
+
+
+def fit(model, samples, epochs=1, **settings):
+    """Trains; returns the `Clock`. Without settings there is no callback but that."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(samples, 32, 32, 3)).astype("float32"), rng.integers(0, 10, samples)
+    clock = Clock()
+    callbacks = [firekeras.FirePruningCallback(monitor="accuracy", tolerance=1.0, **settings)] if settings else []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that nothing was pruned is what is wanted here
+        model.fit(x, y, epochs=epochs, batch_size=64, verbose=0, callbacks=[clock, *callbacks])
+    return clock
+
+
+def compiled(build):
+    model = build()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(1e-4, momentum=0.9), loss, metrics=["accuracy"])
+    return model
+
+
+def compare(name, build, samples):
+    model = compiled(build)
+    first_step = fit(model, samples).firsts[0]
+    ways = {"plain": {}, "counting": {"start_epoch": 0}, "waiting": {"start_epoch": NEVER}}
+    times = {way: [] for way in ways}
+    for _ in range(RUNS):
+        for way, settings in ways.items():
+            times[way].append(fit(model, samples, **settings).steps[0])
+    clock, processors = (np.min(times["plain"], axis=0)).tolist()
+    print(f"{keras.backend.backend()} {name}: an epoch of plain fit {clock:.3f} s, processors {processors:.3f} s")
+    for way in ("counting", "waiting"):
+        ratios = np.array(times[way]) / times["plain"]
+        by_clock, by_processors = np.min(times[way], axis=0) / np.min(times["plain"], axis=0)
+        medians = np.median(ratios, axis=0)
+        print(
+            f"    {way}: {by_clock:.4f} times that, processors {by_processors:.4f} "
+            f"(medians of {RUNS} ratios {medians[0]:.4f}, {medians[1]:.4f})",
+            flush=True,
+        )
+    cuts = [fit(model, samples, epochs=2, pruning_ratio=0.05).firsts[1] for _ in range(CUTS)]
+    cut, fresh = np.min(cuts, axis=0), first_step
+    print(f"    a cut {cut[0]:.2f} s, processors {cut[1]:.2f} s")
+    print(f"    the first step of a fresh network {fresh[0]:.2f} s, processors {fresh[1]:.2f} s", flush=True)
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("names", nargs="*", metavar="NAME")
+    for network in networks(arguments.parse_args().names):
+        compare(*network)
+
+
+if __name__ == "__main__":
+    main()

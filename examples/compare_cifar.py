@@ -1,0 +1,126 @@
+"""FIRE against Li's l1, random filters and training from scratch: ResNets on CIFAR-10, several seeds.
+
+    python examples/compare_cifar.py CIFAR10.npz --output cifar [--depth 20] [--model TRAINED.keras]
+
+CIFAR10.npz holds x_train, y_train, x_test and y_test. Without a model one is trained first. Images are flipped and
+cropped for training; a tenth of the training images takes part in none. What has been done is kept in the output
+folder: the same command goes on where it was broken off. Written there: results.jsonl, comparison.md, .svg, .html,
+and the network of each run. Random filters and FIRE are removed in rounds, l1 all at once; each has the same epochs.
+"""
+
+import argparse
+import math
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+
+from firekeras import atomic, datasets, zoo
+from firekeras.classifier import compile_for_tuning
+from firekeras.compare import Scratch, compare
+from firekeras.compare.contest import factories
+from firekeras.compare.report import markdown, outcome_line, write_report
+
+BATCH = 128
+PADDING = 4  # pixels around an image that crops may move by
+
+
+class Augmented(keras.utils.PyDataset):
+    """Shuffled batches of images that are flipped and cropped at random, as He et al. 2016, section 4.2."""
+
+    def __init__(self, x, y, seed=0):
+        super().__init__()
+        self.x, self.y, self.rng = x, y, np.random.default_rng(seed)
+        self.order = self.rng.permutation(len(y))
+
+    def __len__(self):
+        return math.ceil(len(self.y) / BATCH)
+
+    def __getitem__(self, index):
+        chosen = self.order[index * BATCH : (index + 1) * BATCH]
+        return self._changed(self.x[chosen]), self.y[chosen]
+
+    def _changed(self, images):
+        padded = np.pad(images, ((0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0)))
+        windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:3], axis=(1, 2))
+        rows, columns = self.rng.integers(0, 2 * PADDING + 1, (2, len(images)))
+        cropped = np.moveaxis(windows[np.arange(len(images)), rows, columns], 1, -1)
+        flipped = self.rng.random(len(images)) < 0.5
+        return np.where(flipped[:, None, None, None], cropped[:, :, ::-1], cropped)
+
+    def on_epoch_end(self):
+        self.order = self.rng.permutation(len(self.y))
+
+
+def trained(arguments, data, validation):
+    """The network that all begin with: that of the file, or one that is trained now and written."""
+    path = arguments.model or arguments.output.with_suffix(".baseline.keras")
+    if path.exists():
+        return keras.models.load_model(path, compile=False)
+    network = zoo.resnet_cifar(arguments.depth)
+    steps = arguments.baseline_epochs * len(data)
+    schedule = keras.optimizers.schedules.CosineDecay(0.0, steps, warmup_target=0.1, warmup_steps=len(data))
+    compile_for_tuning(network, schedule)
+    start = time.monotonic()
+    network.fit(data, epochs=arguments.baseline_epochs, validation_data=validation, verbose=2)
+    print(f"Baseline: {(time.monotonic() - start) / 3600:.2f} h. Written: {path}")
+    atomic.save_model(network, path)
+    return network
+
+
+def entries(arguments):
+    """What is compared, by name."""
+    found = factories(arguments.methods.split(","))
+    if "scratch" in found:
+        found["scratch"] = Scratch(learning_rate=0.1)
+        found["scratch, longer"] = Scratch(epochs=arguments.scratch_epochs, learning_rate=0.1)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--output", type=Path, default=Path("cifar"))
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--depth", type=int, default=20)
+    parser.add_argument("--methods", default="fire,l1,l1_global,random,scratch")
+    parser.add_argument("--macs", type=float, nargs="+", default=[0.5])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--scratch-epochs", type=int, default=80)
+    parser.add_argument("--baseline-epochs", type=int, default=60)
+    parser.add_argument("--learning-rate", type=float, default=0.02)
+    parser.add_argument("--ratio", type=float, default=0.1)
+    parser.add_argument("--limit", type=int)
+    arguments = parser.parse_args()
+
+    start = time.monotonic()
+    dataset = datasets.load_dataset(arguments.data, limit=arguments.limit)
+    x, y, *validation = datasets.hold_out(dataset, 0.1)
+    data = Augmented(x, y)
+    keras.utils.set_random_seed(0)
+    network = trained(arguments, data, tuple(validation))
+    compile_for_tuning(network, arguments.learning_rate)
+    found = compare(
+        network,
+        data,
+        tuple(validation),
+        (dataset.x_test, dataset.y_test),
+        methods=entries(arguments),
+        target={"conv_macs": arguments.macs},
+        seeds=arguments.seeds,
+        epochs=arguments.epochs,
+        folder=arguments.output,
+        on_result=lambda outcome, so_far: print(outcome_line(outcome, so_far), flush=True),
+        pruning_ratio=arguments.ratio,
+    )
+    print(markdown(found))
+    print(f"{(time.monotonic() - start) / 3600:.2f} h", *write_report(found, arguments.output), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""`firekeras compare`: several methods under the same conditions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from firekeras.cli.caps import parsed_caps
+from firekeras.cli.console import errors_in_words, import_keras, show, show_text
+from firekeras.cli.files import load_data, load_model
+from firekeras.cli.options import BatchSize, Caps, Data, MinKeep, ModelFile, RoundTo
+
+
+@errors_in_words()
+def compare(
+    model: ModelFile,
+    data: Data,
+    methods: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,NAME,...",
+            help="Methods (fire, l1, ...), criteria (random, l2, ...), and 'scratch': the network that the first of"
+            " them came to, trained from fresh weights.",
+        ),
+    ] = "fire,l1,random,scratch",
+    macs: Annotated[
+        list[float] | None,
+        typer.Option(metavar="SHARE", help="The share of the MACs that is left. Repeat it for further ones."),
+    ] = None,
+    params: Annotated[
+        list[float] | None, typer.Option(metavar="SHARE", help="The same of the parameters, instead.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many runs each method has.")] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training of each run, in all.")] = 20,
+    epochs_per_round: Annotated[int, typer.Option(min=0, help="How many of them follow each cut.")] = 1,
+    ratio: Annotated[float, typer.Option(help="Share of the remaining filters that go in a round.")] = 0.1,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            show_default="as the model was compiled, else 0.01", help="Of the first epoch; the last one is near 0."
+        ),
+    ] = None,
+    scratch_epochs: Annotated[
+        int | None, typer.Option(min=1, show_default="--epochs", help="Epochs of training from scratch.")
+    ] = None,
+    scratch_learning_rate: Annotated[
+        float | None, typer.Option(show_default="--learning-rate", help="The learning rate it begins with.")
+    ] = None,
+    all_filters: Annotated[
+        bool, typer.Option("--all-filters", help="Let methods also remove filters that FIRE cannot rank.")
+    ] = False,
+    cap: Caps = None,
+    round_to: RoundTo = 1,
+    min_keep: MinKeep = 0.1,
+    batch_size: BatchSize = 64,
+    validation_share: Annotated[
+        float, typer.Option(help="Share of the training images that no run is trained on.")
+    ] = 0.1,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Take at most N training and N test images.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="A folder for results, table, chart and networks; or one to go on with.")
+    ] = Path("comparison"),
+):
+    """Compares methods: the same network, data, epochs and target for each, over several seeds.
+
+    Each run is written as it ends. The same command goes on with a comparison that was broken off, and adds methods,
+    seeds or targets to one that is done. Whatever comes out is shown, also where it speaks against FIRE.
+
+    Example: firekeras compare model.keras --data cifar10.npz --methods fire,l1,random --macs 0.5 --seeds 3
+    """
+    target = _target(macs, params)
+    network = load_model(model)
+    dataset = load_data(data, network, limit)
+    from firekeras import classifier, datasets
+    from firekeras.compare import compare as compared
+    from firekeras.compare.contest import Scratch, factories
+    from firekeras.compare.report import comparison_table, outcome_line, write_report
+
+    classifier.check_classes(network, dataset)
+    classifier.prepare(network, learning_rate)
+    entries = factories(name.strip() for name in methods.split(","))
+    if "scratch" in entries:
+        entries["scratch"] = Scratch(scratch_epochs, scratch_learning_rate)
+    x, y, x_val, y_val = datasets.hold_out(dataset, validation_share)
+    import_keras().utils.set_random_seed(0)
+    console = Console(stderr=True, highlight=False)
+    with console.status("Comparing"):
+        found = compared(
+            network,
+            (x, y),
+            (x_val, y_val),
+            (dataset.x_test, dataset.y_test),
+            methods=entries,
+            target=target,
+            seeds=seeds,
+            epochs=epochs,
+            folder=output,
+            on_result=lambda outcome, so_far: console.print(outcome_line(outcome, so_far), soft_wrap=True),
+            learning_rate=learning_rate,
+            all_filters=all_filters,
+            pruning_ratio=ratio,
+            epochs_per_round=epochs_per_round,
+            layer_caps=parsed_caps(cap),
+            round_to=round_to,
+            min_keep=min_keep,
+            batch_size=batch_size,
+        )
+    show(comparison_table(found))
+    for term in (*found.terms, *found.notes):
+        show_text(term)
+    for path in write_report(found, output):
+        show_text(f"Written: {path}")
+
+
+def _target(macs, params):
+    if macs and params:
+        raise ValueError("Expected one of --macs and --params. Received both.")
+    return {"params": params} if params else {"macs": macs or [0.5]}

@@ -1,0 +1,130 @@
+"""A comparison as a table, a chart and a page."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from firekeras.atomic import write_text
+from firekeras.compare.results import Comparison, Outcome, Summary
+from firekeras.html_report import NOTHING_FROM_OUTSIDE
+from firekeras.html_style import STYLE
+from firekeras.markup import tag, to_html
+from firekeras.progress import _duration as duration
+from firekeras.report import metric
+from firekeras.series_chart import Series, series_chart, write_svg
+
+NAMES = {"macs": "MACs", "conv_macs": "conv MACs", "params": "parameters"}
+APART = 1.2  # percentage points between the marks of methods that came down to the same share
+
+
+def columns(found: Comparison) -> list[str]:
+    """The titles of the columns."""
+    left = f"{NAMES[found.measure]} left"
+    also = "MACs left" if found.measure == "params" else "parameters left"
+    return ["method", left, also, "runs", f"test {found.monitor}", "to the baseline", "epochs", "time of a run"]
+
+
+def rows(found: Comparison) -> list[list[str]]:
+    """The baseline, then a row per share and method, the best mean of a share first."""
+    baseline = ["baseline", "100.0%", "100.0%", "", metric(found.baseline), "", "", ""]
+    return [baseline, *(_row(one, found) for one in found.summaries())]
+
+
+def _row(one: Summary, found) -> list[str]:
+    shares = [f"{one.left:.1%}", f"{one.also:.1%}"]
+    change = "-" if math.isnan(one.mean) else f"{one.mean - found.baseline:+.4f}"
+    return [one.method, *shares, str(one.runs), _spread(one), change, str(one.epochs), duration(one.seconds)]
+
+
+def _spread(one):
+    return metric(one.mean) if math.isnan(one.deviation) else f"{metric(one.mean)} ± {one.deviation:.4f}"
+
+
+def comparison_table(found: Comparison) -> Table:
+    """The rows, for a terminal."""
+    title = f"Mean and standard deviation of {found.monitor} on the test data"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for number, column in enumerate(columns(found)):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for row in rows(found):
+        table.add_row(*map(Text, row))
+    return table
+
+
+def markdown(found: Comparison) -> str:
+    """The rows as Markdown, then the terms, and what there is to say of single runs."""
+    head = [columns(found), ["---", *["---:"] * (len(columns(found)) - 1)]]
+    lines = [f"| {' | '.join(cell.replace('|', ' ') for cell in row)} |" for row in (*head, *rows(found))]
+    return "\n".join([*lines, "", *(f"- {note}" for note in (*found.terms, *found.notes))]) + "\n"
+
+
+def comparison_chart(found: Comparison) -> Element:
+    """The metric against what is left: means with standard deviations, and every run."""
+    methods = list(dict.fromkeys(one.method for one in found.outcomes))
+    series = [_series(found, name, APART * (k - (len(methods) - 1) / 2)) for k, name in enumerate(methods)]
+    unpruned = Series("unpruned", [(100.0, found.baseline)])
+    title = f"% of {NAMES[found.measure]} left (marks side by side)"
+    return series_chart([*series, unpruned], f"test {found.monitor}", title, found.baseline)
+
+
+def _series(found, method, beside) -> Series:
+    means = sorted((one for one in found.summaries() if one.method == method), key=lambda one: one.left)
+    at = {one.share: 100 * one.left + beside for one in means}
+    return Series(
+        method,
+        [(at[one.share], one.mean) for one in means],
+        [one.deviation for one in means],
+        [(at[one.share], one.test) for one in found.outcomes if one.method == method],
+    )
+
+
+def page(found: Comparison) -> Element:
+    """The table and the chart as one HTML page, with the terms of the comparison in words."""
+    titles = [tag("th", title, scope="col", class_="n" if k else "text") for k, title in enumerate(columns(found))]
+    body = [_cells(row) for row in rows(found)]
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", content=NOTHING_FROM_OUTSIDE, **{"http-equiv": "Content-Security-Policy"}),
+        tag("title", "Comparison of pruning methods"),
+        tag("style", STYLE),
+    )
+    notes = [tag("li", note) for note in (*found.terms, *found.notes)]
+    parts = [
+        tag("h1", "Comparison of pruning methods"),
+        tag("div", tag("table", tag("thead", tag("tr", titles)), tag("tbody", body)), class_="wide"),
+        comparison_chart(found),
+        tag("ul", notes, class_="quiet"),
+    ]
+    return tag("html", head, tag("body", tag("main", parts)), lang="en")
+
+
+def _cells(row):
+    return tag("tr", tag("th", row[0], scope="row", class_="text"), [tag("td", cell, class_="n") for cell in row[1:]])
+
+
+def write_report(found: Comparison, folder) -> list[Path]:
+    """Writes `comparison.md`, `comparison.svg` and `comparison.html` into a folder; returns their paths."""
+    paths = [Path(folder) / f"comparison.{ending}" for ending in ("md", "svg", "html")]
+    write_text(paths[0], markdown(found))
+    write_svg(comparison_chart(found), paths[1])
+    write_text(paths[2], f"<!doctype html>\n{to_html(page(found))}\n")
+    return paths
+
+
+def outcome_line(one: Outcome, found: Comparison) -> Text:
+    """One line on a run that has ended."""
+    left = getattr(one, one.measure) / found.before[one.measure]
+    rounds = f", {one.rounds} rounds" if one.rounds else ""
+    notes = f". {' '.join(one.notes)}" if one.notes else ""
+    return Text(
+        f"{one.method}, seed {one.seed}: test {found.monitor} {metric(one.test)} with {left:.1%} of "
+        f"{NAMES[one.measure]} left; {one.epochs} epochs{rounds}, {duration(one.seconds)}{notes}"
+    )

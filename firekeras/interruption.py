@@ -1,0 +1,116 @@
+"""What ends a `fit` before its time, Ctrl-C or an error: the model is put in order before it goes on."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import keras
+
+HOOKS = (
+    *("on_epoch_begin", "on_epoch_end", "on_train_end"),
+    *("on_train_batch_begin", "on_train_batch_end"),
+    *("on_test_begin", "on_test_end", "on_test_batch_begin", "on_test_batch_end"),
+)
+
+
+class FitGuard:
+    """Stands around what `fit` calls: all callbacks, and the steps that are given to `around`.
+
+    Ctrl-C is noted, and raised as `KeyboardInterrupt` before the next of these calls, so that no step
+    is torn apart; a second one goes to Python at once. Where a program has a handler for Ctrl-C of its
+    own, or `fit` runs in another thread than the main one, it is left alone.
+
+    Args:
+        callbacks: The `CallbackList` of `fit`.
+        leave: Puts the model in order: a function of the error, and of the arguments of the call that
+            it came from. It is called once, before the error goes on.
+    """
+
+    def __init__(self, callbacks, leave):
+        self._callbacks, self._leave = callbacks, leave
+        self._listening = self._wished = False
+        self.over = False
+        for hook in HOOKS:
+            setattr(callbacks, hook, self.around(getattr(callbacks, hook)))
+
+    def around(self, call) -> Guarded:
+        """The call, guarded for as long as `fit` lasts."""
+        return Guarded(call, self)
+
+    def before_call(self):
+        """Raises the Ctrl-C that came since the last call; from the first call on, listens for one."""
+        self.raise_wished()
+        if not self._listening:
+            self._listening = True
+            if threading.current_thread() is threading.main_thread():
+                self._take_over_signal()
+
+    def raise_wished(self):
+        """Raises `KeyboardInterrupt` if Ctrl-C came."""
+        if self._wished:
+            raise KeyboardInterrupt
+
+    def leave(self, error, arguments=()):
+        """Has the model put in order, unless that was done."""
+        if not self.over:
+            self.stop()
+            self._leave(error, arguments)
+
+    def stop(self):
+        """Guards nothing any more: `fit` is over."""
+        self.over = True
+        for hook in HOOKS:
+            vars(self._callbacks).pop(hook, None)
+        if signal.getsignal(signal.SIGINT) == self._note:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _take_over_signal(self):
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, number, frame):
+        if self._wished or not self._fit_is_among(frame):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.default_int_handler(number, frame)
+        self._wished = True
+
+    def _fit_is_among(self, frame) -> bool:
+        """Whether a frame or one of its callers has the list of callbacks: an error may have ended `fit` unnoticed."""
+        while frame is not None:
+            if any(value is self._callbacks for value in frame.f_locals.values()):
+                return True
+            frame = frame.f_back
+        return False
+
+
+class Guarded:
+    """A function that puts the model in order before an error leaves it.
+
+    Args:
+        call: The function.
+        guard: The `FitGuard`.
+    """
+
+    def __init__(self, call, guard):
+        self.call, self.guard = call, guard
+
+    def __call__(self, *args, **kwargs):
+        if self.guard.over:
+            return self.call(*args, **kwargs)
+        try:
+            self.guard.before_call()
+            return self.call(*args, **kwargs)
+        except _end_of_data():
+            raise  # this is how a step tells `fit` that the epoch is over
+        except BaseException as error:
+            self.guard.leave(error, args)
+            raise
+
+
+def _end_of_data():
+    if keras.backend.backend() != "tensorflow":
+        return StopIteration
+    import tensorflow as tf
+
+    return StopIteration, tf.errors.OutOfRangeError

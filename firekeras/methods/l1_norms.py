@@ -1,0 +1,122 @@
+"""The l1 norms of filters, with or without the weights that read what has been removed (Li et al. 2017, 3.1-3.3)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from firekeras.channels.graph import FIXED_UNIT
+from firekeras.channels.registry import find_rule
+from firekeras.channels.trace import Trace
+from firekeras.channels.walk import leaf_layers
+from firekeras.mean_folding import KERNELS
+from firekeras.methods.shortcuts import projections
+
+DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")  # their filters go with the one channel that each reads
+
+
+@dataclasses.dataclass(frozen=True)
+class RankedLayer:
+    """A convolution, and those of its filters that are ranked against each other.
+
+    Args:
+        name: Its path.
+        sums: The sum of the absolute weights with which each filter reads each input, `(inputs, filters)`.
+        reads: The unit of each input, -1 where it comes from no filter, `(inputs,)`.
+        makes: The unit of each filter, `(filters,)`.
+        rankable: Which filters may go by their own norm, ascending.
+    """
+
+    name: str
+    sums: np.ndarray
+    reads: np.ndarray
+    makes: np.ndarray
+    rankable: np.ndarray
+
+    def order(self, gone) -> np.ndarray:
+        """The rankable filters from the smallest norm on, equal ones in order.
+
+        Args:
+            gone: Units, weights that read which do not count.
+        """
+        norms = self.sums[~np.isin(self.reads, gone)].sum(axis=0)
+        return self.rankable[np.argsort(norms[self.rankable], kind="stable")]
+
+
+def independent_orders(layers: Iterable[RankedLayer]) -> dict[str, np.ndarray]:
+    """The filters of each layer, by all of their weights."""
+    return {layer.name: layer.order(()) for layer in layers}
+
+
+def greedy_orders(layers: Iterable[RankedLayer], counts: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """The filters of each layer, without the weights that read what goes from the layers before.
+
+    Args:
+        layers: In topological order.
+        counts: For each layer that loses filters, how many.
+    """
+    gone: list[int] = []
+    orders = {}
+    for layer in layers:
+        orders[layer.name] = layer.order(gone)
+        gone += layer.makes[orders[layer.name][: counts.get(layer.name, 0)]].tolist()
+    return orders
+
+
+def ranked_layers(model, trace: Trace, kernels: Mapping, shortcuts: bool) -> list[RankedLayer]:
+    """The convolutions that have filters to rank, in topological order.
+
+    Filters that only go together with those of other layers have no norm of their own, and are left out;
+    with `shortcuts`, a projection decides for all that its output is added to (section 3.3, figure 4).
+
+    Args:
+        model, trace: The network, and its `Trace`.
+        kernels: The kernel of each of its convolutions, `(*taps, input channels, filters)`.
+        shortcuts: Whether residual stages that begin with a projection are pruned.
+    """
+    deciding = projections(model, kernels) if shortcuts else []
+    layers = dict(leaf_layers(model))
+    left = np.ones(trace.graph.num_units, bool)
+    left[list(trace.graph.locks)] = False
+    alone = left & (_filters_per_unit(trace.graph) == 1)
+    found = []
+    for name, kernel in kernels.items():
+        found.append(_ranked(trace, name, kernel, layers[name], left if name in deciding else alone))
+        left[found[-1].makes[found[-1].rankable]] = False  # of several projections of a stage the first decides
+    return [layer for layer in found if layer.rankable.size]
+
+
+def convolution_kernels(trace: Trace) -> dict[str, np.ndarray]:
+    """The kernel of each convolution that is not depthwise, `(*taps, input channels, filters)`."""
+    layers = [trace.graph.layers[name] for name in trace.graph.filter_layers]
+    return {
+        layer.name: trace.kernels[layer.name]() for layer in layers if layer.is_conv and layer.kind not in DEPTHWISE
+    }
+
+
+def _filters_per_unit(graph):
+    """How many filters each unit holds, those of depthwise convolutions left out, `(num_units,)`."""
+    own = [graph.filters(name) for name in graph.filter_layers if graph.layers[name].kind not in DEPTHWISE]
+    return np.bincount(np.concatenate([*own, np.zeros(0, "int64")]), minlength=graph.num_units)
+
+
+def _ranked(trace, name, kernel, layer, may_go):
+    makes = trace.graph.filters(name)
+    once = np.bincount(makes, minlength=may_go.size) == 1
+    return RankedLayer(
+        name=name,
+        sums=np.abs(kernel).sum(axis=tuple(range(kernel.ndim - 2)), dtype="float64"),
+        reads=_reads(trace, layer, kernel.shape[-2]),
+        makes=makes,
+        rankable=np.flatnonzero((once & may_go)[makes]),
+    )
+
+
+def _reads(trace, layer, inputs):
+    """The unit of each input that a convolution's filters read; a grouped one's go with what they read."""
+    weights = KERNELS.get(find_rule(layer), {})
+    variable, axis = [(getattr(layer, name), axis) for name, axis in weights.items()][-1] if weights else (None, 0)
+    labels = trace.weights.get(id(variable), {axis: None})[axis]
+    return np.full(inputs, FIXED_UNIT) if labels is None else trace.unit_of[trace.classes[labels]]

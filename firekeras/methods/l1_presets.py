@@ -1,0 +1,66 @@
+"""The pruned networks of Li et al. 2017, table 1: which convolutions lose how many of their filters."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from firekeras.names import nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """The rates of one pruned network.
+
+    Args:
+        convolutions: How many convolutions the network has, those of 1x1 shortcuts left out.
+        rates: Share of the filters that go, by the convolution's number, counted from 1.
+    """
+
+    convolutions: int
+    rates: dict[int, float]
+
+
+def _resnet(depth, by_stage, skipped) -> Preset:
+    """The first convolutions of all blocks, which have even numbers, but for those that are left alone."""
+    per_stage = (depth - 2) // 3
+    rates = {number: by_stage[(number - 2) // per_stage] for number in range(2, depth, 2) if number not in skipped}
+    return Preset(depth - 1, rates)
+
+
+PRESETS = {
+    "vgg16-a": Preset(13, dict.fromkeys((1, *range(8, 14)), 0.5)),
+    "resnet56-a": _resnet(56, (0.1, 0.1, 0.1), (16, 20, 38, 54)),
+    "resnet56-b": _resnet(56, (0.6, 0.3, 0.1), (16, 18, 20, 34, 38, 54)),
+    "resnet110-a": _resnet(110, (0.5, 0.0, 0.0), (36,)),
+    "resnet110-b": _resnet(110, (0.5, 0.4, 0.3), (36, 38, 74)),
+}
+
+
+def known_preset(name: str) -> Preset:
+    """The preset of this name; raises `ValueError` with the nearest where there is none."""
+    if name in PRESETS:
+        return PRESETS[name]
+    raise ValueError(
+        f"Unknown preset {name!r}. Expected one of {list(PRESETS)}. Did you mean {nearest(name, PRESETS)!r}?"
+    )
+
+
+def preset_rates(name: str, kernels) -> dict[str, float]:
+    """The rates of a preset by layer.
+
+    Args:
+        name: Such as `"resnet56-b"`.
+        kernels: For each convolution of the network, in topological order, its kernel,
+            `(*taps, input channels, filters)`.
+
+    Raises:
+        ValueError: If there is no such preset, or the network is not the one that it is for.
+    """
+    preset = known_preset(name)
+    convolutions = [layer for layer, kernel in kernels.items() if max(kernel.shape[:-2]) > 1]
+    if len(convolutions) != preset.convolutions:
+        raise ValueError(
+            f"The preset {name!r} is for a network of {preset.convolutions} convolutions, 1x1 ones left out. Received "
+            f"one of {len(convolutions)}. Give rates by layer: rates={{'conv1': 0.5}}."
+        )
+    return {convolutions[number - 1]: rate for number, rate in preset.rates.items()}

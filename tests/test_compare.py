@@ -1,0 +1,395 @@
+"""Comparisons: the same epochs and target for all, resumed where broken off, shown as they came out."""
+
+import dataclasses
+import json
+import math
+import xml.etree.ElementTree as ElementTree
+
+import keras
+import networks
+import numpy as np
+import pytest
+import typer
+from keras import layers as L
+from rich.console import Console
+from typer.testing import CliRunner
+
+import firekeras
+from firekeras.classifier import compile_for_tuning
+from firekeras.cli.compare import compare as command
+from firekeras.compare import Comparison, Outcome, Scratch, compare
+from firekeras.compare import comparison as module
+from firekeras.compare.budget import EpochBudget
+from firekeras.compare.contest import compiled_afresh, factories, with_fresh_weights
+from firekeras.compare.folder import ComparisonFolder
+from firekeras.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
+from firekeras.compare.settings import ComparisonSettings, first_rate, left_alone
+from firekeras.markup import to_html
+from firekeras.series_chart import Series, series_chart, write_svg
+
+NAN = math.nan
+
+
+def build():
+    image = keras.Input((6, 6, 1), name="image")
+    x = L.BatchNormalization(momentum=0.9)(L.Conv2D(8, 3, name="conv1")(image))
+    x = L.Conv2D(12, 3, activation="relu", name="conv2")(L.ReLU()(x))
+    return keras.Model(image, L.Dense(2, name="logits")(L.Flatten()(x)), name="sides")
+
+
+def draw(count, seed):
+    """Noise with a brighter half: the label says which."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, count)
+    images = rng.normal(size=(count, 6, 6, 1)).astype("float32")
+    for image, label in zip(images, labels, strict=True):
+        image[:, 3 * label : 3 * label + 3] += 1
+    return images, labels
+
+
+TRAIN, VALIDATION, TEST = draw(96, 1), draw(48, 2), draw(64, 3)
+
+
+def compiled(model, rate=0.02):
+    compile_for_tuning(model, rate)
+    return model
+
+
+@pytest.fixture(scope="module")
+def trained():
+    keras.utils.set_random_seed(0)
+    model = compiled(build())
+    model.fit(*TRAIN, epochs=5, batch_size=32, verbose=0)
+    return model
+
+
+def outcome(method="fire", seed=0, test=0.9, share=0.5, **fields):
+    costs = {"conv_macs": 500, "macs": 480, "params": 90}
+    common = {"measure": "macs", "validation": 0.8, "epochs": 20, "seconds": 60.0, "rounds": 3}
+    return Outcome(method=method, seed=seed, test=test, share=share, **{**costs, **common, **fields})
+
+
+def comparison(*outcomes):
+    before = {"conv_macs": 1000, "macs": 960, "params": 200}
+    return Comparison("accuracy", "macs", 0.95, before, ["All are alike."], list(outcomes))
+
+
+# One real comparison
+
+
+@pytest.fixture(scope="module")
+def real(trained, tmp_path_factory):
+    """A comparison that is broken off after the second run, and resumed."""
+    folder = tmp_path_factory.mktemp("real") / "comparison"
+    weights = [w.copy() for w in trained.get_weights()]
+    ended = []
+
+    def interrupt(one, so_far):
+        ended.append(one.key)
+        if len(ended) == 2:
+            raise KeyboardInterrupt
+
+    settings = {"epochs": 4, "seeds": [5], "target": {"macs": 0.6}, "pruning_ratio": 0.2, "batch_size": 32}
+    with pytest.raises(KeyboardInterrupt):
+        compare(trained, TRAIN, VALIDATION, TEST, folder=folder, on_result=interrupt, **settings)
+    with open(folder / "results.jsonl", "ab") as file:
+        file.write(b'{"method": "rand')  # a kill while a line was being written
+    told = []
+    found = compare(
+        trained, TRAIN, VALIDATION, TEST, folder=folder, on_result=lambda one, _: told.append(one.method), **settings
+    )
+    assert all((a == b).all() for a, b in zip(weights, trained.get_weights(), strict=True))
+    return found, folder, ended, told
+
+
+def test_a_comparison_that_was_broken_off_goes_on(real):
+    found, folder, ended, told = real
+    assert ended == [("fire", 0.6, 5), ("l1", 0.6, 5)] and told == ["random", "scratch"]
+    assert [one.method for one in found.outcomes] == ["fire", "l1", "random", "scratch"]
+    lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    assert [line["method"] for line in lines] == ["fire", "l1", "random", "scratch"]
+
+
+def test_all_have_the_same_epochs_and_the_same_target(real, trained):
+    found, *_ = real
+    before = firekeras.count_costs(trained)
+    assert found.before == {"conv_macs": before.conv_macs, "macs": before.macs, "params": before.params}
+    assert found.baseline == pytest.approx(trained.evaluate(*TEST, verbose=0)[1])
+    for one in found.outcomes:
+        assert one.epochs == 4 and one.notes == [] and 0.4 < one.macs / before.macs <= 0.6
+    assert {one.method: one.rounds for one in found.outcomes}["l1"] == 1
+    assert {one.method: one.rounds for one in found.outcomes}["scratch"] == 0
+    assert {one.method: one.rounds for one in found.outcomes}["fire"] > 1
+
+
+def test_networks_are_kept_and_do_what_is_said_of_them(real):
+    found, folder, *_ = real
+    for one in found.outcomes:
+        network = keras.models.load_model(folder / f"{one.method}-0.6-5.keras")
+        assert firekeras.count_costs(network).macs == one.macs
+        assert network.evaluate(*TEST, verbose=0)[1] == pytest.approx(one.test)
+
+
+def test_the_control_has_the_shape_of_the_first_method(real):
+    found, *_ = real
+    fire, scratch = (next(one for one in found.outcomes if one.method == name) for name in ("fire", "scratch"))
+    assert (fire.conv_macs, fire.macs, fire.params) == (scratch.conv_macs, scratch.macs, scratch.params)
+    assert "the network that fire came to" in found.terms[1]
+
+
+def test_other_conditions_in_the_same_folder_are_refused(real, trained):
+    _, folder, *_ = real
+    same = {"seeds": [5], "target": {"macs": 0.6}, "pruning_ratio": 0.2, "batch_size": 32, "folder": folder}
+    with pytest.raises(ValueError, match=r"begun with epochs=4\. Received: 5"):
+        compare(trained, TRAIN, VALIDATION, TEST, epochs=5, **same)
+    with pytest.raises(ValueError, match="begun with baseline="):
+        compare(trained, TRAIN, VALIDATION, (TEST[0], 1 - TEST[1]), epochs=4, **same)
+    with pytest.raises(ValueError, match="scratch_has_the_shape_of='fire'"):
+        compare(trained, TRAIN, VALIDATION, TEST, epochs=4, methods=("l1",), **same)
+
+
+# The order of runs, without training
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Runs that take no time; what was run."""
+    ran = []
+
+    def prune(self, label, make, share, seed):
+        ran.append((label, share, seed))
+        return self.model, outcome(label, seed, share=share)
+
+    def scratch(self, label, control, pruned, share, seed):
+        ran.append((label, share, seed))
+        return self.model, outcome(label, seed, share=share)
+
+    monkeypatch.setattr(module.Contest, "prune", prune)
+    monkeypatch.setattr(module.Contest, "scratch", scratch)
+    return ran
+
+
+def test_methods_seeds_and_targets_can_be_added(trained, quick, tmp_path):
+    def go_on(**settings):
+        quick.clear()
+        compare(trained, TRAIN, VALIDATION, TEST, folder=tmp_path / "c", **settings)
+        return list(quick)
+
+    assert go_on(methods=("fire",), seeds=1) == [("fire", 0.5, 0)]
+    assert go_on(methods=("fire", "l2"), seeds=1) == [("l2", 0.5, 0)]
+    assert go_on(methods=("fire", "l2"), seeds=2) == [("fire", 0.5, 1), ("l2", 0.5, 1)]
+    more = go_on(methods=("fire", "scratch"), seeds=1, target={"macs": (0.5, 0.4)})
+    assert more == [("scratch", 0.5, 0), ("fire", 0.4, 0), ("scratch", 0.4, 0)]
+
+
+def test_all_methods_of_a_seed_come_before_the_next_seed(trained, quick):
+    found = compare(trained, TRAIN, VALIDATION, TEST, methods=("scratch", "fire"), seeds=2)
+    assert quick == [("fire", 0.5, 0), ("scratch", 0.5, 0), ("fire", 0.5, 1), ("scratch", 0.5, 1)]
+    assert [one.runs for one in found.summaries()] == [2, 2]
+
+
+# One run
+
+
+def test_the_learning_rate_falls_along_one_cosine_over_all_trainings():
+    class Rates(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            rates.append(float(self.model.optimizer.learning_rate))
+
+    rates, budget = [], EpochBudget(4, 0.1)
+    for epochs in (1, 3):
+        compiled(build()).fit(*TRAIN, epochs=epochs, batch_size=96, verbose=0, callbacks=[budget, Rates()])
+    assert rates == pytest.approx([0.1 * (1 + math.cos(math.pi * k / 4)) / 2 for k in range(4)])
+    assert (budget.spent, budget.left) == (4, 0)
+
+
+def test_an_optimizer_begins_anew():
+    model = compiled(build(), 0.5)
+    model.fit(*TRAIN, epochs=1, verbose=0)
+    fresh = compiled_afresh(model, build(), 0.25)
+    assert (int(model.optimizer.iterations), int(fresh.optimizer.iterations)) == (3, 0)
+    assert float(fresh.optimizer.learning_rate) == 0.25 and float(fresh.optimizer.momentum) == 0.9
+    assert fresh.evaluate(*TEST, verbose=0, return_dict=True).keys() == {"accuracy", "loss"}
+
+
+def test_an_optimizer_of_mixed_precision_begins_anew():
+    inner = keras.optimizers.SGD(0.5, momentum=0.9)
+    model = build()
+    model.compile(keras.optimizers.LossScaleOptimizer(inner), "sparse_categorical_crossentropy")
+    fresh = compiled_afresh(model, build(), 0.25).optimizer
+    assert type(fresh) is keras.optimizers.LossScaleOptimizer and float(fresh.learning_rate) == 0.25
+    assert first_rate(model, None) == 0.5
+
+
+def test_fresh_weights_leave_what_is_not_trained():
+    image = keras.Input((6, 6, 1))
+    scale = L.Normalization(name="scale")
+    scale.adapt(TRAIN[0])
+    x = L.BatchNormalization(name="bn")(L.Conv2D(4, 3, name="conv")(scale(image)))
+    model = keras.Model(image, L.Dense(2)(L.Flatten()(keras.ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))))
+    model.get_layer("bn").moving_mean.assign([1, 2, 3, 4])
+    fresh = with_fresh_weights(model)
+    normalized = (keras.ops.convert_to_numpy(one.get_layer("scale")(TRAIN[0])) for one in (fresh, model))
+    assert np.array_equal(*normalized)
+    assert not np.allclose(fresh.get_layer("conv").kernel, model.get_layer("conv").kernel)
+    assert not np.any(fresh.get_layer("bn").moving_mean)
+    assert fresh.count_params() == model.count_params()
+
+
+def test_a_method_that_stops_short_of_the_target_is_told_of(trained):
+    from firekeras.methods import L1Pruning
+
+    methods = {"little": lambda seed: L1Pruning(0.1)}
+    settings = {"seeds": 1, "epochs": 1, "pruning_ratio": 0.9, "batch_size": 96}
+    found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
+    assert found.outcomes[0].epochs == 1 and found.outcomes[0].macs > 0.5 * found.before["macs"]
+    assert "It stopped short of 0.5" in found.notes[0] and found.notes[0].startswith("little, seed 0")
+
+
+def test_methods_by_name_are_made_anew_for_each_seed():
+    made = factories(["fire", "l1", "random", "scratch"])
+    assert made["scratch"] == Scratch()
+    assert made["fire"](3) is not made["fire"](3) and made["fire"](3).seed == made["random"](3).seed == 3
+    assert type(made["l1"](3)).__name__ == "L1Pruning"
+    with pytest.raises(ValueError, match=r"Unknown method 'fyre'.*'fire'"):
+        factories(["fyre"])
+
+
+# Conditions
+
+
+def test_by_default_methods_keep_to_filters_that_fire_can_rank():
+    assert set(left_alone(networks.residual())) == {"stem", "a2", "b2", "b_shortcut", "logits"}
+    model = compiled(networks.residual())
+    common = {"target": {"macs": 0.8}, "seeds": 1, "epochs": 20}
+    assert ComparisonSettings.of(model, **common, layer_caps={"a1": 0.5}).run["layer_caps"]["stem"] == 0
+    assert ComparisonSettings.of(model, **common, layer_caps={"a1": 0.5}).run["layer_caps"]["a1"] == 0.5
+    assert "layer_caps" not in ComparisonSettings.of(model, **common, all_filters=True).run
+    with pytest.raises(ValueError, match=r"none has FIRE.*all_filters=True"):
+        left_alone(networks.two_convs(activation="gelu"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"methods": ("scratch",)}, "at least one method that prunes"),
+        ({"tolerance": 0.1}, "tolerance cannot be set here"),
+        ({"epochs": 0}, "epochs is a whole number"),
+        ({"seeds": 0}, "seeds is how many"),
+        ({"pruning_ratio": 0}, "pruning_ratio is the share"),
+        ({"target": {"latency": 0.5}}, "target is one of"),
+        ({"target": {"macs": (0.5, 1.5)}}, "target is one of"),
+        ({"target": {"macs": 0.001}}, "cannot be reached"),
+        ({"epochs": 3, "pruning_ratio": 0.05}, "about .* rounds of 1 epochs.*there are 3 epochs"),
+        ({"learning_rate": -1}, "learning_rate is a number above 0"),
+        ({"folder": "nowhere/at/all"}, "there is no folder nowhere/at"),
+        ({"colour": 1}, "Unknown setting 'colour'"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_training(trained, settings, words):
+    with pytest.raises(ValueError, match=words):
+        compare(trained, TRAIN, VALIDATION, TEST, **settings)
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ValueError, match="expected a new or empty folder"):
+        ComparisonFolder(tmp_path, {})
+
+
+def test_a_schedule_in_the_model_is_asked_about():
+    model = compiled(build(), keras.optimizers.schedules.CosineDecay(0.1, 10))
+    with pytest.raises(ValueError, match=r"learning_rate=0\.01"):
+        first_rate(model, None)
+    assert first_rate(model, 0.02) == 0.02
+
+
+def test_a_metric_that_is_no_number_survives_the_file(tmp_path):
+    folder = ComparisonFolder(tmp_path / "c", {"model": "m"})
+    folder.add(outcome(test=NAN, notes=["It diverged."]), build())
+    again = ComparisonFolder(tmp_path / "c", {"model": "m"}).outcomes()[0]
+    assert math.isnan(again.test) and dataclasses.replace(again, test=0.9) == outcome(notes=["It diverged."])
+
+
+# What is shown
+
+
+def mixed():
+    """FIRE loses here."""
+    return comparison(
+        outcome("fire", 0, 0.90), outcome("random", 0, 0.93), outcome("scratch", 0, NAN, rounds=0),
+        outcome("fire", 1, 0.92), outcome("random", 1, 0.93), outcome("scratch", 1, 0.91, notes=["a < b"]),
+        outcome("fire", 0, 0.80, share=0.25, macs=240),
+    )  # fmt: skip
+
+
+def test_the_best_mean_comes_first_whoever_it_is():
+    found = mixed().summaries()
+    assert [(one.share, one.method) for one in found] == [
+        (0.5, "random"), (0.5, "fire"), (0.5, "scratch"), (0.25, "fire")
+    ]  # fmt: skip
+    assert found[1].mean == pytest.approx(0.91) and found[1].deviation == pytest.approx(0.01 * math.sqrt(2))
+    assert math.isnan(found[2].mean) and math.isnan(found[3].deviation) and found[3].left == 0.25
+
+
+def test_where_small_values_are_good_the_smallest_comes_first():
+    found = dataclasses.replace(mixed(), monitor="loss").summaries()
+    assert [one.method for one in found[:3]] == ["fire", "random", "scratch"]
+
+
+def test_the_table_says_how_far_it_is_to_the_baseline():
+    assert rows(mixed())[0][4] == "0.9500"
+    assert rows(mixed())[2] == ["fire", "50.0%", "45.0%", "2", "0.9100 ± 0.0141", "-0.0400", "20", "60 s"]
+    assert rows(mixed())[4][4:6] == ["0.8000", "-0.1500"]
+
+
+def test_the_table_on_a_terminal_and_as_markdown_are_the_same(capsys):
+    Console(width=150).print(comparison_table(mixed()))
+    shown, written = capsys.readouterr().out, markdown(mixed())
+    for row in rows(mixed()):
+        assert all(cell in shown for cell in row) and f"| {' | '.join(row)} |" in written
+    assert "- All are alike.\n- scratch, seed 1: a < b" in written
+
+
+def test_the_chart_shows_every_run_and_every_mean():
+    chart = comparison_chart(mixed())
+    assert len(list(chart.iter("circle"))) == 6  # one run gave no number
+    assert "fire 0.8000, 0.9100" in chart.get("aria-label") and "unpruned 0.9500" in chart.get("aria-label")
+    assert [line.get("class") for line in chart.iter("line")].count("level") == 1
+
+
+def test_the_page_holds_table_chart_and_terms():
+    text = to_html(page(mixed()))
+    assert "0.9100 ± 0.0141" in text and "<svg" in text and "All are alike." in text and "a &lt; b" in text
+
+
+def test_the_report_is_written(tmp_path):
+    paths = write_report(mixed(), tmp_path)
+    assert [path.name for path in paths] == ["comparison.md", "comparison.svg", "comparison.html"]
+    assert ElementTree.parse(paths[1]).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_a_chart_of_many_series_has_a_colour_for_each(tmp_path):
+    series = [Series(f"s{k}", [(0, k), (1, 2 * k)]) for k in range(30)]
+    write_svg(series_chart(series, "y", "x"), tmp_path / "many.svg")
+    lines = [line.get("stroke") for line in series_chart(series, "y", "x").iter("polyline")]
+    assert len(set(lines)) == 30 and (tmp_path / "many.svg").read_text().endswith("</svg>\n")
+
+
+def test_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = keras.Input((8, 8, 1))
+    x = L.GlobalAveragePooling2D()(L.Conv2D(6, 3, activation="relu", name="conv")(image))
+    compiled(keras.Model(image, L.Dense(10)(x))).save("model.keras")
+    app = typer.Typer()
+    app.command()(command)
+    network = ["model.keras", "--data", "digits", "--limit", "100"]
+    options = [*network, "--methods", "l1,scratch", "--macs", "0.6", "--seeds", "1", "--epochs", "1"]
+    result = CliRunner().invoke(app, options, env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0, result.output
+    assert "Mean and standard deviation" in result.stdout and "scratch: the network that l1 came to" in result.stdout
+    assert {"comparison.html", "comparison.md", "comparison.svg", "results.jsonl"} <= {
+        path.name for path in (tmp_path / "comparison").iterdir()
+    }
+    both = CliRunner().invoke(app, [*options, "--params", "0.5"])
+    assert both.exit_code == 1 and "Received both" in both.stderr

@@ -1,0 +1,387 @@
+"""FPPMO: what it finds by trying networks out, within the budget, and repeatably."""
+
+import json
+from types import SimpleNamespace
+
+import keras
+import networks
+import numpy as np
+import pytest
+from keras import layers as L
+
+import firekeras
+from firekeras import methods
+from firekeras.batch_statistics import reestimate_batch_norm
+from firekeras.channels import channel_graph
+from firekeras.masking import MaskedNetwork
+from firekeras.methods.fppmo import FPPMO, Beliefs, Budget, Learning, Reward, first_probabilities
+from firekeras.samples import draw_samples, in_batches, shared_out
+from firekeras.targets import Target
+
+REAL, DEAD, COPIES = np.arange(6), np.arange(6, 15), np.arange(15, 24)  # the filters of the second convolution
+
+
+def draw(count, seed):
+    """Stripes of any phase in noise: the label is their direction."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 4, count)
+    rows, columns = np.mgrid[:8, :8]
+    along = np.stack([rows, columns, rows + columns, rows - columns])[labels]
+    stripes = np.sin(2 * np.pi * (along / 4 + rng.uniform(size=(count, 1, 1))))
+    return (stripes + rng.normal(size=stripes.shape) / 2)[..., None].astype("float32"), labels
+
+
+TRAIN, VALIDATION, SEARCH = draw(512, seed=1), draw(128, seed=2), draw(512, seed=3)
+
+
+def network(filters):
+    image = keras.Input((8, 8, 1), name="image")
+    x = networks.conv_bn_relu(image, 8, "conv1")
+    x = L.Conv2D(filters, 3, activation="relu", name="conv2")(x)
+    model = keras.Model(image, L.Dense(4, name="logits")(L.GlobalAveragePooling2D(name="pool")(x)), name="stripes")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    jit = keras.backend.backend() == "jax"  # elsewhere compiling takes longer than it saves here
+    model.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"], jit_compile=jit)
+    return model
+
+
+@pytest.fixture(scope="module")
+def redundant():
+    """Six filters that were trained, nine that never fire, and nine copies that nobody reads."""
+    keras.utils.set_random_seed(0)
+    small, model = network(6), network(24)
+    small.fit(*TRAIN, epochs=8, batch_size=32, verbose=0)
+    for name in ("conv1", "conv1_bn"):
+        model.get_layer(name).set_weights(small.get_layer(name).get_weights())
+    (kernel, bias), (read, offset) = (small.get_layer(name).get_weights() for name in ("conv2", "logits"))
+    copied = [*REAL, *DEAD % 6, *COPIES % 6]
+    silent = np.isin(np.arange(24), DEAD)
+    model.get_layer("conv2").set_weights([kernel[..., copied], np.where(silent, -1e3, bias[copied])])
+    model.get_layer("logits").set_weights([np.where(np.isin(np.arange(24), COPIES)[:, None], 0, read[copied]), offset])
+    np.testing.assert_allclose(predicted(model), predicted(small), atol=1e-4)
+    return model
+
+
+def predicted(model):
+    return model.predict(VALIDATION[0], verbose=0)
+
+
+def rounds(model, method, **settings):
+    """The bare rounds: the second convolution alone is pruned, down to a quarter of it."""
+    given = {"layer_caps": {"conv1": 0}, "pruning_ratio": 0.69, "min_keep": 0.0, **settings}
+    given = {"tolerance": 1.0, "epochs_per_round": 0, "recovery": (), "max_rounds": 1, **given}
+    return firekeras.compression_rounds(model, TRAIN, VALIDATION, method=method, **given)
+
+
+def small_search(search="elite", **settings):
+    return FPPMO(search, **{"prior": 0, "search_data": SEARCH, "search_samples": 128, **settings})
+
+
+# Masked networks
+
+
+@pytest.mark.parametrize("build", networks.TINY)
+def test_a_masked_network_computes_what_the_pruned_one_does(build):
+    model = networks.scramble(build())
+    x, masked = networks.samples(model), MaskedNetwork(model)
+    for seed in range(2):
+        scores = firekeras.score_filters(model, "random", seed=seed)
+        plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.4)
+        masked.remove(masked.graph.units_of(plan.removed))
+        expected = networks.predictions(firekeras.prune(model, plan), x)
+        for one, other in zip(expected, networks.predictions(masked.model, x), strict=True):
+            np.testing.assert_allclose(other, one, rtol=0, atol=3e-6 * np.std(one))
+    masked.remove(np.zeros(masked.graph.num_units, bool))
+    for one, other in zip(networks.predictions(model, x), networks.predictions(masked.model, x), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_batch_normalization_is_measured_as_in_the_pruned_network(redundant):
+    plan = firekeras.plan_pruning(redundant, firekeras.score_filters(redundant, "random", seed=0), pruning_ratio=0.4)
+    masked = MaskedNetwork(redundant, [TRAIN[0][:64]])
+    masked.remove(masked.graph.units_of(plan.removed))
+    smaller = firekeras.prune(redundant, plan)
+    reestimate_batch_norm(smaller, TRAIN[0][:64], batch_size=64)
+    kept = np.delete(np.arange(8), plan.removed["conv1"])
+    for one, other in zip(smaller.get_layer("conv1_bn").get_weights(), bn_of(masked.model), strict=True):
+        np.testing.assert_allclose(other[kept], one, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(predicted(masked.model), predicted(smaller), atol=1e-5)
+
+
+def bn_of(model):
+    return model.get_layer("conv1_bn").get_weights()
+
+
+def test_the_loss_is_that_of_the_network_without_its_regularisers(redundant):
+    model = network(24)
+    model.set_weights(redundant.get_weights())
+    plain = model.evaluate(*VALIDATION, verbose=0)[0]
+    model.get_layer("conv2").kernel.regularizer = keras.regularizers.L2(1.0)
+    assert MaskedNetwork(model).loss(in_batches((*VALIDATION, None), 32)) == pytest.approx(plain, abs=1e-6)
+    assert model.get_layer("conv2").kernel.regularizer is not None
+
+
+def test_no_candidate_compiles_anything(redundant, monkeypatch):
+    reward, calls = Reward(redundant, TRAIN, SEARCH, 64, 0), []
+    units = channel_graph(redundant).num_units
+    reward(np.zeros(units, bool))
+    call = L.Conv2D.call
+    monkeypatch.setattr(L.Conv2D, "call", lambda layer, x: calls.append(layer) or call(layer, x))
+    rewards = {reward(np.arange(units) == unit) for unit in range(8, 14)}
+    assert len(rewards) == 6
+    assert len(calls) == (0 if keras.backend.backend() != "torch" else 4 * 6)
+
+
+# What is found
+
+
+def test_the_probabilities_find_the_filters_that_nobody_needs(redundant):
+    method = small_search()
+    plan = method.plan(redundant, rounds(redundant, method))
+    chances = method.probabilities["conv2"]
+    assert chances[REAL].max() < 0.2 < 0.5 < min(chances[DEAD].mean(), chances[COPIES].mean())
+    assert plan.removed["conv2"].tolist() == [*DEAD, *COPIES]
+    assert method.details["evaluations"] <= 24 * 16 and method.details["reward"] > -0.01
+
+
+def test_what_is_learned_beats_as_many_random_networks(redundant):
+    """On samples that neither has seen."""
+    unseen = Reward(redundant, TRAIN, draw(1024, seed=9), 512, 0)
+    found = {"elite": [], "random": []}
+    for seed in range(2):
+        for search, losses in found.items():
+            method = small_search(search, seed=seed)
+            plan = method.plan(redundant, rounds(redundant, method))
+            losses.append(-unseen(channel_graph(redundant).units_of(plan.removed)))
+    assert np.mean(found["elite"]) < np.mean(found["random"]) / 2
+
+
+def test_with_a_prior_small_norms_are_likelier_to_begin_with(redundant):
+    run = rounds(redundant, FPPMO())
+    budget = Budget.of(channel_graph(redundant), run, 3)
+    flat, leaning = (budget.graph.by_layer(first_probabilities(redundant, budget, prior)) for prior in (0, 0.5))
+    norms = firekeras.score_filters(redundant, "l1").l1["conv2"]
+    np.testing.assert_allclose(flat["conv2"], flat["conv2"][0])
+    assert leaning["conv2"].max() - leaning["conv2"].min() == pytest.approx(0.5)
+    assert np.argmax(leaning["conv2"]) == np.argmin(norms)
+
+
+# The budget
+
+
+def test_every_candidate_meets_the_budget(redundant, monkeypatch):
+    plans, plan = [], Budget.plan
+    monkeypatch.setattr(Budget, "plan", lambda budget, scores: plans.append(plan(budget, scores)) or plans[-1])
+    for search in ("elite", "random"):
+        method = small_search(search, iterations=3, samples=8)
+        run = rounds(redundant, method, layer_caps={}, pruning_ratio=0.5, min_keep=0.25)
+        before = firekeras.count_costs(redundant).macs
+        chosen = method.plan(redundant, run)
+        assert any(chosen is one for one in plans) and len(plans) >= 24
+        for one in plans:
+            assert one.costs_after.macs <= 0.5 * before
+            assert all(width - len(one.removed.get(name, ())) >= 0.25 * width for name, width in one.widths.items())
+        plans.clear()
+
+
+def test_stages_lead_down_to_the_target(redundant):
+    method = small_search(stages=2, iterations=2, samples=4)
+    run = rounds(redundant, method, target={"conv_macs": 0.4}, layer_caps={}, max_rounds=9)
+    before = run.costs_before.conv_macs
+    kept = [record.conv_macs / before for record in run]
+    assert len(kept) == 2 and 0.5 < kept[0] <= 0.7 and 0.2 < kept[1] <= 0.4
+    assert run.stopped_because == "The target {'conv_macs': 0.4} is reached."
+
+
+def budget_of(model, **run):
+    limits = {"layer_caps": {}, "original_widths": {}, "round_to": 1, "min_keep": 0.0}
+    given = {"target": None, "rejections": 0, "pruning_ratio": 0.2, "limits": limits, **run}
+    graph = channel_graph(model)
+    return Budget.of(graph, SimpleNamespace(costs_before=firekeras.count_costs(graph), **given), stages=4)
+
+
+def test_a_stage_takes_its_share_of_the_way_and_half_after_a_round_that_was_undone(redundant):
+    costs = firekeras.count_costs(redundant)
+    assert budget_of(redundant).amount == int(0.8 * costs.macs)
+    target = Target("params", 0.6, 0.6 * costs.params)
+    assert budget_of(redundant, target=target).measure == "params"
+    assert budget_of(redundant, target=target).amount == int(costs.params - 0.1 * costs.params)
+    assert budget_of(redundant, target=target, rejections=1).amount == int(costs.params - 0.05 * costs.params)
+    latency = Target("latency", 0.5, 0.001)
+    assert budget_of(redundant, target=latency).amount == int(0.8 * costs.macs)
+
+
+def test_where_nothing_may_go_the_run_says_why(redundant):
+    run = rounds(redundant, small_search(), layer_caps={"conv1": 0, "conv2": 0})
+    assert list(run) == [] and "the cap of 0% on conv1" in run.stopped_because
+
+
+def test_less_is_taken_where_the_budget_is_out_of_reach(redundant):
+    method = small_search(iterations=2, samples=4)
+    record = next(rounds(redundant, method, pruning_ratio=0.9, layer_caps={"conv1": 0, "conv2": 0.25}))
+    assert record.filters_removed == 6
+
+
+# From stage to stage
+
+
+def test_what_was_learned_of_the_filters_that_stay_goes_on(redundant):
+    method = small_search(iterations=3, samples=8)
+    run = rounds(redundant, method, pruning_ratio=0.3, max_rounds=2)
+    first = next(run)
+    gone = method.state()["removed"]["conv2"]
+    learned = np.delete(method.probabilities["conv2"], gone)
+    budget = Budget.of(channel_graph(first.model), run, 3)
+    carried = method._beliefs(first.model, run, budget)
+    np.testing.assert_allclose(logit(budget.graph.by_layer(carried.probabilities)["conv2"]), logit(learned) / 2)
+
+
+def logit(p):
+    return np.log(p / (1 - p))
+
+
+def test_after_a_round_that_was_undone_all_filters_are_there_still(redundant):
+    method = small_search(iterations=3, samples=8)
+    values = iter([0.9, 0.9, 0.1])
+    run = rounds(redundant, method, evaluate=lambda model: next(values), tolerance=0.1, max_rounds=2)
+    assert not next(run).accepted
+    learned = method.probabilities["conv2"]
+    carried = method._beliefs(redundant, run, Budget.of(channel_graph(redundant), run, 3))
+    np.testing.assert_allclose(
+        logit(carried.probabilities[channel_graph(redundant).filters("conv2")]), logit(learned) / 2
+    )
+
+
+def test_a_run_that_is_taken_up_again_goes_on_as_it_would_have(redundant, tmp_path):
+    def run(**settings):
+        method = small_search(iterations=2, samples=6)
+        return list(rounds(redundant, method, pruning_ratio=0.3, layer_caps={}, **settings))
+
+    whole = run(max_rounds=2)
+    run(max_rounds=1, run_dir=tmp_path / "run")
+    (second,) = run(max_rounds=2, run_dir=tmp_path / "run", resume=True)
+    assert (second.params, second.details) == (whole[1].params, pytest.approx(whole[1].details, rel=1e-4))
+
+
+@pytest.mark.parametrize("search", ["elite", "random"])
+def test_a_seed_decides_all(redundant, search):
+    def found(seed):
+        method = small_search(search, seed=seed, iterations=3, samples=6, search_data=None)
+        plan = method.plan(redundant, rounds(redundant, method))
+        return {name: filters.tolist() for name, filters in plan.removed.items()}, method.details
+
+    assert found(1) == found(1)
+    assert found(1) != found(2)
+
+
+# How it learns
+
+
+def beliefs(probabilities, **learning):
+    graph = channel_graph(networks.two_convs(2, 3))
+    return Beliefs(np.array([*probabilities, 0.5, 0.5, 0.5]), graph, Learning(**learning))
+
+
+def test_probabilities_move_towards_the_best_quarter():
+    one = beliefs([0.5, 0.5, 0.5, 0.5, 0.9], rate=0.2, elite=0.5, least=0.1)
+    masks = np.zeros((4, 8), bool)
+    masks[1, :2], masks[2, 0], masks[3, 2] = True, True, True
+    one.learn(masks, np.array([-9.0, -1.0, -2.0, -3.0]))  # the second and the third are the best
+    np.testing.assert_allclose(one.probabilities[:5], [0.6, 0.5, 0.4, 0.4, 0.72])
+    for _ in range(50):
+        one.learn(masks, np.array([-9.0, -1.0, -2.0, -3.0]))
+    np.testing.assert_allclose(one.probabilities[:5], [0.9, 0.5, 0.1, 0.1, 0.1], atol=1e-3)
+
+
+def test_at_temperature_one_a_filter_is_drawn_by_its_probability():
+    one, rng = beliefs([0.1, 0.3, 0.5, 0.7, 0.9]), np.random.default_rng(0)
+    drawn = np.mean([one.draw(rng, 1.0) > 0 for _ in range(4000)], axis=0)
+    np.testing.assert_allclose(drawn[:5], [0.1, 0.3, 0.5, 0.7, 0.9], atol=0.03)
+
+
+def test_entropy_is_that_of_the_filters_that_may_go():
+    assert beliefs([0.5] * 5).entropy == pytest.approx(np.log(2))
+    assert beliefs([0.02] * 5).entropy < 0.1
+    assert beliefs([0.0, 1.0] * 2 + [0.5], least=0.02).probabilities[:2].tolist() == [0.02, 0.98]
+
+
+# Data
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, *arrays):
+        super().__init__()
+        self.arrays = arrays
+
+    def __len__(self):
+        return len(self.arrays[0]) // 8
+
+    def __getitem__(self, index):
+        return tuple(array[8 * index : 8 * index + 8] for array in self.arrays)
+
+
+def test_samples_keep_what_belongs_to_them():
+    x, y = np.arange(40.0)[:, None], np.arange(40)
+    x2, y2, none = draw_samples((x, y), 10, seed=1)
+    assert none is None and y2.tolist() == x2[:, 0].tolist() and len(set(y2)) == 10
+    for data in (Batches(x, y), iter([(x[:8], y[:8]), (x[8:16], y[8:16])])):
+        x2, y2, none = draw_samples(data, 10, seed=1)
+        assert none is None and y2.tolist() == x2[:, 0].tolist() and len(y2) == 10 and set(y2) < set(range(16))
+    x2, _, weights = draw_samples(({"a": x}, {"b": y}, 2 * y), 5)
+    assert (2 * x2["a"][:, 0]).tolist() == weights.tolist()
+
+
+def test_batches_are_all_of_one_size():
+    x = np.arange(10)
+    assert [batch[0].tolist() for batch in in_batches((x, x, None), 4)] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert [len(batch[0]) for batch in in_batches((x, x, None), 99)] == [10]
+    assert [part[0].tolist() for part in shared_out((x, x, None), 3)] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    with pytest.raises(ValueError, match=r"at least 3 samples of training data\. Received: 2"):
+        shared_out((x[:2], x[:2], None), 3)
+
+
+def test_data_in_batches_are_searched_on(redundant):
+    method = small_search(search_data=None, iterations=1, samples=4, search_samples=16)
+    settings = {"tolerance": 1.0, "epochs_per_round": 0, "recovery": (), "max_rounds": 1}
+    run = firekeras.compression_rounds(redundant, Batches(*TRAIN), VALIDATION, method=method, **settings)
+    assert next(run).filters_removed > 0
+
+
+def test_without_labels_or_a_loss_it_is_refused(redundant):
+    with pytest.raises(ValueError, match="loss on labels, which the training data lack"):
+        Reward(redundant, TRAIN[0], None, 64, 0)
+    bare = network(6)
+    bare = keras.Model(bare.input, bare.output)
+    with pytest.raises(ValueError, match=r"is not compiled\. Compile it as for training"):
+        Reward(bare, TRAIN, None, 64, 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"search": "best"}, r"search is one of \('elite', 'random'\). Received: 'best'"),
+        ({"stages": 0}, "stages is a whole number from 1 on. Received: 0"),
+        ({"samples": 1.5}, "samples is a whole number from 1 on. Received: 1.5"),
+        ({"prior": 2}, "prior is from 0 to 1. Received: 2"),
+    ],
+)
+def test_settings_out_of_range_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        methods.get("fppmo", **settings)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"elite": 0}, {"rate": 1.1}, {"least": 0.5}, {"temperatures": (1, 0)}, {"shrink": -1}]
+)
+def test_learning_out_of_range_is_refused(settings):
+    with pytest.raises(ValueError, match=f"{next(iter(settings))} is .*Received"):
+        Learning(**settings)
+
+
+def test_a_whole_run_gives_a_smaller_network(redundant, tmp_path):
+    result = firekeras.compress(
+        redundant, TRAIN, VALIDATION, method=small_search(stages=1), target={"macs": 0.4}, tolerance=0.02, verbose=0
+    )
+    assert result.costs_after.macs <= 0.4 * result.costs_before.macs
+    assert result.accuracy >= result.baseline - 0.02
+    json.dumps([record.to_dict() for record in result.rounds])

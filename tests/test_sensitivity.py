@@ -1,0 +1,180 @@
+"""Sensitivity: what is measured is the network without those filters, exactly."""
+
+import json
+
+import keras
+import networks
+import numpy as np
+import pytest
+import typer
+from keras import layers as L
+from networks import scramble
+from rich.console import Console
+from test_l1 import counts, planned
+from typer.testing import CliRunner
+
+import firekeras
+from firekeras import sensitivity as module
+from firekeras.channels import traced
+from firekeras.classifier import compile_for_tuning
+from firekeras.cli.sensitivity import sensitivity as command
+from firekeras.methods import L1Pruning
+from firekeras.profile import FilterScores
+from firekeras.sensitivity import Sensitivity, sensitivity
+from firekeras.sensitivity_report import sensitivity_chart, sensitivity_table
+
+SHARES = (0.25, 0.5)
+
+
+def data(shape=(8, 8, 3), classes=4, count=64):
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(count, *shape)).astype("float32"), rng.integers(0, classes, count)
+
+
+def compiled(model):
+    compile_for_tuning(model, 0.01)
+    return model
+
+
+def cut_for_real(model, layer, share, scores):
+    """The loss of the network after surgery, by another way than the one that is tested."""
+    order = np.argsort(-scores[layer], kind="stable")
+    width = order.size
+    going = {layer: np.sort(order[: width - int(width * (1 - share))])}
+    alone = FilterScores({layer: np.isin(np.arange(width), going[layer])}, criterion="mine")
+    plan = firekeras.plan_pruning(model, alone, pruning_ratio=len(going[layer]) / width, min_keep=0)
+    assert set(plan.removed) == {layer} and plan.removed[layer].tolist() == going[layer].tolist()
+    return firekeras.prune(model, plan).evaluate(*data(), verbose=0, return_dict=True)["loss"]
+
+
+def test_what_is_measured_is_the_pruned_network():
+    model = compiled(scramble(networks.plain_cnn()))
+    scores = firekeras.score_filters(model, "l1")
+    found = sensitivity(model, data(), shares=SHARES, monitor="loss")
+    assert set(found.values) == {"conv1", "conv2", "fc"}
+    assert found.baseline == pytest.approx(model.evaluate(*data(), verbose=0, return_dict=True)["loss"], rel=1e-5)
+    for layer in ("conv1", "fc"):
+        for share, value in zip(SHARES, found.values[layer], strict=True):
+            assert value == pytest.approx(cut_for_real(model, layer, share, scores), rel=1e-4)
+
+
+def test_the_model_is_left_alone():
+    model = compiled(networks.two_convs())
+    before = [w.copy() for w in model.get_weights()]
+    sensitivity(model, data(classes=3), shares=(0.5,))
+    assert all((a == b).all() for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_where_masking_is_not_exact_the_network_is_cut():
+    image = keras.Input((8, 8, 3))
+    x = L.LayerNormalization()(L.Conv2D(8, 3, name="conv")(image))
+    model = compiled(scramble(keras.Model(image, L.Dense(4)(L.GlobalAveragePooling2D()(L.ReLU()(x))))))
+    scores = firekeras.score_filters(model, "l1")
+    found = sensitivity(model, data(), shares=(0.5,), monitor="loss")
+    assert found.values["conv"][0] == pytest.approx(cut_for_real(model, "conv", 0.5, scores), rel=1e-5)
+    units = np.arange(traced(model).graph.num_units) < 4
+    masked = module.MaskedNetwork(model)
+    masked.remove(units)
+    assert not module._alike(masked.model, module.rebuild(model, traced(model), units), data()[0][:8])
+
+
+def test_coupled_layers_are_measured_together():
+    found = sensitivity(compiled(networks.residual()), data(), shares=(0.5,))
+    assert found.partners == {"stem": ["stem", "a2"], "a1": ["a1"], "b1": ["b1"], "b2": ["b2", "b_shortcut"]}
+
+
+def test_even_the_largest_share_leaves_a_filter_of_every_layer():
+    model = compiled(keras.Sequential([keras.Input((8, 8, 3)), L.Conv2D(2, 3, name="thin"), L.ReLU(), L.Flatten(),
+                                       L.Dense(4)]))  # fmt: skip
+    found = sensitivity(model, data(), shares=(0.5, 0.99), monitor="loss")
+    assert found.values["thin"][0] == found.values["thin"][1] != found.baseline
+
+
+def test_any_scores_can_rank():
+    model = compiled(scramble(networks.two_convs(4, 4)))
+    scores = FilterScores({"conv1": [0, 0, 9, 0]}, criterion="mine")
+    found = sensitivity(model, data(classes=3), criterion=scores, shares=(0.25,), monitor="loss")
+    alone = cut_for_real_of(model, "conv1", [2])
+    assert list(found.values) == ["conv1"] and found.values["conv1"][0] == pytest.approx(alone, rel=1e-4)
+
+
+def cut_for_real_of(model, layer, filters):
+    alone = FilterScores({layer: np.isin(np.arange(4), filters)}, criterion="mine")
+    plan = firekeras.plan_pruning(model, alone, pruning_ratio=len(filters) / 4)
+    return firekeras.prune(model, plan).evaluate(*data(classes=3), verbose=0, return_dict=True)["loss"]
+
+
+def test_progress_is_told():
+    told = []
+    sensitivity(compiled(networks.two_convs()), data(classes=3), shares=(0.5,), on_layer=lambda *one: told.append(one))
+    assert told == [("conv1", 1, 2), ("conv2", 2, 2)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"shares": (0.5, 1.0)}, r"above 0 and below 1. Received: \[1.0\]"),
+        ({"shares": ()}, "Received"),
+        ({"monitor": "f1"}, "no metric 'f1'"),
+        ({"criterion": FilterScores({"conv1": [np.nan] * 8}, criterion="mine")}, "No filter that may go has a mine"),
+    ],
+)
+def test_what_cannot_be_is_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        sensitivity(compiled(networks.two_convs()), data(classes=3), **settings)
+
+
+def test_a_model_that_is_not_compiled_is_refused():
+    with pytest.raises(ValueError, match="not compiled"):
+        sensitivity(networks.two_convs(), data(classes=3))
+
+
+# What is made of it
+
+
+def found():
+    values = {"conv1": np.array([0.9, 0.88, 0.5]), "conv2": np.array([0.8, 0.95, 0.2]), "conv3": np.full(3, 0.89)}
+    partners = {"conv1": ["conv1", "conv4"], "conv2": ["conv2"], "conv3": ["conv3"]}
+    return Sensitivity("accuracy", 0.9, (0.1, 0.5, 0.9), values, partners)
+
+
+def test_rates_end_before_the_first_share_that_costs_too_much():
+    assert found().rates(0.02) == {"conv1": 0.5, "conv4": 0.5, "conv2": 0.0, "conv3": 0.9}
+    assert found().rates(0.0) == {"conv1": 0.1, "conv4": 0.1, "conv2": 0.0, "conv3": 0.0}
+    with pytest.raises(ValueError, match="tolerance"):
+        found().rates(-0.1)
+
+
+def test_rates_are_those_of_l1():
+
+    model = networks.two_convs(8, 8)
+    values = {"conv1": np.array([0.9, 0.5]), "conv2": np.array([0.9, 0.9])}
+    rates = Sensitivity("accuracy", 0.9, (0.25, 0.5), values, {name: [name] for name in values}).rates(0.01)
+    assert counts(planned(L1Pruning(rates), model)) == {"conv1": 2, "conv2": 4}
+
+
+def test_the_table_shows_every_layer_and_share(capsys):
+    Console(width=120).print(sensitivity_table(found(), 0.02))
+    text = capsys.readouterr().out
+    assert all(words in text for words in ("conv1 and 1 more", "0.9500", "within 0.02", "from 0.9000"))
+
+
+def test_the_chart_has_a_line_per_layer():
+    chart = sensitivity_chart(found())
+    assert len(list(chart.iter("polyline"))) == 3
+    assert "conv2 0.9000, 0.8000, 0.9500, 0.2000" in chart.get("aria-label")
+
+
+def test_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = keras.Input((8, 8, 1))
+    x = L.GlobalAveragePooling2D()(L.Conv2D(4, 3, activation="relu", name="conv")(image))
+    compiled(keras.Model(image, L.Dense(10)(x))).save("model.keras")
+    app = typer.Typer()
+    app.command()(command)
+    options = ["--data", "digits", "--images", "64", "--chart", "s.svg", "--output", "s.json"]
+    result = CliRunner().invoke(app, ["model.keras", *options], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0, result.output
+    assert "conv" in result.stdout and "90%" in result.stdout
+    assert len(json.loads((tmp_path / "s.json").read_text())["values"]["conv"]) == 9
+    assert (tmp_path / "s.svg").read_text().startswith("<svg")
