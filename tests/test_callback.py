@@ -274,7 +274,7 @@ def test_a_target_ends_the_cutting_and_training_goes_on():
     history = fit(model, callback, 5)
     *_, last = callback.result.rounds
     assert callback.result.stopped_because == "The target {'macs': 0.5} is reached."
-    assert last.filters_removed < callback.result.rounds[0].filters_removed  # no more than it takes
+    assert last.filters_removed < 7  # which 30% are: no more than it takes
     assert before * 0.44 < callback.result.costs_after.macs <= before * 0.5
     assert len(history.history["loss"]) == 5
     assert callback.result.accuracy == history.history["val_accuracy"][-1]

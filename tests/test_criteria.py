@@ -19,6 +19,10 @@ def value(variable):
     return keras.ops.convert_to_numpy(variable).astype("float64")
 
 
+def number(x):
+    return float(keras.ops.convert_to_numpy(x))
+
+
 def compiled(model, loss="mse"):
     model.compile("sgd", loss)
     return networks.scramble(model)
@@ -231,10 +235,10 @@ def test_a_closed_gate_is_a_removed_unit(build):
     plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "random", seed=1), pruning_ratio=0.3)
     gone = readers.graph.units_of(plan.removed)
     gates = np.stack([np.zeros(len(gone)), -gone.astype(float)]).astype("float32")
-    whole, cut = (float(loss(np.tile(row, (4, 1)), x, y, None)) for row in gates)
+    whole, cut = (number(loss(np.tile(row, (4, 1)), x, y, None)) for row in gates)
     smaller = firekeras.prune(model, plan)
-    assert whole == pytest.approx(float(loss_of(model, x, y)), rel=1e-4)
-    assert cut == pytest.approx(float(loss_of(smaller, x, y)), rel=1e-3) != pytest.approx(whole, rel=1e-3)
+    assert whole == pytest.approx(number(loss_of(model, x, y)), rel=1e-4)
+    assert cut == pytest.approx(number(loss_of(smaller, x, y)), rel=1e-3) != pytest.approx(whole, rel=1e-3)
 
 
 def loss_of(model, x, y):
@@ -249,7 +253,7 @@ def effects_by_differences(model, x, y, step=1e-2):
     for sample, unit in np.ndindex(found.shape):
         gates = np.zeros((2, 1, units), "float32")
         gates[:, 0, unit] = step, -step
-        up, down = (float(loss(gate, x[sample : sample + 1], y[sample : sample + 1], None)) for gate in gates)
+        up, down = (number(loss(gate, x[sample : sample + 1], y[sample : sample + 1], None)) for gate in gates)
         found[sample, unit] = (up - down) / (2 * step)
     return readers.graph, found
 
@@ -287,7 +291,7 @@ def test_taylor_is_gradient_times_weight_summed_over_the_filter():
             scaled = kernel.copy()
             scaled[..., k] *= factor
             model.get_layer("conv").kernel.assign(scaled)
-            losses.append(float(loss_of(model, x, y)))
+            losses.append(number(loss_of(model, x, y)))
         expected.append(-abs(losses[0] - losses[1]) / (2 * step))
     model.get_layer("conv").kernel.assign(kernel)
     np.testing.assert_allclose(firekeras.score_filters(model, "taylor", data=(x, y))["conv"], expected, rtol=2e-3)

@@ -225,10 +225,20 @@ def test_projections_are_found(build, expected):
     assert projections(model, convolution_kernels(traced(model))) == expected
 
 
+def bottleneck(x, filters, name, project):
+    y = networks.conv_bn_relu(networks.conv_bn_relu(x, 4, f"{name}_1", size=1), 4, f"{name}_2")
+    y = L.BatchNormalization()(L.Conv2D(filters, 1, name=f"{name}_3")(y))
+    x = L.BatchNormalization()(L.Conv2D(filters, 1, name=f"{name}_0")(x)) if project else x
+    return L.ReLU()(x + y)
+
+
 def test_projections_of_a_bottleneck_network_are_found():
-    model = keras.applications.ResNet50(weights=None, input_shape=(32, 32, 3))
-    found = projections(model, convolution_kernels(traced(model)))
-    assert found == [f"conv{stage}_block1_0_conv" for stage in range(2, 6)]
+    image = keras.Input((8, 8, 3))
+    x = networks.conv_bn_relu(image, 8, "stem")
+    for name, filters, project in (("a", 8, False), ("b", 12, True), ("c", 12, False), ("d", 16, True)):
+        x = bottleneck(x, filters, name, project)
+    model = keras.Model(image, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
+    assert projections(model, convolution_kernels(traced(model))) == ["b_0", "d_0"]
 
 
 def test_the_projection_decides_for_what_it_is_added_to():
