@@ -6,6 +6,7 @@ import math
 
 import keras
 
+from firekeras.devices import several_processes
 from firekeras.recovery import get_recovery
 
 
@@ -30,6 +31,8 @@ class FineTuning:
             candidate: The network after it.
             plan: What was cut.
         """
+        if self.steps and several_processes():
+            return ["Recovery was left out: it does not run over several processes."]
         data, batch_size = self.train_data, self.settings.batch_size
         return [note for step in self.steps for note in step(model, candidate, plan, data, batch_size)]
 
