@@ -21,7 +21,7 @@ from sklearn.ensemble import RandomForestRegressor
 
 import firekeras
 from firekeras import datasets
-from firekeras.detector import FireDetector
+from firekeras.detector.fire_detector import FireDetector
 from firekeras.methods import FirePruning
 
 SHOWN = ("mae", "spearman", "precision_10_10")

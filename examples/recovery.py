@@ -18,8 +18,8 @@ import numpy as np
 
 import firekeras
 from firekeras import classifier, datasets
-from firekeras.distill import fit_distilled
 from firekeras.recovery import get_recovery
+from firekeras.recovery.distill import fit_distilled
 
 VARIANTS = {
     "nothing": ([], False),

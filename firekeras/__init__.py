@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from firekeras.version import __version__
 
 if TYPE_CHECKING:
-    from firekeras.batch_statistics import reestimate_batch_norm
-    from firekeras.callback import FirePruningCallback
+    from firekeras.callback.fire_callback import FirePruningCallback
     from firekeras.channels import channel_graph
     from firekeras.channels.graph import ChannelGraph
     from firekeras.costs import Costs, count_costs, measure_latency
     from firekeras.criteria import score_filters
-    from firekeras.detector import FireDetector
-    from firekeras.mean_folding import fold_means
-    from firekeras.measure import measure_fire
-    from firekeras.plan import PruningPlan, plan_pruning
+    from firekeras.detector.fire_detector import FireDetector
+    from firekeras.measure.measuring import measure_fire
+    from firekeras.plan.planning import PruningPlan, plan_pruning
     from firekeras.profile import FilterScores, FireProfile
-    from firekeras.rounds import compress, compression_rounds
+    from firekeras.recovery.batch_statistics import reestimate_batch_norm
+    from firekeras.recovery.mean_folding import fold_means
+    from firekeras.rounds.engine import compress, compression_rounds
     from firekeras.surgery import prune
 
 _MODULES = ("channels", "datasets", "methods", "recovery", "zoo")
@@ -28,20 +28,20 @@ _HOME = {
     "ChannelGraph": "firekeras.channels.graph",
     "Costs": "firekeras.costs",
     "FilterScores": "firekeras.profile",
-    "FireDetector": "firekeras.detector",
+    "FireDetector": "firekeras.detector.fire_detector",
     "FireProfile": "firekeras.profile",
-    "FirePruningCallback": "firekeras.callback",
-    "PruningPlan": "firekeras.plan",
+    "FirePruningCallback": "firekeras.callback.fire_callback",
+    "PruningPlan": "firekeras.plan.planning",
     "channel_graph": "firekeras.channels",
-    "compress": "firekeras.rounds",
-    "compression_rounds": "firekeras.rounds",
+    "compress": "firekeras.rounds.engine",
+    "compression_rounds": "firekeras.rounds.engine",
     "count_costs": "firekeras.costs",
-    "fold_means": "firekeras.mean_folding",
-    "measure_fire": "firekeras.measure",
+    "fold_means": "firekeras.recovery.mean_folding",
+    "measure_fire": "firekeras.measure.measuring",
     "measure_latency": "firekeras.costs",
-    "plan_pruning": "firekeras.plan",
+    "plan_pruning": "firekeras.plan.planning",
     "prune": "firekeras.surgery",
-    "reestimate_batch_norm": "firekeras.batch_statistics",
+    "reestimate_batch_norm": "firekeras.recovery.batch_statistics",
     "score_filters": "firekeras.criteria",
 }
 

@@ -7,12 +7,13 @@ import math
 import keras
 import numpy as np
 
-from firekeras.batch_statistics import _by_its_batch, _candidates
 from firekeras.channels import traced
 from firekeras.channels.graph import FIXED_UNIT
 from firekeras.channels.walk import leaf_layers
+from firekeras.criteria.units import units_of
 from firekeras.devices import scope_of
 from firekeras.observing import LayerByLayer, pooled
+from firekeras.recovery.batch_statistics import _by_its_batch, _candidates
 from firekeras.surgery import rebuild
 
 
@@ -29,7 +30,7 @@ class MaskedNetwork:
     Args:
         model: A built Functional or Sequential model. It is not changed.
         calibration: Batches of inputs. After each mask the BatchNormalizations get the statistics that
-            they see on them, as `firekeras.batch_statistics.reestimate_batch_norm` measures them.
+            they see on them, as `firekeras.recovery.batch_statistics.reestimate_batch_norm` measures them.
             Defaults to none: they keep their statistics.
 
     Attributes:
@@ -98,7 +99,7 @@ class MaskedNetwork:
 def _cuttable(trace, layer):
     """Yields (variable, value, [(axis, units)]) of what has slices that surgery may cut."""
     for variable in layer.variables:
-        labelled = enumerate(trace.weights.get(id(variable), ()))
-        units = [(axis, trace.unit_of[trace.classes[labels]]) for axis, labels in labelled if labels is not None]
-        if any((one != FIXED_UNIT).any() for _, one in units):
-            yield variable, keras.ops.convert_to_numpy(variable), units
+        along = [(axis, units_of(trace, variable, axis)) for axis in range(len(variable.shape))]
+        along = [(axis, units) for axis, units in along if (units != FIXED_UNIT).any()]
+        if along:
+            yield variable, keras.ops.convert_to_numpy(variable), along

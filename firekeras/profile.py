@@ -8,7 +8,7 @@ import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
 
-L1_FEATURE = 3  # column of the l1 norm among the 14 features (see firekeras.features)
+L1_FEATURE = 3  # column of the l1 norm among the 14 features (see firekeras.detector.features)
 
 
 class FilterScores(Mapping):
@@ -66,7 +66,7 @@ class FireProfile(FilterScores):
             `(filters,)`; 0 for a filter without a ReLU of its own, whose FIRE is NaN.
         samples: How many samples were seen.
         features: For each layer name, the 14 statistics of each filter's weights, then the 4 features
-            of its BatchNormalization, `(filters, 18)`; see `firekeras.features`.
+            of its BatchNormalization, `(filters, 18)`; see `firekeras.detector.features`.
         graph: The model's `ChannelGraph`.
         reasons: For layers without FIRE, why.
         maps: For each layer name, the share of samples for which each position was zero (NIRE),

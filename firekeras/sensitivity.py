@@ -10,13 +10,13 @@ import numpy as np
 
 from firekeras.channels import traced
 from firekeras.criteria import score_filters
-from firekeras.evaluation import Evaluation, within_tolerance
 from firekeras.masking import MaskedNetwork
-from firekeras.plan import plan_pruning
+from firekeras.plan.planning import plan_pruning
+from firekeras.plan.selection import Ranking
 from firekeras.profile import FilterScores
-from firekeras.rounds import check_prunable
+from firekeras.rounds.engine import check_prunable
+from firekeras.rounds.evaluation import Evaluation, within_tolerance
 from firekeras.samples import draw_samples
-from firekeras.selection import Ranking
 from firekeras.surgery import rebuild
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

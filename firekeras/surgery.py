@@ -10,7 +10,7 @@ from firekeras.channels.call import Count, Inner, Kept
 from firekeras.channels.trace import Trace
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
 from firekeras.devices import scope_of
-from firekeras.plan import PruningPlan, known_layer
+from firekeras.plan.planning import PruningPlan, known_layer
 
 
 def prune(model, plan: PruningPlan):

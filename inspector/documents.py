@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from firekeras.profile import FireProfile
-from firekeras.run_directory import RunDirectory
+from firekeras.rounds.run_directory import RunDirectory
 from inspector.weights import ModelWeights
 
 PROFILE = ".fire.h5"

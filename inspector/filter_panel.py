@@ -187,7 +187,7 @@ class FilterPanel(QtWidgets.QWidget):
         ]
 
     def _filter_numbers(self):
-        from firekeras.features import BN_FEATURE_NAMES, FEATURE_NAMES
+        from firekeras.detector.features import BN_FEATURE_NAMES, FEATURE_NAMES
 
         session, layer, filter = self.session, self.session.layer, self.session.filter
         profile = session.profile

@@ -7,7 +7,7 @@ import math
 
 from PySide6 import QtCore, QtGui
 
-from firekeras.report import short_number
+from firekeras.report.tables import short_number
 from inspector.editing import Editor
 from inspector.session import CHOICES, DOCUMENT, Session
 from inspector.theme import BANDS

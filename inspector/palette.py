@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.heatmap import CIVIDIS
+from firekeras.report.heatmap import CIVIDIS
 
 STEPS = 256
 # Vik-like: blue for less, orange for more, through white or black; ends from Okabe and Ito's colours.

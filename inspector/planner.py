@@ -9,9 +9,9 @@ import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.costs import Costs, costs_without
-from firekeras.plan import PruningPlan, plan_pruning
+from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.plan.selection import Limits, Ranking
 from firekeras.profile import FilterScores
-from firekeras.selection import Limits, Ranking
 from inspector.choices import Choices
 from inspector.quick import QuickSelection
 

@@ -18,7 +18,7 @@ def predicted(profile) -> dict[str, np.ndarray]:
     Args:
         profile: A `FireProfile`.
     """
-    from firekeras.regressors import get_regressor
+    from firekeras.detector.regressors import get_regressor
 
     scored = {name: mask for name, mask in profile.rankable().items() if mask.any()}
     x = np.concatenate([profile.features[name][mask] for name, mask in scored.items()])

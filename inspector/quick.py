@@ -1,10 +1,10 @@
-"""Which units go, in a few array operations: the same as `firekeras.selection.Selection`, without its reasons."""
+"""Which units go, in a few array operations: the same as `firekeras.plan.selection.Selection`, without its reasons."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from firekeras.selection import Limits, Ranking, Selection
+from firekeras.plan.selection import Limits, Ranking, Selection
 
 
 class QuickSelection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtWidgets
 
-from firekeras.report import short_number
+from firekeras.report.tables import short_number
 from inspector.editing import Editor
 from inspector.session import CHOICES, DOCUMENT, Session
 

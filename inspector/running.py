@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6 import QtCore
 
-from firekeras.run_directory import RunDirectory
+from firekeras.rounds.run_directory import RunDirectory
 from inspector.commands import RunOptions, compress_arguments, resume_arguments
 from inspector.comparison import Comparison
 from inspector.documents import profiles_of, read_profile

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from firekeras.run_directory import EVENTS, RunDirectory
-from firekeras.run_report import RunReport
+from firekeras.report.run_report import RunReport
+from firekeras.rounds.run_directory import EVENTS, RunDirectory
 
 CLOSED = ("finished", "interrupted", "error")
 MINUTE = 60  # seconds

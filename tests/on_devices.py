@@ -21,8 +21,8 @@ import tensorflow as tf  # noqa: E402
 import firekeras  # noqa: E402
 from firekeras import devices  # noqa: E402
 from firekeras.channels import traced  # noqa: E402
-from firekeras.counting import ZeroCounter  # noqa: E402
-from firekeras.measure import run_counting  # noqa: E402
+from firekeras.measure.counting import ZeroCounter  # noqa: E402
+from firekeras.measure.measuring import run_counting  # noqa: E402
 
 BATCH = 16
 SAMPLES = 48

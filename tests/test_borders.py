@@ -51,7 +51,7 @@ def none_loaded(*names):
 
 @pytest.mark.parametrize(
     "module",
-    ["firekeras", "firekeras.plan", "firekeras.profile", "firekeras.costs", "firekeras.channels.graph"],
+    ["firekeras", "firekeras.plan.planning", "firekeras.profile", "firekeras.costs", "firekeras.channels.graph"],
 )
 def test_planning_modules_import_no_keras(module):
     run(f"import {module}" + none_loaded("keras", "tensorflow", "jax", "torch"))
@@ -113,7 +113,7 @@ import numpy as np
 import keras
 import networks
 import firekeras
-from firekeras.counting import ZeroCounter
+from firekeras.measure.counting import ZeroCounter
 
 assert keras.backend.backend() == BACKEND
 model = networks.scramble(networks.plain_cnn())

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import firekeras
-from firekeras import trials
+from firekeras.callback import trials
+from firekeras.callback.live import LiveModel
 from firekeras.channels import traced
-from firekeras.counting import ZeroCounter
-from firekeras.live import LiveModel
-from firekeras.plan import plan_pruning
+from firekeras.measure.counting import ZeroCounter
+from firekeras.plan.planning import plan_pruning
 from firekeras.surgery import checked_units, rebuild
 
 

@@ -14,10 +14,10 @@ import pytest
 from test_callback import Poison, States, Tell, Told, check_state, fit, images, network, state
 
 import firekeras
+from firekeras.callback.interruption import Guarded
+from firekeras.callback.live import LiveModel
 from firekeras.channels import traced
-from firekeras.counting import ZeroCounter
-from firekeras.interruption import Guarded
-from firekeras.live import LiveModel
+from firekeras.measure.counting import ZeroCounter
 from firekeras.surgery import checked_units, rebuild
 
 BACKEND = keras.backend.backend()

@@ -24,8 +24,8 @@ from firekeras.compare.contest import compiled_afresh, factories, with_fresh_wei
 from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
 from firekeras.compare.settings import ComparisonSettings, first_rate, left_alone
-from firekeras.markup import to_html
-from firekeras.series_chart import Series, series_chart, write_svg
+from firekeras.report.markup import to_html
+from firekeras.report.series_chart import Series, series_chart, write_svg
 
 NAN = math.nan
 

@@ -7,7 +7,7 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras.distill import distilling, fit_distilled, soft_divergence
+from firekeras.recovery.distill import distilling, fit_distilled, soft_divergence
 
 
 def data(count=48, classes=3):

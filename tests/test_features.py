@@ -12,9 +12,9 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras import features
 from firekeras.channels import traced
-from firekeras.features import (
+from firekeras.detector import features
+from firekeras.detector.features import (
     BN_FEATURE_NAMES,
     FEATURE_NAMES,
     FEATURES,
@@ -143,7 +143,7 @@ def test_a_model_without_filters(monkeypatch):
 
 
 def test_features_need_no_keras():
-    code = "import sys, firekeras.features; sys.exit('keras' in sys.modules)"
+    code = "import sys, firekeras.detector.features; sys.exit('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -16,8 +16,8 @@ from firekeras.methods.by_score import ByScore
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.l1_norms import convolution_kernels
 from firekeras.methods.shortcuts import projections
-from firekeras.plan import plan_pruning
-from firekeras.targets import Target
+from firekeras.plan.planning import plan_pruning
+from firekeras.rounds.targets import Target
 from firekeras.zoo import resnet_cifar, vgg16_cifar
 
 

@@ -7,7 +7,7 @@ from keras import layers as L
 
 import firekeras
 from firekeras import methods
-from firekeras.detector import FireDetector
+from firekeras.detector.fire_detector import FireDetector
 from firekeras.methods import FirePruning
 from firekeras.methods.fire import WEAK
 

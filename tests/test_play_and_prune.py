@@ -16,6 +16,7 @@ from firekeras import methods
 from firekeras.channels import channel_graph, filter_kernels
 from firekeras.masking import MaskedNetwork
 from firekeras.methods import play_and_prune
+from firekeras.methods.penalty import FilterPenalty
 from firekeras.methods.play_and_prune import (
     Memory,
     PlayAndPrune,
@@ -25,7 +26,6 @@ from firekeras.methods.play_and_prune import (
     pressure_at,
     strengths,
 )
-from firekeras.penalty import FilterPenalty
 
 
 def draw(count, seed):
@@ -128,15 +128,11 @@ def test_batch_normalization_is_penalised_where_asked():
 def test_what_goes_together_is_penalised_together(network):
     model = networks.scramble(network())
     graph, kernels = channel_graph(model), filter_kernels(model)
-    model.compile("sgd", "mse")
-    x = networks.samples(model)
-    y = np.zeros((len(x), *model.output.shape[1:]))
-    plain = model.evaluate(x, y, verbose=0)
     with FilterPenalty(model) as penalty:
         for unit in (0, graph.num_units // 2):
             penalty.set(np.arange(graph.num_units) == unit)
             mine = [np.abs(kernel[..., graph.filters(name) == unit]).sum() for name, kernel in kernels.items()]
-            assert model.evaluate(x, y, verbose=0) - plain == pytest.approx(sum(mine), rel=1e-3)
+            assert float(sum(model.losses)) == pytest.approx(sum(mine), rel=1e-5)
 
 
 def test_other_coefficients_compile_nothing(monkeypatch):
@@ -402,14 +398,13 @@ np.testing.assert_allclose(model.predict(x, verbose=0), y, atol=1e-5)
 """
 
 
-def test_coupled_layers_are_pruned_together(pressed):
-    model = compiled(networks.residual())
-    images = np.random.default_rng(0).normal(size=(32, 8, 8, 3)).astype("float32")
-    data, held_out = (images[:16], np.arange(16) % 4), (images[16:], np.arange(16) % 4)
-    method = PlayAndPrune(0.2, delta=1e9)
-    record = next(firekeras.compression_rounds(model, data, held_out, method=method, tolerance=1.0, recovery=()))
-    widths = networks_widths(record.model)
-    assert widths == {**widths, "stem": 7, "a2": 7, "a1": 7, "b1": 10, "b2": 10, "b_shortcut": 10}
+def test_coupled_layers_are_pressed_together():
+    model = networks.scramble(networks.residual())
+    limits = {"layer_caps": {}, "original_widths": {}, "round_to": 1, "min_keep": 0.1}
+    run = SimpleNamespace(limits=limits, target=None, settings=SimpleNamespace(round_to=1))
+    units, notes = PlayAndPrune(0.2)._weakest(model, run)
+    pressed = {name: filters.size for name, filters in channel_graph(model).removed_filters(units).items()}
+    assert pressed == {"stem": 1, "a1": 1, "a2": 1, "b1": 2, "b2": 2, "b_shortcut": 2} and notes == []
 
 
 def test_the_model_that_is_given_stays_as_it_is(trained, pressed):
@@ -435,7 +430,7 @@ def test_a_run_that_is_taken_up_again_goes_on_as_it_would_have(trained, pressed,
     )
     (second,) = list(again)
     assert [whole[1].params, whole[1].filters_removed] == [second.params, second.filters_removed]
-    assert second.accuracy == pytest.approx(whole[1].accuracy, abs=0.05)
+    assert second.accuracy == pytest.approx(whole[1].accuracy, abs=1e-6)
 
 
 def test_the_same_seed_gives_the_same_run(trained, pressed):

@@ -379,7 +379,7 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras, networks, numpy as np
 import firekeras
-from firekeras.distill import fit_distilled
+from firekeras.recovery.distill import fit_distilled
 from firekeras.recovery import fold_means
 
 def recovered(scope):

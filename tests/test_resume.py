@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import run_in_child
 
-from firekeras.run_directory import RunDirectory
+from firekeras.rounds.run_directory import RunDirectory
 
 KILLS = 20
 PATIENCE = 240  # seconds, for a process that nobody kills
@@ -21,7 +21,7 @@ PATIENCE = 240  # seconds, for a process that nobody kills
 def processes():
     """Processes that have everything imported already: a kill then strikes the run, not the imports."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["run_in_child", "firekeras.rounds", "sklearn.ensemble"])
+    context.set_forkserver_preload(["run_in_child", "firekeras.rounds.engine", "sklearn.ensemble"])
     return context
 
 

@@ -10,11 +10,11 @@ from keras import layers as L
 
 import firekeras
 from firekeras.costs import Latency
-from firekeras.evaluation import Evaluation, within_tolerance
 from firekeras.methods.fire import FirePruning
-from firekeras.monitor import lower_is_better
 from firekeras.recovery import RECOVERY
-from firekeras.run_directory import RunDirectory
+from firekeras.rounds.evaluation import Evaluation, within_tolerance
+from firekeras.rounds.monitor import lower_is_better
+from firekeras.rounds.run_directory import RunDirectory
 
 
 def build():
@@ -377,7 +377,7 @@ def test_a_run_stops_at_its_target_and_not_far_below(trained, measure):
 
 def test_a_target_of_latency_is_measured(trained, monkeypatch):
     times = iter([0.010, 0.004, 0.009, 0.008, 0.004])  # at first, at the least, then after each round
-    monkeypatch.setattr("firekeras.targets.measure_latency", lambda model: Latency(next(times), 0.0, 1))
+    monkeypatch.setattr("firekeras.rounds.targets.measure_latency", lambda model: Latency(next(times), 0.0, 1))
     result = compress(trained, target={"latency": 0.5}, tolerance=1.0, max_rounds=9, epochs_per_round=0)
     assert len(result.rounds) == 2 and "'latency': 0.5} is reached" in result.stopped_because
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from keras import layers as L
 
-from firekeras import run_directory
-from firekeras.run_directory import RunDirectory, plain
+from firekeras.rounds import run_directory
+from firekeras.rounds.run_directory import RunDirectory, plain
 
 
 def network():

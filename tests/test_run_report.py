@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from firekeras import charts, html_report
 from firekeras.channels.graph import ChannelGraph
-from firekeras.heatmap import sorted_fire
-from firekeras.html_report import page, write_html
-from firekeras.markup import tag, to_html
-from firekeras.monitor import worst_accepted
 from firekeras.profile import FireProfile
-from firekeras.run_report import RunReport, run_tables, show_run
+from firekeras.report import charts, html_report
+from firekeras.report.heatmap import sorted_fire
+from firekeras.report.html_report import page, write_html
+from firekeras.report.markup import tag, to_html
+from firekeras.report.run_report import RunReport, run_tables, show_run
+from firekeras.rounds.monitor import worst_accepted
 
 NAN = math.nan
 BEFORE = {"conv_macs": 1000, "macs": 2000, "params": 400}
@@ -399,7 +399,7 @@ def test_reports_need_no_keras(tmp_path):
     folder = folder_of(tmp_path, whole_run())
     profile().save(folder / "profile.fire.h5")
     code = (
-        "import sys; from firekeras.run_report import show_run; show_run(sys.argv[1], sys.argv[2]);"
+        "import sys; from firekeras.report.run_report import show_run; show_run(sys.argv[1], sys.argv[2]);"
         "print({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
     )
     command = [sys.executable, "-c", code, folder, tmp_path / "a.html"]

@@ -20,8 +20,8 @@ from firekeras.classifier import compile_for_tuning
 from firekeras.cli.sensitivity import sensitivity as command
 from firekeras.methods import L1Pruning
 from firekeras.profile import FilterScores
+from firekeras.report.sensitivity_report import sensitivity_chart, sensitivity_table
 from firekeras.sensitivity import Sensitivity, sensitivity
-from firekeras.sensitivity_report import sensitivity_chart, sensitivity_table
 
 SHARES = (0.25, 0.5)
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from firekeras import heatmap
-from firekeras.tensorboard import SCALARS, TensorBoardRounds
+from firekeras.report import heatmap
+from firekeras.report.tensorboard import SCALARS, TensorBoardRounds
 
 PROFILE = {"conv1": np.array([1.0, 0.0, np.nan, 0.5]), "add": np.array([np.nan, np.nan])}
 
@@ -109,7 +109,8 @@ def test_without_the_package_it_says_what_to_install(tmp_path, monkeypatch):
 
 def test_writing_imports_no_tensorflow(tmp_path):
     code = (
-        "import sys; from types import SimpleNamespace; from firekeras.tensorboard import SCALARS, TensorBoardRounds;"
+        "import sys; from types import SimpleNamespace;"
+        "from firekeras.report.tensorboard import SCALARS, TensorBoardRounds;"
         "TensorBoardRounds(sys.argv[1]).write(SimpleNamespace(number=1, **dict.fromkeys(SCALARS, 0.5)));"
         "print({'keras', 'tensorflow', 'jax', 'torch'} & set(sys.modules))"
     )

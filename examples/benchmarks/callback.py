@@ -3,10 +3,10 @@
     python examples/benchmarks/callback.py [NAME ...]
 
 Epochs of plain `fit`, of `fit` with the callback in its measuring epoch, and with the callback waiting for
-a later one, take turns on the same network. Printed are ratios of the fastest epochs, by the clock and by
-the processors' time, which other work on the machine disturbs least, and the medians of the ratios; the
-first step of an epoch is left out, since it may compile. A cut is timed from the end of an epoch to the end
-of the next one's first step; beside it stands the first step of a fresh network. KERAS_BACKEND is respected.
+a later one, take turns on the same network. Printed are ratios of the fastest steps, which other work on
+the machine disturbs least, and of the median ones, by the clock and by the processors' time; the first
+step of an epoch is left out, since it may compile. A cut is timed from the end of an epoch to the end of
+the next one's first step; beside it stands the first step of a fresh network. KERAS_BACKEND is respected.
 """
 
 import argparse
@@ -45,19 +45,16 @@ def now():
 
 
 class Clock(keras.callbacks.Callback):
-    """What each epoch's steps take after its first, and all that lies before the end of the first."""
+    """What each step takes but the first of an epoch, and all that lies before the end of that."""
 
     def on_train_begin(self, logs=None):
         self.firsts, self.steps, self.edge = [], [], now()
 
     def on_train_batch_end(self, batch, logs=None):
-        self.last = now()
-        if batch == 0:
-            self.begun = self.last
-            self.firsts.append(self.last - self.edge)
+        (self.steps if batch else self.firsts).append(now() - self.edge)
+        self.edge = now()
 
     def on_epoch_end(self, epoch, logs=None):
-        self.steps.append(self.last - self.begun)
         self.edge = now()
 
 
@@ -87,16 +84,18 @@ def compare(name, build, samples):
     times = {way: [] for way in ways}
     for _ in range(RUNS):
         for way, settings in ways.items():
-            times[way].append(fit(model, samples, **settings).steps[0])
-    clock, processors = (np.min(times["plain"], axis=0)).tolist()
-    print(f"{keras.backend.backend()} {name}: an epoch of plain fit {clock:.3f} s, processors {processors:.3f} s")
+            times[way].extend(fit(model, samples, **settings).steps)
+    fastest = {way: np.min(steps, axis=0) for way, steps in times.items()}
+    median = {way: np.median(steps, axis=0) for way, steps in times.items()}
+    clock, processors = fastest["plain"]
+    print(
+        f"{keras.backend.backend()} {name}: the fastest step of plain fit {clock:.4f} s, processors {processors:.4f} s"
+    )
     for way in ("counting", "waiting"):
-        ratios = np.array(times[way]) / times["plain"]
-        by_clock, by_processors = np.min(times[way], axis=0) / np.min(times["plain"], axis=0)
-        medians = np.median(ratios, axis=0)
+        (clock, processors), medians = fastest[way] / fastest["plain"], median[way] / median["plain"]
         print(
-            f"    {way}: {by_clock:.4f} times that, processors {by_processors:.4f} "
-            f"(medians of {RUNS} ratios {medians[0]:.4f}, {medians[1]:.4f})",
+            f"    {way}: {clock:.4f} times that, processors {processors:.4f} "
+            f"(medians of {len(times[way])} steps {medians[0]:.4f}, {medians[1]:.4f})",
             flush=True,
         )
     cuts = [fit(model, samples, epochs=2, pruning_ratio=0.05).firsts[1] for _ in range(CUTS)]

@@ -24,8 +24,8 @@ import numpy as np
 import firekeras
 from firekeras import zoo
 from firekeras.channels import traced
-from firekeras.counting import ZeroCounter
-from firekeras.measure import CountingModel
+from firekeras.measure.counting import ZeroCounter
+from firekeras.measure.measuring import CountingModel
 
 
 def networks(names):

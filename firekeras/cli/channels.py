@@ -18,9 +18,9 @@ def channels(model: ModelFile):
     """
     network = load_model(model, compile=False)
     import firekeras
-    from firekeras import report
+    from firekeras.report import tables
 
     graph = firekeras.channel_graph(network)
-    show(report.channels_table(graph))
+    show(tables.channels_table(graph))
     for note in graph.notes:
         show_text(note)

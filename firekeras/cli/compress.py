@@ -120,7 +120,7 @@ def _check_alone(context):
 
 def _options_of(folder):
     """What the command was that began a run; its model as it was then."""
-    from firekeras.run_directory import RunDirectory
+    from firekeras.rounds.run_directory import RunDirectory
 
     run = RunDirectory.open(folder)
     source = run.settings.get("source")
@@ -138,7 +138,7 @@ def _options_of(folder):
 
 
 def _shown(events):
-    from firekeras.progress import EventLines, RoundsOnTerminal
+    from firekeras.report.progress import EventLines, RoundsOnTerminal
 
     if events:
         return EventLines(typer.echo)
@@ -216,7 +216,7 @@ def run_rounds(network, split, listener, *, tensorboard=None, **settings):
         **settings: As `compression_rounds` takes them.
     """
     import firekeras
-    from firekeras.tensorboard import TensorBoardRounds
+    from firekeras.report.tensorboard import TensorBoardRounds
 
     x, y, x_val, y_val = split
     writer = TensorBoardRounds(tensorboard) if tensorboard else None
@@ -240,26 +240,28 @@ def finish(network, result, dataset, monitor, output, listener):
             f"Nothing was removed, and {output} is not written: no round stayed within the tolerance. Allow a larger "
             "--tolerance, more --epochs-per-round, or take less per round."
         )
-    from firekeras import atomic, report
+    from firekeras import atomic
+    from firekeras.report import tables
 
     with Console(stderr=True).status("Measuring before and after"):
         rows = _comparison(network, result, dataset, monitor)
-    listener.show(report.comparison_table(rows))
+    listener.show(tables.comparison_table(rows))
     atomic.save_model(result.model, output)
     listener.event({"event": "written", "path": str(output)})
 
 
 def _comparison(network, result, dataset, monitor):
-    from firekeras import measure_latency, report
+    from firekeras import measure_latency
+    from firekeras.report import tables
 
     models = (network, result.model)
     return [
-        report.metric_row(
+        tables.metric_row(
             f"{monitor} on {len(dataset.y_test)} test images", *(_tested(m, dataset, monitor) for m in models)
         ),
-        *report.cost_rows(result.costs_before, result.costs_after),
-        report.amount_row("file, without optimizer state", _file_size(network), _file_size(result.model), "B"),
-        report.latency_row(measure_latency(network), measure_latency(result.model)),
+        *tables.cost_rows(result.costs_before, result.costs_after),
+        tables.amount_row("file, without optimizer state", _file_size(network), _file_size(result.model), "B"),
+        tables.latency_row(measure_latency(network), measure_latency(result.model)),
     ]
 
 

@@ -37,7 +37,7 @@ def demo(
     check_output(output)
     keras = import_keras()
     from firekeras import classifier, datasets, zoo
-    from firekeras.progress import RoundsOnTerminal
+    from firekeras.report.progress import RoundsOnTerminal
 
     keras.utils.set_random_seed(seed)
     dataset = datasets.load_dataset("digits")

@@ -45,13 +45,13 @@ def measure(
     check_output(output, model, ".fire.h5")
     network = load_model(model, compile=False)
     import firekeras
-    from firekeras import report
+    from firekeras.report import tables
 
     images = load_images(data, network)
     settings = {"neuron_maps": neuron_maps, "batch_size": batch_size}
     profile = firekeras.measure_fire(network, images, fraction=parsed_fraction(fraction), **settings)
     profile.save(output)
-    show(report.fire_table(profile, profile.reasons))
+    show(tables.fire_table(profile, profile.reasons))
     show_text(f"{profile.samples} images looked at. Written: {output}")
 
 

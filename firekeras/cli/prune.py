@@ -104,11 +104,11 @@ def _scores(network, path, criterion):
 
 
 def _show_plan(graph, plan):
-    from firekeras import report
+    from firekeras.report import tables
 
     locked = {name: graph.lock(name, 0) for name in graph.filter_layers if _is_locked(graph, name)}
-    rows = report.cost_rows(plan.costs_before, plan.costs_after)
-    show(report.plan_table(plan.widths, plan.removed, locked), report.comparison_table(rows))
+    rows = tables.cost_rows(plan.costs_before, plan.costs_after)
+    show(tables.plan_table(plan.widths, plan.removed, locked), tables.comparison_table(rows))
     for note in plan.notes:
         show_text(note)
 

@@ -23,7 +23,7 @@ def report(
 
     Example: firekeras report runs/a --html a.html
     """
-    from firekeras.run_report import show_run
+    from firekeras.report.run_report import show_run
 
     show(*show_run(folder, html))
     if html:
@@ -36,7 +36,7 @@ def stop(folder: RunFolder):
 
     Example: firekeras stop runs/a
     """
-    from firekeras.run_directory import RunDirectory
+    from firekeras.rounds.run_directory import RunDirectory
 
     RunDirectory.open(folder).ask_to_stop()
     show_text(

@@ -42,9 +42,9 @@ def sensitivity(
             check_output(path, model, ending)
     network = load_model(model)
     from firekeras import atomic, classifier
+    from firekeras.report.sensitivity_report import sensitivity_chart, sensitivity_table
+    from firekeras.report.series_chart import write_svg
     from firekeras.sensitivity import sensitivity as measured
-    from firekeras.sensitivity_report import sensitivity_chart, sensitivity_table
-    from firekeras.series_chart import write_svg
 
     dataset = load_data(data, network, images)
     classifier.check_classes(network, dataset)

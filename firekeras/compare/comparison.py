@@ -11,8 +11,8 @@ from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.results import Comparison, Outcome
 from firekeras.compare.settings import ComparisonSettings
 from firekeras.costs import count_costs
-from firekeras.plan import COSTS
-from firekeras.rounds import check_prunable
+from firekeras.plan.planning import COSTS
+from firekeras.rounds.engine import check_prunable
 
 METHODS = ("fire", "l1", "random", "scratch")
 AT_ONCE = ("l1", "scratch")  # these do not go in rounds

@@ -15,10 +15,10 @@ from firekeras.compare.budget import EpochBudget
 from firekeras.compare.results import Outcome
 from firekeras.compare.settings import ComparisonSettings
 from firekeras.costs import count_costs
-from firekeras.evaluation import Evaluation
-from firekeras.fine_tuning import FineTuning
-from firekeras.rounds import compression_rounds
-from firekeras.settings import RunSettings
+from firekeras.rounds.engine import compression_rounds
+from firekeras.rounds.evaluation import Evaluation
+from firekeras.rounds.fine_tuning import FineTuning
+from firekeras.rounds.settings import RunSettings
 from firekeras.surgery import copied
 
 NO_END = 10**6  # rounds: the target ends a run, or its epochs
@@ -81,20 +81,17 @@ class Contest:
         for _ in rounds:
             if budget.left < self.settings.epochs_per_round:
                 break
-        network = rounds.best
-        self._train(network, rounds.settings, budget)
-        notes = (
-            [] if self._left(network) <= share else [f"It stopped short of {share}. {rounds.stopped_because}".strip()]
-        )
+        notes = [*self._stopped_short(rounds, share), *self._train(rounds.best, rounds.settings, budget)]
         run = {"share": share, "seed": seed, "rounds": len(rounds.records), "notes": notes}
-        return network, self._outcome(label, network, budget, start, run)
+        return rounds.best, self._outcome(label, rounds.best, budget, start, run)
 
     def scratch(self, label, control: Scratch, pruned, share, seed) -> tuple[keras.Model, Outcome]:
         """One run of the control: the shape of a pruned network, from fresh weights; arguments as of `prune`."""
         start, budget = time.monotonic(), self._budget(seed, control.epochs, control.learning_rate)
         network = compiled_afresh(self.model, with_fresh_weights(pruned), budget.learning_rate)
-        self._train(network, RunSettings.of(network, self._run(budget)), budget)
-        return network, self._outcome(label, network, budget, start, {"share": share, "seed": seed})
+        notes = self._train(network, RunSettings.of(network, self._run(budget)), budget)
+        run = {"share": share, "seed": seed, "notes": notes}
+        return network, self._outcome(label, network, budget, start, run)
 
     def test(self, network) -> float:
         """The metric on the test data."""
@@ -108,16 +105,20 @@ class Contest:
         own = self.settings.run.get("callbacks") or []
         return {**self.settings.run, "callbacks": [budget, *keras.tree.flatten(own)]}
 
-    def _train(self, network, settings, budget):
-        """Spends the epochs that are left."""
-        if budget.left:
-            rest = dataclasses.replace(settings, epochs_per_round=budget.left)
-            FineTuning(rest, self.train_data, self.model).train(network, [])
+    def _train(self, network, settings, budget) -> list[str]:
+        """Spends the epochs that are left; returns what there is to say of it."""
+        if not budget.left:
+            return []
+        rest = dataclasses.replace(settings, epochs_per_round=budget.left)
+        loss = FineTuning(rest, self.train_data, self.model).train(network, [])
+        return [] if math.isfinite(loss) else ["Its training diverged: the loss is not a number."]
 
-    def _left(self, network) -> float:
-        """The share of the measure that a network has left."""
-        before, after = count_costs(self.model), count_costs(network)
-        return getattr(after, self.settings.measure) / getattr(before, self.settings.measure)
+    def _stopped_short(self, rounds, share) -> list[str]:
+        measure = self.settings.measure
+        before, after = (getattr(costs, measure) for costs in (rounds.costs_before, count_costs(rounds.best)))
+        if after <= share * before:
+            return []
+        return [f"It stopped short of {share}, with {after / before:.3f} left. {rounds.stopped_because}".strip()]
 
     def _measured(self, network, data):
         batch_size = self.settings.run.get("batch_size")

@@ -10,7 +10,7 @@ from pathlib import Path
 from firekeras.atomic import save_model, write_text
 from firekeras.compare.results import Outcome
 from firekeras.model_file import load_model
-from firekeras.run_directory import plain, versions
+from firekeras.rounds.run_directory import plain, versions
 
 DESCRIPTION, RESULTS = "comparison.json", "results.jsonl"
 FORMAT = 1

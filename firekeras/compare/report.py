@@ -12,12 +12,12 @@ from rich.text import Text
 
 from firekeras.atomic import write_text
 from firekeras.compare.results import Comparison, Outcome, Summary
-from firekeras.html_report import NOTHING_FROM_OUTSIDE
-from firekeras.html_style import STYLE
-from firekeras.markup import tag, to_html
-from firekeras.progress import _duration as duration
-from firekeras.report import metric
-from firekeras.series_chart import Series, series_chart, write_svg
+from firekeras.report.html_report import NOTHING_FROM_OUTSIDE
+from firekeras.report.html_style import STYLE
+from firekeras.report.markup import tag, to_html
+from firekeras.report.progress import _duration as duration
+from firekeras.report.series_chart import Series, series_chart, write_svg
+from firekeras.report.tables import metric
 
 NAMES = {"macs": "MACs", "conv_macs": "conv MACs", "params": "parameters"}
 APART = 1.2  # percentage points between the marks of methods that came down to the same share
@@ -122,7 +122,7 @@ def write_report(found: Comparison, folder) -> list[Path]:
 def outcome_line(one: Outcome, found: Comparison) -> Text:
     """One line on a run that has ended."""
     left = getattr(one, one.measure) / found.before[one.measure]
-    rounds = f", {one.rounds} rounds" if one.rounds else ""
+    rounds = f", {one.rounds} round{'s' * (one.rounds > 1)}" if one.rounds else ""
     notes = f". {' '.join(one.notes)}" if one.notes else ""
     return Text(
         f"{one.method}, seed {one.seed}: test {found.monitor} {metric(one.test)} with {left:.1%} of "

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from firekeras.monitor import lower_is_better
+from firekeras.rounds.monitor import lower_is_better
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from firekeras.channels import traced
-from firekeras.measure import filters_behind
-from firekeras.plan import checked_target, plan_pruning
+from firekeras.measure.measuring import filters_behind
+from firekeras.plan.planning import checked_target, plan_pruning
 from firekeras.profile import FilterScores
-from firekeras.settings import RunSettings, check_whole
+from firekeras.rounds.settings import RunSettings, check_whole
 
 SET_HERE = ("tolerance", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
 RATIO = 0.1  # share of the filters that go in a round, where nothing else is said

@@ -15,25 +15,43 @@ from firekeras.profile import FilterScores
 def score_filters(model, criterion="l1", data=None, seed=None) -> FilterScores:
     """Scores every filter of a model by a criterion: higher goes first.
 
+    | criterion | needs | a filter goes first if ... | source |
+    |---|---|---|---|
+    | `"l1"`, `"l2"` | weights | its weights are small | Li et al. 2017, section 3.1 |
+    | `"fpgm"` | weights | others of its layer are near it | He et al. 2019, section 3.3 |
+    | `"random"` | nothing | it is drawn: the control | |
+    | `"bn_scale"` | weights | its BatchNormalization's gamma is small | Liu et al. 2017, section 3 |
+    | `"contribution"` | weights | little of its variance arrives where it is read | firekeras |
+    | `"contribution_measured"` | data | the same, with variances measured | firekeras |
+    | `"fire"` | data | its ReLU is mostly silent | Fang et al. 2020, eq. 3 |
+    | `"apoz"` | data | the same: it is the same number as FIRE | Hu et al. 2016, eq. 1 |
+    | `"activation_mean"` | data | it puts out little | Molchanov et al. 2017, section 2.2 |
+    | `"taylor"` | data, labels, loss | to first order the loss hardly changes without it | Molchanov et al. 2019, 3.1 |
+    | `"fisher"` | data, labels, loss | the same, by Fisher information | Theis et al. 2018, 2.2 |
+
+    How each is computed, and where it departs from its source, is said at its function in the modules
+    of `firekeras.criteria`. All look at the model in inference mode, and change nothing in it. Filters
+    that only go together are scored by what the planning makes of them: the mean of their scores.
+
     Args:
-        model: A built Functional or Sequential model.
-        criterion: A name: `"l1"` (Li et al. 2017, section 3.1: small norms go first), `"l2"`, `"fpgm"`,
-            `"bn_scale"`, `"contribution"` and `"random"` need no data; `"fire"`, `"apoz"`,
-            `"activation_mean"`, `"taylor"`, `"fisher"` and `"contribution_measured"` do. Each says under
-            its own name in `firekeras.criteria` where it comes from. Or any name registered with
-            `@criterion`.
-        data: For criteria that need it, what `model.fit` takes, labels included where gradients are
-            taken. Defaults to none.
+        model: A built Functional or Sequential model; for `"taylor"` and `"fisher"` compiled with a loss.
+        criterion: One of these names, or one that was registered with
+            `firekeras.criteria.criterion`. Defaults to `"l1"`.
+        data: For criteria that need it, what `model.fit` takes. All of it is used: pass as much as the
+            measurement shall rest on, a few thousand samples as a rule. Defaults to none.
         seed: For criteria that draw at random. Defaults to none, a new draw each time.
 
     Returns:
-        `FilterScores`; NaN, with a reason, where a filter has no score.
+        `FilterScores`; for `"fire"` a `FireProfile`. Filters that a criterion cannot say anything of
+        have NaN, with a reason.
 
     Raises:
-        ValueError: If the criterion is unknown, needs data and got none, or scores no filter.
+        ValueError: If the criterion is unknown, needs data, labels or a loss and got none, or has
+            nothing to say of any filter; or if the model's weights are NaN.
 
     Example:
-    >>> scores = firekeras.score_filters(model, criterion="l1")
+    >>> scores = firekeras.score_filters(model, "contribution")
+    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3)
     """
     chosen = get_criterion(criterion)
     if chosen.needs == "data" and data is None:

@@ -8,7 +8,7 @@ from keras import ops
 from firekeras.criteria.readers import Readers
 from firekeras.criteria.registry import criterion
 from firekeras.data import checked_data, num_samples
-from firekeras.measure import measure_fire
+from firekeras.measure.measuring import measure_fire
 from firekeras.observing import check_finite, moments, observed, pooled
 from firekeras.profile import FilterScores
 

@@ -17,7 +17,19 @@ from firekeras.profile import FilterScores
 
 @criterion("contribution", needs="model")
 def small_contribution(model) -> FilterScores:
-    """TODO"""
+    """Minus the variance that the layers that read a filter would lose without it, in closed form, without data.
+
+    Behind a BatchNormalization a channel is about Gaussian with mean beta and deviation |gamma|; from
+    there its variance v is followed to where it is read (`firekeras.criteria.gaussian` says how: a
+    rectified Gaussian's has a closed form). An output of a layer that reads it loses v times the sum of
+    its squared weights on that channel, as far as channels vary independently. That is counted in the
+    units of what comes next: times gamma^2 / (moving variance + epsilon) where a BatchNormalization
+    follows, else as a share of the output's whole variance. Losses are added up over outputs and over
+    all layers that read the channel. Filters that only go together share what they lose together.
+
+    firekeras's own. Related: Molchanov et al. 2017 for activations, and Yu et al. 2018, "NISP", for how
+    importance arrives through the next layer's weights.
+    """
     readers = Readers(model)
     gains = gains_behind(model, readers.trace)
     variances = variances_read(model, readers, gains.keys())
@@ -27,7 +39,11 @@ def small_contribution(model) -> FilterScores:
 
 @criterion("contribution_measured", needs="data")
 def small_measured_contribution(model, data) -> FilterScores:
-    """The same with the variance of each channel measured on data where it is read."""
+    """`"contribution"` with the variance of each channel measured on data where it is read.
+
+    For networks without BatchNormalization, and where the view of Gaussian channels fails: behind
+    pooling, deep in residual streams, in networks that were trained for a short time.
+    """
     readers = Readers(model)
     measured = moments_read(model, readers, data)
     variances = {path: variance for path, (_, variance) in measured.items()}
@@ -44,7 +60,24 @@ def _scores(readers, gains, variances, name, missing):
 
 
 def contributions(variance, strengths, gain) -> np.ndarray:
-    """What each channel contributes to a reader's outputs, `(channels,)`."""
+    """What a layer's outputs owe to each channel that it reads, in all.
+
+    Args:
+        variance: Of each channel, `(channels,)`.
+        strengths: How strongly each output depends on it, `Reader.strengths()`, `(channels, outputs)`.
+        gain: What a BatchNormalization behind the layer multiplies each output's variance by,
+            `(outputs,)`; NaN where there is none.
+
+    Returns:
+        float64 array `(channels,)`.
+
+    Example:
+    >>> contributions([1.0, 3.0], [[1.0], [1.0]], [float("nan")])  # shares of the output's variance
+    array([0.25, 0.75])
+    >>> contributions([1.0, 3.0], [[1.0], [1.0]], [0.5])
+    array([0.5, 1.5])
+    """
+    variance, strengths, gain = (np.asarray(one, "float64") for one in (variance, strengths, gain))
     lost = variance[:, None] * strengths
     total = lost.sum(axis=0)
     share = np.divide(lost, total, out=np.where(np.isnan(lost), np.nan, 0.0), where=total > 0)

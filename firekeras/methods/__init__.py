@@ -12,7 +12,7 @@ from firekeras.methods.fppmo import FPPMO
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.play_and_prune import PlayAndPrune
 from firekeras.names import nearest
-from firekeras.plan import PruningPlan
+from firekeras.plan.planning import PruningPlan
 
 METHODS: dict[str, Callable] = {
     "fire": FirePruning,
@@ -101,6 +101,6 @@ def register(name: str):
 
 
 __all__ = [
-    *("METHODS", "ByScore", "FirePruning", "L1Pruning", "Method"),
+    *("FPPMO", "METHODS", "ByScore", "FirePruning", "L1Pruning", "Method", "PlayAndPrune"),
     *("described", "get", "names", "prepared", "register", "restore", "state"),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from firekeras.criteria import CRITERIA, score_filters
-from firekeras.plan import PruningPlan
+from firekeras.plan.planning import PruningPlan
 
 
 class ByScore:

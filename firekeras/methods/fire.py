@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from firekeras.detector import FireDetector
-from firekeras.drift import DriftGuard
-from firekeras.measure import measure_fire
-from firekeras.plan import PruningPlan
+from firekeras.detector.fire_detector import FireDetector
+from firekeras.measure.measuring import measure_fire
+from firekeras.plan.planning import PruningPlan
+from firekeras.rounds.drift import DriftGuard
 
 MODES = ("learned", "measured")
 WEAK = 0.5  # a detector whose cross-validated rank correlation is below this is pointed out

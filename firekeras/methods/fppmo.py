@@ -11,10 +11,10 @@ from firekeras.channels import channel_graph
 from firekeras.channels.graph import ChannelGraph
 from firekeras.criteria import score_filters
 from firekeras.masking import MaskedNetwork
-from firekeras.plan import COSTS, PruningPlan, plan_pruning
+from firekeras.plan.planning import COSTS, PruningPlan, plan_pruning
+from firekeras.plan.selection import _mean_over_units as over_units
 from firekeras.profile import FilterScores
 from firekeras.samples import draw_samples, in_batches, shared_out
-from firekeras.selection import _mean_over_units as over_units
 
 SEARCHES = ("elite", "random")
 ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits let go

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from firekeras.caps import resolve_caps
 from firekeras.channels import traced
 from firekeras.methods.l1_norms import convolution_kernels, greedy_orders, independent_orders, ranked_layers
 from firekeras.methods.l1_presets import known_preset, preset_rates
-from firekeras.plan import PruningPlan, plan_pruning
+from firekeras.plan.caps import resolve_caps
+from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.profile import FilterScores
-from firekeras.targets import LATENCY
+from firekeras.rounds.targets import LATENCY
 
 SELECTIONS = ("independent", "greedy")
 NOT_ALONE, NO_CONVOLUTION = "no filter goes by its own norm", "filters are those of no convolution"

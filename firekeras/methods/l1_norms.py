@@ -11,8 +11,8 @@ from firekeras.channels.graph import FIXED_UNIT
 from firekeras.channels.registry import find_rule
 from firekeras.channels.trace import Trace
 from firekeras.channels.walk import leaf_layers
-from firekeras.mean_folding import KERNELS
 from firekeras.methods.shortcuts import projections
+from firekeras.recovery.mean_folding import KERNELS
 
 DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")  # their filters go with the one channel that each reads
 

@@ -9,15 +9,16 @@ import numpy as np
 
 from firekeras.channels import traced
 from firekeras.criteria import l1_norm
-from firekeras.evaluation import within_tolerance
-from firekeras.fine_tuning import FineTuning
 from firekeras.masking import MaskedNetwork
-from firekeras.monitor import lower_is_better
-from firekeras.penalty import FilterPenalty
-from firekeras.plan import PruningPlan, plan_pruning
+from firekeras.methods.penalty import FilterPenalty
+from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.plan.selection import _mean_over_units as over_units
 from firekeras.profile import FilterScores
+from firekeras.rounds.evaluation import within_tolerance
+from firekeras.rounds.fine_tuning import FineTuning
+from firekeras.rounds.monitor import lower_is_better
+from firekeras.rounds.repeatable import reseed
 from firekeras.samples import draw_samples, in_batches
-from firekeras.selection import _mean_over_units as over_units
 from firekeras.surgery import rebuild
 
 ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits let go
@@ -97,6 +98,7 @@ class PlayAndPrune:
             self._memory.give_way()
         trace = traced(model)
         copy = rebuild(model, trace, np.zeros(trace.graph.num_units, bool))
+        reseed(copy, run.settings.seed, len(run.records))
         with FilterPenalty(copy, self.penalise_bn) as penalty:
             self._play(copy, penalty, run)
         return copy
@@ -152,9 +154,8 @@ class PlayAndPrune:
 
     def _train(self, copy, penalty, run):
         penalty.set(self._move.coefficient * self._move.candidates)
-        loss = FineTuning(dataclasses.replace(run.settings, epochs_per_round=1), run.train_data, run.best).train(
-            copy, []
-        )
+        one_epoch = dataclasses.replace(run.settings, epochs_per_round=1)
+        loss = FineTuning(one_epoch, run.train_data, run.best).train(copy, [])
         penalty.set(0 * self._move.candidates)  # what is measured on the copy is the network alone
         if not math.isfinite(loss):
             self._move = Move(notes=["Training under the penalty diverged: its loss is not a number."])

@@ -7,7 +7,7 @@ import pytest
 from random_graphs import random_graph, random_scores
 
 import firekeras
-from firekeras.selection import Limits, Ranking, Selection
+from firekeras.plan.selection import Limits, Ranking, Selection
 from inspector.choices import Choices
 from inspector.planner import Planner, plan_of
 from inspector.quick import QuickSelection

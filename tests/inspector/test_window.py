@@ -6,7 +6,7 @@ import h5py
 import pytest
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from firekeras.plan import PruningPlan, plan_pruning
+from firekeras.plan.planning import PruningPlan, plan_pruning
 from inspector.comparison import Mode
 
 Qt = QtCore.Qt

@@ -1,0 +1,1 @@
+"""FIRE measured: one pass over the data, counting zeros where filters meet their ReLUs."""

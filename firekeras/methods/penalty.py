@@ -1,0 +1,99 @@
+"""A penalty on the weights of some filters, inside the training step of a model that knows nothing of it."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from firekeras.channels import traced
+from firekeras.channels.walk import leaf_layers
+from firekeras.criteria.units import units_of
+from firekeras.devices import scope_of
+
+
+class FilterPenalty:
+    """While the context lasts, adds to a model's loss the l1 norms of its filters, each with a coefficient.
+
+    Coefficients go by unit, so that filters that only go together are penalised together. They are a
+    variable that the compiled step reads: changing them compiles nothing. Regularisers that weights
+    have of their own go on counting. After the context the model is as it was, but for what it learned.
+
+    Args:
+        model: A built Functional or Sequential model.
+        batch_norm: Whether gamma and beta of the normalisations behind the filters count too. Defaults
+            to False.
+
+    Example:
+    >>> with FilterPenalty(model) as penalty:
+    ...     penalty.set(np.full(channel_graph(model).num_units, 5e-4))
+    ...     model.fit(x, y)
+    """
+
+    def __init__(self, model, batch_norm=False):
+        self.model, trace = model, traced(model)
+        with scope_of(model):
+            zeros = np.zeros(trace.graph.num_units + 1, "float32")  # the last is for channels of no filter
+            self._coefficients = keras.Variable(zeros, trainable=False, name="filter_penalty")
+        self._weights = [
+            (weight, FilterNorms(self._coefficients, units_of(trace, weight, axis), axis, weight.regularizer))
+            for weight, axis in _penalised(model, trace, batch_norm)
+        ]
+
+    def set(self, coefficients):
+        """Sets the coefficients, `(num_units,)`, each from 0 on."""
+        self._coefficients.assign(np.append(coefficients, 0).astype("float32"))
+
+    def __enter__(self):
+        for weight, norms in self._weights:
+            weight.regularizer = norms
+        self.model._track_variable(self._coefficients)  # JAX takes what is not the model's for constant
+        self._compile_anew()
+        return self
+
+    def __exit__(self, *error):
+        for weight, norms in self._weights:
+            weight.regularizer = norms.own
+        self.model._untrack_variable(self._coefficients)
+        self._compile_anew()
+
+    def _compile_anew(self):
+        self.model.train_function = self.model.test_function = self.model.predict_function = None
+
+
+class FilterNorms:
+    """A regulariser: the l1 norm of each filter of a weight times its coefficient, and the weight's own one.
+
+    Args:
+        coefficients: A variable, `(num_units + 1,)`.
+        units: For each place along the weight's axis its unit; -1 for the last coefficient.
+        axis: The axis of the weight that the filters lie along.
+        own: The regulariser that the weight has already, or None.
+    """
+
+    def __init__(self, coefficients, units, axis, own):
+        self.coefficients, self.units, self.axis, self.own = coefficients, units % coefficients.shape[0], axis, own
+
+    def __call__(self, weight):
+        axes = [k for k in range(len(weight.shape)) if k != self.axis]
+        norms = ops.sum(ops.abs(weight), axes)
+        penalty = ops.sum(norms * ops.cast(ops.take(self.coefficients, self.units), norms.dtype))
+        return penalty if self.own is None else penalty + self.own(weight)
+
+
+def _penalised(model, trace, batch_norm):
+    """Yields (weight, axis) of what filters consist of."""
+    for path, layer in leaf_layers(model):
+        if path in trace.graph.filter_layers:
+            yield from _kernels(trace, path, layer)
+        elif batch_norm and isinstance(layer, keras.layers.BatchNormalization):
+            yield from ((weight, 0) for weight in layer.trainable_variables)
+
+
+def _kernels(trace, path, layer):
+    """The weights whose filters are the layer's; a depthwise kernel has none but the channels that it reads."""
+    kernels = [weight for weight in layer.trainable_variables if len(weight.shape) > 1]
+    labelled = [(kernel, *found) for kernel in kernels for found in enumerate(trace.weights.get(id(kernel), ()))]
+    labelled = [(kernel, axis, labels) for kernel, axis, labels in labelled if labels is not None]
+    made = [found for found in labelled if trace.births.get(int(found[2][0]), ("",))[0] == path]
+    return [(kernel, axis) for kernel, axis, _ in made or labelled]

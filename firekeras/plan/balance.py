@@ -1,0 +1,57 @@
+"""Layer balance: scores by which no ranking starves a single layer, because its scores happen to sit higher."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import rankdata
+
+from firekeras.channels.graph import ChannelGraph
+from firekeras.plan.selection import _mean_over_units as over_units
+from firekeras.profile import FilterScores
+
+
+def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = 0.5) -> FilterScores:
+    """Blends each filter's place among all filters with its place within its own layer.
+
+    A place is a share from 0 to 1: of so many of the filters that may go, this one goes after. With
+    weight 0 the order is that of the scores; with weight 1 every layer loses about the same share of
+    its filters. In between, a layer whose scores sit higher than others' still loses more, but its
+    best filters rank behind the worst of others. Layers whose filters only go together count as one.
+
+    Args:
+        scores: `FilterScores`, higher goes first.
+        graph: The model's `ChannelGraph`.
+        weight: The weight of the place within the layer, from 0 to 1. Defaults to 0.5.
+
+    Returns:
+        `FilterScores` whose criterion says that they are balanced; NaN for filters that may not go.
+
+    Raises:
+        ValueError: If `weight` is out of its range.
+
+    Example:
+    >>> scores = balanced(firekeras.score_filters(model, "l1"), firekeras.channel_graph(model))
+    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.2)
+    """
+    if not 0 <= weight <= 1:
+        raise ValueError(f"weight is that of the place within the layer, from 0 to 1. Received: {weight}.")
+    values = over_units(graph, scores)
+    values[list(graph.locks)] = np.nan
+    places = (1 - weight) * _places(values)
+    for units in _groups(graph):
+        places[units] += weight * _places(values[units])
+    return FilterScores(
+        graph.by_layer(places), criterion=f"balanced {scores.criterion}", l1=scores.l1, reasons=scores.reasons
+    )
+
+
+def _groups(graph):
+    """The units of each group of layers that are pruned together."""
+    for names in graph.groups:
+        yield np.unique(np.concatenate([graph.filters(name) for name in names]))
+
+
+def _places(values):
+    """Where each value stands among all that there are: 0 for the lowest, 1 for the highest, ties alike."""
+    ranks = rankdata(values, nan_policy="omit")
+    return (ranks - 0.5) / max(1, np.isfinite(values).sum())

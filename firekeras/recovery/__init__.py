@@ -1,0 +1,69 @@
+"""Recovery before fine-tuning: what a cut upsets, and data set right again without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from firekeras.names import nearest
+from firekeras.recovery.batch_statistics import reestimate_batch_norm
+from firekeras.recovery.mean_folding import fold_means
+
+RECOVERY: dict[str, Callable] = {"fold_means": fold_means}  # in the order in which they are run
+
+
+def recovery_step(name: str):
+    """Registers a step of recovery; steps are run in the order in which they were registered.
+
+    A step is called as `step(model, smaller, plan, data, batch_size)`: with the model before the cut,
+    the one after it, which it changes in place, the plan, data as `fit` takes them, and their batch
+    size or None. It returns notes, a list of sentences: what it could not do.
+
+    Args:
+        name: What `get_recovery` finds it by.
+
+    Example:
+    >>> @recovery_step("halve_biases")
+    ... def halve_biases(model, smaller, plan, data, batch_size):
+    ...     for layer in smaller.layers:
+    ...         if getattr(layer, "bias", None) is not None:
+    ...             layer.bias.assign(layer.bias / 2)
+    ...     return []
+    """
+
+    def register(step):
+        RECOVERY[name] = step
+        return step
+
+    return register
+
+
+@recovery_step("batch_norm")
+def batch_norm(model, smaller, plan, data, batch_size=None) -> list[str]:
+    """Has every BatchNormalization of the smaller model measure its inputs anew."""
+    return reestimate_batch_norm(smaller, data, batch_size=batch_size)
+
+
+def get_recovery(names: str | Iterable[str]) -> list[Callable]:
+    """The steps of these names, in the order in which they have to be run.
+
+    Args:
+        names: One name or several, out of `"fold_means"`, `"batch_norm"` and what was registered.
+
+    Raises:
+        ValueError: If there is no step of such a name; names the nearest.
+
+    Example:
+    >>> for step in get_recovery(["fold_means", "batch_norm"]):
+    ...     notes = step(model, smaller, plan, (x_train, y_train), None)
+    """
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if name not in RECOVERY:
+            raise ValueError(
+                f"Unknown recovery step {name!r}. Expected some of {list(RECOVERY)}. Did you mean "
+                f"{nearest(name, RECOVERY)!r}?"
+            )
+    return [step for name, step in RECOVERY.items() if name in names]
+
+
+__all__ = ["RECOVERY", "fold_means", "get_recovery", "recovery_step", "reestimate_batch_norm"]

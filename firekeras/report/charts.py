@@ -1,0 +1,177 @@
+"""The charts of a run, as SVG: the metric by round, and against what is left of the MACs."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from xml.etree.ElementTree import Element
+
+from firekeras.report.markup import tag
+from firekeras.report.run_report import RunReport
+from firekeras.report.tables import metric
+
+# About as many pixels as a phone or half a page gives, so that its text is as large as that around it.
+WIDTH, HEIGHT = 420, 270
+LEFT, RIGHT, TOP, BOTTOM = 56, 14, 12, 40
+MACS = {"conv_macs": "conv MACs", "macs": "MACs"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Scale:
+    """From values to pixels.
+
+    Args:
+        low, high: The ends of the axis, as values; low < high.
+        start, end: Where these ends are drawn.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    @classmethod
+    def around(cls, values: Iterable[float], start, end) -> Scale:
+        """A scale with a little room around all values that are numbers."""
+        finite = [value for value in values if math.isfinite(value)] or [0.0]
+        low, high = min(finite), max(finite)
+        room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
+        return cls(low - room, high + room, start, end)
+
+    def __call__(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+    def step(self) -> float:
+        """Between two ticks: 1, 2 or 5 times a power of ten, for five at most."""
+        rough = (self.high - self.low) / 5
+        power = 10.0 ** math.floor(math.log10(rough))
+        return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+
+    def ticks(self, step) -> list[float]:
+        """The multiples of `step` on the axis."""
+        return [k * step for k in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+
+
+def accuracy_chart(run: RunReport) -> Element:
+    """The metric by round: after each cut, and fine-tuned; rounds that were undone are crosses."""
+    after_cut = {one.number: one.accuracy_after_cut for one in run.rounds}
+    if run.progress:
+        after_cut[run.progress.number] = run.progress.accuracy_after_cut
+    values = (run.baseline, run.limit, *(one.accuracy for one in run.rounds), *after_cut.values())
+    y = Scale.around(values, HEIGHT - BOTTOM, TOP)
+    x = Scale(-0.4, max([*after_cut, 1]) + 0.4, LEFT, WIDTH - RIGHT)
+    cuts = [_square(x(at), y(value), f"Round {at}: {metric(value)} after the cut") for at, value in after_cut.items()
+            if math.isfinite(value)]  # fmt: skip
+    tuned = [(one, x(one.number)) for one in run.rounds]
+    marks = [*_stems(tuned, y), *cuts, _path([(x(0), y(run.baseline)), *_kept(tuned, y)]), *_results(tuned, y)]
+    label = f"{run.monitor} by round, from {metric(run.baseline)} to {metric(run.accuracy)}; the table of rounds has it"
+    return _chart(label, x, y, max(1, round(x.step())), "round", [*_levels(run, y), *marks])
+
+
+def frontier_chart(run: RunReport) -> Element:
+    """The metric of each round's model, against the share of MACs that it has left."""
+    field, before = macs_field(run)
+    shares = [100 * getattr(one, field) / before for one in run.rounds]
+    values = (run.baseline, run.limit, *(one.accuracy for one in run.rounds))
+    y = Scale.around(values, HEIGHT - BOTTOM, TOP)
+    x = Scale.around([100.0, *shares], LEFT, WIDTH - RIGHT)
+    tuned = [(one, x(share)) for one, share in zip(run.rounds, shares, strict=True)]
+    marks = [_path([(x(100), y(run.baseline)), *_kept(tuned, y)]), *_results(tuned, y)]
+    left = f"{getattr(run.costs_after, field) / before:.1%}"
+    label = f"{run.monitor} against {MACS[field]} left: {metric(run.accuracy)} with {left}; the table of rounds has it"
+    return _chart(label, x, y, x.step(), f"% of {MACS[field]} left", [*_levels(run, y), *marks])
+
+
+def macs_field(run: RunReport) -> tuple[str, int]:
+    """Which MACs to compare by, and how many there were: those of convolutions, where there are any."""
+    field = "conv_macs" if run.costs_before.conv_macs else "macs"
+    return field, getattr(run.costs_before, field) or 1
+
+
+def key(kind: str) -> Element:
+    """The mark of a kind as a legend shows it: `"tuned"`, `"cut"`, `"undone"`, `"baseline"` or `"limit"`."""
+    marks = {"tuned": _dot, "cut": _square, "undone": _cross}
+    mark = marks[kind](8, 6, "") if kind in marks else tag("line", class_=kind, x1=0, x2=16, y1=6, y2=6)
+    return tag("svg", mark, class_="key", viewBox="0 0 16 12", width=16, height=12, aria_hidden="true")
+
+
+def _chart(label, x, y, x_step, title, marks):
+    return tag(
+        "svg",
+        *_y_axis(y),
+        *_x_axis(x, x_step),
+        tag("text", title, class_="title", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 4),
+        *marks,
+        class_="chart",
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label=label,
+    )
+
+
+def _y_axis(y):
+    step = y.step()
+    for value in y.ticks(step):
+        yield tag("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=_px(y(value)), y2=_px(y(value)))
+        yield tag("text", _short(value, step), class_="y", x=LEFT - 6, y=_px(y(value) + 4))
+
+
+def _x_axis(x, step):
+    for value in x.ticks(step):
+        yield tag("line", class_="grid", x1=_px(x(value)), x2=_px(x(value)), y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4)
+        yield tag("text", _short(value, step), class_="x", x=_px(x(value)), y=HEIGHT - BOTTOM + 17)
+
+
+def _levels(run, y):
+    """The baseline, and the limit that the tolerance sets."""
+    for kind, value in (("baseline", run.baseline), ("limit", run.limit)):
+        if math.isfinite(value):
+            yield tag("line", class_=kind, x1=LEFT, x2=WIDTH - RIGHT, y1=_px(y(value)), y2=_px(y(value)))
+
+
+def _stems(tuned, y):
+    """From the metric after a cut to what fine-tuning made of it."""
+    for one, x in tuned:
+        if math.isfinite(one.accuracy_after_cut) and math.isfinite(one.accuracy):
+            yield tag(
+                "line", class_="stem", x1=_px(x), x2=_px(x), y1=_px(y(one.accuracy_after_cut)), y2=_px(y(one.accuracy))
+            )
+
+
+def _kept(tuned, y):
+    return [(x, y(one.accuracy)) for one, x in tuned if one.accepted]
+
+
+def _results(tuned, y):
+    """Fine-tuned rounds; a metric that is no number is not drawn."""
+    for one, x in tuned:
+        if math.isfinite(one.accuracy):
+            words = f"Round {one.number}: {metric(one.accuracy)} fine-tuned, {'kept' if one.accepted else 'undone'}"
+            yield (_dot if one.accepted else _cross)(x, y(one.accuracy), words)
+
+
+def _path(points):
+    drawn = [f"{_px(x)},{_px(y)}" for x, y in points if math.isfinite(y)]
+    return tag("polyline", class_="tuned", points=" ".join(drawn))
+
+
+def _dot(x, y, words):
+    return tag("circle", tag("title", words), class_="tuned", cx=_px(x), cy=_px(y), r=4)
+
+
+def _square(x, y, words):
+    return tag("rect", tag("title", words), class_="cut", x=_px(x - 3.5), y=_px(y - 3.5), width=7, height=7)
+
+
+def _cross(x, y, words):
+    arms = f"M{_px(x - 4)} {_px(y - 4)}L{_px(x + 4)} {_px(y + 4)}M{_px(x - 4)} {_px(y + 4)}L{_px(x + 4)} {_px(y - 4)}"
+    return tag("path", tag("title", words), class_="undone", d=arms)
+
+
+def _px(value):
+    return f"{value:.1f}"
+
+
+def _short(value, step):
+    return f"{value:.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"

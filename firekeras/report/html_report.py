@@ -1,0 +1,247 @@
+"""One HTML file that says what became of a run: opens without a network, runs no script."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from firekeras.atomic import write_text
+from firekeras.profile import FireProfile
+from firekeras.report import charts
+from firekeras.report.heatmap import sorted_fire
+from firekeras.report.html_style import STYLE, fire_style
+from firekeras.report.markup import tag, to_html
+from firekeras.report.run_report import RunReport, moment, printable
+from firekeras.report.tables import metric
+
+LEVELS = 32  # colours of FIRE
+NOTHING_FROM_OUTSIDE = "default-src 'none'; style-src 'unsafe-inline'"
+NUMBER, PICTURE, TEXT = "n", "picture", "text"  # kinds of columns, as the style knows them
+ROUND_COLUMNS = {
+    "round": NUMBER,
+    "outcome": TEXT,
+    "ratio": NUMBER,
+    "filters out": NUMBER,
+    "after cut": NUMBER,
+    "fine-tuned": NUMBER,
+    "conv MACs left": NUMBER,
+    "MACs left": NUMBER,
+    "parameters left": NUMBER,
+    "seconds": NUMBER,
+}
+COST_COLUMNS = {"": TEXT, "before": NUMBER, "after": NUMBER, "change": NUMBER}
+WIDTH_COLUMNS = {"layer": TEXT, "before": NUMBER, "after": NUMBER, "kept": NUMBER, "filters": PICTURE}
+FIRE_COLUMNS = {
+    "layer": TEXT,
+    "filters": NUMBER,
+    "mean": NUMBER,
+    "never fire": NUMBER,
+    "most to least active filter": PICTURE,
+}
+
+
+def write_html(settings: Mapping, events: Sequence[Mapping], profile: FireProfile | None, path):
+    """Writes the report of a run, finished or still running: whole, or not at all.
+
+    Args:
+        settings: What `run.json` holds.
+        events: The lines of `events.jsonl`, parsed, in order.
+        profile: What was measured last, for a picture of FIRE; None for none.
+        path: Where it goes, `NAME.html`. Its folder must exist.
+
+    Raises:
+        ValueError: If something is missing that every run has, or the path is none for a page.
+
+    Example:
+    >>> run = RunDirectory.open("runs/a")
+    >>> write_html(run.settings, run.events(), None, "report.html")
+    """
+    if Path(path).suffix != ".html":
+        raise ValueError(f"Expected a path that ends in .html for the page. Received: {path}.")
+    write_text(path, f"<!doctype html>\n{to_html(page(settings, RunReport.of(settings, events), profile))}\n")
+
+
+def page(settings: Mapping, run: RunReport, profile: FireProfile | None) -> Element:
+    """The whole report, as a tree."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", content=NOTHING_FROM_OUTSIDE, **{"http-equiv": "Content-Security-Policy"}),
+        tag("title", f"{run.model}: {run.state}"),
+        tag("style", STYLE, fire_style(LEVELS)),
+    )
+    parts = [*_summary(run), *_charts(run), *_rounds(run), *_layers(run), *_fire(profile), *_settings(settings)]
+    return tag("html", head, tag("body", tag("main", parts, _footer(settings, run))), lang="en")
+
+
+def _summary(run):
+    return [
+        tag("h1", run.model),
+        tag("p", run.status[:1].upper() + run.status[1:], class_=f"state {run.state}"),
+        tag("p", run.tally, class_="quiet"),
+        _table("Before and after", COST_COLUMNS, run.comparison()),
+    ]
+
+
+def _charts(run):
+    if not run.rounds and not run.progress:
+        return [tag("p", "No round has ended yet.")]
+    levels = [("baseline", f"baseline {metric(run.baseline)}"), ("limit", f"limit of tolerance {metric(run.limit)}")]
+    tuned = [("tuned", "fine-tuned, kept"), *([("undone", "fine-tuned, undone")] if run.undone else [])]
+    figures = [
+        _figure(charts.accuracy_chart(run), f"{run.monitor} by round", [*tuned, ("cut", "after the cut"), *levels]),
+        _figure(charts.frontier_chart(run), f"{run.monitor} against MACs left", [*tuned, *levels]),
+    ]
+    table = [tag("p", tag("a", "The same as a table", href="#rounds"))] if run.rounds else []
+    return [tag("div", figures, class_="charts"), *table, *_not_drawn(run)]
+
+
+def _figure(chart, title, keys):
+    legend = [tag("span", charts.key(kind), words) for kind, words in keys]
+    return tag("figure", tag("h2", title), chart, tag("figcaption", legend))
+
+
+def _not_drawn(run):
+    """Rounds that are missing in the charts, in words."""
+    missing = [str(one.number) for one in run.rounds if metric(one.accuracy) == "-"]
+    if not missing:
+        return []
+    return [tag("p", f"Not drawn, since {run.monitor} was not a number: round {', '.join(missing)}.", class_="quiet")]
+
+
+def _rounds(run):
+    if not run.rounds:
+        return []
+    details = list(dict.fromkeys(name for one in run.rounds for name in one.details))
+    columns = {**ROUND_COLUMNS, **{printable(name): NUMBER for name in details}}
+    rows = [_round_row(run, one, details) for one in run.rounds]
+    notes = [tag("li", note) for note in run.notes]
+    return [
+        tag("h2", "Rounds", id="rounds"),
+        _wide(_table("", columns, rows), "Rounds"),
+        *([tag("ul", notes, class_="quiet")] if notes else []),
+    ]
+
+
+def _round_row(run, one, details):
+    verdict = tag("span", "kept" if one.accepted else "undone", class_="kept" if one.accepted else "undone")
+    costs = [_share(getattr(one, name), getattr(run.costs_before, name)) for name in ("conv_macs", "macs", "params")]
+    further = [_figures(one.details.get(name, math.nan)) for name in details]
+    metrics = (metric(one.accuracy_after_cut), metric(one.accuracy))
+    cut = (_figures(one.pruning_ratio), one.filters_removed)
+    return (one.number, verdict, *cut, *metrics, *costs, f"{one.seconds:.1f}", *further)
+
+
+def _layers(run):
+    """Widths as a table with a bar in each row: the same for eyes and for screen readers."""
+    after, widest = run.widths_after, max(run.widths_before.values(), default=1)
+    rows = [
+        (printable(name), before, after[name], _share(after[name], before), _bar(before, after[name], widest))
+        for name, before in run.widths_before.items()
+    ]
+    caption = "What is left (strong) of what there was (pale)."
+    return [
+        tag("h2", "Filters by layer"),
+        _wide(_table(caption, WIDTH_COLUMNS, rows), "Filters by layer"),
+    ]
+
+
+def _bar(before, after, widest):
+    widths = (("before", before), ("after", after))
+    bars = [tag("rect", class_=name, width=f"{100 * width / widest:.2f}", height=1) for name, width in widths]
+    return tag("svg", bars, class_="bar", viewBox="0 0 100 1", preserveAspectRatio="none", aria_hidden="true")
+
+
+def _fire(profile):
+    """FIRE as a table with a strip in each row: together they are the heatmap."""
+    scored = sorted_fire(profile) if profile is not None else {}
+    if not scored:
+        return []
+    rows = [(printable(name), *_spread(fire), _strip(fire)) for name, fire in scored.items()]
+    others = len(profile) - len(scored)
+    caption = (
+        f"FIRE, the share of zeros among a filter's ReLU outputs, measured on {profile.samples} samples. Each strip"
+        f" holds a layer's filters from the most to the least active. Layers without FIRE, not shown: {others}."
+    )
+    return [
+        tag("h2", "FIRE by layer"),
+        tag("p", caption, class_="quiet"),
+        tag("p", "FIRE 0", _strip(np.linspace(0, 1, LEVELS), "scale"), "1", class_="quiet"),
+        _wide(_table("", FIRE_COLUMNS, rows, class_="fire"), "FIRE by layer"),
+    ]
+
+
+def _spread(fire):
+    finite = fire[np.isfinite(fire)]
+    return fire.size, f"{finite.mean():.3f}", int((finite == 1).sum())
+
+
+def _strip(fire, class_="strip"):
+    """Sorted FIRE, `(filters,)`, as one rectangle per colour."""
+    level = np.where(np.isnan(fire), LEVELS, np.minimum(np.nan_to_num(fire) * LEVELS, LEVELS - 1)).astype(int)
+    levels, starts, widths = np.unique(level, return_index=True, return_counts=True)
+    shades = [f"f{k}" if k < LEVELS else "unscored" for k in levels]
+    places = zip(shades, starts.tolist(), widths.tolist(), strict=True)
+    runs = [tag("rect", class_=shade, x=x, width=width, height=1) for shade, x, width in places]
+    box = f"0 0 {fire.size} 1"
+    return tag("svg", runs, class_=class_, viewBox=box, preserveAspectRatio="none", aria_hidden="true")
+
+
+def _settings(settings):
+    """All that `run.json` says of how the run was made."""
+    told = {key: settings.get(key) for key in ("created", "backend", "method")}
+    told |= settings.get("source") or {}
+    told |= {**(settings.get("settings") or {}), **(settings.get("versions") or {})}
+    rows = [(printable(key), _as_json(value)) for key, value in told.items() if value is not None]
+    return [
+        tag(
+            "details",
+            tag("summary", "Settings and versions"),
+            _wide(_table("", {"": TEXT, "value": TEXT}, rows), "Settings"),
+        )
+    ]
+
+
+def _footer(settings, run):
+    version = (settings.get("versions") or {}).get("firekeras", "")
+    until = f", as of {run.last_event}" if run.last_event else ""
+    return tag("footer", printable(f"firekeras {version}: run of {moment(settings.get('created', ''))}{until}."))
+
+
+def _table(caption, columns, rows, **attributes):
+    """A table with a header for every row and column; `columns` gives the kind of each by its title."""
+    heads = [tag("th", title, scope="col", class_=kind) for title, kind in columns.items()]
+    head = [tag("caption", caption)] if caption else []
+    body = [_row(row, list(columns.values())) for row in rows]
+    return tag("table", head, tag("thead", tag("tr", heads)), tag("tbody", body), **attributes)
+
+
+def _row(row, kinds):
+    cells = [tag("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True)]
+    return tag("tr", tag("th", row[0], scope="row", class_=kinds[0]), cells)
+
+
+def _wide(table, label):
+    """Lets what is wider than a phone, or very long, scroll by itself; by keyboard too."""
+    return tag("div", table, class_="wide", role="region", aria_label=label, tabindex=0)
+
+
+def _share(part, whole):
+    return f"{part / whole:.1%}" if whole else "-"
+
+
+def _figures(value):
+    """A number with as many digits as it needs, a dash for none; anything else as JSON has it."""
+    if value is None or isinstance(value, float):
+        return f"{value:.4g}" if value is not None and math.isfinite(value) else "-"
+    return ("no", "yes")[value] if isinstance(value, bool) else _as_json(value)
+
+
+def _as_json(value):
+    return printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,79 @@
+"""Rounds as TensorBoard shows them. Needs the package `tensorboard`, and no TensorFlow: it runs on every backend."""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+import time
+from pathlib import Path
+
+from firekeras.report.heatmap import picture
+
+SCALARS = ("accuracy", "accuracy_after_cut", "conv_macs", "macs", "params", "filters_removed", "accepted")
+
+
+class TensorBoardRounds:
+    """Writes rounds to a folder that `tensorboard --logdir` shows: a step per round.
+
+    TensorBoard keeps scalars as float32: MACs beyond 16.7 million are rounded to seven digits.
+
+    Args:
+        log_dir: The folder; made where there is none. What is in it stays: a resumed run adds to it.
+
+    Raises:
+        ValueError: If the package `tensorboard` is not installed.
+
+    Example:
+    >>> board = TensorBoardRounds("logs/pruning")
+    >>> for record in firekeras.compression_rounds(model, train, validation):
+    ...     board.write(record)
+    """
+
+    def __init__(self, log_dir):
+        _check_installed()
+        folder = Path(log_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}.firekeras"
+        self.path = folder / name
+        self._append(file_version="brain.Event:2")
+
+    def write(self, record, profile=None):
+        """Writes a round: `rounds/accuracy`, `rounds/conv_macs`, ..., and `rounds/fire` as a picture.
+
+        Args:
+            record: A `RoundRecord`. A figure that is None is left out.
+            profile: The `FireProfile` that was measured in this round. Defaults to none.
+        """
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
+        told = {name: getattr(record, name) for name in SCALARS}
+        values = [Summary.Value(tag=f"rounds/{n}", simple_value=float(v)) for n, v in told.items() if v is not None]
+        if profile is not None:
+            values.append(Summary.Value(tag="rounds/fire", image=_png(picture(profile))))
+        self._append(step=record.number, summary=Summary(value=values))
+
+    def _append(self, **event):
+        """One event, flushed to disk at once: TensorBoard's own writer would import TensorFlow where it finds it."""
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
+        with open(self.path, "ab") as file:
+            RecordWriter(file).write(Event(wall_time=time.time(), **event).SerializeToString())
+
+
+def _png(image):
+    from tensorboard.compat.proto.summary_pb2 import Summary
+
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return Summary.Image(width=image.width, height=image.height, colorspace=3, encoded_image_string=file.getvalue())
+
+
+def _check_installed():
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise ValueError(
+            "Writing for TensorBoard needs the package tensorboard, which is not installed: pip install tensorboard."
+        ) from error

@@ -1,0 +1,115 @@
+"""What happens in a run, told to whoever listens, and written to its directory where it has one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from firekeras import model_file
+from firekeras.profile import FireProfile
+from firekeras.rounds.run_directory import RunDirectory, check_new, plain
+
+TOLD = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds")
+MAY_DIFFER = ("max_rounds",)  # when a run is resumed
+
+
+class Journal:
+    """Takes down the events of a run.
+
+    Args:
+        path: The run's directory; None for none.
+        on_event: A function that is told of each event; None for none.
+        source: Where model and data came from, for `run.json`.
+    """
+
+    def __init__(self, path, on_event: Callable[[dict], None] | None = None, source: dict | None = None):
+        self.path = None if path is None else Path(path)
+        self.directory: RunDirectory | None = None
+        self.source = source
+        self._on_event = on_event
+        self.last_profile: FireProfile | None = None  # the one that was written last
+
+    def check(self, resume):
+        """Raises `ValueError`, before any work, where the run cannot begin or go on there."""
+        if resume and self.path is None:
+            raise ValueError("resume=True goes on with the run in run_dir. Give the folder: run_dir='runs/a'.")
+        if resume:
+            self.directory = RunDirectory.open(self.path)
+        elif self.path is not None:
+            check_new(self.path)
+
+    def begin(self, description, model):
+        """Begins the run: its directory has the first model, which must load again."""
+        if self.path is not None:
+            self.directory = RunDirectory.create(self.path, {**description, "source": self.source}, model)
+            _check_loads(self.path / "round-000.keras")
+        self.tell("start", **{name: description[name] for name in TOLD})
+
+    def resume(self, description) -> RunDirectory:
+        """Goes on with the run in the directory, if it was begun with the same settings."""
+        directory = RunDirectory.open(self.path)
+        directory.clean()
+        directory.publish()
+        _check_same(plain(description), directory.settings)
+        self.directory = directory
+        told = {**{name: description[name] for name in TOLD}, "baseline": directory.settings["baseline"]}
+        self.tell("resume", after_round=len(directory.rounds()), **told)
+        return directory
+
+    def tell(self, event, **fields):
+        """Writes one event, then tells of it."""
+        line = {"event": event, **fields}
+        if self.directory is not None:
+            self.directory.append(line)
+        if self._on_event is not None:
+            self._on_event(plain(line))
+
+    def round(self, record, widths, profile, state):
+        """Writes a finished round: its model and profile first, then the event that makes them count."""
+        files: dict[str, str | None] = {"model": None, "profile": None}
+        if self.directory is not None and record.accepted:
+            files["model"] = self.directory.save_model(record.model, record.number)
+        if self.directory is not None and profile is not None and profile is not self.last_profile:
+            files["profile"] = self.directory.save_profile(profile, record.number)
+        self.last_profile = profile
+        self.tell("round", **record.to_dict(), widths=widths, state=state, **files)
+        if self.directory is not None:
+            self.directory.publish()
+
+    def stop_wanted(self) -> bool:
+        """Whether somebody asked, through the directory, for the run to end after this round."""
+        return self.directory is not None and self.directory.stop_wanted()
+
+    def broken_off(self, error):
+        """Tells that a round was broken off; the run may be resumed."""
+        if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+            self.tell("interrupted")
+        else:
+            self.tell("error", message=f"{type(error).__name__}: {error}")
+
+
+def _check_loads(path):
+    try:
+        model_file.load_model(path)
+    except ValueError as error:
+        raise ValueError(
+            f"A run that can be resumed needs a model that loads again, which this one does not: {error} Leave out "
+            "run_dir, or change the model."
+        ) from error
+
+
+def _check_same(given, written):
+    """Raises `ValueError` where a run would go on otherwise than it began."""
+    for name in ("model", "widths", "method"):
+        _check_equal(name, given[name], written.get(name))
+    for name, value in given["settings"].items():
+        if name not in MAY_DIFFER:
+            _check_equal(name, value, written["settings"].get(name))
+
+
+def _check_equal(name, given, written):
+    if given != written:
+        raise ValueError(
+            f"The run was begun with {name}={written!r}. Received: {name}={given!r}. Go on with the same, or begin a "
+            "new run in another folder."
+        )

@@ -1,0 +1,76 @@
+"""What a run shall come down to: MACs, parameters, or latency measured on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from firekeras.costs import Costs, measure_latency
+from firekeras.plan.planning import COSTS, PruningPlan, checked_target, plan_pruning
+from firekeras.profile import FilterScores
+
+LATENCY = "latency"
+MEASURES = (*COSTS, LATENCY)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A cost, and how much of it there may be at the end.
+
+    Args:
+        measure: `"conv_macs"`, `"macs"`, `"params"` or `"latency"`.
+        share: Share of what the run began with, above 0, up to 1.
+        goal: The same as an amount: MACs, parameters, or seconds.
+    """
+
+    measure: str
+    share: float
+    goal: float
+
+    @classmethod
+    def of(cls, target: Mapping[str, float], model, costs: Costs) -> Target:
+        """The target `{measure: share}` of a run that begins with `model`.
+
+        Raises:
+            ValueError: If the measure is unknown or the share out of range.
+        """
+        measure, share = checked_target(target, MEASURES)
+        before = measure_latency(model).median if measure == LATENCY else getattr(costs, measure)
+        return cls(measure, share, share * before)
+
+    def amount(self, model, costs: Costs) -> float:
+        """What there is of the cost now."""
+        return measure_latency(model).median if self.measure == LATENCY else getattr(costs, self.measure)
+
+    def reached(self, model, costs: Costs) -> bool:
+        """Whether a network is down at the goal."""
+        return self.amount(model, costs) <= self.goal
+
+    def plan(self, graph, scores, **limits) -> PruningPlan:
+        """A plan for one round: what the limits let go, but no more than the goal needs."""
+        plan = plan_pruning(graph, scores, **limits)
+        if self.measure == LATENCY or getattr(plan.costs_after, self.measure) > self.goal:
+            return plan
+        now = getattr(plan.costs_before, self.measure)
+        return plan_pruning(graph, scores, target={self.measure: min(1, self.goal / now)}, **limits)
+
+    def check_feasible(self, model, graph, **limits):
+        """Raises `ValueError`, with the best that can be, where even the smallest network does not reach the goal."""
+        smallest = plan_pruning(graph, _all_alike(graph), **{**limits, "pruning_ratio": 1 - 1e-9})
+        least = self._amount_after(smallest, model)
+        if least > self.goal:
+            raise ValueError(
+                f"target {{{self.measure!r}: {self.share}}} cannot be reached: with these caps, round_to and min_keep "
+                f"the least is {least / self.goal * self.share:.3f}. Loosen the caps, lower min_keep, or ask for less."
+            )
+
+    def _amount_after(self, plan, model):
+        if self.measure != LATENCY:
+            return getattr(plan.costs_after, self.measure)
+        from firekeras.surgery import prune
+
+        return measure_latency(prune(model, plan)).median
+
+
+def _all_alike(graph) -> FilterScores:
+    return FilterScores({name: [0.0] * width for name, width in graph.widths.items()}, criterion="none")
