@@ -19,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import numpy as np
 
-from firekeras import atomic, datasets, zoo
+from firekeras import atomic, datasets, methods, zoo
 from firekeras.classifier import compile_for_tuning
 from firekeras.compare import Scratch, compare
 from firekeras.compare.contest import factories
@@ -74,7 +74,9 @@ def trained(arguments, data, validation):
 
 def entries(arguments):
     """What is compared, by name."""
-    found = factories(arguments.methods.split(","))
+    found = factories([name for name in arguments.methods if name != "fire_measured"])
+    if "fire_measured" in arguments.methods:
+        found["fire_measured"] = lambda seed: methods.get("fire", mode="measured")
     if "scratch" in found:
         found["scratch"] = Scratch(learning_rate=0.1)
         found["scratch, longer"] = Scratch(epochs=arguments.scratch_epochs, learning_rate=0.1)
@@ -87,9 +89,9 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("cifar"))
     parser.add_argument("--model", type=Path)
     parser.add_argument("--depth", type=int, default=20)
-    parser.add_argument("--methods", default="fire,l1,l1_global,random,scratch")
+    parser.add_argument("--methods", nargs="+", default=["fire", "l1", "l1_global", "random", "scratch"])
     parser.add_argument("--macs", type=float, nargs="+", default=[0.5])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--scratch-epochs", type=int, default=80)
     parser.add_argument("--baseline-epochs", type=int, default=60)

@@ -7,6 +7,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import pytest
 
+pytest_plugins = ["command_line"]
+
 
 @pytest.fixture(autouse=True)
 def seeded_session():

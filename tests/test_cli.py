@@ -7,47 +7,13 @@ import zipfile
 import keras
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from command_line import names, refused, run, small_cnn
 
 import firekeras
 from firekeras.classifier import gives_logits
-from firekeras.cli import app
 from firekeras.cli.caps import parsed_caps
 
 COMMANDS = ("demo", "measure", "prune", "compress")
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "200", "TERM": "dumb"})
-
-
-def refused(*arguments):
-    """What a command says on standard error when it ends with exit code 1: one line."""
-    result = run(*arguments)
-    assert result.exit_code == 1, result.output
-    assert result.stderr.count("\n") == 1
-    return result.stderr
-
-
-def small_cnn(activation=None):
-    keras.utils.set_random_seed(0)
-    image = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")(image)
-    x = keras.layers.Conv2D(8, 3, activation="relu", name="conv2")(x)
-    x = keras.layers.GlobalAveragePooling2D()(x)
-    return keras.Model(image, keras.layers.Dense(10, activation=activation, name="logits")(x))
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """An empty working folder with a small model in it."""
-    monkeypatch.chdir(tmp_path)
-    small_cnn().save("model.keras")
-    return tmp_path
-
-
-def names(folder):
-    return {path.name for path in folder.iterdir()}
 
 
 # help

@@ -40,7 +40,7 @@ def test_events_are_one_line_each_and_come_back(run):
     run.append({"event": "start", "loss": float("nan")})
     run.append(round_event(1))
     first, second = RunDirectory.open(run.path).events()
-    assert first["loss"] is None and second["number"] == 1 and second["time"].endswith("+00:00")
+    assert first["loss"] is None and second["number"] == 1
     assert len((run.path / "events.jsonl").read_text().splitlines()) == 2
 
 

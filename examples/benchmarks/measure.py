@@ -1,13 +1,14 @@
 """What measuring FIRE costs, beside a forward pass of the same network over the same data.
 
-    python examples/benchmarks/measure.py [NAME ...] [--runs N] [--naive] [--detector] [--memory]
+    python examples/benchmarks/measure.py [NAME ...] [--runs N] [--scale N] [--naive] [--detector] [--memory]
 
 Each pass is `evaluate` of a compiled model, so that data handling is the same; passes alternate. Printed are
 the ratio of the fastest passes, which other work on the machine disturbs least, and the median of the ratios.
 "Read once" is a pass that only reads what each ReLU gave, one value to one byte, and counts nothing: where the
 framework does not fuse that into the layer before, as TensorFlow does not on a CPU, no counting can cost less.
-KERAS_BACKEND is respected. `--naive` adds what is done today, one `predict` per layer and NumPy. `--detector`
-compares measuring FIRE with predicting it. `--memory` prints how the peak grows from 1,000 to 50,000 samples.
+KERAS_BACKEND is respected. `--scale` makes batches and data so many times larger, for GPUs. `--naive` adds what is
+done today, one `predict` per layer and NumPy. `--detector` compares measuring FIRE with predicting it. `--memory`
+prints how the peak grows from 1,000 to 50,000 samples.
 """
 
 import argparse
@@ -28,7 +29,7 @@ from firekeras.measure.counting import ZeroCounter
 from firekeras.measure.measuring import CountingModel
 
 
-def networks(names):
+def networks(names, scale):
     """(name, network, batches of data) of the four that are compared, or of those asked for."""
     known = {
         "VGG-16": (lambda: zoo.vgg16_cifar(), 32, 1024, 128),
@@ -39,8 +40,8 @@ def networks(names):
     for name in names or known:
         build, size, samples, batch = known[name]
         keras.utils.set_random_seed(0)
-        x = np.random.default_rng(0).uniform(0, 255, (samples, size, size, 3)).astype("float32")
-        yield name, build(), x, batch
+        x = np.random.default_rng(0).uniform(0, 255, (scale * samples, size, size, 3)).astype("float32")
+        yield name, build(), x, scale * batch
 
 
 class Forward(keras.Model):
@@ -155,6 +156,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*", metavar="NAME")
     arguments.add_argument("--runs", type=int, default=12, help="timed passes of each")
+    arguments.add_argument("--scale", type=int, default=1, help="how many times larger batches and data are")
     arguments.add_argument("--naive", action="store_true")
     arguments.add_argument("--detector", action="store_true")
     arguments.add_argument("--memory", action="store_true")
@@ -162,7 +164,7 @@ def main():
     if chosen.memory:
         memory()
     else:
-        for name, model, x, batch in networks(chosen.names):
+        for name, model, x, batch in networks(chosen.names, chosen.scale):
             if chosen.naive or chosen.detector:
                 (naive if chosen.naive else detector)(name, model, x, batch)
             else:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from firekeras import model_file
 from firekeras.profile import FireProfile
-from firekeras.rounds.run_directory import RunDirectory, check_new, plain
+from firekeras.rounds.run_directory import RunDirectory, check_new, now, plain
 
 TOLD = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds")
 MAY_DIFFER = ("max_rounds",)  # when a run is resumed
@@ -58,11 +58,11 @@ class Journal:
 
     def tell(self, event, **fields):
         """Writes one event, then tells of it."""
-        line = {"event": event, **fields}
+        line = plain({"event": event, **fields, "time": now()})
         if self.directory is not None:
             self.directory.append(line)
         if self._on_event is not None:
-            self._on_event(plain(line))
+            self._on_event(line)
 
     def round(self, record, widths, profile, state):
         """Writes a finished round: its model and profile first, then the event that makes them count."""

@@ -54,7 +54,7 @@ class RunDirectory:
         path = Path(path)
         check_new(path)
         path.mkdir(exist_ok=True)
-        run = cls(path, {"format": FORMAT, "created": _now(), "versions": versions(), **settings})
+        run = cls(path, {"format": FORMAT, "created": now(), "versions": versions(), **settings})
         run.clean()
         run.save_model(model, 0)
         write_text(path / SETTINGS, json.dumps(plain(run.settings), indent=1))  # from here on there is a run
@@ -93,7 +93,7 @@ class RunDirectory:
 
     def append(self, event: dict):
         """Writes an event: a whole line, or none."""
-        line = json.dumps(plain({**event, "time": _now()}), allow_nan=False) + "\n"
+        line = json.dumps(plain(event), allow_nan=False) + "\n"
         with open(self.path / EVENTS, "ab", buffering=0) as file:
             before = file.tell()
             try:
@@ -220,5 +220,6 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _now():
+def now() -> str:
+    """The time, as files of a run have it."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

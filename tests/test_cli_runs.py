@@ -1,0 +1,117 @@
+"""Runs in a folder, from the command line: begun, broken off, gone on with, stopped, read by programs and people."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from command_line import names, refused, run, small_cnn
+
+from firekeras.report.progress import RoundsOnTerminal
+from firekeras.rounds.run_directory import RunDirectory
+
+ROUNDS = (
+    *("--data", "digits", "--limit", 64, "--max-rounds", 2, "--ratio", 0.2, "--tolerance", 1),
+    *("--learning-rate", 0.01),
+)
+
+
+def weights(path):
+    return keras.models.load_model(path).get_weights()
+
+
+def rounds_of(folder):
+    return [
+        {name: value for name, value in event.items() if name not in ("time", "seconds")}
+        for event in RunDirectory.open(folder).rounds()
+    ]
+
+
+def interrupt_after_a_round(monkeypatch):
+    show = RoundsOnTerminal.event
+
+    def event(self, event):
+        show(self, event)
+        if event["event"] == "round":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RoundsOnTerminal, "event", event)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """The folder of a finished run, and what it printed with --events."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    model, output = folder / "model.keras", folder / "whole.keras"
+    small_cnn().save(model)
+    result = run("compress", model, *ROUNDS, "--run-dir", folder / "run", "--events", "--output", output)
+    assert result.exit_code == 0, result.output
+    return folder, result.stdout
+
+
+def test_programs_get_lines_of_json_and_nothing_else(undisturbed):
+    folder, printed = undisturbed
+    events = [json.loads(line) for line in printed.splitlines()]
+    assert events[:-1] == RunDirectory.open(folder / "run").events()
+    assert events[-1] == {"event": "written", "path": str(folder / "whole.keras")}
+    assert [event["number"] for event in events if event["event"] == "round"] == [1, 2]
+
+
+def test_a_finished_run_is_reported_in_words_and_on_a_page(undisturbed, folder):
+    shown = run("report", undisturbed[0] / "run", "--html", "run.html")
+    assert shown.exit_code == 0, shown.output
+    assert "max_rounds=2 is reached" in shown.stdout and shown.stdout.endswith("Written: run.html\n")
+    assert (folder / "run.html").read_text().startswith("<!doctype html>")
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_ends_as_an_undisturbed_one(undisturbed, folder, monkeypatch):
+    with monkeypatch.context() as patch:
+        interrupt_after_a_round(patch)
+        broken = run("compress", "model.keras", *ROUNDS, "--run-dir", "broken")
+    assert broken.exit_code == 130 and "Go on: firekeras compress --resume broken" in broken.stderr
+    assert not (folder / "pruned.keras").exists() and len(rounds_of("broken")) == 1
+
+    resumed = run("compress", "--resume", "broken")
+    assert resumed.exit_code == 0, resumed.output
+    for one, other in zip(weights("pruned.keras"), weights(undisturbed[0] / "whole.keras"), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    removed = [[event["filters_removed"] for event in rounds_of(at)] for at in ("broken", undisturbed[0] / "run")]
+    assert removed[0] == removed[1] and len(removed[0]) == 2
+
+
+def test_a_run_is_asked_to_stop_and_goes_on_later(folder, monkeypatch):
+    asked = []
+    show = RoundsOnTerminal.event
+
+    def event(self, event):
+        show(self, event)
+        if event["event"] == "cut" and not asked:
+            asked.append(run("stop", "run"))
+
+    monkeypatch.setattr(RoundsOnTerminal, "event", event)
+    stopped = run("compress", "model.keras", *ROUNDS, "--run-dir", "run")
+    assert stopped.exit_code == 0 and "Go on later: firekeras compress --resume run" in asked[0].stdout
+    assert len(rounds_of("run")) == 1 and (folder / "pruned.keras").exists()
+    assert run("compress", "--resume", "run").exit_code == 0
+    assert len(rounds_of("run")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--resume", "nowhere"], "nowhere"),
+        (["--resume", ".", "--ratio", 0.2], "--ratio cannot change them"),
+        ([], "Missing: MODEL.keras"),
+        (["model.keras"], "Missing: --data"),
+        (["model.keras", *ROUNDS, "--macs", 0.5, "--params", 0.5], "Expected one of --macs"),
+        (["model.keras", *ROUNDS, "--run-dir", "absent/run"], "absent"),
+    ],
+)
+def test_compress_refuses(folder, arguments, words):
+    assert words in refused("compress", *arguments)
+    assert names(folder) == {"model.keras"}
+
+
+@pytest.mark.parametrize("command", ["report", "stop"])
+def test_a_folder_without_a_run_is_refused(folder, command):
+    assert "run.json" in refused(command, ".")
