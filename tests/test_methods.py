@@ -7,6 +7,7 @@ from keras import layers as L
 
 import firekeras
 from firekeras import methods
+from firekeras.criteria import activations
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.methods import FirePruning
 from firekeras.methods.fire import WEAK
@@ -105,6 +106,52 @@ def test_the_closed_form_as_regressor():
 def test_the_closed_form_on_a_network_without_batch_normalization_is_refused_at_once():
     with pytest.raises(ValueError, match=r"'gaussian' predicts none of the 8 filters.*Use one that learns"):
         FirePruning(regressor="gaussian").plan(bare_network(), Run(samples()))
+
+
+@pytest.mark.parametrize("regressor", ["mlp", "svr", "random_forest", "gradient_boosting"])
+def test_all_regressors_of_table_2_predict_later_rounds(regressor):
+    model, method = normalised_network(), FirePruning(regressor=regressor, features="paper")
+    method.plan(model, Run(samples()))
+    second = method.plan(model, Run(None))
+    assert second.criterion == "fire_predicted" and second.num_removed
+    assert method.detector.regressor == regressor
+
+
+def test_fire_of_synthetic_images_needs_no_training_data():
+    images = firekeras.datasets.synthetic_images((8, 8, 3), 64) / 255
+    method = FirePruning(regressor="linear", measure_on=images, fraction=1.0, drift_samples=16)
+    model = normalised_network()
+    method.plan(model, Run(None))
+    profile = firekeras.measure_fire(model, images)
+    for name, values in profile.items():
+        np.testing.assert_array_equal(method.profile[name], values)
+    method.plan(model, Run(samples()))
+    assert method.details["samples"] == 16  # drift is looked for on the same images
+
+
+def test_a_criterion_is_measured_on_a_few_samples_of_all(monkeypatch):
+    seen = []
+    measure = activations.measure_fire
+    monkeypatch.setattr(activations, "measure_fire", lambda model, data: seen.append(data) or measure(model, data))
+    run = Run((samples(), np.zeros((64, 2), "float32")))
+    run.records = []
+    plans = [methods.ByScore("apoz", samples=16, seed=seed).plan(normalised_network(), run) for seed in (1, 1, 2)]
+    assert [data[0].shape[0] for data in seen] == [16, 16, 16] and plans[0].num_removed
+    np.testing.assert_array_equal(seen[0][0], seen[1][0])
+    assert (seen[0][0] != seen[2][0]).any()
+
+
+def test_a_method_of_a_criterion_that_does_not_exist_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"Unknown criterion 'l3'.*'l1'"):
+        methods.ByScore("l3")
+    with pytest.raises(ValueError, match="samples is a whole number from 1 on. Received: 0"):
+        methods.ByScore("l1", samples=0)
+
+
+@pytest.mark.parametrize("fraction", [0, 1.5, "some", float("nan")])
+def test_fractions_out_of_range_are_refused_at_once(fraction):
+    with pytest.raises(ValueError, match="fraction is a share of the data"):
+        FirePruning(fraction=fraction)
 
 
 # Drift

@@ -13,9 +13,11 @@ from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import errors_in_words, given, import_keras
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import (
+    Balance,
     BatchSize,
     Caps,
     DataOrNone,
+    FavourMacs,
     MinKeep,
     ModelFileOrNone,
     Output,
@@ -62,6 +64,8 @@ def compress(
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
+    balance: Balance = 0.0,
+    favour_macs: FavourMacs = 0.0,
     learning_rate: Annotated[
         float | None,
         typer.Option(
@@ -180,6 +184,7 @@ def _run(options, resume, listener):
 
 AS_THEY_ARE = (
     *("tolerance", "epochs_per_round", "max_rounds", "backtracks", "distill", "round_to", "min_keep"),
+    *("balance", "favour_macs"),
     *("batch_size", "monitor", "seed"),
 )
 

@@ -10,6 +10,7 @@ from firekeras.channels.walk import functional_graph, walk
 from firekeras.criteria.readers import Readers
 from firekeras.criteria.registry import criterion
 from firekeras.data import checked_data
+from firekeras.samples import batches
 
 BATCH_SIZE = 32  # all activations of a batch are held at once
 
@@ -44,7 +45,7 @@ def _mean_effect(model, data, measure, name):
     readers = Readers(model)
     loss = GatedLoss(model, readers)
     total, samples = np.zeros(readers.graph.num_units), 0
-    for x, y, weights in _batches(data):
+    for x, y, weights in batches(data, BATCH_SIZE):
         effects = _effects(loss, x, y, weights)
         total += measure(effects).sum(axis=0)
         samples += len(effects)
@@ -62,21 +63,6 @@ def _check_loss(model, name):
             f"The criterion {name!r} asks the model's loss: expected a model that is compiled with one, received "
             f"{model.name!r}, which is not. Call model.compile(loss=...) with the loss that it was trained with."
         )
-
-
-def _batches(data):
-    """Yields (x, y, weights) as NumPy arrays."""
-    for batch in _iterated(data):
-        yield keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(np.asarray, batch))
-
-
-def _iterated(data):
-    if isinstance(data, tuple):
-        starts = range(0, len(keras.tree.flatten(data[0])[0]), BATCH_SIZE)
-        return (keras.tree.map_structure(lambda a: a[k : k + BATCH_SIZE], data) for k in starts)  # noqa: B023
-    if isinstance(data, keras.utils.PyDataset):
-        return (data[number] for number in range(data.num_batches))
-    return data
 
 
 def _effects(loss, x, y, weights):
