@@ -89,9 +89,12 @@ def _batches_until(data, count):
 
 def _iterated(data):
     """The batches of data that come in batches; those of a torch DataLoader, which are lists, as tuples."""
-    if isinstance(data, keras.utils.PyDataset):
-        data = (data[k] for k in (range(data.num_batches) if data.num_batches else itertools.count()))
-    return (tuple(batch) if isinstance(batch, list) else batch for batch in data)
+    found = _numbered(data) if isinstance(data, keras.utils.PyDataset) else data
+    return (tuple(batch) if isinstance(batch, list) else batch for batch in found)
+
+
+def _numbered(data):
+    return (data[k] for k in (range(data.num_batches) if data.num_batches else itertools.count()))
 
 
 def _joined(parts):

@@ -18,9 +18,8 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras.classifier import compile_for_tuning
 from firekeras.cli.compare import compare as command
-from firekeras.compare import Comparison, Outcome, Scratch, compare
+from firekeras.compare import Comparison, Outcome, Scratch, compare, report
 from firekeras.compare import comparison as module
-from firekeras.compare import report
 from firekeras.compare.budget import BudgetSpent, EpochBudget
 from firekeras.compare.contest import compiled_afresh, factories, with_fresh_weights
 from firekeras.compare.folder import ComparisonFolder

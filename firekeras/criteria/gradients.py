@@ -43,10 +43,12 @@ def _mean_effect(model, data, measure, name):
     _check_loss(model, name)
     checked_data(model, data)
     readers = Readers(model)
-    loss = GatedLoss(model, readers)
+    gradient = gradient_of(GatedLoss(model, readers))
     total, samples = np.zeros(readers.graph.num_units), 0
     for x, y, weights in batches(data, BATCH_SIZE):
-        effects = _effects(loss, x, y, weights)
+        if y is None:
+            raise ValueError("Expected data with labels, (x, y), since the loss is asked. Received: samples alone.")
+        effects = _effects(gradient, readers.graph.num_units, x, y, weights)
         total += measure(effects).sum(axis=0)
         samples += len(effects)
     if not np.isfinite(total).all():
@@ -65,13 +67,11 @@ def _check_loss(model, name):
         )
 
 
-def _effects(loss, x, y, weights):
+def _effects(gradient, units, x, y, weights):
     """dL/dg of each sample and unit, `(samples, num_units)`, of a loss that is the mean over a batch."""
-    if y is None:
-        raise ValueError("Expected data with labels, (x, y), since the loss is asked. Received: samples alone.")
     samples = len(keras.tree.flatten(x)[0])
-    closed = np.zeros((samples, loss.readers.graph.num_units), "float32")
-    return samples * gradient(lambda gates: loss(gates, x, y, weights), closed).astype("float64")
+    closed = ops.zeros((samples, units), "float32")
+    return samples * ops.convert_to_numpy(gradient(closed, x, y, weights)).astype("float64")
 
 
 class GatedLoss:
@@ -122,32 +122,38 @@ class GatedLoss:
         return x * ops.cast(1 + ops.reshape(own, shape), x.dtype)
 
 
-def gradient(function, at) -> np.ndarray:
-    """The gradient of a scalar function at an array, by the backend's own differentiation."""
-    at = ops.convert_to_tensor(at)
-    return ops.convert_to_numpy(_GRADIENTS[keras.backend.backend()](function, at))
+def gradient_of(loss):
+    """The gradient of a scalar function by its first argument, compiled where the backend compiles."""
+    return _GRADIENTS[keras.backend.backend()](loss)
 
 
-def _by_tensorflow(function, at):
+def _by_tensorflow(loss):
     import tensorflow as tf
 
-    with tf.GradientTape() as tape:
-        tape.watch(at)
-        loss = function(at)
-    return tape.gradient(loss, at, unconnected_gradients="zero")
+    @tf.function(reduce_retracing=True)
+    def gradient(at, *others):
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            value = loss(at, *others)
+        return tape.gradient(value, at, unconnected_gradients="zero")
+
+    return gradient
 
 
-def _by_jax(function, at):
+def _by_jax(loss):
     import jax
 
-    return jax.grad(function)(at)
+    return jax.jit(jax.grad(loss))
 
 
-def _by_torch(function, at):
+def _by_torch(loss):
     import torch
 
-    at.requires_grad_()
-    return torch.autograd.grad(function(at), at)[0]
+    def gradient(at, *others):
+        at.requires_grad_()
+        return torch.autograd.grad(loss(at, *others), at)[0]
+
+    return gradient
 
 
 _GRADIENTS = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}
