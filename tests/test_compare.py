@@ -406,6 +406,13 @@ def test_the_chart_shows_every_run_and_every_mean():
     assert [line.get("class") for line in chart.iter("line")].count("level") == 1
 
 
+def test_the_marks_of_many_methods_stay_beside_the_share_that_they_came_to():
+    found = comparison(*(outcome(f"m{k}") for k in range(20)))
+    at = [one.points[0][0] for one in report._charted(found)[0][:-1]]
+    assert max(at) - min(at) < 6 and np.mean(at) == pytest.approx(100 * 480 / 960)
+    assert len(set(at)) == 20
+
+
 def test_the_page_holds_table_chart_and_terms():
     text = to_html(page(mixed()))
     assert "0.9100 ± 0.0141" in text and "<svg" in text and "All are alike." in text and "a &lt; b" in text

@@ -12,7 +12,7 @@ from firekeras import classifier, datasets, methods, zoo
 from firekeras.cli import app
 from firekeras.compare import compare
 
-SHARE, EPOCHS = 0.5, 6
+SHARE, EPOCHS = 0.5, 12
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from firekeras.report.series_chart import Series, series_chart, write_svg
 from firekeras.report.tables import metric
 
 NAMES = {"macs": "MACs", "conv_macs": "conv MACs", "params": "parameters"}
-APART = 1.2  # percentage points between the marks of methods that came down to the same share
+APART, WIDEST = 1.2, 6  # percentage points between marks of methods that came down to the same share, and over all
 
 
 def columns(found: Comparison) -> list[str]:
@@ -78,7 +78,8 @@ def comparison_picture(found: Comparison, path):
 def _charted(found):
     """What is drawn, and what it is called: series, heading, title of the x axis, level."""
     methods = list(dict.fromkeys(one.method for one in found.outcomes))
-    series = [_series(found, name, APART * (k - (len(methods) - 1) / 2)) for k, name in enumerate(methods)]
+    apart = min(APART, WIDEST / len(methods))
+    series = [_series(found, name, apart * (k - (len(methods) - 1) / 2)) for k, name in enumerate(methods)]
     unpruned = Series("unpruned", [(100.0, found.baseline)])
     title = f"% of {NAMES[found.measure]} left (marks side by side)"
     return [*series, unpruned], f"test {found.monitor}", title, found.baseline
