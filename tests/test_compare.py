@@ -25,7 +25,7 @@ from firekeras.compare.contest import compiled_afresh, factories, with_fresh_wei
 from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
 from firekeras.compare.settings import ComparisonSettings, first_rate, left_alone
-from firekeras.methods import L1Pruning, PlayAndPrune
+from firekeras.methods import FPPMO, FirePruning, L1Pruning, PlayAndPrune
 from firekeras.report.markup import to_html
 from firekeras.report.series_chart import Series, series_chart, write_svg
 
@@ -224,6 +224,25 @@ def test_a_method_that_trains_on_its_own_gets_no_more_epochs(trained):
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
     assert found.outcomes[0].epochs == 3 and found.outcomes[0].macs == found.before["macs"]
     assert "with 1.000 left. Its epochs were spent." in found.notes[0]
+
+
+def test_a_seed_decides_all_that_the_four_methods_do(trained):
+    quick = {"iterations": 3, "samples": 4, "search_samples": 32}
+    methods = {
+        "fire": lambda seed: FirePruning(seed=seed),
+        "l1": lambda seed: L1Pruning(),
+        "play_and_prune": lambda seed: PlayAndPrune(),
+        "fppmo": lambda seed: FPPMO(seed=seed, **quick),
+    }
+    settings = {"seeds": [3], "epochs": 6, "pruning_ratio": 0.3, "target": {"macs": 0.7}, "batch_size": 32}
+
+    def outcomes():
+        found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
+        return [dataclasses.replace(one, seconds=0) for one in found.outcomes]
+
+    one, other = outcomes(), outcomes()
+    assert one == other
+    assert all(found.macs <= 0.7 * firekeras.count_costs(trained).macs for found in one)
 
 
 def test_an_optimizer_begins_anew():

@@ -1,6 +1,5 @@
-"""All methods that there are, on scikit-learn's digits, from the command line: alike in epochs and MACs, repeatable."""
+"""All methods that there are, on scikit-learn's digits, from the command line: alike in epochs and MACs."""
 
-import dataclasses
 import json
 
 import keras
@@ -10,7 +9,6 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras import classifier, datasets, methods, zoo
 from firekeras.cli import app
-from firekeras.compare import compare
 
 SHARE, EPOCHS = 0.5, 12
 
@@ -62,16 +60,3 @@ def test_table_chart_page_and_networks_are_there(run):
     }
     assert all((folder / f"{one['method']}-{SHARE}-0.keras").is_file() for one in outcomes)
     assert "<svg" in (folder / "comparison.html").read_text()
-
-
-def test_a_seed_decides_all_that_the_four_methods_do(digits):
-    model, dataset = digits
-    x, y, *held_out = datasets.hold_out(dataset, 0.25)
-    test = dataset.x_test, dataset.y_test
-    settings = {"methods": ("fire", "l1", "play_and_prune", "fppmo"), "seeds": [3], "epochs": 3, "pruning_ratio": 0.3}
-
-    def outcomes():
-        found = compare(model, (x, y), tuple(held_out), test, target={"macs": 0.7}, batch_size=32, **settings)
-        return [dataclasses.replace(one, seconds=0) for one in found.outcomes]
-
-    assert outcomes() == outcomes()

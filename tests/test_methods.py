@@ -52,6 +52,12 @@ def test_the_detectors_settings_are_passed_through():
         FirePruning(features="wavelets")
 
 
+def test_a_seed_goes_to_the_methods_that_draw():
+    assert [methods.seeded(name, 3).seed for name in ("fire", "random", "fppmo", "l1_global")] == [3, 3, 3, 3]
+    assert methods.seeded("fire", 3, mode="measured").mode == "measured"
+    assert type(methods.seeded("l1", 3)) is methods.L1Pruning
+
+
 def test_the_first_round_measures_and_later_ones_predict():
     model, method = normalised_network(), FirePruning(regressor="linear")
     first = method.plan(model, Run(samples(), 0.2))

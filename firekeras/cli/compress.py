@@ -34,7 +34,13 @@ def compress(
     context: typer.Context,
     model: ModelFileOrNone = None,
     data: DataOrNone = None,
-    method: Annotated[str, typer.Option(help="'fire': by how often a filter's ReLU gives zero.")] = "fire",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="'fire': by how often a filter's ReLU gives zero; 'l1', 'play_and_prune', 'fppmo'; or a criterion:"
+            " 'l2', 'taylor', 'contribution', 'random', ..."
+        ),
+    ] = "fire",
     mode: Annotated[
         str,
         typer.Option(
@@ -192,8 +198,8 @@ AS_THEY_ARE = (
 def _method(options):
     from firekeras import methods
 
-    of_fire = {"mode": options["mode"], "seed": options["seed"]} if options["method"] == "fire" else {}
-    return methods.get(options["method"], **of_fire)
+    of_fire = {"mode": options["mode"]} if options["method"] == "fire" else {}
+    return methods.seeded(options["method"], options["seed"], **of_fire)
 
 
 def _target(options):

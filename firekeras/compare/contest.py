@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -190,14 +191,8 @@ def with_fresh_weights(network):
 
 def factories(names) -> dict[str, Callable | Scratch]:
     """For each method by name, a function of the seed that makes it; the control `"scratch"` as a `Scratch`."""
-    names = [names] if isinstance(names, str) else names
-    return {name: Scratch() if name == "scratch" else _factory(name) for name in names}
-
-
-def _factory(name):
-    takes_seed = "seed" in vars(methods.get(name))
-
-    def make(seed):
-        return methods.get(name, **({"seed": seed} if takes_seed else {}))
-
-    return make
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if name != "scratch":
+            methods.get(name)  # which names the nearest where there is none
+    return {name: Scratch() if name == "scratch" else functools.partial(methods.seeded, name) for name in names}

@@ -72,7 +72,7 @@ def comparison_chart(found: Comparison) -> Element:
 
 def comparison_picture(found: Comparison, path):
     """The same as PNG."""
-    write_png(*_charted(found), path)
+    write_png(*_charted(found), path=path)
 
 
 def _charted(found):

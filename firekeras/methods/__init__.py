@@ -92,6 +92,12 @@ def get(identifier: str | Method | type, **options) -> Method:
     return METHODS[identifier](**options) if identifier in METHODS else ByScore(identifier, **options)
 
 
+def seeded(name: str, seed: int, **options) -> Method:
+    """A method by its name, with its options; where it draws at random, a seed decides what."""
+    method = get(name, **options)
+    return get(name, **options, seed=seed) if "seed" in vars(method) else method
+
+
 def names() -> list[str]:
     """What `get` knows: the methods, then the criteria that no method is named after."""
     return [*METHODS, *(name for name in criterion_names() if name not in METHODS)]
@@ -109,5 +115,5 @@ def register(name: str):
 
 __all__ = [
     *("FPPMO", "METHODS", "ByScore", "FirePruning", "L1Pruning", "Method", "PlayAndPrune"),
-    *("check", "described", "get", "names", "prepared", "register", "restore", "state"),
+    *("check", "described", "get", "names", "prepared", "register", "restore", "seeded", "state"),
 ]
