@@ -72,7 +72,8 @@ def comparison_chart(found: Comparison) -> Element:
 
 def comparison_picture(found: Comparison, path):
     """The same as PNG."""
-    write_png(*_charted(found), path=path)
+    series, heading, x_title, level = _charted(found)
+    write_png(series, heading, x_title, level, path)
 
 
 def _charted(found):
