@@ -323,6 +323,8 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
         ({"methods": "fire,l1"}, "Unknown method 'fire,l1'"),
         ({"methods": ("l1",), "epochs": 2, "epochs_per_round": 3}, "the 3 of each round among them. Received: 2"),
         ({"methods": ("l1", "absent")}, "Unknown method 'absent'"),
+        ({"methods": [L1Pruning()]}, "each run needs a fresh method.*lambda seed: L1Pruning"),
+        ({"target": {}}, "target is one of"),
         ({"methods": {"mine": lambda seed: L1Pruning({"konv1": 0.5})}}, "Did you mean 'conv1'"),
         ({"pruning_ratio": 0}, "pruning_ratio is the share"),
         ({"target": {"latency": 0.5}}, "target is one of"),
@@ -337,6 +339,13 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
 def test_what_cannot_be_is_refused_before_any_training(trained, settings, words):
     with pytest.raises(ValueError, match=words):
         compare(trained, TRAIN, VALIDATION, TEST, **settings)
+
+
+def test_data_are_looked_at_before_any_training(trained):
+    with pytest.raises(ValueError, match=r"Expected data: arrays.*Received: None"):
+        compare(trained, TRAIN, VALIDATION, None)
+    with pytest.raises(ValueError, match="do not fit the model"):
+        compare(trained, TRAIN, VALIDATION, (TEST[0][:, :5], TEST[1]))
 
 
 def test_a_model_that_is_not_compiled_is_refused():

@@ -75,10 +75,12 @@ def compare(
     >>> [(one.method, one.mean, one.deviation) for one in found.summaries()]
     """
     check_prunable(model, channel_graph(model), settings.get("layer_caps", {}))
+    for data in (train_data, validation_data, test_data):
+        checked_data(model, data)
     entries = dict(methods) if isinstance(methods, Mapping) else factories(methods)
     pruning = {label: make for label, make in entries.items() if not isinstance(make, Scratch)}
     controls = {label: control for label, control in entries.items() if isinstance(control, Scratch)}
-    common = ComparisonSettings.of(model, target or {"macs": 0.5}, seeds, epochs, **settings)
+    common = ComparisonSettings.of(model, {"macs": 0.5} if target is None else target, seeds, epochs, **settings)
     _check(pruning, common, model)
     contest = Contest(model, train_data, validation_data, test_data, common)
     contest.check(pruning.values())

@@ -193,6 +193,11 @@ def factories(names) -> dict[str, Callable | Scratch]:
     """For each method by name, a function of the seed that makes it; the control `"scratch"` as a `Scratch`."""
     names = [names] if isinstance(names, str) else list(names)
     for name in names:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"methods are names, or functions of the seed by name, since each run needs a fresh method: "
+                f"{{'mine': lambda seed: {type(name).__name__}(...)}}. Received an object in their place."
+            )
         if name != "scratch":
             methods.get(name)  # which names the nearest where there is none
     return {name: Scratch() if name == "scratch" else functools.partial(methods.seeded, name) for name in names}
