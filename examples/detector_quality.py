@@ -72,10 +72,8 @@ def drift(model, profile, dataset, options):
     model.compile(keras.optimizers.SGD(options.learning_rate, momentum=0.9), loss, metrics=["accuracy"])
     train = dataset.x_train[: options.limit], dataset.y_train[: options.limit]
     held_out = dataset.x_test[-1000:], dataset.y_test[-1000:]
-    method = FirePruning(pruning_ratio=options.ratio)
-    rounds = firekeras.compression_rounds(
-        model, train, held_out, method=method, tolerance=1.0, max_rounds=options.rounds, batch_size=100
-    )
+    settings = {"pruning_ratio": options.ratio, "tolerance": 1.0, "max_rounds": options.rounds, "batch_size": 100}
+    rounds = firekeras.compression_rounds(model, train, held_out, method=FirePruning(), **settings)
     for record in rounds:
         print(f"round {record.number}: {record.accuracy:.3f} accuracy, {record.filters_removed} filters removed")
         fresh = firekeras.measure_fire(record.model, dataset.x_test[: options.samples], batch_size=100)

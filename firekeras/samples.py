@@ -1,8 +1,9 @@
-"""A few samples of training data with their labels, as arrays, from all that `fit` takes."""
+"""Training data with their labels, as NumPy arrays, from all that `fit` takes: all of them, or a few samples."""
 
 from __future__ import annotations
 
 import itertools
+import math
 
 import keras
 import numpy as np
@@ -19,27 +20,53 @@ def draw_samples(data, count, seed=0) -> tuple:
     Returns:
         `(x, y, sample_weight)`, each as in the data, of NumPy arrays; None for what the data lack.
     """
-    found = keras.utils.unpack_x_y_sample_weight(data) if isinstance(data, tuple) else _first(data, count)
+    found = _parts(data) if _are_arrays(data) else _first(data, count)
     chosen = np.random.default_rng(seed).permutation(_length(found))[:count]
     return tuple(_mapped(lambda array: np.asarray(array)[chosen], part) for part in found)
 
 
+def batches(data, size):
+    """Yields all data as `(x, y, sample_weight)` of NumPy arrays, None for what they lack.
+
+    Args:
+        data: What `model.fit` takes.
+        size: Samples per batch, of arrays; what comes in batches stays as it comes.
+    """
+    if not _are_arrays(data):
+        yield from (tuple(_mapped(keras.ops.convert_to_numpy, part) for part in _parts(one)) for one in _iterated(data))
+        return
+    found = tuple(_mapped(np.asarray, part) for part in _parts(data))
+    for start in range(0, _length(found), size):
+        yield _slice(found, start, size)
+
+
 def in_batches(samples, size) -> list[tuple]:
-    """Cuts `(x, y, sample_weight)` into batches of one size; what does not fill one is left out.
+    """Cuts `(x, y, sample_weight)` into as few batches of one size as there can be.
 
     Args:
         samples: Of `draw_samples`.
-        size: Samples per batch; fewer samples make one batch.
+        size: The most samples in a batch. Fewer than there are batches are left out in the end.
     """
-    size = min(size, _length(samples))
-    return [_slice(samples, start, size) for start in range(0, _length(samples) - size + 1, size)]
+    count = math.ceil(_length(samples) / size)
+    size = _length(samples) // count
+    return [_slice(samples, k * size, size) for k in range(count)]
 
 
 def shared_out(samples, parts) -> list[tuple]:
     """Splits `(x, y, sample_weight)` into so many parts of one size."""
-    if _length(samples) < parts:
+    size = _length(samples) // parts
+    if not size:
         raise ValueError(f"Expected at least {parts} samples of training data. Received: {_length(samples)}.")
-    return in_batches(samples, _length(samples) // parts)[:parts]
+    return [_slice(samples, k * size, size) for k in range(parts)]
+
+
+def _are_arrays(data):
+    return isinstance(data, tuple) or all(hasattr(one, "shape") for one in keras.tree.flatten(data))
+
+
+def _parts(data):
+    """`(x, y, sample_weight)` of arrays, or of a batch; a list is one of inputs, unless it is a batch of a loader."""
+    return keras.utils.unpack_x_y_sample_weight(data) if isinstance(data, tuple) else (data, None, None)
 
 
 def _slice(samples, start, size):
@@ -53,25 +80,27 @@ def _first(data, count):
 
 def _batches_until(data, count):
     seen = 0
-    for batch in _iterated(data):
-        taken = keras.utils.unpack_x_y_sample_weight(batch)
-        yield taken
-        seen += _length(taken)
+    for batch in batches(data, count):
+        yield batch
+        seen += _length(batch)
         if seen >= count:
             return
 
 
 def _iterated(data):
-    if not isinstance(data, keras.utils.PyDataset):
-        return data
+    """The batches of data that come in batches; those of a torch DataLoader, which are lists, as tuples."""
+    found = _numbered(data) if isinstance(data, keras.utils.PyDataset) else data
+    return (tuple(batch) if isinstance(batch, list) else batch for batch in found)
+
+
+def _numbered(data):
     return (data[k] for k in (range(data.num_batches) if data.num_batches else itertools.count()))
 
 
 def _joined(parts):
     if parts[0] is None:
         return None
-    arrays = [keras.tree.map_structure(keras.ops.convert_to_numpy, part) for part in parts]
-    return keras.tree.map_structure(lambda *batches: np.concatenate(batches), *arrays)
+    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *parts)
 
 
 def _mapped(function, part):

@@ -115,7 +115,7 @@ def sensitivity(
     graph = traced(model).graph
     check_prunable(model, graph, {})
     _check_shares(shares)
-    scores = score_filters(model, criterion, data=data) if isinstance(criterion, str) else criterion
+    scores = score_filters(model, criterion, data=data, seed=0) if isinstance(criterion, str) else criterion
     turns = _turns(graph, scores)
     network = _network(model, [_without(graph, scores, units, 0.5) for units in turns.values()], data)
     evaluation = Evaluation(data, monitor, 0.0, batch_size=batch_size)

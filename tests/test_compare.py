@@ -11,19 +11,21 @@ import numpy as np
 import pytest
 import typer
 from keras import layers as L
+from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
 import firekeras
 from firekeras.classifier import compile_for_tuning
 from firekeras.cli.compare import compare as command
-from firekeras.compare import Comparison, Outcome, Scratch, compare
+from firekeras.compare import Comparison, Outcome, Scratch, compare, report
 from firekeras.compare import comparison as module
-from firekeras.compare.budget import EpochBudget
+from firekeras.compare.budget import BudgetSpent, EpochBudget
 from firekeras.compare.contest import compiled_afresh, factories, with_fresh_weights
 from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
 from firekeras.compare.settings import ComparisonSettings, first_rate, left_alone
+from firekeras.methods import FPPMO, FirePruning, L1Pruning, PlayAndPrune
 from firekeras.report.markup import to_html
 from firekeras.report.series_chart import Series, series_chart, write_svg
 
@@ -144,6 +146,10 @@ def test_other_conditions_in_the_same_folder_are_refused(real, trained):
         compare(trained, TRAIN, VALIDATION, TEST, epochs=5, **same)
     with pytest.raises(ValueError, match="begun with baseline="):
         compare(trained, TRAIN, VALIDATION, (TEST[0], 1 - TEST[1]), epochs=4, **same)
+    with pytest.raises(ValueError, match=r"begun with training_samples=96\. Received: 95"):
+        compare(trained, tuple(one[1:] for one in TRAIN), VALIDATION, TEST, epochs=4, **same)
+    with pytest.raises(ValueError, match="begun with baseline_on_validation_data"):
+        compare(trained, TRAIN, (VALIDATION[0], 1 - VALIDATION[1]), TEST, epochs=4, **same)
     with pytest.raises(ValueError, match="scratch_has_the_shape_of='fire'"):
         compare(trained, TRAIN, VALIDATION, TEST, epochs=4, methods=("l1",), **same)
 
@@ -203,6 +209,42 @@ def test_the_learning_rate_falls_along_one_cosine_over_all_trainings():
     assert (budget.spent, budget.left) == (4, 0)
 
 
+def test_no_training_goes_beyond_the_epochs_of_a_run():
+    budget, model = EpochBudget(3, 0.1), compiled(build())
+    model.fit(*TRAIN, epochs=2, batch_size=96, verbose=0, callbacks=[budget])
+    with pytest.raises(BudgetSpent, match="2 epochs were asked for; 1 are left"):
+        model.fit(*TRAIN, epochs=2, batch_size=96, verbose=0, callbacks=[budget])
+    assert (budget.spent, budget.left) == (2, 1)
+
+
+def test_a_method_that_trains_on_its_own_gets_no_more_epochs(trained):
+    """Its thresholds let nothing go, so that it would train under the penalty for a hundred epochs."""
+    methods = {"stubborn": lambda seed: PlayAndPrune(delta=1e-9, give_up=100, patience=100)}
+    settings = {"seeds": 1, "epochs": 3, "pruning_ratio": 0.4, "batch_size": 96}
+    found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
+    assert found.outcomes[0].epochs == 3 and found.outcomes[0].macs == found.before["macs"]
+    assert "with 1.000 left. Its epochs were spent." in found.notes[0]
+
+
+def test_a_seed_decides_all_that_the_four_methods_do(trained):
+    quick = {"iterations": 3, "samples": 4, "search_samples": 32}
+    methods = {
+        "fire": lambda seed: FirePruning(seed=seed),
+        "l1": lambda seed: L1Pruning(),
+        "play_and_prune": lambda seed: PlayAndPrune(),
+        "fppmo": lambda seed: FPPMO(seed=seed, **quick),
+    }
+    settings = {"seeds": [3], "epochs": 6, "pruning_ratio": 0.3, "target": {"macs": 0.7}, "batch_size": 32}
+
+    def outcomes():
+        found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
+        return [dataclasses.replace(one, seconds=0) for one in found.outcomes]
+
+    one, other = outcomes(), outcomes()
+    assert one == other
+    assert all(found.macs <= 0.7 * firekeras.count_costs(trained).macs for found in one)
+
+
 def test_an_optimizer_begins_anew():
     model = compiled(build(), 0.5)
     model.fit(*TRAIN, epochs=1, verbose=0)
@@ -237,8 +279,6 @@ def test_fresh_weights_leave_what_is_not_trained():
 
 
 def test_a_method_that_stops_short_of_the_target_is_told_of(trained):
-    from firekeras.methods import L1Pruning
-
     methods = {"little": lambda seed: L1Pruning(0.1)}
     settings = {"seeds": 1, "epochs": 1, "pruning_ratio": 0.9, "batch_size": 96}
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
@@ -275,7 +315,17 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
         ({"methods": ("scratch",)}, "at least one method that prunes"),
         ({"tolerance": 0.1}, "tolerance cannot be set here"),
         ({"epochs": 0}, "epochs is a whole number"),
-        ({"seeds": 0}, "seeds is how many"),
+        ({"seeds": 0}, "seeds, how many runs each method has, is a whole number from 1 on"),
+        ({"seeds": 1.5}, "seeds, how many"),
+        ({"seeds": ()}, "seeds is how many.*an empty one"),
+        ({"seeds": (0, -1)}, "Each of seeds is a whole number from 0 on. Received: -1"),
+        ({"target": 0.5}, r"target is a measure with a share.*Received: 0\.5"),
+        ({"methods": "fire,l1"}, "Unknown method 'fire,l1'"),
+        ({"methods": ("l1",), "epochs": 2, "epochs_per_round": 3}, "the 3 of each round among them. Received: 2"),
+        ({"methods": ("l1", "absent")}, "Unknown method 'absent'"),
+        ({"methods": [L1Pruning()]}, "each run needs a fresh method.*lambda seed: L1Pruning"),
+        ({"target": {}}, "target is one of"),
+        ({"methods": {"mine": lambda seed: L1Pruning({"konv1": 0.5})}}, "Did you mean 'conv1'"),
         ({"pruning_ratio": 0}, "pruning_ratio is the share"),
         ({"target": {"latency": 0.5}}, "target is one of"),
         ({"target": {"macs": (0.5, 1.5)}}, "target is one of"),
@@ -289,6 +339,32 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
 def test_what_cannot_be_is_refused_before_any_training(trained, settings, words):
     with pytest.raises(ValueError, match=words):
         compare(trained, TRAIN, VALIDATION, TEST, **settings)
+
+
+def test_data_are_looked_at_before_any_training(trained):
+    with pytest.raises(ValueError, match=r"Expected data: arrays.*Received: None"):
+        compare(trained, TRAIN, VALIDATION, None)
+    with pytest.raises(ValueError, match="do not fit the model"):
+        compare(trained, TRAIN, VALIDATION, (TEST[0][:, :5], TEST[1]))
+
+
+def test_a_model_that_is_not_compiled_is_refused():
+    with pytest.raises(ValueError, match="'sides' is not compiled"):
+        compare(build(), TRAIN, VALIDATION, TEST)
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [("bn_scale", "passes no BatchNormalization"), ("contribution", "passes no BatchNormalization"), ("taylor", "y")],
+)
+def test_what_a_method_cannot_do_is_told_before_the_others_begin(method, words, quick):
+    image = keras.Input((6, 6, 1))
+    x = L.Flatten()(L.Conv2D(8, 3, activation="relu")(L.Conv2D(8, 3, activation="relu")(image)))
+    model = compiled(keras.Model(image, L.Dense(2)(x)))
+    train = TRAIN[0] if method == "taylor" else TRAIN
+    with pytest.raises(ValueError, match=words):
+        compare(model, train, VALIDATION, TEST, methods=("fire", method))
+    assert quick == []
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
@@ -358,6 +434,13 @@ def test_the_chart_shows_every_run_and_every_mean():
     assert [line.get("class") for line in chart.iter("line")].count("level") == 1
 
 
+def test_the_marks_of_many_methods_stay_beside_the_share_that_they_came_to():
+    found = comparison(*(outcome(f"m{k}") for k in range(20)))
+    at = [one.points[0][0] for one in report._charted(found)[0][:-1]]
+    assert max(at) - min(at) < 6 and np.mean(at) == pytest.approx(100 * 480 / 960)
+    assert len(set(at)) == 20
+
+
 def test_the_page_holds_table_chart_and_terms():
     text = to_html(page(mixed()))
     assert "0.9100 ± 0.0141" in text and "<svg" in text and "All are alike." in text and "a &lt; b" in text
@@ -365,8 +448,16 @@ def test_the_page_holds_table_chart_and_terms():
 
 def test_the_report_is_written(tmp_path):
     paths = write_report(mixed(), tmp_path)
-    assert [path.name for path in paths] == ["comparison.md", "comparison.svg", "comparison.html"]
+    assert [path.suffix for path in paths] == [".md", ".svg", ".html", ".png"]
     assert ElementTree.parse(paths[1]).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+    with Image.open(paths[3]) as picture:
+        assert picture.format == "PNG" and np.asarray(picture.convert("L")).std() > 5
+
+
+def test_without_matplotlib_there_is_no_png(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "can_draw", lambda: False)
+    assert [path.suffix for path in write_report(mixed(), tmp_path)] == [".md", ".svg", ".html"]
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_a_chart_of_many_series_has_a_colour_for_each(tmp_path):

@@ -16,7 +16,7 @@ from firekeras.masking import MaskedNetwork
 from firekeras.methods.fppmo import FPPMO, Beliefs, Budget, Learning, Reward, first_probabilities
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.rounds.targets import Target
-from firekeras.samples import draw_samples, in_batches, shared_out
+from firekeras.samples import batches, draw_samples, in_batches, shared_out
 
 REAL, DEAD, COPIES = np.arange(6), np.arange(6, 15), np.arange(15, 24)  # the filters of the second convolution
 
@@ -110,6 +110,14 @@ def test_batch_normalization_is_measured_as_in_the_pruned_network(redundant):
 
 def bn_of(model):
     return model.get_layer("conv1_bn").get_weights()
+
+
+def test_the_loss_is_a_mean_over_all_batches_and_owes_nothing_to_the_last_call(redundant):
+    masked, rng = MaskedNetwork(redundant), np.random.default_rng(0)
+    x, y = VALIDATION[0], VALIDATION[1] + rng.normal(size=VALIDATION[1].shape) * np.arange(128)[:, None]
+    expected = float(np.square(predicted(redundant, x) - y).mean())
+    for _ in range(2):
+        assert masked.loss(in_batches((x, y, None), 32)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_loss_is_that_of_the_network_without_its_regularisers(redundant):
@@ -326,13 +334,21 @@ def test_samples_keep_what_belongs_to_them():
     for data in (Batches(x, y), iter([(x[:8], y[:8]), (x[8:16], y[8:16])])):
         x2, y2, none = draw_samples(data, 10, seed=1)
         assert none is None and y2.tolist() == x2[:, 0].tolist() and len(y2) == 10 and set(y2) < set(range(16))
+    x2, y2, none = draw_samples(x, 10, seed=1)  # samples alone
+    assert none is None and y2 is None and x2.shape == (10, 1)
+    x2, y2, _ = draw_samples([x, 2 * x], 10, seed=1)  # of two inputs
+    assert y2 is None and (2 * x2[0] == x2[1]).all() and x2[0].shape == (10, 1)
+    loader = [[x[:8], y[:8]], [x[8:16], y[8:16]]]  # a torch DataLoader gives lists
+    assert [one[1].tolist() for one in batches(iter(loader), 3)] == [y[:8].tolist(), y[8:16].tolist()]
+    assert [len(one[0]) for one in batches((x, y, None), 16)] == [16, 16, 8]
     x2, _, weights = draw_samples(({"a": x}, {"b": y}, 2 * y), 5)
     assert (2 * x2["a"][:, 0]).tolist() == weights.tolist()
 
 
 def test_batches_are_all_of_one_size():
     x = np.arange(10)
-    assert [batch[0].tolist() for batch in in_batches((x, x, None), 4)] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert [batch[0].tolist() for batch in in_batches((x, x, None), 4)] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
+    assert [len(batch[0]) for batch in in_batches((x, x, None), 5)] == [5, 5]
     assert [len(batch[0]) for batch in in_batches((x, x, None), 99)] == [10]
     assert [part[0].tolist() for part in shared_out((x, x, None), 3)] == [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
     with pytest.raises(ValueError, match=r"at least 3 samples of training data\. Received: 2"):

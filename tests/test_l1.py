@@ -94,6 +94,33 @@ def test_a_preset_goes_by_the_order_of_convolutions_and_not_by_their_names():
     assert not {"stage1_block8_conv1", "stage2_block1_conv1", "conv1"} & plan.removed.keys()  # 16, 20 and 1
 
 
+def resnet34():
+    """The ResNet-34 of He et al. 2016 for ImageNet, with projections."""
+    image = keras.Input((224, 224, 3))
+    x = L.MaxPooling2D(3, 2, padding="same")(convolution(image, 64, 7, 2))
+    for stage, blocks in enumerate((3, 4, 6, 3)):
+        for block in range(blocks):
+            stride = 2 if stage and not block else 1
+            y = convolution(L.ReLU()(convolution(x, 64 * 2**stage, 3, stride)), 64 * 2**stage, 3, 1)
+            x = L.ReLU()(L.Add()([y, convolution(x, 64 * 2**stage, 1, 2) if stride == 2 else x]))
+    return keras.Model(image, L.Dense(10)(L.GlobalAveragePooling2D()(x)))
+
+
+def convolution(x, filters, size, stride):
+    return L.Conv2D(filters, size, stride, padding="same", kernel_initializer="zeros")(x)
+
+
+def test_the_presets_of_resnet_34_give_the_papers_shares():
+    """Table 1: 3.64e9, of which 15.5% and 24.2% go; the paper leaves 1x1 shortcuts out of the count."""
+    model = resnet34()
+    shortcuts = sum(128 * 2**stage * 64 * 2**stage * (28 // 2**stage) ** 2 for stage in range(3))
+    for preset, share in (("resnet34-a", 15.5), ("resnet34-b", 24.2)):
+        plan = planned(L1Pruning(preset), model)
+        before = plan.costs_before.conv_macs - shortcuts
+        assert before == 3_643_981_824
+        assert round(100 * (plan.costs_before.conv_macs - plan.costs_after.conv_macs) / before, 1) == share
+
+
 def test_a_preset_for_another_network_is_refused():
     with pytest.raises(ValueError, match=r"'vgg16-a' is for a network of 13 convolutions.*Received one of 19"):
         planned(L1Pruning("vgg16-a"), resnet_cifar(20))
@@ -202,7 +229,10 @@ def test_a_rate_for_what_cannot_go_is_refused():
         planned(L1Pruning({"konv1": 0.5}), networks.two_convs())
 
 
-@pytest.mark.parametrize("settings", [{"rates": 1.5}, {"rates": -0.1}, {"selection": "lazy"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"rates": 1.5}, {"rates": -0.1}, {"rates": {"conv1": 1.5}}, {"rates": [0.5]}, {"selection": "lazy"}],
+)
 def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match="Received"):
         L1Pruning(**settings)

@@ -7,9 +7,11 @@ from keras import layers as L
 
 import firekeras
 from firekeras import methods
+from firekeras.criteria import activations, registry
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.methods import FirePruning
 from firekeras.methods.fire import WEAK
+from firekeras.profile import FilterScores
 
 
 class Run:
@@ -48,6 +50,12 @@ def test_the_detectors_settings_are_passed_through():
     assert FirePruning()._untrained.features == "bn"
     with pytest.raises(ValueError, match="Unknown features 'wavelets'"):
         FirePruning(features="wavelets")
+
+
+def test_a_seed_goes_to_the_methods_that_draw():
+    assert [methods.seeded(name, 3).seed for name in ("fire", "random", "fppmo", "l1_global")] == [3, 3, 3, 3]
+    assert methods.seeded("fire", 3, mode="measured").mode == "measured"
+    assert type(methods.seeded("l1", 3)) is methods.L1Pruning
 
 
 def test_the_first_round_measures_and_later_ones_predict():
@@ -105,6 +113,99 @@ def test_the_closed_form_as_regressor():
 def test_the_closed_form_on_a_network_without_batch_normalization_is_refused_at_once():
     with pytest.raises(ValueError, match=r"'gaussian' predicts none of the 8 filters.*Use one that learns"):
         FirePruning(regressor="gaussian").plan(bare_network(), Run(samples()))
+
+
+@pytest.mark.parametrize("regressor", ["mlp", "svr", "random_forest", "gradient_boosting"])
+def test_all_regressors_of_table_2_predict_later_rounds(regressor):
+    model, method = normalised_network(), FirePruning(regressor=regressor, features="paper")
+    method.plan(model, Run(samples()))
+    second = method.plan(model, Run(None))
+    assert second.criterion == "fire_predicted" and second.num_removed
+    assert method.detector.regressor == regressor
+
+
+def test_fire_of_synthetic_images_needs_no_training_data():
+    images = firekeras.datasets.synthetic_images((8, 8, 3), 64) / 255
+    method = FirePruning(regressor="linear", measure_on=images, fraction=1.0, drift_samples=16)
+    model = normalised_network()
+    method.plan(model, Run(None))
+    profile = firekeras.measure_fire(model, images)
+    for name, values in profile.items():
+        np.testing.assert_array_equal(method.profile[name], values)
+    method.plan(model, Run(samples()))
+    assert method.details["samples"] == 16  # drift is looked for on the same images
+
+
+class TurnByTurn:
+    """A user's own method: one layer in each round, in turn, and of it the filters of the largest l2 norm."""
+
+    def __init__(self, share=0.25):
+        self.share, self.turn, self.details = share, 0, {}
+
+    def plan(self, model, run):
+        scores = firekeras.score_filters(model, "l2")
+        names = [name for name in scores if name not in run.settings.layer_caps]
+        self.details = {"layer": names[self.turn % len(names)]}
+        self.turn += 1
+        chosen = {self.details["layer"]: -scores[self.details["layer"]]}
+        return firekeras.plan_pruning(model, FilterScores(chosen, criterion="largest"), pruning_ratio=self.share)
+
+
+def compressed(method, **settings):
+    model = bare_network() if settings.pop("bare", True) else normalised_network()
+    model.compile("sgd", "mse")
+    given = {"tolerance": 99.0, "monitor": "loss", "epochs_per_round": 0, "recovery": (), "verbose": 0, **settings}
+    data = samples(), np.zeros((64, 2), "float32")
+    return firekeras.compress(model, data, (samples(), data[1]), method=method, **given)
+
+
+def test_a_method_of_ones_own(monkeypatch):
+    """By its object, and by its name where it is registered."""
+    settings = {"bare": False, "max_rounds": 2, "layer_caps": {"dense*": 0}}
+    by_object = compressed(TurnByTurn(), **settings)
+    assert [record.filters_removed for record in by_object.rounds] == [6, 6]
+    assert len({record.details["layer"] for record in by_object.rounds}) == 2
+    monkeypatch.setattr(methods, "METHODS", dict(methods.METHODS))
+    methods.register("turn_by_turn")(TurnByTurn)
+    by_name = compressed("turn_by_turn", **settings)
+    assert by_name.costs_after.macs == by_object.costs_after.macs < by_name.costs_before.macs
+
+
+def test_a_criterion_of_ones_own_in_five_lines():
+    try:
+
+        @registry.criterion("largest_weight")
+        def largest_weight(kernel, rng):
+            return -np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
+
+        assert compressed("largest_weight", max_rounds=1, pruning_ratio=0.5).rounds[0].filters_removed == 4
+    finally:
+        del registry.CRITERIA["largest_weight"]
+
+
+def test_a_criterion_is_measured_on_a_few_samples_of_all(monkeypatch):
+    seen = []
+    measure = activations.measure_fire
+    monkeypatch.setattr(activations, "measure_fire", lambda model, data: seen.append(data) or measure(model, data))
+    run = Run((samples(), np.zeros((64, 2), "float32")))
+    run.records = []
+    plans = [methods.ByScore("apoz", samples=16, seed=seed).plan(normalised_network(), run) for seed in (1, 1, 2)]
+    assert [data[0].shape[0] for data in seen] == [16, 16, 16] and plans[0].num_removed
+    np.testing.assert_array_equal(seen[0][0], seen[1][0])
+    assert (seen[0][0] != seen[2][0]).any()
+
+
+def test_a_method_of_a_criterion_that_does_not_exist_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"Unknown criterion 'l3'.*'l1'"):
+        methods.ByScore("l3")
+    with pytest.raises(ValueError, match=r"samples is a whole number from 1 on\. Received: 0"):
+        methods.ByScore("l1", samples=0)
+
+
+@pytest.mark.parametrize("fraction", [0, 1.5, "some", float("nan")])
+def test_fractions_out_of_range_are_refused_at_once(fraction):
+    with pytest.raises(ValueError, match="fraction is a share of the data"):
+        FirePruning(fraction=fraction)
 
 
 # Drift

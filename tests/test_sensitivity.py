@@ -153,10 +153,33 @@ def test_rates_are_those_of_l1():
     assert counts(planned(L1Pruning(rates), model)) == {"conv1": 2, "conv2": 4}
 
 
+def test_rates_are_caps_of_any_run():
+    model = networks.two_convs(8, 8)
+    values = {"conv1": np.array([0.9, 0.5]), "conv2": np.array([0.9, 0.9])}
+    caps = Sensitivity("accuracy", 0.9, (0.25, 0.5), values, {name: [name] for name in values}).rates(0.01)
+    scores = firekeras.score_filters(model, "random", seed=0)
+    assert counts(firekeras.plan_pruning(model, scores, pruning_ratio=0.9, layer_caps=caps)) == {"conv1": 2, "conv2": 4}
+
+
+def test_what_is_drawn_at_random_is_drawn_alike():
+    model = compiled(scramble(networks.two_convs(8, 8)))
+    settings = {"criterion": "random", "shares": (0.5,), "monitor": "loss"}
+    one, other = (sensitivity(model, data(classes=3), **settings).values for _ in range(2))
+    assert one == other
+
+
 def test_the_table_shows_every_layer_and_share(capsys):
     Console(width=120).print(sensitivity_table(found(), 0.02))
     text = capsys.readouterr().out
-    assert all(words in text for words in ("conv1 and 1 more", "0.9500", "within 0.02", "from 0.9000"))
+    assert all(words in text for words in ("conv1 and 1 more", "0.950", "within 0.02", "from 0.9000"))
+
+
+def test_no_number_is_cut_off_on_a_narrow_terminal(capsys):
+    shares = tuple(k / 10 for k in range(1, 10))
+    Console(width=80).print(sensitivity_table(Sensitivity("accuracy", 0.9, shares, {"conv1": np.full(9, 0.875)},
+                                                          {"conv1": ["conv1"]}), 0.02))  # fmt: skip
+    shown = capsys.readouterr().out
+    assert shown.count("0.875") == 9 and "…" not in shown
 
 
 def test_the_chart_has_a_line_per_layer():

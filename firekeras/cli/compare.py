@@ -11,7 +11,7 @@ from rich.console import Console
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import errors_in_words, import_keras, show, show_text
 from firekeras.cli.files import load_data, load_model
-from firekeras.cli.options import BatchSize, Caps, Data, MinKeep, ModelFile, RoundTo
+from firekeras.cli.options import Balance, BatchSize, Caps, Data, FavourMacs, MinKeep, ModelFile, RoundTo
 
 
 @errors_in_words()
@@ -55,6 +55,8 @@ def compare(
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
+    balance: Balance = 0.0,
+    favour_macs: FavourMacs = 0.0,
     batch_size: BatchSize = 64,
     validation_share: Annotated[
         float, typer.Option(help="Share of the training images that no run is trained on.")
@@ -108,6 +110,8 @@ def compare(
             layer_caps=parsed_caps(cap),
             round_to=round_to,
             min_keep=min_keep,
+            balance=balance,
+            favour_macs=favour_macs,
             batch_size=batch_size,
         )
     show(comparison_table(found))

@@ -13,9 +13,11 @@ from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import errors_in_words, given, import_keras
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import (
+    Balance,
     BatchSize,
     Caps,
     DataOrNone,
+    FavourMacs,
     MinKeep,
     ModelFileOrNone,
     Output,
@@ -32,7 +34,13 @@ def compress(
     context: typer.Context,
     model: ModelFileOrNone = None,
     data: DataOrNone = None,
-    method: Annotated[str, typer.Option(help="'fire': by how often a filter's ReLU gives zero.")] = "fire",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="'fire': by how often a filter's ReLU gives zero; 'l1', 'play_and_prune', 'fppmo'; or a criterion:"
+            " 'l2', 'taylor', 'contribution', 'random', ..."
+        ),
+    ] = "fire",
     mode: Annotated[
         str,
         typer.Option(
@@ -62,6 +70,8 @@ def compress(
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
+    balance: Balance = 0.0,
+    favour_macs: FavourMacs = 0.0,
     learning_rate: Annotated[
         float | None,
         typer.Option(
@@ -180,6 +190,7 @@ def _run(options, resume, listener):
 
 AS_THEY_ARE = (
     *("tolerance", "epochs_per_round", "max_rounds", "backtracks", "distill", "round_to", "min_keep"),
+    *("balance", "favour_macs"),
     *("batch_size", "monitor", "seed"),
 )
 
@@ -187,8 +198,8 @@ AS_THEY_ARE = (
 def _method(options):
     from firekeras import methods
 
-    of_fire = {"mode": options["mode"], "seed": options["seed"]} if options["method"] == "fire" else {}
-    return methods.get(options["method"], **of_fire)
+    of_fire = {"mode": options["mode"]} if options["method"] == "fire" else {}
+    return methods.seeded(options["method"], options["seed"], **of_fire)
 
 
 def _target(options):

@@ -33,4 +33,14 @@ Tolerance = Annotated[
 Seed = Annotated[int, typer.Option(help="Decides all that is drawn at random.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Samples per batch.")]
 RoundTo = Annotated[int, typer.Option(help="Bring widths that change to a multiple of this; 8 suits most hardware.")]
+Balance = Annotated[
+    float,
+    typer.Option(
+        help="How much a filter's place within its own layer counts against its place among all, 0 to 1: above 0 no"
+        " layer is starved."
+    ),
+]
+FavourMacs = Annotated[
+    float, typer.Option(help="How much the MACs that go with a filter count against its score, 0 to 1.")
+]
 MinKeep = Annotated[float, typer.Option(help="No layer falls under this share of its filters, 0 to 1, nor under one.")]

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from firekeras.cli.console import errors_in_words, show, show_text
 from firekeras.cli.files import check_output, load_data, load_model
-from firekeras.cli.options import BatchSize, Data, ModelFile, Seed
+from firekeras.cli.options import BatchSize, Data, ModelFile
 
 
 @errors_in_words()
@@ -26,7 +26,6 @@ def sensitivity(
         int, typer.Option(min=1, metavar="N", help="How many of the training images to measure on.")
     ] = 1000,
     batch_size: BatchSize = 64,
-    seed: Seed = 0,
     chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw it too, a line per layer.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the numbers too.")] = None,
 ):

@@ -7,6 +7,10 @@ import math
 import keras
 
 
+class BudgetSpent(Exception):  # noqa: N818 (no error: a run of a comparison is over)
+    """A training was about to begin that the epochs of the run do not allow."""
+
+
 class EpochBudget(keras.callbacks.Callback):
     """Counts epochs over all trainings of a run, and lowers the learning rate along one cosine.
 
@@ -19,6 +23,9 @@ class EpochBudget(keras.callbacks.Callback):
 
     Attributes:
         spent: How many there have been.
+
+    Raises:
+        BudgetSpent: Out of `fit`, where that is asked for more epochs than are left.
     """
 
     def __init__(self, epochs: int, learning_rate: float):
@@ -30,8 +37,12 @@ class EpochBudget(keras.callbacks.Callback):
         """How many may follow."""
         return max(0, self.epochs - self.spent)
 
+    def on_train_begin(self, logs=None):
+        if self.params["epochs"] > self.left:
+            raise BudgetSpent(f"{self.params['epochs']} epochs were asked for; {self.left} are left.")
+
     def on_epoch_begin(self, epoch, logs=None):
-        done = min(self.spent, self.epochs - 1) / self.epochs
+        done = self.spent / self.epochs
         self.model.optimizer.learning_rate = self.learning_rate * (1 + math.cos(math.pi * done)) / 2
 
     def on_epoch_end(self, epoch, logs=None):

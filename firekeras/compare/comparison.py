@@ -11,6 +11,7 @@ from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.results import Comparison, Outcome
 from firekeras.compare.settings import ComparisonSettings
 from firekeras.costs import count_costs
+from firekeras.data import checked_data, num_samples
 from firekeras.plan.planning import COSTS
 from firekeras.rounds.engine import check_prunable
 
@@ -73,13 +74,16 @@ def compare(
     >>> found = compare(model, train, validation, test, methods=("fire", "l1"), target={"macs": 0.5}, epochs=40)
     >>> [(one.method, one.mean, one.deviation) for one in found.summaries()]
     """
+    check_prunable(model, channel_graph(model), settings.get("layer_caps", {}))
+    for data in (train_data, validation_data, test_data):
+        checked_data(model, data)
     entries = dict(methods) if isinstance(methods, Mapping) else factories(methods)
     pruning = {label: make for label, make in entries.items() if not isinstance(make, Scratch)}
     controls = {label: control for label, control in entries.items() if isinstance(control, Scratch)}
-    common = ComparisonSettings.of(model, target or {"macs": 0.5}, seeds, epochs, **settings)
-    check_prunable(model, channel_graph(model), common.run.get("layer_caps", {}))
+    common = ComparisonSettings.of(model, {"macs": 0.5} if target is None else target, seeds, epochs, **settings)
     _check(pruning, common, model)
     contest = Contest(model, train_data, validation_data, test_data, common)
+    contest.check(pruning.values())
     runs = _Runs(contest, next(iter(pruning)), terms(common, next(iter(pruning)), controls), folder, on_result)
     for seed, share in itertools.product(common.seeds, common.shares):
         for label, make in pruning.items():
@@ -137,8 +141,16 @@ class _Runs:
 
     def _description(self):
         found, settings = self.comparison, self.contest.settings.to_dict()
-        known = {"baseline": found.baseline, "costs": found.before, "scratch_has_the_shape_of": self.first}
-        return {"model": self.contest.model.name, "monitor": found.monitor, **known, **settings}
+        return {
+            "model": self.contest.model.name,
+            "monitor": found.monitor,
+            "baseline": found.baseline,
+            "baseline_on_validation_data": self.contest.validate(self.contest.model),
+            "training_samples": num_samples(checked_data(self.contest.model, self.contest.train_data)),
+            "costs": found.before,
+            "scratch_has_the_shape_of": self.first,
+            **settings,
+        }
 
     def prune(self, label, make, share, seed):
         """Runs a method, unless that was done."""

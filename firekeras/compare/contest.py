@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 
 from firekeras import methods
 from firekeras.channels.walk import leaf_layers
-from firekeras.compare.budget import EpochBudget
+from firekeras.compare.budget import BudgetSpent, EpochBudget
 from firekeras.compare.results import Outcome
 from firekeras.compare.settings import ComparisonSettings
 from firekeras.costs import count_costs
@@ -78,9 +80,10 @@ class Contest:
             seed=BETWEEN_SEEDS * seed,
             **self._run(budget),
         )
-        for _ in rounds:
-            if budget.left < self.settings.epochs_per_round:
-                break
+        with contextlib.suppress(BudgetSpent):  # a method may train on its own, in the middle of a round
+            for _ in rounds:
+                if budget.left < self.settings.epochs_per_round:
+                    break
         notes = [*self._stopped_short(rounds, share), *self._train(rounds.best, rounds.settings, budget)]
         run = {"share": share, "seed": seed, "rounds": len(rounds.records), "notes": notes}
         return rounds.best, self._outcome(label, rounds.best, budget, start, run)
@@ -93,9 +96,18 @@ class Contest:
         run = {"share": share, "seed": seed, "notes": notes}
         return network, self._outcome(label, network, budget, start, run)
 
+    def check(self, makers: Iterable[Callable]):
+        """Raises `ValueError` where one of the methods cannot do with this network, or these data."""
+        for make in makers:
+            methods.check(make(self.settings.seeds[0]), self.model, self.train_data)
+
     def test(self, network) -> float:
         """The metric on the test data."""
         return self._measured(network, self.test_data)
+
+    def validate(self, network) -> float:
+        """The metric on the validation data."""
+        return self._measured(network, self.validation_data)
 
     def _budget(self, seed, epochs=None, learning_rate=None):
         keras.utils.set_random_seed(BETWEEN_SEEDS * seed)
@@ -118,7 +130,8 @@ class Contest:
         before, after = (getattr(costs, measure) for costs in (rounds.costs_before, count_costs(rounds.best)))
         if after <= share * before:
             return []
-        return [f"It stopped short of {share}, with {after / before:.3f} left. {rounds.stopped_because}".strip()]
+        why = rounds.stopped_because or "Its epochs were spent."
+        return [f"It stopped short of {share}, with {after / before:.3f} left. {why}"]
 
     def _measured(self, network, data):
         batch_size = self.settings.run.get("batch_size")
@@ -130,7 +143,7 @@ class Contest:
             method=label,
             measure=self.settings.measure,
             test=self.test(network),
-            validation=self._measured(network, self.validation_data),
+            validation=self.validate(network),
             conv_macs=costs.conv_macs,
             macs=costs.macs,
             params=costs.params,
@@ -178,13 +191,13 @@ def with_fresh_weights(network):
 
 def factories(names) -> dict[str, Callable | Scratch]:
     """For each method by name, a function of the seed that makes it; the control `"scratch"` as a `Scratch`."""
-    return {name: Scratch() if name == "scratch" else _factory(name) for name in names}
-
-
-def _factory(name):
-    takes_seed = "seed" in vars(methods.get(name))
-
-    def make(seed):
-        return methods.get(name, **({"seed": seed} if takes_seed else {}))
-
-    return make
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"methods are names, or functions of the seed by name, since each run needs a fresh method: "
+                f"{{'mine': lambda seed: {type(name).__name__}(...)}}. Received an object in their place."
+            )
+        if name != "scratch":
+            methods.get(name)  # which names the nearest where there is none
+    return {name: Scratch() if name == "scratch" else functools.partial(methods.seeded, name) for name in names}

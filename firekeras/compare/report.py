@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firekeras.atomic import write_text
+from firekeras.compare.picture import can_draw, write_png
 from firekeras.compare.results import Comparison, Outcome, Summary
 from firekeras.report.html_report import NOTHING_FROM_OUTSIDE
 from firekeras.report.html_style import STYLE
@@ -20,7 +21,7 @@ from firekeras.report.series_chart import Series, series_chart, write_svg
 from firekeras.report.tables import metric
 
 NAMES = {"macs": "MACs", "conv_macs": "conv MACs", "params": "parameters"}
-APART = 1.2  # percentage points between the marks of methods that came down to the same share
+APART, WIDEST = 1.2, 6  # percentage points between marks of methods that came down to the same share, and over all
 
 
 def columns(found: Comparison) -> list[str]:
@@ -51,7 +52,7 @@ def comparison_table(found: Comparison) -> Table:
     title = f"Mean and standard deviation of {found.monitor} on the test data"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for number, column in enumerate(columns(found)):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=not number)
     for row in rows(found):
         table.add_row(*map(Text, row))
     return table
@@ -66,11 +67,23 @@ def markdown(found: Comparison) -> str:
 
 def comparison_chart(found: Comparison) -> Element:
     """The metric against what is left: means with standard deviations, and every run."""
+    return series_chart(*_charted(found))
+
+
+def comparison_picture(found: Comparison, path):
+    """The same as PNG."""
+    series, heading, x_title, level = _charted(found)
+    write_png(series, heading, x_title, level, path)
+
+
+def _charted(found):
+    """What is drawn, and what it is called: series, heading, title of the x axis, level."""
     methods = list(dict.fromkeys(one.method for one in found.outcomes))
-    series = [_series(found, name, APART * (k - (len(methods) - 1) / 2)) for k, name in enumerate(methods)]
+    apart = min(APART, WIDEST / len(methods))
+    series = [_series(found, name, apart * (k - (len(methods) - 1) / 2)) for k, name in enumerate(methods)]
     unpruned = Series("unpruned", [(100.0, found.baseline)])
     title = f"% of {NAMES[found.measure]} left (marks side by side)"
-    return series_chart([*series, unpruned], f"test {found.monitor}", title, found.baseline)
+    return [*series, unpruned], f"test {found.monitor}", title, found.baseline
 
 
 def _series(found, method, beside) -> Series:
@@ -111,11 +124,17 @@ def _cells(row):
 
 
 def write_report(found: Comparison, folder) -> list[Path]:
-    """Writes `comparison.md`, `comparison.svg` and `comparison.html` into a folder; returns their paths."""
-    paths = [Path(folder) / f"comparison.{ending}" for ending in ("md", "svg", "html")]
+    """Writes `comparison.md`, `.svg` and `.html` into a folder, and `.png` where matplotlib is installed.
+
+    Returns:
+        Their paths.
+    """
+    paths = [Path(folder) / f"comparison.{ending}" for ending in ("md", "svg", "html", "png")[: 3 + can_draw()]]
     write_text(paths[0], markdown(found))
     write_svg(comparison_chart(found), paths[1])
     write_text(paths[2], f"<!doctype html>\n{to_html(page(found))}\n")
+    if can_draw():
+        comparison_picture(found, paths[3])
     return paths
 
 

@@ -49,16 +49,18 @@ class ComparisonSettings:
                 "measured alike."
             )
         check_whole("epochs", epochs, 1)
+        if run.get("epochs_per_round", 1) > epochs:
+            raise ValueError(
+                f"epochs are those of a whole run, the {run['epochs_per_round']} of each round among them. Received: "
+                f"{epochs}. Allow more, or lower epochs_per_round."
+            )
         run = {"pruning_ratio": RATIO, **run}
         if not RunSettings.of(model, run).pruning_ratio:
             raise ValueError("pruning_ratio is the share of filters that go in a round, above 0. Received: 0.")
         if not all_filters:
             run["layer_caps"] = {**run.get("layer_caps", {}), **left_alone(model)}
         measure, shares = _checked_shares(target)
-        seeds = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-        if not seeds:
-            raise ValueError("seeds is how many runs there are of each method, from 1 on, or a list. Received none.")
-        return cls(measure, shares, seeds, epochs, first_rate(model, learning_rate), run)
+        return cls(measure, shares, _checked_seeds(seeds), epochs, first_rate(model, learning_rate), run)
 
     @property
     def monitor(self) -> str:
@@ -99,7 +101,23 @@ def _evenly(graph) -> FilterScores:
     return FilterScores({name: np.linspace(0, 1, width) for name, width in graph.widths.items()}, criterion="none")
 
 
+def _checked_seeds(seeds) -> tuple[int, ...]:
+    if not isinstance(seeds, Iterable):
+        check_whole("seeds, how many runs each method has,", seeds, 1)
+        return tuple(range(int(seeds)))
+    found = tuple(seeds)
+    if not found:
+        raise ValueError(
+            "seeds is how many runs each method has, from 1 on, or a list of seeds. Received an empty one."
+        )
+    for seed in found:
+        check_whole("Each of seeds", seed, 0)
+    return tuple(map(int, found))
+
+
 def _checked_shares(target):
+    if not isinstance(target, Mapping):
+        raise ValueError(f"target is a measure with a share of it, such as {{'macs': 0.5}}. Received: {target!r}.")
     measure, shares = next(iter(target.items())) if target else ("", ())
     shares = tuple(shares) if isinstance(shares, Iterable) else (shares,)
     for share in shares or (0,):

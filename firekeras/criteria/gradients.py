@@ -10,6 +10,7 @@ from firekeras.channels.walk import functional_graph, walk
 from firekeras.criteria.readers import Readers
 from firekeras.criteria.registry import criterion
 from firekeras.data import checked_data
+from firekeras.samples import batches
 
 BATCH_SIZE = 32  # all activations of a batch are held at once
 
@@ -42,10 +43,12 @@ def _mean_effect(model, data, measure, name):
     _check_loss(model, name)
     checked_data(model, data)
     readers = Readers(model)
-    loss = GatedLoss(model, readers)
+    gradient = gradient_of(GatedLoss(model, readers))
     total, samples = np.zeros(readers.graph.num_units), 0
-    for x, y, weights in _batches(data):
-        effects = _effects(loss, x, y, weights)
+    for x, y, weights in batches(data, BATCH_SIZE):
+        if y is None:
+            raise ValueError("Expected data with labels, (x, y), since the loss is asked. Received: samples alone.")
+        effects = _effects(gradient, readers.graph.num_units, x, y, weights)
         total += measure(effects).sum(axis=0)
         samples += len(effects)
     if not np.isfinite(total).all():
@@ -64,28 +67,11 @@ def _check_loss(model, name):
         )
 
 
-def _batches(data):
-    """Yields (x, y, weights) as NumPy arrays."""
-    for batch in _iterated(data):
-        yield keras.utils.unpack_x_y_sample_weight(keras.tree.map_structure(np.asarray, batch))
-
-
-def _iterated(data):
-    if isinstance(data, tuple):
-        starts = range(0, len(keras.tree.flatten(data[0])[0]), BATCH_SIZE)
-        return (keras.tree.map_structure(lambda a: a[k : k + BATCH_SIZE], data) for k in starts)  # noqa: B023
-    if isinstance(data, keras.utils.PyDataset):
-        return (data[number] for number in range(data.num_batches))
-    return data
-
-
-def _effects(loss, x, y, weights):
+def _effects(gradient, units, x, y, weights):
     """dL/dg of each sample and unit, `(samples, num_units)`, of a loss that is the mean over a batch."""
-    if y is None:
-        raise ValueError("Expected data with labels, (x, y), since the loss is asked. Received: samples alone.")
     samples = len(keras.tree.flatten(x)[0])
-    closed = np.zeros((samples, loss.readers.graph.num_units), "float32")
-    return samples * gradient(lambda gates: loss(gates, x, y, weights), closed).astype("float64")
+    closed = ops.zeros((samples, units), "float32")
+    return samples * ops.convert_to_numpy(gradient(closed, x, y, weights)).astype("float64")
 
 
 class GatedLoss:
@@ -136,32 +122,38 @@ class GatedLoss:
         return x * ops.cast(1 + ops.reshape(own, shape), x.dtype)
 
 
-def gradient(function, at) -> np.ndarray:
-    """The gradient of a scalar function at an array, by the backend's own differentiation."""
-    at = ops.convert_to_tensor(at)
-    return ops.convert_to_numpy(_GRADIENTS[keras.backend.backend()](function, at))
+def gradient_of(loss):
+    """The gradient of a scalar function by its first argument, compiled where the backend compiles."""
+    return _GRADIENTS[keras.backend.backend()](loss)
 
 
-def _by_tensorflow(function, at):
+def _by_tensorflow(loss):
     import tensorflow as tf
 
-    with tf.GradientTape() as tape:
-        tape.watch(at)
-        loss = function(at)
-    return tape.gradient(loss, at, unconnected_gradients="zero")
+    @tf.function(reduce_retracing=True)
+    def gradient(at, *others):
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            value = loss(at, *others)
+        return tape.gradient(value, at, unconnected_gradients="zero")
+
+    return gradient
 
 
-def _by_jax(function, at):
+def _by_jax(loss):
     import jax
 
-    return jax.grad(function)(at)
+    return jax.jit(jax.grad(loss))
 
 
-def _by_torch(function, at):
+def _by_torch(loss):
     import torch
 
-    at.requires_grad_()
-    return torch.autograd.grad(function(at), at)[0]
+    def gradient(at, *others):
+        at.requires_grad_()
+        return torch.autograd.grad(loss(at, *others), at)[0]
+
+    return gradient
 
 
 _GRADIENTS = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}

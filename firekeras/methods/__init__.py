@@ -26,8 +26,9 @@ METHODS: dict[str, Callable] = {
 class Method(Protocol):
     """What the round engine asks of a method.
 
-    It may have more: `prepare(model, run)`, which returns the network to plan for and to cut, such as a
-    copy trained in a way of its own; `details`, a dict of what it has to say of a round; and, for runs
+    It may have more: `check(model, train_data)`, which raises `ValueError` where it can do nothing with
+    them, asked before long work; `prepare(model, run)`, which returns the network to plan for and to cut,
+    such as a copy trained in a way of its own; `details`, a dict of what it has to say of a round; and, for runs
     that are killed and resumed, `profile`, the `FireProfile` that it measured last, `state()`, a dict of
     plain numbers and lists, and `restore(profile, state)`, which takes both up again.
 
@@ -52,6 +53,12 @@ def described(method) -> dict:
     """A method's class and plain settings, for `run.json`."""
     settings = {name: value for name, value in vars(method).items() if isinstance(value, (bool, int, float, str))}
     return {"class": type(method).__qualname__, **settings}
+
+
+def check(method, model, train_data):
+    """Raises `ValueError` where a method says, after a quick look, that it can do nothing with a network."""
+    if hasattr(method, "check"):
+        method.check(model, train_data)
 
 
 def prepared(method, model, run):
@@ -85,6 +92,12 @@ def get(identifier: str | Method | type, **options) -> Method:
     return METHODS[identifier](**options) if identifier in METHODS else ByScore(identifier, **options)
 
 
+def seeded(name: str, seed: int, **options) -> Method:
+    """A method by its name, with its options; where it draws at random, a seed decides what."""
+    method = get(name, **options)
+    return get(name, **options, seed=seed) if "seed" in vars(method) else method
+
+
 def names() -> list[str]:
     """What `get` knows: the methods, then the criteria that no method is named after."""
     return [*METHODS, *(name for name in criterion_names() if name not in METHODS)]
@@ -102,5 +115,5 @@ def register(name: str):
 
 __all__ = [
     *("FPPMO", "METHODS", "ByScore", "FirePruning", "L1Pruning", "Method", "PlayAndPrune"),
-    *("described", "get", "names", "prepared", "register", "restore", "state"),
+    *("check", "described", "get", "names", "prepared", "register", "restore", "seeded", "state"),
 ]

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from firekeras.criteria import CRITERIA, score_filters
+from firekeras.criteria import CRITERIA, get_criterion, score_filters
 from firekeras.plan.planning import PruningPlan
+from firekeras.rounds.settings import check_whole
+from firekeras.samples import draw_samples
+
+A_FEW = 32  # samples by which one sees whether a criterion has anything to say of a network
 
 
 class ByScore:
     """Removes the filters that a criterion scores highest, over all layers together.
 
     Args:
-        criterion: A name that `firekeras.score_filters` knows, such as `"l2"` or `"random"`; criteria
-            that need data are given the training data.
-        seed: For criteria that draw at random. Defaults to 0.
+        criterion: A name that `firekeras.score_filters` knows, such as `"l2"` or `"random"`.
+        samples: How many of the training data a criterion that needs data is measured on in each round,
+            from 1 on: of arrays as many at random, of data in batches the first ones. Defaults to 2,000.
+        seed: For the choice of samples, and for criteria that draw at random. Defaults to 0.
+
+    Raises:
+        ValueError: If there is no such criterion, or `samples` is out of its range.
 
     Example:
     >>> result = firekeras.compress(model, train, validation, method=ByScore("l2"))
     """
 
-    def __init__(self, criterion: str, *, seed: int = 0):
-        self.criterion, self.seed = criterion, seed
+    def __init__(self, criterion: str, *, samples: int = 2000, seed: int = 0):
+        get_criterion(criterion)
+        check_whole("samples", samples, 1)
+        self.criterion, self.samples, self.seed = criterion, samples, seed
 
     def plan(self, model, run) -> PruningPlan:
         """The plan for the next round."""
-        seed = self.seed + len(run.records)
-        return run.plan(model, score_filters(model, self.criterion, data=run.train_data, seed=seed))
+        return run.plan(model, self._scores(model, run.train_data, self.samples, self.seed + len(run.records)))
+
+    def check(self, model, train_data):
+        """Raises `ValueError`, after a quick look, where the criterion has nothing to say of the network."""
+        self._scores(model, train_data, A_FEW, self.seed)
+
+    def _scores(self, model, train_data, samples, seed):
+        measured = CRITERIA[self.criterion].needs == "data"
+        data = draw_samples(train_data, samples, seed) if measured else None
+        return score_filters(model, self.criterion, data=data, seed=seed)
 
 
 def criterion_names() -> list[str]:

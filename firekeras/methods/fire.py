@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from firekeras.channels import traced
 from firekeras.detector.fire_detector import FireDetector
-from firekeras.measure.measuring import measure_fire
+from firekeras.measure.measuring import check_has_relus, measure_fire
 from firekeras.plan.planning import PruningPlan
 from firekeras.rounds.drift import DriftGuard
 
@@ -21,7 +22,11 @@ class FirePruning:
         regressor: The detector's regressor, by name or as an object. Defaults to `"random_forest"`.
         features: What the detector predicts from: `"bn"`, weights and BatchNormalization, or
             `"paper"`, the weights alone. Defaults to `"bn"`.
-        fraction: Share of the training data that FIRE is measured on. Defaults to 0.2 (section 4.1).
+        fraction: Share of the data that FIRE is measured on, above 0, up to 1, or `"auto"`, as
+            `firekeras.measure_fire` takes it. Defaults to 0.2 (section 4.1).
+        measure_on: Data to measure FIRE on instead of the training data, as `measure_fire` takes them:
+            `firekeras.datasets.synthetic_images` (section 3.3.2), say, scaled as the network's inputs are.
+            Defaults to the training data.
         drift_threshold: The detector is trained anew where its rank correlation with FIRE measured on
             `drift_samples` samples falls below this, -1 to 1. Defaults to 0.8; -1 never does, nor measures.
         drift_samples: How many samples each round is checked on. Defaults to 500.
@@ -44,18 +49,24 @@ class FirePruning:
         regressor="random_forest",
         features="bn",
         fraction=0.2,
+        measure_on=None,
         drift_threshold=0.8,
         drift_samples=500,
         seed=0,
     ):
         if mode not in MODES:
             raise ValueError(f"mode is one of {MODES}. Received: {mode!r}.")
-        self.mode, self.fraction, self.seed = mode, fraction, seed
+        _check_fraction(fraction)
+        self.mode, self.fraction, self.measure_on, self.seed = mode, fraction, measure_on, seed
         self.drift = DriftGuard(drift_threshold, drift_samples, seed)
         self._untrained = FireDetector(regressor, features=features, seed=seed)
         self.profile = None
         self.detector = None
         self.details: dict = {}
+
+    def check(self, model, train_data):
+        """Raises `ValueError` where no filter has a ReLU of its own."""
+        check_has_relus(model, traced(model))
 
     def plan(self, model, run) -> PruningPlan:
         """The plan for the next round."""
@@ -72,16 +83,17 @@ class FirePruning:
             share: Share of the filters that are about to go. Defaults to 0.05.
         """
         self.details = {}
+        data = data if self.measure_on is None else self.measure_on
         if self.detector is None:
-            return self._measured(model, data)
+            return self._measured(model, data, share)
         predicted = self.detector.predict(model)
         if data is None or not self.drift.watches:
             return predicted
         self.details = self.drift.agreement(model, predicted, data, share)
-        return self._measured(model, data) if self.details["refitted"] else predicted
+        return self._measured(model, data, share) if self.details["refitted"] else predicted
 
-    def _measured(self, model, data):
-        profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed)
+    def _measured(self, model, data, share):
+        profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)
         if self.mode == "learned":
             self.learn(profile)
         self.profile = profile
@@ -107,3 +119,8 @@ class FirePruning:
             f"On this network the detector ranks filters weakly (Spearman {spearman:.2f} when cross-validated, below "
             f"{WEAK}): from the second round on, FirePruning(mode='measured') is safer."
         ]
+
+
+def _check_fraction(fraction):
+    if fraction != "auto" and (isinstance(fraction, str) or not 0 < fraction <= 1):
+        raise ValueError(f"fraction is a share of the data, above 0, up to 1, or 'auto'. Received: {fraction!r}.")

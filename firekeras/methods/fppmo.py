@@ -128,6 +128,10 @@ class FPPMO:
         self.probabilities: dict[str, np.ndarray] = {}
         self._removed: dict[str, list[int]] = {}
 
+    def check(self, model, train_data):
+        """Raises `ValueError` where networks cannot be judged by their loss."""
+        Reward(model, train_data, self.search_data, 1, self.seed)
+
     def plan(self, model, run) -> PruningPlan:
         """The plan for this stage: the best network within its budget that was found."""
         budget = Budget.of(channel_graph(model), run, self.stages)

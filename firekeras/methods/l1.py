@@ -57,8 +57,8 @@ class L1Pruning:
             raise ValueError(f"selection is one of {SELECTIONS}. Received: {selection!r}.")
         if isinstance(rates, str):
             known_preset(rates)
-        elif isinstance(rates, (int, float)) and not 0 <= rates <= 1:
-            raise ValueError(f"rates are shares of the filters that go, 0 to 1. Received: {rates}.")
+        else:
+            _check_rates(rates)
         self.rates, self.selection, self.iterative, self.shortcuts = rates, selection, iterative, shortcuts
 
     def plan(self, model, run) -> PruningPlan:
@@ -72,6 +72,12 @@ class L1Pruning:
             return plan
         counts = {name: filters.size for name, filters in plan.removed.items()}
         return self._cut(model, run, trace.graph, _scores(trace.graph, layers, greedy_orders(layers, counts), quotas))
+
+    def check(self, model, train_data):
+        """Raises `ValueError` where the rates are not for this network."""
+        trace = traced(model)
+        kernels = convolution_kernels(trace)
+        self._rates(trace.graph, kernels, ranked_layers(model, trace, kernels, self.shortcuts))
 
     def _rates(self, graph, kernels, layers) -> Mapping[str, float]:
         """The rate of each layer that has one."""
@@ -104,6 +110,16 @@ class L1Pruning:
             raise ValueError(
                 "iterative=True goes through the layers once, so that it has to know how far: give rates, or a target "
                 "of MACs or parameters."
+            )
+
+
+def _check_rates(rates):
+    given = rates.values() if isinstance(rates, Mapping) else [] if rates is None else [rates]
+    for rate in given:
+        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
+            raise ValueError(
+                "rates are shares of the filters that go, 0 to 1, one for all or by layer, or the name of a preset. "
+                f"Received: {rates!r}."
             )
 
 

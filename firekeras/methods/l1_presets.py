@@ -20,19 +20,21 @@ class Preset:
     rates: dict[int, float]
 
 
-def _resnet(depth, by_stage, skipped) -> Preset:
+def _resnet(blocks, by_stage, skipped) -> Preset:
     """The first convolutions of all blocks, which have even numbers, but for those that are left alone."""
-    per_stage = (depth - 2) // 3
-    rates = {number: by_stage[(number - 2) // per_stage] for number in range(2, depth, 2) if number not in skipped}
-    return Preset(depth - 1, rates)
+    stages = [rate for count, rate in zip(blocks, by_stage, strict=True) for _ in range(count)]
+    rates = {2 * block: rate for block, rate in enumerate(stages, start=1) if 2 * block not in skipped}
+    return Preset(1 + 2 * len(stages), rates)
 
 
 PRESETS = {
     "vgg16-a": Preset(13, dict.fromkeys((1, *range(8, 14)), 0.5)),
-    "resnet56-a": _resnet(56, (0.1, 0.1, 0.1), (16, 20, 38, 54)),
-    "resnet56-b": _resnet(56, (0.6, 0.3, 0.1), (16, 18, 20, 34, 38, 54)),
-    "resnet110-a": _resnet(110, (0.5, 0.0, 0.0), (36,)),
-    "resnet110-b": _resnet(110, (0.5, 0.4, 0.3), (36, 38, 74)),
+    "resnet56-a": _resnet((9, 9, 9), (0.1, 0.1, 0.1), (16, 20, 38, 54)),
+    "resnet56-b": _resnet((9, 9, 9), (0.6, 0.3, 0.1), (16, 18, 20, 34, 38, 54)),
+    "resnet110-a": _resnet((18, 18, 18), (0.5, 0.0, 0.0), (36,)),
+    "resnet110-b": _resnet((18, 18, 18), (0.5, 0.4, 0.3), (36, 38, 74)),
+    "resnet34-a": _resnet((3, 4, 6, 3), (0.3, 0.3, 0.3, 0.0), (2, 8, 14, 16, 26, 28, 30, 32)),
+    "resnet34-b": _resnet((3, 4, 6, 3), (0.5, 0.6, 0.4, 0.0), (2, 8, 14, 16, 26, 28, 30, 32)),
 }
 
 

@@ -155,7 +155,7 @@ class PlayAndPrune:
     def _train(self, copy, penalty, run):
         penalty.set(self._move.coefficient * self._move.candidates)
         one_epoch = dataclasses.replace(run.settings, epochs_per_round=1)
-        loss = FineTuning(one_epoch, run.train_data, run.best).train(copy, [])
+        loss = FineTuning(one_epoch, run.train_data, run.fine_tuning.teacher).train(copy, [])
         penalty.set(0 * self._move.candidates)  # what is measured on the copy is the network alone
         if not math.isfinite(loss):
             self._move = Move(notes=["Training under the penalty diverged: its loss is not a number."])

@@ -37,11 +37,11 @@ def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = 0.5) -> 
         raise ValueError(f"weight is that of the place within the layer, from 0 to 1. Received: {weight}.")
     values = over_units(graph, scores)
     values[list(graph.locks)] = np.nan
-    places = (1 - weight) * _places(values)
+    blend = (1 - weight) * places(values)
     for units in _groups(graph):
-        places[units] += weight * _places(values[units])
+        blend[units] += weight * places(values[units])
     return FilterScores(
-        graph.by_layer(places), criterion=f"balanced {scores.criterion}", l1=scores.l1, reasons=scores.reasons
+        graph.by_layer(blend), criterion=f"balanced {scores.criterion}", l1=scores.l1, reasons=scores.reasons
     )
 
 
@@ -51,7 +51,7 @@ def _groups(graph):
         yield np.unique(np.concatenate([graph.filters(name) for name in names]))
 
 
-def _places(values):
+def places(values) -> np.ndarray:
     """Where each value stands among all that there are: 0 for the lowest, 1 for the highest, ties alike."""
     ranks = rankdata(values, nan_policy="omit")
     return (ranks - 0.5) / max(1, np.isfinite(values).sum())

@@ -23,11 +23,12 @@ def sensitivity_table(found: Sensitivity, tolerance: float) -> Table:
     title = f"{found.monitor}, from {metric(found.baseline)}, without a share of one layer's filters"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("layer", overflow="fold")
-    for column in (*(f"{share:.0%}" for share in found.shares), f"within {tolerance:g}"):
-        table.add_column(column, justify="right")
+    for share in found.shares:
+        table.add_column(f"{share:.0%}", justify="right", no_wrap=True)
+    table.add_column(f"within {tolerance:g}", justify="right", overflow="fold")
     rates = found.rates(tolerance)
     for name, values in found.values.items():
-        table.add_row(Text(_titled(found, name)), *map(metric, values), f"{rates[name]:.0%}")
+        table.add_row(Text(_titled(found, name)), *(f"{value:.3f}" for value in values), f"{rates[name]:.0%}")
     return table
 
 

@@ -14,7 +14,9 @@ from firekeras.channels.check import check_weights
 from firekeras.costs import count_costs
 from firekeras.data import checked_data
 from firekeras.devices import check_strategy
+from firekeras.plan.balance import balanced
 from firekeras.plan.caps import resolve_caps
+from firekeras.plan.macs import favouring_macs
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.profile import FireProfile
 from firekeras.report.progress import RoundsOnTerminal
@@ -90,6 +92,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
     Attributes:
         best: The last accepted model; `accuracy` is its metric, `baseline` that of the first model.
         records: The `RoundRecord`s so far.
+        fine_tuning: What trains the network of each round, for methods that train one of their own.
         stopped_because: Why there is no further round, in words; empty while there may be one.
 
     Example:
@@ -122,7 +125,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         self.original_widths, self.costs_before = self._graph.widths, count_costs(self._graph)
         self._described = methods.described(self.method)
         self.evaluation = Evaluation.of(self.settings, validation_data)
-        self._fine_tuning = FineTuning(self.settings, train_data, model)
+        self.fine_tuning = FineTuning(self.settings, train_data, model)
         self.target = self._target(model)
         self.best, self.stopped_because = model, ""
         self.records: list[RoundRecord] = []
@@ -204,9 +207,17 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
 
     def plan(self, model, scores) -> PruningPlan:
         """A plan for the next round: by these scores, within the limits, no further than the target."""
-        limits = {"pruning_ratio": self.pruning_ratio, **self.limits}
+        limits, graph = {"pruning_ratio": self.pruning_ratio, **self.limits}, channel_graph(model)
         make = self.target.plan if self.target else plan_pruning
-        return make(channel_graph(model), scores, **limits)
+        return make(graph, self._weighed(scores, graph), **limits)
+
+    def _weighed(self, scores, graph):
+        """The scores, with what `balance` and `favour_macs` make of them."""
+        if self.settings.balance:
+            scores = balanced(scores, graph, self.settings.balance)
+        if self.settings.favour_macs:
+            scores = favouring_macs(scores, graph, self.settings.favour_macs)
+        return scores
 
     def __iter__(self):
         return self
@@ -262,10 +273,10 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         start = time.monotonic()
         candidate = prune(model, plan)
         reseed(candidate, self.settings.seed, len(self.records))
-        plan.notes.extend(self._fine_tuning.recover(model, candidate, plan))
+        plan.notes.extend(self.fine_tuning.recover(model, candidate, plan))
         after_cut = self.evaluation.measured(candidate)
         self._tell_cut(plan, after_cut)
-        loss = self._fine_tuning.train(candidate, [EpochEvents(self._tell_epoch)])
+        loss = self.fine_tuning.train(candidate, [EpochEvents(self._tell_epoch)])
         accuracy = self.evaluation.measured(candidate) if math.isfinite(loss) else math.nan
         accepted = self.evaluation.accepts(accuracy, self.baseline)
         record = RoundRecord.of(

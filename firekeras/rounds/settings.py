@@ -28,6 +28,9 @@ class RunSettings:
         target: Where to stop: `{"macs": 0.5}`, or `"conv_macs"`, `"params"`, or `"latency"` as measured
             on this machine; shares of what the run began with. Defaults to none: the tolerance decides.
         round_to, min_keep: As in `plan_pruning`. Default to 1 and 0.1.
+        balance, favour_macs: For methods that rank all filters together, how much a filter's place within
+            its own layer counts, so that no layer is starved (`firekeras.plan.balance`), and the MACs that
+            go with it (`firekeras.plan.macs`); each from 0 to 1. Default to 0.
         epochs_per_round: Epochs of fine-tuning. Defaults to 1.
         max_rounds: Defaults to 100.
         backtracks: How many rounds may fall below the tolerance in all: each is undone, and tried
@@ -52,6 +55,8 @@ class RunSettings:
     target: Mapping[str, float] | None = None
     round_to: int = 1
     min_keep: float = 0.1
+    balance: float = 0.0
+    favour_macs: float = 0.0
     epochs_per_round: int = 1
     max_rounds: int = 100
     backtracks: int = 3
@@ -83,6 +88,8 @@ class RunSettings:
         check_whole("backtracks", self.backtracks, 0)
         check_whole("seed", self.seed, 0)
         check_limits(self.pruning_ratio, self.round_to, self.min_keep)
+        check_share("balance", self.balance)
+        check_share("favour_macs", self.favour_macs)
         if self.target is not None:
             checked_target(self.target, MEASURES)
         if self.fine_tune is not None and (self.distill or self.fit):
@@ -116,6 +123,12 @@ def check_whole(name, value, least):
     """Raises `ValueError` unless `value` is a whole number, at least `least`."""
     if int(value) != value or value < least:
         raise ValueError(f"{name} is a whole number from {least} on. Received: {value}.")
+
+
+def check_share(name, value):
+    """Raises `ValueError` unless `value` is from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} is from 0 to 1. Received: {value}.")
 
 
 def _check_fit_arguments(model, fit, own):
