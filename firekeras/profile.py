@@ -48,6 +48,11 @@ class FilterScores(Mapping):
     def __len__(self) -> int:
         return len(self._values)
 
+    def without(self, layers) -> FilterScores:
+        """The same, but that the filters of some layers have no score."""
+        values = {name: np.full_like(v, np.nan) if name in layers else v for name, v in self.items()}
+        return FilterScores(values, criterion=self.criterion, l1=self.l1, reasons=self.reasons)
+
     def __repr__(self):
         scored = sum(int(np.isfinite(v).sum()) for v in self.values())
         filters = sum(v.size for v in self.values())

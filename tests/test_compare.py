@@ -21,7 +21,7 @@ from firekeras.cli.compare import compare as command
 from firekeras.compare import Comparison, Outcome, Scratch, compare, report
 from firekeras.compare import comparison as module
 from firekeras.compare.budget import BudgetSpent, EpochBudget
-from firekeras.compare.contest import compiled_afresh, factories, with_fresh_weights
+from firekeras.compare.contest import SameChoice, compiled_afresh, factories, with_fresh_weights
 from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
 from firekeras.compare.settings import ComparisonSettings, first_rate, left_alone
@@ -296,6 +296,17 @@ def test_methods_by_name_are_made_anew_for_each_seed():
 
 
 # Conditions
+
+
+def test_a_round_takes_as_many_filters_by_any_criterion():
+    model = compiled(networks.residual())
+    x, y = np.random.default_rng(0).normal(size=(12, 8, 8, 3)).astype("float32"), np.zeros(12)
+    data = (x[:8], y[:8]), (x[8:], y[8:])
+    rounds = SameChoice(model, *data, pruning_ratio=0.5, layer_caps=left_alone(model), min_keep=0.0)
+    free = sum(firekeras.channel_graph(model).widths[name] for name in ("a1", "b1"))
+    for criterion in ("fire", "l1", "random"):
+        plan = rounds.plan(model, firekeras.score_filters(model, criterion, data=data[0]))
+        assert plan.ranked == free and plan.num_removed == math.floor(free / 2 + 0.5)
 
 
 def test_by_default_methods_keep_to_filters_that_fire_can_rank():

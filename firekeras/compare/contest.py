@@ -42,6 +42,18 @@ class Scratch:
     learning_rate: float | None = None
 
 
+class SameChoice(compression_rounds):
+    """Rounds in which the filters of layers that are left alone do not count towards the share that goes.
+
+    Not every criterion scores them: a round would take more filters by one criterion than by another.
+    """
+
+    def plan(self, model, scores):
+        """A plan for the next round, as in every run."""
+        alone = [name for name, cap in self.settings.layer_caps.items() if not cap]
+        return super().plan(model, scores.without(alone))
+
+
 class Contest:
     """What all runs have in common.
 
@@ -68,7 +80,7 @@ class Contest:
             The network that came out, and what it came to.
         """
         start, budget = time.monotonic(), self._budget(seed)
-        rounds = compression_rounds(
+        rounds = SameChoice(
             compiled_afresh(self.model, copied(self.model), budget.learning_rate),
             self.train_data,
             self.validation_data,
