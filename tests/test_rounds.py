@@ -9,7 +9,7 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras.costs import Latency
+from firekeras.latency import Latency
 from firekeras.methods.fire import FirePruning
 from firekeras.recovery import RECOVERY
 from firekeras.rounds.evaluation import Evaluation, within_tolerance

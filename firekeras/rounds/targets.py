@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from firekeras.costs import Costs, measure_latency
+from firekeras.costs import Costs
+from firekeras.latency import measure_latency
 from firekeras.plan.planning import COSTS, PruningPlan, checked_target, plan_pruning
 from firekeras.profile import FilterScores
 
