@@ -10,6 +10,8 @@ import numpy as np
 
 from firekeras.runtimes.runtime import open_runtime, random_samples
 
+TURN = 5  # passes of one network before it is the next one's turn
+
 
 @dataclasses.dataclass(frozen=True)
 class Latency:
@@ -56,16 +58,49 @@ def measure_latency(model_or_path, *, batch_size=1, runs=30, threads=None) -> La
     >>> firekeras.measure_latency(model).median
     >>> firekeras.measure_latency("pruned.tflite", threads=4).median
     """
+    return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads)[0]
+
+
+def measure_latencies(models_or_paths, *, batch_size=1, runs=30, threads=None) -> list[Latency]:
+    """Measures several side by side: in turns, so that what else the machine does disturbs all of them alike.
+
+    Args:
+        models_or_paths: Models or files, each as `measure_latency` takes it. Those that Keras or TensorFlow
+            run take the threads that these have.
+        batch_size, runs, threads: As `measure_latency` takes them.
+
+    Returns:
+        A `Latency` for each.
+    """
     _check_counts(batch_size, runs)
-    runtime = open_runtime(model_or_path, threads=threads)
+    alone = len(models_or_paths) == 1
+    runtimes = [open_runtime(one, threads=threads if alone or _ours(one) else None) for one in models_or_paths]
+    for runtime in runtimes:
+        _warm_up(runtime, batch_size, runs)
+    seconds: list[list[float]] = [[] for _ in runtimes]
+    for start in range(0, runs, TURN):
+        for runtime, found in zip(runtimes, seconds, strict=True):
+            found += [_timed(runtime) for _ in range(min(TURN, runs - start))]
+    return [_latency(found, batch_size, runtime) for found, runtime in zip(seconds, runtimes, strict=True)]
+
+
+def _ours(model_or_path):
+    """Whether its threads are ours to set."""
+    return isinstance(model_or_path, (str, Path)) and Path(model_or_path).suffix in (".tflite", ".onnx")
+
+
+def _warm_up(runtime, batch_size, runs):
     _check_batch(runtime, batch_size)
     runtime.prepare(random_samples(runtime.inputs, batch_size))
     for _ in range(max(2, runs // 10)):
         runtime.invoke()
-    seconds = [_timed(runtime) for _ in range(runs)]
+
+
+def _latency(seconds, batch_size, runtime):
     low, median, high = np.percentile(seconds, [25, 50, 75])
-    fastest = float(min(seconds))
-    return Latency(float(median), float(high - low) / 2, batch_size, fastest, runtime.name, runtime.threads)
+    return Latency(
+        float(median), float(high - low) / 2, batch_size, float(min(seconds)), runtime.name, runtime.threads
+    )
 
 
 def layer_latency(path, *, batch_size=1, runs=30, threads=1) -> dict[str, float]:

@@ -107,7 +107,7 @@ def check_close(found: Difference, path, int8, tolerance=None):
         raise ValueError(
             f"{path} is not written: what the exported file gives is {measure:.2g} away from what the model gives "
             f"(by {kind}), and {allowed:g} is allowed."
-            + (" Give more, and typical, samples; or fine-tune: firekeras.export.quantization_aware." if int8 else "")
+            + (" Give more, and typical, samples; or fine-tune: firekeras.export.quantize_aware." if int8 else "")
         )
 
 
