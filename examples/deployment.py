@@ -2,12 +2,12 @@
 
     python examples/deployment.py MODEL.keras --data DATA.npz --output DIR [--macs 0.5] [--images 20000]
 
-Once with any widths, once with `round_to=8`: FIRE is measured on `--images` training images, filters go in one cut until
-`--macs` of the MACs are left, means are folded and BatchNormalization's statistics measured anew, and one pass over
-those images fine-tunes (SGD, momentum 0.9, learning rate from 0.02 to 0, random flips, batches of 64). Both, and the
-original, are exported to LiteRT in float32 and, calibrated on 300 training images, in int8. Every exported file is run
-and compared with Keras before it is kept. Accuracy is that of the exported files on all test images, which decide
-nothing. Latency is measured in turns, one thread, one image: the fastest pass, and the median.
+Once with any widths, once with `round_to=8`: FIRE is measured on `--images` training images, filters go in one cut
+until `--macs` of the MACs are left, means are folded and BatchNormalization's statistics measured anew, and one pass
+over those images fine-tunes (SGD, momentum 0.9, learning rate from 0.02 to 0, random flips, batches of 64). Both, and
+the original, are exported to LiteRT in float32 and, calibrated on 300 training images, in int8. Every exported file is
+run and compared with Keras before it is kept. Accuracy is that of the exported files on all test images, which decide
+nothing. Latency is measured in turns, one image at a time: the fastest pass, and the median.
 
 Models that are in DIR already are taken from there. "Arrives" is how much of the reduction in MACs arrives as speed:
 (latency before / latency after) / (MACs before / MACs after).

@@ -98,9 +98,7 @@ def _warm_up(runtime, batch_size, runs):
 
 def _latency(seconds, batch_size, runtime):
     low, median, high = np.percentile(seconds, [25, 50, 75])
-    return Latency(
-        float(median), float(high - low) / 2, batch_size, float(min(seconds)), runtime.name, runtime.threads
-    )
+    return Latency(float(median), float(high - low) / 2, batch_size, float(min(seconds)), runtime.name, runtime.threads)
 
 
 def layer_latency(path, *, batch_size=1, runs=30, threads=1) -> dict[str, float]:

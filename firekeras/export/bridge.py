@@ -40,7 +40,7 @@ class Bridge:
         self._paths: dict[int, str] = {}
         self.layers = self._converted_layers()
         self.legacy = self._connected()
-        self._copy_weights()
+        self._names = self._copy_weights()
         self._check_equal(arrays)
 
     def _converted_layers(self):
@@ -80,15 +80,14 @@ class Bridge:
         return walk(model, inputs, call)
 
     def _copy_weights(self):
-        """Into the tf_keras layers, where Keras 3 has any: those that we made carry their own."""
-        for layer, counterparts in self._with_weights():
-            counterparts[0].set_weights(layer.get_weights())
-
-    def _with_weights(self):
+        """Into the tf_keras layers, where Keras 3 has any; returns their names, by the id of the Keras 3 layer."""
+        names = {}
         for layer in self.model._flatten_layers():
-            counterparts = self.layers.get(self._paths.get(id(layer), ""))
-            if counterparts and len(layer.weights) == len(counterparts[0].weights) > 0:
-                yield layer, counterparts
+            counterpart = self.layers.get(self._paths.get(id(layer), ""), [None])[0]
+            if counterpart is not None and len(layer.weights) == len(counterpart.weights) > 0:
+                counterpart.set_weights(layer.get_weights())
+                names[id(layer)] = counterpart.name
+        return names
 
     def _check_equal(self, arrays):
         expected = run(open_runtime(self.model), arrays)
@@ -108,10 +107,9 @@ class Bridge:
         """
         copy = keras.models.clone_model(self.model)
         copy.set_weights(self.model.get_weights())
-        names = {id(layer): counterparts[0].name for layer, counterparts in self._with_weights()}
         for layer, twin in zip(self.model._flatten_layers(), copy._flatten_layers(), strict=True):
-            if id(layer) in names:
-                twin.set_weights((tuned or self.legacy).get_layer(names[id(layer)]).get_weights())
+            if id(layer) in self._names:
+                twin.set_weights((tuned or self.legacy).get_layer(self._names[id(layer)]).get_weights())
         return copy
 
 

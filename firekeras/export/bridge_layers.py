@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
 # what tf_keras computes just as Keras 3 does: hard_sigmoid, for one, is another function there
 ACTIVATIONS = frozenset(
-    ("linear", "relu", "softmax", "sigmoid", "tanh", "elu", "selu", "softplus", "softsign", "exponential", "silu", "gelu")
+    (
+        "linear",
+        "relu",
+        "softmax",
+        "sigmoid",
+        "tanh",
+        "elu",
+        "selu",
+        "softplus",
+        "softsign",
+        "exponential",
+        "silu",
+        "gelu",
+    )
 )
-BY_CONFIG = frozenset(
-    "Conv1D Conv2D Conv3D Conv1DTranspose Conv2DTranspose Conv3DTranspose DepthwiseConv2D SeparableConv1D SeparableConv2D "
-    "Dense BatchNormalization LayerNormalization Activation ReLU ELU Softmax PReLU Add Subtract Multiply Average Maximum "
-    "Minimum Concatenate Flatten Reshape Permute RepeatVector Dropout SpatialDropout1D SpatialDropout2D SpatialDropout3D "
-    "GaussianNoise GaussianDropout ActivityRegularization MaxPooling1D MaxPooling2D MaxPooling3D AveragePooling1D "
-    "AveragePooling2D AveragePooling3D GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GlobalAveragePooling1D "
-    "GlobalAveragePooling2D GlobalAveragePooling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D Cropping1D Cropping2D "
-    "Cropping3D UpSampling1D UpSampling2D UpSampling3D".split()
-)
+# fmt: off
+BY_CONFIG = frozenset((
+    "Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv2D",
+    "SeparableConv1D", "SeparableConv2D", "Dense", "BatchNormalization", "LayerNormalization", "Activation", "ReLU",
+    "ELU", "Softmax", "PReLU", "Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate",
+    "Flatten", "Reshape", "Permute", "RepeatVector", "Dropout", "SpatialDropout1D", "SpatialDropout2D",
+    "SpatialDropout3D", "GaussianNoise", "GaussianDropout", "ActivityRegularization", "MaxPooling1D", "MaxPooling2D",
+    "MaxPooling3D", "AveragePooling1D", "AveragePooling2D", "AveragePooling3D", "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling1D", "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D", "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D", "Cropping1D", "Cropping2D",
+    "Cropping3D", "UpSampling1D", "UpSampling2D", "UpSampling3D",
+))
+# fmt: on
 LEFT_OUT = ("initializer", "constraint", "dtype")  # weights are copied; all is float32
 
-_FUNCTIONS: dict[str, object] = {}
+_FUNCTIONS: dict[str, Callable] = {}
 
 
 def conversion(*class_names):
@@ -67,7 +85,9 @@ def _by_config(layer, kind, name):
 
     target = getattr(tf_keras.layers, kind)
     taken = {key for cls in target.__mro__ for key in inspect.signature(cls.__init__).parameters}
-    settings = {k: v for k, v in layer.get_config().items() if k in taken and not k.endswith(LEFT_OUT) and k != "trainable"}
+    settings = {
+        k: v for k, v in layer.get_config().items() if k in taken and not k.endswith(LEFT_OUT) and k != "trainable"
+    }
     for key, value in settings.items():
         settings[key] = _setting(key, value)
     made = target(**{**settings, "name": name})
@@ -171,5 +191,8 @@ def _pad(operation, name, shape):
         return [layers.ZeroPadding2D(width[1:3], name=name)]
     if any(width[1]) or any(width[2]):
         raise ValueError("pads space and channels at once")
-    there, padding = layers.Permute((3, 1, 2), name=name), layers.ZeroPadding2D((width[3], (0, 0)), name=f"{name}_zeros")
+    there, padding = (
+        layers.Permute((3, 1, 2), name=name),
+        layers.ZeroPadding2D((width[3], (0, 0)), name=f"{name}_zeros"),
+    )
     return [there, padding, layers.Permute((2, 3, 1), name=f"{name}_back")]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from firekeras import atomic
 from firekeras.channels.check import check_model
-from firekeras.export import formats, int8 as whole_numbers
+from firekeras.export import formats, post_training
 from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
 from firekeras.runtimes.runtime import open_runtime, run
 
@@ -70,10 +70,10 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
     formats.check_format(to)
     check_model(model)
     check_path(path, to)
-    settings = whole_numbers.settings(samples, to) if int8 else {}
+    settings = post_training.settings(samples, to) if int8 else {}
     arrays = samples_of(model, samples)
     if int8:
-        settings["representative_dataset"] = whole_numbers.calibration(model, arrays)
+        settings["representative_dataset"] = post_training.calibration(model, arrays)
     shown = [array[:VERIFIED] for array in arrays]
     expected = run(open_runtime(model), shown)
     with atomic.whole_folder(path) if to == "saved-model" else atomic.whole_file(path) as temporary:
@@ -81,7 +81,7 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
         found = compare(temporary, expected, shown)
         check_close(found, path, int8, tolerance)
         if int8:
-            whole_numbers.check_whole_numbers(temporary)
+            post_training.check_whole_numbers(temporary)
     return Export(path, to, int8, size_of(path), len(shown[0]), found)
 
 

@@ -75,8 +75,10 @@ def _constants_inside(model):
     kept = [(layer.mean, layer.variance) for layer in layers]
     try:
         for layer in layers:
-            layer.mean, layer.variance = (np.asarray(keras.ops.convert_to_numpy(v)) for v in (layer.mean, layer.variance))
+            layer.mean, layer.variance = (
+                np.asarray(keras.ops.convert_to_numpy(v)) for v in (layer.mean, layer.variance)
+            )
         yield
     finally:
-        for layer, (layer.mean, layer.variance) in zip(layers, kept, strict=True):
-            pass
+        for layer, (mean, variance) in zip(layers, kept, strict=True):
+            layer.mean, layer.variance = mean, variance

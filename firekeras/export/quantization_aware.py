@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import warnings
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from firekeras import atomic
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.export.exporting import Export, check_close, check_path, size_of
-from firekeras.export.int8 import check_whole_numbers
+from firekeras.export.post_training import check_whole_numbers
 from firekeras.export.verification import VERIFIED, compare, samples_of
 
 # what TF-MOT merges with a BatchNormalization behind it
@@ -87,11 +86,11 @@ def check_layers(legacy):
     )
 
     known = registry.Default8BitQuantizeRegistry()
-    reasons = collections.Counter()
+    reasons = []
     for layer in legacy.layers:
         reason = _why_not(layer, known)
         if reason:
-            reasons[f"{layer.name!r} ({type(layer).__name__}) {reason}"] += 1
+            reasons.append(f"{layer.name!r} ({type(layer).__name__}) {reason}")
     if reasons:
         raise ValueError(
             f"TF-MOT's quantisation-aware training cannot take these layers of {legacy.name!r}: {'; '.join(reasons)}. "

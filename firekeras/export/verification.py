@@ -73,7 +73,9 @@ def compare(model_or_path, expected, arrays) -> Difference:
 
 def difference(given, expected) -> Difference:
     """How far some outputs are from others, `(n, ...)` each; NaN where one of them is."""
-    found = [_difference(np.asarray(a, "float64"), np.asarray(b, "float64")) for a, b in zip(given, expected, strict=True)]
+    found = [
+        _difference(np.asarray(a, "float64"), np.asarray(b, "float64")) for a, b in zip(given, expected, strict=True)
+    ]
     return Difference(*(float(np.max(values)) for values in zip(*found, strict=True)))
 
 
