@@ -26,6 +26,7 @@ class Bridge:
         model: The Keras 3 model.
         legacy: The tf_keras model: flat, a layer of a nested model is called `backbone_conv1`.
         layers: The tf_keras layers that stand for each layer of the model, by its path: `"backbone/conv1"`.
+        difference: How far the outputs of both are apart.
 
     Raises:
         ValueError: If a layer has no counterpart (all of them are named), or outputs are not equal.
@@ -41,7 +42,7 @@ class Bridge:
         self.layers = self._converted_layers()
         self.legacy = self._connected()
         self._names = self._copy_weights()
-        self._check_equal(arrays)
+        self.difference = self._checked_equal(arrays)
 
     def _converted_layers(self):
         """Converts all layers, or names all that cannot be."""
@@ -89,7 +90,7 @@ class Bridge:
                 names[id(layer)] = counterpart.name
         return names
 
-    def _check_equal(self, arrays):
+    def _checked_equal(self, arrays):
         expected = run(open_runtime(self.model), arrays)
         given = self.legacy.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=VERIFIED, verbose=0)
         found = difference([np.asarray(one) for one in keras.tree.flatten(given)], expected)
@@ -98,6 +99,7 @@ class Bridge:
                 f"Written in tf_keras, the model {self.model.name!r} gives something else: {found.largest:.2g} of the "
                 f"largest output away, and {TOLERANCE:g} is allowed. Export it without TF-MOT: firekeras.export_model."
             )
+        return found
 
     def brought_back(self, tuned=None):
         """A copy of the Keras 3 model, with the weights of a tf_keras one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import numpy as np
 
@@ -15,7 +16,9 @@ def load():
     needed("tf_keras")
     kept = os.environ.get("TF_USE_LEGACY_KERAS")
     try:
-        return needed("tensorflow_model_optimization")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of distutils, by which it compares versions
+            return needed("tensorflow_model_optimization")
     finally:
         os.environ.pop("TF_USE_LEGACY_KERAS", None)
         if kept is not None:
