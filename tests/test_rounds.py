@@ -382,6 +382,19 @@ def test_a_target_of_latency_is_measured(trained, monkeypatch):
     assert len(result.rounds) == 2 and "'latency': 0.5} is reached" in result.stopped_because
 
 
+def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained, monkeypatch):
+    times, seen = iter([0.010, 0.004, 0.009, 0.008, 0.004]), []  # at first, at the least, ...
+
+    def measured(path, threads):
+        seen.append((path.suffix, path.stat().st_size))
+        return Latency(next(times), 0.0, 1)
+
+    monkeypatch.setattr("firekeras.rounds.targets.measure_latency", measured)
+    result = compress(trained, target={"litert_latency": 0.5}, tolerance=1.0, max_rounds=9, epochs_per_round=0)
+    assert len(result.rounds) == 2 and "'litert_latency': 0.5} is reached" in result.stopped_because
+    assert {suffix for suffix, _ in seen} == {".tflite"} and seen[1][1] < seen[4][1] < seen[3][1] < seen[0][1]
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
