@@ -103,23 +103,20 @@ def main():
     paths = make_models(options, train)
     export(paths, train[0][:300])
     files = [options.output / f"{name}{suffix}.tflite" for name in paths for suffix in ("", "_int8")]
-    stages = measure_stages([*paths.values(), *files], test, threads=options.threads)
+    costs = {name: firekeras.count_costs(model_file.load_model(path, compile=False)) for name, path in paths.items()}
+    stages = {stage.path.stem: stage for stage in measure_stages(files, test, runs=100, threads=options.threads)}
     print("\n| file | accuracy | MACs | parameters | KiB | fastest ms | median ms | arrives |")
     print("|---|---|---|---|---|---|---|---|")
-    for stage in stages[len(paths) :]:
-        source = next(s for s in stages if s.path == options.output / f"{base(stage.path)}.keras")
-        before = next(s for s in stages if s.path.name == stage.path.name.replace(base(stage.path), "original"))
-        fewer = stages[0].costs.macs / source.costs.macs
+    for stem, stage in stages.items():
+        name = stem.removesuffix("_int8")
+        before = stages[stem.replace(name, "original")]
+        fewer = costs["original"].macs / costs[name].macs
         arrives = before.latency.fastest / stage.latency.fastest / fewer
         print(
-            f"| {stage.path.name} | {stage.accuracy:.4f} | {source.costs.macs / 1e6:.1f} M | "
-            f"{source.costs.params / 1e6:.3f} M | {stage.size / 1024:.0f} | {stage.latency.fastest * 1e3:.2f} | "
-            f"{stage.latency.median * 1e3:.2f} | {'' if fewer == 1 else f'{arrives:.2f}'} |"
+            f"| {stage.path.name} | {stage.accuracy:.4f} | {costs[name].macs / 1e6:.1f} M | "
+            f"{costs[name].params / 1e6:.3f} M | {stage.size / 1024:.0f} | {stage.latency.fastest * 1e3:.2f} | "
+            f"{stage.latency.median * 1e3:.2f} | {'' if name == 'original' else f'{arrives:.2f}'} |"
         )
-
-
-def base(path):
-    return path.stem.removesuffix("_int8")
 
 
 if __name__ == "__main__":
