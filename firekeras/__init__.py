@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from firekeras.rounds.engine import compress, compression_rounds
     from firekeras.surgery import prune
 
-_MODULES = ("channels", "datasets", "methods", "recovery", "zoo")
+_MODULES = ("channels", "datasets", "export", "methods", "recovery", "zoo")
 _HOME = {
     "ChannelGraph": "firekeras.channels.graph",
     "Costs": "firekeras.costs",

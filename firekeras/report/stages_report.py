@@ -1,4 +1,4 @@
-"""A row per file on the way to the device: accuracy, MACs, parameters, size and latency."""
+"""Files on the way to the device, side by side; time by layer, and by width."""
 
 from __future__ import annotations
 
@@ -11,40 +11,35 @@ from firekeras.report.tables import metric, new_table, short_number
 
 
 def stages_table(stages: Sequence) -> Table:
-    """The table.
+    """The table, a column per file.
 
     Args:
         stages: `Stage`s. Shares in brackets are of the first one. An exported file does not tell MACs and
             parameters: it has a dash.
     """
-    columns = ("file", "accuracy", "conv MACs", "MACs", "parameters", "size", "fastest pass", "median", "run by")
-    table = new_table("On the way to the device", *columns)
-    first = stages[0]
-    for stage in stages:
-        amounts = [_amount(stage, first, field) for field in ("conv_macs", "macs", "params")]
-        latency = stage.latency
-        size = _share(short_number(stage.size, "B"), stage.size, first.size)
-        table.add_row(
-            Text(stage.path.name),
-            metric(stage.accuracy),
-            *amounts,
-            size,
-            f"{latency.fastest * 1e3:.2f} ms",
-            f"{latency.median * 1e3:.2f} ± {latency.spread * 1e3:.2f} ms",
-            Text(latency.runtime + (f", {latency.threads} threads" if (latency.threads or 1) > 1 else "")),
-        )
+    table = new_table("On the way to the device", "", *(stage.path.name for stage in stages))
+    for title, field in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):
+        table.add_row(title, *_with_shares([stage.costs and getattr(stage.costs, field) for stage in stages]))
+    table.add_row("size", *_with_shares([stage.size for stage in stages], "B"))
+    table.add_row("accuracy", *(metric(stage.accuracy) for stage in stages))
+    table.add_row("fastest pass, ms", *(f"{stage.latency.fastest * 1e3:.2f}" for stage in stages))
+    table.add_row("median, ms", *(_median(stage.latency) for stage in stages))
+    table.add_row("run by", *(stage.latency.runtime for stage in stages))
+    table.add_row("threads", *(str(stage.latency.threads or "its own") for stage in stages))
+    table.add_row("batch", *(str(stage.latency.batch_size) for stage in stages))
     return table
 
 
-def _amount(stage, first, field):
-    if stage.costs is None:
-        return "-"
-    amount = getattr(stage.costs, field)
-    return _share(short_number(amount), amount, first.costs and getattr(first.costs, field))
+def _median(latency):
+    return f"{latency.median * 1e3:.2f} ± {latency.spread * 1e3:.2f}"
 
 
-def _share(shown, amount, whole):
-    return f"{shown} ({amount / whole:.0%})" if whole else shown
+def _with_shares(amounts, unit=""):
+    """Each amount with its share of the first; a dash where there is none."""
+    first, *others = amounts
+    shown = [short_number(amount, unit) if amount is not None else "-" for amount in amounts]
+    shares = [f" ({amount / first:.0%})" if amount is not None and first else "" for amount in others]
+    return [text + share for text, share in zip(shown, ["", *shares], strict=True)]
 
 
 def layers_table(name: str, seconds) -> Table:
