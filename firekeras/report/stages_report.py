@@ -22,7 +22,7 @@ def stages_table(stages: Sequence) -> Table:
         table.add_row(title, *_with_shares([stage.costs and getattr(stage.costs, field) for stage in stages]))
     table.add_row("size", *_with_shares([stage.size for stage in stages], "B"))
     table.add_row("accuracy", *(metric(stage.accuracy) for stage in stages))
-    table.add_row("fastest pass, ms", *(f"{stage.latency.fastest * 1e3:.2f}" for stage in stages))
+    table.add_row("fastest pass, ms", *(f"{stage.latency.fastest * 1e3:.3g}" for stage in stages))
     table.add_row("median, ms", *(_median(stage.latency) for stage in stages))
     table.add_row("run by", *(stage.latency.runtime for stage in stages))
     table.add_row("threads", *(str(stage.latency.threads or "its own") for stage in stages))
@@ -31,7 +31,7 @@ def stages_table(stages: Sequence) -> Table:
 
 
 def _median(latency):
-    return f"{latency.median * 1e3:.2f} ± {latency.spread * 1e3:.2f}"
+    return f"{latency.median * 1e3:.3g} ± {latency.spread * 1e3:.1g}"
 
 
 def _with_shares(amounts, unit=""):
