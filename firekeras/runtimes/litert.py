@@ -23,7 +23,7 @@ class LiteRT:
             self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is not a .tflite file that LiteRT can run: {error}") from error
-        self.threads = threads
+        self.threads, self._path = threads, path
         self._details = _by_name(self._interpreter)
         self.inputs = [
             Input(name, tuple(None if d < 0 else int(d) for d in one["shape_signature"]), np.dtype(one["dtype"]))
@@ -34,7 +34,10 @@ class LiteRT:
         places = [one["index"] for one in self._details[0].values()]
         for place, array in zip(places, arrays, strict=True):
             self._interpreter.resize_tensor_input(place, array.shape)
-        self._interpreter.allocate_tensors()
+        try:
+            self._interpreter.allocate_tensors()
+        except RuntimeError as error:  # some networks of single channels, for one
+            raise ValueError(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples: {error}") from error
         for place, one, array in zip(places, self.inputs, arrays, strict=True):
             self._interpreter.set_tensor(place, np.ascontiguousarray(array, one.dtype))
 
