@@ -56,7 +56,7 @@ class Bridge:
                 found[path] = _layers_of(node, path.replace("/", "_"))
             except ValueError as error:
                 reasons.append(f"{path!r} ({type(operation).__name__}) {error}")
-        reasons += [f"the input {t.name!r} is {t.dtype}" for t in self.model.inputs if t.dtype != "float32"]
+        reasons += [f"the input {t.name!r} is {t.dtype}" for t in self.model.inputs if t.dtype != _precision()]
         if reasons:
             raise ValueError(f"The model {self.model.name!r} cannot be written in tf_keras: {'; '.join(reasons)}.")
         return found
@@ -64,7 +64,7 @@ class Bridge:
     def _connected(self):
         import tf_keras
 
-        inputs = [tf_keras.Input(batch_shape=tuple(t.shape), name=t.name) for t in self.model.inputs]
+        inputs = [tf_keras.Input(batch_shape=tuple(t.shape), name=t.name, dtype=t.dtype) for t in self.model.inputs]
         return tf_keras.Model(inputs, self._run(self.model, inputs), name=self.model.name)
 
     def _run(self, model, inputs):
@@ -133,6 +133,12 @@ def to_tf_keras(model, samples=None):
     >>> legacy = to_tf_keras(pruned, x_train)
     """
     return Bridge(model, samples).legacy
+
+
+def _precision():
+    import tf_keras
+
+    return tf_keras.backend.floatx()
 
 
 def _calls(model, prefix=""):

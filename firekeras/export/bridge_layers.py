@@ -38,7 +38,7 @@ BY_CONFIG = frozenset((
     "Cropping3D", "UpSampling1D", "UpSampling2D", "UpSampling3D",
 ))
 # fmt: on
-LEFT_OUT = ("initializer", "constraint", "dtype")  # weights are copied; all is float32
+LEFT_OUT = ("initializer", "constraint", "dtype")  # weights are copied; all has tf_keras's precision, float32
 
 _FUNCTIONS: dict[str, Callable] = {}
 
@@ -75,7 +75,7 @@ def converted(layer, name, shape) -> list:
         return _FUNCTIONS[kind](layer, name, shape)
     if kind not in BY_CONFIG or not isinstance(layer, keras.Layer):
         raise ValueError("has no counterpart here")
-    _check_float32(layer)
+    _check_precision(layer)
     return [_by_config(layer, kind, name)]
 
 
@@ -112,9 +112,12 @@ def _known_activation(value):
     raise ValueError(f"has the activation {shown!r}, which tf_keras computes otherwise or does not know")
 
 
-def _check_float32(layer):
-    if layer.dtype_policy.name != "float32":
-        raise ValueError(f"computes in {layer.dtype_policy.name}: rebuild the model with float32 layers")
+def _check_precision(layer):
+    import tf_keras
+
+    expected = tf_keras.backend.floatx()
+    if layer.dtype_policy.name != expected:
+        raise ValueError(f"computes in {layer.dtype_policy.name}: rebuild the model with {expected} layers")
 
 
 # Layers that are called otherwise, or that TF-MOT knows under another name
@@ -145,7 +148,7 @@ def _relu6(operation, name, shape):
 def _activation(layer, name, shape):
     import tf_keras
 
-    _check_float32(layer)
+    _check_precision(layer)
     if layer.activation is keras.activations.relu6:
         return [tf_keras.layers.ReLU(6.0, name=name)]
     return [_by_config(layer, "Activation", name)]
