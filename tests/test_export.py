@@ -53,7 +53,9 @@ def test_the_file_gives_what_the_model_gives(network, to, name, tmp_path):
     done = firekeras.export_model(model, tmp_path / name, to=to, samples=x)
     assert (done.to, done.int8, done.samples) == (to, False, 32)
     assert done.difference.largest < 1e-5 and done.size == exporting.size_of(tmp_path / name) > 1000
-    given = run_file(open_runtime(tmp_path / name), keras.tree.flatten(x), batch_size=7)
+    runtime = open_runtime(tmp_path / name)
+    by_name = dict(zip([t.name for t in model.inputs], keras.tree.flatten(x), strict=True))
+    given = run_file(runtime, [by_name[one.name] for one in runtime.inputs], batch_size=7)
     assert np.abs(given[0] - networks.predictions(model, x)).max() < 1e-4
     assert [p.name for p in tmp_path.iterdir()] == [name]
 

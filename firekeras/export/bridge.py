@@ -12,7 +12,7 @@ from firekeras.export.verification import VERIFIED, difference, samples_of
 from firekeras.runtimes.runtime import needed, open_runtime, run
 
 TOLERANCE = 1e-4
-MERGING = {"Add": "Add", "Subtract": "Subtract", "Multiply": "Multiply", "Concatenate": "Concatenate"}
+MERGING = ("Add", "Subtract", "Multiply", "Concatenate")  # operations of keras.ops, as the layers are called
 
 
 class Bridge:
@@ -36,7 +36,7 @@ class Bridge:
     def __init__(self, model, samples=None):
         check_model(model)
         needed("tf_keras")
-        arrays = [array[:VERIFIED] for array in samples_of(model, samples)]
+        arrays = [array[:VERIFIED] for array in samples_of(model, samples).values()]
         self.model = model
         self._paths: dict[int, str] = {}
         self.layers = self._converted_layers()
@@ -159,7 +159,7 @@ def _layers_of(node, name):
     kind = type(operation).__name__
     shapes = [tuple(tensor.shape) for tensor in node.input_tensors]
     if not isinstance(operation, keras.Layer) and kind in MERGING:
-        return [_merging(operation, MERGING[kind], shapes, name)]
+        return [_merging(operation, kind, shapes, name)]
     return converted(operation, name, shapes[0])
 
 

@@ -73,16 +73,16 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
     settings = post_training.settings(samples, to) if int8 else {}
     arrays = samples_of(model, samples)
     if int8:
-        settings["representative_dataset"] = post_training.calibration(model, arrays)
-    shown = [array[:VERIFIED] for array in arrays]
-    expected = run(open_runtime(model), shown)
+        settings["representative_dataset"] = post_training.calibration(arrays)
+    shown = {name: array[:VERIFIED] for name, array in arrays.items()}
+    expected = run(open_runtime(model), list(shown.values()))
     with atomic.whole_folder(path) if to == "saved-model" else atomic.whole_file(path) as temporary:
         formats.write(model, temporary, to, **settings)
         found = compare(temporary, expected, shown)
         check_close(found, path, int8, tolerance)
         if int8:
             post_training.check_whole_numbers(temporary)
-    return Export(path, to, int8, size_of(path), len(shown[0]), found)
+    return Export(path, to, int8, size_of(path), len(expected[0]), found)
 
 
 def check_path(path: Path, to):

@@ -30,13 +30,18 @@ def settings(samples, to) -> dict:
     }
 
 
-def calibration(model, arrays):
-    """Up to 300 samples, drawn evenly, one by one, as the converter asks for them."""
-    chosen = np.unique(np.linspace(0, len(arrays[0]) - 1, min(CALIBRATED, len(arrays[0]))).astype(int))
+def calibration(samples):
+    """Up to 300 samples, drawn evenly, one by one, as the converter asks for them.
+
+    Args:
+        samples: By the names of the model's inputs, `(n, ...)` each.
+    """
+    count = len(next(iter(samples.values())))
+    chosen = np.unique(np.linspace(0, count - 1, min(CALIBRATED, count)).astype(int))
 
     def batches():
         for k in chosen:
-            yield {t.name: array[k : k + 1] for t, array in zip(model.inputs, arrays, strict=True)}
+            yield {name: array[k : k + 1] for name, array in samples.items()}
 
     return batches
 

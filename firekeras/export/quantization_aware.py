@@ -53,7 +53,8 @@ def quantize_aware(
     check_path(path, "litert")
     tfmot.check_training(train_data, epochs, learning_rate, batch_size)
     tools = tfmot.load().quantization.keras
-    arrays = [array[:VERIFIED] for array in samples_of(model, train_data[0])]
+    samples = {name: array[:VERIFIED] for name, array in samples_of(model, train_data[0]).items()}
+    arrays = list(samples.values())
     bridge = Bridge(model, train_data[0][:VERIFIED])
     check_layers(bridge.legacy)
     tuned = tools.quantize_model(bridge.legacy)
@@ -62,7 +63,7 @@ def quantize_aware(
     expected = keras.tree.flatten(tuned.predict(arrays if len(arrays) > 1 else arrays[0], verbose=0))
     with atomic.whole_file(path) as temporary:
         temporary.write_bytes(_int8(tuned))
-        found = compare(temporary, [np.asarray(one) for one in expected], arrays)
+        found = compare(temporary, [np.asarray(one) for one in expected], samples)
         check_close(found, path, True, tolerance)
         check_whole_numbers(temporary)
     return Export(path, "litert", True, size_of(path), len(arrays[0]), found)

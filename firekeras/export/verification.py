@@ -25,15 +25,15 @@ class Difference:
     rms: float
 
 
-def samples_of(model, samples) -> list[np.ndarray]:
-    """Samples as one array per input of a model, `(n, ...)`; seeded random ones where none are given.
+def samples_of(model, samples) -> dict[str, np.ndarray]:
+    """Samples by the names of a model's inputs, in its order, `(n, ...)`; seeded random ones where none are given.
 
     Raises:
         ValueError: If they are not as many arrays as the model has inputs, of its inputs' shapes.
     """
     inputs = [Input(t.name, tuple(t.shape), np.dtype(t.dtype)) for t in model.inputs]
     if samples is None:
-        return random_samples(inputs, VERIFIED)
+        return dict(zip([one.name for one in inputs], random_samples(inputs, VERIFIED), strict=True))
     arrays = [np.asarray(array) for array in keras.tree.flatten(samples)]
     shapes = [one.shape for one in inputs]
     if len(arrays) != len(inputs) or not all(map(_fits, arrays, shapes)):
@@ -41,7 +41,7 @@ def samples_of(model, samples) -> list[np.ndarray]:
             f"`samples` are arrays as model.predict takes them, of shapes {shapes}, without labels. Received: "
             f"{[array.shape for array in arrays]}."
         )
-    return [array.astype(one.dtype) for array, one in zip(arrays, inputs, strict=True)]
+    return {one.name: array.astype(one.dtype) for array, one in zip(arrays, inputs, strict=True)}
 
 
 def _fits(array, shape):
@@ -49,21 +49,22 @@ def _fits(array, shape):
     return same_rank and all(d in (None, n) for d, n in zip(shape[1:], array.shape[1:], strict=True))
 
 
-def compare(model_or_path, expected, arrays) -> Difference:
+def compare(model_or_path, expected, samples) -> Difference:
     """How far what a model or file gives is from what is expected.
 
     Args:
         model_or_path: As `open_runtime` takes it.
         expected: One array per output, `(n, ...)`.
-        arrays: One array per input, `(n, ...)`.
+        samples: As `samples_of` gives them.
 
     Raises:
         ValueError: If the file takes or gives other arrays than the model.
     """
     runtime = open_runtime(model_or_path)
-    if len(runtime.inputs) != len(arrays):
-        names = [one.name for one in runtime.inputs]
-        raise ValueError(f"The exported file takes {len(names)} inputs, {names}; the model takes {len(arrays)}.")
+    names = [one.name for one in runtime.inputs]
+    if len(names) != len(samples):
+        raise ValueError(f"The exported file takes {len(names)} inputs, {names}; the model takes {len(samples)}.")
+    arrays = [samples[name] for name in names] if set(names) == set(samples) else list(samples.values())
     given = run(runtime, arrays, batch_size=VERIFIED)
     shapes = [output.shape for output in given], [output.shape for output in expected]
     if shapes[0] != shapes[1]:

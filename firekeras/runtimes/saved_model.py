@@ -22,7 +22,7 @@ class SavedModel:
         except (OSError, KeyError, ValueError) as error:
             raise ValueError(f"{path} is not a SavedModel with a signature 'serving_default': {error}") from error
         specs = self._function.structured_input_signature[1]
-        self.inputs = [Input(name, tuple(one.shape), one.dtype.as_numpy_dtype) for name, one in specs.items()]
+        self.inputs = [Input(name, tuple(one.shape), one.dtype.as_numpy_dtype) for name, one in sorted(specs.items())]
 
     def prepare(self, arrays):
         import tensorflow as tf
