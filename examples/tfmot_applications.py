@@ -5,7 +5,8 @@
 Each is built without weights at the smallest input that it takes, scrambled, and without its softmax. A model whose
 layers all have a counterpart must give equal outputs in tf_keras, to 1e-4 of the largest: in float32, or in float64
 where random weights blow up what float32 rounds off. The table says which layers TF-MOT's quantisation-aware training
-then refuses, or the bridge before it; models that are not refused, and compared in float32, are prepared for it by TF-MOT itself.
+then refuses, or the bridge before it; models that are not refused, and were compared in float32, are prepared for it
+by TF-MOT itself.
 """
 
 import argparse
