@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from firekeras.callback.fire_callback import FirePruningCallback
     from firekeras.channels import channel_graph
     from firekeras.channels.graph import ChannelGraph
-    from firekeras.costs import Costs, count_costs, measure_latency
+    from firekeras.costs import Costs, count_costs
     from firekeras.criteria import score_filters
     from firekeras.detector.fire_detector import FireDetector
+    from firekeras.export.exporting import export_model
+    from firekeras.latency import measure_latency
     from firekeras.measure.measuring import measure_fire
     from firekeras.plan.planning import PruningPlan, plan_pruning
     from firekeras.profile import FilterScores, FireProfile
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from firekeras.rounds.engine import compress, compression_rounds
     from firekeras.surgery import prune
 
-_MODULES = ("channels", "datasets", "methods", "recovery", "zoo")
+_MODULES = ("channels", "datasets", "export", "methods", "recovery", "zoo")
 _HOME = {
     "ChannelGraph": "firekeras.channels.graph",
     "Costs": "firekeras.costs",
@@ -36,9 +38,10 @@ _HOME = {
     "compress": "firekeras.rounds.engine",
     "compression_rounds": "firekeras.rounds.engine",
     "count_costs": "firekeras.costs",
+    "export_model": "firekeras.export.exporting",
     "fold_means": "firekeras.recovery.mean_folding",
     "measure_fire": "firekeras.measure.measuring",
-    "measure_latency": "firekeras.costs",
+    "measure_latency": "firekeras.latency",
     "plan_pruning": "firekeras.plan.planning",
     "prune": "firekeras.surgery",
     "reestimate_batch_norm": "firekeras.recovery.batch_statistics",
@@ -58,6 +61,7 @@ __all__ = [
     "compress",
     "compression_rounds",
     "count_costs",
+    "export_model",
     "fold_means",
     "measure_fire",
     "measure_latency",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import shutil
 
 
 @contextlib.contextmanager
@@ -51,3 +52,27 @@ def save_model(model, path):
     """Saves a Keras model: whole, or not at all."""
     with whole_file(path) as temporary:
         model.save(temporary)
+
+
+@contextlib.contextmanager
+def whole_folder(path):
+    """Gives a temporary path beside `path` for a new folder; it appears at `path` in one step.
+
+    Args:
+        path: Where the folder shall be. It must not exist.
+
+    Raises:
+        ValueError: If the folder that it shall lie in does not exist.
+    """
+    path = pathlib.Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"Cannot write {path}: there is no folder {path.parent}. Create it first.")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        yield temporary
+        for file in temporary.rglob("*"):
+            _flush_folder(file)
+        os.rename(temporary, path)
+        _flush_folder(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

@@ -1,10 +1,9 @@
-"""What a network costs: MACs and parameters by exact arithmetic, latency by the clock."""
+"""What a network costs: MACs and parameters, by exact arithmetic."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-import time
 
 import numpy as np
 
@@ -89,53 +88,3 @@ def as_graph(model_or_graph) -> ChannelGraph:
     from firekeras.channels import channel_graph
 
     return channel_graph(model_or_graph)
-
-
-@dataclasses.dataclass(frozen=True)
-class Latency:
-    """Measured time of one forward pass, in seconds, over several runs after a warm-up.
-
-    Args:
-        median: The figure to quote.
-        spread: Half the distance between the quartiles.
-        batch_size: How many samples one pass took.
-    """
-
-    median: float
-    spread: float
-    batch_size: int
-
-
-def measure_latency(model, *, batch_size=1, runs=30) -> Latency:
-    """Measures how long a compiled forward pass takes here and now.
-
-    Args:
-        model: A built Keras model.
-        batch_size: Samples per pass. Defaults to 1.
-        runs: Timed passes, after a tenth as many for warming up. Defaults to 30.
-
-    Returns:
-        `Latency`, in seconds. It depends on the machine and on what else runs on it: compare
-        only figures that were taken side by side.
-
-    Example:
-    >>> firekeras.measure_latency(model).median
-    """
-    batch = _random_batch(model, batch_size)
-    for _ in range(max(2, runs // 10)):
-        model.predict_on_batch(batch)
-    seconds = [_timed(model, batch) for _ in range(runs)]
-    low, median, high = np.percentile(seconds, [25, 50, 75])
-    return Latency(float(median), float(high - low) / 2, batch_size)
-
-
-def _timed(model, batch):
-    start = time.perf_counter()
-    model.predict_on_batch(batch)
-    return time.perf_counter() - start
-
-
-def _random_batch(model, batch_size):
-    rng = np.random.default_rng(0)
-    arrays = [rng.uniform(size=(batch_size, *(d or 32 for d in t.shape[1:]))).astype("float32") for t in model.inputs]
-    return arrays if len(arrays) > 1 else arrays[0]

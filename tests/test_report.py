@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from firekeras.costs import Costs, Latency
+from firekeras.costs import Costs
+from firekeras.latency import Latency
 from firekeras.report import tables
 
 

@@ -9,7 +9,7 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras.costs import Latency
+from firekeras.latency import Latency
 from firekeras.methods.fire import FirePruning
 from firekeras.recovery import RECOVERY
 from firekeras.rounds.evaluation import Evaluation, within_tolerance
@@ -380,6 +380,19 @@ def test_a_target_of_latency_is_measured(trained, monkeypatch):
     monkeypatch.setattr("firekeras.rounds.targets.measure_latency", lambda model: Latency(next(times), 0.0, 1))
     result = compress(trained, target={"latency": 0.5}, tolerance=1.0, max_rounds=9, epochs_per_round=0)
     assert len(result.rounds) == 2 and "'latency': 0.5} is reached" in result.stopped_because
+
+
+def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained, monkeypatch):
+    times, seen = iter([0.010, 0.004, 0.009, 0.008, 0.004]), []  # at first, at the least, ...
+
+    def measured(path, threads):
+        seen.append((path.suffix, path.stat().st_size))
+        return Latency(next(times), 0.0, 1)
+
+    monkeypatch.setattr("firekeras.rounds.targets.measure_latency", measured)
+    result = compress(trained, target={"litert_latency": 0.5}, tolerance=1.0, max_rounds=9, epochs_per_round=0)
+    assert len(result.rounds) == 2 and "'litert_latency': 0.5} is reached" in result.stopped_because
+    assert {suffix for suffix, _ in seen} == {".tflite"} and seen[1][1] < seen[4][1] < seen[3][1] < seen[0][1]
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,13 @@ from firekeras.cli.compare import compare
 from firekeras.cli.compress import compress
 from firekeras.cli.console import show_text
 from firekeras.cli.demo import demo
+from firekeras.cli.export import export
 from firekeras.cli.measure import measure
 from firekeras.cli.prune import prune
 from firekeras.cli.runs import report, stop
 from firekeras.cli.sensitivity import sensitivity
+from firekeras.cli.stages import stages
+from firekeras.cli.widths import widths
 from firekeras.version import __version__
 
 app = typer.Typer(
@@ -27,7 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, measure, channels, prune, sensitivity, compress, compare, report, stop):
+for command in (
+    *(demo, measure, channels, prune, sensitivity, compress, compare, report, stop),
+    *(export, stages, widths),
+):
     app.command()(command)
 
 

@@ -26,7 +26,7 @@ from firekeras.cli.options import (
     Tolerance,
 )
 
-TARGETS = ("macs", "params", "latency")
+TARGETS = ("macs", "params", "latency", "litert_latency")
 
 
 @errors_in_words()
@@ -58,6 +58,9 @@ def compress(
     params: Annotated[float | None, typer.Option(metavar="SHARE", help="The same of the parameters.")] = None,
     latency: Annotated[
         float | None, typer.Option(metavar="SHARE", help="The same of the time of a forward pass, measured here.")
+    ] = None,
+    litert_latency: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="The same of that time once exported to LiteRT.")
     ] = None,
     epochs_per_round: Annotated[int, typer.Option(min=0, help="Epochs of fine-tuning after each cut.")] = 1,
     max_rounds: Annotated[int, typer.Option(min=1, help="How many rounds at most.")] = 100,
@@ -203,9 +206,12 @@ def _method(options):
 
 
 def _target(options):
-    targets = {name: options[name] for name in TARGETS if options[name] is not None}
+    targets = {name: options[name] for name in TARGETS if options.get(name) is not None}
     if len(targets) > 1:
-        raise ValueError(f"Expected one of --macs, --params and --latency. Received: --{' and --'.join(targets)}.")
+        names = [f"--{name.replace('_', '-')}" for name in targets]
+        raise ValueError(
+            f"Expected one of --macs, --params, --latency and --litert-latency. Received: {' and '.join(names)}."
+        )
     return targets or None
 
 

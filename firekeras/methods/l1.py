@@ -12,7 +12,7 @@ from firekeras.methods.l1_presets import known_preset, preset_rates
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.profile import FilterScores
-from firekeras.rounds.targets import LATENCY
+from firekeras.rounds.targets import LATENCIES
 
 SELECTIONS = ("independent", "greedy")
 NOT_ALONE, NO_CONVOLUTION = "no filter goes by its own norm", "filters are those of no convolution"
@@ -94,7 +94,7 @@ class L1Pruning:
         return resolve_caps(graph, rates)
 
     def _cut(self, model, run, graph, scores) -> PruningPlan:
-        if self.rates is None and (run.target is None or run.target.measure == LATENCY):
+        if self.rates is None and (run.target is None or run.target.measure in LATENCIES):
             self._check_ends()
             return run.plan(model, scores)
         plan = _limited(run, graph, scores)

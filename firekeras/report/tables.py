@@ -20,7 +20,7 @@ def fire_table(profile: Mapping[str, np.ndarray], reasons: Mapping[str, str]) ->
         profile: For each layer, FIRE of its filters, `(filters,)`, in [0, 1] or NaN.
         reasons: For layers with unscored filters, why.
     """
-    table = _table("FIRE by layer", "layer", "filters", "min", "mean", "max", "dead", "not scored, because")
+    table = new_table("FIRE by layer", "layer", "filters", "min", "mean", "max", "dead", "not scored, because")
     table.columns[-1].justify = "left"
     for name, fire in profile.items():
         table.add_row(Text(name), str(fire.size), *_spread(fire), Text(_unscored(fire, reasons.get(name, ""))))
@@ -50,7 +50,7 @@ def plan_table(widths: Mapping[str, int], removed: Mapping[str, np.ndarray], rea
         removed: For each layer that loses filters, which.
         reasons: For layers none of whose filters may go, why.
     """
-    table = _table("Filters by layer", "layer", "before", "removed", "after", "kept", "must stay, because")
+    table = new_table("Filters by layer", "layer", "before", "removed", "after", "kept", "must stay, because")
     table.columns[-1].justify = "left"
     for name, width in widths.items():
         gone = len(removed.get(name, ()))
@@ -65,7 +65,7 @@ def channels_table(graph) -> Table:
     Args:
         graph: A `ChannelGraph`.
     """
-    table = _table("Layers that lose filters together", "layers", "filters", "units", "locked", "must stay, because")
+    table = new_table("Layers that lose filters together", "layers", "filters", "units", "locked", "must stay, because")
     table.columns[-1].justify = "left"
     for group in graph.groups:
         units = np.unique(np.concatenate([graph.filters(name) for name in group]))
@@ -118,7 +118,7 @@ def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table
         monitor: The name of the metric that was watched.
     """
     columns = ("round", "", "filters out", "conv MACs", "after cut", "fine-tuned", "seconds")
-    table = _table(f"Rounds, and {monitor}", *columns)
+    table = new_table(f"Rounds, and {monitor}", *columns)
     for one in rounds:
         verdict = Text("kept", "green") if one.accepted else Text("undone", "red")
         left = _share(one.conv_macs, conv_macs_before)
@@ -143,7 +143,7 @@ def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
         rows: What it is, before, after, and what has become of it; as `cost_rows` and
             `metric_row` give them.
     """
-    table = _table("Before and after", "", "before", "after", "change")
+    table = new_table("Before and after", "", "before", "after", "change")
     for row in rows:
         table.add_row(*map(Text, row))
     return table
@@ -184,7 +184,7 @@ def short_number(value: float, unit: str = "") -> str:
     return f"{value / factor:.{digits}f} {prefix}{unit}".rstrip()
 
 
-def _table(title, *columns):
+def new_table(title, *columns):
     """A table whose first column is to the left, and whose numbers are to the right."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for number, column in enumerate(columns):

@@ -25,8 +25,9 @@ class RunSettings:
             (0.01 is one point). Defaults to 0.01.
         layer_caps: Which share of the original filters of some layers may go, over the whole run; by
             name, pattern or type, as in `plan_pruning`. Defaults to none.
-        target: Where to stop: `{"macs": 0.5}`, or `"conv_macs"`, `"params"`, or `"latency"` as measured
-            on this machine; shares of what the run began with. Defaults to none: the tolerance decides.
+        target: Where to stop: `{"macs": 0.5}`, or `"conv_macs"`, `"params"`, `"latency"` as measured on this
+            machine, or `"litert_latency"`, of the exported file; shares of what the run began with.
+            Defaults to none: the tolerance decides.
         round_to, min_keep: As in `plan_pruning`. Default to 1 and 0.1.
         balance, favour_macs: For methods that rank all filters together, how much a filter's place within
             its own layer counts, so that no layer is starved (`firekeras.plan.balance`), and the MACs that

@@ -1,16 +1,20 @@
-"""What a run shall come down to: MACs, parameters, or latency measured on this machine."""
+"""What a run shall come down to: MACs, parameters, or latency measured on this machine, in Keras or in LiteRT."""
 
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 
-from firekeras.costs import Costs, measure_latency
+from firekeras.costs import Costs
+from firekeras.latency import measure_latency
 from firekeras.plan.planning import COSTS, PruningPlan, checked_target, plan_pruning
 from firekeras.profile import FilterScores
 
-LATENCY = "latency"
-MEASURES = (*COSTS, LATENCY)
+LATENCY, LITERT_LATENCY = "latency", "litert_latency"
+LATENCIES = (LATENCY, LITERT_LATENCY)
+MEASURES = (*COSTS, *LATENCIES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Target:
     """A cost, and how much of it there may be at the end.
 
     Args:
-        measure: `"conv_macs"`, `"macs"`, `"params"` or `"latency"`.
+        measure: `"conv_macs"`, `"macs"`, `"params"`; `"latency"` of a pass in Keras; or `"litert_latency"`,
+            that of the file which `firekeras.export_model` makes of the network, on one thread.
         share: Share of what the run began with, above 0, up to 1.
         goal: The same as an amount: MACs, parameters, or seconds.
     """
@@ -35,12 +40,12 @@ class Target:
             ValueError: If the measure is unknown or the share out of range.
         """
         measure, share = checked_target(target, MEASURES)
-        before = measure_latency(model).median if measure == LATENCY else getattr(costs, measure)
+        before = _amount(measure, model, costs)
         return cls(measure, share, share * before)
 
     def amount(self, model, costs: Costs) -> float:
         """What there is of the cost now."""
-        return measure_latency(model).median if self.measure == LATENCY else getattr(costs, self.measure)
+        return _amount(self.measure, model, costs)
 
     def reached(self, model, costs: Costs) -> bool:
         """Whether a network is down at the goal."""
@@ -49,7 +54,7 @@ class Target:
     def plan(self, graph, scores, **limits) -> PruningPlan:
         """A plan for one round: what the limits let go, but no more than the goal needs."""
         plan = plan_pruning(graph, scores, **limits)
-        if self.measure == LATENCY or getattr(plan.costs_after, self.measure) > self.goal:
+        if self.measure in LATENCIES or getattr(plan.costs_after, self.measure) > self.goal:
             return plan
         now = getattr(plan.costs_before, self.measure)
         return plan_pruning(graph, scores, target={self.measure: min(1, self.goal / now)}, **limits)
@@ -65,11 +70,25 @@ class Target:
             )
 
     def _amount_after(self, plan, model):
-        if self.measure != LATENCY:
+        if self.measure not in LATENCIES:
             return getattr(plan.costs_after, self.measure)
         from firekeras.surgery import prune
 
-        return measure_latency(prune(model, plan)).median
+        return _amount(self.measure, prune(model, plan), plan.costs_after)
+
+
+def _amount(measure, model, costs):
+    if measure not in LATENCIES:
+        return getattr(costs, measure)
+    return (measure_latency(model) if measure == LATENCY else _exported_latency(model)).median
+
+
+def _exported_latency(model):
+    """What LiteRT takes for a network, in a file of its own for the purpose."""
+    from firekeras.export.exporting import export_model
+
+    with tempfile.TemporaryDirectory() as folder:
+        return measure_latency(export_model(model, Path(folder) / "network.tflite").path, threads=1)
 
 
 def _all_alike(graph) -> FilterScores:

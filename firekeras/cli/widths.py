@@ -1,0 +1,35 @@
+"""`firekeras widths`: what `--round-to` suits the device, by measuring."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from firekeras.cli.console import errors_in_words, import_keras, show
+
+
+@errors_in_words()
+def widths(
+    around: Annotated[int, typer.Argument(min=9, help="A typical width of the pruned network.")] = 32,
+    size: Annotated[int, typer.Option(min=1, help="Height and width of its feature maps, in pixels.")] = 16,
+    kernel: Annotated[int, typer.Option(min=1, help="Height and width of its kernels.")] = 3,
+    to: Annotated[str, typer.Option(help="'litert' or 'onnx'.")] = "litert",
+    int8: Annotated[bool, typer.Option("--int8", help="In 8-bit whole numbers (LiteRT).")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="How many threads it takes.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="Timed passes of each width.")] = 50,
+):
+    """Shows how long convolutions of different widths take here, to choose --round-to.
+
+    Exports and times four convolutions for each width from 8 below to 8 above. Where the time per MAC is low at
+    multiples of 4 or 8 and higher between them, give that as --round-to to prune or compress.
+
+    Example: firekeras widths 32 --size 16 --int8
+    """
+    import_keras()
+    from firekeras.report.stages_report import widths_table
+    from firekeras.widths import chain_macs, latency_of_widths
+
+    chosen = range(around - 8, around + 9)
+    found = latency_of_widths(chosen, size=size, kernel=kernel, to=to, int8=int8, threads=threads, runs=runs)
+    show(widths_table(found, {width: chain_macs(width, size=size, kernel=kernel) for width in chosen}))

@@ -1,0 +1,179 @@
+"""A Keras 3 model as a tf_keras one, which is what TF-MOT takes, and weights back again: outputs proven equal."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from firekeras.channels.check import check_model
+from firekeras.channels.walk import functional_graph, walk
+from firekeras.export.bridge_layers import converted
+from firekeras.export.verification import VERIFIED, difference, samples_of
+from firekeras.runtimes.runtime import needed, open_runtime, run
+
+TOLERANCE = 1e-4
+MERGING = ("Add", "Subtract", "Multiply", "Concatenate")  # operations of keras.ops, as the layers are called
+
+
+class Bridge:
+    """A Keras 3 model, and the same network in tf_keras.
+
+    Args:
+        model: A built Functional or Sequential model of standard layers, nested to any depth. It is not changed.
+        samples: Inputs to compare both on, as `model.predict` takes them. Defaults to 32 random ones.
+
+    Attributes:
+        model: The Keras 3 model.
+        legacy: The tf_keras model: flat, a layer of a nested model is called `backbone_conv1`.
+        layers: The tf_keras layers that stand for each layer of the model, by its path: `"backbone/conv1"`.
+        difference: How far the outputs of both are apart.
+
+    Raises:
+        ValueError: If a layer has no counterpart (all of them are named), or outputs are not equal.
+        ImportError: If tf_keras is not installed.
+    """
+
+    def __init__(self, model, samples=None):
+        check_model(model)
+        needed("tf_keras")
+        arrays = [array[:VERIFIED] for array in samples_of(model, samples).values()]
+        self.model = model
+        self._paths: dict[int, str] = {}
+        self.layers = self._converted_layers()
+        self.legacy = self._connected()
+        self._names = self._copy_weights()
+        self.difference = self._checked_equal(arrays)
+
+    def _converted_layers(self):
+        """Converts all layers, or names all that cannot be."""
+        found, reasons = {}, []
+        for node, path in _calls(self.model):
+            operation = node.operation
+            if id(operation) in self._paths:
+                continue
+            self._paths[id(operation)] = path
+            try:
+                found[path] = _layers_of(node, path.replace("/", "_"))
+            except ValueError as error:
+                reasons.append(f"{path!r} ({type(operation).__name__}) {error}")
+        reasons += [f"the input {t.name!r} is {t.dtype}" for t in self.model.inputs if t.dtype != _precision()]
+        if reasons:
+            raise ValueError(f"The model {self.model.name!r} cannot be written in tf_keras: {'; '.join(reasons)}.")
+        return found
+
+    def _connected(self):
+        import tf_keras
+
+        inputs = [tf_keras.Input(batch_shape=tuple(t.shape), name=t.name, dtype=t.dtype) for t in self.model.inputs]
+        return tf_keras.Model(inputs, self._run(self.model, inputs), name=self.model.name)
+
+    def _run(self, model, inputs):
+        def call(node, args, kwargs):
+            tensors = keras.tree.flatten(args)
+            if functional_graph(node.operation) is not None:
+                return self._run(node.operation, tensors)
+            layers = self.layers[self._paths[id(node.operation)]]
+            given = _tensors(node, args, kwargs)
+            for layer in layers:
+                given = layer(given)
+            return given
+
+        return walk(model, inputs, call)
+
+    def _copy_weights(self):
+        """Into the tf_keras layers, where Keras 3 has any; returns their names, by the id of the Keras 3 layer."""
+        names = {}
+        for layer in self.model._flatten_layers():
+            counterpart = self.layers.get(self._paths.get(id(layer), ""), [None])[0]
+            if counterpart is not None and len(layer.weights) == len(counterpart.weights) > 0:
+                counterpart.set_weights(layer.get_weights())
+                names[id(layer)] = counterpart.name
+        return names
+
+    def _checked_equal(self, arrays):
+        expected = run(open_runtime(self.model), arrays)
+        given = self.legacy.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=VERIFIED, verbose=0)
+        found = difference([np.asarray(one) for one in keras.tree.flatten(given)], expected)
+        if not found.largest <= TOLERANCE:
+            raise ValueError(
+                f"Written in tf_keras, the model {self.model.name!r} gives something else: {found.largest:.2g} of the "
+                f"largest output away, and {TOLERANCE:g} is allowed. Export it without TF-MOT: firekeras.export_model."
+            )
+        return found
+
+    def brought_back(self, tuned=None):
+        """A copy of the Keras 3 model, with the weights of a tf_keras one.
+
+        Args:
+            tuned: A model with layers called as in `legacy`. Defaults to `legacy`.
+        """
+        copy = keras.models.clone_model(self.model)
+        copy.set_weights(self.model.get_weights())
+        for layer, twin in zip(self.model._flatten_layers(), copy._flatten_layers(), strict=True):
+            if id(layer) in self._names:
+                twin.set_weights((tuned or self.legacy).get_layer(self._names[id(layer)]).get_weights())
+        return copy
+
+
+def to_tf_keras(model, samples=None):
+    """The same network as a tf_keras model, which TF-MOT and other Keras 2 tools take.
+
+    Args:
+        model: A built Functional or Sequential Keras 3 model of standard layers. It is not changed.
+        samples: Inputs to compare both on, as `model.predict` takes them. Defaults to 32 random ones.
+
+    Returns:
+        A `tf_keras.Model`, weights copied, outputs found equal to 1e-4 of the largest.
+
+    Raises:
+        ValueError: If a layer has no counterpart (all are named), or outputs are not equal.
+        ImportError: If tf_keras is not installed.
+
+    Example:
+    >>> legacy = to_tf_keras(pruned, x_train)
+    """
+    return Bridge(model, samples).legacy
+
+
+def _precision():
+    import tf_keras
+
+    return tf_keras.backend.floatx()
+
+
+def _calls(model, prefix=""):
+    """Yields (node, path) of every call, those in nested models included."""
+    from firekeras.channels.walk import nodes_in_order
+
+    for node in nodes_in_order(model):
+        path = prefix + node.operation.name
+        if functional_graph(node.operation) is not None:
+            yield from _calls(node.operation, f"{path}/")
+        else:
+            yield node, path
+
+
+def _layers_of(node, name):
+    """The tf_keras layers of one call; a sum of two tensors by an operator is an Add layer."""
+    operation = node.operation
+    kind = type(operation).__name__
+    shapes = [tuple(tensor.shape) for tensor in node.input_tensors]
+    if not isinstance(operation, keras.Layer) and kind in MERGING:
+        return [_merging(operation, kind, shapes, name)]
+    return converted(operation, name, shapes[0])
+
+
+def _merging(operation, kind, shapes, name):
+    import tf_keras
+
+    if len(shapes) < 2:
+        raise ValueError("takes a number beside a tensor")
+    if kind == "Concatenate":
+        return tf_keras.layers.Concatenate(operation.axis, name=name)
+    return getattr(tf_keras.layers, kind)(name=name)
+
+
+def _tensors(node, args, kwargs):
+    """What tf_keras layers are called with: the tensors alone, one by itself."""
+    count = len(node.input_tensors)
+    return keras.tree.flatten((args, kwargs))[0] if count == 1 else keras.tree.flatten((args, kwargs))[:count]

@@ -1,0 +1,116 @@
+"""Exports a Keras model to the file that ships: written aside, run, compared with Keras, and only then put in place."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from firekeras import atomic
+from firekeras.channels.check import check_model
+from firekeras.export import formats, post_training
+from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
+from firekeras.runtimes.runtime import open_runtime, run
+
+FLOAT_TOLERANCE = 1e-4
+INT8_TOLERANCE = 0.15
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """A file that was exported, run and found to compute what the model does.
+
+    Args:
+        path: The file, or the folder of a SavedModel.
+        to: Its format.
+        int8: Whether it computes in 8-bit whole numbers.
+        size: Bytes.
+        samples: How many samples it was compared on.
+        difference: How far its outputs are from the model's.
+    """
+
+    path: Path
+    to: str
+    int8: bool
+    size: int
+    samples: int
+    difference: Difference
+
+
+def export_model(model, path, *, to="litert", samples=None, int8=False, tolerance=None) -> Export:
+    """Exports a model, and proves the file before it appears.
+
+    Keras's own `model.export` writes it, beside its place. It is then run, by LiteRT, ONNX Runtime or
+    TensorFlow, and what it gives is compared with what the model gives. Only a file that agrees appears at
+    `path`: of one that fails, nothing is left.
+
+    Args:
+        model: A built Functional or Sequential model, as `firekeras.prune` and `compress` return.
+        path: `NAME.tflite` for LiteRT, `NAME.onnx` for ONNX, a new folder for a SavedModel.
+        to: `"litert"`, `"onnx"` or `"saved-model"`. Defaults to `"litert"`. LiteRT needs the TensorFlow
+            backend, SavedModel TensorFlow or JAX; ONNX works on all (on JAX with jax2onnx).
+        samples: Inputs as `model.predict` takes them, as arrays `(n, ...)`. The first 32 are compared; `int8`
+            takes up to 300 of them to see which values occur. Defaults to 32 random ones, uniform in [0, 1).
+        int8: Whether to have convolutions and dense layers compute in 8-bit whole numbers; LiteRT only,
+            and needs `samples`. Inputs and outputs stay float32. Defaults to False.
+        tolerance: How far outputs may be apart: by default 1e-4 of the largest output, for the largest
+            difference; with `int8`, 0.15, for the root mean squares of difference and outputs.
+
+    Returns:
+        `Export`.
+
+    Raises:
+        ValueError: If the format cannot be had on this backend, Keras cannot export the model, or the
+            file computes something else.
+        ImportError: If a package is missing; says how to install it.
+
+    Example:
+    >>> firekeras.export_model(pruned, "pruned.tflite", samples=x_train, int8=True).difference
+    """
+    path = Path(path)
+    formats.check_format(to)
+    check_model(model)
+    check_path(path, to)
+    settings = post_training.settings(samples, to) if int8 else {}
+    arrays = samples_of(model, samples)
+    if int8:
+        settings["representative_dataset"] = post_training.calibration(arrays)
+    shown = {name: array[:VERIFIED] for name, array in arrays.items()}
+    expected = run(open_runtime(model), list(shown.values()))
+    with atomic.whole_folder(path) if to == "saved-model" else atomic.whole_file(path) as temporary:
+        formats.write(model, temporary, to, **settings)
+        found = compare(temporary, expected, shown)
+        check_close(found, path, int8, tolerance)
+        if int8:
+            post_training.check_whole_numbers(temporary)
+    return Export(path, to, int8, size_of(path), len(expected[0]), found)
+
+
+def check_path(path: Path, to):
+    """Raises `ValueError`, before any work, where a path does not suit the format."""
+    ending = formats.ENDINGS[to]
+    if ending and path.suffix != ending:
+        raise ValueError(f"A file for {to!r} ends in {ending}. Received: {path}.")
+    if not ending and path.exists():
+        raise ValueError(f"{path} exists already. A SavedModel is a folder of its own: give the name of a new one.")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder. Expected a file, such as {path / ('model' + ending)}.")
+    if not path.parent.is_dir():
+        raise ValueError(f"Cannot write {path}: there is no folder {path.parent}. Create it first.")
+
+
+def check_close(found: Difference, path, int8, tolerance=None):
+    """Raises `ValueError` where outputs are further apart than the tolerance, or not numbers."""
+    measure, allowed = (found.rms, INT8_TOLERANCE) if int8 else (found.largest, FLOAT_TOLERANCE)
+    allowed = allowed if tolerance is None else tolerance
+    if not measure <= allowed:
+        kind = "root mean squares" if int8 else "largest values"
+        raise ValueError(
+            f"{path} is not written: what the exported file gives is {measure:.2g} away from what the model gives "
+            f"(by {kind}), and {allowed:g} is allowed."
+            + (" Give more, and typical, samples; or fine-tune: firekeras.export.quantize_aware." if int8 else "")
+        )
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size

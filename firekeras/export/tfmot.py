@@ -1,0 +1,87 @@
+"""TF-MOT as its users meet it: loaded without side effects, tf_keras models fine-tuned, refusals before any work."""
+
+from __future__ import annotations
+
+import os
+import warnings
+
+import numpy as np
+
+from firekeras import classifier
+from firekeras.runtimes.runtime import needed
+
+
+def load():
+    """TF-MOT; its import would tell every later child process to take Keras 2 for Keras, which is undone."""
+    needed("tf_keras")
+    kept = os.environ.get("TF_USE_LEGACY_KERAS")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of distutils, by which it compares versions
+            return needed("tensorflow_model_optimization")
+    finally:
+        os.environ.pop("TF_USE_LEGACY_KERAS", None)
+        if kept is not None:
+            os.environ["TF_USE_LEGACY_KERAS"] = kept
+
+
+def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, loss, callbacks=()):
+    """Trains a tf_keras model: SGD, Nesterov momentum 0.9, learning rate falling to 0 as a cosine.
+
+    Args:
+        tuned: The tf_keras model.
+        model: The Keras 3 model that it stands for: tells whether outputs are logits.
+        train_data: `(x, y)`.
+        epochs, learning_rate, batch_size, loss: As `sparsify` takes them.
+        callbacks: Of tf_keras.
+    """
+    import tf_keras
+
+    rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, max(1, num_steps(train_data, epochs, batch_size)))
+    if loss is None:
+        loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=classifier.gives_logits(model))
+    tuned.compile(tf_keras.optimizers.SGD(rate, momentum=0.9, nesterov=True), loss)
+    x, y = train_data
+    history = tuned.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks))
+    if not np.isfinite(history.history["loss"]).all():
+        raise ValueError(
+            f"Fine-tuning with TF-MOT diverged: losses {history.history['loss']}. Lower `learning_rate` (received "
+            f"{learning_rate})."
+        )
+
+
+def num_steps(train_data, epochs, batch_size) -> int:
+    """How many steps of training there will be."""
+    return -(-len(train_data[0]) // batch_size) * epochs
+
+
+def check_training(train_data, epochs, learning_rate, batch_size):
+    """Raises `ValueError` where training data or settings are not what TF-MOT's functions take."""
+    if not (isinstance(train_data, tuple) and len(train_data) == 2 and len(train_data[0]) == len(train_data[1]) > 0):
+        raise ValueError("`train_data` is a tuple of arrays (x, y), as many labels as samples.")
+    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
+        if not (isinstance(value, int) and value > 0):
+            raise ValueError(f"`{name}` is a whole number from 1. Received: {value!r}.")
+    if not learning_rate > 0:
+        raise ValueError(f"`learning_rate` is a number above 0. Received: {learning_rate!r}.")
+
+
+def kernels(legacy) -> list[str]:
+    """The names of the layers with a kernel that TF-MOT may thin out or cluster: dense and convolutions."""
+    kinds = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "Dense")
+    return [layer.name for layer in legacy.layers if type(layer).__name__ in kinds and layer.trainable]
+
+
+def check_not_empty(names, model, what):
+    """Raises `ValueError` where there is nothing to work on."""
+    if not names:
+        raise ValueError(f"The model {model.name!r} has no trainable convolution or dense layer to {what}.")
+
+
+def wrapped(legacy, names, wrap):
+    """The model, with what `wrap` makes of the layers of these names."""
+    import tf_keras
+
+    return tf_keras.models.clone_model(
+        legacy, clone_function=lambda layer: wrap(layer) if layer.name in names else layer
+    )

@@ -1,0 +1,87 @@
+"""Whether an exported file computes what the model does: both are run on the same samples."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+
+from firekeras.runtimes.runtime import Input, open_runtime, random_samples, run
+
+VERIFIED = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """How far the outputs of two networks are apart, over all samples and outputs.
+
+    Args:
+        largest: The largest difference, as a share of the output's largest value.
+        rms: The root of the mean squared difference, as a share of that of the output.
+    """
+
+    largest: float
+    rms: float
+
+
+def samples_of(model, samples) -> dict[str, np.ndarray]:
+    """Samples by the names of a model's inputs, in its order, `(n, ...)`; seeded random ones where none are given.
+
+    Raises:
+        ValueError: If they are not as many arrays as the model has inputs, of its inputs' shapes.
+    """
+    inputs = [Input(t.name, tuple(t.shape), np.dtype(t.dtype)) for t in model.inputs]
+    if samples is None:
+        return dict(zip([one.name for one in inputs], random_samples(inputs, VERIFIED), strict=True))
+    arrays = [np.asarray(array) for array in keras.tree.flatten(samples)]
+    shapes = [one.shape for one in inputs]
+    if len(arrays) != len(inputs) or not all(map(_fits, arrays, shapes)):
+        raise ValueError(
+            f"`samples` are arrays as model.predict takes them, of shapes {shapes}, without labels. Received: "
+            f"{[array.shape for array in arrays]}."
+        )
+    return {one.name: array.astype(one.dtype) for array, one in zip(arrays, inputs, strict=True)}
+
+
+def _fits(array, shape):
+    same_rank = len(array) > 0 and array.ndim == len(shape)
+    return same_rank and all(d in (None, n) for d, n in zip(shape[1:], array.shape[1:], strict=True))
+
+
+def compare(model_or_path, expected, samples) -> Difference:
+    """How far what a model or file gives is from what is expected.
+
+    Args:
+        model_or_path: As `open_runtime` takes it.
+        expected: One array per output, `(n, ...)`.
+        samples: As `samples_of` gives them.
+
+    Raises:
+        ValueError: If the file takes or gives other arrays than the model.
+    """
+    runtime = open_runtime(model_or_path)
+    names = [one.name for one in runtime.inputs]
+    if len(names) != len(samples):
+        raise ValueError(f"The exported file takes {len(names)} inputs, {names}; the model takes {len(samples)}.")
+    arrays = [samples[name] for name in names] if set(names) == set(samples) else list(samples.values())
+    given = run(runtime, arrays, batch_size=VERIFIED)
+    shapes = [output.shape for output in given], [output.shape for output in expected]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"The exported file gives outputs of shapes {shapes[0]}; the model gives {shapes[1]}.")
+    return difference(given, expected)
+
+
+def difference(given, expected) -> Difference:
+    """How far some outputs are from others, `(n, ...)` each; NaN where one of them is."""
+    found = [
+        _difference(np.asarray(a, "float64"), np.asarray(b, "float64")) for a, b in zip(given, expected, strict=True)
+    ]
+    return Difference(*(float(np.max(values)) for values in zip(*found, strict=True)))
+
+
+def _difference(given, expected):
+    apart = np.abs(given - expected)
+    tiny = np.finfo("float32").tiny
+    largest = apart.max() / max(np.abs(expected).max(), tiny)
+    return largest, np.sqrt(np.mean(apart**2) / max(np.mean(expected**2), tiny))

@@ -1,0 +1,71 @@
+"""Files on the way to the device, side by side; time by layer, and by width."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from firekeras.report.tables import metric, new_table, short_number
+
+
+def stages_table(stages: Sequence) -> Table:
+    """The table, a column per file.
+
+    Args:
+        stages: `Stage`s. Shares in brackets are of the first one. An exported file does not tell MACs and
+            parameters: it has a dash.
+    """
+    table = new_table("On the way to the device", "", *(stage.path.name for stage in stages))
+    for title, field in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):
+        table.add_row(title, *_with_shares([stage.costs and getattr(stage.costs, field) for stage in stages]))
+    table.add_row("size", *_with_shares([stage.size for stage in stages], "B"))
+    table.add_row("accuracy", *(metric(stage.accuracy) for stage in stages))
+    table.add_row("fastest pass, ms", *(f"{stage.latency.fastest * 1e3:.3g}" for stage in stages))
+    table.add_row("median, ms", *(_median(stage.latency) for stage in stages))
+    table.add_row("run by", *(stage.latency.runtime for stage in stages))
+    table.add_row("threads", *(str(stage.latency.threads or "its own") for stage in stages))
+    table.add_row("batch", *(str(stage.latency.batch_size) for stage in stages))
+    return table
+
+
+def _median(latency):
+    return f"{latency.median * 1e3:.3g} ± {latency.spread * 1e3:.1g}"
+
+
+def _with_shares(amounts, unit=""):
+    """Each amount with its share of the first; a dash where there is none."""
+    first, *others = amounts
+    shown = [short_number(amount, unit) if amount is not None else "-" for amount in amounts]
+    shares = [f" ({amount / first:.0%})" if amount is not None and first else "" for amount in others]
+    return [text + share for text, share in zip(shown, ["", *shares], strict=True)]
+
+
+def layers_table(name: str, seconds) -> Table:
+    """Time by layer.
+
+    Args:
+        name: Of the file.
+        seconds: For each layer, in the order in which they run.
+    """
+    table = new_table(f"Time by layer of {name}", "layer", "ms", "share")
+    total = sum(seconds.values()) or 1
+    for layer, each in seconds.items():
+        table.add_row(Text(layer), f"{each * 1e3:.3f}", f"{each / total:.1%}")
+    return table
+
+
+def widths_table(latencies, macs) -> Table:
+    """Time by width.
+
+    Args:
+        latencies: For each width, a `Latency`.
+        macs: For each width, the MACs that this takes.
+    """
+    table = new_table("Four convolutions, by width", "width", "fastest pass", "GMAC/s", "a multiple of")
+    for width, latency in latencies.items():
+        multiple = next((str(n) for n in (16, 8, 4, 2) if width % n == 0), "")
+        rate = macs[width] / latency.fastest / 1e9
+        table.add_row(str(width), f"{latency.fastest * 1e3:.3f} ms", f"{rate:.1f}", multiple)
+    return table

@@ -1,0 +1,89 @@
+"""What a network gained on the way to the device: accuracy, costs, size and latency of each file, side by side."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from firekeras.costs import Costs, count_costs
+from firekeras.export.exporting import size_of
+from firekeras.latency import Latency, measure_latencies
+from firekeras.runtimes.runtime import open_runtime, run
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One file on the way to the device.
+
+    Args:
+        path: The file.
+        accuracy: Share of the samples that it tells right, 0 to 1; None without data.
+        costs: MACs and parameters; None where the file does not tell them: they are those of the Keras
+            model that it was exported from.
+        size: Bytes.
+        latency: `Latency` of one pass.
+    """
+
+    path: Path
+    accuracy: float | None
+    costs: Costs | None
+    size: int
+    latency: Latency
+
+
+def measure_stages(paths, data=None, *, batch_size=1, runs=50, threads=1) -> list[Stage]:
+    """Measures files side by side: `.keras`, `.tflite`, `.onnx`, or a SavedModel's folder.
+
+    Latencies are taken in turns, a few passes of each file at a time, so that what else the machine does
+    disturbs all of them alike.
+
+    Args:
+        paths: The files of classifiers.
+        data: `(x, y)`, samples `(n, ...)` and class numbers `(n,)`. Defaults to None: no accuracy.
+        batch_size: Samples per pass, for latency. Defaults to 1.
+        runs: Timed passes of each. Defaults to 50.
+        threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1.
+
+    Returns:
+        A `Stage` per file, in their order.
+
+    Raises:
+        ValueError: If one is no such file, or does not give one score per class.
+
+    Example:
+    >>> measure_stages(["original.keras", "pruned.keras", "pruned_int8.tflite"], (x_test, y_test))
+    """
+    paths = [Path(path) for path in paths]
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"There is no file {path}.")
+    found = [(_accuracy(path, data), _costs(path)) for path in paths]
+    latencies = measure_latencies(paths, batch_size=batch_size, runs=runs, threads=threads)
+    return [
+        Stage(path, accuracy, costs, size_of(path), latency)
+        for path, (accuracy, costs), latency in zip(paths, found, latencies, strict=True)
+    ]
+
+
+def _accuracy(path, data):
+    """By the class of the highest score."""
+    if data is None:
+        return None
+    x, y = data
+    scores = run(open_runtime(path), [np.asarray(x, "float32")], batch_size=128)[0]
+    if scores.ndim != 2 or scores.shape[1] <= np.max(y):
+        raise ValueError(
+            f"{path} gives {scores.shape[1:]} per sample, but the data have classes up to {np.max(y)}: expected one "
+            "score per class."
+        )
+    return float((scores.argmax(axis=1) == y).mean())
+
+
+def _costs(path):
+    if path.suffix != ".keras":
+        return None
+    from firekeras.model_file import load_model
+
+    return count_costs(load_model(path, compile=False))

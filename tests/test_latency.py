@@ -1,0 +1,135 @@
+"""Latency of models and of exported files, stages side by side, widths: plausible numbers, and refusals."""
+
+import keras
+import networks
+import numpy as np
+import pytest
+from keras import layers as L
+from typer.testing import CliRunner
+
+import firekeras
+from firekeras import latency as clock
+from firekeras.cli import app
+from firekeras.latency import layer_latency, measure_latencies, measure_latency
+from firekeras.runtimes import runtime
+from firekeras.stages import measure_stages
+from firekeras.widths import chain_macs, latency_of_widths
+
+
+def wide(filters):
+    image = keras.Input((32, 32, 8), name="image")
+    x = L.Conv2D(filters, 3, padding="same", activation="relu", name="first")(image)
+    x = L.Conv2D(filters, 3, padding="same", activation="relu", name="second")(x)
+    return keras.Model(image, L.Dense(4, name="logits")(L.GlobalAveragePooling2D()(x)), name=f"wide{filters}")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A wide and a narrow network, each in every format."""
+    folder = tmp_path_factory.mktemp("latency")
+    for name, filters in (("wide", 96), ("narrow", 8)):
+        model = wide(filters)
+        model.save(folder / f"{name}.keras")
+        firekeras.export_model(model, folder / f"{name}.tflite")
+        firekeras.export_model(model, folder / f"{name}.onnx", to="onnx")
+    firekeras.export_model(wide(8), folder / "narrow", to="saved-model")
+    return folder
+
+
+@pytest.mark.parametrize(("ending", "name"), [("tflite", "LiteRT"), ("onnx", "ONNX Runtime")])
+def test_fewer_macs_take_less_time_and_more_samples_more(files, ending, name):
+    slow, fast = measure_latencies([files / f"wide.{ending}", files / f"narrow.{ending}"], runs=10, threads=1)
+    assert (slow.runtime, slow.threads, slow.batch_size) == (name, 1, 1)
+    assert fast.fastest <= fast.median and slow.fastest > 3 * fast.fastest  # over 70 times the MACs
+    assert measure_latency(files / f"wide.{ending}", batch_size=8, runs=5).fastest > 3 * slow.fastest
+
+
+def test_keras_models_keras_files_and_saved_models_are_measured(files):
+    of_model = measure_latency(networks.two_convs(), batch_size=2, runs=3)
+    assert of_model.runtime == f"Keras ({keras.backend.backend()})" and of_model.batch_size == 2
+    assert of_model.threads is None and 0 < of_model.fastest <= of_model.median < 10
+    assert measure_latency(files / "narrow.keras", runs=3).runtime == of_model.runtime
+    assert measure_latency(files / "narrow", runs=3).runtime == "TensorFlow"
+
+
+def test_warm_up_is_not_timed_and_the_median_is(monkeypatch):
+    class Fake:
+        name, threads, inputs = "fake", 3, [runtime.Input("x", (None, 2), np.dtype("float32"))]
+        passes = 0
+
+        def prepare(self, arrays):
+            assert arrays[0].shape == (4, 2)
+
+        def invoke(self):
+            self.passes += 1
+
+    fake, ticks = Fake(), iter(np.cumsum([0, 5, 1, 1, 1, 2, 1, 3, 1, 100]))
+    monkeypatch.setattr(clock, "open_runtime", lambda *_, **__: fake)
+    monkeypatch.setattr(clock.time, "perf_counter", lambda: next(ticks))
+    found = measure_latency("x", batch_size=4, runs=5)
+    assert fake.passes == 2 + 5
+    assert (found.median, found.fastest, found.runtime, found.threads) == (3.0, 1.0, "fake", 3)
+    assert found.spread == (5 - 2) / 2
+
+
+def test_onnx_runtime_tells_the_time_of_layers(files):
+    seconds = layer_latency(files / "wide.onnx", runs=5)
+    names = " ".join(seconds)
+    assert "first" in names and "second" in names and all(value >= 0 for value in seconds.values())
+    assert max(seconds, key=seconds.get).find("second") >= 0  # twelve times the MACs of the first
+    assert sum(seconds.values()) < 10 * measure_latency(files / "wide.onnx", runs=5).median
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda f: layer_latency(f / "wide.tflite"), "measured by ONNX Runtime alone"),
+        (lambda f: measure_latency(f / "wide.keras", threads=2), "Keras fixes its threads when it starts"),
+        (lambda f: measure_latency(f / "wide.tflite", threads=0), "`threads` is a whole number from 1"),
+        (lambda f: measure_latency(f / "wide.tflite", runs=0), "`runs` is a whole number from 1"),
+        (lambda f: measure_latency(f / "nothing.tflite"), "There is no file"),
+        (lambda f: measure_latency(__file__), "Expected a .keras, .tflite or .onnx file"),
+        (lambda f: latency_of_widths([8, 0]), "`widths` are whole numbers from 1"),
+        (lambda f: latency_of_widths([8], to="saved-model"), "`to` is 'litert' or 'onnx'"),
+        (lambda f: measure_stages([f / "wide.keras", f / "gone.keras"]), "There is no file .*gone.keras"),
+    ],
+)
+def test_refusals(files, call, words):
+    with pytest.raises(ValueError, match=words):
+        call(files)
+
+
+def test_damaged_files_are_refused_in_words(tmp_path):
+    for name in ("net.tflite", "net.onnx"):
+        (tmp_path / name).write_bytes(b"not a network")
+        with pytest.raises(ValueError, match=rf"{name} is not an? "):
+            measure_latency(tmp_path / name)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="is not a SavedModel"):
+        measure_latency(tmp_path / "empty")
+
+
+def test_stages_stand_side_by_side(files):
+    x = np.random.default_rng(0).uniform(size=(40, 32, 32, 8)).astype("float32")
+    paths = [files / "wide.keras", files / "wide.tflite", files / "wide.onnx"]
+    y = networks.predictions(keras.models.load_model(paths[0]), x)[0].argmax(axis=1)
+    y[:4] = (y[:4] + 1) % 4
+    stages = measure_stages(paths, (x, y), runs=3)
+    assert [stage.accuracy for stage in stages] == [0.9, 0.9, 0.9]
+    assert stages[0].costs.conv_macs == 32 * 32 * 9 * 96 * (8 + 96) and stages[1].costs is None
+    assert [stage.size for stage in stages] == [path.stat().st_size for path in paths]
+
+
+def test_the_commands_show_tables(files):
+    paths = [str(files / name) for name in ("wide.keras", "wide.onnx")]
+    done = CliRunner().invoke(app, ["stages", *paths, "--runs", "3", "--layers"], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert "ONNX Runtime" in done.output and "Time by layer of wide.onnx" in done.output and "second" in done.output
+    done = CliRunner().invoke(app, ["stages", str(files / "gone.keras")])
+    assert done.exit_code == 1 and "There is no file" in done.output
+
+
+def test_widths_are_measured_side_by_side():
+    found = latency_of_widths([8, 64], runs=10)
+    assert chain_macs(8) == 4 * 16 * 16 * 9 * 8 * 8
+    assert list(found) == [8, 64] and found[64].fastest > 3 * found[8].fastest
