@@ -343,6 +343,7 @@ def test_a_rejected_round_is_tried_again_with_half_the_ratio(trained):
     assert [record.accepted for record in result.rounds] == [False, True, True]
     assert [record.pruning_ratio for record in result.rounds] == [0.4, 0.2, 0.2]
     assert [record.filters_removed for record in result.rounds] == [8, 4, 3]
+    assert [record.criterion for record in result.rounds] == ["l1", "balanced l1", "balanced l1"]
     assert result.stopped_because == "max_rounds=3 is reached"
 
 

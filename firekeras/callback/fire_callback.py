@@ -36,7 +36,8 @@ class FirePruningCallback(keras.callbacks.Callback):
     highest FIRE go at the beginning of an epoch, `epochs_per_round` epochs train on, with the
     optimizer's state cut along, and if the monitored metric is then within the tolerance, the next
     round begins. Else, or where the loss or a weight is NaN, the round is undone, exactly: weights,
-    optimizer, statistics, iterations and learning rate; the next one takes half as many filters.
+    optimizer, statistics, iterations and learning rate; the next one takes half as many filters,
+    and no longer starves single layers (`firekeras.plan.balance`).
 
     After more than `backtracks` such rounds training stops, so that the model is the one that was
     judged. When the target is reached or no filter is left that may go, training goes on without

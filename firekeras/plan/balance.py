@@ -9,8 +9,10 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.selection import _mean_over_units as over_units
 from firekeras.profile import FilterScores
 
+FALLBACK = 0.5  # the weight once a round was undone: global ranks may have starved a layer
 
-def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = 0.5) -> FilterScores:
+
+def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK) -> FilterScores:
     """Blends each filter's place among all filters with its place within its own layer.
 
     A place is a share from 0 to 1: of so many of the filters that may go, this one goes after. With

@@ -14,7 +14,7 @@ from firekeras.channels.check import check_weights
 from firekeras.costs import count_costs
 from firekeras.data import checked_data
 from firekeras.devices import check_strategy
-from firekeras.plan.balance import balanced
+from firekeras.plan.balance import FALLBACK, balanced
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.macs import favouring_macs
 from firekeras.plan.planning import PruningPlan, plan_pruning
@@ -87,7 +87,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
 
     Yields:
         A `RoundRecord` per round. A round below the tolerance is undone, and tried again with half
-        the ratio, up to `backtracks` times.
+        the ratio, and layers balanced, up to `backtracks` times.
 
     Attributes:
         best: The last accepted model; `accuracy` is its metric, `baseline` that of the first model.
@@ -213,8 +213,9 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
 
     def _weighed(self, scores, graph):
         """The scores, with what `balance` and `favour_macs` make of them."""
-        if self.settings.balance:
-            scores = balanced(scores, graph, self.settings.balance)
+        balance = max(self.settings.balance, FALLBACK if self.rejections else 0.0)
+        if balance:
+            scores = balanced(scores, graph, balance)
         if self.settings.favour_macs:
             scores = favouring_macs(scores, graph, self.settings.favour_macs)
         return scores

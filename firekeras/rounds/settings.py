@@ -31,11 +31,12 @@ class RunSettings:
         round_to, min_keep: As in `plan_pruning`. Default to 1 and 0.1.
         balance, favour_macs: For methods that rank all filters together, how much a filter's place within
             its own layer counts, so that no layer is starved (`firekeras.plan.balance`), and the MACs that
-            go with it (`firekeras.plan.macs`); each from 0 to 1. Default to 0.
+            go with it (`firekeras.plan.macs`); each from 0 to 1. Default to 0; once a round was undone,
+            `balance` is 0.5 at least.
         epochs_per_round: Epochs of fine-tuning. Defaults to 1.
         max_rounds: Defaults to 100.
         backtracks: How many rounds may fall below the tolerance in all: each is undone, and tried
-            again with half the ratio. Defaults to 3; with 0 the first such round ends the run.
+            again with half the ratio, and balanced. Defaults to 3; with 0 the first such round ends the run.
         monitor: Which of the model's metrics to watch. Defaults to `"accuracy"`.
         recovery: What is done to a network right after a cut, before fine-tuning, by name; see
             `firekeras.recovery`. Defaults to `("fold_means", "batch_norm")`.
