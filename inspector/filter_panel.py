@@ -79,7 +79,7 @@ class FilterPanel(QtWidgets.QWidget):
     def show_reasons(self):
         """Says why; it takes a moment for large networks, so that it waits until nothing changes."""
         session = self.session
-        if session.planner is None or session.layer is None:
+        if session.layer is None:
             self.why.setPlainText("")
         elif session.filter is None:
             self.why.setPlainText(session.why_layer(session.layer))
@@ -91,11 +91,7 @@ class FilterPanel(QtWidgets.QWidget):
         """Shows what is pointed at now."""
         session = self.session
         if session.planner is None or session.layer is None:
-            self.title.setText("Point at a layer or a filter: click it, or use the arrow keys in the heatmap.")
-            for view in (self.map, self.kernel):
-                view.clear("")
-            self.numbers.clear()
-            self.why.setPlainText("")
+            self._show_nothing()
             return
         part = "all its filters" if session.filter is None else f"filter {session.filter}"
         self.title.setText(f"<b>{_escaped(session.layer)}</b>, {part}")
@@ -103,6 +99,16 @@ class FilterPanel(QtWidgets.QWidget):
         self._show_kernel()
         self._show_numbers()
         self._later()
+
+    def _show_nothing(self):
+        """No filter can be shown; where a layer is pointed at, why not."""
+        layer = self.session.layer
+        words = "Point at a layer or a filter: click it, or use the arrow keys in the heatmap."
+        self.title.setText(f"<b>{_escaped(layer)}</b>" if layer else words)
+        for view in (self.map, self.kernel):
+            view.clear("")
+        self.numbers.clear()
+        self.show_reasons()
 
     # the map
 

@@ -25,9 +25,9 @@ class Column(enum.IntEnum):
     CAP = 2
     LOCK = 3
     AFTER = 4
-    FILTERS = 5
-    MACS = 6
-    PARAMS = 7
+    MACS = 5
+    PARAMS = 6
+    FILTERS = 7
     SHAPE = 8
     KIND = 9
 
@@ -77,7 +77,11 @@ class LayerModel(QtCore.QAbstractTableModel):
     def _state(self, row):
         """What of a row depends on choices."""
         choices = self.session.choices
-        return self.session.preview.widths[row.name], choices.caps.get(row.name), row.name in choices.locked
+        return self._after(row), choices.caps.get(row.name), row.name in choices.locked
+
+    def _after(self, row):
+        """How many filters stay; `None` where that cannot be said yet."""
+        return self.session.preview.widths[row.name] if self.session.preview else None
 
     def _show_choices(self):
         states = [self._state(row) for row in self._rows]
@@ -101,13 +105,17 @@ class LayerModel(QtCore.QAbstractTableModel):
 
     def flags(self, index):
         flags = super().flags(index)
-        if not index.isValid() or self._rows[index.row()].locked:
+        if not index.isValid() or self._is_fixed(index):
             return flags
         if index.column() == Column.CAP:
             return flags | QtCore.Qt.ItemFlag.ItemIsEditable
         if index.column() == Column.LOCK:
             return flags | QtCore.Qt.ItemFlag.ItemIsUserCheckable
         return flags
+
+    def _is_fixed(self, index):
+        """Whether nothing can be chosen for a layer: it must stay, or nothing is measured."""
+        return self.session.planner is None or bool(self._rows[index.row()].locked)
 
     def data(self, index, role=QtCore.Qt.ItemDataRole.DisplayRole):
         if not index.isValid():
@@ -123,7 +131,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         roles = QtCore.Qt.ItemDataRole
         if role in (DISPLAY, SORT, roles.EditRole):
             return self._shown(row, column) if role == DISPLAY else self._value(row, column)
-        if role == roles.CheckStateRole and column == Column.LOCK:
+        if role == roles.CheckStateRole and column == Column.LOCK and self.session.planner is not None:
             return QtCore.Qt.CheckState.Checked if self._is_locked(row) else QtCore.Qt.CheckState.Unchecked
         return self._manner(row, column, role)
 
@@ -143,7 +151,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         return None
 
     def _band(self, group):
-        groups = [number for number, one in enumerate(self.session.planner.graph.groups) if len(one) > 1]
+        groups = [number for number, one in enumerate(self.session.graph.groups) if len(one) > 1]
         return groups.index(group)
 
     def _is_locked(self, row):
@@ -157,7 +165,7 @@ class LayerModel(QtCore.QAbstractTableModel):
             Column.LAYER: self.session.row_of(row.name),
             Column.FIRE: -1.0 if math.isnan(row.fire) else row.fire,
             Column.LOCK: int(self._is_locked(row)),
-            Column.AFTER: self.session.preview.widths[row.name],
+            Column.AFTER: -1 if self._after(row) is None else self._after(row),
             Column.FILTERS: row.filters,
             Column.MACS: row.macs,
             Column.PARAMS: row.params,
@@ -172,6 +180,8 @@ class LayerModel(QtCore.QAbstractTableModel):
         if column == Column.CAP:
             cap = self.session.choices.caps.get(row.name)
             return "" if cap is None or row.locked else f"{cap:.0%}"
+        if column == Column.AFTER and self._after(row) is None:
+            return ""
         shown = {
             Column.LAYER: row.name,
             Column.FIRE: "-" if math.isnan(row.fire) else f"{row.fire:.2f}",
@@ -186,7 +196,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         return self._shown(row, column) or "none"
 
     def setData(self, index, value, role=QtCore.Qt.ItemDataRole.EditRole):  # noqa: N802
-        if not index.isValid() or self._rows[index.row()].locked:
+        if not index.isValid() or self._is_fixed(index):
             return False
         name = self._rows[index.row()].name
         if role == QtCore.Qt.ItemDataRole.EditRole and index.column() == Column.CAP:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pyqtgraph as pg
 from PySide6 import QtCore, QtWidgets
@@ -10,6 +11,7 @@ from PySide6 import QtCore, QtWidgets
 from inspector import theme
 from inspector.action_button import action_button
 from inspector.naming import name
+from inspector.pace import Pace
 from inspector.runs import RunView
 
 LOG_LINES = 5000
@@ -24,6 +26,7 @@ class RunPanel(QtWidgets.QWidget):
         self.bar = QtWidgets.QProgressBar()
         self.bar.setAccessibleName("Progress")
         self.bar.hide()
+        self._pace = Pace()
         self.chart = RunChart()
         self.log = QtWidgets.QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
         self.log.setAccessibleName("Log")
@@ -54,10 +57,14 @@ class RunPanel(QtWidgets.QWidget):
         """Shows how far something has come; 0 of 0 where that is not known."""
         self.bar.setMaximum(of)
         self.bar.setValue(done)
+        left = self._pace.left(done, of, time.monotonic())
+        self.bar.setFormat(f"{done} of {of}, {left}" if left else "%v of %m")
+        self.bar.setAccessibleDescription(self.bar.text())
         self.bar.show()
 
     def hide_progress(self):
         """Nothing is going on."""
+        self._pace = Pace()
         self.bar.hide()
 
     def show_run(self, run: RunView | None, doing: str = ""):

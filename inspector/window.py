@@ -27,6 +27,7 @@ from inspector.run_panel import RunPanel
 from inspector.running import Running
 from inspector.saving import Saving
 from inspector.session import CHOICES, DOCUMENT, Session
+from inspector.structure import Structure
 from inspector.weights import ModelWeights
 from inspector.work import Work
 
@@ -47,7 +48,7 @@ class Window(QtWidgets.QMainWindow):
         self.preferences = preferences
         self.session = Session()
         self.editor = Editor(self.session, self)
-        self.work = Work(self)
+        self.work, self.structure = Work(self), Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
         self._make_views()
         self.measuring, self.running, self.saving = Measuring(self), Running(self), Saving(self)
@@ -113,6 +114,8 @@ class Window(QtWidgets.QMainWindow):
         self.session.listen(DOCUMENT, self._show_document)
         self.session.listen(CHOICES, self.refresh_actions)
         self.editor.stack.cleanChanged.connect(self._show_clean)
+        self.structure.found.connect(self.session.show_structure)
+        self.structure.failed.connect(self._say_no_structure)
         self.work.changed.connect(self._show_work)
         self.work.said.connect(self.run_panel.say)
         self.work.progressed.connect(self.run_panel.show_progress)
@@ -146,15 +149,25 @@ class Window(QtWidgets.QMainWindow):
         if document.run is None:
             self.running.leave()
         self.panel.predicted = {}
+        self.structure.leave()
         self.session.open(document)
         self.editor.stack.clear()
+        if document.profile is None and document.model is not None:
+            self.structure.read(document.model)
         if document.notes:
             self.banner.say(
                 " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.do_measure
             )
 
+    def _say_no_structure(self, words):
+        name = self.session.document.name
+        self.banner.say(
+            f"The layers of {name} cannot be shown: {words}", error=True, way_out="&Open another…", then=self.do_open
+        )
+
     def show_document_of_run(self, directory):
         """Shows what a run has measured meanwhile."""
+        self.structure.leave()
         self.session.open(open_document(directory.path))
         self.editor.stack.clear()
 
@@ -390,6 +403,7 @@ class Window(QtWidgets.QMainWindow):
             )
         else:
             self.preferences.keep(self)
+            self.structure.leave()
             if self.session.document and self.session.document.weights:
                 self.session.document.weights.close()
             super().closeEvent(event)

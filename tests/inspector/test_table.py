@@ -1,6 +1,7 @@
 import pytest
 from PySide6 import QtCore, QtWidgets
 
+from firekeras.report.tables import short_number
 from inspector.layer_model import Column
 
 Qt = QtCore.Qt
@@ -106,5 +107,29 @@ def test_all_selected_layers_are_capped_at_once(window, qtbot):
     assert not window.session.choices.locked
 
 
-def test_totals_are_the_costs(window):
-    assert str(sum(window.session.planner.widths.values())) in window.table.totals.text()
+def total(window, row, column):
+    return window.table.totals.model().index(row, column).data()
+
+
+def test_totals_are_the_costs(window, qtmodeltester):
+    qtmodeltester.check(window.table.totals.model())
+    session = window.session
+    assert [total(window, row, Column.LAYER) for row in range(4)] == ["All", "All, after", "Conv", "Conv, after"]
+    assert total(window, 0, Column.FILTERS) == str(sum(session.planner.widths.values()))
+    window.editor.set_ratio(0.6)
+    before, after = session.planner.costs, session.preview.costs
+    macs = [before.macs, after.macs, before.conv_macs, after.conv_macs]
+    assert [total(window, row, Column.MACS) for row in range(4)] == [short_number(one) for one in macs]
+    assert total(window, 1, Column.PARAMS) == short_number(after.params)
+    assert total(window, 1, Column.AFTER) == str(sum(session.preview.widths.values()))
+
+
+def test_totals_lie_below_their_columns(window, qtbot):
+    view, totals = window.table.view, window.table.totals
+    view.setColumnWidth(Column.LAYER, 300)
+    view.horizontalHeader().moveSection(Column.PARAMS, 1)
+    view.horizontalScrollBar().setValue(view.horizontalScrollBar().maximum())
+    assert view.horizontalScrollBar().value() > 0
+    qtbot.waitUntil(lambda: view.viewport().width() == totals.viewport().width())
+    places = [[one.columnViewportPosition(column) for column in Column] for one in (view, totals)]
+    assert places[0] == places[1]

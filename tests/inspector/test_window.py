@@ -8,6 +8,8 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from inspector.comparison import Mode
+from inspector.documents import read_profile
+from inspector.layer_model import Column
 
 Qt = QtCore.Qt
 
@@ -25,6 +27,33 @@ def test_a_model_alone_offers_to_measure(empty_window, files, qtbot):
     qtbot.mouseClick(empty_window.empty.button, Qt.MouseButton.LeftButton)
     assert empty_window.dialog.windowTitle() == "Measure FIRE of net.keras"
     assert "not measured yet" in empty_window.actions_["copy"].statusTip()
+
+
+def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, files, qtmodeltester):
+    graph = read_profile(files[1]).graph
+    files[1].unlink()
+    empty_window.open_path(files[0])
+    empty_window.structure.found.emit(graph)
+    qtmodeltester.check(empty_window.table.model)
+    session, model = empty_window.session, empty_window.table.model
+    assert [row.name for row in session.rows] == graph.filter_layers
+    free = next(number for number, row in enumerate(session.rows) if not row.locked)
+    shown = {column: model.index(free, column).data() for column in Column}
+    assert shown[Column.AFTER] == "" and shown[Column.FIRE] == "-"
+    assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
+    assert not model.index(free, Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
+    empty_window.table.view.selectRow(free)
+    assert "F5 measures it" in empty_window.panel.why.toPlainText()
+    assert empty_window.table.selected() == []
+    assert "not measured yet" in empty_window.actions_["lock"].statusTip()
+
+
+def test_what_is_read_of_one_model_is_not_shown_for_another(empty_window, files):
+    profile = files[1].rename(files[1].with_name("other.fire.h5"))
+    empty_window.open_path(files[0])
+    assert empty_window.structure.job is not None
+    empty_window.open_path(profile)
+    assert empty_window.structure.job is None and empty_window.session.planner is not None
 
 
 def test_a_profile_finds_its_model(empty_window, files):
