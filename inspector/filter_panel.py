@@ -9,6 +9,7 @@ from inspector import palette, theme
 from inspector.comparison import Mode
 from inspector.kernels import flat_map, kernel_picture
 from inspector.picture_view import PictureView
+from inspector.pictures import WHOLE
 from inspector.session import CELL, CHOICES, DOCUMENT, PICTURE, Session
 
 REST = 120  # milliseconds without a change before reasons are worked out
@@ -126,7 +127,7 @@ class FilterPanel(QtWidgets.QWidget):
             return
         what = "of its filters together" if session.filter is None else "of the filter"
         size = f"{before.shape[0]} x {before.shape[1]} positions"
-        if mode is Mode.BEFORE or session.comparison is None:
+        if mode in WHOLE or session.comparison is None:
             mean = f"0 (dark) to 1 (bright), mean {before.mean():.3f}"
             self.map.show_values(before, f"How often each position {what} is inactive, {mean}; {size}.")
             return

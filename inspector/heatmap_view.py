@@ -14,7 +14,7 @@ from inspector.heatmap_items import CapMarks, GoneCells, PointedAt
 from inspector.legend import Legend
 from inspector.name_axis import NameAxis
 from inspector.naming import name
-from inspector.pictures import heatmap_image
+from inspector.pictures import WHOLE, heatmap_image
 from inspector.session import CELL, CHOICES, DOCUMENT, PICTURE, Session
 
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
@@ -107,11 +107,11 @@ class HeatmapView(pg.PlotWidget):
         session = self.session
         if session.cells is None:
             return
-        before = session.mode is Mode.BEFORE
+        whole = session.mode in WHOLE
         grid = session.cells.grid
-        self.gone.show_runs(*runs(session.preview.gone[grid] & (grid != PADDING)))
-        self.gone.setVisible(before)
-        if not before and session.comparison is None:
+        self.gone.show_runs(*runs(session.hatched[grid] & (grid != PADDING)))
+        self.gone.setVisible(whole)
+        if not whole and session.comparison is None:
             self._show_image()
         caps = session.choices.layer_caps
         marks = [(session.row_of(name), self._cap_column(session.row_of(name), share)) for name, share in caps.items()]
@@ -263,7 +263,7 @@ class HeatmapPanel(QtWidgets.QWidget):
         self.view, self.legend = view, Legend()
         self.mode = QtWidgets.QComboBox()
         self.mode.addItems([mode.value for mode in Mode])
-        tip = "Before the cut, after it, the difference, or both beside a line that can be moved"
+        tip = "Before the cut, after it, the difference, both beside a line that can be moved, or what went hatched"
         name(self.mode, "What the heatmap shows", tip)
         self.mode.activated.connect(self._choose)
         top = QtWidgets.QHBoxLayout()

@@ -37,7 +37,13 @@ class Legend(QtWidgets.QWidget):
         x = self._text(painter, 4, f"FIRE {low}")
         x = self._bar(painter, x, current)
         x = self._text(painter, x, high) + 8
-        x = self._patch(painter, x, hatching(), "goes", QtGui.QColor(*palette.FIRE[200].tolist()))
+        x = self._patch(
+            painter,
+            x,
+            hatching(),
+            "went" if self._mode is Mode.CUTS else "goes",
+            QtGui.QColor(*palette.FIRE[200].tolist()),
+        )
         self._patch(painter, x, QtGui.QBrush(QtGui.QColor(*current.unscored)), "no FIRE")
         painter.end()
 

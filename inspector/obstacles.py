@@ -6,7 +6,7 @@ from inspector.session import Session
 
 NEED_PROFILE = (
     *("save_plan", "csv", "png", "svg", "netron", "lock", "cap", "limits", "find", "copy", "compare", "predict"),
-    *("stretch", "whole", "to_heatmap", "to_table", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT"),
+    *("stretch", "whole", "to_heatmap", "to_table", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT", "CUTS"),
 )
 BUSY = ("open", "open_run", "attach", "measure", "predict", "run", "save", "resume")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
 from firekeras.channels.graph import ChannelGraph
 from firekeras.costs import Costs, costs_without
 from firekeras.profile import FireProfile
@@ -156,8 +158,18 @@ class Session:
         return self.choices.with_locks(self.together(names), locked)
 
     def gone(self, layer: str, filter: int) -> bool:
-        """Whether a filter goes."""
-        return bool(self.preview.gone[self.planner.starts[self.row_of(layer)] + filter])
+        """Whether a filter is marked as one that goes."""
+        return bool(self.hatched[self.planner.starts[self.row_of(layer)] + filter])
+
+    @property
+    def gone_afterwards(self) -> np.ndarray:
+        """The filters that are not in the network that is compared, or not left by the plan, a mask `(filters,)`."""
+        return self.comparison.gone(self.planner.fire) if self.comparison else self.preview.gone
+
+    @property
+    def hatched(self) -> np.ndarray:
+        """The filters that the heatmap marks: those of the plan, or those that the other network lost."""
+        return self.gone_afterwards if self.mode is Mode.CUTS else self.preview.gone
 
     def place(self, layer: str, filter: int) -> int:
         """The place of a filter in the order in which filters go, from 1; 0 for none."""
@@ -169,7 +181,8 @@ class Session:
         score = "no FIRE" if fire != fire else f"FIRE {fire:.3f}"
         place = self.place(layer, filter)
         rank = f"rank {place} of {self.planner.ranked}" if place else "not ranked"
-        return f"{layer}, filter {filter}: {score}, {rank}, {'goes' if self.gone(layer, filter) else 'stays'}"
+        goes, stays = ("went", "is left") if self.mode is Mode.CUTS else ("goes", "stays")
+        return f"{layer}, filter {filter}: {score}, {rank}, {goes if self.gone(layer, filter) else stays}"
 
     def why_layer(self, layer: str) -> str:
         """Why a layer loses what it loses, or nothing."""
