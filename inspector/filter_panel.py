@@ -85,8 +85,7 @@ class FilterPanel(QtWidgets.QWidget):
         elif session.filter is None:
             self.why.setPlainText(session.why_layer(session.layer))
         else:
-            layer = session.why_layer(session.layer)
-            self.why.setPlainText(f"{session.why_filter(session.layer, session.filter)}\n{layer}")
+            self.why.setPlainText("\n".join(session.reasons(session.layer, session.filter)))
 
     def show_cell(self):
         """Shows what is pointed at now."""

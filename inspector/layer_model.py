@@ -8,6 +8,7 @@ import math
 from PySide6 import QtCore, QtGui
 
 from firekeras.report.tables import short_number
+from inspector import theme
 from inspector.editing import Editor
 from inspector.session import CHOICES, DOCUMENT, Session
 from inspector.theme import BANDS
@@ -144,8 +145,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         if role == roles.AccessibleTextRole:
             return f"{TITLES[column][0]} of {row.name}: {self._spoken(row, column)}"
         if role == roles.ForegroundRole and row.locked:
-            group = QtGui.QPalette.ColorGroup.Disabled
-            return QtGui.QGuiApplication.palette().brush(group, QtGui.QPalette.ColorRole.Text)
+            return QtGui.QColor(*theme.current().dim)
         if role == roles.DecorationRole and column == Column.LAYER and row.group >= 0:
             return _patch(BANDS[self._band(row.group) % len(BANDS)])
         return None

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtWidgets
 
+from inspector.check_box import CheckBoxDelegate
 from inspector.editing import Editor
 from inspector.layer_model import SORT, Column, LayerModel
 from inspector.session import CELL, DOCUMENT, Session
 from inspector.totals import TotalsView
 
-WIDTHS = {Column.LAYER: 112, Column.FIRE: 38, Column.CAP: 42, Column.LOCK: 36, Column.AFTER: 42, Column.MACS: 54}
+WIDTHS = {
+    **{Column.LAYER: 118, Column.FIRE: 38, Column.CAP: 38, Column.LOCK: 36, Column.AFTER: 42},
+    **{Column.MACS: 62, Column.PARAMS: 58, Column.FILTERS: 50, Column.SHAPE: 84, Column.KIND: 84},
+}
+MEASURED = (Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER)
 
 
 class CapDelegate(QtWidgets.QStyledItemDelegate):
@@ -53,7 +58,8 @@ class LayerTable(QtWidgets.QWidget):
         layout.addLayout(self._beside_scroll_bar(self.totals))
         layout.addWidget(self.edits)
         session.listen(CELL, self._follow)
-        session.listen(DOCUMENT, lambda: self.edits.setEnabled(session.planner is not None))
+        session.listen(DOCUMENT, self._show_what_is_known)
+        self._show_what_is_known()
 
     def _make_finder(self):
         finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
@@ -67,6 +73,7 @@ class LayerTable(QtWidgets.QWidget):
         view.setAlternatingRowColors(True)
         view.setModel(self.proxy)
         view.setItemDelegateForColumn(Column.CAP, CapDelegate(view))
+        view.setItemDelegateForColumn(Column.LOCK, CheckBoxDelegate(view))
         view.setSelectionBehavior(view.SelectionBehavior.SelectRows)
         view.setTabKeyNavigation(False)  # the tab key leaves the table; arrows move in it
         view.verticalHeader().hide()
@@ -76,7 +83,7 @@ class LayerTable(QtWidgets.QWidget):
         view.setStatusTip("F2 edits a cap; several rows can be selected")
         view.sortByColumn(Column.LAYER, QtCore.Qt.SortOrder.AscendingOrder)
         for column in Column:
-            view.setColumnWidth(column, WIDTHS.get(column, 60))
+            view.setColumnWidth(column, WIDTHS[column])
         view.selectionModel().currentRowChanged.connect(self._point)
         return view
 
@@ -88,6 +95,14 @@ class LayerTable(QtWidgets.QWidget):
         line.addWidget(widget)
         line.addSpacing(self.view.verticalScrollBar().sizeHint().width())
         return line
+
+    def _show_what_is_known(self):
+        """What there is only once FIRE is measured leaves its room to the rest until then."""
+        measured = self.session.planner is not None
+        self.edits.setEnabled(measured)
+        for column in MEASURED:
+            for view in (self.view, self.totals):
+                view.setColumnHidden(column, not measured)
 
     def selected(self) -> list[str]:
         """The layers whose rows are selected and can be changed."""

@@ -199,6 +199,12 @@ class Session:
         coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
         return f"{layer} keeps {after} of {row.filters} filters{limit}{coupled}."
 
+    def reasons(self, layer: str, filter: int) -> list[str]:
+        """What became of a filter, where that is shown; why it goes or stays; and the same of its layer."""
+        went = "went" if self.gone(layer, filter) else "is left"
+        done = [f"{self.comparison.name}: it {went}."] if self.comparison and self.mode is Mode.CUTS else []
+        return [*done, self.why_filter(layer, filter), self.why_layer(layer)]
+
     def why_filter(self, layer: str, filter: int) -> str:
         """Why a filter goes or stays, in one sentence of the plan."""
         return self.planner.plan(self.choices).explain(layer, filter)

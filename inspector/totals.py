@@ -125,7 +125,9 @@ class TotalsView(QtWidgets.QTableView):
         header, own = table.horizontalHeader(), self.horizontalHeader()
         for column in Column:
             self.setColumnWidth(column, table.columnWidth(column))
-        header.sectionResized.connect(lambda column, _before, width: self.setColumnWidth(column, width))
+        header.sectionResized.connect(
+            lambda column, _before, width: self.setColumnWidth(column, width) if width else None
+        )
         header.sectionMoved.connect(lambda _column, before, after: own.moveSection(before, after))
         for view in (table, self):
             view.setHorizontalScrollMode(view.ScrollMode.ScrollPerPixel)

@@ -89,7 +89,7 @@ class Window(QtWidgets.QMainWindow):
         self.filter_dock = self._dock("Filter", self.panel, side.RightDockWidgetArea)
         self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
         self.run_dock.hide()
-        self.resizeDocks([self.layers_dock, self.filter_dock], [315, 235], QtCore.Qt.Orientation.Horizontal)
+        self.resizeDocks([self.layers_dock, self.filter_dock], [362, 220], QtCore.Qt.Orientation.Horizontal)
         docks = [self.layers_dock, self.filter_dock, self.run_dock]
         fill_menus(self, docks)
         self.statusBar().setSizeGripEnabled(True)
@@ -114,7 +114,7 @@ class Window(QtWidgets.QMainWindow):
         self.session.listen(DOCUMENT, self._show_document)
         self.session.listen(CHOICES, self.refresh_actions)
         self.editor.stack.cleanChanged.connect(self._show_clean)
-        self.structure.found.connect(self.session.show_structure)
+        self.structure.found.connect(self._show_structure)
         self.structure.failed.connect(self._say_no_structure)
         self.work.changed.connect(self._show_work)
         self.work.said.connect(self.run_panel.say)
@@ -154,10 +154,15 @@ class Window(QtWidgets.QMainWindow):
         self.editor.stack.clear()
         if document.profile is None and document.model is not None:
             self.structure.read(document.model)
+            self.statusBar().showMessage(f"Reading the layers of {document.name}…")
         if document.notes:
             self.banner.say(
                 " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.do_measure
             )
+
+    def _show_structure(self, graph):
+        self.session.show_structure(graph)
+        self.statusBar().clearMessage()
 
     def _say_no_structure(self, words):
         name = self.session.document.name

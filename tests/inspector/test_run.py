@@ -219,6 +219,7 @@ def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, 
     begins = session.planner.starts[session.row_of(layer)]
     assert np.flatnonzero(session.hatched).tolist() == [begins + 1, begins + 3]
     assert session.readout(layer, 3).endswith("went") and session.readout(layer, 0).endswith("is left")
+    assert session.reasons(layer, 3)[0] == "round 2: it went." and "is left" in session.reasons(layer, 0)[0]
     assert session.comparison.filter_after(layer, 2) == 1 and empty_window.heatmap.gone.isVisible()
 
 

@@ -3,6 +3,7 @@ from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.layer_model import Column
+from inspector.layer_table import WIDTHS
 
 Qt = QtCore.Qt
 
@@ -122,6 +123,12 @@ def test_totals_are_the_costs(window, qtmodeltester):
     assert [total(window, row, Column.MACS) for row in range(4)] == [short_number(one) for one in macs]
     assert total(window, 1, Column.PARAMS) == short_number(after.params)
     assert total(window, 1, Column.AFTER) == str(sum(session.preview.widths.values()))
+
+
+def test_columns_that_came_with_the_measurement_are_shown(window):
+    for view in (window.table.view, window.table.totals):
+        assert not any(view.isColumnHidden(column) for column in Column)
+        assert all(view.columnWidth(column) == WIDTHS[column] for column in Column)
 
 
 def test_totals_lie_below_their_columns(window, qtbot):

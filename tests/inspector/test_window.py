@@ -42,6 +42,8 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     assert shown[Column.AFTER] == "" and shown[Column.FIRE] == "-"
     assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
     assert not model.index(free, Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
+    hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
+    assert hidden == {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER}
     empty_window.table.view.selectRow(free)
     assert "F5 measures it" in empty_window.panel.why.toPlainText()
     assert empty_window.table.selected() == []
