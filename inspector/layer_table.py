@@ -11,8 +11,16 @@ from inspector.session import CELL, DOCUMENT, Session
 from inspector.totals import TotalsView
 
 WIDTHS = {
-    **{Column.LAYER: 118, Column.FIRE: 38, Column.CAP: 38, Column.LOCK: 36, Column.AFTER: 42},
-    **{Column.MACS: 62, Column.PARAMS: 58, Column.FILTERS: 50, Column.SHAPE: 84, Column.KIND: 84},
+    Column.LAYER: 118,
+    Column.FIRE: 38,
+    Column.CAP: 38,
+    Column.LOCK: 36,
+    Column.AFTER: 42,
+    Column.MACS: 62,
+    Column.PARAMS: 58,
+    Column.FILTERS: 50,
+    Column.SHAPE: 84,
+    Column.KIND: 84,
 }
 MEASURED = (Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER)
 
