@@ -31,6 +31,8 @@ class Column(enum.IntEnum):
     FILTERS = 7
     SHAPE = 8
     KIND = 9
+    MACS_AFTER = 10
+    PARAMS_AFTER = 11
 
 
 TITLES = {
@@ -44,10 +46,16 @@ TITLES = {
     Column.PARAMS: ("Params", "Its own parameters"),
     Column.SHAPE: ("Output", "Shape of its output"),
     Column.KIND: ("Type", "Its class"),
+    Column.MACS_AFTER: (
+        "MACs after",
+        "Multiply-accumulates of what stays; fewer too where a layer before it loses filters",
+    ),
+    Column.PARAMS_AFTER: ("Params after", "Parameters of what stays"),
 }
-CHANGING = (Column.CAP, Column.AFTER)  # the first and the last
-CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER}
-RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS}
+CHANGING = (Column.CAP, Column.PARAMS_AFTER)  # the first and the last
+COSTS_AFTER = {Column.MACS_AFTER: "macs", Column.PARAMS_AFTER: "params"}
+CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
+RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS, *COSTS_AFTER}
 
 
 def _patch(colour):
@@ -78,11 +86,17 @@ class LayerModel(QtCore.QAbstractTableModel):
     def _state(self, row):
         """What of a row depends on choices."""
         choices = self.session.choices
-        return self._after(row), choices.caps.get(row.name), row.name in choices.locked
+        costs = [self._cost_after(row, column) for column in COSTS_AFTER]
+        return self._after(row), *costs, choices.caps.get(row.name), row.name in choices.locked
 
     def _after(self, row):
         """How many filters stay; `None` where that cannot be said yet."""
         return self.session.preview.widths[row.name] if self.session.preview else None
+
+    def _cost_after(self, row, column):
+        """A cost of what stays; -1 where that cannot be said yet."""
+        own = self.session.preview.costs.by_layer.get(row.name) if self.session.preview else None
+        return getattr(own, COSTS_AFTER[column]) if own else -1
 
     def _show_choices(self):
         states = [self._state(row) for row in self._rows]
@@ -161,6 +175,8 @@ class LayerModel(QtCore.QAbstractTableModel):
         """What it is sorted by, and edited as."""
         if column == Column.CAP:
             return round(100 * self.session.choices.caps.get(row.name, 1.0))
+        if column in COSTS_AFTER:
+            return self._cost_after(row, column)
         values = {
             Column.LAYER: self.session.row_of(row.name),
             Column.FIRE: -1.0 if math.isnan(row.fire) else row.fire,
@@ -182,6 +198,9 @@ class LayerModel(QtCore.QAbstractTableModel):
             return "" if cap is None or row.locked else f"{cap:.0%}"
         if column == Column.AFTER and self._after(row) is None:
             return ""
+        if column in COSTS_AFTER:
+            cost = self._cost_after(row, column)
+            return "" if cost < 0 else short_number(cost)
         shown = {
             Column.LAYER: row.name,
             Column.FIRE: "-" if math.isnan(row.fire) else f"{row.fire:.2f}",

@@ -21,8 +21,10 @@ WIDTHS = {
     Column.FILTERS: 50,
     Column.SHAPE: 84,
     Column.KIND: 84,
+    Column.MACS_AFTER: 80,
+    Column.PARAMS_AFTER: 86,
 }
-MEASURED = (Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER)
+MEASURED = (Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, Column.MACS_AFTER, Column.PARAMS_AFTER)
 
 
 class CapDelegate(QtWidgets.QStyledItemDelegate):

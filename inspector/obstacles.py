@@ -24,6 +24,7 @@ def obstacles(session: Session, work, running) -> dict[str, str]:
         attach=_attach(session),
         measure=_without_model(session),
         run=_without_model(session),
+        show_netron=_without_model(session),
         save=_without_profile(session) or _without_model(session) or _nothing_goes(session),
         resume=_resume(running),
         stop=_stop(running),

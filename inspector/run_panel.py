@@ -88,7 +88,8 @@ class RunPanel(QtWidgets.QWidget):
 
 def _scrolled(label, title) -> QtWidgets.QScrollArea:
     """A label that may be longer than there is room for."""
-    area = QtWidgets.QScrollArea(widgetResizable=True, frameShape=QtWidgets.QFrame.Shape.NoFrame)
+    area = QtWidgets.QScrollArea(widgetResizable=True)
+    area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
     label.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
     area.setWidget(label)
     area.setAccessibleName(title)

@@ -20,6 +20,7 @@ from inspector.layer_table import LayerTable
 from inspector.limits_dialog import LimitsDialog
 from inspector.measuring import Measuring
 from inspector.menus import fill_menus, fill_recent
+from inspector.netron import open_in_netron
 from inspector.obstacles import obstacles
 from inspector.preferences import Preferences
 from inspector.ratio_bar import RatioBar
@@ -304,6 +305,9 @@ class Window(QtWidgets.QMainWindow):
 
     def do_netron(self):
         self.saving.ask_for_netron()
+
+    def do_show_netron(self):
+        self.banner.say(open_in_netron(self.session.document.model))
 
     def do_quit(self):
         self.close()

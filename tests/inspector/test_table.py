@@ -51,6 +51,17 @@ def test_a_cap_is_edited_in_its_cell(window, qtbot):
     assert after == str(window.session.preview.widths[name])
 
 
+def test_costs_of_what_stays_follow_every_choice(window):
+    model, session, heard = window.table.model, window.session, []
+    model.dataChanged.connect(lambda first, last: heard.append((first.column(), last.column())))
+    window.editor.set_ratio(0.6)
+    assert heard and heard[0][0] <= Column.CAP and heard[0][1] >= Column.PARAMS_AFTER
+    for number, row in enumerate(session.rows):
+        after = session.preview.costs.by_layer[row.name]
+        shown = [model.index(number, column).data() for column in (Column.MACS_AFTER, Column.PARAMS_AFTER)]
+        assert shown == [short_number(after.macs), short_number(after.params)]
+
+
 def test_locks_are_ticked(window):
     model, row = window.table.model, free_row(window)
     index = model.index(row, Column.LOCK)

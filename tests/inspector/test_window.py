@@ -9,7 +9,8 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from inspector.comparison import Mode
 from inspector.documents import read_profile
-from inspector.layer_model import Column
+from inspector.layer_model import COSTS_AFTER, Column
+from inspector.netron import open_in_netron
 
 Qt = QtCore.Qt
 
@@ -43,7 +44,7 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
     assert not model.index(free, Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
     hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
-    assert hidden == {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER}
+    assert hidden == {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
     empty_window.table.view.selectRow(free)
     assert "F5 measures it" in empty_window.panel.why.toPlainText()
     assert empty_window.table.selected() == []
@@ -352,6 +353,26 @@ def test_pictures_and_tables_are_written(window, tmp_path):
     assert json.loads((tmp_path / "fire.json").read_text())["metrics"]
     assert len((tmp_path / "layers.csv").read_text().splitlines()) == len(window.session.rows) + 1
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_netron_shows_the_model_where_it_is_installed(window, files, tmp_path, monkeypatch, qtbot):
+    program, told = tmp_path / "bin" / "netron", tmp_path / "told"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$1" > {told}.part\nmv {told}.part {told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    window.actions_["show_netron"].trigger()
+    qtbot.waitUntil(told.exists, timeout=20000)
+    assert told.read_text().strip() == str(files[0]) and "shows net.keras" in window.banner.words.text()
+
+
+def test_else_netron_is_opened_as_a_page(files, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    opened = []
+    words = open_in_netron(files[0], lambda url: opened.append(url.toString()) or True)
+    assert opened == ["https://netron.app"] and str(files[0]) in words
+    with pytest.raises(ValueError, match="nor a browser was found"):
+        open_in_netron(files[0], lambda url: False)
 
 
 def test_where_nothing_can_be_written_that_is_said(window, tmp_path):
