@@ -52,7 +52,7 @@ TITLES = {
     ),
     Column.PARAMS_AFTER: ("Params after", "Parameters of what stays"),
 }
-CHANGING = (Column.CAP, Column.PARAMS_AFTER)  # the first and the last
+CHANGING = ((Column.CAP, Column.AFTER), (Column.MACS_AFTER, Column.PARAMS_AFTER))  # from, to: the rest is not redrawn
 COSTS_AFTER = {Column.MACS_AFTER: "macs", Column.PARAMS_AFTER: "params"}
 CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
 RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS, *COSTS_AFTER}
@@ -103,7 +103,8 @@ class LayerModel(QtCore.QAbstractTableModel):
         changed = [number for number, pair in enumerate(zip(states, self._states, strict=True)) if pair[0] != pair[1]]
         self._states = states
         if changed:
-            self.dataChanged.emit(self.index(changed[0], CHANGING[0]), self.index(changed[-1], CHANGING[-1]))
+            for first, last in CHANGING:
+                self.dataChanged.emit(self.index(changed[0], first), self.index(changed[-1], last))
 
     def rowCount(self, parent=QtCore.QModelIndex()):  # noqa: N802, B008 (Qt's name and default)
         return 0 if parent.isValid() else len(self._rows)
