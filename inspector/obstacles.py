@@ -23,6 +23,8 @@ def obstacles(session: Session, work, running) -> dict[str, str]:
     found.update(
         attach=_attach(session),
         measure=_without_model(session),
+        DIFFERENCE=_without_other(session),
+        CUTS=_without_other(session),
         run=_without_model(session),
         show_netron=_without_model(session),
         save=_without_profile(session) or _without_model(session) or _nothing_goes(session),
@@ -53,6 +55,11 @@ def _attach(session):
     if session.document is None or session.document.profile is None:
         return "no profile is open"
     return "its model is open already" if session.document.model else ""
+
+
+def _without_other(session):
+    without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
+    return _without_profile(session) or ("" if session.comparison else without)
 
 
 def _nothing_goes(session):

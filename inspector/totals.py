@@ -131,7 +131,9 @@ class TotalsView(QtWidgets.QTableView):
         header.sectionMoved.connect(lambda _column, before, after: own.moveSection(before, after))
         for view in (table, self):
             view.setHorizontalScrollMode(view.ScrollMode.ScrollPerPixel)
-        table.horizontalScrollBar().valueChanged.connect(self.horizontalScrollBar().setValue)
+        far, near = table.horizontalScrollBar(), self.horizontalScrollBar()
+        far.valueChanged.connect(near.setValue)
+        near.rangeChanged.connect(lambda: near.setValue(far.value()))  # it may learn later how far it can go
 
     def _fit(self):
         """As high as its rows, and not there without any."""

@@ -27,7 +27,7 @@ from inspector.ratio_bar import RatioBar
 from inspector.run_panel import RunPanel
 from inspector.running import Running
 from inspector.saving import Saving
-from inspector.session import CHOICES, DOCUMENT, Session
+from inspector.session import CHOICES, DOCUMENT, PICTURE, Session
 from inspector.structure import Structure
 from inspector.weights import ModelWeights
 from inspector.work import Work
@@ -113,7 +113,8 @@ class Window(QtWidgets.QMainWindow):
 
     def _connect(self):
         self.session.listen(DOCUMENT, self._show_document)
-        self.session.listen(CHOICES, self.refresh_actions)
+        for what in (CHOICES, PICTURE):
+            self.session.listen(what, self.refresh_actions)
         self.editor.stack.cleanChanged.connect(self._show_clean)
         self.structure.found.connect(self._show_structure)
         self.structure.failed.connect(self._say_no_structure)

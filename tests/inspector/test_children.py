@@ -14,6 +14,7 @@ from firekeras import zoo
 from firekeras.cli import app
 from inspector import predicting
 from inspector.commands import MeasureOptions, RunOptions
+from inspector.comparison import Mode
 from inspector.weights import ModelWeights
 
 LONG = 300000  # milliseconds: a child imports Keras, on a machine that may be busy
@@ -123,7 +124,8 @@ def test_a_real_run_goes_to_its_end_and_can_be_opened(digits, qtbot, tmp_path):
     digits.banner.way_out.click()
     assert digits.session.document.run is not None and digits.session.planner is not None
     assert "finished" in digits.run_panel.status.text()
-    assert digits.session.comparison is not None
+    assert digits.session.mode is Mode.CUTS and not digits.session.comparison.by_rank
+    assert digits.session.hatched.sum() == sum(map(len, report.removed.values())) > 0
 
 
 def test_a_model_with_code_of_its_own_is_refused_in_words(empty_window, qtbot, tmp_path):

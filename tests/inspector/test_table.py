@@ -143,11 +143,20 @@ def test_columns_that_came_with_the_measurement_are_shown(window):
 
 
 def test_totals_lie_below_their_columns(window, qtbot):
-    view, totals = window.table.view, window.table.totals
+    below_their_columns(window.table, qtbot)
+
+
+def test_totals_follow_however_early_the_table_is_scrolled(empty_window, files, qtbot):
+    empty_window.open_path(files[0])
+    below_their_columns(empty_window.table, qtbot)
+
+
+def below_their_columns(table, qtbot):
+    view, totals = table.view, table.totals
     view.setColumnWidth(Column.LAYER, 300)
     view.horizontalHeader().moveSection(Column.PARAMS, 1)
     view.horizontalScrollBar().setValue(view.horizontalScrollBar().maximum())
     assert view.horizontalScrollBar().value() > 0
     qtbot.waitUntil(lambda: view.viewport().width() == totals.viewport().width())
-    places = [[one.columnViewportPosition(column) for column in Column] for one in (view, totals)]
-    assert places[0] == places[1]
+    places = lambda one: [one.columnViewportPosition(column) for column in Column]  # noqa: E731
+    qtbot.waitUntil(lambda: places(view) == places(totals))

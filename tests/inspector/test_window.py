@@ -319,6 +319,14 @@ def test_maps_are_compared_beside_a_line(window, files):
     assert "mean +0.000" in window.panel.map.caption.text()
 
 
+def test_what_needs_another_network_says_so(window, files):
+    items = {mode: window.heatmap_panel.mode.model().item(number) for number, mode in enumerate(Mode)}
+    assert not items[Mode.DIFFERENCE].isEnabled() and not items[Mode.CUTS].isEnabled() and items[Mode.AFTER].isEnabled()
+    assert "nothing to compare with" in window.actions_["DIFFERENCE"].statusTip()
+    window.compare_with(files[1])
+    assert window.actions_["DIFFERENCE"].isEnabled() and items[Mode.DIFFERENCE].isEnabled()
+
+
 # exports
 
 
