@@ -19,10 +19,10 @@ WIDTHS = {
     Column.MACS: 62,
     Column.PARAMS: 58,
     Column.FILTERS: 50,
-    Column.SHAPE: 84,
+    Column.SHAPE: 96,
     Column.KIND: 84,
-    Column.MACS_AFTER: 80,
-    Column.PARAMS_AFTER: 86,
+    Column.MACS_AFTER: 86,
+    Column.PARAMS_AFTER: 96,
 }
 MEASURED = (Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, Column.MACS_AFTER, Column.PARAMS_AFTER)
 

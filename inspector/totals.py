@@ -95,6 +95,8 @@ def _shown(total, column):
         Column.FILTERS: "" if after else str(total.filters),
         Column.MACS: short_number(total.macs),
         Column.PARAMS: short_number(total.params),
+        Column.MACS_AFTER: short_number(total.macs) if after else "",
+        Column.PARAMS_AFTER: short_number(total.params) if after else "",
     }
     return shown.get(column, "")
 

@@ -133,6 +133,7 @@ def test_totals_are_the_costs(window, qtmodeltester):
     macs = [before.macs, after.macs, before.conv_macs, after.conv_macs]
     assert [total(window, row, Column.MACS) for row in range(4)] == [short_number(one) for one in macs]
     assert total(window, 1, Column.PARAMS) == short_number(after.params)
+    assert [total(window, row, Column.MACS_AFTER) for row in range(2)] == ["", short_number(after.macs)]
     assert total(window, 1, Column.AFTER) == str(sum(session.preview.widths.values()))
 
 
