@@ -156,7 +156,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         self.best = model_file.load_model(directory.newest_model())
         rounds = directory.rounds()
         self.records = [RoundRecord.from_event(event, self.best) for event in rounds]
-        self._survivors.cut(rounds[-1]["removed"] if rounds else {})
+        self._survivors.cut(_removed_so_far(rounds))
         profile = directory.newest_profile()
         methods.restore(self.method, FireProfile.load(profile) if profile else None, directory.state())
         self._journal.last_profile = self.profile
@@ -326,6 +326,15 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
             costs_after=count_costs(self.best),
             stopped_because=self.stopped_because,
         )
+
+
+def _removed_so_far(rounds) -> dict[str, list[int]]:
+    if rounds and "removed" not in rounds[-1]:
+        raise ValueError(
+            "The run was begun by an earlier firekeras, which did not write down which filters of the first network "
+            "are gone. Go on with that one, or begin a new run with the last model of this one, best.keras."
+        )
+    return rounds[-1]["removed"] if rounds else {}
 
 
 def _widths_after(plan, accepted) -> dict[str, int]:
