@@ -36,6 +36,7 @@ FILE = (
     Entry("png", "Heatmap as P&NG…", "Ctrl+Shift+E", "Export the heatmap as a picture"),
     Entry("svg", "Heatmap as S&VG…", "", "Export the heatmap as a drawing"),
     Entry("netron", "FIRE for Ne&tron…", "", "Export numbers that Netron shows with each layer"),
+    Entry("show_netron", "Sho&w in Netron", "", "Draw the graph of the model in Netron"),
     Entry("quit", "&Quit", "Ctrl+Q", "Close the window"),
 )
 EDIT = (

@@ -60,7 +60,7 @@ def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
     """`firekeras measure`."""
     maps = ["--neuron-maps"] if options.neuron_maps else []
     given = {"--data": options.data, "--fraction": options.fraction, "--batch-size": options.batch_size}
-    return ["measure", str(model), *_flat(given), *maps, "--output", str(output)]
+    return ["measure", str(model), *_flat(given), *maps, "--output", str(output), "--events"]
 
 
 def prune_arguments(model, scores, choices: Choices, output) -> list[str]:
@@ -77,6 +77,11 @@ def prune_by_plan_arguments(model, plan, output) -> list[str]:
 def check_arguments(model) -> list[str]:
     """Loads a model and follows its channels: what cannot be loaded again does not pass."""
     return ["channels", str(model)]
+
+
+def structure_arguments(model, output) -> list[str]:
+    """`firekeras channels`, with the graph in a file."""
+    return ["channels", str(model), "--output", str(output)]
 
 
 def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str]:

@@ -18,6 +18,7 @@ class Mode(enum.Enum):
     AFTER = "B: after"
     DIFFERENCE = "B - A: difference"
     SPLIT = "A | B: split"
+    CUTS = "A: what B lost"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +66,21 @@ class Comparison:
         return cls(name, after, filters, np.concatenate(fire), tuple(unknown))
 
     @classmethod
+    def of_cuts(cls, before: FireProfile, removed: Mapping, name: str) -> Comparison:
+        """Compares a profile with a network that was cut out of its own, and of which nothing else is known.
+
+        Args:
+            before: The profile.
+            removed: For layers that lost filters, which.
+            name: What to call it.
+        """
+        widths = before.graph.widths
+        kept = {layer: np.setdiff1d(np.arange(width), removed.get(layer, ())) for layer, width in widths.items()}
+        filters = {layer: _renumbered(width, kept[layer]) for layer, width in widths.items()}
+        fire = [np.where(filters[n] >= 0, before.get(n, np.full(w, np.nan)), np.nan) for n, w in widths.items()]
+        return cls(name, None, filters, np.concatenate(fire), ())
+
+    @classmethod
     def of_widths(cls, before: FireProfile, widths: Mapping[str, int], name: str) -> Comparison:
         """Compares a profile with a network of which only widths are known: filters of high FIRE are taken to be gone.
 
@@ -88,6 +104,16 @@ class Comparison:
         """The number of a filter afterwards; `None` where it went, or is not known."""
         number = int(self.filters[layer][filter]) if layer in self.filters else -1
         return None if number < 0 else number
+
+    def gone(self, fire: np.ndarray) -> np.ndarray:
+        """The filters that went, as far as is known, of all layers one after the other, a mask `(filters,)`.
+
+        Args:
+            fire: The scores before, `(filters,)`.
+        """
+        if self.by_rank:
+            return np.isnan(self.fire) & ~np.isnan(fire)
+        return np.concatenate([numbers < 0 for numbers in self.filters.values()])
 
     @property
     def note(self) -> str:

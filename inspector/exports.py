@@ -48,9 +48,9 @@ def write_netron(session: Session, path):
 
 
 def netron_attachment(session: Session) -> dict:
-    """Mean FIRE, filters that stay, MACs and parameters of each layer, in the format that Netron reads."""
+    """Mean FIRE, filters that stay, MACs and parameters of each layer, and totals, in the format that Netron reads."""
     metrics = [metric for row in session.rows for metric in _metrics(session, row)]
-    return {"signature": "netron:attachment", "metadata": [], "metrics": metrics}
+    return {"signature": "netron:attachment", "metadata": [], "metrics": [*metrics, *_totals(session)]}
 
 
 def _metrics(session, row):
@@ -59,11 +59,19 @@ def _metrics(session, row):
         "filters": row.filters,
         "filters after": session.preview.widths[row.name],
         "MACs": row.macs,
-        "params": row.params,
+        "parameters": row.params,  # as Netron calls what it counts itself, which is left out then
     }
-    return [_metric(row.name, name, value) for name, value in numbers.items() if not math.isnan(value)]
+    told = [(name, value) for name, value in numbers.items() if not math.isnan(value)]
+    return [_metric("node", row.name, name, value) for name, value in told]
 
 
-def _metric(layer, name, value):
-    kind = "int64" if isinstance(value, int) else "float64"
-    return {"kind": "node", "target": layer, "name": name, "value": value, "type": kind}
+def _totals(session):
+    names = {"conv MACs": "conv_macs", "MACs": "macs", "parameters": "params"}
+    states = {"": session.costs, " after": session.preview.costs}
+    numbers = [(name + when, getattr(costs, key)) for name, key in names.items() for when, costs in states.items()]
+    return [_metric("model", "", name, value) for name, value in numbers]
+
+
+def _metric(kind, target, name, value):
+    number = "int64" if isinstance(value, int) else "float64"
+    return {"kind": kind, "target": target, "name": name, "value": value, "type": number}

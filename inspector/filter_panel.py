@@ -9,6 +9,7 @@ from inspector import palette, theme
 from inspector.comparison import Mode
 from inspector.kernels import flat_map, kernel_picture
 from inspector.picture_view import PictureView
+from inspector.pictures import WHOLE
 from inspector.session import CELL, CHOICES, DOCUMENT, PICTURE, Session
 
 REST = 120  # milliseconds without a change before reasons are worked out
@@ -79,23 +80,18 @@ class FilterPanel(QtWidgets.QWidget):
     def show_reasons(self):
         """Says why; it takes a moment for large networks, so that it waits until nothing changes."""
         session = self.session
-        if session.planner is None or session.layer is None:
+        if session.layer is None:
             self.why.setPlainText("")
         elif session.filter is None:
             self.why.setPlainText(session.why_layer(session.layer))
         else:
-            layer = session.why_layer(session.layer)
-            self.why.setPlainText(f"{session.why_filter(session.layer, session.filter)}\n{layer}")
+            self.why.setPlainText("\n".join(session.reasons(session.layer, session.filter)))
 
     def show_cell(self):
         """Shows what is pointed at now."""
         session = self.session
         if session.planner is None or session.layer is None:
-            self.title.setText("Point at a layer or a filter: click it, or use the arrow keys in the heatmap.")
-            for view in (self.map, self.kernel):
-                view.clear("")
-            self.numbers.clear()
-            self.why.setPlainText("")
+            self._show_nothing()
             return
         part = "all its filters" if session.filter is None else f"filter {session.filter}"
         self.title.setText(f"<b>{_escaped(session.layer)}</b>, {part}")
@@ -103,6 +99,16 @@ class FilterPanel(QtWidgets.QWidget):
         self._show_kernel()
         self._show_numbers()
         self._later()
+
+    def _show_nothing(self):
+        """No filter can be shown; where a layer is pointed at, why not."""
+        layer = self.session.layer
+        words = "Point at a layer or a filter: click it, or use the arrow keys in the heatmap."
+        self.title.setText(f"<b>{_escaped(layer)}</b>" if layer else words)
+        for view in (self.map, self.kernel):
+            view.clear("")
+        self.numbers.clear()
+        self.show_reasons()
 
     # the map
 
@@ -120,7 +126,7 @@ class FilterPanel(QtWidgets.QWidget):
             return
         what = "of its filters together" if session.filter is None else "of the filter"
         size = f"{before.shape[0]} x {before.shape[1]} positions"
-        if mode is Mode.BEFORE or session.comparison is None:
+        if mode in WHOLE or session.comparison is None:
             mean = f"0 (dark) to 1 (bright), mean {before.mean():.3f}"
             self.map.show_values(before, f"How often each position {what} is inactive, {mean}; {size}.")
             return

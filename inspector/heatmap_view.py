@@ -14,9 +14,10 @@ from inspector.heatmap_items import CapMarks, GoneCells, PointedAt
 from inspector.legend import Legend
 from inspector.name_axis import NameAxis
 from inspector.naming import name
-from inspector.pictures import heatmap_image
+from inspector.pictures import WHOLE, heatmap_image
 from inspector.session import CELL, CHOICES, DOCUMENT, PICTURE, Session
 
+COMPARING = (Mode.DIFFERENCE, Mode.CUTS)  # modes that need another network
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 STEP = 0.05  # by which a key changes a cap
 HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter"
@@ -107,11 +108,11 @@ class HeatmapView(pg.PlotWidget):
         session = self.session
         if session.cells is None:
             return
-        before = session.mode is Mode.BEFORE
+        whole = session.mode in WHOLE
         grid = session.cells.grid
-        self.gone.show_runs(*runs(session.preview.gone[grid] & (grid != PADDING)))
-        self.gone.setVisible(before)
-        if not before and session.comparison is None:
+        self.gone.show_runs(*runs(session.hatched[grid] & (grid != PADDING)))
+        self.gone.setVisible(whole)
+        if not whole and session.comparison is None:
             self._show_image()
         caps = session.choices.layer_caps
         marks = [(session.row_of(name), self._cap_column(session.row_of(name), share)) for name, share in caps.items()]
@@ -262,8 +263,11 @@ class HeatmapPanel(QtWidgets.QWidget):
         super().__init__(parent)
         self.view, self.legend = view, Legend()
         self.mode = QtWidgets.QComboBox()
-        self.mode.addItems([mode.value for mode in Mode])
-        tip = "Before the cut, after it, the difference, or both beside a line that can be moved"
+        self.modes = QtGui.QStandardItemModel(self)
+        for mode in Mode:
+            self.modes.appendRow(QtGui.QStandardItem(mode.value))
+        self.mode.setModel(self.modes)
+        tip = "Before the cut, after it, the difference, both beside a line that can be moved, or what went hatched"
         name(self.mode, "What the heatmap shows", tip)
         self.mode.activated.connect(self._choose)
         top = QtWidgets.QHBoxLayout()
@@ -281,6 +285,8 @@ class HeatmapPanel(QtWidgets.QWidget):
         self.view.session.compare(self.view.session.comparison, list(Mode)[index])
 
     def _show_mode(self):
-        mode = self.view.session.mode
+        mode, compared = self.view.session.mode, self.view.session.comparison is not None
+        for number, one in enumerate(Mode):
+            self.modes.item(number).setEnabled(compared or one not in COMPARING)
         self.mode.setCurrentIndex(list(Mode).index(mode))
         self.legend.show_mode(mode)

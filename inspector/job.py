@@ -39,7 +39,7 @@ class Job(QtCore.QObject):
     """Runs one command.
 
     Signals:
-        told: A line of JSON on its standard output, as a dict.
+        told: A line of JSON on its standard output, as a dict; what it tells of its progress is not among these.
         said: Any other line.
         progressed: How much is done, and of how much.
         ended: An `Outcome`; once, and last.
@@ -101,6 +101,8 @@ class Job(QtCore.QObject):
         event = _parsed(line)
         if event is None:
             self.said.emit(line)
+        elif event["event"] == "progress":
+            self.progressed.emit(event["done"], event["total"] or 0)
         else:
             self.told.emit(event)
 

@@ -8,6 +8,7 @@ import math
 from PySide6 import QtCore, QtGui
 
 from firekeras.report.tables import short_number
+from inspector import theme
 from inspector.editing import Editor
 from inspector.session import CHOICES, DOCUMENT, Session
 from inspector.theme import BANDS
@@ -25,11 +26,13 @@ class Column(enum.IntEnum):
     CAP = 2
     LOCK = 3
     AFTER = 4
-    FILTERS = 5
-    MACS = 6
-    PARAMS = 7
+    MACS = 5
+    PARAMS = 6
+    FILTERS = 7
     SHAPE = 8
     KIND = 9
+    MACS_AFTER = 10
+    PARAMS_AFTER = 11
 
 
 TITLES = {
@@ -43,10 +46,16 @@ TITLES = {
     Column.PARAMS: ("Params", "Its own parameters"),
     Column.SHAPE: ("Output", "Shape of its output"),
     Column.KIND: ("Type", "Its class"),
+    Column.MACS_AFTER: (
+        "MACs after",
+        "Multiply-accumulates of what stays; fewer too where a layer before it loses filters",
+    ),
+    Column.PARAMS_AFTER: ("Params after", "Parameters of what stays"),
 }
-CHANGING = (Column.CAP, Column.AFTER)  # the first and the last
-CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER}
-RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS}
+CHANGING = ((Column.CAP, Column.AFTER), (Column.MACS_AFTER, Column.PARAMS_AFTER))  # from, to: the rest is not redrawn
+COSTS_AFTER = {Column.MACS_AFTER: "macs", Column.PARAMS_AFTER: "params"}
+CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
+RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS, *COSTS_AFTER}
 
 
 def _patch(colour):
@@ -77,14 +86,25 @@ class LayerModel(QtCore.QAbstractTableModel):
     def _state(self, row):
         """What of a row depends on choices."""
         choices = self.session.choices
-        return self.session.preview.widths[row.name], choices.caps.get(row.name), row.name in choices.locked
+        costs = [self._cost_after(row, column) for column in COSTS_AFTER]
+        return self._after(row), *costs, choices.caps.get(row.name), row.name in choices.locked
+
+    def _after(self, row):
+        """How many filters stay; `None` where that cannot be said yet."""
+        return self.session.preview.widths[row.name] if self.session.preview else None
+
+    def _cost_after(self, row, column):
+        """A cost of what stays; -1 where that cannot be said yet."""
+        own = self.session.preview.costs.by_layer.get(row.name) if self.session.preview else None
+        return getattr(own, COSTS_AFTER[column]) if own else -1
 
     def _show_choices(self):
         states = [self._state(row) for row in self._rows]
         changed = [number for number, pair in enumerate(zip(states, self._states, strict=True)) if pair[0] != pair[1]]
         self._states = states
         if changed:
-            self.dataChanged.emit(self.index(changed[0], CHANGING[0]), self.index(changed[-1], CHANGING[-1]))
+            for first, last in CHANGING:
+                self.dataChanged.emit(self.index(changed[0], first), self.index(changed[-1], last))
 
     def rowCount(self, parent=QtCore.QModelIndex()):  # noqa: N802, B008 (Qt's name and default)
         return 0 if parent.isValid() else len(self._rows)
@@ -101,13 +121,17 @@ class LayerModel(QtCore.QAbstractTableModel):
 
     def flags(self, index):
         flags = super().flags(index)
-        if not index.isValid() or self._rows[index.row()].locked:
+        if not index.isValid() or self._is_fixed(index):
             return flags
         if index.column() == Column.CAP:
             return flags | QtCore.Qt.ItemFlag.ItemIsEditable
         if index.column() == Column.LOCK:
             return flags | QtCore.Qt.ItemFlag.ItemIsUserCheckable
         return flags
+
+    def _is_fixed(self, index):
+        """Whether nothing can be chosen for a layer: it must stay, or nothing is measured."""
+        return self.session.planner is None or bool(self._rows[index.row()].locked)
 
     def data(self, index, role=QtCore.Qt.ItemDataRole.DisplayRole):
         if not index.isValid():
@@ -123,7 +147,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         roles = QtCore.Qt.ItemDataRole
         if role in (DISPLAY, SORT, roles.EditRole):
             return self._shown(row, column) if role == DISPLAY else self._value(row, column)
-        if role == roles.CheckStateRole and column == Column.LOCK:
+        if role == roles.CheckStateRole and column == Column.LOCK and self.session.planner is not None:
             return QtCore.Qt.CheckState.Checked if self._is_locked(row) else QtCore.Qt.CheckState.Unchecked
         return self._manner(row, column, role)
 
@@ -136,14 +160,13 @@ class LayerModel(QtCore.QAbstractTableModel):
         if role == roles.AccessibleTextRole:
             return f"{TITLES[column][0]} of {row.name}: {self._spoken(row, column)}"
         if role == roles.ForegroundRole and row.locked:
-            group = QtGui.QPalette.ColorGroup.Disabled
-            return QtGui.QGuiApplication.palette().brush(group, QtGui.QPalette.ColorRole.Text)
+            return QtGui.QColor(*theme.current().dim)
         if role == roles.DecorationRole and column == Column.LAYER and row.group >= 0:
             return _patch(BANDS[self._band(row.group) % len(BANDS)])
         return None
 
     def _band(self, group):
-        groups = [number for number, one in enumerate(self.session.planner.graph.groups) if len(one) > 1]
+        groups = [number for number, one in enumerate(self.session.graph.groups) if len(one) > 1]
         return groups.index(group)
 
     def _is_locked(self, row):
@@ -153,11 +176,13 @@ class LayerModel(QtCore.QAbstractTableModel):
         """What it is sorted by, and edited as."""
         if column == Column.CAP:
             return round(100 * self.session.choices.caps.get(row.name, 1.0))
+        if column in COSTS_AFTER:
+            return self._cost_after(row, column)
         values = {
             Column.LAYER: self.session.row_of(row.name),
             Column.FIRE: -1.0 if math.isnan(row.fire) else row.fire,
             Column.LOCK: int(self._is_locked(row)),
-            Column.AFTER: self.session.preview.widths[row.name],
+            Column.AFTER: -1 if self._after(row) is None else self._after(row),
             Column.FILTERS: row.filters,
             Column.MACS: row.macs,
             Column.PARAMS: row.params,
@@ -172,6 +197,11 @@ class LayerModel(QtCore.QAbstractTableModel):
         if column == Column.CAP:
             cap = self.session.choices.caps.get(row.name)
             return "" if cap is None or row.locked else f"{cap:.0%}"
+        if column == Column.AFTER and self._after(row) is None:
+            return ""
+        if column in COSTS_AFTER:
+            cost = self._cost_after(row, column)
+            return "" if cost < 0 else short_number(cost)
         shown = {
             Column.LAYER: row.name,
             Column.FIRE: "-" if math.isnan(row.fire) else f"{row.fire:.2f}",
@@ -186,7 +216,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         return self._shown(row, column) or "none"
 
     def setData(self, index, value, role=QtCore.Qt.ItemDataRole.EditRole):  # noqa: N802
-        if not index.isValid() or self._rows[index.row()].locked:
+        if not index.isValid() or self._is_fixed(index):
             return False
         name = self._rows[index.row()].name
         if role == QtCore.Qt.ItemDataRole.EditRole and index.column() == Column.CAP:

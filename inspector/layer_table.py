@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtWidgets
 
-from firekeras.report.tables import short_number
+from inspector.check_box import CheckBoxDelegate
 from inspector.editing import Editor
 from inspector.layer_model import SORT, Column, LayerModel
-from inspector.session import CELL, CHOICES, DOCUMENT, Session
+from inspector.session import CELL, DOCUMENT, Session
+from inspector.totals import TotalsView
 
-WIDTHS = {Column.LAYER: 118, Column.FIRE: 40, Column.LOCK: 38, Column.CAP: 46, Column.AFTER: 44, Column.FILTERS: 50}
+WIDTHS = {
+    Column.LAYER: 118,
+    Column.FIRE: 38,
+    Column.CAP: 38,
+    Column.LOCK: 36,
+    Column.AFTER: 42,
+    Column.MACS: 62,
+    Column.PARAMS: 58,
+    Column.FILTERS: 50,
+    Column.SHAPE: 96,
+    Column.KIND: 84,
+    Column.MACS_AFTER: 86,
+    Column.PARAMS_AFTER: 96,
+}
+MEASURED = (Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, Column.MACS_AFTER, Column.PARAMS_AFTER)
 
 
 class CapDelegate(QtWidgets.QStyledItemDelegate):
@@ -44,16 +59,17 @@ class LayerTable(QtWidgets.QWidget):
         self.finder = self._make_finder()
         self.view = self._make_view()
         self.edits = SelectionBar(self, editor)
-        self.totals = QtWidgets.QLabel()
-        self.totals.setWordWrap(True)
+        self.totals = TotalsView(session, self.view)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
-        for widget in (self.finder, self.view, self.edits, self.totals):
-            layout.addWidget(widget)
+        layout.addWidget(self.finder)
+        layout.addWidget(self.view, 1)
+        layout.addLayout(self._beside_scroll_bar(self.totals))
+        layout.addWidget(self.edits)
         session.listen(CELL, self._follow)
-        session.listen(CHOICES, self._show_totals)
-        session.listen(DOCUMENT, self._show_totals)
+        session.listen(DOCUMENT, self._show_what_is_known)
+        self._show_what_is_known()
 
     def _make_finder(self):
         finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
@@ -67,6 +83,7 @@ class LayerTable(QtWidgets.QWidget):
         view.setAlternatingRowColors(True)
         view.setModel(self.proxy)
         view.setItemDelegateForColumn(Column.CAP, CapDelegate(view))
+        view.setItemDelegateForColumn(Column.LOCK, CheckBoxDelegate(view))
         view.setSelectionBehavior(view.SelectionBehavior.SelectRows)
         view.setTabKeyNavigation(False)  # the tab key leaves the table; arrows move in it
         view.verticalHeader().hide()
@@ -76,12 +93,31 @@ class LayerTable(QtWidgets.QWidget):
         view.setStatusTip("F2 edits a cap; several rows can be selected")
         view.sortByColumn(Column.LAYER, QtCore.Qt.SortOrder.AscendingOrder)
         for column in Column:
-            view.setColumnWidth(column, WIDTHS.get(column, 68))
+            view.setColumnWidth(column, WIDTHS[column])
         view.selectionModel().currentRowChanged.connect(self._point)
         return view
 
+    def _beside_scroll_bar(self, widget):
+        """As wide as what the table shows: its scroll bar is always there, so that columns lie below columns."""
+        self.view.setVerticalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        line = QtWidgets.QHBoxLayout()
+        line.setSpacing(0)
+        line.addWidget(widget)
+        line.addSpacing(self.view.verticalScrollBar().sizeHint().width())
+        return line
+
+    def _show_what_is_known(self):
+        """What there is only once FIRE is measured leaves its room to the rest until then."""
+        measured = self.session.planner is not None
+        self.edits.setEnabled(measured)
+        for column in MEASURED:
+            for view in (self.view, self.totals):
+                view.setColumnHidden(column, not measured)
+
     def selected(self) -> list[str]:
         """The layers whose rows are selected and can be changed."""
+        if self.session.planner is None:
+            return []
         rows = [self.proxy.mapToSource(index) for index in self.view.selectionModel().selectedRows()]
         names = [self.model.layer(index) for index in rows]
         return [name for name in names if not self.session.rows[self.session.row_of(name)].locked]
@@ -106,17 +142,6 @@ class LayerTable(QtWidgets.QWidget):
             index = index.siblingAtColumn(max(0, self.view.currentIndex().column()))
             self.view.setCurrentIndex(index)
             self.view.scrollTo(index)
-
-    def _show_totals(self):
-        if self.session.planner is None:
-            self.totals.clear()
-            return
-        before, after, widths = self.session.planner.costs, self.session.preview.costs, self.session.preview.widths
-        filters = sum(self.session.planner.widths.values())
-        self.totals.setText(
-            f"Total and after: {filters} and {sum(widths.values())} filters; MACs {short_number(before.macs)} and "
-            f"{short_number(after.macs)}; params {short_number(before.params)} and {short_number(after.params)}."
-        )
 
 
 class SelectionBar(QtWidgets.QWidget):

@@ -8,7 +8,7 @@ from inspector import palette, theme
 from inspector.comparison import Mode
 from inspector.heatmap_items import hatching
 
-BAR, HEIGHT = 110, 22  # pixels
+BAR, HEIGHT = 80, 22  # pixels
 
 
 class Legend(QtWidgets.QWidget):
@@ -17,7 +17,7 @@ class Legend(QtWidgets.QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(330)
+        self.setMinimumWidth(300)
         self._mode = Mode.BEFORE
         self.setAccessibleName("Legend")
         self.show_mode(Mode.BEFORE)
@@ -37,7 +37,13 @@ class Legend(QtWidgets.QWidget):
         x = self._text(painter, 4, f"FIRE {low}")
         x = self._bar(painter, x, current)
         x = self._text(painter, x, high) + 8
-        x = self._patch(painter, x, hatching(), "goes", QtGui.QColor(*palette.FIRE[200].tolist()))
+        x = self._patch(
+            painter,
+            x,
+            hatching(),
+            "went" if self._mode is Mode.CUTS else "goes",
+            QtGui.QColor(*palette.FIRE[200].tolist()),
+        )
         self._patch(painter, x, QtGui.QBrush(QtGui.QColor(*current.unscored)), "no FIRE")
         painter.end()
 

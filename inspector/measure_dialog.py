@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtWidgets
 
+from inspector.check_box import CheckBox
 from inspector.commands import MeasureOptions
 from inspector.data_field import DataField
 from inspector.dialog_buttons import ok_and_cancel
@@ -25,12 +26,10 @@ class MeasureDialog(QtWidgets.QDialog):
         self.share = QtWidgets.QDoubleSpinBox(decimals=1, minimum=0.1, maximum=100, value=20, suffix=" %")
         self.share.setAccessibleName("Share of the images to look at, in percent")
         self.share.setStatusTip("A fifth is mostly enough: the ranking changes little with more")
-        self.settled = QtWidgets.QCheckBox("&Stop as soon as the ranking is settled")
+        self.settled = CheckBox("&Stop as soon as the ranking is settled")
         self.settled.toggled.connect(self.share.setDisabled)
-        self.maps = QtWidgets.QCheckBox("Keep &maps of where each filter is inactive (a larger file)")
+        self.maps = CheckBox("Keep &maps of where each filter is inactive (a larger file)")
         self.maps.setChecked(True)
-        for box in (self.settled, self.maps):
-            box.setAccessibleName(box.text().replace("&", ""))
         self.buttons = ok_and_cancel(self, "&Measure")
         form = QtWidgets.QFormLayout(self)
         note = QtWidgets.QLabel("Without images of your own, “synthetic” makes some: they rank filters less well.")

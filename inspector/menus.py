@@ -30,7 +30,7 @@ def _fill_file(window, menu):
     _add(window, menu, actions.FILE[:2])
     recent = menu.addMenu("Open re&cent")
     recent.aboutToShow.connect(lambda: window.recent_menu(recent))
-    for start, end in ((2, 3), (3, 5), (5, 9), (9, 10)):
+    for start, end in ((2, 3), (3, 5), (5, 10), (10, 11)):
         menu.addSeparator() if start > 2 else None
         _add(window, menu, actions.FILE[start:end])
 

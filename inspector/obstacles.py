@@ -6,7 +6,7 @@ from inspector.session import Session
 
 NEED_PROFILE = (
     *("save_plan", "csv", "png", "svg", "netron", "lock", "cap", "limits", "find", "copy", "compare", "predict"),
-    *("stretch", "whole", "to_heatmap", "to_table", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT"),
+    *("stretch", "whole", "to_heatmap", "to_table", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT", "CUTS"),
 )
 BUSY = ("open", "open_run", "attach", "measure", "predict", "run", "save", "resume")
 
@@ -23,7 +23,10 @@ def obstacles(session: Session, work, running) -> dict[str, str]:
     found.update(
         attach=_attach(session),
         measure=_without_model(session),
+        DIFFERENCE=_without_other(session),
+        CUTS=_without_other(session),
         run=_without_model(session),
+        show_netron=_without_model(session),
         save=_without_profile(session) or _without_model(session) or _nothing_goes(session),
         resume=_resume(running),
         stop=_stop(running),
@@ -52,6 +55,11 @@ def _attach(session):
     if session.document is None or session.document.profile is None:
         return "no profile is open"
     return "its model is open already" if session.document.model else ""
+
+
+def _without_other(session):
+    without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
+    return _without_profile(session) or ("" if session.comparison else without)
 
 
 def _nothing_goes(session):

@@ -9,6 +9,7 @@ from inspector.cells import PADDING
 from inspector.comparison import Mode
 
 NOTHING = (0, 0, 0, 0)
+WHOLE = (Mode.BEFORE, Mode.CUTS)  # modes that show every filter, and hatch those that go
 
 
 def heatmap_image(session, mode: Mode, split: float, middle, unscored) -> np.ndarray:
@@ -34,8 +35,8 @@ def heatmap_image(session, mode: Mode, split: float, middle, unscored) -> np.nda
 
 
 def _of_filters(session, mode, middle, unscored):
-    before, after, gone = session.planner.fire, _after(session), _gone(session)
-    if mode is Mode.BEFORE:
+    before, after, gone = session.planner.fire, _after(session), session.gone_afterwards
+    if mode in WHOLE:
         return palette.coloured(before, palette.FIRE, 0, 1, unscored)
     if mode is Mode.AFTER:
         colours = palette.coloured(after, palette.FIRE, 0, 1, unscored)
@@ -47,10 +48,3 @@ def _of_filters(session, mode, middle, unscored):
 
 def _after(session):
     return session.comparison.fire if session.comparison else session.planner.fire
-
-
-def _gone(session):
-    """Filters that are not there afterwards: those of the plan, or those of the network that is compared."""
-    if session.comparison is None:
-        return session.preview.gone
-    return np.isnan(session.comparison.fire) & ~np.isnan(session.planner.fire)

@@ -53,6 +53,18 @@ def layer_rows(graph, scores: FilterScores, costs: Costs, prunable: np.ndarray) 
     return [_row(graph, scores, costs, name, group_of.get(name, -1), prunable) for name in graph.filter_layers]
 
 
+def unmeasured_rows(graph, costs: Costs) -> list[LayerRow]:
+    """The rows of a network of which only the graph is known: only locked layers cannot lose filters.
+
+    Args:
+        graph: The `ChannelGraph`.
+        costs: Those of the whole network.
+    """
+    prunable = np.ones(graph.num_units, bool)
+    prunable[list(graph.locks)] = False
+    return layer_rows(graph, FilterScores({}, criterion="fire"), costs, prunable)
+
+
 def _row(graph, scores, costs, name, group, prunable):
     layer, own = graph.layers[name], costs.by_layer.get(name)
     fire = scores.get(name, np.zeros(0))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6 import QtCore, QtWidgets
 
+from inspector.check_box import CheckBox
 from inspector.choices import Choices
 from inspector.commands import RunOptions, as_text, compress_arguments
 from inspector.data_field import DataField
@@ -43,8 +44,9 @@ class RunDialog(QtWidgets.QDialog):
         self.rate = _decimal("Learning rate; 0 is as the model was compiled", 0.01, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)
         self.limit = _whole("Images at most; 0 is all", 0, 0, 10**8)
-        self.distill = QtWidgets.QCheckBox("Fine-tuning follows what the first model &gives, too")
-        self.distill.setAccessibleName(self.distill.text().replace("&", ""))
+        self.rate.setSpecialValueText("as compiled")
+        self.limit.setSpecialValueText("all")
+        self.distill = CheckBox("Fine-tuning follows what the first model &gives, too")
         self.command = QtWidgets.QPlainTextEdit(readOnly=True)
         self.command.setAccessibleName("The command that does this")
         self.command.setTabChangesFocus(True)

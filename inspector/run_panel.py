@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import pyqtgraph as pg
 from PySide6 import QtCore, QtWidgets
@@ -10,6 +11,7 @@ from PySide6 import QtCore, QtWidgets
 from inspector import theme
 from inspector.action_button import action_button
 from inspector.naming import name
+from inspector.pace import Pace
 from inspector.runs import RunView
 
 LOG_LINES = 5000
@@ -24,22 +26,23 @@ class RunPanel(QtWidgets.QWidget):
         self.bar = QtWidgets.QProgressBar()
         self.bar.setAccessibleName("Progress")
         self.bar.hide()
+        self._pace = Pace()
         self.chart = RunChart()
+        self.chart.hide()
         self.log = QtWidgets.QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
         self.log.setAccessibleName("Log")
         self.log.setStatusTip("What the child process says")
         self.log.setTabChangesFocus(True)
         self.log.setPlaceholderText("What the process says is shown here.")
         left = QtWidgets.QVBoxLayout()
-        for widget in (self.status, self.bar):
-            left.addWidget(widget)
+        left.addWidget(_scrolled(self.status, "Status of the run"), 1)
+        left.addWidget(self.bar)
         buttons = QtWidgets.QGridLayout()
         for number, action in enumerate(actions):
             button = action_button(action)
             button.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
             buttons.addWidget(button, number // 2, number % 2)
         left.addLayout(buttons)
-        left.addStretch(1)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(left, 3)
@@ -54,10 +57,14 @@ class RunPanel(QtWidgets.QWidget):
         """Shows how far something has come; 0 of 0 where that is not known."""
         self.bar.setMaximum(of)
         self.bar.setValue(done)
+        left = self._pace.left(done, of, time.monotonic())
+        self.bar.setFormat(f"{done} of {of}, {left}" if left else "%v of %m")
+        self.bar.setAccessibleDescription(self.bar.text())
         self.bar.show()
 
     def hide_progress(self):
         """Nothing is going on."""
+        self._pace = Pace()
         self.bar.hide()
 
     def show_run(self, run: RunView | None, doing: str = ""):
@@ -65,27 +72,46 @@ class RunPanel(QtWidgets.QWidget):
         if run is None:
             self.status.setText(doing)
             self.chart.clear_run()
+            self.chart.hide()
             return
         report = run.report
         lines = [report.status, report.tally]
         lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
         self.status.setText("\n".join([doing, *lines] if doing else lines))
         self.chart.show_report(report)
+        self.chart.show()
 
     def take_theme(self):
         """Takes the colours of the application's palette."""
         self.chart.take_theme()
 
 
+def _scrolled(label, title) -> QtWidgets.QScrollArea:
+    """A label that may be longer than there is room for."""
+    area = QtWidgets.QScrollArea(widgetResizable=True)
+    area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+    label.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
+    area.setWidget(label)
+    area.setAccessibleName(title)
+    return area
+
+
+class RoundAxis(pg.AxisItem):
+    """Rounds are whole: no line between two."""
+
+    def tickSpacing(self, minVal, maxVal, size):  # noqa: N802, N803 (pyqtgraph's names)
+        return [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1] or [(1, 0)]
+
+
 class RunChart(pg.GraphicsLayoutWidget):
-    """The metric by round, with the limit that it must keep; and below it the MACs that are left."""
+    """The metric by round, with the limit that it must keep; and beside it the MACs that are left."""
 
     def __init__(self, parent=None):
         super().__init__(parent)
         name(self, "Accuracy and MACs by round")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         self.setMinimumSize(240, 150)
-        self.metric, self.macs = self.addPlot(0, 0), self.addPlot(1, 0)
+        self.metric, self.macs = (self.addPlot(0, k, axisItems={"bottom": RoundAxis("bottom")}) for k in range(2))
         self.macs.setXLink(self.metric)
         for plot in (self.metric, self.macs):
             plot.hideButtons()
@@ -93,8 +119,7 @@ class RunChart(pg.GraphicsLayoutWidget):
             plot.getAxis("left").setWidth(52)
             plot.getAxis("left").enableAutoSIPrefix(False)
             plot.setMouseEnabled(x=False, y=False)
-        self.metric.getAxis("bottom").setStyle(showValues=False)
-        self.macs.setLabel("bottom", "round")
+            plot.setLabel("bottom", "round")
         self._report = None
         self.take_theme()
 

@@ -8,7 +8,7 @@ from PySide6 import QtCore
 
 from firekeras.rounds.run_directory import RunDirectory
 from inspector.commands import RunOptions, compress_arguments, resume_arguments
-from inspector.comparison import Comparison
+from inspector.comparison import Comparison, Mode
 from inspector.documents import profiles_of, read_profile
 from inspector.job import firekeras_command
 from inspector.run_dialog import RunDialog
@@ -126,16 +126,22 @@ class Running(QtCore.QObject):
             self._open_first_profile()
         elif report.accepted and report.accepted[-1].widths:
             name = f"round {report.accepted[-1].number}"
-            self.session.compare(self._comparison(profile, report, name), self.session.mode)
+            first = self.session.comparison is None and self.session.mode is Mode.BEFORE and not self.own
+            mode = Mode.CUTS if first else self.session.mode
+            self.session.compare(self._comparison(profile, report, name), mode)
 
     def _comparison(self, profile, report, name):
-        """By what was measured of that network, where it was; else by its widths alone."""
+        """By what was measured of that network, where it was; else by the cuts, or where not told by its widths."""
         newest = profiles_of(self.view.directory)
         widths = report.widths_after
+        told = profile.graph.widths == report.widths_before  # else filters have other numbers in this profile
+        removed = report.removed if told else {}
         if newest and newest[-1] != self.session.document.profile_path:
             later = read_profile(newest[-1])
             if later.graph.widths == widths:
-                return Comparison.of(profile, later, name)
+                return Comparison.of(profile, later, name, removed)
+        if removed:
+            return Comparison.of_cuts(profile, removed, name)
         return Comparison.of_widths(profile, widths, name)
 
     def _open_first_profile(self):

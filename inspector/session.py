@@ -5,13 +5,17 @@ from __future__ import annotations
 import collections
 from collections.abc import Callable, Iterable
 
+import numpy as np
+
+from firekeras.channels.graph import ChannelGraph
+from firekeras.costs import Costs, costs_without
 from firekeras.profile import FireProfile
 from inspector.cells import Cells, going_order
 from inspector.choices import Choices
 from inspector.comparison import Comparison, Mode
 from inspector.documents import Document, check_same
 from inspector.planner import Planner, Preview
-from inspector.rows import LayerRow, layer_rows
+from inspector.rows import LayerRow, layer_rows, unmeasured_rows
 from inspector.weights import ModelWeights
 
 DOCUMENT, CHOICES, CELL, PICTURE = "document", "choices", "cell", "picture"
@@ -22,6 +26,8 @@ class Session:
 
     Attributes:
         document: What is open, or `None`.
+        graph: Its `ChannelGraph`, or `None` as long as that is not known.
+        costs: `Costs` of the whole network, as long as the graph is known.
         planner: Plans for it, or `None` where nothing is measured yet.
         choices: Ratio, caps and locks.
         preview: What they amount to, or `None`.
@@ -40,6 +46,8 @@ class Session:
         self.stretched = False
 
     def _forget(self):
+        self.graph: ChannelGraph = None  # type: ignore[assignment]  # until a profile or a child has told it
+        self.costs: Costs = None  # type: ignore[assignment]
         self.planner: Planner = None  # type: ignore[assignment]  # until something is measured, as are the next
         self.choices = Choices()
         self.preview: Preview = None  # type: ignore[assignment]
@@ -71,10 +79,20 @@ class Session:
 
     def _plan(self, profile):
         self.planner = Planner(profile.graph, profile)
-        self.rows = layer_rows(profile.graph, profile, self.planner.costs, self.planner.prunable)
-        self._row_of = {row.name: number for number, row in enumerate(self.rows)}
+        self.graph, self.costs = profile.graph, self.planner.costs
+        self._take_rows(layer_rows(profile.graph, profile, self.planner.costs, self.planner.prunable))
         self._lay_out()
         self.preview = self.planner.preview(self.choices)
+
+    def _take_rows(self, rows):
+        self.rows = rows
+        self._row_of = {row.name: number for number, row in enumerate(rows)}
+
+    def show_structure(self, graph: ChannelGraph):
+        """Shows the layers of a model that is not measured yet."""
+        self.graph, self.costs = graph, costs_without(graph)
+        self._take_rows(unmeasured_rows(graph, self.costs))
+        self._tell(DOCUMENT, CELL)
 
     def _lay_out(self):
         planner = self.planner
@@ -129,7 +147,7 @@ class Session:
     def together(self, names: Iterable[str]) -> list[str]:
         """These layers and all that share filters with them: one cap is for all of these."""
         wanted = set(names)
-        return [one for group in self.planner.graph.groups if wanted & set(group) for one in group]
+        return [one for group in self.graph.groups if wanted & set(group) for one in group]
 
     def with_caps(self, names, share: float | None) -> Choices:
         """The choices with another cap on these layers, and on those coupled with them."""
@@ -140,8 +158,18 @@ class Session:
         return self.choices.with_locks(self.together(names), locked)
 
     def gone(self, layer: str, filter: int) -> bool:
-        """Whether a filter goes."""
-        return bool(self.preview.gone[self.planner.starts[self.row_of(layer)] + filter])
+        """Whether a filter is marked as one that goes."""
+        return bool(self.hatched[self.planner.starts[self.row_of(layer)] + filter])
+
+    @property
+    def gone_afterwards(self) -> np.ndarray:
+        """The filters that are not in the network that is compared, or not left by the plan, a mask `(filters,)`."""
+        return self.comparison.gone(self.planner.fire) if self.comparison else self.preview.gone
+
+    @property
+    def hatched(self) -> np.ndarray:
+        """The filters that the heatmap marks: those of the plan, or those that the other network lost."""
+        return self.gone_afterwards if self.mode is Mode.CUTS else self.preview.gone
 
     def place(self, layer: str, filter: int) -> int:
         """The place of a filter in the order in which filters go, from 1; 0 for none."""
@@ -153,20 +181,29 @@ class Session:
         score = "no FIRE" if fire != fire else f"FIRE {fire:.3f}"
         place = self.place(layer, filter)
         rank = f"rank {place} of {self.planner.ranked}" if place else "not ranked"
-        return f"{layer}, filter {filter}: {score}, {rank}, {'goes' if self.gone(layer, filter) else 'stays'}"
+        goes, stays = ("went", "is left") if self.mode is Mode.CUTS else ("goes", "stays")
+        return f"{layer}, filter {filter}: {score}, {rank}, {goes if self.gone(layer, filter) else stays}"
 
     def why_layer(self, layer: str) -> str:
         """Why a layer loses what it loses, or nothing."""
         row = self.rows[self.row_of(layer)]
-        after = self.preview.widths[layer]
         if row.locked:
             return f"{layer} keeps all {row.filters} filters: {row.locked}."
+        if self.planner is None:
+            return f"{layer} has {row.filters} filters, and is not measured yet: F5 measures it."
+        after = self.preview.widths[layer]
         if layer in self.choices.locked:
             return f"{layer} keeps all {row.filters} filters: you locked it."
         cap = self.choices.caps.get(layer)
         limit = "" if cap is None else f"; its cap lets at most {cap:.0%} go"
         coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
         return f"{layer} keeps {after} of {row.filters} filters{limit}{coupled}."
+
+    def reasons(self, layer: str, filter: int) -> list[str]:
+        """What became of a filter, where that is shown; why it goes or stays; and the same of its layer."""
+        went = "went" if self.gone(layer, filter) else "is left"
+        done = [f"{self.comparison.name}: it {went}."] if self.comparison and self.mode is Mode.CUTS else []
+        return [*done, self.why_filter(layer, filter), self.why_layer(layer)]
 
     def why_filter(self, layer: str, filter: int) -> str:
         """Why a filter goes or stays, in one sentence of the plan."""

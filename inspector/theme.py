@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import pyqtgraph as pg
 from PySide6 import QtGui, QtWidgets
@@ -42,6 +43,11 @@ class Theme:
 
 def current() -> Theme:
     """The theme of the application."""
+    return _current(QtWidgets.QApplication.palette().cacheKey())
+
+
+@functools.lru_cache(maxsize=4)
+def _current(_key):  # every cell of the table asks when it is drawn
     return Theme.of(QtWidgets.QApplication.palette())
 
 

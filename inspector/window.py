@@ -20,13 +20,15 @@ from inspector.layer_table import LayerTable
 from inspector.limits_dialog import LimitsDialog
 from inspector.measuring import Measuring
 from inspector.menus import fill_menus, fill_recent
+from inspector.netron import open_in_netron
 from inspector.obstacles import obstacles
 from inspector.preferences import Preferences
 from inspector.ratio_bar import RatioBar
 from inspector.run_panel import RunPanel
 from inspector.running import Running
 from inspector.saving import Saving
-from inspector.session import CHOICES, DOCUMENT, Session
+from inspector.session import CHOICES, DOCUMENT, PICTURE, Session
+from inspector.structure import Structure
 from inspector.weights import ModelWeights
 from inspector.work import Work
 
@@ -47,7 +49,7 @@ class Window(QtWidgets.QMainWindow):
         self.preferences = preferences
         self.session = Session()
         self.editor = Editor(self.session, self)
-        self.work = Work(self)
+        self.work, self.structure = Work(self), Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
         self._make_views()
         self.measuring, self.running, self.saving = Measuring(self), Running(self), Saving(self)
@@ -88,7 +90,7 @@ class Window(QtWidgets.QMainWindow):
         self.filter_dock = self._dock("Filter", self.panel, side.RightDockWidgetArea)
         self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
         self.run_dock.hide()
-        self.resizeDocks([self.layers_dock, self.filter_dock], [315, 235], QtCore.Qt.Orientation.Horizontal)
+        self.resizeDocks([self.layers_dock, self.filter_dock], [362, 220], QtCore.Qt.Orientation.Horizontal)
         docks = [self.layers_dock, self.filter_dock, self.run_dock]
         fill_menus(self, docks)
         self.statusBar().setSizeGripEnabled(True)
@@ -111,8 +113,11 @@ class Window(QtWidgets.QMainWindow):
 
     def _connect(self):
         self.session.listen(DOCUMENT, self._show_document)
-        self.session.listen(CHOICES, self.refresh_actions)
+        for what in (CHOICES, PICTURE):
+            self.session.listen(what, self.refresh_actions)
         self.editor.stack.cleanChanged.connect(self._show_clean)
+        self.structure.found.connect(self._show_structure)
+        self.structure.failed.connect(self._say_no_structure)
         self.work.changed.connect(self._show_work)
         self.work.said.connect(self.run_panel.say)
         self.work.progressed.connect(self.run_panel.show_progress)
@@ -146,15 +151,30 @@ class Window(QtWidgets.QMainWindow):
         if document.run is None:
             self.running.leave()
         self.panel.predicted = {}
+        self.structure.leave()
         self.session.open(document)
         self.editor.stack.clear()
+        if document.profile is None and document.model is not None:
+            self.structure.read(document.model)
+            self.statusBar().showMessage(f"Reading the layers of {document.name}…")
         if document.notes:
             self.banner.say(
                 " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.do_measure
             )
 
+    def _show_structure(self, graph):
+        self.session.show_structure(graph)
+        self.statusBar().clearMessage()
+
+    def _say_no_structure(self, words):
+        name = self.session.document.name
+        self.banner.say(
+            f"The layers of {name} cannot be shown: {words}", error=True, way_out="&Open another…", then=self.do_open
+        )
+
     def show_document_of_run(self, directory):
         """Shows what a run has measured meanwhile."""
+        self.structure.leave()
         self.session.open(open_document(directory.path))
         self.editor.stack.clear()
 
@@ -287,6 +307,9 @@ class Window(QtWidgets.QMainWindow):
     def do_netron(self):
         self.saving.ask_for_netron()
 
+    def do_show_netron(self):
+        self.banner.say(open_in_netron(self.session.document.model))
+
     def do_quit(self):
         self.close()
 
@@ -390,6 +413,7 @@ class Window(QtWidgets.QMainWindow):
             )
         else:
             self.preferences.keep(self)
+            self.structure.leave()
             if self.session.document and self.session.document.weights:
                 self.session.document.weights.close()
             super().closeEvent(event)

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -10,8 +11,10 @@ import pytest
 from command_line import names, refused, run, small_cnn
 
 import firekeras
+from firekeras.channels.graph import ChannelGraph
 from firekeras.classifier import gives_logits
 from firekeras.cli.caps import parsed_caps
+from firekeras.report.progress import ProgressTold
 
 COMMANDS = ("demo", "measure", "prune", "compress")
 
@@ -110,6 +113,29 @@ def test_images_of_a_folder_are_resized_to_the_model(folder):
 # prune
 
 
+def test_measure_tells_programs_how_far_it_is(folder):
+    options = ("--fraction", 0.1, "--batch-size", 16, "--events")
+    result = run("measure", "model.keras", "--data", "digits", *options)
+    assert result.exit_code == 0, result.output
+    *progress, written = [json.loads(line) for line in result.stdout.splitlines()]
+    samples = firekeras.FireProfile.load("model.fire.h5").samples
+    batches = -(-samples // 16)
+    assert written == {"event": "written", "path": "model.fire.h5", "samples": samples}
+    assert progress[0] == {"event": "progress", "done": 1, "total": batches}
+    assert progress[-1] == {"event": "progress", "done": batches, "total": batches}
+    done = [event["done"] for event in progress]
+    assert done == sorted(set(done))
+
+
+def test_progress_is_told_without_a_total_where_nobody_knows_it():
+    told = []
+    progress = ProgressTold(lambda done, total: told.append((done, total)))
+    for batch in range(3):
+        progress.on_test_batch_end(batch)
+    progress.on_test_end()
+    assert told == [(1, None), (3, None)]
+
+
 def test_channels_shows_groups_and_what_is_locked(folder):
     i = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(6, 3, padding="same", name="stem")(i)
@@ -121,6 +147,16 @@ def test_channels_shows_groups_and_what_is_locked(folder):
     lines = [line.split() for line in result.output.splitlines()]
     assert ["stem", "12", "6", "-"] in lines and ["block"] in lines
     assert "model's output 'logits'" in result.output and "norm (LayerNormalization) normalises" in result.output
+
+
+def test_channels_writes_the_graph_for_programs(folder):
+    result = run("channels", "model.keras", "--output", "graph.json")
+    assert result.exit_code == 0, result.output
+    graph = ChannelGraph.from_dict(json.loads((folder / "graph.json").read_text()))
+    model = keras.models.load_model("model.keras")
+    assert graph.widths == {"conv1": 8, "conv2": 8, "logits": 10}
+    assert firekeras.count_costs(graph) == firekeras.count_costs(model)
+    assert "ends in .json" in refused("channels", "model.keras", "--output", "graph.txt")
 
 
 def test_measure_takes_images_made_of_random_numbers_and_stops_by_itself(folder):

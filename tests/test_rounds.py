@@ -469,6 +469,53 @@ def test_events_tell_all(trained):
     assert events[-2]["widths"] == {"conv1": 8, "conv2": 11, "logits": 2} or events[-2]["filters_removed"] == 1
 
 
+def test_events_tell_which_filters_of_the_first_network_are_gone(trained, tmp_path):
+    """Without training, what is left of a kernel after several rounds is what it was, without those filters."""
+    folder, plain = tmp_path / "run", {"epochs_per_round": 0, "recovery": (), "tolerance": 1.0}
+    compress(trained, run_dir=folder, max_rounds=2, **plain)
+    result = compress(trained, run_dir=folder, max_rounds=4, resume=True, **plain)
+    rounds = RunDirectory.open(folder).rounds()
+    assert len(rounds) == 4 and sum(map(len, rounds[-1]["removed"].values())) > rounds[0]["filters_removed"]
+    for event in rounds:
+        lost = {name: trained.get_layer(name).kernel.shape[-1] - width for name, width in event["widths"].items()}
+        assert {name: len(filters) for name, filters in event["removed"].items()} == {
+            n: k for n, k in lost.items() if k
+        }
+    removed = {name: rounds[-1]["removed"].get(name, []) for name in ("conv1", "conv2")}
+    first, second = (np.asarray(trained.get_layer(name).kernel) for name in removed)
+    left = np.delete(np.delete(second, removed["conv2"], -1), removed["conv1"], -2)
+    np.testing.assert_array_equal(result.model.get_layer("conv1").kernel, np.delete(first, removed["conv1"], -1))
+    np.testing.assert_array_equal(result.model.get_layer("conv2").kernel, left)
+
+
+def test_a_run_that_does_not_say_which_filters_are_gone_is_not_gone_on_with(trained, tmp_path):
+    folder, given = tmp_path / "run", {"epochs_per_round": 0, "tolerance": 1.0}
+    compress(trained, run_dir=folder, max_rounds=1, **given)
+    events = [{k: v for k, v in event.items() if k != "removed"} for event in RunDirectory.open(folder).events()]
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    with pytest.raises(ValueError, match="did not write down which filters"):
+        compress(trained, run_dir=folder, max_rounds=2, resume=True, **given)
+
+
+def test_an_undone_round_takes_no_filter_of_the_first_network(trained, tmp_path):
+    given = {"epochs_per_round": 0, "backtracks": 1, "evaluate": Accuracies([0.9, 0.9, 0.1, 0.9])}
+    compress(trained, run_dir=tmp_path / "run", max_rounds=3, **given)
+    before, undone, after = RunDirectory.open(tmp_path / "run").rounds()
+    assert [before["accepted"], undone["accepted"], after["accepted"]] == [True, False, True]
+    assert before["removed"] == undone["removed"] and before["removed"]
+    assert sum(map(len, after["removed"].values())) == before["filters_removed"] + after["filters_removed"]
+
+
+class Accuracies:
+    """Says what each round comes to; a round is measured after the cut, and after training."""
+
+    def __init__(self, values):
+        self.values = [values[0], *(value for value in values[1:] for _ in range(2))]
+
+    def __call__(self, model):
+        return self.values.pop(0)
+
+
 @pytest.mark.parametrize(("error", "kind"), [(KeyboardInterrupt, "interrupted"), (MemoryError, "error")])
 def test_what_breaks_a_round_off_is_told_and_the_rest_stays(trained, error, kind, tmp_path):
     folder, breaker = tmp_path / "run", Break(round=2, error=error)

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from firekeras.cli.console import errors_in_words, show, show_text
-from firekeras.cli.files import load_model
+from firekeras.cli.files import check_output, load_model
 from firekeras.cli.options import ModelFile
 
 
 @errors_in_words()
-def channels(model: ModelFile):
+def channels(
+    model: ModelFile,
+    output: Annotated[
+        Path | None,
+        typer.Option(metavar="NAME.json", show_default="none", help="Where the graph goes too, for programs, as JSON."),
+    ] = None,
+):
     """Shows which layers lose filters together, and what has to stay, and why.
 
     Needs a model alone: nothing is measured, and nothing is changed. A unit is what goes in one step: one filter, or
@@ -16,11 +28,16 @@ def channels(model: ModelFile):
 
     Example: firekeras channels model.keras
     """
+    if output:
+        check_output(output, model, ".json")
     network = load_model(model, compile=False)
     import firekeras
+    from firekeras.atomic import write_text
     from firekeras.report import tables
 
     graph = firekeras.channel_graph(network)
+    if output:
+        write_text(output, json.dumps(graph.to_dict()))
     show(tables.channels_table(graph))
     for note in graph.notes:
         show_text(note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -32,6 +33,9 @@ def measure(
         bool, typer.Option("--neuron-maps", help="Keep the rate of each position too; makes the file larger.")
     ] = False,
     batch_size: BatchSize = 64,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print how far it is as JSON, one object per line, and nothing else.")
+    ] = False,
 ):
     """Measures FIRE of every filter: the share of its ReLU outputs that are zero, from 0 to 1.
 
@@ -48,11 +52,18 @@ def measure(
     from firekeras.report import tables
 
     images = load_images(data, network)
-    settings = {"neuron_maps": neuron_maps, "batch_size": batch_size}
+    settings = {"neuron_maps": neuron_maps, "batch_size": batch_size, "on_progress": _tell if events else None}
     profile = firekeras.measure_fire(network, images, fraction=parsed_fraction(fraction), **settings)
     profile.save(output)
-    show(tables.fire_table(profile, profile.reasons))
-    show_text(f"{profile.samples} images looked at. Written: {output}")
+    if events:
+        typer.echo(json.dumps({"event": "written", "path": str(output), "samples": profile.samples}))
+    else:
+        show(tables.fire_table(profile, profile.reasons))
+        show_text(f"{profile.samples} images looked at. Written: {output}")
+
+
+def _tell(done, total):
+    typer.echo(json.dumps({"event": "progress", "done": done, "total": total}))
 
 
 def parsed_fraction(text) -> float | str:

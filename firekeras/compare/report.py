@@ -16,9 +16,8 @@ from firekeras.compare.results import Comparison, Outcome, Summary
 from firekeras.report.html_report import NOTHING_FROM_OUTSIDE
 from firekeras.report.html_style import STYLE
 from firekeras.report.markup import tag, to_html
-from firekeras.report.progress import _duration as duration
 from firekeras.report.series_chart import Series, series_chart, write_svg
-from firekeras.report.tables import metric
+from firekeras.report.tables import duration, metric
 
 NAMES = {"macs": "MACs", "conv_macs": "conv MACs", "params": "parameters"}
 APART, WIDEST = 1.2, 6  # percentage points between marks of methods that came down to the same share, and over all

@@ -18,11 +18,13 @@ from firekeras.detector.features import extract_features
 from firekeras.measure.counting import NonFiniteCounter, ZeroCounter
 from firekeras.measure.enough import StopWhenSettled
 from firekeras.profile import FireProfile
-from firekeras.report.progress import ProgressBar
+from firekeras.report.progress import ProgressBar, ProgressTold
 from firekeras.surgery import copied
 
 
-def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=False, seed=0, cut=0.05) -> FireProfile:
+def measure_fire(
+    model, data, *, batch_size=None, fraction=1.0, neuron_maps=False, seed=0, cut=0.05, on_progress=None
+) -> FireProfile:
     """Measures FIRE of every filter: the share of its ReLU outputs that are zero.
 
     FIRE of a filter is (zeros after its ReLU) / (samples x positions), in inference mode
@@ -44,6 +46,8 @@ def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=Fals
         seed: For the choice of samples. Defaults to 0.
         cut: For `fraction="auto"`, the share of filters that are about to go, above 0 and below 1.
             Defaults to 0.05.
+        on_progress: A function that is told, a few times a second, how many batches are done and of
+            how many, the latter `None` where nobody knows. Defaults to a bar on terminals.
 
     Returns:
         A `FireProfile`: `profile["conv1"]` is a float64 array `(filters,)`, each in [0, 1].
@@ -67,7 +71,8 @@ def measure_fire(model, data, *, batch_size=None, fraction=1.0, neuron_maps=Fals
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in trace.relus}
     stop = [StopWhenSettled(lambda: rates_so_far(trace, counters), num_samples(data), cut)] if auto else []
-    run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=stop)
+    shown = ProgressTold(on_progress) if on_progress else ProgressBar("Measuring FIRE")
+    run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
     return profile_from_counters(model, trace, counters)
 
 
@@ -115,7 +120,6 @@ def run_counting(model, counters, data, *, batch_size=None, steps=None, callback
     """
     x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
     x = devices.share_of_process(x)
-    callbacks = [ProgressBar("Measuring FIRE"), *callbacks]
     with devices.scope_of(model), devices.counting_apart() as place:
         counting = CountingModel(model, counters)
         counting.compile(jit_compile=_jit_compile(model))

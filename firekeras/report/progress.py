@@ -14,6 +14,7 @@ from rich.status import Status
 from firekeras.report import tables
 
 PATIENCE = 2.0  # seconds
+EVERY = 0.2  # seconds between two reports to a program
 DOING = {
     "start": "Round 1: cutting",
     "resume": "Going on",
@@ -62,6 +63,32 @@ class ProgressBar(keras.callbacks.Callback):
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+class ProgressTold(keras.callbacks.Callback):
+    """Tells a function how far `evaluate` has come: at the first batch, then a few times a second, and at the end.
+
+    Args:
+        tell: A function of how many batches are done, and of how many; of `None` where nobody knows.
+    """
+
+    def __init__(self, tell):
+        super().__init__()
+        self.tell = tell
+        self._done, self._told, self._next = 0, 0, 0.0
+
+    def on_test_batch_end(self, batch, logs=None):
+        self._done = batch + 1
+        if time.monotonic() >= self._next:
+            self._tell()
+
+    def on_test_end(self, logs=None):
+        if self._told != self._done:
+            self._tell()
+
+    def _tell(self):
+        self.tell(self._done, (self.params or {}).get("steps"))
+        self._told, self._next = self._done, time.monotonic() + EVERY
 
 
 class RoundsOnTerminal:
@@ -150,7 +177,7 @@ def time_left(rounds, started) -> str:
     target = _rounds_to_target(rounds, started)
     bounds = {"max_rounds": left, "the target": target}
     by = min(bounds, key=lambda name: bounds[name])
-    return f"; {each:.0f} s a round, at most about {_duration(each * bounds[by])} more until {by}"
+    return f"; {each:.0f} s a round, at most about {tables.duration(each * bounds[by])} more until {by}"
 
 
 def _rounds_to_target(rounds, started) -> float:
@@ -162,9 +189,3 @@ def _rounds_to_target(rounds, started) -> float:
         return math.inf
     pace = math.log(accepted[-1] / before) / len(rounds)
     return max(0.0, math.ceil(math.log(share * before / accepted[-1]) / pace))
-
-
-def _duration(seconds) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

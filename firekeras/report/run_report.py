@@ -34,6 +34,7 @@ class Round:
         notes: What the plan had to say.
         details: Further figures, such as how well the detector agreed with a measurement.
         widths: For each layer, how many filters it had at the end; empty where not told.
+        removed: For each layer that had lost filters by then, which, by their numbers in the first network.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Round:
     notes: tuple[str, ...]
     details: dict
     widths: dict[str, int]
+    removed: dict[str, list[int]]
 
     @classmethod
     def of(cls, event: Mapping) -> Round:
@@ -67,6 +69,7 @@ class Round:
             notes=tuple(printable(note) for note in event.get("notes") or ()),
             details=dict(event.get("details") or {}),
             widths=dict(event.get("widths") or {}),
+            removed=dict(event.get("removed") or {}),
         )
 
 
@@ -174,6 +177,11 @@ class RunReport:
         """For each layer of the best model, how many filters it has."""
         told = [one.widths for one in self.accepted if one.widths]
         return {**self.widths_before, **(told[-1] if told else {})}
+
+    @property
+    def removed(self) -> dict[str, list[int]]:
+        """For each layer that has lost filters, which, by their numbers in the first network; empty where not told."""
+        return self.accepted[-1].removed if self.accepted else {}
 
     @property
     def limit(self) -> float:

@@ -190,3 +190,10 @@ def new_table(title, *columns):
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", overflow="fold")
     return table
+
+
+def duration(seconds) -> str:
+    """Seconds as people say them: `"45 s"`, `"12 min"`, `"3.5 h"`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -27,6 +27,7 @@ from firekeras.rounds.journal import Journal
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
 from firekeras.rounds.repeatable import reseed, seed_round
 from firekeras.rounds.settings import RunSettings
+from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.targets import Target
 from firekeras.surgery import prune
 
@@ -129,6 +130,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         self.target = self._target(model)
         self.best, self.stopped_because = model, ""
         self.records: list[RoundRecord] = []
+        self._survivors = Survivors(self.original_widths)
         self._resume() if resume else self._start()
 
     def _check(self, model):
@@ -152,7 +154,9 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         directory = self._journal.resume(self._description(None))
         self.baseline = directory.settings["baseline"]
         self.best = model_file.load_model(directory.newest_model())
-        self.records = [RoundRecord.from_event(event, self.best) for event in directory.rounds()]
+        rounds = directory.rounds()
+        self.records = [RoundRecord.from_event(event, self.best) for event in rounds]
+        self._survivors.cut(_removed_so_far(rounds))
         profile = directory.newest_profile()
         methods.restore(self.method, FireProfile.load(profile) if profile else None, directory.state())
         self._journal.last_profile = self.profile
@@ -292,7 +296,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
             pruning_ratio=self.pruning_ratio,
             details=getattr(self.method, "details", {}),
         )
-        self._journal.round(record, _widths_after(plan, accepted), self.profile, methods.state(self.method))
+        self._tell_round(record, plan)
         self.best = record.model
         self.records.append(record)
         return record
@@ -305,6 +309,13 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
     def _tell_epoch(self, epoch, epochs, logs):
         self._journal.tell("epoch", number=len(self.records) + 1, epoch=epoch, epochs=epochs, logs=logs)
 
+    def _tell_round(self, record, plan):
+        """The event has what is left now, and which filters of the first network are gone in all."""
+        if record.accepted:
+            self._survivors.cut(plan.removed)
+        shape = {"widths": _widths_after(plan, record.accepted), "removed": self._survivors.removed}
+        self._journal.round(record, shape, self.profile, methods.state(self.method))
+
     def result(self) -> CompressionResult:
         """What the rounds so far came to."""
         return CompressionResult(
@@ -316,6 +327,15 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
             costs_after=count_costs(self.best),
             stopped_because=self.stopped_because,
         )
+
+
+def _removed_so_far(rounds) -> dict[str, list[int]]:
+    if rounds and "removed" not in rounds[-1]:
+        raise ValueError(
+            "The run was begun by an earlier firekeras, which did not write down which filters of the first network "
+            "are gone. Go on with that one, or begin a new run with the last model of this one, best.keras."
+        )
+    return rounds[-1]["removed"] if rounds else {}
 
 
 def _widths_after(plan, accepted) -> dict[str, int]:

@@ -64,7 +64,7 @@ class Journal:
         if self._on_event is not None:
             self._on_event(line)
 
-    def round(self, record, widths, profile, state):
+    def round(self, record, shape, profile, state):
         """Writes a finished round: its model and profile first, then the event that makes them count."""
         files: dict[str, str | None] = {"model": None, "profile": None}
         if self.directory is not None and record.accepted:
@@ -72,7 +72,7 @@ class Journal:
         if self.directory is not None and profile is not None and profile is not self.last_profile:
             files["profile"] = self.directory.save_profile(profile, record.number)
         self.last_profile = profile
-        self.tell("round", **record.to_dict(), widths=widths, state=state, **files)
+        self.tell("round", **record.to_dict(), **shape, state=state, **files)
         if self.directory is not None:
             self.directory.publish()
 

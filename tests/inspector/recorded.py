@@ -37,10 +37,18 @@ def epoch(number, done, of=2):
     return {"event": "epoch", "number": number, "epoch": done, "epochs": of, "logs": {"loss": 0.1}}
 
 
-def whole_round(number, accepted, accuracy, left, widths):
+def whole_round(number, accepted, accuracy, left, widths, removed=None):
     told = {"filters_removed": 2, "accuracy_after_cut": 0.5, "baseline": 0.9, "seconds": 1.0, "notes": []}
     files = {"model": None, "profile": None}
-    told = {**told, **costs(left), **files, "widths": widths, "pruning_ratio": 0.1, "details": {}}
+    told = {
+        **told,
+        **costs(left),
+        **files,
+        "widths": widths,
+        "removed": removed or {},
+        "pruning_ratio": 0.1,
+        "details": {},
+    }
     return {"event": "round", "number": number, "accepted": accepted, "accuracy": accuracy, **told}
 
 

@@ -1,5 +1,6 @@
 """The real command line, run by the window in child processes."""
 
+import dataclasses
 import shlex
 
 import keras
@@ -13,6 +14,7 @@ from firekeras import zoo
 from firekeras.cli import app
 from inspector import predicting
 from inspector.commands import MeasureOptions, RunOptions
+from inspector.comparison import Mode
 from inspector.weights import ModelWeights
 
 LONG = 300000  # milliseconds: a child imports Keras, on a machine that may be busy
@@ -51,8 +53,25 @@ def test_a_model_is_measured_from_within(digits, qtbot, tmp_path):
     digits.work.progressed.connect(lambda done, of: progress.append((done, of)))
     digits.measuring.start(MeasureOptions("digits", "0.5"))
     assert "Measured" in until_done(qtbot, digits)
+    totals = {of for _, of in progress if of}
+    assert len(totals) == 1 and progress[-1] == (totals.pop(),) * 2
     assert digits.session.planner is not None and digits.session.profile.maps
     assert digits.pages.currentWidget() is digits.heatmap_panel
+
+
+def test_a_model_without_a_profile_shows_its_layers(digits, qtbot, tmp_path):
+    measured = digits.session.rows
+    (tmp_path / "digits.fire.h5").unlink()
+    digits.open_path(tmp_path / "digits.keras")
+    assert "not measured yet" in digits.empty.words.text() and digits.empty.button.isEnabled()
+    assert not digits.session.rows and digits.work.job is None  # nothing has to wait for it
+    qtbot.waitUntil(lambda: bool(digits.session.rows), timeout=LONG)
+    assert [dataclasses.replace(row, fire=0.0) for row in digits.session.rows] == [
+        dataclasses.replace(row, fire=0.0) for row in measured
+    ]
+    assert digits.table.model.rowCount() == len(measured)
+    assert digits.pages.currentWidget() is digits.empty
+    assert digits.table.totals.model().rowCount() == 2 and not digits.table.edits.isEnabled()
 
 
 def test_what_is_saved_is_what_was_previewed(digits, qtbot, tmp_path):
@@ -105,7 +124,8 @@ def test_a_real_run_goes_to_its_end_and_can_be_opened(digits, qtbot, tmp_path):
     digits.banner.way_out.click()
     assert digits.session.document.run is not None and digits.session.planner is not None
     assert "finished" in digits.run_panel.status.text()
-    assert digits.session.comparison is not None
+    assert digits.session.mode is Mode.CUTS and not digits.session.comparison.by_rank
+    assert digits.session.hatched.sum() == sum(map(len, report.removed.values())) > 0
 
 
 def test_a_model_with_code_of_its_own_is_refused_in_words(empty_window, qtbot, tmp_path):
@@ -118,6 +138,9 @@ def test_a_model_with_code_of_its_own_is_refused_in_words(empty_window, qtbot, t
     x = Mine(name="strange")(keras.layers.Conv2D(4, 3, activation="relu")(image))
     keras.Model(image, keras.layers.Dense(10)(keras.layers.Flatten()(x))).save(tmp_path / "mine.keras")
     empty_window.open_path(tmp_path / "mine.keras")
+    qtbot.waitUntil(empty_window.banner.isVisible, timeout=LONG)
+    assert "The layers of mine.keras cannot be shown" in empty_window.banner.words.text()
+    assert "needs the class 'Mine'" in empty_window.banner.words.text()
     empty_window.measuring.start(MeasureOptions("digits"))
     words = until_done(qtbot, empty_window)
     assert "layer 'strange' needs the class 'Mine'" in words and "never run here" in words

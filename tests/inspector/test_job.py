@@ -3,6 +3,7 @@ import sys
 from recorded import command
 
 from inspector.job import Job
+from inspector.pace import Pace
 
 
 class Heard:
@@ -38,6 +39,22 @@ def test_events_lines_and_progress_come_apart(qtbot, tmp_path):
     }
     assert heard.progress == [(3, 16)]
     assert heard.outcome.ok and heard.outcome.words == ""
+
+
+def test_progress_is_told_as_events_too(qtbot, tmp_path):
+    steps = [{"out": '{"event": "progress", "done": 2, "total": 5}'}]
+    steps += [{"out": '{"event": "progress", "done": 3, "total": null}'}]
+    heard = Heard(qtbot, command(tmp_path, steps))
+    assert heard.progress == [(2, 5), (3, 0)] and heard.events == []
+
+
+def test_the_time_left_is_estimated_from_the_first_report_on():
+    pace = Pace()
+    assert pace.left(0, 0, now=0.0) == "" == pace.left(1, 11, now=30.0)  # compiling says nothing of what is to come
+    assert pace.left(3, 11, now=34.0) == "about 16 s left"
+    assert pace.left(11, 11, now=50.0) == ""
+    assert pace.left(1, 4, now=100.0) == "" and pace.left(2, 4, now=1100.0) == "about 33 min left"  # the next job
+    assert pace.left(2, 0, now=1200.0) == "" == pace.left(3, 0, now=1300.0)
 
 
 def test_a_line_in_two_parts_is_one_and_the_last_needs_no_end(qtbot, tmp_path):

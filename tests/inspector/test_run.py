@@ -1,12 +1,14 @@
 import json
 import os
 
+import numpy as np
 import pytest
 from PySide6 import QtWidgets
 from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
 from inspector.commands import MeasureOptions, RunOptions
 from inspector.comparison import Mode
+from inspector.documents import read_profile
 
 
 @pytest.fixture
@@ -199,6 +201,26 @@ def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, f
         file.write(end)
     qtbot.waitUntil(lambda: "finished: tolerance reached" in empty_window.run_panel.status.text(), timeout=5000)
     assert "the run is finished" in empty_window.actions_["resume"].statusTip()
+
+
+def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, files):
+    widths = read_profile(files[1]).graph.widths
+    layer = next(name for name in widths if name.startswith("a"))
+    begin(folder, widths)
+    for path, name in zip(files, ("round-000.keras", "profile-001.fire.h5"), strict=True):
+        (folder / name).write_bytes(path.read_bytes())
+    less = [{**widths, layer: widths[layer] - count} for count in (1, 2)]
+    first = {**whole_round(1, True, 0.9, 0.9, less[0], {layer: [3]}), "profile": "profile-001.fire.h5"}
+    rounds = [start(), first, whole_round(2, True, 0.9, 0.8, less[1], {layer: [1, 3]})]
+    (folder / "events.jsonl").write_text("".join(json.dumps({**one, "time": ""}) + "\n" for one in rounds))
+    empty_window.open_path(folder)
+    session = empty_window.session
+    assert session.mode is Mode.CUTS and session.comparison.name == "round 2" and not session.comparison.by_rank
+    begins = session.planner.starts[session.row_of(layer)]
+    assert np.flatnonzero(session.hatched).tolist() == [begins + 1, begins + 3]
+    assert session.readout(layer, 3).endswith("went") and session.readout(layer, 0).endswith("is left")
+    assert session.reasons(layer, 3)[0] == "round 2: it went." and "is left" in session.reasons(layer, 0)[0]
+    assert session.comparison.filter_after(layer, 2) == 1 and empty_window.heatmap.gone.isVisible()
 
 
 def test_a_damaged_run_is_told(empty_window, folder):

@@ -86,7 +86,12 @@ def test_netron_reads_the_attachment(session):
     attachment = exports.netron_attachment(session)
     assert attachment["signature"] == "netron:attachment"
     names = {row.name for row in session.rows}
-    assert all(m["kind"] == "node" and m["target"] in names for m in attachment["metrics"])
+    layers = [m for m in attachment["metrics"] if m["kind"] == "node"]
+    assert {m["target"] for m in layers} == names
+    totals = {m["name"]: m["value"] for m in attachment["metrics"] if (m["kind"], m["target"]) == ("model", "")}
+    assert totals["conv MACs"] == session.planner.costs.conv_macs
+    assert totals["parameters after"] == session.preview.costs.params
+    assert len({(m["kind"], m["target"], m["name"]) for m in attachment["metrics"]}) == len(attachment["metrics"])
     fire = {m["target"]: m["value"] for m in attachment["metrics"] if m["name"] == "FIRE, mean"}
     scored = next(name for name, f in session.profile.items() if np.isfinite(f).all())
     assert fire[scored] == pytest.approx(session.profile[scored].mean())

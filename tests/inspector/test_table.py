@@ -1,7 +1,9 @@
 import pytest
 from PySide6 import QtCore, QtWidgets
 
+from firekeras.report.tables import short_number
 from inspector.layer_model import Column
+from inspector.layer_table import WIDTHS
 
 Qt = QtCore.Qt
 
@@ -47,6 +49,17 @@ def test_a_cap_is_edited_in_its_cell(window, qtbot):
     assert index.data() == "25%"
     after = model.index(row, Column.AFTER).data()
     assert after == str(window.session.preview.widths[name])
+
+
+def test_costs_of_what_stays_follow_every_choice(window):
+    model, session, heard = window.table.model, window.session, []
+    model.dataChanged.connect(lambda first, last: heard.append((first.column(), last.column())))
+    window.editor.set_ratio(0.6)
+    assert heard == [(Column.CAP, Column.AFTER), (Column.MACS_AFTER, Column.PARAMS_AFTER)]
+    for number, row in enumerate(session.rows):
+        after = session.preview.costs.by_layer[row.name]
+        shown = [model.index(number, column).data() for column in (Column.MACS_AFTER, Column.PARAMS_AFTER)]
+        assert shown == [short_number(after.macs), short_number(after.params)]
 
 
 def test_locks_are_ticked(window):
@@ -106,5 +119,45 @@ def test_all_selected_layers_are_capped_at_once(window, qtbot):
     assert not window.session.choices.locked
 
 
-def test_totals_are_the_costs(window):
-    assert str(sum(window.session.planner.widths.values())) in window.table.totals.text()
+def total(window, row, column):
+    return window.table.totals.model().index(row, column).data()
+
+
+def test_totals_are_the_costs(window, qtmodeltester):
+    qtmodeltester.check(window.table.totals.model())
+    session = window.session
+    assert [total(window, row, Column.LAYER) for row in range(4)] == ["All", "All, after", "Conv", "Conv, after"]
+    assert total(window, 0, Column.FILTERS) == str(sum(session.planner.widths.values()))
+    window.editor.set_ratio(0.6)
+    before, after = session.planner.costs, session.preview.costs
+    macs = [before.macs, after.macs, before.conv_macs, after.conv_macs]
+    assert [total(window, row, Column.MACS) for row in range(4)] == [short_number(one) for one in macs]
+    assert total(window, 1, Column.PARAMS) == short_number(after.params)
+    assert [total(window, row, Column.MACS_AFTER) for row in range(2)] == ["", short_number(after.macs)]
+    assert total(window, 1, Column.AFTER) == str(sum(session.preview.widths.values()))
+
+
+def test_columns_that_came_with_the_measurement_are_shown(window):
+    for view in (window.table.view, window.table.totals):
+        assert not any(view.isColumnHidden(column) for column in Column)
+        assert all(view.columnWidth(column) == WIDTHS[column] for column in Column)
+
+
+def test_totals_lie_below_their_columns(window, qtbot):
+    below_their_columns(window.table, qtbot)
+
+
+def test_totals_follow_however_early_the_table_is_scrolled(empty_window, files, qtbot):
+    empty_window.open_path(files[0])
+    below_their_columns(empty_window.table, qtbot)
+
+
+def below_their_columns(table, qtbot):
+    view, totals = table.view, table.totals
+    view.setColumnWidth(Column.LAYER, 300)
+    view.horizontalHeader().moveSection(Column.PARAMS, 1)
+    view.horizontalScrollBar().setValue(view.horizontalScrollBar().maximum())
+    assert view.horizontalScrollBar().value() > 0
+    qtbot.waitUntil(lambda: view.viewport().width() == totals.viewport().width())
+    places = lambda one: [one.columnViewportPosition(column) for column in Column]  # noqa: E731
+    qtbot.waitUntil(lambda: places(view) == places(totals))

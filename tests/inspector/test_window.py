@@ -8,6 +8,9 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from inspector.comparison import Mode
+from inspector.documents import read_profile
+from inspector.layer_model import COSTS_AFTER, Column
+from inspector.netron import open_in_netron
 
 Qt = QtCore.Qt
 
@@ -25,6 +28,35 @@ def test_a_model_alone_offers_to_measure(empty_window, files, qtbot):
     qtbot.mouseClick(empty_window.empty.button, Qt.MouseButton.LeftButton)
     assert empty_window.dialog.windowTitle() == "Measure FIRE of net.keras"
     assert "not measured yet" in empty_window.actions_["copy"].statusTip()
+
+
+def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, files, qtmodeltester):
+    graph = read_profile(files[1]).graph
+    files[1].unlink()
+    empty_window.open_path(files[0])
+    empty_window.structure.found.emit(graph)
+    qtmodeltester.check(empty_window.table.model)
+    session, model = empty_window.session, empty_window.table.model
+    assert [row.name for row in session.rows] == graph.filter_layers
+    free = next(number for number, row in enumerate(session.rows) if not row.locked)
+    shown = {column: model.index(free, column).data() for column in Column}
+    assert shown[Column.AFTER] == "" and shown[Column.FIRE] == "-"
+    assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
+    assert not model.index(free, Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
+    hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
+    assert hidden == {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
+    empty_window.table.view.selectRow(free)
+    assert "F5 measures it" in empty_window.panel.why.toPlainText()
+    assert empty_window.table.selected() == []
+    assert "not measured yet" in empty_window.actions_["lock"].statusTip()
+
+
+def test_what_is_read_of_one_model_is_not_shown_for_another(empty_window, files):
+    profile = files[1].rename(files[1].with_name("other.fire.h5"))
+    empty_window.open_path(files[0])
+    assert empty_window.structure.job is not None
+    empty_window.open_path(profile)
+    assert empty_window.structure.job is None and empty_window.session.planner is not None
 
 
 def test_a_profile_finds_its_model(empty_window, files):
@@ -287,6 +319,14 @@ def test_maps_are_compared_beside_a_line(window, files):
     assert "mean +0.000" in window.panel.map.caption.text()
 
 
+def test_what_needs_another_network_says_so(window, files):
+    items = {mode: window.heatmap_panel.mode.model().item(number) for number, mode in enumerate(Mode)}
+    assert not items[Mode.DIFFERENCE].isEnabled() and not items[Mode.CUTS].isEnabled() and items[Mode.AFTER].isEnabled()
+    assert "nothing to compare with" in window.actions_["DIFFERENCE"].statusTip()
+    window.compare_with(files[1])
+    assert window.actions_["DIFFERENCE"].isEnabled() and items[Mode.DIFFERENCE].isEnabled()
+
+
 # exports
 
 
@@ -321,6 +361,26 @@ def test_pictures_and_tables_are_written(window, tmp_path):
     assert json.loads((tmp_path / "fire.json").read_text())["metrics"]
     assert len((tmp_path / "layers.csv").read_text().splitlines()) == len(window.session.rows) + 1
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_netron_shows_the_model_where_it_is_installed(window, files, tmp_path, monkeypatch, qtbot):
+    program, told = tmp_path / "bin" / "netron", tmp_path / "told"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\necho "$1" > {told}.part\nmv {told}.part {told}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    window.actions_["show_netron"].trigger()
+    qtbot.waitUntil(told.exists, timeout=20000)
+    assert told.read_text().strip() == str(files[0]) and "shows net.keras" in window.banner.words.text()
+
+
+def test_else_netron_is_opened_as_a_page(files, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    opened = []
+    words = open_in_netron(files[0], lambda url: opened.append(url.toString()) or True)
+    assert opened == ["https://netron.app"] and str(files[0]) in words
+    with pytest.raises(ValueError, match="nor a browser was found"):
+        open_in_netron(files[0], lambda url: False)
 
 
 def test_where_nothing_can_be_written_that_is_said(window, tmp_path):
