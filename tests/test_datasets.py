@@ -8,6 +8,7 @@ from PIL import Image
 
 from firekeras import datasets
 from firekeras.datasets import Dataset, hold_out, load_dataset
+from firekeras.datasets.synthetic import SYNTHETIC
 
 
 def shares(labels):
@@ -394,7 +395,7 @@ def test_data_are_loaded_without_keras_or_tensorflow():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("kind", datasets.SYNTHETIC)
+@pytest.mark.parametrize("kind", SYNTHETIC)
 def test_synthetic_images_are_images_that_the_seed_decides(kind):
     x = datasets.synthetic_images((16, 12, 3), 40, kind=kind, seed=1)
     assert x.shape == (40, 16, 12, 3) and x.dtype == "float32"

@@ -330,11 +330,6 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
 
 
 def _removed_so_far(rounds) -> dict[str, list[int]]:
-    if rounds and "removed" not in rounds[-1]:
-        raise ValueError(
-            "The run was begun by an earlier firekeras, which did not write down which filters of the first network "
-            "are gone. Go on with that one, or begin a new run with the last model of this one, best.keras."
-        )
     return rounds[-1]["removed"] if rounds else {}
 
 

@@ -1,0 +1,7 @@
+"""Images and labels for the command line and for examples: by name, from a file or a folder, or made of noise."""
+
+from firekeras.datasets.dataset import Dataset, hold_out
+from firekeras.datasets.loading import load_dataset
+from firekeras.datasets.synthetic import synthetic_images
+
+__all__ = ["Dataset", "hold_out", "load_dataset", "synthetic_images"]

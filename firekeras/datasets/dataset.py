@@ -1,0 +1,90 @@
+"""A data set in memory, and what is drawn from it: each class in proportion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels, split into training and test.
+
+    Args:
+        x_train: Training images, uint8 or float32 `(images, height, width, channels)`.
+        y_train: Their classes, int64 `(images,)`, counted from 0.
+        x_test: Test images, as `x_train`.
+        y_test: Their classes, as `y_train`.
+        class_names: The name of each class, where the source has names. Defaults to `None`.
+    """
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    class_names: tuple[str, ...] | None = None
+
+
+def hold_out(dataset, share=0.1, seed=0):
+    """Splits a validation part off the training data, each class in proportion.
+
+    The test data take no part in it, so that they stay unseen by every decision.
+
+    Args:
+        dataset: A `Dataset`, which is left as it is.
+        share: Share of the training images to hold out, above 0 and below 1. At least one image
+            is held out, and at least one stays. Defaults to `0.1`.
+        seed: Decides which images are held out. Defaults to `0`.
+
+    Returns:
+        `(x_train, y_train, x_val, y_val)`.
+
+    Raises:
+        ValueError: If `share` is not between 0 and 1, or there are fewer than two training images.
+
+    Example:
+    >>> x_train, y_train, x_val, y_val = hold_out(load_dataset("digits"), share=0.2)
+    >>> len(x_train), len(x_val)
+    (1150, 288)
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"`share` must be above 0 and below 1, such as 0.1 for a tenth. Received: {share!r}.")
+    x, y = dataset.x_train, dataset.y_train
+    if len(y) < 2:
+        raise ValueError(f"Holding out validation data takes at least two training images. Received: {len(y)}.")
+    train, held_out = split(y, share, seed)
+    return x[train], y[train], x[held_out], y[held_out]
+
+
+def draw(labels, count, seed):
+    """Positions of `count` random samples, classes in proportion, ascending."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    quantile = np.empty(len(labels))
+    for label in np.unique(labels):
+        members = shuffled[labels[shuffled] == label]
+        quantile[members] = (np.arange(len(members)) + 0.5) / len(members)
+    by_quantile = shuffled[np.argsort(quantile[shuffled], kind="stable")]
+    return np.sort(by_quantile[:count])
+
+
+def split(labels, share, seed):
+    """Positions that stay, and those of a stratified share: at least one each."""
+    count = min(max(1, round(share * len(labels))), len(labels) - 1)
+    drawn = draw(labels, count, seed)
+    return np.setdiff1d(np.arange(len(labels)), drawn), drawn
+
+
+def limited(dataset, limit, seed) -> Dataset:
+    """At most so many training images, and test images; all where `limit` is None."""
+    if limit is None:
+        return dataset
+    train = draw(dataset.y_train, limit, seed)
+    test = draw(dataset.y_test, limit, seed)
+    return Dataset(
+        dataset.x_train[train],
+        dataset.y_train[train],
+        dataset.x_test[test],
+        dataset.y_test[test],
+        dataset.class_names,
+    )

@@ -1,0 +1,113 @@
+"""What the command line accepts as data: a name, an `.npz` file, or a folder of images."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+import numpy as np
+
+from firekeras.datasets.dataset import Dataset, limited, split
+from firekeras.datasets.folders import TEST_SHARE, load_folder
+from firekeras.datasets.npz import NPZ_KEYS, load_npz
+
+BUILT_IN = ("digits",)
+
+
+def load_dataset(source, *, image_size=None, limit=None, seed=0) -> Dataset:
+    """Loads images and labels from a name, an `.npz` file or an image folder.
+
+    A folder holds `train/CLASS/` and `test/CLASS/` (or `val`, or `validation`; the first that
+    exists is used), or `CLASS/` alone, of which a stratified fifth becomes the test data. Its
+    images may be PNG, JPEG, BMP or WebP, and are converted to RGB.
+
+    Args:
+        source: `"digits"` (scikit-learn's handwritten digits: 8x8 pixels, values 0..16, comes with
+            scikit-learn); or the path of an `.npz` file with arrays `x_train`, `y_train`, `x_test`
+            and `y_test`; or the path of an image folder. Labels in an `.npz` are class numbers
+            `(n,)` or `(n, 1)`, or one-hot rows; images without a channel axis get one.
+        image_size: Height and width in pixels to resize the images of a folder to. Defaults to
+            `None`: they must all have the same size.
+        limit: At most this many training images, and at most this many test images, classes in
+            proportion. Defaults to `None`, all of them.
+        seed: Decides which images are drawn where a split or `limit` draws some. Defaults to `0`.
+
+    Returns:
+        A `Dataset`.
+
+    Raises:
+        ValueError: If the source is none of these, or is damaged or inconsistent.
+
+    Example:
+    >>> dataset = load_dataset("digits")
+    >>> dataset.x_train.shape, dataset.x_test.shape
+    ((1438, 8, 8, 1), (359, 8, 8, 1))
+    """
+    _check_image_size(image_size)
+    _check_limit(limit)
+    path = Path(source)
+    if str(source) == "digits":
+        dataset = _load_digits(seed)
+    elif path.is_dir():
+        return load_folder(path, image_size, limit, seed)
+    elif path.is_file() and path.suffix.lower() == ".npz":
+        dataset = load_npz(path)
+    else:
+        raise ValueError(_unknown_source(source, path))
+    _check_already_sized(source, dataset, image_size)
+    return limited(dataset, limit, seed)
+
+
+def _load_digits(seed):
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    x = digits.images[..., np.newaxis].astype("float32")
+    y = digits.target.astype("int64")
+    train, test = split(y, TEST_SHARE, seed)
+    return Dataset(x[train], y[train], x[test], y[test], tuple("0123456789"))
+
+
+def _check_image_size(image_size):
+    if image_size is None:
+        return
+    pair = tuple(image_size) if np.iterable(image_size) else ()
+    if len(pair) != 2 or any(not isinstance(n, int) or n < 1 for n in pair):
+        raise ValueError(
+            "`image_size` must be (height, width), two whole numbers of pixels of at least 1. "
+            f"Received: {image_size!r}."
+        )
+
+
+def _check_already_sized(source, dataset, image_size):
+    size = dataset.x_train.shape[1:3]
+    if image_size is not None and tuple(image_size) != size:
+        raise ValueError(
+            f"`image_size` resizes image folders only. The images of {source} are "
+            f"{size[0]}x{size[1]} pixels; received image_size={tuple(image_size)}. Leave it out, "
+            "or resize the arrays before saving them."
+        )
+
+
+def _check_limit(limit):
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise ValueError(f"`limit` must be a whole number of at least 1. Received: {limit!r}.")
+
+
+def _unknown_source(source, path):
+    received = f"a {path.suffix or 'plain'} file" if path.is_file() else "no such name or path"
+    near = difflib.get_close_matches(str(source).lower(), BUILT_IN + _neighbours(path), n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"Unknown data source {str(source)!r} ({received}).{hint} Expected "
+        f"{' or '.join(repr(name) for name in BUILT_IN)}, the path of an .npz file with "
+        f"{', '.join(NPZ_KEYS)}, or the path of a folder of images: FOLDER/CLASS/IMAGE, or "
+        "FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE."
+    )
+
+
+def _neighbours(path):
+    if not path.parent.is_dir():
+        return ()
+    near = (p for p in path.parent.iterdir() if p.is_dir() or p.suffix.lower() == ".npz")
+    return tuple(str(p) for p in near)
