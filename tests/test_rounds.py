@@ -493,15 +493,6 @@ def test_events_tell_which_filters_of_the_first_network_are_gone(trained, tmp_pa
     np.testing.assert_array_equal(result.model.get_layer("conv2").kernel, left)
 
 
-def test_a_run_that_does_not_say_which_filters_are_gone_is_not_gone_on_with(trained, tmp_path):
-    folder, given = tmp_path / "run", {"epochs_per_round": 0, "tolerance": 1.0}
-    compress(trained, run_dir=folder, max_rounds=1, **given)
-    events = [{k: v for k, v in event.items() if k != "removed"} for event in RunDirectory.open(folder).events()]
-    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
-    with pytest.raises(ValueError, match="did not write down which filters"):
-        compress(trained, run_dir=folder, max_rounds=2, resume=True, **given)
-
-
 def test_an_undone_round_takes_no_filter_of_the_first_network(trained, tmp_path):
     given = {"epochs_per_round": 0, "backtracks": 1, "evaluate": Accuracies([0.9, 0.9, 0.1, 0.9])}
     compress(trained, run_dir=tmp_path / "run", max_rounds=3, **given)

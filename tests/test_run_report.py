@@ -26,7 +26,7 @@ EVIL = "</style><script>alert(1)</script>"
 
 def settings(**changes):
     told = {
-        "format": 1,
+        "format": 2,
         "created": "2026-11-20T09:00:00.123+00:00",
         "versions": {"firekeras": "0.1.0", "keras": "3.15.1", "python": "3.11.2", "jax": "0.10.2"},
         "backend": "jax",

@@ -13,7 +13,7 @@ from pathlib import Path
 from firekeras.atomic import save_model, whole_file, write_text
 from firekeras.version import __version__
 
-FORMAT = 1
+FORMAT = 2
 SETTINGS, EVENTS, BEST, PROFILE, STOP = "run.json", "events.jsonl", "best.keras", "profile.fire.h5", "stop"
 HALF_WRITTEN = re.compile(r"\.\d+\..+")
 OURS = re.compile(r"(?:round|profile)-(\d{3,})\.(?:keras|fire\.h5)")

@@ -13,7 +13,7 @@ def costs(left):
 
 def settings(widths):
     return {
-        "format": 1,
+        "format": 2,
         "settings": {"pruning_ratio": 0.1},
         "source": {"model": "net.keras", "data": "digits", "output": "out.keras"},
         "model": "net",
