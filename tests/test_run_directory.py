@@ -32,7 +32,7 @@ def names(run):
 def test_a_new_run_has_settings_and_its_first_model(run):
     assert names(run) == {"run.json", "round-000.keras"}
     settings = RunDirectory.open(run.path).settings
-    assert settings["baseline"] == 0.5 and settings["format"] == 1
+    assert settings["baseline"] == 0.5 and settings["format"] == 2
     assert {"firekeras", "keras", "python", keras.backend.backend()} <= set(settings["versions"])
 
 
@@ -133,7 +133,7 @@ def test_a_folder_with_a_run_is_refused(run):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(None, "it holds no run.json"), ("{", "is damaged"), ("[]", "format 1"), (json.dumps({"format": 9}), "format 1")],
+    [(None, "it holds no run.json"), ("{", "is damaged"), ("[]", "format 2"), (json.dumps({"format": 9}), "format 2")],
 )
 def test_what_is_no_run_is_refused_in_words(tmp_path, text, words):
     if text is not None:
