@@ -41,8 +41,8 @@ def latency_of_widths(
     >>> times = latency_of_widths(range(24, 41))
     >>> {width: time.fastest / chain_macs(width) for width, time in times.items()}
     """
+    from firekeras.export.endings import ENDINGS
     from firekeras.export.exporting import export_model
-    from firekeras.export.formats import ENDINGS
 
     if to not in ("litert", "onnx"):
         raise ValueError(f"`to` is 'litert' or 'onnx'. Received: {to!r}.")

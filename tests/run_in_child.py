@@ -5,8 +5,8 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
 from keras import layers as L
+from sides import draw
 
 SETTINGS = {
     "pruning_ratio": 0.15,
@@ -17,16 +17,6 @@ SETTINGS = {
     "seed": 7,
     "verbose": 0,
 }
-
-
-def data(count, seed):
-    """Noise with a brighter half: the label says which."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 2, count)
-    images = rng.normal(size=(count, 6, 6, 1)).astype("float32")
-    for image, label in zip(images, labels, strict=True):
-        image[:, 3 * label : 3 * label + 3] += 1
-    return images, labels
 
 
 def model():
@@ -47,7 +37,7 @@ def model():
     )
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     network.compile(keras.optimizers.SGD(0.1, momentum=0.9), loss, metrics=["accuracy"])
-    network.fit(*data(128, 1), epochs=2, batch_size=32, verbose=0)
+    network.fit(*draw(128, 1, contrast=1), epochs=2, batch_size=32, verbose=0)
     return network
 
 
@@ -58,7 +48,7 @@ def run(folder, resume=False):
     if keras.backend.backend() == "tensorflow":
         _without_compiling()
     settings = {**SETTINGS, "run_dir": folder, "resume": resume}
-    return firekeras.compress(model(), data(128, 1), data(64, 2), **settings)
+    return firekeras.compress(model(), draw(128, 1, contrast=1), draw(64, 2, contrast=1), **settings)
 
 
 def _without_compiling():

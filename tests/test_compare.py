@@ -13,6 +13,7 @@ import typer
 from keras import layers as L
 from PIL import Image
 from rich.console import Console
+from sides import draw
 from typer.testing import CliRunner
 
 import firekeras
@@ -39,17 +40,7 @@ def build():
     return keras.Model(image, L.Dense(2, name="logits")(L.Flatten()(x)), name="sides")
 
 
-def draw(count, seed):
-    """Noise with a brighter half: the label says which."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 2, count)
-    images = rng.normal(size=(count, 6, 6, 1)).astype("float32")
-    for image, label in zip(images, labels, strict=True):
-        image[:, 3 * label : 3 * label + 3] += 1
-    return images, labels
-
-
-TRAIN, VALIDATION, TEST = draw(96, 1), draw(48, 2), draw(64, 3)
+TRAIN, VALIDATION, TEST = draw(96, 1, contrast=1), draw(48, 2, contrast=1), draw(64, 3, contrast=1)
 
 
 def compiled(model, rate=0.02):

@@ -10,6 +10,7 @@ import networks
 import numpy as np
 import pytest
 from keras import layers as L
+from sides import draw
 
 import firekeras
 from firekeras import methods
@@ -26,17 +27,6 @@ from firekeras.methods.play_and_prune import (
     pressure_at,
     strengths,
 )
-
-
-def draw(count, seed):
-    """Noise with a brighter half: the label says which."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 2, count)
-    images = rng.normal(size=(count, 6, 6, 1)).astype("float32")
-    for image, label in zip(images, labels, strict=True):
-        image[:, 3 * label : 3 * label + 3] += 2
-    return images, labels
-
 
 TRAIN, VALIDATION = draw(128, seed=1), draw(64, seed=2)
 

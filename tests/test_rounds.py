@@ -7,6 +7,7 @@ import networks
 import numpy as np
 import pytest
 from keras import layers as L
+from sides import draw
 
 import firekeras
 from firekeras.latency import Latency
@@ -23,16 +24,6 @@ def build():
     x = L.Conv2D(12, 3, activation="relu", name="conv2")(x)
     x = L.Flatten(name="flatten")(x)
     return keras.Model(image, L.Dense(2, name="logits")(x), name="sides")
-
-
-def draw(count, seed):
-    """Noise with a brighter half: the label says which."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 2, count)
-    images = rng.normal(size=(count, 6, 6, 1)).astype("float32")
-    for image, label in zip(images, labels, strict=True):
-        image[:, 3 * label : 3 * label + 3] += 2
-    return images, labels
 
 
 TRAIN, VALIDATION = draw(128, seed=1), draw(64, seed=2)

@@ -9,12 +9,12 @@ from typing import Any
 
 from firekeras.channels import traced
 from firekeras.costs import count_costs
-from firekeras.plan.balance import balanced
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.profile import FilterScores
 from firekeras.rounds.evaluation import within_tolerance
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
 from firekeras.rounds.targets import Target
+from firekeras.rounds.weighing import weighed
 
 
 @dataclasses.dataclass
@@ -145,7 +145,7 @@ class Trials:
             "layer_caps": self._settings.layer_caps,
             "original_widths": self._original_widths,
         }
-        scores = balanced(scores, graph) if self._rejections else scores  # global ranks may starve a layer
+        scores = weighed(scores, graph, self._settings, self._rejections)
         plan = (self._target.plan if self._target else plan_pruning)(graph, scores, **limits)
         plan.notes.extend(self._method.notes())
         return plan

@@ -11,7 +11,7 @@ from rich.console import Console
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import errors_in_words, import_keras, show, show_text
 from firekeras.cli.files import load_data, load_model
-from firekeras.cli.options import Balance, BatchSize, Caps, Data, FavourMacs, MinKeep, ModelFile, RoundTo
+from firekeras.cli.options import Balance, BatchSize, Caps, Data, FavourMacs, Limit, MinKeep, ModelFile, RoundTo
 
 
 @errors_in_words()
@@ -61,9 +61,7 @@ def compare(
     validation_share: Annotated[
         float, typer.Option(help="Share of the training images that no run is trained on.")
     ] = 0.1,
-    limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Take at most N training and N test images.")
-    ] = None,
+    limit: Limit = None,
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="A folder for results, table, chart and networks; or one to go on with.")
     ] = Path("comparison"),

@@ -18,6 +18,7 @@ from firekeras.cli.options import (
     Caps,
     DataOrNone,
     FavourMacs,
+    Limit,
     MinKeep,
     ModelFileOrNone,
     Output,
@@ -87,9 +88,7 @@ def compress(
         float, typer.Option(help="Share of the training images that is held out to decide on each round.")
     ] = 0.1,
     monitor: Annotated[str, typer.Option(help="Which of the model's metrics to watch.")] = "accuracy",
-    limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Take at most N training and N test images.")
-    ] = None,
+    limit: Limit = None,
     output: Output = Path("pruned.keras"),
     seed: Seed = 0,
     run_dir: Annotated[

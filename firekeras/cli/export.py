@@ -10,8 +10,7 @@ import typer
 from firekeras.cli.console import errors_in_words, show_text
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, ModelFile
-
-ENDINGS = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
+from firekeras.export.endings import ENDINGS
 
 
 @errors_in_words()

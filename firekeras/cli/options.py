@@ -43,4 +43,5 @@ Balance = Annotated[
 FavourMacs = Annotated[
     float, typer.Option(help="How much the MACs that go with a filter count against its score, 0 to 1.")
 ]
+Limit = Annotated[int | None, typer.Option(min=1, metavar="N", help="Take at most N training and N test images.")]
 MinKeep = Annotated[float, typer.Option(help="No layer falls under this share of its filters, 0 to 1, nor under one.")]

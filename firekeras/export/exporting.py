@@ -8,6 +8,7 @@ from pathlib import Path
 from firekeras import atomic
 from firekeras.channels.check import check_model
 from firekeras.export import formats, post_training
+from firekeras.export.endings import ENDINGS
 from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
 from firekeras.runtimes.runtime import open_runtime, run
 
@@ -87,7 +88,7 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
 
 def check_path(path: Path, to):
     """Raises `ValueError`, before any work, where a path does not suit the format."""
-    ending = formats.ENDINGS[to]
+    ending = ENDINGS[to]
     if ending and path.suffix != ending:
         raise ValueError(f"A file for {to!r} ends in {ending}. Received: {path}.")
     if not ending and path.exists():

@@ -10,9 +10,9 @@ import warnings
 import keras
 import numpy as np
 
+from firekeras.export.endings import ENDINGS
 from firekeras.runtimes.runtime import PIP
 
-ENDINGS = {"litert": ".tflite", "onnx": ".onnx", "saved-model": ""}
 KERAS_NAMES = {"litert": "litert", "onnx": "onnx", "saved-model": "tf_saved_model"}
 NEEDED = {"litert": ("ai_edge_litert",), "onnx": ("onnxruntime", "tf2onnx"), "saved-model": ()}
 ON_TENSORFLOW = (

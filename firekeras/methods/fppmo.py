@@ -12,7 +12,7 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.criteria import score_filters
 from firekeras.masking import MaskedNetwork
 from firekeras.plan.planning import COSTS, PruningPlan, plan_pruning
-from firekeras.plan.selection import _mean_over_units as over_units
+from firekeras.plan.selection import over_units
 from firekeras.profile import FilterScores
 from firekeras.samples import draw_samples, in_batches, shared_out
 

@@ -12,7 +12,7 @@ from firekeras.criteria import l1_norm
 from firekeras.masking import MaskedNetwork
 from firekeras.methods.penalty import FilterPenalty
 from firekeras.plan.planning import PruningPlan, plan_pruning
-from firekeras.plan.selection import _mean_over_units as over_units
+from firekeras.plan.selection import over_units
 from firekeras.profile import FilterScores
 from firekeras.rounds.evaluation import within_tolerance
 from firekeras.rounds.fine_tuning import FineTuning

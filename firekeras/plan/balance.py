@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.plan.selection import _mean_over_units as over_units
+from firekeras.plan.selection import open_scores
 from firekeras.profile import FilterScores
 
 FALLBACK = 0.5  # the weight once a round was undone: global ranks may have starved a layer
@@ -37,8 +37,7 @@ def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight is that of the place within the layer, from 0 to 1. Received: {weight}.")
-    values = over_units(graph, scores)
-    values[list(graph.locks)] = np.nan
+    values = open_scores(graph, scores)
     blend = (1 - weight) * places(values)
     for units in _groups(graph):
         blend[units] += weight * places(values[units])

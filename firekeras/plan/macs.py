@@ -9,7 +9,7 @@ import numpy as np
 from firekeras.channels.graph import ChannelGraph
 from firekeras.costs import kept_lengths
 from firekeras.plan.balance import places
-from firekeras.plan.selection import _mean_over_units as over_units
+from firekeras.plan.selection import open_scores
 from firekeras.profile import FilterScores
 
 
@@ -36,8 +36,7 @@ def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight is that of the place by MACs, from 0 to 1. Received: {weight}.")
-    values = over_units(graph, scores)
-    values[list(graph.locks)] = np.nan
+    values = open_scores(graph, scores)
     saved = np.where(np.isfinite(values), macs_of_units(graph) / np.maximum(graph.unit_sizes, 1), np.nan)
     blend = (1 - weight) * places(values) + weight * places(saved)
     criterion = f"{scores.criterion} and MACs"

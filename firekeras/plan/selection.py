@@ -57,8 +57,8 @@ class Ranking:
 
     def __init__(self, graph: ChannelGraph, scores: FilterScores, round_to: int):
         self.graph, self.source, self.round_to = graph, scores, round_to
-        self.scores = _mean_over_units(graph, scores)
-        self.l1 = np.nan_to_num(_mean_over_units(graph, scores.l1))
+        self.scores = over_units(graph, scores)
+        self.l1 = np.nan_to_num(over_units(graph, scores.l1))
         unlocked = np.ones(graph.num_units, bool)
         unlocked[list(graph.locks)] = False
         self.prunable = unlocked & np.isfinite(self.scores)
@@ -109,13 +109,20 @@ def _evenly_holds(layer, units):
     return held.size == units.size and (counts == counts[0]).all()
 
 
-def _mean_over_units(graph, by_layer):
+def over_units(graph, by_layer) -> np.ndarray:
     """For each unit the mean over its filters, NaN where one of them has no value, `(num_units,)`."""
     total = np.zeros(graph.num_units)
     for name in graph.filter_layers:
         units = graph.filters(name)
         np.add.at(total, units, by_layer.get(name, np.full(units.size, np.nan)))
     return total / np.maximum(graph.unit_sizes, 1)
+
+
+def open_scores(graph, scores) -> np.ndarray:
+    """The score of each unit, NaN for those that are locked or have none, `(num_units,)`."""
+    values = over_units(graph, scores)
+    values[list(graph.locks)] = np.nan
+    return values
 
 
 class Selection:

@@ -14,9 +14,7 @@ from firekeras.channels.check import check_weights
 from firekeras.costs import count_costs
 from firekeras.data import checked_data
 from firekeras.devices import check_strategy
-from firekeras.plan.balance import FALLBACK, balanced
 from firekeras.plan.caps import resolve_caps
-from firekeras.plan.macs import favouring_macs
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.profile import FireProfile
 from firekeras.report.progress import RoundsOnTerminal
@@ -29,6 +27,7 @@ from firekeras.rounds.repeatable import reseed, seed_round
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.targets import Target
+from firekeras.rounds.weighing import weighed
 from firekeras.surgery import prune
 
 
@@ -213,16 +212,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         """A plan for the next round: by these scores, within the limits, no further than the target."""
         limits, graph = {"pruning_ratio": self.pruning_ratio, **self.limits}, channel_graph(model)
         make = self.target.plan if self.target else plan_pruning
-        return make(graph, self._weighed(scores, graph), **limits)
-
-    def _weighed(self, scores, graph):
-        """The scores, with what `balance` and `favour_macs` make of them."""
-        balance = max(self.settings.balance, FALLBACK if self.rejections else 0.0)
-        if balance:
-            scores = balanced(scores, graph, balance)
-        if self.settings.favour_macs:
-            scores = favouring_macs(scores, graph, self.settings.favour_macs)
-        return scores
+        return make(graph, weighed(scores, graph, self.settings, self.rejections), **limits)
 
     def __iter__(self):
         return self
