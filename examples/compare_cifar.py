@@ -9,7 +9,6 @@ and the network of each run. Random filters and FIRE are removed in rounds, l1 a
 """
 
 import argparse
-import math
 import os
 import time
 from pathlib import Path
@@ -17,43 +16,13 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
+from augmented import Augmented
 
 from firekeras import atomic, datasets, methods, zoo
 from firekeras.classifier import compile_for_tuning
 from firekeras.compare import Scratch, compare
 from firekeras.compare.contest import factories
 from firekeras.compare.report import markdown, outcome_line, write_report
-
-BATCH = 128
-PADDING = 4  # pixels around an image that crops may move by
-
-
-class Augmented(keras.utils.PyDataset):
-    """Shuffled batches of images that are flipped and cropped at random, as He et al. 2016, section 4.2."""
-
-    def __init__(self, x, y, seed=0):
-        super().__init__()
-        self.x, self.y, self.rng = x, y, np.random.default_rng(seed)
-        self.order = self.rng.permutation(len(y))
-
-    def __len__(self):
-        return math.ceil(len(self.y) / BATCH)
-
-    def __getitem__(self, index):
-        chosen = self.order[index * BATCH : (index + 1) * BATCH]
-        return self._changed(self.x[chosen]), self.y[chosen]
-
-    def _changed(self, images):
-        padded = np.pad(images, ((0, 0), (PADDING, PADDING), (PADDING, PADDING), (0, 0)))
-        windows = np.lib.stride_tricks.sliding_window_view(padded, images.shape[1:3], axis=(1, 2))
-        rows, columns = self.rng.integers(0, 2 * PADDING + 1, (2, len(images)))
-        cropped = np.moveaxis(windows[np.arange(len(images)), rows, columns], 1, -1)
-        flipped = self.rng.random(len(images)) < 0.5
-        return np.where(flipped[:, None, None, None], cropped[:, :, ::-1], cropped)
-
-    def on_epoch_end(self):
-        self.order = self.rng.permutation(len(self.y))
 
 
 def trained(arguments, data, validation):
