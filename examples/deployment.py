@@ -21,7 +21,7 @@ import firekeras
 from firekeras import datasets, model_file
 from firekeras.stages import measure_stages
 
-NETWORKS = ("original", "longer", "pruned", "pruned8")
+NETWORKS = ("original", "pruned", "pruned8")
 
 
 def arguments():
