@@ -178,6 +178,40 @@ def test_quantisation_aware_training_ends_in_an_int8_file(digits, tmp_path):  # 
     assert os.environ.get("TF_USE_LEGACY_KERAS") == before
 
 
+def residual_of_unnamed_layers():
+    """Blocks with and without zeros; its layers are called as tf_keras calls those that TF-MOT makes."""
+    image = keras.Input((8, 8, 1))
+    x = keep = L.ReLU()(L.BatchNormalization()(L.Conv2D(16, 3, padding="same", name="conv2d")(image)))
+    x = L.BatchNormalization()(L.Conv2D(16, 3, padding="same", use_bias=False, name="conv2d_1")(x))
+    x = L.SeparableConv2D(16, 3)(L.ReLU()(L.Add()([x, keep])))
+    return keras.Model(image, L.Dense(10)(L.Flatten()(L.ReLU()(x))))
+
+
+def int8_kernels(path):
+    """The kernels of a file's convolutions and dense layers, filters first."""
+    interpreter = open_runtime(path)._interpreter
+    interpreter.allocate_tensors()
+    found = [op for op in interpreter._get_ops_details() if op["op_name"] in ("CONV_2D", "FULLY_CONNECTED")]
+    return [interpreter.get_tensor(op["inputs"][1]) for op in found]
+
+
+def test_zeros_and_shared_values_survive_quantisation_aware_training(tmp_path):
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    train = rng.normal(size=(128, 8, 8, 1)).astype("float32"), rng.integers(0, 10, 128)
+    sparse = sparsify(residual_of_unnamed_layers(), train, sparsity=0.5, batch_size=16)
+    quantize_aware(sparse, train, tmp_path / "sparse.tflite", learning_rate=0.05, tolerance=1.0)
+    few = cluster(sparse, train, clusters=6)
+    assert {np.unique(kernel).size for kernel in kernels(few).values()} == {6}
+    assert all((kernel == 0).mean() == pytest.approx(0.5, abs=0.01) for kernel in kernels(few).values())
+    quantize_aware(few, train, tmp_path / "few.tflite", tolerance=1.0)
+    for name in ("sparse", "few"):
+        first, second, pointwise, dense = int8_kernels(tmp_path / f"{name}.tflite")
+        assert [(kernel == 0).mean() for kernel in (first, second, dense)] == pytest.approx([0.5] * 3, abs=0.01), name
+        assert (pointwise == 0).mean() < 0.1  # TF-MOT thins out no separable convolutions
+    assert max(np.unique(row).size for row in (*second, *dense)) <= 6
+
+
 def test_an_int8_file_that_is_not_what_was_trained_never_appears(digits, tmp_path):  # noqa: F811
     model, data = digits
     with pytest.raises(ValueError, match="not written"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 
@@ -13,7 +15,7 @@ def cluster(model, train_data, *, clusters=16, epochs=1, learning_rate=0.001, ba
 
     The network stays as fast as it was, and its file as large until it is compressed (zip): 16 values take 4 bits.
     Depthwise kernels, biases and normalisation keep their values, and so do kernels with no more weights than
-    `clusters`.
+    `clusters`. Weights that are zero, as after `sparsify`, stay zero.
 
     Args:
         model: A built Keras 3 classifier of standard layers. It is not changed.
@@ -41,11 +43,16 @@ def cluster(model, train_data, *, clusters=16, epochs=1, learning_rate=0.001, ba
     bridge = Bridge(model, train_data[0][:32])
     names = [name for name in tfmot.kernels(bridge.legacy) if _weights(bridge.legacy.get_layer(name)) > clusters]
     tfmot.check_not_empty(names, model, "cluster")
-    how = {"number_of_clusters": clusters, "cluster_centroids_init": tools.CentroidInitialization.KMEANS_PLUS_PLUS}
-    wrapped = tfmot.wrapped(bridge.legacy, names, lambda layer: tools.cluster_weights(layer, **how))
+    wrapped = tfmot.wrapped(bridge.legacy, names, lambda layer: _clustered(layer, clusters))
     settings = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "loss": loss}
     tfmot.fine_tune(wrapped, model, train_data, **settings)
     return bridge.brought_back(tools.strip_clustering(wrapped))
+
+
+def _clustered(layer, clusters):
+    tools = tfmot.load().clustering.keras
+    start, zeros = tools.CentroidInitialization.KMEANS_PLUS_PLUS, bool((np.asarray(layer.kernel) == 0).any())
+    return tools.cluster_weights(layer, clusters, start, preserve_sparsity=zeros)
 
 
 def _weights(layer):

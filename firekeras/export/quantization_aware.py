@@ -12,6 +12,7 @@ from firekeras import atomic
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.export.exporting import Export, check_close, check_path, size_of
+from firekeras.export.keeping import quantized
 from firekeras.export.post_training import check_whole_numbers
 from firekeras.export.verification import VERIFIED, compare, samples_of
 
@@ -26,14 +27,17 @@ def quantize_aware(
     """Fine-tunes a model as int8 will compute it, and exports it to LiteRT in int8.
 
     More accurate than `firekeras.export_model(..., int8=True)` where that loses too much; needs labels and
-    training. The file is run, and compared with what the trained network gives, before it appears.
+    training. What `sparsify` and `cluster` did is kept: weights of convolutions and dense layers that are zero
+    stay zero, and those that share a few values go on sharing them, within each filter. The file is run, and
+    compared with what the trained network gives, before it appears.
 
     Args:
         model: A built Keras 3 classifier of standard layers. It is not changed.
         train_data: `(x, y)`, arrays; `y` class numbers `(n,)`, unless `loss` says otherwise.
         path: `NAME.tflite`.
         epochs: Of fine-tuning. Defaults to 1.
-        learning_rate: Of the first step; falls to 0 as a cosine. Defaults to 0.001.
+        learning_rate: Of the first step; falls to 0 as a cosine. What `cluster` made bears no large one: each of its
+            few values adds up the gradients of all weights that share it. Defaults to 0.001.
         batch_size: Defaults to 64.
         loss: A loss of tf_keras. Defaults to sparse categorical crossentropy.
         tolerance: How far the file may be from the trained network, root mean squares as a share of the
@@ -52,12 +56,11 @@ def quantize_aware(
     path = Path(path)
     check_path(path, "litert")
     tfmot.check_training(train_data, epochs, learning_rate, batch_size)
-    tools = tfmot.load().quantization.keras
     samples = {name: array[:VERIFIED] for name, array in samples_of(model, train_data[0]).items()}
     arrays = list(samples.values())
     bridge = Bridge(model, train_data[0][:VERIFIED])
     check_layers(bridge.legacy)
-    tuned = tools.quantize_model(bridge.legacy)
+    tuned = quantized(bridge.legacy)
     settings = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "loss": loss}
     tfmot.fine_tune(tuned, model, train_data, **settings)
     expected = keras.tree.flatten(tuned.predict(arrays if len(arrays) > 1 else arrays[0], verbose=0))
