@@ -10,6 +10,9 @@ import numpy as np
 from firekeras.costs import Costs, count_costs
 from firekeras.export.exporting import size_of
 from firekeras.latency import Latency, measure_latencies
+from firekeras.model_file import load_model
+from firekeras.runtimes.file_costs import onnx_costs
+from firekeras.runtimes.litert import LiteRT
 from firekeras.runtimes.runtime import open_runtime, run
 
 
@@ -20,8 +23,8 @@ class Stage:
     Args:
         path: The file.
         accuracy: Share of the samples that it tells right, 0 to 1; None without data.
-        costs: MACs and parameters; None where the file does not tell them: they are those of the Keras
-            model that it was exported from.
+        costs: MACs and parameters. Those of exported files are counted in the file: their parameters are
+            what is left of them with normalisation folded in. None for a SavedModel.
         size: Bytes.
         latency: `Latency` of one pass.
     """
@@ -82,8 +85,8 @@ def _accuracy(path, data):
 
 
 def _costs(path):
-    if path.suffix != ".keras":
-        return None
-    from firekeras.model_file import load_model
-
-    return count_costs(load_model(path, compile=False))
+    if path.suffix == ".keras":
+        return count_costs(load_model(path, compile=False))
+    if path.suffix == ".tflite":
+        return LiteRT(path).costs()
+    return onnx_costs(path) if path.suffix == ".onnx" else None

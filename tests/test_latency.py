@@ -12,15 +12,19 @@ from firekeras import latency as clock
 from firekeras.cli import app
 from firekeras.latency import layer_latency, measure_latencies, measure_latency
 from firekeras.runtimes import runtime
+from firekeras.runtimes.file_costs import onnx_costs
+from firekeras.runtimes.litert import LiteRT
 from firekeras.stages import measure_stages
 from firekeras.widths import chain_macs, latency_of_widths
 
 
 def wide(filters):
     image = keras.Input((32, 32, 8), name="image")
-    x = L.Conv2D(filters, 3, padding="same", activation="relu", name="first")(image)
-    x = L.Conv2D(filters, 3, padding="same", activation="relu", name="second")(x)
-    return keras.Model(image, L.Dense(4, name="logits")(L.GlobalAveragePooling2D()(x)), name=f"wide{filters}")
+    normal = {"bias_initializer": "normal"}  # an exporter leaves out zeros, and constants that are equal
+    x = L.Conv2D(filters, 3, padding="same", activation="relu", name="first", **normal)(image)
+    x = L.Conv2D(filters, 3, padding="same", activation="relu", name="second", **normal)(x)
+    scores = L.Dense(4, name="logits", **normal)(L.GlobalAveragePooling2D()(x))
+    return keras.Model(image, scores, name=f"wide{filters}")
 
 
 @pytest.fixture(scope="module")
@@ -116,17 +120,47 @@ def test_stages_stand_side_by_side(files):
     y[:4] = (y[:4] + 1) % 4
     stages = measure_stages(paths, (x, y), runs=3)
     assert [stage.accuracy for stage in stages] == [0.9, 0.9, 0.9]
-    assert stages[0].costs.conv_macs == 32 * 32 * 9 * 96 * (8 + 96) and stages[1].costs is None
+    params = 9 * 96 * (8 + 96) + 96 + 96 + 4 * 96 + 4
+    for stage in stages:  # no normalisation: nothing is folded
+        costs = stage.costs
+        assert (costs.conv_macs, costs.macs) == (32 * 32 * 9 * 96 * (8 + 96), costs.conv_macs + 4 * 96), stage.path
+        assert costs.params == params
     assert [stage.size for stage in stages] == [path.stat().st_size for path in paths]
 
 
 def test_the_commands_show_tables(files):
     paths = [str(files / name) for name in ("wide.keras", "wide.onnx")]
-    done = CliRunner().invoke(app, ["stages", *paths, "--runs", "3", "--layers"], env={"COLUMNS": "200"})
+    done = CliRunner().invoke(app, ["report", *paths, "--runs", "3", "--layers"], env={"COLUMNS": "200"})
     assert done.exit_code == 0, done.output
     assert "ONNX Runtime" in done.output and "Time by layer of wide.onnx" in done.output and "second" in done.output
-    done = CliRunner().invoke(app, ["stages", str(files / "gone.keras")])
+    done = CliRunner().invoke(app, ["report", str(files / "gone.keras")])
     assert done.exit_code == 1 and "There is no file" in done.output
+    done = CliRunner().invoke(app, ["report", *paths, "--html", "x.html"])
+    assert done.exit_code == 1 and "--html is for the folder of a run" in done.output
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        *(networks.residual, networks.mobile, networks.transposed, networks.one_dimensional, networks.siamese),
+        *(networks.three_dimensional, networks.branches, networks.resnet20_a),
+    ],
+)
+def test_the_macs_of_a_file_are_those_of_the_model(network, tmp_path):
+    model = network()
+    costs = firekeras.count_costs(model)
+    for to, name in (("litert", "net.tflite"), ("onnx", "net.onnx")):
+        firekeras.export_model(model, tmp_path / name, to=to)
+        found = LiteRT(tmp_path / name).costs() if to == "litert" else onnx_costs(tmp_path / name)
+        assert (found.conv_macs, found.macs) == (costs.conv_macs, costs.macs), to
+
+
+def test_grouped_convolutions_and_int8_are_counted(tmp_path):
+    model = networks.grouped()
+    samples = np.random.default_rng(0).uniform(size=(8, *model.input_shape[1:])).astype("float32")
+    firekeras.export_model(model, tmp_path / "net.tflite", samples=samples, int8=True, tolerance=1.0)
+    costs, found = firekeras.count_costs(model), LiteRT(tmp_path / "net.tflite").costs()
+    assert (found.conv_macs, found.macs) == (costs.conv_macs, costs.macs)
 
 
 def test_widths_are_measured_side_by_side():

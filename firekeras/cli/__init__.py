@@ -17,9 +17,9 @@ from firekeras.cli.demo import demo
 from firekeras.cli.export import export
 from firekeras.cli.measure import measure
 from firekeras.cli.prune import prune
-from firekeras.cli.runs import report, stop
+from firekeras.cli.report import report
 from firekeras.cli.sensitivity import sensitivity
-from firekeras.cli.stages import stages
+from firekeras.cli.stop import stop
 from firekeras.cli.widths import widths
 from firekeras.version import __version__
 
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 for command in (
     *(demo, measure, channels, prune, sensitivity, compress, compare, report, stop),
-    *(export, stages, widths),
+    *(export, widths),
 ):
     app.command()(command)
 

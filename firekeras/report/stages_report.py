@@ -14,8 +14,7 @@ def stages_table(stages: Sequence) -> Table:
     """The table, a column per file.
 
     Args:
-        stages: `Stage`s. Shares in brackets are of the first one. An exported file does not tell MACs and
-            parameters: it has a dash.
+        stages: `Stage`s. Shares in brackets are of the first one. What a file does not tell is a dash.
     """
     table = new_table("On the way to the device", "", *(stage.path.name for stage in stages))
     for title, field in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from firekeras.costs import Costs
+from firekeras.runtimes.file_costs import litert_costs
 from firekeras.runtimes.runtime import Input, in_order, needed
 
 COMPUTING = ("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_3D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
@@ -46,6 +48,11 @@ class LiteRT:
 
     def outputs(self):
         return [self._interpreter.get_tensor(one["index"]) for one in self._details[1].values()]
+
+    def costs(self) -> Costs:
+        """MACs per sample, and parameters."""
+        self.prepare([np.zeros([1, *(size or 32 for size in one.shape[1:])], one.dtype) for one in self.inputs])
+        return litert_costs(self._interpreter)
 
     def floating_layers(self) -> list[str]:
         """The convolutions and dense layers that do not compute in whole numbers, by the name of what they give."""

@@ -1,0 +1,89 @@
+"""`firekeras report`: what a run has come to, or what a network gained on the way to the device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firekeras.cli.console import errors_in_words, import_keras, show, show_text
+from firekeras.cli.options import DataOrNone
+
+
+@errors_in_words()
+def report(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR | FILE...",
+            help="The folder of a run; or MODEL.keras, .tflite or .onnx files, or SavedModel folders.",
+        ),
+    ],
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.html", help="Of a run: write a page with plots too; it opens without a network."),
+    ] = None,
+    data: DataOrNone = None,
+    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Of files: samples per pass, for latency.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Of files: threads of LiteRT and ONNX Runtime.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="Of files: timed passes of each.")] = 50,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Take at most N test images.")] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Show the time of each layer of .onnx files too; others tell none.")
+    ] = False,
+):
+    """Shows what a run has come to, finished or still running; or what each of some files costs, side by side.
+
+    Of files: accuracy on all test images, MACs, parameters, size, and latency, measured here in turns. What an
+    exported file costs is counted in the file, where normalisation is folded into kernels. Compare latencies of one
+    runtime: what Keras takes is mostly Python where the network is small.
+
+    Example: firekeras report runs/a --html a.html
+
+    Example: firekeras report original.keras pruned.keras pruned.tflite pruned_int8.tflite --data cifar10.npz
+    """
+    if _is_run(paths):
+        _show_run(paths[0], html)
+        return
+    if html:
+        raise ValueError("--html is for the folder of a run. Received files of networks.")
+    import_keras()
+    from firekeras.report.stages_report import stages_table
+    from firekeras.stages import measure_stages
+
+    samples = _test_images(data, limit) if data else None
+    show(stages_table(measure_stages(paths, samples, batch_size=batch, runs=runs, threads=threads)))
+    if layers:
+        _show_layers(paths, {"batch_size": batch, "runs": runs, "threads": threads})
+
+
+def _is_run(paths):
+    """Whether it is one folder, and not a SavedModel."""
+    return len(paths) == 1 and paths[0].is_dir() and not (paths[0] / "saved_model.pb").exists()
+
+
+def _show_run(folder, html):
+    from firekeras.report.run_report import show_run
+
+    show(*show_run(folder, html))
+    if html:
+        show_text(f"Written: {html}")
+
+
+def _show_layers(paths, settings):
+    from firekeras.latency import layer_latency
+    from firekeras.report.stages_report import layers_table
+
+    measured = [path for path in paths if path.suffix == ".onnx"]
+    for path in measured:
+        show(layers_table(path.name, layer_latency(path, **settings)))
+    if not measured:
+        show_text("No time by layer: ONNX Runtime alone measures it. Export with --to onnx.")
+
+
+def _test_images(source, limit):
+    from firekeras import datasets
+
+    dataset = datasets.load_dataset(source, limit=limit)
+    return dataset.x_test, dataset.y_test

@@ -1,0 +1,26 @@
+"""`firekeras stop`: ends a run early, and cleanly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from firekeras.cli.console import errors_in_words, show_text
+
+
+@errors_in_words()
+def stop(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, as compress --run-dir began it.")],
+):
+    """Has a run end after the round in progress; it can be resumed.
+
+    Example: firekeras stop runs/a
+    """
+    from firekeras.rounds.run_directory import RunDirectory
+
+    RunDirectory.open(folder).ask_to_stop()
+    show_text(
+        f"The run in {folder} ends after the round in progress. Go on later: firekeras compress --resume {folder}"
+    )
