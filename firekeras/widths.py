@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from firekeras.latency import Latency, measure_latencies
 
 CHAIN = 4
+FALL = 0.08  # a width of 24 computed as 28, with 28 as the next to fill, falls by 11%
 
 
 def latency_of_widths(
@@ -18,8 +19,7 @@ def latency_of_widths(
 ) -> dict[int, Latency]:
     """Measures a chain of four convolutions at several widths, exported and side by side.
 
-    Runtimes compute several channels in one instruction, and round up what is left over. `round_to` is chosen
-    well where the time per MAC is low at its multiples, and higher between them.
+    Runtimes compute several channels in one instruction, and round up what is left over: see `suitable_round_to`.
 
     Args:
         widths: How many filters each convolution has, and how many channels it reads.
@@ -38,8 +38,7 @@ def latency_of_widths(
         ImportError: If a package is missing.
 
     Example:
-    >>> times = latency_of_widths(range(24, 41))
-    >>> {width: time.fastest / chain_macs(width) for width, time in times.items()}
+    >>> suitable_round_to(latency_of_widths(range(24, 41)))
     """
     from firekeras.export.endings import ENDINGS
     from firekeras.export.exporting import export_model
@@ -55,6 +54,29 @@ def latency_of_widths(
             export_model(_chain(int(width), size, kernel), path, to=to, samples=samples[..., :width], int8=int8)
         found = measure_latencies(paths, runs=runs, threads=threads)
     return dict(zip(widths, found, strict=True))
+
+
+def suitable_round_to(latencies: Mapping[int, Latency]) -> int:
+    """The step behind whose multiples MACs per second fall, which is how many filters a runtime computes at a time.
+
+    Args:
+        latencies: Of `latency_of_widths`, for neighbouring widths.
+
+    Returns:
+        The smallest of 2, 4, 8 and 16 of which every multiple among the widths is followed by a fall of 8% or
+        more; 1 where none is.
+
+    Example:
+    >>> suitable_round_to(latency_of_widths(range(16, 33), int8=True))
+    8
+    """
+    rates = {width: width**2 / latency.fastest for width, latency in latencies.items()}
+    falls = {width for width in rates if width + 1 in rates and rates[width + 1] < (1 - FALL) * rates[width]}
+    for step in (2, 4, 8, 16):
+        multiples = {width for width in rates if width % step == 0 and width + 1 in rates}
+        if multiples and multiples <= falls:
+            return step
+    return 1
 
 
 def chain_macs(width, *, size=16, kernel=3) -> int:

@@ -15,7 +15,7 @@ from firekeras.runtimes import runtime
 from firekeras.runtimes.file_costs import onnx_costs
 from firekeras.runtimes.litert import LiteRT
 from firekeras.stages import measure_stages
-from firekeras.widths import chain_macs, latency_of_widths
+from firekeras.widths import chain_macs, latency_of_widths, suitable_round_to
 
 
 def wide(filters):
@@ -167,3 +167,24 @@ def test_widths_are_measured_side_by_side():
     found = latency_of_widths([8, 64], runs=10)
     assert chain_macs(8) == 4 * 16 * 16 * 9 * 8 * 8
     assert list(found) == [8, 64] and found[64].fastest > 3 * found[8].fastest
+
+
+# What LiteRT 2.3 took on an AVX-512 CPU, in microseconds, from a width of 16 on
+FLOATS = (47, 99, 105, 110, 115, 121, 126, 132, 137, 142, 148, 153, 159, 164, 169, 175, 182)
+INT8 = (14, 36, 36, 36, 36, 36, 36, 36, 37, 47, 47, 47, 47, 47, 47, 47, 47)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "step"),
+    [
+        ({16 + k: time for k, time in enumerate(FLOATS)}, 16),
+        ({16 + k: time for k, time in enumerate(INT8)}, 8),
+        ({width: -(-width // 4) * 4 * width for width in range(16, 33)}, 4),
+        ({width: -(-width // 2) * 2 * width for width in range(5, 9)}, 2),
+        ({width: width**2 for width in range(16, 33)}, 1),
+        ({24: 1.0}, 1),
+    ],
+)
+def test_the_step_is_what_the_runtime_computes_at_a_time(seconds, step):
+    measured = {width: clock.Latency(time, 0.0, 1, fastest=time) for width, time in seconds.items()}
+    assert suitable_round_to(measured) == step

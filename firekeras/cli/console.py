@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 
 import typer
@@ -42,15 +43,17 @@ def import_keras():
     """Imports Keras, and leaves TensorFlow's start-up chatter out unless the user has set its log level."""
     quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _silent_stderr() if quiet else contextlib.nullcontext():
+    with silent_stderr() if quiet else contextlib.nullcontext():
         import keras
 
         keras.backend.backend()
+    if quiet:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return keras
 
 
 @contextlib.contextmanager
-def _silent_stderr():
+def silent_stderr():
     """Nothing that is written to standard error shows, from compiled code either: it logs before it reads settings."""
     kept = os.dup(2)
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show_text
+from firekeras.cli.console import errors_in_words, show_text, silent_stderr
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, ModelFile
 from firekeras.export.endings import ENDINGS
@@ -59,12 +59,13 @@ def export(
 
     dataset = load_data(data, network, limit) if data else None
     settings = {"tolerance": tolerance}
-    if epochs and dataset:
-        train = dataset.x_train, dataset.y_train
-        made = quantize_aware(network, train, output, epochs=epochs, learning_rate=learning_rate, **settings)
-    else:
-        samples = dataset.x_train if dataset else None
-        made = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, **settings)
+    with silent_stderr():  # converters chat
+        if epochs and dataset:
+            train = dataset.x_train, dataset.y_train
+            made = quantize_aware(network, train, output, epochs=epochs, learning_rate=learning_rate, **settings)
+        else:
+            samples = dataset.x_train if dataset else None
+            made = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, **settings)
     kind, apart = "images" if dataset else "random samples", made.difference
     show_text(
         f"Run on {made.samples} {kind}: outputs are {apart.largest:.2g} of the largest away from the model's at most, "

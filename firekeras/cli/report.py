@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show, show_text
+from firekeras.cli.console import errors_in_words, import_keras, show, show_text, silent_stderr
 from firekeras.cli.options import DataOrNone
 
 
@@ -53,7 +53,9 @@ def report(
     from firekeras.stages import measure_stages
 
     samples = _test_images(data, limit) if data else None
-    show(stages_table(measure_stages(paths, samples, batch_size=batch, runs=runs, threads=threads)))
+    with silent_stderr():  # LiteRT tells which delegate it made
+        stages = measure_stages(paths, samples, batch_size=batch, runs=runs, threads=threads)
+    show(stages_table(stages))
     if layers:
         _show_layers(paths, {"batch_size": batch, "runs": runs, "threads": threads})
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show
+from firekeras.cli.console import errors_in_words, import_keras, show, show_text, silent_stderr
 
 
 @errors_in_words()
@@ -19,17 +19,23 @@ def widths(
     threads: Annotated[int, typer.Option(min=1, help="How many threads it takes.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Timed passes of each width.")] = 50,
 ):
-    """Shows how long convolutions of different widths take here, to choose --round-to.
+    """Shows how long convolutions of different widths take here, and what to give as --round-to.
 
-    Exports and times four convolutions for each width from 8 below to 8 above. Where the time per MAC is low at
-    multiples of 4 or 8 and higher between them, give that as --round-to to prune or compress.
+    Exports and times four convolutions for each width from 8 below to 8 above. Runtimes compute several filters at
+    a time: behind a multiple of that number the MACs per second fall.
 
     Example: firekeras widths 32 --size 16 --int8
     """
     import_keras()
     from firekeras.report.stages_report import widths_table
-    from firekeras.widths import chain_macs, latency_of_widths
+    from firekeras.widths import chain_macs, latency_of_widths, suitable_round_to
 
     chosen = range(around - 8, around + 9)
-    found = latency_of_widths(chosen, size=size, kernel=kernel, to=to, int8=int8, threads=threads, runs=runs)
+    with silent_stderr():  # converters chat
+        found = latency_of_widths(chosen, size=size, kernel=kernel, to=to, int8=int8, threads=threads, runs=runs)
     show(widths_table(found, {width: chain_macs(width, size=size, kernel=kernel) for width in chosen}))
+    step = suitable_round_to(found)
+    if step > 1:
+        show_text(f"MACs per second fall behind every multiple of {step}: give --round-to {step} to prune or compress.")
+    else:
+        show_text("MACs per second fall behind no multiple of 2, 4, 8 or 16: --round-to gains nothing here.")
