@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import keras
 import numpy as np
@@ -29,6 +30,15 @@ def checked_data(model, data):
         return x
     _check_arrays(model, arrays)
     return (x,)
+
+
+def check_repeatable(name, data):
+    """Raises `ValueError` where data can be read only once, such as those of a generator."""
+    if isinstance(data, Iterator):
+        raise ValueError(
+            f"`{name}` are read many times, but a {type(data).__name__} gives what it has only once. Give arrays, a "
+            "keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
+        )
 
 
 def _check_arrays(model, arrays):

@@ -329,6 +329,13 @@ def test_data_that_do_not_fit_are_refused(trained):
 # Backtracking
 
 
+def test_data_that_can_be_read_only_once_are_refused(trained):
+    with pytest.raises(ValueError, match="`train_data` are read many times, but a generator gives what it has only"):
+        firekeras.compress(trained, (batch for batch in [TRAIN]), VALIDATION)
+    with pytest.raises(ValueError, match="`validation_data` are read many times"):
+        firekeras.compress(trained, TRAIN, iter([VALIDATION]))
+
+
 def test_a_rejected_round_is_tried_again_with_half_the_ratio(trained):
     result = compress(trained, callbacks=[RuinOnce(round=1)], tolerance=0.3, backtracks=3, pruning_ratio=0.4)
     assert [record.accepted for record in result.rounds] == [False, True, True]

@@ -11,7 +11,7 @@ from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.results import Comparison, Outcome
 from firekeras.compare.settings import ComparisonSettings
 from firekeras.costs import count_costs
-from firekeras.data import checked_data, num_samples
+from firekeras.data import check_repeatable, checked_data, num_samples
 from firekeras.plan.planning import COSTS
 from firekeras.rounds.engine import check_prunable
 
@@ -75,7 +75,8 @@ def compare(
     >>> [(one.method, one.mean, one.deviation) for one in found.summaries()]
     """
     check_prunable(model, channel_graph(model), settings.get("layer_caps", {}))
-    for data in (train_data, validation_data, test_data):
+    for name, data in {"train_data": train_data, "validation_data": validation_data, "test_data": test_data}.items():
+        check_repeatable(name, data)
         checked_data(model, data)
     entries = dict(methods) if isinstance(methods, Mapping) else factories(methods)
     pruning = {label: make for label, make in entries.items() if not isinstance(make, Scratch)}

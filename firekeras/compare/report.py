@@ -123,7 +123,7 @@ def _cells(row):
 
 
 def write_report(found: Comparison, folder) -> list[Path]:
-    """Writes `comparison.md`, `.svg` and `.html` into a folder, and `.png` where matplotlib is installed.
+    """Writes `comparison.md`, `.svg` and `.html` into a folder, and `.png` with `firekeras[charts]`.
 
     Returns:
         Their paths.
