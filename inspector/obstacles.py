@@ -8,7 +8,7 @@ NEED_PROFILE = (
     *("save_plan", "csv", "png", "svg", "netron", "lock", "cap", "limits", "find", "copy", "compare", "predict"),
     *("stretch", "whole", "to_heatmap", "to_table", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT", "CUTS"),
 )
-BUSY = ("open", "open_run", "attach", "measure", "predict", "run", "save", "resume")
+BUSY = ("open", "open_run", "attach", "measure", "predict", "time", "run", "save", "resume")
 
 
 def obstacles(session: Session, work, running) -> dict[str, str]:
@@ -27,7 +27,8 @@ def obstacles(session: Session, work, running) -> dict[str, str]:
         CUTS=_without_other(session),
         run=_without_model(session),
         show_netron=_without_model(session),
-        save=_without_profile(session) or _without_model(session) or _nothing_goes(session),
+        save=_without_cut(session),
+        time=_without_cut(session),
         resume=_resume(running),
         stop=_stop(running),
         abort="" if work.job else "nothing runs",
@@ -60,6 +61,10 @@ def _attach(session):
 def _without_other(session):
     without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
     return _without_profile(session) or ("" if session.comparison else without)
+
+
+def _without_cut(session):
+    return _without_profile(session) or _without_model(session) or _nothing_goes(session)
 
 
 def _nothing_goes(session):

@@ -6,6 +6,7 @@ from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.editing import Editor
+from inspector.latency_label import LatencyLabel
 from inspector.session import CHOICES, DOCUMENT, Session
 
 MOST = 99.0  # percent
@@ -32,10 +33,15 @@ class RatioBar(QtWidgets.QWidget):
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
         self.costs.setToolTip("Exact: counted on what surgery leaves. Only accuracy cannot be known before a run.")
-        layout = QtWidgets.QHBoxLayout(self)
+        self.latency = LatencyLabel(session)
+        layout = QtWidgets.QGridLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
-        for widget, stretch in ((label, 0), (self.slider, 1), (self.box, 0), (self.costs, 0)):
-            layout.addWidget(widget, stretch)
+        layout.setVerticalSpacing(0)
+        for column, widget in enumerate((label, self.slider, self.box)):
+            layout.addWidget(widget, 0, column, 2, 1)
+        layout.addWidget(self.costs, 0, 3)
+        layout.addWidget(self.latency, 1, 3)
+        layout.setColumnStretch(1, 1)
         self.slider.valueChanged.connect(lambda value: editor.set_ratio(value / 1000))
         self.slider.sliderReleased.connect(editor.end_gesture)
         self.box.valueChanged.connect(lambda value: editor.set_ratio(value / 100))

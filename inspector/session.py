@@ -16,9 +16,10 @@ from inspector.comparison import Comparison, Mode
 from inspector.documents import Document, check_same
 from inspector.planner import Planner, Preview
 from inspector.rows import LayerRow, layer_rows, unmeasured_rows
+from inspector.timed import Timed
 from inspector.weights import ModelWeights
 
-DOCUMENT, CHOICES, CELL, PICTURE = "document", "choices", "cell", "picture"
+DOCUMENT, CHOICES, CELL, PICTURE, LATENCY = "document", "choices", "cell", "picture", "latency"
 
 
 class Session:
@@ -37,6 +38,7 @@ class Session:
         filter: Its filter that is pointed at, or `None`.
         comparison: What the network is compared with: a `Comparison`, or `None` for its own plan.
         mode: What the heatmap shows.
+        timings: Each `Timed` of this network, the last one last.
     """
 
     def __init__(self):
@@ -58,9 +60,10 @@ class Session:
         self._row_of: dict[str, int] = {}
         self.comparison: Comparison = None  # type: ignore[assignment]
         self.mode = Mode.BEFORE
+        self.timings: list[Timed] = []
 
     def listen(self, what: str, listener: Callable[[], None]):
-        """Has a function called whenever `DOCUMENT`, `CHOICES`, `CELL` or `PICTURE` changes."""
+        """Has a function called whenever `DOCUMENT`, `CHOICES`, `CELL`, `PICTURE` or `LATENCY` changes."""
         self._listeners[what].append(listener)
 
     def _tell(self, *what):
@@ -133,6 +136,18 @@ class Session:
         if self.planner is not None:
             self.preview = self.planner.preview(choices)
         self._tell(CHOICES)
+
+    def add_timed(self, timed: Timed):
+        """Remembers what a cut of this network was measured to take."""
+        self.timings.append(timed)
+        self._tell(LATENCY)
+
+    @property
+    def timed(self) -> Timed | None:
+        """The last timing of the present choices; without any the last one of others, `None` where there is none."""
+        own = [one for one in self.timings if one.choices == self.choices]
+        found = own or self.timings
+        return found[-1] if found else None
 
     def point_at(self, layer: str | None, filter: int | None = None):
         """Points at a layer, and at one of its filters."""

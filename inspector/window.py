@@ -29,6 +29,7 @@ from inspector.running import Running
 from inspector.saving import Saving
 from inspector.session import CHOICES, DOCUMENT, PICTURE, Session
 from inspector.structure import Structure
+from inspector.timing import Timing
 from inspector.weights import ModelWeights
 from inspector.work import Work
 
@@ -52,7 +53,12 @@ class Window(QtWidgets.QMainWindow):
         self.work, self.structure = Work(self), Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
         self._make_views()
-        self.measuring, self.running, self.saving = Measuring(self), Running(self), Saving(self)
+        self.measuring, self.running, self.saving, self.timing = (
+            Measuring(self),
+            Running(self),
+            Saving(self),
+            Timing(self),
+        )
         self.actions_ = actions.Actions(self)
         self._lay_out()
         self._connect()
@@ -100,7 +106,7 @@ class Window(QtWidgets.QMainWindow):
         bar.setObjectName("ratio")
         bar.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)  # it cannot be hidden by mistake
         bar.addWidget(self.ratio)
-        for key in ("measure", "run", "save"):
+        for key in ("measure", "time", "run", "save"):
             bar.addWidget(action_button(self.actions_[key]))
         self.addToolBar(bar)
 
@@ -362,6 +368,9 @@ class Window(QtWidgets.QMainWindow):
 
     def do_predict(self):
         self.measuring.predict()
+
+    def do_time(self):
+        self.timing.start()
 
     def do_run(self):
         self.running.ask()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show, show_text
+from firekeras.cli.console import errors_in_words, import_keras, show, show_text, tell, tell_progress
 from firekeras.cli.options import DataOrNone
 
 
@@ -25,6 +26,9 @@ def stages(
     layers: Annotated[
         bool, typer.Option("--layers", help="Show the time of each layer of .onnx files too; others tell none.")
     ] = False,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print how far it is, and each file, as JSON, one object per line.")
+    ] = False,
 ):
     """Shows what each file costs, side by side: accuracy, MACs, parameters, size, and latency measured here.
 
@@ -33,17 +37,38 @@ def stages(
 
     Example: firekeras stages original.keras pruned.keras pruned.tflite pruned_int8.tflite --data cifar10.npz
     """
+    if events and layers:
+        raise ValueError("--events tells no time by layer. Leave out one of --events and --layers.")
     import_keras()
-    from firekeras.latency import layer_latency
-    from firekeras.report.stages_report import layers_table, stages_table
+    from firekeras.report.stages_report import stages_table
     from firekeras.stages import measure_stages
 
     samples = _test_images(data, limit) if data else None
-    show(stages_table(measure_stages(files, samples, batch_size=batch, runs=runs, threads=threads)))
-    onnx = [path for path in files if path.suffix == ".onnx"] if layers else []
-    for path in onnx:
-        show(layers_table(path.name, layer_latency(path, batch_size=batch, runs=runs, threads=threads)))
-    if layers and not onnx:
+    settings = {"batch_size": batch, "runs": runs, "threads": threads}
+    found = measure_stages(files, samples, **settings, on_progress=tell_progress if events else None)
+    if events:
+        _tell_stages(found)
+        return
+    show(stages_table(found))
+    if layers:
+        _show_layers([path for path in files if path.suffix == ".onnx"], settings)
+
+
+def _tell_stages(found):
+    for stage in found:
+        costs = stage.costs
+        told = {"conv_macs": costs.conv_macs, "macs": costs.macs, "params": costs.params} if costs else None
+        seconds = dataclasses.asdict(stage.latency)
+        tell("stage", path=str(stage.path), accuracy=stage.accuracy, costs=told, size=stage.size, latency=seconds)
+
+
+def _show_layers(paths, settings):
+    from firekeras.latency import layer_latency
+    from firekeras.report.stages_report import layers_table
+
+    for path in paths:
+        show(layers_table(path.name, layer_latency(path, **settings)))
+    if not paths:
         show_text("No time by layer: ONNX Runtime alone measures it. Export with --to onnx.")
 
 
