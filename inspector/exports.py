@@ -8,11 +8,21 @@ import json
 import math
 
 from firekeras.atomic import write_text
+from inspector.changes import change
 from inspector.session import Session
 
 COLUMNS = (
     *("layer", "type", "output_shape", "filters", "macs", "params"),
-    *("mean_fire", "cap", "filters_after", "macs_after", "params_after", "must_stay_because"),
+    *(
+        "mean_fire",
+        "cap",
+        "filters_after",
+        "macs_after",
+        "params_after",
+        "macs_change",
+        "params_change",
+        "must_stay_because",
+    ),
 )
 
 
@@ -31,13 +41,14 @@ def table_text(session: Session) -> str:
 
 
 def _row(session, row):
-    after = session.preview.costs.by_layer.get(row.name)
+    own = session.preview.costs.by_layer.get(row.name)
+    macs, params = (own.macs, own.params) if own else (0, 0)
     return [
         *(row.name, row.kind, row.shape, row.filters, row.macs, row.params),
         "" if math.isnan(row.fire) else repr(row.fire),
         session.choices.layer_caps.get(row.name, ""),
         session.preview.widths[row.name],
-        *((after.macs, after.params) if after else (0, 0)),
+        *(macs, params, change(row.macs, macs), change(row.params, params)),
         row.locked,
     ]
 

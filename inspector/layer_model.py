@@ -9,6 +9,7 @@ from PySide6 import QtCore, QtGui
 
 from firekeras.report.tables import short_number
 from inspector import theme
+from inspector.changes import change, percent
 from inspector.editing import Editor
 from inspector.session import CHOICES, DOCUMENT, Session
 from inspector.theme import BANDS
@@ -27,12 +28,14 @@ class Column(enum.IntEnum):
     LOCK = 3
     AFTER = 4
     MACS = 5
-    PARAMS = 6
-    FILTERS = 7
-    SHAPE = 8
-    KIND = 9
-    MACS_AFTER = 10
-    PARAMS_AFTER = 11
+    MACS_CHANGE = 6
+    PARAMS = 7
+    PARAMS_CHANGE = 8
+    MACS_AFTER = 9
+    PARAMS_AFTER = 10
+    FILTERS = 11
+    SHAPE = 12
+    KIND = 13
 
 
 TITLES = {
@@ -51,11 +54,19 @@ TITLES = {
         "Multiply-accumulates of what stays; fewer too where a layer before it loses filters",
     ),
     Column.PARAMS_AFTER: ("Params after", "Parameters of what stays"),
+    Column.MACS_CHANGE: ("Δ MACs", "By how much its multiply-accumulates change, exactly"),
+    Column.PARAMS_CHANGE: ("Δ Params", "By how much its parameters change, exactly"),
 }
-CHANGING = ((Column.CAP, Column.AFTER), (Column.MACS_AFTER, Column.PARAMS_AFTER))  # from, to: the rest is not redrawn
+SPOKEN = {Column.MACS_CHANGE: "Change of MACs", Column.PARAMS_CHANGE: "Change of parameters"}
+CHANGING = (  # from, to: the rest is not redrawn
+    (Column.CAP, Column.AFTER),
+    (Column.MACS_CHANGE, Column.MACS_CHANGE),
+    (Column.PARAMS_CHANGE, Column.PARAMS_AFTER),
+)
 COSTS_AFTER = {Column.MACS_AFTER: "macs", Column.PARAMS_AFTER: "params"}
-CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
-RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS, *COSTS_AFTER}
+CHANGES = {Column.MACS_CHANGE: "macs", Column.PARAMS_CHANGE: "params"}
+CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER, *CHANGES}
+RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS, *COSTS_AFTER, *CHANGES}
 
 
 def _patch(colour):
@@ -86,17 +97,22 @@ class LayerModel(QtCore.QAbstractTableModel):
     def _state(self, row):
         """What of a row depends on choices."""
         choices = self.session.choices
-        costs = [self._cost_after(row, column) for column in COSTS_AFTER]
+        costs = [self._cost_after(row, cost) for cost in COSTS_AFTER.values()]
         return self._after(row), *costs, choices.caps.get(row.name), row.name in choices.locked
 
     def _after(self, row):
         """How many filters stay; `None` where that cannot be said yet."""
         return self.session.preview.widths[row.name] if self.session.preview else None
 
-    def _cost_after(self, row, column):
+    def _cost_after(self, row, cost):
         """A cost of what stays; -1 where that cannot be said yet."""
         own = self.session.preview.costs.by_layer.get(row.name) if self.session.preview else None
-        return getattr(own, COSTS_AFTER[column]) if own else -1
+        return getattr(own, cost) if own else -1
+
+    def _change(self, row, cost):
+        """By which share a cost changes; `None` where that cannot be said."""
+        after = self._cost_after(row, cost)
+        return None if after < 0 else change(getattr(row, cost), after)
 
     def _show_choices(self):
         states = [self._state(row) for row in self._rows]
@@ -158,7 +174,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         if role in (roles.ToolTipRole, roles.StatusTipRole):
             return self.session.why_layer(row.name)
         if role == roles.AccessibleTextRole:
-            return f"{TITLES[column][0]} of {row.name}: {self._spoken(row, column)}"
+            return f"{SPOKEN.get(column, TITLES[column][0])} of {row.name}: {self._spoken(row, column)}"
         if role == roles.ForegroundRole and row.locked:
             return QtGui.QColor(*theme.current().dim)
         if role == roles.DecorationRole and column == Column.LAYER and row.group >= 0:
@@ -177,7 +193,10 @@ class LayerModel(QtCore.QAbstractTableModel):
         if column == Column.CAP:
             return round(100 * self.session.choices.caps.get(row.name, 1.0))
         if column in COSTS_AFTER:
-            return self._cost_after(row, column)
+            return self._cost_after(row, COSTS_AFTER[column])
+        if column in CHANGES:
+            share = self._change(row, CHANGES[column])
+            return 1.0 if share is None else share
         values = {
             Column.LAYER: self.session.row_of(row.name),
             Column.FIRE: -1.0 if math.isnan(row.fire) else row.fire,
@@ -200,8 +219,10 @@ class LayerModel(QtCore.QAbstractTableModel):
         if column == Column.AFTER and self._after(row) is None:
             return ""
         if column in COSTS_AFTER:
-            cost = self._cost_after(row, column)
+            cost = self._cost_after(row, COSTS_AFTER[column])
             return "" if cost < 0 else short_number(cost)
+        if column in CHANGES:
+            return percent(self._change(row, CHANGES[column]))
         shown = {
             Column.LAYER: row.name,
             Column.FIRE: "-" if math.isnan(row.fire) else f"{row.fire:.2f}",

@@ -8,7 +8,7 @@ from inspector import palette, theme
 from inspector.comparison import Mode
 from inspector.heatmap_items import hatching
 
-BAR, HEIGHT = 80, 22  # pixels
+BAR, HEIGHT = 60, 22  # pixels
 
 
 class Legend(QtWidgets.QWidget):
@@ -17,7 +17,7 @@ class Legend(QtWidgets.QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(272)
         self._mode = Mode.BEFORE
         self.setAccessibleName("Legend")
         self.show_mode(Mode.BEFORE)

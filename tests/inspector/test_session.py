@@ -80,6 +80,9 @@ def test_table_as_csv(session):
     first = dict(zip(exports.COLUMNS, lines[1].split(","), strict=False))
     assert first["layer"] == session.rows[0].name
     assert int(first["filters_after"]) == session.preview.widths[first["layer"]]
+    after = session.preview.costs.by_layer[first["layer"]]
+    assert float(first["macs_change"]) == (after.macs - int(first["macs"])) / int(first["macs"])
+    assert float(first["params_change"]) == (after.params - int(first["params"])) / int(first["params"])
 
 
 def test_netron_reads_the_attachment(session):

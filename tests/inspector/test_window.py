@@ -9,7 +9,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from inspector.comparison import Mode
 from inspector.documents import read_profile
-from inspector.layer_model import COSTS_AFTER, Column
+from inspector.layer_model import CHANGES, COSTS_AFTER, Column
 from inspector.netron import open_in_netron
 
 Qt = QtCore.Qt
@@ -44,7 +44,7 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
     assert not model.index(free, Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
     hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
-    assert hidden == {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
+    assert hidden == {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER, *CHANGES}
     empty_window.table.view.selectRow(free)
     assert "F5 measures it" in empty_window.panel.why.toPlainText()
     assert empty_window.table.selected() == []
