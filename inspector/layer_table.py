@@ -12,11 +12,11 @@ from inspector.session import CELL, DOCUMENT, Session
 from inspector.totals import TotalsView
 
 WIDTHS = {
-    Column.LAYER: 110,
+    Column.LAYER: 119,
     Column.FIRE: 37,
-    Column.CAP: 37,
+    Column.CAP: 36,
     Column.LOCK: 36,
-    Column.AFTER: 40,
+    Column.AFTER: 38,
     Column.MACS: 56,
     Column.MACS_CHANGE: 54,
     Column.PARAMS: 58,
@@ -84,6 +84,7 @@ class LayerTable(QtWidgets.QWidget):
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
         view.setAlternatingRowColors(True)
+        view.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)  # names of layers differ at their ends
         view.setModel(self.proxy)
         view.setItemDelegateForColumn(Column.CAP, CapDelegate(view))
         view.setItemDelegateForColumn(Column.LOCK, CheckBoxDelegate(view))

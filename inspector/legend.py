@@ -17,7 +17,7 @@ class Legend(QtWidgets.QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(272)
+        self.setMinimumWidth(266)
         self._mode = Mode.BEFORE
         self.setAccessibleName("Legend")
         self.show_mode(Mode.BEFORE)

@@ -96,7 +96,7 @@ class Window(QtWidgets.QMainWindow):
         self.filter_dock = self._dock("Filter", self.panel, side.RightDockWidgetArea)
         self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
         self.run_dock.hide()
-        self.resizeDocks([self.layers_dock, self.filter_dock], [394, 220], QtCore.Qt.Orientation.Horizontal)
+        self.resizeDocks([self.layers_dock, self.filter_dock], [400, 220], QtCore.Qt.Orientation.Horizontal)
         docks = [self.layers_dock, self.filter_dock, self.run_dock]
         fill_menus(self, docks)
         self.statusBar().setSizeGripEnabled(True)
