@@ -7,8 +7,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from inspector.layer_model import TITLES, Column
 
 MEASURED = frozenset(
-    {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, Column.MACS_CHANGE, Column.PARAMS_CHANGE}
-    | {Column.MACS_AFTER, Column.PARAMS_AFTER}
+    {Column.FIRE, Column.AFTER, Column.MACS_CHANGE, Column.PARAMS_CHANGE, Column.MACS_AFTER, Column.PARAMS_AFTER}
 )
 HIDDEN_AT_FIRST = "MACS_AFTER,PARAMS_AFTER"  # the changes tell the same, in less room
 

@@ -146,8 +146,8 @@ class LayerModel(QtCore.QAbstractTableModel):
         return flags
 
     def _is_fixed(self, index):
-        """Whether nothing can be chosen for a layer: it must stay, or nothing is measured."""
-        return self.session.planner is None or bool(self._rows[index.row()].locked)
+        """Whether nothing can be chosen for a layer: it must stay."""
+        return bool(self._rows[index.row()].locked)
 
     def data(self, index, role=QtCore.Qt.ItemDataRole.DisplayRole):
         if not index.isValid():
@@ -163,7 +163,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         roles = QtCore.Qt.ItemDataRole
         if role in (DISPLAY, SORT, roles.EditRole):
             return self._shown(row, column) if role == DISPLAY else self._value(row, column)
-        if role == roles.CheckStateRole and column == Column.LOCK and self.session.planner is not None:
+        if role == roles.CheckStateRole and column == Column.LOCK:
             return QtCore.Qt.CheckState.Checked if self._is_locked(row) else QtCore.Qt.CheckState.Unchecked
         return self._manner(row, column, role)
 

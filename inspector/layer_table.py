@@ -111,14 +111,11 @@ class LayerTable(QtWidgets.QWidget):
         return line
 
     def _show_what_is_known(self):
-        measured = self.session.planner is not None
-        self.edits.setEnabled(measured)
-        self.columns.show_measured(measured)
+        self.edits.setEnabled(self.session.graph is not None)
+        self.columns.show_measured(self.session.planner is not None)
 
     def selected(self) -> list[str]:
         """The layers whose rows are selected and can be changed."""
-        if self.session.planner is None:
-            return []
         rows = [self.proxy.mapToSource(index) for index in self.view.selectionModel().selectedRows()]
         names = [self.model.layer(index) for index in rows]
         return [name for name in names if not self.session.rows[self.session.row_of(name)].locked]

@@ -46,9 +46,7 @@ class Measuring(QtCore.QObject):
         if self.window.failed(outcome, f"Measuring {model.name}", ("&Measure again…", self.ask)):
             return
         if self.session.document.model == model:
-            choices = self.session.choices
-            self.window.show_document(open_document(model))
-            self.session.choose(choices)
+            self.window.show_document(open_document(model), keep_choices=True)
         self.window.banner.say(f"Measured. The profile is {beside_model(model)}.")
 
     def predict(self):

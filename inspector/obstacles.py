@@ -5,9 +5,10 @@ from __future__ import annotations
 from inspector.session import Session
 
 NEED_PROFILE = (
-    *("save_plan", "csv", "png", "svg", "netron", "lock", "cap", "limits", "find", "copy", "compare", "predict"),
-    *("stretch", "whole", "to_heatmap", "to_table", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT", "CUTS"),
+    *("save_plan", "csv", "png", "svg", "netron", "copy", "compare", "predict"),
+    *("stretch", "whole", "to_heatmap", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT", "CUTS"),
 )
+NEED_LAYERS = ("lock", "cap", "limits", "find", "to_table")
 BUSY = ("open", "open_run", "attach", "measure", "predict", "time", "run", "save", "resume")
 
 
@@ -20,6 +21,7 @@ def obstacles(session: Session, work, running) -> dict[str, str]:
         running: The `Running`, which follows a run.
     """
     found = {key: _without_profile(session) for key in NEED_PROFILE}
+    found.update({key: _without_layers(session) for key in NEED_LAYERS})
     found.update(
         attach=_attach(session),
         measure=_without_model(session),
@@ -44,6 +46,12 @@ def _without_profile(session):
     if session.document is None:
         return "nothing is open"
     return "" if session.planner else f"{session.document.name} is not measured yet"
+
+
+def _without_layers(session):
+    if session.document is None:
+        return "nothing is open"
+    return "" if session.graph is not None else f"the layers of {session.document.name} are not read yet"
 
 
 def _without_model(session):

@@ -70,12 +70,19 @@ class Session:
         for listener in [one for kind in what for one in self._listeners[kind]]:
             listener()
 
-    def open(self, document: Document):
-        """Shows a document, in place of the one before; choices begin anew."""
+    def open(self, document: Document, *, keep_choices: bool = False):
+        """Shows a document, in place of the one before.
+
+        Args:
+            document: What to show.
+            keep_choices: Whether it is the same network, whose choices still hold; else they begin anew.
+        """
+        choices = self.choices if keep_choices else Choices()
         if self.document is not None and self.document.weights is not None:
             self.document.weights.close()
         self.document = document
         self._forget()
+        self.choices = choices
         if document.profile is not None:
             self._plan(document.profile)
         self._tell(DOCUMENT, CHOICES, CELL)
@@ -204,15 +211,14 @@ class Session:
         row = self.rows[self.row_of(layer)]
         if row.locked:
             return f"{layer} keeps all {row.filters} filters: {row.locked}."
-        if self.planner is None:
-            return f"{layer} has {row.filters} filters, and is not measured yet: F5 measures it."
-        after = self.preview.widths[layer]
         if layer in self.choices.locked:
             return f"{layer} keeps all {row.filters} filters: you locked it."
         cap = self.choices.caps.get(layer)
         limit = "" if cap is None else f"; its cap lets at most {cap:.0%} go"
         coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
-        return f"{layer} keeps {after} of {row.filters} filters{limit}{coupled}."
+        if self.planner is None:
+            return f"{layer} has {row.filters} filters{limit}{coupled}. It is not measured yet: F5 measures it."
+        return f"{layer} keeps {self.preview.widths[layer]} of {row.filters} filters{limit}{coupled}."
 
     def reasons(self, layer: str, filter: int) -> list[str]:
         """What became of a filter, where that is shown; why it goes or stays; and the same of its layer."""

@@ -152,14 +152,13 @@ class Window(QtWidgets.QMainWindow):
         if document.run is not None:
             self.in_words(self.running.follow, document.run)
 
-    def show_document(self, document: Document):
-        """Shows a document; choices begin anew."""
+    def show_document(self, document: Document, *, keep_choices: bool = False):
+        """Shows a document; choices begin anew, unless it is the same network, measured meanwhile."""
         if document.run is None:
             self.running.leave()
         self.panel.predicted = {}
         self.structure.leave()
-        self.session.open(document)
-        self.editor.stack.clear()
+        self._open(document, keep_choices)
         if document.profile is None and document.model is not None:
             self.structure.read(document.model)
             self.statusBar().showMessage(f"Reading the layers of {document.name}…")
@@ -167,6 +166,11 @@ class Window(QtWidgets.QMainWindow):
             self.banner.say(
                 " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.do_measure
             )
+
+    def _open(self, document, keep_choices):
+        self.session.open(document, keep_choices=keep_choices)
+        if not keep_choices:
+            self.editor.stack.clear()
 
     def _show_structure(self, graph):
         self.session.show_structure(graph)
@@ -181,8 +185,7 @@ class Window(QtWidgets.QMainWindow):
     def show_document_of_run(self, directory):
         """Shows what a run has measured meanwhile."""
         self.structure.leave()
-        self.session.open(open_document(directory.path))
-        self.editor.stack.clear()
+        self._open(open_document(directory.path), keep_choices=True)
 
     def _show_document(self):
         document = self.session.document

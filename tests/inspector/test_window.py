@@ -9,6 +9,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from inspector.comparison import Mode
 from inspector.documents import read_profile
+from inspector.job import Outcome
 from inspector.layer_model import CHANGES, COSTS_AFTER, Column
 from inspector.netron import open_in_netron
 
@@ -42,13 +43,54 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     shown = {column: model.index(free, column).data() for column in Column}
     assert shown[Column.AFTER] == "" and shown[Column.FIRE] == "-"
     assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
-    assert not model.index(free, Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
     hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
-    assert hidden == {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER, *CHANGES}
+    assert hidden == {Column.FIRE, Column.AFTER, *COSTS_AFTER, *CHANGES}
     empty_window.table.view.selectRow(free)
     assert "F5 measures it" in empty_window.panel.why.toPlainText()
-    assert empty_window.table.selected() == []
-    assert "not measured yet" in empty_window.actions_["lock"].statusTip()
+    assert "not measured yet" in empty_window.actions_["csv"].statusTip()
+
+
+def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, files, qtbot):
+    window, profile = empty_window, files[1].rename(files[1].with_name("later.fire.h5"))
+    window.open_path(files[0])
+    assert "are not read yet" in window.actions_["cap"].statusTip() and not window.table.edits.isEnabled()
+    window.structure.found.emit(read_profile(profile).graph)
+    session, model = window.session, window.table.model
+    free = [number for number, row in enumerate(session.rows) if not row.locked]
+    first, second = (session.rows[number].name for number in free[:2])
+    assert model.index(free[0], Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
+    assert model.setData(model.index(free[0], Column.CAP), 25) and model.index(free[0], Column.CAP).data() == "25%"
+    window.table.view.selectRow(window.table.proxy.mapFromSource(model.index(free[1], 0)).row())
+    qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
+    assert second in session.choices.locked and window.isWindowModified() and window.editor.stack.count() == 2
+    qtbot.waitUntil(lambda: "you locked it" in window.panel.why.toPlainText())
+    assert "cap lets at most 25% go" in session.why_layer(first) and "F5 measures it" in session.why_layer(first)
+    window.editor.stack.undo()
+    assert second not in session.choices.locked
+    window.editor.stack.redo()
+    chosen = session.choices
+    profile.rename(files[1])
+    window.measuring._measured(Outcome(True, False, ""), files[0])
+    assert session.planner is not None and session.choices == chosen and window.isWindowModified()
+    assert session.preview.widths[second] == session.planner.widths[second]
+    window.editor.stack.undo()
+    assert second not in session.choices.locked and session.preview.widths[second] < session.planner.widths[second]
+    window.editor.stack.undo()
+    assert session.choices.caps == {} and not window.isWindowModified()
+
+
+def test_why_the_ratio_does_nothing_before_the_measurement_is_said(empty_window, files):
+    ratio, profile = empty_window.ratio, files[1].rename(files[1].with_name("later.fire.h5"))
+    assert ratio.costs.text() == "Nothing is open"
+    empty_window.open_path(files[0])
+    assert "once FIRE is measured (F5)" in ratio.costs.text()
+    graph = read_profile(profile).graph
+    empty_window.structure.found.emit(graph)
+    assert ratio.costs.text().splitlines()[0].startswith("MACs ") and "F5" in ratio.costs.text().splitlines()[1]
+    assert not ratio.slider.isEnabled() and "nothing is measured yet" in ratio.slider.toolTip()
+    assert ratio.costs.isEnabled() and not ratio.latency.isVisible()
+    empty_window.open_path(profile)
+    assert ratio.slider.isEnabled() and ratio.latency.isVisible() and "Not now" not in ratio.slider.toolTip()
 
 
 def test_what_is_read_of_one_model_is_not_shown_for_another(empty_window, files):
