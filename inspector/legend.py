@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector import palette, theme
+from inspector.colour_bar import draw_colours
 from inspector.comparison import Mode
 from inspector.heatmap_items import hatching
 
@@ -50,8 +51,7 @@ class Legend(QtWidgets.QWidget):
     def _bar(self, painter, x, current):
         difference = self._mode is Mode.DIFFERENCE
         colours = palette.difference_colours(current.background) if difference else palette.FIRE
-        image = QtGui.QImage(colours.tobytes(), len(colours), 1, 3 * len(colours), QtGui.QImage.Format.Format_RGB888)
-        painter.drawImage(QtCore.QRect(x, 5, BAR, HEIGHT - 10), image)
+        draw_colours(painter, QtCore.QRect(x, 5, BAR, HEIGHT - 10), colours)
         return x + BAR + 4
 
     def _patch(self, painter, x, brush, text, below=None):

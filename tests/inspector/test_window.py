@@ -7,6 +7,7 @@ import pytest
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.plan.planning import PruningPlan, plan_pruning
+from inspector import palette
 from inspector.comparison import Mode
 from inspector.documents import read_profile
 from inspector.job import Outcome
@@ -346,10 +347,26 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
     assert f"mean {session.profile.maps[row.name][2].mean():.3f}" in panel.map.caption.text()
     assert panel.map.image.image.shape[:2] == session.profile.maps[row.name][2].shape
     assert panel.kernel.caption.text().startswith("3 x 3 x 8 (taps, inputs)")
+    assert panel.map.bar.accessibleDescription() == "inactive: from 0, dark blue, to 1, yellow"
+    most = abs(session.document.weights.kernel(row.name, 2, row.kind, row.filters)).max()
+    assert panel.kernel.bar.scale.low == -most and panel.kernel.bar.scale.high == most
+    assert panel.kernel.bar.toolTip() == f"weight: from {-most:.3g}, blue, to {most:.3g}, orange"
     panel.tabs.setCurrentWidget(panel.numbers)
     shown = {panel.numbers.topLevelItem(n).text(0): panel.numbers.topLevelItem(n).text(1) for n in range(5)}
     assert shown["FIRE, measured"] == f"{session.profile[row.name][2]:.5g}"
     assert shown["rank"] == f"{session.place(row.name, 2)} of {session.planner.ranked}"
+
+
+def test_the_bar_of_colours_shows_them_from_end_to_end(window):
+    row = next(row for row in window.session.rows if not row.locked)
+    window.session.point_at(row.name, 2)
+    bar = window.panel.map.bar
+    seen = bar.grab().toImage()
+    middle = [seen.pixelColor(x, seen.height() // 2).getRgb()[:3] for x in range(seen.width())]
+    ends = [tuple(palette.FIRE[k].tolist()) for k in (1, 254)]
+    assert all(any(max(abs(a - b) for a, b in zip(one, end, strict=True)) < 16 for one in middle) for end in ends)
+    window.session.point_at(None)
+    assert bar.scale is None and bar.accessibleDescription() == "" and bar.height() > 0
 
 
 def test_maps_are_compared_beside_a_line(window, files):
@@ -359,6 +376,7 @@ def test_maps_are_compared_beside_a_line(window, files):
     assert window.panel.map.divider.isVisible() and "before" in window.panel.map.caption.text()
     window.actions_["DIFFERENCE"].trigger()
     assert "mean +0.000" in window.panel.map.caption.text()
+    assert window.panel.map.bar.toolTip() == "B - A: from -1, blue, to 1, orange"
 
 
 def test_what_needs_another_network_says_so(window, files):
