@@ -16,7 +16,9 @@ from inspector.theme import BANDS
 
 SORT = QtCore.Qt.ItemDataRole.UserRole
 DISPLAY = QtCore.Qt.ItemDataRole.DisplayRole
+ALIGNMENT = QtCore.Qt.ItemDataRole.TextAlignmentRole
 NEVER = {QtCore.Qt.ItemDataRole.FontRole, QtCore.Qt.ItemDataRole.BackgroundRole}
+RIGHTWARD = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
 
 
 class Column(enum.IntEnum):
@@ -38,6 +40,7 @@ class Column(enum.IntEnum):
     KIND = 13
 
 
+COLUMNS = len(Column)
 TITLES = {
     Column.LAYER: ("Layer", "Its name; a coloured square marks layers that lose filters together"),
     Column.FIRE: ("FIRE", "Mean FIRE of its filters: how often their ReLU gives zero, 0 to 1"),
@@ -63,6 +66,7 @@ CHANGING = (  # from, to: the rest is not redrawn
     (Column.MACS_CHANGE, Column.MACS_CHANGE),
     (Column.PARAMS_CHANGE, Column.PARAMS_AFTER),
 )
+ONLY_IN = {QtCore.Qt.ItemDataRole.CheckStateRole: Column.LOCK, QtCore.Qt.ItemDataRole.DecorationRole: Column.LAYER}
 COSTS_AFTER = {Column.MACS_AFTER: "macs", Column.PARAMS_AFTER: "params"}
 CHANGES = {Column.MACS_CHANGE: "macs", Column.PARAMS_CHANGE: "params"}
 CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER, *CHANGES}
@@ -126,7 +130,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent=QtCore.QModelIndex()):  # noqa: N802, B008
-        return 0 if parent.isValid() else len(Column)
+        return 0 if parent.isValid() else COLUMNS
 
     def headerData(self, section, orientation, role=QtCore.Qt.ItemDataRole.DisplayRole):  # noqa: N802
         if orientation != QtCore.Qt.Orientation.Horizontal or not 0 <= section < len(Column):
@@ -150,34 +154,34 @@ class LayerModel(QtCore.QAbstractTableModel):
         return bool(self._rows[index.row()].locked)
 
     def data(self, index, role=QtCore.Qt.ItemDataRole.DisplayRole):
-        if not index.isValid():
+        if role in NEVER or not index.isValid():  # each cell is asked seven times to be drawn: the usual comes first
             return None
         column = index.column()
+        if role == ALIGNMENT:
+            return RIGHTWARD if column in RIGHT else None
+        if column != ONLY_IN.get(role, column):
+            return None
         if role == DISPLAY and column in CONSTANT:
             return self._constant[index.row()][column]
-        if role in NEVER:
-            return None
         return self._told(self._rows[index.row()], Column(column), role)
 
     def _told(self, row, column, role):
         roles = QtCore.Qt.ItemDataRole
         if role in (DISPLAY, SORT, roles.EditRole):
             return self._shown(row, column) if role == DISPLAY else self._value(row, column)
-        if role == roles.CheckStateRole and column == Column.LOCK:
+        if role == roles.CheckStateRole:
             return QtCore.Qt.CheckState.Checked if self._is_locked(row) else QtCore.Qt.CheckState.Unchecked
         return self._manner(row, column, role)
 
     def _manner(self, row, column, role):
         roles = QtCore.Qt.ItemDataRole
-        if role == roles.TextAlignmentRole and column in RIGHT:
-            return QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
         if role in (roles.ToolTipRole, roles.StatusTipRole):
             return self.session.why_layer(row.name)
         if role == roles.AccessibleTextRole:
             return f"{SPOKEN.get(column, TITLES[column][0])} of {row.name}: {self._spoken(row, column)}"
         if role == roles.ForegroundRole and row.locked:
             return QtGui.QColor(*theme.current().dim)
-        if role == roles.DecorationRole and column == Column.LAYER and row.group >= 0:
+        if role == roles.DecorationRole and row.group >= 0:
             return _patch(BANDS[self._band(row.group) % len(BANDS)])
         return None
 

@@ -46,16 +46,19 @@ class RatioBar(QtWidgets.QWidget):
         self.slider.sliderReleased.connect(editor.end_gesture)
         self.box.valueChanged.connect(lambda value: editor.set_ratio(value / 100))
         session.listen(CHOICES, self._show)
-        session.listen(DOCUMENT, self._show)
-        self._show()
+        session.listen(DOCUMENT, self._show_document)
+        self._show_document()
 
-    def _show(self):
+    def _show_document(self):
         measured = self.session.planner is not None
         for control in (self.slider, self.box):
             control.setEnabled(measured)
             control.setStatusTip(TIP if measured else f"{TIP}. Not now: nothing is measured yet")
             control.setToolTip(control.statusTip())
         self.latency.setVisible(measured)
+        self._show()
+
+    def _show(self):
         percent = 100 * self.session.choices.ratio
         with QtCore.QSignalBlocker(self.slider), QtCore.QSignalBlocker(self.box):
             self.slider.setValue(round(10 * percent))

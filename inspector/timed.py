@@ -32,8 +32,7 @@ class Timed:
     def words(self) -> str:
         """The figures, with what they hold for."""
         apart = abs(self.after.median - self.before.median) > self.before.spread + self.after.spread
-        doubt = "" if apart else "; no more than passes differ anyway"
-        return f"{self.figures}, measured here, one image{doubt}"
+        return f"{self.figures}, {'measured here' if apart else 'within its noise'}, one image"
 
     @property
     def details(self) -> str:

@@ -8,7 +8,7 @@ from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.changes import change, percent
-from inspector.layer_model import RIGHT, Column
+from inspector.layer_model import RIGHT, RIGHTWARD, Column
 from inspector.session import CHOICES, DOCUMENT, Session
 
 
@@ -88,7 +88,7 @@ class TotalsModel(QtCore.QAbstractTableModel):
         if role in (roles.ToolTipRole, roles.StatusTipRole, roles.AccessibleTextRole):
             return f"{total.title}: {total.filters} filters, {total.macs:,} MACs, {total.params:,} parameters"
         if role == roles.TextAlignmentRole and column in RIGHT:
-            return QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
+            return RIGHTWARD
         return None
 
 

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from PySide6 import QtWidgets
 from recorded import command
 
 from firekeras.latency import Latency
@@ -60,11 +61,22 @@ def test_each_choice_that_was_timed_finds_its_own_figure_again(window):
     label = add_timing(window)
     window.editor.set_caps([window.session.rows[0].name], 0.5)
     window.session.add_timed(Timed(window.session.choices, BEFORE, BEFORE))
-    assert "(+0%)" in label.text() and "no more than passes differ anyway" in label.text()
+    assert "(+0%)" in label.text() and "within its noise" in label.text()
     window.editor.stack.undo()
     assert "(-23%), measured here" in label.text()
     window.editor.stack.redo()
-    assert "(+0%), measured here" in label.text()
+    assert "(+0%), within its noise" in label.text()
+
+
+def test_all_of_it_fits_into_the_smallest_window(window, qtbot):
+    slow = [Latency(seconds, 0.5, 1, 1.0, "Keras (test)") for seconds in (2.3456, 2.1234)]
+    window.session.add_timed(Timed(window.session.choices, *slow))
+    assert window.ratio.latency.text() == "latency 2346 → 2123 ms (-9%), within its noise, one image"
+    window.ratio.costs.setText("MACs 37.70 G → 26.10 G (-30.8%)   params 66.66 M → 45.12 M (-32.3%)")
+    bar = window.findChild(QtWidgets.QToolBar, "ratio")
+    buttons = [bar.widgetForAction(action) for action in bar.actions()]
+    qtbot.waitUntil(lambda: all(button.isVisible() for button in buttons))
+    assert window.width() == 1024 and window.ratio.slider.width() >= 80 and len(buttons) == 5
 
 
 def test_another_document_has_no_figure(window, files):
