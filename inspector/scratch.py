@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from pathlib import Path
@@ -33,10 +34,15 @@ class Scratch:
 def remove_forgotten():
     """Deletes the folders of processes that are gone: killed, they could not do so themselves."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        lock = _lock(folder)
-        if (folder / LOCK).exists() and lock.tryLock(0):
-            lock.unlock()
-            shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another user's, which is not ours to look into
+            _remove_if_forgotten(folder)
+
+
+def _remove_if_forgotten(folder):
+    lock = _lock(folder)
+    if (folder / LOCK).exists() and lock.tryLock(0):
+        lock.unlock()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _lock(folder):
