@@ -1,8 +1,8 @@
 """Makes the inspector's pictures for the README, light and dark, without a screen.
 
     firekeras measure resnet56_cifar10.keras --data cifar10.npz --neuron-maps --fraction 0.02
-    firekeras compress resnet56_cifar10.keras --data cifar10.npz --ratio 0.1 --tolerance 0.02 --max-rounds 6 \\
-        --limit 4000 --learning-rate 0.005 --run-dir run
+    firekeras compress resnet56_cifar10.keras --data cifar10.npz --ratio 0.1 --tolerance 0.04 --max-rounds 5 \\
+        --limit 4000 --learning-rate 0.005 --distill --run-dir run
     python examples/pictures.py resnet56_cifar10.keras --run run [--output docs]
 
 The profile is to lie beside the model, as `firekeras measure` puts it. The latency shown is measured here and now, in
@@ -83,6 +83,7 @@ def time_it(application, window):
 def show_run(window, folder):
     """A run in its own window: a filter that it removed is pointed at."""
     window.session.stretch(False)
+    window.run_panel.log.clear()
     window.panel.tabs.setCurrentWidget(window.panel.kernel)
     window.open_path(folder)
     session = window.session

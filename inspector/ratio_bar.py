@@ -34,14 +34,15 @@ class RatioBar(QtWidgets.QWidget):
         self.costs.setAccessibleName("Costs before and after")
         self.costs.setToolTip("Exact: counted on what surgery leaves. Only accuracy cannot be known before a run.")
         self.latency = LatencyLabel(session)
-        layout = QtWidgets.QGridLayout(self)
+        layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
-        layout.setVerticalSpacing(0)
-        for column, widget in enumerate((label, self.slider, self.box)):
-            layout.addWidget(widget, 0, column, 2, 1)
-        layout.addWidget(self.costs, 0, 3)
-        layout.addWidget(self.latency, 1, 3)
-        layout.setColumnStretch(1, 1)
+        for widget, stretch in ((label, 0), (self.slider, 1), (self.box, 0)):
+            layout.addWidget(widget, stretch)
+        figures = QtWidgets.QVBoxLayout()
+        figures.setSpacing(0)
+        for figure in (self.costs, self.latency):
+            figures.addWidget(figure)
+        layout.addLayout(figures)
         self.slider.valueChanged.connect(lambda value: editor.set_ratio(value / 1000))
         self.slider.sliderReleased.connect(editor.end_gesture)
         self.box.valueChanged.connect(lambda value: editor.set_ratio(value / 100))
