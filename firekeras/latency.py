@@ -61,13 +61,15 @@ def measure_latency(model_or_path, *, batch_size=1, runs=30, threads=None) -> La
     return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads)[0]
 
 
-def measure_latencies(models_or_paths, *, batch_size=1, runs=30, threads=None) -> list[Latency]:
+def measure_latencies(models_or_paths, *, batch_size=1, runs=30, threads=None, on_progress=None) -> list[Latency]:
     """Measures several side by side: in turns, so that what else the machine does disturbs all of them alike.
 
     Args:
         models_or_paths: Models or files, each as `measure_latency` takes it. Those that Keras or TensorFlow
             run take the threads that these have.
         batch_size, runs, threads: As `measure_latency` takes them.
+        on_progress: A function that is told, after each turn, how many passes are done and of how many.
+            Defaults to None.
 
     Returns:
         A `Latency` for each.
@@ -81,6 +83,8 @@ def measure_latencies(models_or_paths, *, batch_size=1, runs=30, threads=None) -
     for start in range(0, runs, TURN):
         for runtime, found in zip(runtimes, seconds, strict=True):
             found += [_timed(runtime) for _ in range(min(TURN, runs - start))]
+            if on_progress:
+                on_progress(sum(map(len, seconds)), runs * len(runtimes))
     return [_latency(found, batch_size, runtime) for found, runtime in zip(seconds, runtimes, strict=True)]
 
 

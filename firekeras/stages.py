@@ -36,7 +36,7 @@ class Stage:
     latency: Latency
 
 
-def measure_stages(paths, data=None, *, batch_size=1, runs=50, threads=1) -> list[Stage]:
+def measure_stages(paths, data=None, *, batch_size=1, runs=50, threads=1, on_progress=None) -> list[Stage]:
     """Measures files side by side: `.keras`, `.tflite`, `.onnx`, or a SavedModel's folder.
 
     Latencies are taken in turns, a few passes of each file at a time, so that what else the machine does
@@ -48,6 +48,7 @@ def measure_stages(paths, data=None, *, batch_size=1, runs=50, threads=1) -> lis
         batch_size: Samples per pass, for latency. Defaults to 1.
         runs: Timed passes of each. Defaults to 50.
         threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1.
+        on_progress: A function that is told, every few passes, how many are done and of how many. Defaults to None.
 
     Returns:
         A `Stage` per file, in their order.
@@ -63,7 +64,8 @@ def measure_stages(paths, data=None, *, batch_size=1, runs=50, threads=1) -> lis
         if not path.exists():
             raise ValueError(f"There is no file {path}.")
     found = [(_accuracy(path, data), _costs(path)) for path in paths]
-    latencies = measure_latencies(paths, batch_size=batch_size, runs=runs, threads=threads)
+    settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "on_progress": on_progress}
+    latencies = measure_latencies(paths, **settings)
     return [
         Stage(path, accuracy, costs, size_of(path), latency)
         for path, (accuracy, costs), latency in zip(paths, found, latencies, strict=True)

@@ -74,6 +74,11 @@ def prune_by_plan_arguments(model, plan, output) -> list[str]:
     return ["prune", str(model), "--plan", str(plan), "--output", str(output)]
 
 
+def report_arguments(files) -> list[str]:
+    """`firekeras report`, with its events: latency of one image, of all files in turns."""
+    return ["report", *map(str, files), "--runs", "30", "--events"]
+
+
 def check_arguments(model) -> list[str]:
     """Loads a model and follows its channels: what cannot be loaded again does not pass."""
     return ["channels", str(model)]

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import collections
 import csv
 import io
 import json
 import math
 
 from firekeras.atomic import write_text
+from firekeras.channels.graph import ChannelGraph
+from inspector.changes import change
 from inspector.session import Session
 
 COLUMNS = (
     *("layer", "type", "output_shape", "filters", "macs", "params"),
-    *("mean_fire", "cap", "filters_after", "macs_after", "params_after", "must_stay_because"),
+    *(
+        "mean_fire",
+        "cap",
+        "filters_after",
+        "macs_after",
+        "params_after",
+        "macs_change",
+        "params_change",
+        "must_stay_because",
+    ),
 )
 
 
@@ -31,13 +43,14 @@ def table_text(session: Session) -> str:
 
 
 def _row(session, row):
-    after = session.preview.costs.by_layer.get(row.name)
+    own = session.preview.costs.by_layer.get(row.name)
+    macs, params = (own.macs, own.params) if own else (0, 0)
     return [
         *(row.name, row.kind, row.shape, row.filters, row.macs, row.params),
         "" if math.isnan(row.fire) else repr(row.fire),
         session.choices.layer_caps.get(row.name, ""),
         session.preview.widths[row.name],
-        *((after.macs, after.params) if after else (0, 0)),
+        *(macs, params, change(row.macs, macs), change(row.params, params)),
         row.locked,
     ]
 
@@ -62,7 +75,33 @@ def _metrics(session, row):
         "parameters": row.params,  # as Netron calls what it counts itself, which is left out then
     }
     told = [(name, value) for name, value in numbers.items() if not math.isnan(value)]
-    return [_metric("node", row.name, name, value) for name, value in told]
+    targets = netron_names(session.graph, row.name)
+    return [_metric("node", target, name, value) for target in targets for name, value in told]
+
+
+def netron_names(graph: ChannelGraph, layer: str) -> list[str]:
+    """What Netron calls a layer.
+
+    That is its path; where it is called several times each call too, `"conv[0]"`. In a nested model that is
+    called several times it is the path within that: only one that no other layer could mean is given.
+
+    Args:
+        graph: The `ChannelGraph`.
+        layer: The layer's name.
+    """
+    info = graph.layers[layer]
+    calls = len(info.macs) // (2 if info.kind.startswith("Separable") else 1)  # those are two convolutions
+    if calls < 2:
+        return [layer]
+    ends = collections.Counter(end for name in graph.layers for end in _ends(name))
+    names = [end for end in _ends(layer) if end == layer or ends[end] == 1]
+    return [*names, *(f"{name}[{call}]" for name in names for call in range(calls))]
+
+
+def _ends(path):
+    """The path, and what is left of it without one or more of its models."""
+    parts = path.split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
 
 
 def _totals(session):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PySide6 import QtCore, QtWidgets
 
-from inspector import palette, theme
+from inspector.colour_bar import Scale
 from inspector.comparison import Mode
 from inspector.kernels import flat_map, kernel_picture
 from inspector.picture_view import PictureView
@@ -13,6 +13,7 @@ from inspector.pictures import WHOLE
 from inspector.session import CELL, CHOICES, DOCUMENT, PICTURE, Session
 
 REST = 120  # milliseconds without a change before reasons are worked out
+INACTIVE = Scale.of_rates("inactive")
 NO_MAPS = "This profile has no maps. Measure again (F5) with “Keep maps” ticked."
 
 
@@ -127,8 +128,8 @@ class FilterPanel(QtWidgets.QWidget):
         what = "of its filters together" if session.filter is None else "of the filter"
         size = f"{before.shape[0]} x {before.shape[1]} positions"
         if mode in WHOLE or session.comparison is None:
-            mean = f"0 (dark) to 1 (bright), mean {before.mean():.3f}"
-            self.map.show_values(before, f"How often each position {what} is inactive, {mean}; {size}.")
+            caption = f"How often each position {what} is inactive, mean {before.mean():.3f}; {size}."
+            self.map.show_values(before, caption, INACTIVE)
             return
         self._show_map_after(before, mode)
 
@@ -142,13 +143,12 @@ class FilterPanel(QtWidgets.QWidget):
         elif after.shape != before.shape:
             self.map.clear(f"The map has another size afterwards: {after.shape}, not {before.shape}.")
         elif mode is Mode.SPLIT:
-            self.map.show_values(before, "Left of the line before, right of it after.", after=after)
+            self.map.show_values(before, "Left of the line before, right of it after.", INACTIVE, after)
         elif mode is Mode.DIFFERENCE:
-            colours = palette.difference_colours(theme.current().background)
             caption = f"After minus before: blue less, orange more inactive; mean {(after - before).mean():+.3f}."
-            self.map.show_values(after - before, caption, colours=colours, low=-1)
+            self.map.show_values(after - before, caption, Scale.of_signed("B - A", 1.0))
         else:
-            self.map.show_values(after, f"Afterwards; mean {after.mean():.3f}.")
+            self.map.show_values(after, f"Afterwards; mean {after.mean():.3f}.", INACTIVE)
 
     # the kernel
 
@@ -163,11 +163,10 @@ class FilterPanel(QtWidgets.QWidget):
         if kernel is None:
             self.kernel.clear("The kernel of this filter cannot be told apart from the others'.")
             return
-        most = float(np.abs(kernel).max()) or 1.0
-        colours = palette.difference_colours(theme.current().background)
         shape = " x ".join(map(str, kernel.shape))
-        caption = f"{shape} (taps, inputs): a tile per input. Blue negative, orange positive, up to {most:.3g}."
-        self.kernel.show_values(kernel_picture(kernel), caption, colours=colours, low=-most, high=most)
+        caption = f"{shape} (taps, inputs): a tile per input. Blue negative, orange positive."
+        scale = Scale.of_signed("weight", float(np.abs(kernel).max()) or 1.0)
+        self.kernel.show_values(kernel_picture(kernel), caption, scale)
 
     # the numbers
 

@@ -9,13 +9,16 @@ from PySide6 import QtCore, QtGui
 
 from firekeras.report.tables import short_number
 from inspector import theme
+from inspector.changes import change, percent
 from inspector.editing import Editor
 from inspector.session import CHOICES, DOCUMENT, Session
 from inspector.theme import BANDS
 
 SORT = QtCore.Qt.ItemDataRole.UserRole
 DISPLAY = QtCore.Qt.ItemDataRole.DisplayRole
+ALIGNMENT = QtCore.Qt.ItemDataRole.TextAlignmentRole
 NEVER = {QtCore.Qt.ItemDataRole.FontRole, QtCore.Qt.ItemDataRole.BackgroundRole}
+RIGHTWARD = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
 
 
 class Column(enum.IntEnum):
@@ -27,14 +30,17 @@ class Column(enum.IntEnum):
     LOCK = 3
     AFTER = 4
     MACS = 5
-    PARAMS = 6
-    FILTERS = 7
-    SHAPE = 8
-    KIND = 9
-    MACS_AFTER = 10
-    PARAMS_AFTER = 11
+    MACS_CHANGE = 6
+    PARAMS = 7
+    PARAMS_CHANGE = 8
+    MACS_AFTER = 9
+    PARAMS_AFTER = 10
+    FILTERS = 11
+    SHAPE = 12
+    KIND = 13
 
 
+COLUMNS = len(Column)
 TITLES = {
     Column.LAYER: ("Layer", "Its name; a coloured square marks layers that lose filters together"),
     Column.FIRE: ("FIRE", "Mean FIRE of its filters: how often their ReLU gives zero, 0 to 1"),
@@ -51,11 +57,20 @@ TITLES = {
         "Multiply-accumulates of what stays; fewer too where a layer before it loses filters",
     ),
     Column.PARAMS_AFTER: ("Params after", "Parameters of what stays"),
+    Column.MACS_CHANGE: ("Δ MACs", "By how much its multiply-accumulates change, exactly"),
+    Column.PARAMS_CHANGE: ("Δ Params", "By how much its parameters change, exactly"),
 }
-CHANGING = ((Column.CAP, Column.AFTER), (Column.MACS_AFTER, Column.PARAMS_AFTER))  # from, to: the rest is not redrawn
+SPOKEN = {Column.MACS_CHANGE: "Change of MACs", Column.PARAMS_CHANGE: "Change of parameters"}
+CHANGING = (  # from, to: the rest is not redrawn
+    (Column.CAP, Column.AFTER),
+    (Column.MACS_CHANGE, Column.MACS_CHANGE),
+    (Column.PARAMS_CHANGE, Column.PARAMS_AFTER),
+)
+ONLY_IN = {QtCore.Qt.ItemDataRole.CheckStateRole: Column.LOCK, QtCore.Qt.ItemDataRole.DecorationRole: Column.LAYER}
 COSTS_AFTER = {Column.MACS_AFTER: "macs", Column.PARAMS_AFTER: "params"}
-CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
-RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS, *COSTS_AFTER}
+CHANGES = {Column.MACS_CHANGE: "macs", Column.PARAMS_CHANGE: "params"}
+CONSTANT = frozenset(Column) - {Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER, *CHANGES}
+RIGHT = {Column.FIRE, Column.CAP, Column.AFTER, Column.FILTERS, Column.MACS, Column.PARAMS, *COSTS_AFTER, *CHANGES}
 
 
 def _patch(colour):
@@ -86,17 +101,22 @@ class LayerModel(QtCore.QAbstractTableModel):
     def _state(self, row):
         """What of a row depends on choices."""
         choices = self.session.choices
-        costs = [self._cost_after(row, column) for column in COSTS_AFTER]
+        costs = [self._cost_after(row, cost) for cost in COSTS_AFTER.values()]
         return self._after(row), *costs, choices.caps.get(row.name), row.name in choices.locked
 
     def _after(self, row):
         """How many filters stay; `None` where that cannot be said yet."""
         return self.session.preview.widths[row.name] if self.session.preview else None
 
-    def _cost_after(self, row, column):
+    def _cost_after(self, row, cost):
         """A cost of what stays; -1 where that cannot be said yet."""
         own = self.session.preview.costs.by_layer.get(row.name) if self.session.preview else None
-        return getattr(own, COSTS_AFTER[column]) if own else -1
+        return getattr(own, cost) if own else -1
+
+    def _change(self, row, cost):
+        """By which share a cost changes; `None` where that cannot be said."""
+        after = self._cost_after(row, cost)
+        return None if after < 0 else change(getattr(row, cost), after)
 
     def _show_choices(self):
         states = [self._state(row) for row in self._rows]
@@ -110,7 +130,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent=QtCore.QModelIndex()):  # noqa: N802, B008
-        return 0 if parent.isValid() else len(Column)
+        return 0 if parent.isValid() else COLUMNS
 
     def headerData(self, section, orientation, role=QtCore.Qt.ItemDataRole.DisplayRole):  # noqa: N802
         if orientation != QtCore.Qt.Orientation.Horizontal or not 0 <= section < len(Column):
@@ -130,38 +150,38 @@ class LayerModel(QtCore.QAbstractTableModel):
         return flags
 
     def _is_fixed(self, index):
-        """Whether nothing can be chosen for a layer: it must stay, or nothing is measured."""
-        return self.session.planner is None or bool(self._rows[index.row()].locked)
+        """Whether nothing can be chosen for a layer: it must stay."""
+        return bool(self._rows[index.row()].locked)
 
     def data(self, index, role=QtCore.Qt.ItemDataRole.DisplayRole):
-        if not index.isValid():
+        if role in NEVER or not index.isValid():  # each cell is asked seven times to be drawn: the usual comes first
             return None
         column = index.column()
+        if role == ALIGNMENT:
+            return RIGHTWARD if column in RIGHT else None
+        if column != ONLY_IN.get(role, column):
+            return None
         if role == DISPLAY and column in CONSTANT:
             return self._constant[index.row()][column]
-        if role in NEVER:
-            return None
         return self._told(self._rows[index.row()], Column(column), role)
 
     def _told(self, row, column, role):
         roles = QtCore.Qt.ItemDataRole
         if role in (DISPLAY, SORT, roles.EditRole):
             return self._shown(row, column) if role == DISPLAY else self._value(row, column)
-        if role == roles.CheckStateRole and column == Column.LOCK and self.session.planner is not None:
+        if role == roles.CheckStateRole:
             return QtCore.Qt.CheckState.Checked if self._is_locked(row) else QtCore.Qt.CheckState.Unchecked
         return self._manner(row, column, role)
 
     def _manner(self, row, column, role):
         roles = QtCore.Qt.ItemDataRole
-        if role == roles.TextAlignmentRole and column in RIGHT:
-            return QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
         if role in (roles.ToolTipRole, roles.StatusTipRole):
             return self.session.why_layer(row.name)
         if role == roles.AccessibleTextRole:
-            return f"{TITLES[column][0]} of {row.name}: {self._spoken(row, column)}"
+            return f"{SPOKEN.get(column, TITLES[column][0])} of {row.name}: {self._spoken(row, column)}"
         if role == roles.ForegroundRole and row.locked:
             return QtGui.QColor(*theme.current().dim)
-        if role == roles.DecorationRole and column == Column.LAYER and row.group >= 0:
+        if role == roles.DecorationRole and row.group >= 0:
             return _patch(BANDS[self._band(row.group) % len(BANDS)])
         return None
 
@@ -177,7 +197,10 @@ class LayerModel(QtCore.QAbstractTableModel):
         if column == Column.CAP:
             return round(100 * self.session.choices.caps.get(row.name, 1.0))
         if column in COSTS_AFTER:
-            return self._cost_after(row, column)
+            return self._cost_after(row, COSTS_AFTER[column])
+        if column in CHANGES:
+            share = self._change(row, CHANGES[column])
+            return 1.0 if share is None else share
         values = {
             Column.LAYER: self.session.row_of(row.name),
             Column.FIRE: -1.0 if math.isnan(row.fire) else row.fire,
@@ -200,8 +223,10 @@ class LayerModel(QtCore.QAbstractTableModel):
         if column == Column.AFTER and self._after(row) is None:
             return ""
         if column in COSTS_AFTER:
-            cost = self._cost_after(row, column)
+            cost = self._cost_after(row, COSTS_AFTER[column])
             return "" if cost < 0 else short_number(cost)
+        if column in CHANGES:
+            return percent(self._change(row, CHANGES[column]))
         shown = {
             Column.LAYER: row.name,
             Column.FIRE: "-" if math.isnan(row.fire) else f"{row.fire:.2f}",

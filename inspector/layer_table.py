@@ -5,26 +5,28 @@ from __future__ import annotations
 from PySide6 import QtCore, QtWidgets
 
 from inspector.check_box import CheckBoxDelegate
+from inspector.column_chooser import ColumnChooser
 from inspector.editing import Editor
 from inspector.layer_model import SORT, Column, LayerModel
 from inspector.session import CELL, DOCUMENT, Session
 from inspector.totals import TotalsView
 
 WIDTHS = {
-    Column.LAYER: 118,
-    Column.FIRE: 38,
-    Column.CAP: 38,
+    Column.LAYER: 119,
+    Column.FIRE: 37,
+    Column.CAP: 36,
     Column.LOCK: 36,
-    Column.AFTER: 42,
-    Column.MACS: 62,
+    Column.AFTER: 38,
+    Column.MACS: 56,
+    Column.MACS_CHANGE: 54,
     Column.PARAMS: 58,
+    Column.PARAMS_CHANGE: 62,
     Column.FILTERS: 50,
     Column.SHAPE: 96,
     Column.KIND: 84,
     Column.MACS_AFTER: 86,
     Column.PARAMS_AFTER: 96,
 }
-MEASURED = (Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, Column.MACS_AFTER, Column.PARAMS_AFTER)
 
 
 class CapDelegate(QtWidgets.QStyledItemDelegate):
@@ -60,6 +62,7 @@ class LayerTable(QtWidgets.QWidget):
         self.view = self._make_view()
         self.edits = SelectionBar(self, editor)
         self.totals = TotalsView(session, self.view)
+        self.columns = ColumnChooser([self.view, self.totals], self)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
@@ -81,6 +84,7 @@ class LayerTable(QtWidgets.QWidget):
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
         view.setAlternatingRowColors(True)
+        view.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)  # names of layers differ at their ends
         view.setModel(self.proxy)
         view.setItemDelegateForColumn(Column.CAP, CapDelegate(view))
         view.setItemDelegateForColumn(Column.LOCK, CheckBoxDelegate(view))
@@ -107,17 +111,11 @@ class LayerTable(QtWidgets.QWidget):
         return line
 
     def _show_what_is_known(self):
-        """What there is only once FIRE is measured leaves its room to the rest until then."""
-        measured = self.session.planner is not None
-        self.edits.setEnabled(measured)
-        for column in MEASURED:
-            for view in (self.view, self.totals):
-                view.setColumnHidden(column, not measured)
+        self.edits.setEnabled(self.session.graph is not None)
+        self.columns.show_measured(self.session.planner is not None)
 
     def selected(self) -> list[str]:
         """The layers whose rows are selected and can be changed."""
-        if self.session.planner is None:
-            return []
         rows = [self.proxy.mapToSource(index) for index in self.view.selectionModel().selectedRows()]
         names = [self.model.layer(index) for index in rows]
         return [name for name in names if not self.session.rows[self.session.row_of(name)].locked]

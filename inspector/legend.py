@@ -5,10 +5,11 @@ from __future__ import annotations
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector import palette, theme
+from inspector.colour_bar import draw_colours
 from inspector.comparison import Mode
 from inspector.heatmap_items import hatching
 
-BAR, HEIGHT = 80, 22  # pixels
+BAR, HEIGHT = 60, 22  # pixels
 
 
 class Legend(QtWidgets.QWidget):
@@ -17,7 +18,7 @@ class Legend(QtWidgets.QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self.setFixedHeight(HEIGHT)
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(266)
         self._mode = Mode.BEFORE
         self.setAccessibleName("Legend")
         self.show_mode(Mode.BEFORE)
@@ -50,8 +51,7 @@ class Legend(QtWidgets.QWidget):
     def _bar(self, painter, x, current):
         difference = self._mode is Mode.DIFFERENCE
         colours = palette.difference_colours(current.background) if difference else palette.FIRE
-        image = QtGui.QImage(colours.tobytes(), len(colours), 1, 3 * len(colours), QtGui.QImage.Format.Format_RGB888)
-        painter.drawImage(QtCore.QRect(x, 5, BAR, HEIGHT - 10), image)
+        draw_colours(painter, QtCore.QRect(x, 5, BAR, HEIGHT - 10), colours)
         return x + BAR + 4
 
     def _patch(self, painter, x, brush, text, below=None):

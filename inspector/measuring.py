@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from pathlib import Path
 
 from PySide6 import QtCore
 
@@ -13,6 +11,9 @@ from inspector.commands import MeasureOptions, measure_arguments
 from inspector.documents import beside_model, open_document
 from inspector.job import firekeras_command
 from inspector.measure_dialog import MeasureDialog
+from inspector.scratch import Scratch
+
+PREDICTED = "predicted.npz"
 
 
 class Measuring(QtCore.QObject):
@@ -45,22 +46,20 @@ class Measuring(QtCore.QObject):
         if self.window.failed(outcome, f"Measuring {model.name}", ("&Measure again…", self.ask)):
             return
         if self.session.document.model == model:
-            choices = self.session.choices
-            self.window.show_document(open_document(model))
-            self.session.choose(choices)
+            self.window.show_document(open_document(model), keep_choices=True)
         self.window.banner.say(f"Measured. The profile is {beside_model(model)}.")
 
     def predict(self):
         """Has detectors predict each filter from the others."""
-        self._folder = tempfile.TemporaryDirectory(prefix="firekeras-")
-        target = Path(self._folder.name) / "predicted.npz"
+        scratch = Scratch()
+        target = scratch.path / PREDICTED
         profile = self.session.profile
         command = [sys.executable, "-m", "inspector.predicting", self.session.document.profile_path, target]
-        self.window.start(command, "Predicting FIRE", lambda outcome: self._predicted(outcome, profile, target))
+        self.window.start(command, "Predicting FIRE", lambda outcome: self._predicted(outcome, profile, scratch))
 
-    def _predicted(self, outcome, profile, target):
+    def _predicted(self, outcome, profile, scratch):
         failed = self.window.failed(outcome, "Predicting FIRE", ("&Again", self.predict))
         if not failed and self.session.profile is profile:
-            self.window.panel.show_predictions(predicting.read(target, profile))
+            self.window.panel.show_predictions(predicting.read(scratch.path / PREDICTED, profile))
             self.window.banner.say("Predicted: the numbers of each filter show what a detector makes of its weights.")
-        self._folder.cleanup()
+        scratch.remove()

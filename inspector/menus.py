@@ -21,6 +21,7 @@ def fill_menus(window, docks):
     view = bar.addMenu("&View")
     _add(window, view, actions.VIEW)
     view.addSeparator()
+    view.addMenu(window.table.columns.menu(view))
     view.addActions([dock.toggleViewAction() for dock in docks])
     _add(window, bar.addMenu("&Run"), actions.RUN)
     _add(window, bar.addMenu("&Help"), actions.HELP)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from inspector.session import Session
 
 NEED_PROFILE = (
-    *("save_plan", "csv", "png", "svg", "netron", "lock", "cap", "limits", "find", "copy", "compare", "predict"),
-    *("stretch", "whole", "to_heatmap", "to_table", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT", "CUTS"),
+    *("save_plan", "csv", "png", "svg", "netron", "copy", "compare", "predict"),
+    *("stretch", "whole", "to_heatmap", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT", "CUTS"),
 )
-BUSY = ("open", "open_run", "attach", "measure", "predict", "run", "save", "resume")
+NEED_LAYERS = ("lock", "cap", "limits", "find", "to_table")
+BUSY = ("open", "open_run", "attach", "measure", "predict", "time", "run", "save", "resume")
 
 
 def obstacles(session: Session, work, running) -> dict[str, str]:
@@ -20,6 +21,7 @@ def obstacles(session: Session, work, running) -> dict[str, str]:
         running: The `Running`, which follows a run.
     """
     found = {key: _without_profile(session) for key in NEED_PROFILE}
+    found.update({key: _without_layers(session) for key in NEED_LAYERS})
     found.update(
         attach=_attach(session),
         measure=_without_model(session),
@@ -27,7 +29,8 @@ def obstacles(session: Session, work, running) -> dict[str, str]:
         CUTS=_without_other(session),
         run=_without_model(session),
         show_netron=_without_model(session),
-        save=_without_profile(session) or _without_model(session) or _nothing_goes(session),
+        save=_without_cut(session),
+        time=_without_cut(session),
         resume=_resume(running),
         stop=_stop(running),
         abort="" if work.job else "nothing runs",
@@ -45,6 +48,12 @@ def _without_profile(session):
     return "" if session.planner else f"{session.document.name} is not measured yet"
 
 
+def _without_layers(session):
+    if session.document is None:
+        return "nothing is open"
+    return "" if session.graph is not None else f"the layers of {session.document.name} are not read yet"
+
+
 def _without_model(session):
     if session.document is None:
         return "nothing is open"
@@ -60,6 +69,10 @@ def _attach(session):
 def _without_other(session):
     without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
     return _without_profile(session) or ("" if session.comparison else without)
+
+
+def _without_cut(session):
+    return _without_profile(session) or _without_model(session) or _nothing_goes(session)
 
 
 def _nothing_goes(session):

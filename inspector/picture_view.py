@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6 import QtCore, QtWidgets
 
 from inspector import palette, theme
+from inspector.colour_bar import ColourBar, Scale
 from inspector.naming import name
 
 NOTHING = (0, 0, 0, 0)
@@ -14,7 +17,7 @@ AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 
 
 class PictureView(QtWidgets.QWidget):
-    """A picture above its caption."""
+    """A picture above its colours and its caption."""
 
     def __init__(self, title: str, parent=None):
         super().__init__(parent)
@@ -34,10 +37,12 @@ class PictureView(QtWidgets.QWidget):
         self.plot.addItem(self.image)
         self.plot.addItem(self.divider, ignoreBounds=True)
         self.divider.sigPositionChanged.connect(self._show_split)
+        self.bar = ColourBar(title)
         self.caption = QtWidgets.QLabel(wordWrap=True)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.addWidget(self.plot, 1)
+        layout.addWidget(self.bar)
         layout.addWidget(self.caption)
         self._left: np.ndarray | None = None
         self._right: np.ndarray | None = None
@@ -46,22 +51,23 @@ class PictureView(QtWidgets.QWidget):
     def clear(self, why: str):
         """Shows nothing, and says why."""
         self.image.clear()
+        self.bar.show_scale(None)
         self.divider.setVisible(False)
         self._say(why)
 
-    def show_values(self, values, caption, *, colours=palette.FIRE, low=0.0, high=1.0, after=None):
+    def show_values(self, values, caption, scale: Scale, after=None):
         """Shows numbers `(rows, columns)`.
 
         Args:
             values: The numbers; NaN is left blank.
             caption: What they are, in words.
-            colours: For `low` to `high`, `(256, 3)`.
-            low: The number of the first colour.
-            high: That of the last.
+            scale: What is shown in which colour.
             after: Numbers of the same shape that are shown to the right of a line.
         """
-        self._left = palette.coloured(values, colours, low, high, NOTHING)
-        self._right = None if after is None else palette.coloured(after, colours, low, high, NOTHING)
+        as_colours = functools.partial(palette.coloured, colours=scale.colours, low=scale.low, high=scale.high)
+        self._left = as_colours(values, missing=NOTHING)
+        self._right = None if after is None else as_colours(after, missing=NOTHING)
+        self.bar.show_scale(scale)
         self.divider.setVisible(after is not None)
         if after is not None and not 0 < self.divider.value() < values.shape[1]:
             self.divider.setValue(values.shape[1] / 2)

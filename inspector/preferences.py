@@ -6,6 +6,8 @@ from pathlib import Path
 
 from PySide6 import QtCore
 
+from inspector.column_chooser import HIDDEN_AT_FIRST
+
 MOST_RECENT = 9
 
 
@@ -52,8 +54,10 @@ class Preferences:
             value = self.settings.value(key)
             if isinstance(value, QtCore.QByteArray):
                 put(value)
+        window.table.columns.hide(self.text("hidden columns", HIDDEN_AT_FIRST))
 
     def keep(self, window):
         """Remembers where a window is."""
         self.settings.setValue("geometry", window.saveGeometry())
         self.settings.setValue("state", window.saveState())
+        self.set_text("hidden columns", window.table.columns.hidden)

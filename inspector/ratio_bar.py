@@ -6,9 +6,13 @@ from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.editing import Editor
+from inspector.latency_label import LatencyLabel
 from inspector.session import CHOICES, DOCUMENT, Session
 
 MOST = 99.0  # percent
+TIP = "Share of the filters that may go which go in one cut, ranked over all layers together"
+NOTHING = "Nothing is open"
+UNKNOWN = "What a ratio leaves is known once FIRE is measured (F5)"
 
 
 class RatioBar(QtWidgets.QWidget):
@@ -22,29 +26,40 @@ class RatioBar(QtWidgets.QWidget):
         self.slider.setPageStep(50)
         self.box = QtWidgets.QDoubleSpinBox(decimals=1, maximum=MOST, singleStep=1, suffix=" %")
         self.box.setKeyboardTracking(False)
-        tip = "Share of the filters that may go which go in one cut, ranked over all layers together"
         for control, name in ((self.slider, "Ratio slider"), (self.box, "Ratio in percent")):
             control.setAccessibleName(name)
-            control.setStatusTip(tip)
-            control.setToolTip(tip)
         label = QtWidgets.QLabel("R&atio")
         label.setBuddy(self.slider)
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
         self.costs.setToolTip("Exact: counted on what surgery leaves. Only accuracy cannot be known before a run.")
+        self.latency = LatencyLabel(session)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
-        for widget, stretch in ((label, 0), (self.slider, 1), (self.box, 0), (self.costs, 0)):
+        for widget, stretch in ((label, 0), (self.slider, 1), (self.box, 0)):
             layout.addWidget(widget, stretch)
+        figures = QtWidgets.QVBoxLayout()
+        figures.setSpacing(0)
+        for figure in (self.costs, self.latency):
+            figures.addWidget(figure)
+        layout.addLayout(figures)
         self.slider.valueChanged.connect(lambda value: editor.set_ratio(value / 1000))
         self.slider.sliderReleased.connect(editor.end_gesture)
         self.box.valueChanged.connect(lambda value: editor.set_ratio(value / 100))
         session.listen(CHOICES, self._show)
-        session.listen(DOCUMENT, self._show)
+        session.listen(DOCUMENT, self._show_document)
+        self._show_document()
+
+    def _show_document(self):
+        measured = self.session.planner is not None
+        for control in (self.slider, self.box):
+            control.setEnabled(measured)
+            control.setStatusTip(TIP if measured else f"{TIP}. Not now: nothing is measured yet")
+            control.setToolTip(control.statusTip())
+        self.latency.setVisible(measured)
         self._show()
 
     def _show(self):
-        self.setEnabled(self.session.planner is not None)
         percent = 100 * self.session.choices.ratio
         with QtCore.QSignalBlocker(self.slider), QtCore.QSignalBlocker(self.box):
             self.slider.setValue(round(10 * percent))
@@ -52,9 +67,12 @@ class RatioBar(QtWidgets.QWidget):
         self.costs.setText(self._costs())
 
     def _costs(self):
-        if self.session.planner is None:
-            return "Nothing measured yet"
-        before, after = self.session.planner.costs, self.session.preview.costs
+        before = self.session.costs
+        if before is None:
+            return NOTHING if self.session.document is None else UNKNOWN
+        if self.session.preview is None:
+            return f"MACs {short_number(before.macs)}   params {short_number(before.params)}\n{UNKNOWN}"
+        after = self.session.preview.costs
         return f"{_change('MACs', before.macs, after.macs)}   {_change('params', before.params, after.params)}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 from PySide6 import QtCore, QtGui, QtSvg, QtWidgets
@@ -12,6 +11,7 @@ from firekeras.atomic import whole_file
 from inspector import exports
 from inspector.commands import check_arguments, prune_by_plan_arguments
 from inspector.job import firekeras_command
+from inspector.scratch import Scratch
 from inspector.weights import ModelWeights
 
 
@@ -61,11 +61,11 @@ class Saving(QtCore.QObject):
         plan = self.session.planner.plan(self.session.choices)
         if not plan.removed:
             raise ValueError(f"Nothing would go, so that there is nothing to save. {' '.join(plan.notes)}".strip())
-        folder = tempfile.TemporaryDirectory(prefix="firekeras-")
-        plan.save(Path(folder.name) / "plan.json")
+        scratch = Scratch()
+        plan.save(scratch.path / "plan.json")
         unchecked = path.with_name(f".{os.getpid()}.{path.name}")
-        command = firekeras_command(prune_by_plan_arguments(model, Path(folder.name) / "plan.json", unchecked))
-        steps = _Save(self.window, path, unchecked, plan, folder, self)
+        command = firekeras_command(prune_by_plan_arguments(model, scratch.path / "plan.json", unchecked))
+        steps = _Save(self.window, path, unchecked, plan, scratch, self)
         self.window.start(command, f"Saving {path.name}", steps.pruned)
 
     # the rest
@@ -132,13 +132,13 @@ def _draw_svg(panel, path):
 class _Save:
     """The steps of saving one model: pruned, loaded again, counted, named."""
 
-    def __init__(self, window, path, unchecked, plan, folder, saving):
+    def __init__(self, window, path, unchecked, plan, scratch, saving):
         self.window, self.path, self.unchecked, self.plan = window, path, unchecked, plan
-        self.folder, self.saving = folder, saving
+        self.scratch, self.saving = scratch, saving
 
     def pruned(self, outcome):
         """It is written, or not: then it is loaded again."""
-        self.folder.cleanup()
+        self.scratch.remove()
         if self._failed(outcome):
             return
         command = firekeras_command(check_arguments(self.unchecked))

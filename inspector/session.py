@@ -16,9 +16,10 @@ from inspector.comparison import Comparison, Mode
 from inspector.documents import Document, check_same
 from inspector.planner import Planner, Preview
 from inspector.rows import LayerRow, layer_rows, unmeasured_rows
+from inspector.timed import Timed
 from inspector.weights import ModelWeights
 
-DOCUMENT, CHOICES, CELL, PICTURE = "document", "choices", "cell", "picture"
+DOCUMENT, CHOICES, CELL, PICTURE, LATENCY = "document", "choices", "cell", "picture", "latency"
 
 
 class Session:
@@ -37,6 +38,7 @@ class Session:
         filter: Its filter that is pointed at, or `None`.
         comparison: What the network is compared with: a `Comparison`, or `None` for its own plan.
         mode: What the heatmap shows.
+        timings: Each `Timed` of this network, the last one last.
     """
 
     def __init__(self):
@@ -58,21 +60,29 @@ class Session:
         self._row_of: dict[str, int] = {}
         self.comparison: Comparison = None  # type: ignore[assignment]
         self.mode = Mode.BEFORE
+        self.timings: list[Timed] = []
 
     def listen(self, what: str, listener: Callable[[], None]):
-        """Has a function called whenever `DOCUMENT`, `CHOICES`, `CELL` or `PICTURE` changes."""
+        """Has a function called whenever `DOCUMENT`, `CHOICES`, `CELL`, `PICTURE` or `LATENCY` changes."""
         self._listeners[what].append(listener)
 
     def _tell(self, *what):
         for listener in [one for kind in what for one in self._listeners[kind]]:
             listener()
 
-    def open(self, document: Document):
-        """Shows a document, in place of the one before; choices begin anew."""
+    def open(self, document: Document, *, keep_choices: bool = False):
+        """Shows a document, in place of the one before.
+
+        Args:
+            document: What to show.
+            keep_choices: Whether it is the same network, whose choices still hold; else they begin anew.
+        """
+        choices = self.choices if keep_choices else Choices()
         if self.document is not None and self.document.weights is not None:
             self.document.weights.close()
         self.document = document
         self._forget()
+        self.choices = choices
         if document.profile is not None:
             self._plan(document.profile)
         self._tell(DOCUMENT, CHOICES, CELL)
@@ -134,6 +144,18 @@ class Session:
             self.preview = self.planner.preview(choices)
         self._tell(CHOICES)
 
+    def add_timed(self, timed: Timed):
+        """Remembers what a cut of this network was measured to take."""
+        self.timings.append(timed)
+        self._tell(LATENCY)
+
+    @property
+    def timed(self) -> Timed | None:
+        """The last timing of the present choices; without any the last one of others, `None` where there is none."""
+        own = [one for one in self.timings if one.choices == self.choices]
+        found = own or self.timings
+        return found[-1] if found else None
+
     def point_at(self, layer: str | None, filter: int | None = None):
         """Points at a layer, and at one of its filters."""
         if (layer, filter) != (self.layer, self.filter):
@@ -189,15 +211,14 @@ class Session:
         row = self.rows[self.row_of(layer)]
         if row.locked:
             return f"{layer} keeps all {row.filters} filters: {row.locked}."
-        if self.planner is None:
-            return f"{layer} has {row.filters} filters, and is not measured yet: F5 measures it."
-        after = self.preview.widths[layer]
         if layer in self.choices.locked:
             return f"{layer} keeps all {row.filters} filters: you locked it."
         cap = self.choices.caps.get(layer)
         limit = "" if cap is None else f"; its cap lets at most {cap:.0%} go"
         coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
-        return f"{layer} keeps {after} of {row.filters} filters{limit}{coupled}."
+        if self.planner is None:
+            return f"{layer} has {row.filters} filters{limit}{coupled}. It is not measured yet: F5 measures it."
+        return f"{layer} keeps {self.preview.widths[layer]} of {row.filters} filters{limit}{coupled}."
 
     def reasons(self, layer: str, filter: int) -> list[str]:
         """What became of a filter, where that is shown; why it goes or stays; and the same of its layer."""

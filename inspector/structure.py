@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 
 from PySide6 import QtCore
@@ -11,6 +10,7 @@ from PySide6 import QtCore
 from firekeras.channels.graph import ChannelGraph
 from inspector.commands import structure_arguments
 from inspector.job import Job, firekeras_command
+from inspector.scratch import Scratch
 
 
 class Structure(QtCore.QObject):
@@ -31,10 +31,10 @@ class Structure(QtCore.QObject):
     def read(self, model):
         """Begins with a model, in place of the one before."""
         self.leave()
-        folder = tempfile.TemporaryDirectory(prefix="firekeras-")
-        target = Path(folder.name) / "graph.json"
+        scratch = Scratch()
+        target = scratch.path / "graph.json"
         job = self.job = Job(firekeras_command(structure_arguments(model, target)), f"Reading {Path(model).name}", self)
-        job.ended.connect(lambda outcome: self._ended(job, outcome, target, folder))
+        job.ended.connect(lambda outcome: self._ended(job, outcome, target, scratch))
         job.start()
 
     def leave(self):
@@ -42,9 +42,9 @@ class Structure(QtCore.QObject):
         if self.job is not None:
             self.job.abort_and_wait()
 
-    def _ended(self, job, outcome, target, folder):
+    def _ended(self, job, outcome, target, scratch):
         graph = ChannelGraph.from_dict(json.loads(target.read_text(encoding="utf-8"))) if outcome.ok else None
-        folder.cleanup()
+        scratch.remove()
         job.deleteLater()
         self.job = None
         if graph is not None:

@@ -7,7 +7,8 @@ import dataclasses
 from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
-from inspector.layer_model import RIGHT, Column
+from inspector.changes import change, percent
+from inspector.layer_model import RIGHT, RIGHTWARD, Column
 from inspector.session import CHOICES, DOCUMENT, Session
 
 
@@ -18,12 +19,14 @@ class Total:
     Args:
         title: What is summed.
         filters, macs, params: The sums.
+        before: What is left of what; `None` for what there is before the cut.
     """
 
     title: str
     filters: int
     macs: int
     params: int
+    before: Total | None = None
 
 
 def totals(session: Session) -> list[Total]:
@@ -31,18 +34,20 @@ def totals(session: Session) -> list[Total]:
     if session.graph is None:
         return []
     convs = [name for name in session.graph.filter_layers if session.graph.layers[name].is_conv]
-    found = []
-    for ending, widths, costs in _states(session):
-        found.append(Total(f"All{ending}", sum(widths.values()), costs.macs, costs.params))
-        params = sum(costs.by_layer[name].params for name in convs if name in costs.by_layer)
-        found.append(Total(f"Conv{ending}", sum(widths[name] for name in convs), costs.conv_macs, params))
-    return sorted(found, key=lambda total: not total.title.startswith("All"))
+    before = _sums(session.graph.widths, session.costs, convs)
+    if session.preview is None:
+        return before
+    after = _sums(session.preview.widths, session.preview.costs, convs)
+    left = [dataclasses.replace(b, title=f"{a.title}, after", before=a) for a, b in zip(before, after, strict=True)]
+    return [total for pair in zip(before, left, strict=True) for total in pair]
 
 
-def _states(session):
-    """What the network is before and, where it is measured, after: (what titles end in, widths, costs)."""
-    states = [("", session.graph.widths, session.costs)]
-    return [*states, (", after", session.preview.widths, session.preview.costs)] if session.preview else states
+def _sums(widths, costs, convs):
+    params = sum(costs.by_layer[name].params for name in convs if name in costs.by_layer)
+    return [
+        Total("All", sum(widths.values()), costs.macs, costs.params),
+        Total("Conv", sum(widths[name] for name in convs), costs.conv_macs, params),
+    ]
 
 
 class TotalsModel(QtCore.QAbstractTableModel):
@@ -83,22 +88,23 @@ class TotalsModel(QtCore.QAbstractTableModel):
         if role in (roles.ToolTipRole, roles.StatusTipRole, roles.AccessibleTextRole):
             return f"{total.title}: {total.filters} filters, {total.macs:,} MACs, {total.params:,} parameters"
         if role == roles.TextAlignmentRole and column in RIGHT:
-            return QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
+            return RIGHTWARD
         return None
 
 
 def _shown(total, column):
-    after = total.title.endswith("after")
-    shown = {
-        Column.LAYER: total.title,
-        Column.AFTER: str(total.filters) if after else "",
-        Column.FILTERS: "" if after else str(total.filters),
-        Column.MACS: short_number(total.macs),
-        Column.PARAMS: short_number(total.params),
-        Column.MACS_AFTER: short_number(total.macs) if after else "",
-        Column.PARAMS_AFTER: short_number(total.params) if after else "",
+    macs, params = short_number(total.macs), short_number(total.params)
+    shown = {Column.LAYER: total.title, Column.MACS: macs, Column.PARAMS: params}
+    if total.before is None:
+        return {**shown, Column.FILTERS: str(total.filters)}.get(column, "")
+    after = {
+        Column.AFTER: str(total.filters),
+        Column.MACS_AFTER: macs,
+        Column.PARAMS_AFTER: params,
+        Column.MACS_CHANGE: percent(change(total.before.macs, total.macs)),
+        Column.PARAMS_CHANGE: percent(change(total.before.params, total.params)),
     }
-    return shown.get(column, "")
+    return {**shown, **after}.get(column, "")
 
 
 class TotalsView(QtWidgets.QTableView):

@@ -29,6 +29,7 @@ from inspector.running import Running
 from inspector.saving import Saving
 from inspector.session import CHOICES, DOCUMENT, PICTURE, Session
 from inspector.structure import Structure
+from inspector.timing import Timing
 from inspector.weights import ModelWeights
 from inspector.work import Work
 
@@ -52,7 +53,12 @@ class Window(QtWidgets.QMainWindow):
         self.work, self.structure = Work(self), Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
         self._make_views()
-        self.measuring, self.running, self.saving = Measuring(self), Running(self), Saving(self)
+        self.measuring, self.running, self.saving, self.timing = (
+            Measuring(self),
+            Running(self),
+            Saving(self),
+            Timing(self),
+        )
         self.actions_ = actions.Actions(self)
         self._lay_out()
         self._connect()
@@ -90,7 +96,7 @@ class Window(QtWidgets.QMainWindow):
         self.filter_dock = self._dock("Filter", self.panel, side.RightDockWidgetArea)
         self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
         self.run_dock.hide()
-        self.resizeDocks([self.layers_dock, self.filter_dock], [362, 220], QtCore.Qt.Orientation.Horizontal)
+        self.resizeDocks([self.layers_dock, self.filter_dock], [400, 220], QtCore.Qt.Orientation.Horizontal)
         docks = [self.layers_dock, self.filter_dock, self.run_dock]
         fill_menus(self, docks)
         self.statusBar().setSizeGripEnabled(True)
@@ -100,7 +106,7 @@ class Window(QtWidgets.QMainWindow):
         bar.setObjectName("ratio")
         bar.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)  # it cannot be hidden by mistake
         bar.addWidget(self.ratio)
-        for key in ("measure", "run", "save"):
+        for key in ("measure", "time", "run", "save"):
             bar.addWidget(action_button(self.actions_[key]))
         self.addToolBar(bar)
 
@@ -146,14 +152,13 @@ class Window(QtWidgets.QMainWindow):
         if document.run is not None:
             self.in_words(self.running.follow, document.run)
 
-    def show_document(self, document: Document):
-        """Shows a document; choices begin anew."""
+    def show_document(self, document: Document, *, keep_choices: bool = False):
+        """Shows a document; choices begin anew, unless it is the same network, measured meanwhile."""
         if document.run is None:
             self.running.leave()
         self.panel.predicted = {}
         self.structure.leave()
-        self.session.open(document)
-        self.editor.stack.clear()
+        self._open(document, keep_choices)
         if document.profile is None and document.model is not None:
             self.structure.read(document.model)
             self.statusBar().showMessage(f"Reading the layers of {document.name}…")
@@ -161,6 +166,11 @@ class Window(QtWidgets.QMainWindow):
             self.banner.say(
                 " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.do_measure
             )
+
+    def _open(self, document, keep_choices):
+        self.session.open(document, keep_choices=keep_choices)
+        if not keep_choices:
+            self.editor.stack.clear()
 
     def _show_structure(self, graph):
         self.session.show_structure(graph)
@@ -175,8 +185,7 @@ class Window(QtWidgets.QMainWindow):
     def show_document_of_run(self, directory):
         """Shows what a run has measured meanwhile."""
         self.structure.leave()
-        self.session.open(open_document(directory.path))
-        self.editor.stack.clear()
+        self._open(open_document(directory.path), keep_choices=True)
 
     def _show_document(self):
         document = self.session.document
@@ -362,6 +371,9 @@ class Window(QtWidgets.QMainWindow):
 
     def do_predict(self):
         self.measuring.predict()
+
+    def do_time(self):
+        self.timing.start()
 
     def do_run(self):
         self.running.ask()

@@ -1,5 +1,7 @@
 """Latency of models and of exported files, stages side by side, widths: plausible numbers, and refusals."""
 
+import json
+
 import keras
 import networks
 import numpy as np
@@ -161,6 +163,20 @@ def test_grouped_convolutions_and_int8_are_counted(tmp_path):
     firekeras.export_model(model, tmp_path / "net.tflite", samples=samples, int8=True, tolerance=1.0)
     costs, found = firekeras.count_costs(model), LiteRT(tmp_path / "net.tflite").costs()
     assert (found.conv_macs, found.macs) == (costs.conv_macs, costs.macs)
+
+
+def test_programs_are_told_how_far_it_is_and_what_each_file_costs(files):
+    paths = [str(files / name) for name in ("wide.keras", "narrow.onnx")]
+    done = CliRunner().invoke(app, ["report", *paths, "--runs", "7", "--events"])
+    assert done.exit_code == 0, done.output
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["done"], one["total"]) for one in told[:-2]] == [(5, 14), (10, 14), (12, 14), (14, 14)]
+    keras_file, onnx_file = told[-2:]
+    assert [one["path"] for one in told[-2:]] == paths and keras_file["event"] == "stage"
+    assert keras_file["costs"]["macs"] == 32 * 32 * 9 * 96 * (8 + 96) + 96 * 4 and onnx_file["costs"] is None
+    assert clock.Latency(**onnx_file["latency"]).runtime == "ONNX Runtime" and onnx_file["accuracy"] is None
+    done = CliRunner().invoke(app, ["report", *paths, "--layers", "--events"])
+    assert done.exit_code == 1 and "Leave out one of --events and --layers" in done.output
 
 
 def test_widths_are_measured_side_by_side():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 
@@ -31,6 +32,16 @@ def show(*renderables):
 def show_text(text):
     """Shows a line as it is, however long."""
     Console(highlight=False).print(text, markup=False, soft_wrap=True)
+
+
+def tell(event: str, **fields):
+    """Tells a program what happened: one JSON object on a line."""
+    typer.echo(json.dumps({"event": event, **fields}))
+
+
+def tell_progress(done: int, total: int | None):
+    """Tells a program how far it is."""
+    tell("progress", done=done, total=total)
 
 
 def given(context: typer.Context) -> list[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show, show_text
+from firekeras.cli.console import errors_in_words, show, show_text, tell, tell_progress
 from firekeras.cli.files import check_output, load_images, load_model
 from firekeras.cli.options import BatchSize, Data, ModelFile
 
@@ -52,18 +51,14 @@ def measure(
     from firekeras.report import tables
 
     images = load_images(data, network)
-    settings = {"neuron_maps": neuron_maps, "batch_size": batch_size, "on_progress": _tell if events else None}
+    settings = {"neuron_maps": neuron_maps, "batch_size": batch_size, "on_progress": tell_progress if events else None}
     profile = firekeras.measure_fire(network, images, fraction=parsed_fraction(fraction), **settings)
     profile.save(output)
     if events:
-        typer.echo(json.dumps({"event": "written", "path": str(output), "samples": profile.samples}))
+        tell("written", path=str(output), samples=profile.samples)
     else:
         show(tables.fire_table(profile, profile.reasons))
         show_text(f"{profile.samples} images looked at. Written: {output}")
-
-
-def _tell(done, total):
-    typer.echo(json.dumps({"event": "progress", "done": done, "total": total}))
 
 
 def parsed_fraction(text) -> float | str:

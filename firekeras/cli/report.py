@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show, show_text, silent_stderr
+from firekeras.cli.console import errors_in_words, import_keras, show, show_text, silent_stderr, tell, tell_progress
 from firekeras.cli.options import DataOrNone
 
 
@@ -32,6 +33,10 @@ def report(
     layers: Annotated[
         bool, typer.Option("--layers", help="Show the time of each layer of .onnx files too; others tell none.")
     ] = False,
+    events: Annotated[
+        bool,
+        typer.Option("--events", help="Of files: print how far it is, and each file, as JSON, one object per line."),
+    ] = False,
 ):
     """Shows what a run has come to, finished or still running; or what each of some files costs, side by side.
 
@@ -48,16 +53,12 @@ def report(
         return
     if html:
         raise ValueError("--html is for the folder of a run. Received files of networks.")
-    import_keras()
-    from firekeras.report.stages_report import stages_table
-    from firekeras.stages import measure_stages
-
-    samples = _test_images(data, limit) if data else None
-    with silent_stderr():  # LiteRT tells which delegate it made
-        stages = measure_stages(paths, samples, batch_size=batch, runs=runs, threads=threads)
-    show(stages_table(stages))
+    if events and layers:
+        raise ValueError("--events tells no time by layer. Leave out one of --events and --layers.")
+    settings = {"batch_size": batch, "runs": runs, "threads": threads}
+    _show_files(paths, _test_images(data, limit) if data else None, settings, events)
     if layers:
-        _show_layers(paths, {"batch_size": batch, "runs": runs, "threads": threads})
+        _show_layers(paths, settings)
 
 
 def _is_run(paths):
@@ -71,6 +72,32 @@ def _show_run(folder, html):
     show(*show_run(folder, html))
     if html:
         show_text(f"Written: {html}")
+
+
+def _show_files(paths, samples, settings, events):
+    import_keras()
+    from firekeras.report.stages_report import stages_table
+    from firekeras.stages import measure_stages
+
+    with silent_stderr():  # LiteRT tells which delegate it made
+        stages = measure_stages(paths, samples, **settings, on_progress=tell_progress if events else None)
+    if not events:
+        show(stages_table(stages))
+        return
+    for stage in stages:
+        tell("stage", **_fields(stage))
+
+
+def _fields(stage):
+    """A stage as JSON has it."""
+    costs = stage.costs
+    return {
+        "path": str(stage.path),
+        "accuracy": stage.accuracy,
+        "costs": {"conv_macs": costs.conv_macs, "macs": costs.macs, "params": costs.params} if costs else None,
+        "size": stage.size,
+        "latency": dataclasses.asdict(stage.latency),
+    }
 
 
 def _show_layers(paths, settings):

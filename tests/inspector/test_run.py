@@ -203,6 +203,26 @@ def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, f
     assert "the run is finished" in empty_window.actions_["resume"].statusTip()
 
 
+def test_caps_are_kept_when_a_run_comes_to_its_first_measurement(empty_window, folder, files):
+    graph, session = read_profile(files[1]).graph, empty_window.session
+    layer = next(name for name in graph.widths if name.startswith("a"))
+    begin(folder, graph.widths)
+    (folder / "round-000.keras").write_bytes(files[0].read_bytes())
+    (folder / "events.jsonl").write_text(json.dumps({**start(), "time": ""}) + "\n")
+    empty_window.open_path(folder)
+    empty_window.structure.found.emit(graph)
+    empty_window.editor.set_caps([layer], 0.25)
+    assert session.planner is None and session.choices.caps == {layer: 0.25}
+    (folder / "profile-001.fire.h5").write_bytes(files[1].read_bytes())
+    first = {**whole_round(1, True, 0.9, 0.9, graph.widths), "profile": "profile-001.fire.h5", "time": ""}
+    with open(folder / "events.jsonl", "a") as file:
+        file.write(json.dumps(first) + "\n")
+    empty_window.running.look()
+    assert session.planner is not None and session.choices.caps == {layer: 0.25}
+    empty_window.editor.stack.undo()
+    assert session.choices.caps == {}
+
+
 def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, files):
     widths = read_profile(files[1]).graph.widths
     layer = next(name for name in widths if name.startswith("a"))

@@ -2,8 +2,9 @@ import pytest
 from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
-from inspector.layer_model import Column
+from inspector.layer_model import CHANGING, CONSTANT, SORT, Column
 from inspector.layer_table import WIDTHS
+from inspector.window import Window
 
 Qt = QtCore.Qt
 
@@ -55,11 +56,29 @@ def test_costs_of_what_stays_follow_every_choice(window):
     model, session, heard = window.table.model, window.session, []
     model.dataChanged.connect(lambda first, last: heard.append((first.column(), last.column())))
     window.editor.set_ratio(0.6)
-    assert heard == [(Column.CAP, Column.AFTER), (Column.MACS_AFTER, Column.PARAMS_AFTER)]
+    assert heard == list(CHANGING)
+    assert {column for first, last in CHANGING for column in range(first, last + 1)} >= set(Column) - CONSTANT
     for number, row in enumerate(session.rows):
         after = session.preview.costs.by_layer[row.name]
         shown = [model.index(number, column).data() for column in (Column.MACS_AFTER, Column.PARAMS_AFTER)]
         assert shown == [short_number(after.macs), short_number(after.params)]
+
+
+def test_changes_are_exact_and_spoken_in_words(window):
+    window.editor.set_ratio(0.6)
+    model, session = window.table.model, window.session
+    for number, row in enumerate(session.rows):
+        after = session.preview.costs.by_layer[row.name]
+        index = model.index(number, Column.MACS_CHANGE)
+        share = (after.macs - row.macs) / row.macs
+        assert index.data() == (f"{share:+.1%}" if share else "0%") and index.data(SORT) == share
+        assert index.data(Qt.ItemDataRole.AccessibleTextRole) == f"Change of MACs of {row.name}: {index.data()}"
+        share = (after.params - row.params) / row.params
+        assert model.index(number, Column.PARAMS_CHANGE).data(SORT) == share
+    lost = [model.index(number, Column.MACS_CHANGE).data(SORT) for number in range(len(session.rows))]
+    assert min(lost) < -0.3
+    window.editor.set_ratio(0.0)
+    assert {model.index(number, Column.MACS_CHANGE).data() for number in range(len(session.rows))} == {"0%"}
 
 
 def test_locks_are_ticked(window):
@@ -135,12 +154,50 @@ def test_totals_are_the_costs(window, qtmodeltester):
     assert total(window, 1, Column.PARAMS) == short_number(after.params)
     assert [total(window, row, Column.MACS_AFTER) for row in range(2)] == ["", short_number(after.macs)]
     assert total(window, 1, Column.AFTER) == str(sum(session.preview.widths.values()))
+    changes = [f"{(after.macs - before.macs) / before.macs:+.1%}", f"{after.conv_macs / before.conv_macs - 1:+.1%}"]
+    assert [total(window, row, Column.MACS_CHANGE) for row in range(4)] == ["", changes[0], "", changes[1]]
+    assert total(window, 1, Column.PARAMS_CHANGE) == f"{(after.params - before.params) / before.params:+.1%}"
 
 
 def test_columns_that_came_with_the_measurement_are_shown(window):
     for view in (window.table.view, window.table.totals):
-        assert not any(view.isColumnHidden(column) for column in Column)
-        assert all(view.columnWidth(column) == WIDTHS[column] for column in Column)
+        shown = {column for column in Column if not view.isColumnHidden(column)}
+        assert shown == set(Column) - {Column.MACS_AFTER, Column.PARAMS_AFTER}
+        assert all(view.columnWidth(column) == WIDTHS[column] for column in shown)
+
+
+def test_what_matters_most_is_seen_without_scrolling(window, qtbot):
+    view = window.table.view
+    qtbot.waitUntil(lambda: view.viewport().width() > 300)
+    for column in (Column.LAYER, Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, Column.MACS, Column.MACS_CHANGE):
+        assert view.columnViewportPosition(column) + view.columnWidth(column) <= view.viewport().width()
+
+
+def test_columns_are_chosen_in_menus_and_remembered(window, preferences, files, qtbot):
+    header, columns = window.table.view.horizontalHeader(), window.table.columns
+    view_menu = next(action.menu() for action in window.menuBar().actions() if action.text() == "&View")
+    menu = next(action.menu() for action in view_menu.actions() if action.text() == "Columns of the &table")
+    assert menu.actions() == header.actions() == list(columns.actions.values())
+    assert header.contextMenuPolicy() == Qt.ContextMenuPolicy.ActionsContextMenu
+    columns.actions[Column.MACS_AFTER].trigger()
+    columns.actions[Column.SHAPE].trigger()
+    for view in (window.table.view, window.table.totals):
+        assert not view.isColumnHidden(Column.MACS_AFTER) and view.isColumnHidden(Column.SHAPE)
+        assert view.columnWidth(Column.MACS_AFTER) == WIDTHS[Column.MACS_AFTER]
+    assert all(action.statusTip() for action in columns.actions.values())
+    window.close()
+    again = Window(preferences)
+    qtbot.addWidget(again)
+    again.open_path(files[0])
+    assert again.table.columns.hidden == "PARAMS_AFTER,SHAPE"
+    for column in Column:
+        assert again.table.totals.isColumnHidden(column) == (column in (Column.PARAMS_AFTER, Column.SHAPE))
+
+
+def test_all_columns_can_be_wanted(window, preferences, qtbot):
+    window.table.columns.hide("NO_SUCH_COLUMN")
+    window.close()
+    assert preferences.text("hidden columns", "none kept") == ""
 
 
 def test_totals_lie_below_their_columns(window, qtbot):

@@ -7,9 +7,11 @@ import pytest
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.plan.planning import PruningPlan, plan_pruning
+from inspector import palette
 from inspector.comparison import Mode
 from inspector.documents import read_profile
-from inspector.layer_model import COSTS_AFTER, Column
+from inspector.job import Outcome
+from inspector.layer_model import CHANGES, COSTS_AFTER, Column
 from inspector.netron import open_in_netron
 
 Qt = QtCore.Qt
@@ -42,13 +44,54 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     shown = {column: model.index(free, column).data() for column in Column}
     assert shown[Column.AFTER] == "" and shown[Column.FIRE] == "-"
     assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
-    assert not model.index(free, Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
     hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
-    assert hidden == {Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, *COSTS_AFTER}
+    assert hidden == {Column.FIRE, Column.AFTER, *COSTS_AFTER, *CHANGES}
     empty_window.table.view.selectRow(free)
     assert "F5 measures it" in empty_window.panel.why.toPlainText()
-    assert empty_window.table.selected() == []
-    assert "not measured yet" in empty_window.actions_["lock"].statusTip()
+    assert "not measured yet" in empty_window.actions_["csv"].statusTip()
+
+
+def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, files, qtbot):
+    window, profile = empty_window, files[1].rename(files[1].with_name("later.fire.h5"))
+    window.open_path(files[0])
+    assert "are not read yet" in window.actions_["cap"].statusTip() and not window.table.edits.isEnabled()
+    window.structure.found.emit(read_profile(profile).graph)
+    session, model = window.session, window.table.model
+    free = [number for number, row in enumerate(session.rows) if not row.locked]
+    first, second = (session.rows[number].name for number in free[:2])
+    assert model.index(free[0], Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
+    assert model.setData(model.index(free[0], Column.CAP), 25) and model.index(free[0], Column.CAP).data() == "25%"
+    window.table.view.selectRow(window.table.proxy.mapFromSource(model.index(free[1], 0)).row())
+    qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
+    assert second in session.choices.locked and window.isWindowModified() and window.editor.stack.count() == 2
+    qtbot.waitUntil(lambda: "you locked it" in window.panel.why.toPlainText())
+    assert "cap lets at most 25% go" in session.why_layer(first) and "F5 measures it" in session.why_layer(first)
+    window.editor.stack.undo()
+    assert second not in session.choices.locked
+    window.editor.stack.redo()
+    chosen = session.choices
+    profile.rename(files[1])
+    window.measuring._measured(Outcome(True, False, ""), files[0])
+    assert session.planner is not None and session.choices == chosen and window.isWindowModified()
+    assert session.preview.widths[second] == session.planner.widths[second]
+    window.editor.stack.undo()
+    assert second not in session.choices.locked and session.preview.widths[second] < session.planner.widths[second]
+    window.editor.stack.undo()
+    assert session.choices.caps == {} and not window.isWindowModified()
+
+
+def test_why_the_ratio_does_nothing_before_the_measurement_is_said(empty_window, files):
+    ratio, profile = empty_window.ratio, files[1].rename(files[1].with_name("later.fire.h5"))
+    assert ratio.costs.text() == "Nothing is open"
+    empty_window.open_path(files[0])
+    assert "once FIRE is measured (F5)" in ratio.costs.text()
+    graph = read_profile(profile).graph
+    empty_window.structure.found.emit(graph)
+    assert ratio.costs.text().splitlines()[0].startswith("MACs ") and "F5" in ratio.costs.text().splitlines()[1]
+    assert not ratio.slider.isEnabled() and "nothing is measured yet" in ratio.slider.toolTip()
+    assert ratio.costs.isEnabled() and not ratio.latency.isVisible()
+    empty_window.open_path(profile)
+    assert ratio.slider.isEnabled() and ratio.latency.isVisible() and "Not now" not in ratio.slider.toolTip()
 
 
 def test_what_is_read_of_one_model_is_not_shown_for_another(empty_window, files):
@@ -304,10 +347,26 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
     assert f"mean {session.profile.maps[row.name][2].mean():.3f}" in panel.map.caption.text()
     assert panel.map.image.image.shape[:2] == session.profile.maps[row.name][2].shape
     assert panel.kernel.caption.text().startswith("3 x 3 x 8 (taps, inputs)")
+    assert panel.map.bar.accessibleDescription() == "inactive: from 0, dark blue, to 1, yellow"
+    most = abs(session.document.weights.kernel(row.name, 2, row.kind, row.filters)).max()
+    assert panel.kernel.bar.scale.low == -most and panel.kernel.bar.scale.high == most
+    assert panel.kernel.bar.toolTip() == f"weight: from {-most:.3g}, blue, to {most:.3g}, orange"
     panel.tabs.setCurrentWidget(panel.numbers)
     shown = {panel.numbers.topLevelItem(n).text(0): panel.numbers.topLevelItem(n).text(1) for n in range(5)}
     assert shown["FIRE, measured"] == f"{session.profile[row.name][2]:.5g}"
     assert shown["rank"] == f"{session.place(row.name, 2)} of {session.planner.ranked}"
+
+
+def test_the_bar_of_colours_shows_them_from_end_to_end(window):
+    row = next(row for row in window.session.rows if not row.locked)
+    window.session.point_at(row.name, 2)
+    bar = window.panel.map.bar
+    seen = bar.grab().toImage()
+    middle = [seen.pixelColor(x, seen.height() // 2).getRgb()[:3] for x in range(seen.width())]
+    ends = [tuple(palette.FIRE[k].tolist()) for k in (1, 254)]
+    assert all(any(max(abs(a - b) for a, b in zip(one, end, strict=True)) < 16 for one in middle) for end in ends)
+    window.session.point_at(None)
+    assert bar.scale is None and bar.accessibleDescription() == "" and bar.height() > 0
 
 
 def test_maps_are_compared_beside_a_line(window, files):
@@ -317,6 +376,7 @@ def test_maps_are_compared_beside_a_line(window, files):
     assert window.panel.map.divider.isVisible() and "before" in window.panel.map.caption.text()
     window.actions_["DIFFERENCE"].trigger()
     assert "mean +0.000" in window.panel.map.caption.text()
+    assert window.panel.map.bar.toolTip() == "B - A: from -1, blue, to 1, orange"
 
 
 def test_what_needs_another_network_says_so(window, files):

@@ -1,0 +1,196 @@
+"""Latency of what is previewed: whose it is, and that nothing stays behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from PySide6 import QtWidgets
+from recorded import command
+
+from firekeras.latency import Latency
+from inspector import scratch, timing
+from inspector.latency_label import NOT_TIMED
+from inspector.timed import Timed
+
+LONG = 300000  # milliseconds: children import Keras, on a machine that may be busy
+BEFORE, AFTER = Latency(0.0079, 0.0002, 1, 0.007, "Keras (test)"), Latency(0.0061, 0.0001, 1, 0.006, "Keras (test)")
+
+HOLD = """
+import time
+from inspector.scratch import Scratch
+
+held = Scratch()
+print(held.path, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path_factory, monkeypatch):
+    """Where folders for a moment are made, so that a test sees what is left there."""
+    folder = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert not list(folder.glob("firekeras-*"))
+
+
+def add_timing(window):
+    window.session.add_timed(Timed(window.session.choices, BEFORE, AFTER))
+    return window.ratio.latency
+
+
+def test_the_figure_belongs_to_the_choices_that_it_was_taken_for(window):
+    label = window.ratio.latency
+    assert label.text() == NOT_TIMED
+    add_timing(window)
+    assert label.text() == "latency 7.9 → 6.1 ms (-23%), measured here, one image"
+    assert "fastest 7 ms" in label.toolTip() and "Keras (test)" in label.toolTip()
+    window.editor.set_ratio(0.5)
+    assert "<s>latency 7.9 → 6.1 ms (-23%)</s>" in label.text()
+    assert label.accessibleDescription() == "Of an older choice: latency 7.9 → 6.1 ms (-23%). F7 times anew."
+    window.editor.stack.undo()
+    assert label.text() == "latency 7.9 → 6.1 ms (-23%), measured here, one image" == label.accessibleDescription()
+
+
+def test_each_choice_that_was_timed_finds_its_own_figure_again(window):
+    label = add_timing(window)
+    window.editor.set_caps([window.session.rows[0].name], 0.5)
+    window.session.add_timed(Timed(window.session.choices, BEFORE, BEFORE))
+    assert "(+0%)" in label.text() and "within its noise" in label.text()
+    window.editor.stack.undo()
+    assert "(-23%), measured here" in label.text()
+    window.editor.stack.redo()
+    assert "(+0%), within its noise" in label.text()
+
+
+def test_all_of_it_fits_into_the_smallest_window(window, qtbot):
+    slow = [Latency(seconds, 0.5, 1, 1.0, "Keras (test)") for seconds in (2.3456, 2.1234)]
+    window.session.add_timed(Timed(window.session.choices, *slow))
+    assert window.ratio.latency.text() == "latency 2346 → 2123 ms (-9%), within its noise, one image"
+    window.ratio.costs.setText("MACs 37.70 G → 26.10 G (-30.8%)   params 66.66 M → 45.12 M (-32.3%)")
+    bar = window.findChild(QtWidgets.QToolBar, "ratio")
+    buttons = [bar.widgetForAction(action) for action in bar.actions()]
+    qtbot.waitUntil(lambda: all(button.isVisible() for button in buttons))
+    assert window.width() == 1024 and window.ratio.slider.width() >= 80 and len(buttons) == 5
+
+
+def test_another_document_has_no_figure(window, files):
+    add_timing(window)
+    window.open_path(files[1])
+    assert window.ratio.latency.text() == NOT_TIMED
+
+
+def test_why_it_cannot_be_timed_is_said(window, files):
+    tip = window.actions_["time"].statusTip
+    assert window.actions_["time"].isEnabled() and window.actions_["time"].shortcut().toString() == "F7"
+    window.editor.set_ratio(0.0)
+    assert "no filter goes" in tip()
+    files[0].rename(files[0].with_name("elsewhere.keras"))
+    window.open_path(files[1])
+    assert "open its model first" in tip()
+
+
+def replies(monkeypatch, tmp_path, *scripts):
+    """Has children do what scripts say, one after the other, in the place of firekeras."""
+    asked, waiting = [], iter(scripts)
+
+    def instead(arguments):
+        asked.append(arguments)
+        return command(tmp_path, next(waiting))
+
+    monkeypatch.setattr(timing, "firekeras_command", instead)
+    return asked
+
+
+def stage(path, costs, latency):
+    seconds = {"median": latency.median, "spread": latency.spread, "fastest": latency.fastest}
+    told = {"macs": costs.macs, "params": costs.params, "conv_macs": costs.conv_macs}
+    event = {"event": "stage", "path": path, "accuracy": None, "costs": told, "size": 1}
+    return {"out": json.dumps({**event, "latency": {**seconds, "batch_size": 1, "runtime": "Keras (test)"}})}
+
+
+def test_what_is_timed_while_choices_change_is_of_those_before(window, monkeypatch, tmp_path, qtbot):
+    session, go = window.session, tmp_path / "go"
+    before, after = session.costs, session.preview.costs
+    steps = [{"wait": str(go)}, stage("net.keras", before, BEFORE), stage("cut.keras", after, AFTER)]
+    asked = replies(monkeypatch, tmp_path, [], steps)
+    window.actions_["time"].trigger()
+    assert "is not over" in window.actions_["time"].statusTip()
+    window.editor.set_ratio(0.5)
+    go.write_text("")
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
+    assert window.ratio.latency.text().count("<s>") == 1
+    window.editor.stack.undo()
+    assert "(-23%), measured here" in window.ratio.latency.text()
+    assert asked[0][:2] == ["prune", str(session.document.model)] and asked[1][0] == "report"
+    assert "fastest 7 ms" in window.run_panel.status.text()
+
+
+def test_another_network_than_the_previewed_one_is_not_shown(window, monkeypatch, tmp_path, qtbot):
+    before = window.session.costs
+    steps = [stage("net.keras", before, BEFORE), stage("cut.keras", before, AFTER)]
+    replies(monkeypatch, tmp_path, [], steps)
+    window.actions_["time"].trigger()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
+    assert "that were previewed" in window.banner.words.text() and window.session.timed is None
+
+
+@pytest.mark.parametrize("scripts", [[[{"err": "full disk"}, {"exit": 1}]], [[], [{"kill": True}]]])
+def test_a_failure_is_told_and_leaves_nothing(window, monkeypatch, tmp_path, qtbot, scripts):
+    replies(monkeypatch, tmp_path, *scripts)
+    window.actions_["time"].trigger()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
+    words = window.banner.words.text()
+    assert words.startswith("Timing net.keras failed: ") and ("full disk" in words or "SIGKILL" in words)
+    assert window.banner.way_out.text() == "&Time it again" and window.session.timed is None
+
+
+@pytest.mark.parametrize("waits", [0, 1])
+def test_aborted_it_leaves_nothing(window, monkeypatch, tmp_path, qtbot, waits):
+    replies(monkeypatch, tmp_path, *[[], [{"out": "here"}, {"sleep": 60}]][waits == 0 :])
+    window.actions_["time"].trigger()
+    qtbot.waitUntil(lambda: "here" in window.run_panel.log.toPlainText(), timeout=LONG)
+    window.actions_["abort"].trigger()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
+    assert window.banner.words.text() == "Timing net.keras was aborted." and window.session.timed is None
+
+
+def test_closing_the_window_meanwhile_leaves_nothing(window, monkeypatch, tmp_path, qtbot):
+    replies(monkeypatch, tmp_path, [{"sleep": 60}])
+    window.actions_["time"].trigger()
+    window.close()
+    next(button for button in window.dialog.buttons() if "Abort" in button.text()).click()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert window.work.job is None
+
+
+def test_what_a_killed_inspector_left_goes_at_the_next_start(own_temporary_folder):
+    environment = {**os.environ, "TMPDIR": str(own_temporary_folder)}
+    child = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True, env=environment)
+    left = Path(child.stdout.readline().strip())
+    scratch.remove_forgotten()
+    assert left.is_dir()  # it is in use
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    child.stdout.close()
+    own = scratch.Scratch()
+    scratch.remove_forgotten()
+    assert not left.exists() and own.path.is_dir()
+    own.remove()
+
+
+def test_the_real_thing(window, qtbot):
+    window.actions_["time"].trigger()
+    done = []
+    window.work.progressed.connect(lambda one, of: done.append((one, of)))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
+    timed = window.session.timed
+    assert timed is not None, window.run_panel.log.toPlainText()
+    assert timed.choices == window.session.choices and 0 < timed.after.median < 10
+    assert done[-1] == (60, 60) and timed.before.runtime.startswith("Keras")
+    assert window.ratio.latency.text() == timed.words
