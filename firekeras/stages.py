@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 from firekeras.costs import Costs, count_costs
-from firekeras.export.exporting import size_of
+from firekeras.export.exporting import momentary_file, size_of
 from firekeras.latency import Latency, measure_latencies
 from firekeras.model_file import load_model
 from firekeras.runtimes.file_costs import onnx_costs
@@ -36,7 +37,9 @@ class Stage:
     latency: Latency
 
 
-def measure_stages(paths, data=None, *, batch_size=1, runs=50, threads=1, on_progress=None) -> list[Stage]:
+def measure_stages(
+    paths, data=None, *, batch_size=1, runs=50, threads=1, in_litert=False, on_progress=None
+) -> list[Stage]:
     """Measures files side by side: `.keras`, `.tflite`, `.onnx`, or a SavedModel's folder.
 
     Latencies are taken in turns, a few passes of each file at a time, so that what else the machine does
@@ -48,13 +51,15 @@ def measure_stages(paths, data=None, *, batch_size=1, runs=50, threads=1, on_pro
         batch_size: Samples per pass, for latency. Defaults to 1.
         runs: Timed passes of each. Defaults to 50.
         threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1.
+        in_litert: Whether `.keras` files are timed as LiteRT computes them, exported for the moment. Defaults
+            to False: as Keras does, with some milliseconds of Python in each pass.
         on_progress: A function that is told, every few passes, how many are done and of how many. Defaults to None.
 
     Returns:
         A `Stage` per file, in their order.
 
     Raises:
-        ValueError: If one is no such file, or does not give one score per class.
+        ValueError: If one is no such file, cannot be exported, or does not give one score per class.
 
     Example:
     >>> measure_stages(["original.keras", "pruned.keras", "pruned_int8.tflite"], (x_test, y_test))
@@ -65,11 +70,20 @@ def measure_stages(paths, data=None, *, batch_size=1, runs=50, threads=1, on_pro
             raise ValueError(f"There is no file {path}.")
     found = [(_accuracy(path, data), _costs(path)) for path in paths]
     settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "on_progress": on_progress}
-    latencies = measure_latencies(paths, **settings)
+    with contextlib.ExitStack() as momentary:
+        timed = [_in_litert(path, momentary) if in_litert else path for path in paths]
+        latencies = measure_latencies(timed, **settings)
     return [
         Stage(path, accuracy, costs, size_of(path), latency)
         for path, (accuracy, costs), latency in zip(paths, found, latencies, strict=True)
     ]
+
+
+def _in_litert(path, momentary):
+    """The file itself, or a LiteRT file of a `.keras` one, that is there until `momentary` is left."""
+    if path.suffix != ".keras":
+        return path
+    return momentary.enter_context(momentary_file(load_model(path, compile=False)))
 
 
 def _accuracy(path, data):

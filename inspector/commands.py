@@ -74,9 +74,9 @@ def prune_by_plan_arguments(model, plan, output) -> list[str]:
     return ["prune", str(model), "--plan", str(plan), "--output", str(output)]
 
 
-def report_arguments(files) -> list[str]:
+def report_arguments(files, in_litert) -> list[str]:
     """`firekeras report`, with its events: latency of one image, of all files in turns."""
-    return ["report", *map(str, files), "--runs", "30", "--events"]
+    return ["report", *map(str, files), "--runs", "30", "--events", *(["--litert"] if in_litert else [])]
 
 
 def check_arguments(model) -> list[str]:

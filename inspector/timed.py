@@ -7,6 +7,8 @@ import dataclasses
 from firekeras.latency import Latency
 from inspector.choices import Choices
 
+PYTHON = 'Some milliseconds of each are Python\'s. Time it in LiteRT: pip install "firekeras[deployment]".'
+
 
 @dataclasses.dataclass(frozen=True)
 class Timed:
@@ -32,7 +34,9 @@ class Timed:
     def words(self) -> str:
         """The figures, with what they hold for."""
         apart = abs(self.after.median - self.before.median) > self.before.spread + self.after.spread
-        return f"{self.figures}, {'measured here' if apart else 'within its noise'}, one image"
+        return (
+            f"{self.figures}, {'measured here' if apart else 'within its noise'}, in {self.before.runtime.split()[0]}"
+        )
 
     @property
     def details(self) -> str:
@@ -41,10 +45,8 @@ class Timed:
             f"{when} {_ms(one.median)} ± {_ms(one.spread)} ms, fastest {_ms(one.fastest)} ms"
             for when, one in (("before", self.before), ("after", self.after))
         )
-        return (
-            f"Medians of the passes of both files in turns, run by {self.before.runtime}: {each}. Some milliseconds of "
-            "each are Python's; what a device gains, firekeras report tells of exported files."
-        )
+        told = f"Medians of passes of one image, of both in turns, run by {self.before.runtime}: {each}."
+        return told if self.before.runtime == "LiteRT" else f"{told} {PYTHON}"
 
 
 def _ms(seconds):

@@ -1,6 +1,10 @@
 """Latency of models and of exported files, stages side by side, widths: plausible numbers, and refusals."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import keras
 import networks
@@ -173,10 +177,25 @@ def test_programs_are_told_how_far_it_is_and_what_each_file_costs(files):
     assert [(one["done"], one["total"]) for one in told[:-2]] == [(5, 14), (10, 14), (12, 14), (14, 14)]
     keras_file, onnx_file = told[-2:]
     assert [one["path"] for one in told[-2:]] == paths and keras_file["event"] == "stage"
-    assert keras_file["costs"]["macs"] == 32 * 32 * 9 * 96 * (8 + 96) + 96 * 4 and onnx_file["costs"] is None
+    assert keras_file["costs"]["macs"] == 32 * 32 * 9 * 96 * (8 + 96) + 96 * 4
+    assert onnx_file["costs"]["macs"] == 32 * 32 * 9 * 8 * (8 + 8) + 8 * 4
     assert clock.Latency(**onnx_file["latency"]).runtime == "ONNX Runtime" and onnx_file["accuracy"] is None
+    done = CliRunner().invoke(app, ["report", *paths, "--runs", "3", "--litert"], env={"COLUMNS": "200"})
+    assert done.exit_code == 0 and done.output.count("LiteRT") == 1 and "ONNX Runtime" in done.output, done.output
     done = CliRunner().invoke(app, ["report", *paths, "--layers", "--events"])
     assert done.exit_code == 1 and "Leave out one of --events and --layers" in done.output
+
+
+def test_a_report_that_is_ended_leaves_no_temporary_file(files, tmp_path):
+    command = [sys.executable, "-m", "firekeras", "report", str(files / "wide.keras"), "--litert", "--runs", "1000000"]
+    child = subprocess.Popen(
+        [*command, "--events"], stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    child.stdout.readline()  # it is timing
+    assert list(tmp_path.rglob("*.tflite"))
+    child.terminate()
+    assert child.wait(60) == 128 + signal.SIGTERM and list(tmp_path.iterdir()) == []
+    child.stdout.close()
 
 
 def test_widths_are_measured_side_by_side():

@@ -33,6 +33,9 @@ def report(
     layers: Annotated[
         bool, typer.Option("--layers", help="Show the time of each layer of .onnx files too; others tell none.")
     ] = False,
+    litert: Annotated[
+        bool, typer.Option("--litert", help="Time .keras files as LiteRT computes them, exported for the moment.")
+    ] = False,
     events: Annotated[
         bool,
         typer.Option("--events", help="Of files: print how far it is, and each file, as JSON, one object per line."),
@@ -56,7 +59,7 @@ def report(
     if events and layers:
         raise ValueError("--events tells no time by layer. Leave out one of --events and --layers.")
     settings = {"batch_size": batch, "runs": runs, "threads": threads}
-    _show_files(paths, _test_images(data, limit) if data else None, settings, events)
+    _show_files(paths, _test_images(data, limit) if data else None, {**settings, "in_litert": litert}, events)
     if layers:
         _show_layers(paths, settings)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import tempfile
 from pathlib import Path
 
 from firekeras import atomic
@@ -84,6 +86,13 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
         if int8:
             post_training.check_whole_numbers(temporary)
     return Export(path, to, int8, size_of(path), len(expected[0]), found)
+
+
+@contextlib.contextmanager
+def momentary_file(model):
+    """A LiteRT file of a model, run and compared as `export_model` does, that is gone when the block is left."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield export_model(model, Path(folder) / "network.tflite").path
 
 
 def check_path(path: Path, to):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 
 from firekeras.costs import Costs
 from firekeras.latency import measure_latency
@@ -84,11 +82,11 @@ def _amount(measure, model, costs):
 
 
 def _exported_latency(model):
-    """What LiteRT takes for a network, in a file of its own for the purpose."""
-    from firekeras.export.exporting import export_model
+    """What LiteRT takes for a network."""
+    from firekeras.export.exporting import momentary_file
 
-    with tempfile.TemporaryDirectory() as folder:
-        return measure_latency(export_model(model, Path(folder) / "network.tflite").path, threads=1)
+    with momentary_file(model) as path:
+        return measure_latency(path, threads=1)
 
 
 def _all_alike(graph) -> FilterScores:

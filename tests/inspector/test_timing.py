@@ -48,13 +48,13 @@ def test_the_figure_belongs_to_the_choices_that_it_was_taken_for(window):
     label = window.ratio.latency
     assert label.text() == NOT_TIMED
     add_timing(window)
-    assert label.text() == "latency 7.9 → 6.1 ms (-23%), measured here, one image"
+    assert label.text() == "latency 7.9 → 6.1 ms (-23%), measured here, in Keras"
     assert "fastest 7 ms" in label.toolTip() and "Keras (test)" in label.toolTip()
     window.editor.set_ratio(0.5)
     assert "<s>latency 7.9 → 6.1 ms (-23%)</s>" in label.text()
     assert label.accessibleDescription() == "Of an older choice: latency 7.9 → 6.1 ms (-23%). F7 times anew."
     window.editor.stack.undo()
-    assert label.text() == "latency 7.9 → 6.1 ms (-23%), measured here, one image" == label.accessibleDescription()
+    assert label.text() == "latency 7.9 → 6.1 ms (-23%), measured here, in Keras" == label.accessibleDescription()
 
 
 def test_each_choice_that_was_timed_finds_its_own_figure_again(window):
@@ -71,7 +71,7 @@ def test_each_choice_that_was_timed_finds_its_own_figure_again(window):
 def test_all_of_it_fits_into_the_smallest_window(window, qtbot):
     slow = [Latency(seconds, 0.5, 1, 1.0, "Keras (test)") for seconds in (2.3456, 2.1234)]
     window.session.add_timed(Timed(window.session.choices, *slow))
-    assert window.ratio.latency.text() == "latency 2346 → 2123 ms (-9%), within its noise, one image"
+    assert window.ratio.latency.text() == "latency 2346 → 2123 ms (-9%), within its noise, in Keras"
     window.ratio.costs.setText("MACs 37.70 G → 26.10 G (-30.8%)   params 66.66 M → 45.12 M (-32.3%)")
     bar = window.findChild(QtWidgets.QToolBar, "ratio")
     buttons = [bar.widgetForAction(action) for action in bar.actions()]
@@ -95,7 +95,7 @@ def test_why_it_cannot_be_timed_is_said(window, files):
     assert "open its model first" in tip()
 
 
-def replies(monkeypatch, tmp_path, *scripts):
+def replies(monkeypatch, tmp_path, *scripts, litert=False):
     """Has children do what scripts say, one after the other, in the place of firekeras."""
     asked, waiting = [], iter(scripts)
 
@@ -104,6 +104,7 @@ def replies(monkeypatch, tmp_path, *scripts):
         return command(tmp_path, next(waiting))
 
     monkeypatch.setattr(timing, "firekeras_command", instead)
+    monkeypatch.setattr(timing, "litert_is_here", lambda: litert)
     return asked
 
 
@@ -138,6 +139,19 @@ def test_another_network_than_the_previewed_one_is_not_shown(window, monkeypatch
     window.actions_["time"].trigger()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
     assert "that were previewed" in window.banner.words.text() and window.session.timed is None
+
+
+def test_what_cannot_be_exported_is_timed_in_keras(window, monkeypatch, tmp_path, qtbot):
+    before, after = window.session.costs, window.session.preview.costs
+    refused = [{"err": "Keras could not export the model"}, {"exit": 1}]
+    steps = [stage("net.keras", before, BEFORE), stage("cut.keras", after, AFTER)]
+    asked = replies(monkeypatch, tmp_path, [], refused, steps, litert=True)
+    window.actions_["time"].trigger()
+    qtbot.waitUntil(lambda: window.work.job is None and window.session.timed is not None, timeout=LONG)
+    assert ["--litert" in arguments for arguments in asked] == [False, True, False]
+    assert (
+        window.ratio.latency.text().endswith("in Keras") and "firekeras[deployment]" in window.ratio.latency.toolTip()
+    )
 
 
 @pytest.mark.parametrize("scripts", [[[{"err": "full disk"}, {"exit": 1}]], [[], [{"kill": True}]]])
@@ -192,5 +206,6 @@ def test_the_real_thing(window, qtbot):
     timed = window.session.timed
     assert timed is not None, window.run_panel.log.toPlainText()
     assert timed.choices == window.session.choices and 0 < timed.after.median < 10
-    assert done[-1] == (60, 60) and timed.before.runtime.startswith("Keras")
+    assert done[-1] == (60, 60) and timed.before.runtime == timed.after.runtime == "LiteRT"
+    assert "Python" not in timed.details
     assert window.ratio.latency.text() == timed.words
