@@ -8,32 +8,16 @@ import numpy as np
 import pytest
 from keras import layers as L
 from test_borders import need, run
+from trained_digits import accuracy
 from typer.testing import CliRunner
 
 import firekeras
-from firekeras import classifier, datasets, zoo
 from firekeras.cli import app
 from firekeras.export import exporting, formats
 from firekeras.runtimes.runtime import open_runtime
 from firekeras.runtimes.runtime import run as run_file
 
 FORMATS = [("litert", "net.tflite"), ("onnx", "net.onnx"), ("saved-model", "net")]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """A trained network, and its data."""
-    keras.utils.set_random_seed(0)
-    data = datasets.load_dataset("digits")
-    model = zoo.digits_cnn()
-    steps = 6 * -(-len(data.x_train) // 32)
-    classifier.compile_for_tuning(model, keras.optimizers.schedules.CosineDecay(0.05, steps))
-    model.fit(data.x_train, data.y_train, batch_size=32, epochs=6, verbose=0)
-    return model, data
-
-
-def accuracy(path, data):
-    return float((run_file(open_runtime(path), [data.x_test])[0].argmax(axis=1) == data.y_test).mean())
 
 
 def with_constants():
