@@ -10,7 +10,7 @@ from keras import layers as L
 from trained_digits import accuracy
 
 import firekeras
-from firekeras.export import cluster, quantize_aware, sparsify, to_tf_keras
+from firekeras.export import cluster, quantization_aware, quantize_aware, sparsify, to_tf_keras
 from firekeras.export.bridge import Bridge
 from firekeras.export.quantization_aware import check_layers
 from firekeras.runtimes.runtime import open_runtime
@@ -214,8 +214,23 @@ def test_zeros_and_shared_values_survive_quantisation_aware_training(tmp_path):
 
 def test_an_int8_file_that_is_not_what_was_trained_never_appears(tmp_path, monkeypatch):
     model = networks.two_convs()
-    monkeypatch.setattr("firekeras.export.tfmot.fine_tune", lambda *_, **__: None)
+    convert = quantization_aware._int8
+
+    def converted_wrongly(tuned):
+        tuned.set_weights([0.5 * weight for weight in tuned.get_weights()])
+        return convert(tuned)
+
+    monkeypatch.setattr(quantization_aware, "_int8", converted_wrongly)
     images = np.random.default_rng(0).uniform(size=(32, *model.input_shape[1:])).astype("float32")
     with pytest.raises(ValueError, match="not written"):
-        quantize_aware(model, (images, np.zeros(32)), tmp_path / "int8.tflite", tolerance=0.0)
+        quantize_aware(model, (images, np.zeros(32)), tmp_path / "int8.tflite")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_gives_the_same_for_all_samples_never_appears(tmp_path, monkeypatch):
+    model = networks.two_convs()
+    monkeypatch.setattr("firekeras.export.tfmot.fine_tune", lambda *_, **__: None)  # so that it knows no ranges
+    images = np.random.default_rng(0).uniform(size=(32, *model.input_shape[1:])).astype("float32")
+    with pytest.raises(ValueError, match=r"the same for all 32 samples.*Train longer"):
+        quantize_aware(model, (images, np.zeros(32)), tmp_path / "int8.tflite")
     assert list(tmp_path.iterdir()) == []

@@ -63,13 +63,25 @@ def quantize_aware(
     tuned = quantized(bridge.legacy)
     settings = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "loss": loss}
     tfmot.fine_tune(tuned, model, train_data, **settings)
-    expected = keras.tree.flatten(tuned.predict(arrays if len(arrays) > 1 else arrays[0], verbose=0))
+    outputs = tuned.predict(arrays if len(arrays) > 1 else arrays[0], verbose=0)
+    expected = [np.asarray(one) for one in keras.tree.flatten(outputs)]
+    _check_alive(expected, model)
     with atomic.whole_file(path) as temporary:
         temporary.write_bytes(_int8(tuned))
-        found = compare(temporary, [np.asarray(one) for one in expected], samples)
+        found = compare(temporary, expected, samples)
         check_close(found, path, True, tolerance)
         check_whole_numbers(temporary)
     return Export(path, "litert", True, size_of(path), len(arrays[0]), found)
+
+
+def _check_alive(outputs, model):
+    """A file of a network that always gives the same would agree with it perfectly."""
+    count = len(outputs[0])
+    if count > 1 and not any(np.ptp(one, axis=0).any() for one in outputs):
+        raise ValueError(
+            f"Trained for int8, {model.name!r} gives the same for all {count} samples: its weights or the ranges of "
+            "its activations are lost. Train longer (`epochs`), or with a lower `learning_rate`."
+        )
 
 
 def _int8(tuned):
