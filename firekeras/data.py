@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterator
 
 import keras
@@ -25,11 +26,18 @@ def checked_data(model, data):
         raise ValueError(f"Expected data, received the text {data!r}. Load it first: firekeras.datasets.load_dataset.")
     x = data[0] if isinstance(data, tuple) and data else data
     arrays = keras.tree.flatten(x)
+    check_no_numbers(arrays)
     if not arrays or not all(hasattr(a, "shape") for a in arrays):
         _check_batches(model, x)
         return x
     _check_arrays(model, arrays)
     return (x,)
+
+
+def check_no_numbers(parts):
+    """Raises `ValueError` where the parts of some data are single numbers, as in lists of lists."""
+    if parts and isinstance(parts[0], numbers.Number):
+        raise ValueError("Expected arrays. Received lists of numbers: make them an array, np.asarray(x).")
 
 
 def check_repeatable(name, data):
@@ -43,7 +51,10 @@ def check_repeatable(name, data):
 
 def _check_arrays(model, arrays):
     if len(arrays) != len(model.inputs):
-        raise ValueError(f"The model has {len(model.inputs)} inputs; the data hold {len(arrays)}.")
+        raise ValueError(
+            f"The model has {len(model.inputs)} inputs; the data hold {len(arrays)}. (Labels go with them in a tuple: "
+            "(x, y).)"
+        )
     for array, tensor in zip(arrays, model.inputs, strict=True):
         if len(array.shape) == 0 or array.shape[0] == 0:
             raise ValueError("The data are empty: expected at least one sample.")

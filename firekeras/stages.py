@@ -38,7 +38,7 @@ class Stage:
 
 
 def measure_stages(
-    paths, data=None, *, batch_size=1, runs=50, threads=1, in_litert=False, on_progress=None
+    paths, data=None, *, batch_size=1, runs=50, threads=None, in_litert=False, on_progress=None
 ) -> list[Stage]:
     """Measures files side by side: `.keras`, `.tflite`, `.onnx`, or a SavedModel's folder.
 
@@ -50,7 +50,7 @@ def measure_stages(
         data: `(x, y)`, samples `(n, ...)` and class numbers `(n,)`. Defaults to None: no accuracy.
         batch_size: Samples per pass, for latency. Defaults to 1.
         runs: Timed passes of each. Defaults to 50.
-        threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1.
+        threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1. Keras fixes its own.
         in_litert: Whether `.keras` files are timed as LiteRT computes them, exported for the moment. Defaults
             to False: as Keras does, with some milliseconds of Python in each pass.
         on_progress: A function that is told, every few passes, how many are done and of how many. Defaults to None.

@@ -205,7 +205,7 @@ def test_the_command_refuses_in_words(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     digits[0].save("net.keras")
     for arguments, words in (
-        (["--to", "tflite"], "--to is one of litert, onnx, saved-model"),
+        (["--to", "tflite"], "--to is one of litert (.tflite files), onnx and saved-model"),
         (["--int8"], "int8 needs `samples`"),
         (["--epochs", "2"], "--epochs is for --int8 with --data"),
         (["--output", "net.onnx"], "ends in .tflite"),

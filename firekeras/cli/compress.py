@@ -150,6 +150,7 @@ def _options_of(folder):
 
 
 def _shown(events):
+    import_keras()
     from firekeras.report.progress import EventLines, RoundsOnTerminal
 
     if events:

@@ -47,7 +47,9 @@ def export(
     Example: firekeras export pruned.keras --to litert --int8 --data cifar10.npz --output pruned_int8.tflite
     """
     if to not in ENDINGS:
-        raise ValueError(f"--to is one of {', '.join(ENDINGS)}. Received: {to!r}.")
+        raise ValueError(f"--to is one of litert (.tflite files), onnx and saved-model. Received: {to!r}.")
+    if int8 and (to != "litert" or not data):
+        raise ValueError("--int8 is for --to litert, and needs --data: images from which it learns which values occur.")
     if epochs and not (int8 and data):
         raise ValueError("--epochs is for --int8 with --data: it fine-tunes as int8 computes.")
     output = output or Path(f"{model.stem}{'_int8' if int8 else ''}{ENDINGS[to]}")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from firekeras import model_file
 from firekeras.cli.console import import_keras, show_text
 
 
 def load_model(path, *, compile=True):
     """Loads a model file as `firekeras.model_file` does; checks first that it can be pruned at all."""
-    from firekeras import model_file
-
     model_file.check_path(path)
     import_keras()
     network = model_file.load_model(path, compile=compile)
@@ -50,6 +49,8 @@ def write(network, output):
 
 def check_output(output: Path, model: Path | None = None, ending=".keras"):
     """Raises `ValueError`, before any long work, where the result could not be written or would replace the model."""
+    if model:
+        model_file.check_path(model)
     if not output.name.endswith(ending) or output.name == ending:
         raise ValueError(f"Expected an output that ends in {ending}. Received: {output}.")
     if output.is_dir():

@@ -48,7 +48,8 @@ def prune(
     Example: firekeras prune model.keras --scores model.fire.h5 --ratio 0.3 --cap conv1=0.5 --round-to 8
     """
     check_one_ranking(context)
-    check_output(output, model)
+    if not dry_run:
+        check_output(output, model)
     if save_plan:
         check_output(save_plan, model, ".json")
     network = load_model(model)

@@ -27,7 +27,10 @@ def report(
     ] = None,
     data: DataOrNone = None,
     batch: Annotated[int, typer.Option(min=1, metavar="N", help="Of files: samples per pass, for latency.")] = 1,
-    threads: Annotated[int, typer.Option(min=1, help="Of files: threads of LiteRT and ONNX Runtime.")] = 1,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, show_default="1", help="Of files: threads of LiteRT and ONNX Runtime."),
+    ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Of files: timed passes of each.")] = 50,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Take at most N test images.")] = None,
     layers: Annotated[
@@ -54,6 +57,7 @@ def report(
     if _is_run(paths):
         _show_run(paths[0], html)
         return
+    _check_files(paths)
     if html:
         raise ValueError("--html is for the folder of a run. Received files of networks.")
     if events and layers:
@@ -67,6 +71,14 @@ def report(
 def _is_run(paths):
     """Whether it is one folder, and not a SavedModel."""
     return len(paths) == 1 and paths[0].is_dir() and not (paths[0] / "saved_model.pb").exists()
+
+
+def _check_files(paths):
+    for path in paths:
+        if not path.exists():
+            raise ValueError(f"There is no file or folder {path}.")
+        if (path / "run.json").exists():
+            raise ValueError(f"{path} is the folder of a run, which is shown by itself. Give it alone, or files alone.")
 
 
 def _show_run(folder, html):
@@ -109,7 +121,7 @@ def _show_layers(paths, settings):
 
     measured = [path for path in paths if path.suffix == ".onnx"]
     for path in measured:
-        show(layers_table(path.name, layer_latency(path, **settings)))
+        show(layers_table(path.name, layer_latency(path, **{**settings, "threads": settings["threads"] or 1})))
     if not measured:
         show_text("No time by layer: ONNX Runtime alone measures it. Export with --to onnx.")
 

@@ -12,6 +12,7 @@ from firekeras.compare.results import Comparison, Outcome
 from firekeras.compare.settings import ComparisonSettings
 from firekeras.costs import count_costs
 from firekeras.data import check_repeatable, checked_data, num_samples
+from firekeras.labels import check_labels
 from firekeras.plan.planning import COSTS
 from firekeras.rounds.engine import check_prunable
 
@@ -78,6 +79,7 @@ def compare(
     for name, data in {"train_data": train_data, "validation_data": validation_data, "test_data": test_data}.items():
         check_repeatable(name, data)
         checked_data(model, data)
+        check_labels(model, name, data)
     entries = dict(methods) if isinstance(methods, Mapping) else factories(methods)
     pruning = {label: make for label, make in entries.items() if not isinstance(make, Scratch)}
     controls = {label: control for label, control in entries.items() if isinstance(control, Scratch)}

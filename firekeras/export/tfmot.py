@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import warnings
 
 import numpy as np
 
 from firekeras import classifier
+from firekeras.labels import described
 from firekeras.runtimes.runtime import needed
 
 
@@ -42,12 +45,25 @@ def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, lo
         loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=classifier.gives_logits(model))
     tuned.compile(tf_keras.optimizers.SGD(rate, momentum=0.9, nesterov=True), loss)
     x, y = train_data
-    history = tuned.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks))
+    with _without_warnings():
+        history = tuned.fit(x, y, epochs=epochs, batch_size=batch_size, verbose=0, callbacks=list(callbacks))
     if not np.isfinite(history.history["loss"]).all():
         raise ValueError(
             f"Fine-tuning with TF-MOT diverged: losses {history.history['loss']}. Lower `learning_rate` (received "
             f"{learning_rate})."
         )
+
+
+@contextlib.contextmanager
+def _without_warnings():
+    """TensorFlow warns that the kernels which TF-MOT keeps aside have no gradients, as if nothing were trained."""
+    logger = logging.getLogger("tensorflow")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def num_steps(train_data, epochs, batch_size) -> int:
@@ -58,7 +74,9 @@ def num_steps(train_data, epochs, batch_size) -> int:
 def check_training(train_data, epochs, learning_rate, batch_size):
     """Raises `ValueError` where training data or settings are not what TF-MOT's functions take."""
     if not (isinstance(train_data, tuple) and len(train_data) == 2 and len(train_data[0]) == len(train_data[1]) > 0):
-        raise ValueError("`train_data` is a tuple of arrays (x, y), as many labels as samples.")
+        raise ValueError(
+            f"`train_data` is a tuple of arrays (x, y), as many labels as samples. Received: {described(train_data)}."
+        )
     for name, value in (("epochs", epochs), ("batch_size", batch_size)):
         if not (isinstance(value, int) and value > 0):
             raise ValueError(f"`{name}` is a whole number from 1. Received: {value!r}.")

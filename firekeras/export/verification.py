@@ -7,6 +7,7 @@ import dataclasses
 import keras
 import numpy as np
 
+from firekeras.data import check_no_numbers
 from firekeras.runtimes.runtime import Input, open_runtime, random_samples, run
 
 VERIFIED = 32
@@ -34,7 +35,9 @@ def samples_of(model, samples) -> dict[str, np.ndarray]:
     inputs = [Input(t.name, tuple(t.shape), np.dtype(t.dtype)) for t in model.inputs]
     if samples is None:
         return dict(zip([one.name for one in inputs], random_samples(inputs, VERIFIED), strict=True))
-    arrays = [np.asarray(array) for array in keras.tree.flatten(samples)]
+    parts = keras.tree.flatten(samples)
+    check_no_numbers(parts)
+    arrays = [np.asarray(array) for array in parts]
     shapes = [one.shape for one in inputs]
     if len(arrays) != len(inputs) or not all(map(_fits, arrays, shapes)):
         raise ValueError(

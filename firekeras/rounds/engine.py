@@ -14,6 +14,7 @@ from firekeras.channels.check import check_weights
 from firekeras.costs import count_costs
 from firekeras.data import check_repeatable, checked_data
 from firekeras.devices import check_strategy
+from firekeras.labels import check_labels
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.profile import FireProfile
@@ -137,6 +138,8 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
         for name in ("train_data", "validation_data"):
             check_repeatable(name, getattr(self, name))
             checked_data(model, getattr(self, name))
+            if not self.settings.trains_by_itself:
+                check_labels(model, name, getattr(self, name))
         warn_unless_held_out(self.train_data, self.validation_data)
 
     def _target(self, model) -> Target | None:

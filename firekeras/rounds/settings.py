@@ -22,7 +22,7 @@ class RunSettings:
         pruning_ratio: Share of the remaining prunable filters that go in a round, from 0 to below 1.
             Defaults to 0.05.
         tolerance: By how much the metric may fall below that of the first model, in absolute points
-            (0.01 is one point). Defaults to 0.01.
+            (0.01 is one point; with 1 every round is kept). Defaults to 0.01.
         layer_caps: Which share of the original filters of some layers may go, over the whole run; by
             name, pattern or type, as in `plan_pruning`. Defaults to none.
         target: Where to stop: `{"macs": 0.5}`, or `"conv_macs"`, `"params"`, `"latency"` as measured on this
@@ -40,8 +40,8 @@ class RunSettings:
         monitor: Which of the model's metrics to watch. Defaults to `"accuracy"`.
         recovery: What is done to a network right after a cut, before fine-tuning, by name; see
             `firekeras.recovery`. Defaults to `("fold_means", "batch_norm")`.
-        distill: Whether fine-tuning also follows what the first model gives, through
-            `keras.distillation`. Defaults to False.
+        distill: Whether fine-tuning also follows what the first model gives
+            (`firekeras.recovery.distill`). Defaults to False.
         fine_tune: A function that trains a network in place, `fine_tune(model)`, instead of
             `model.fit`. Defaults to none.
         evaluate: A function that measures a network, `evaluate(model) -> float`, instead of
@@ -87,6 +87,11 @@ class RunSettings:
     def check(self):
         """Raises `ValueError` for numbers out of their range, and for settings that contradict each other."""
         check_numbers(self.tolerance, self.epochs_per_round, self.max_rounds)
+        if "acc" in self.monitor and self.tolerance > 1:
+            raise ValueError(
+                f"tolerance is a share of 1 where {self.monitor!r} is: 0.01 is one point. Received: {self.tolerance}. "
+                "With 1 every round is kept."
+            )
         check_whole("backtracks", self.backtracks, 0)
         check_whole("seed", self.seed, 0)
         check_limits(self.pruning_ratio, self.round_to, self.min_keep)

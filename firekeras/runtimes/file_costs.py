@@ -64,7 +64,10 @@ def onnx_costs(path) -> Costs | None:
         path: The file.
     """
     onnx = needed("onnx")
-    graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
+    try:
+        graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
+    except Exception as error:  # of protobuf, or of onnx: they share no base class
+        raise ValueError(f"{path} is not an .onnx file, or is cut short: {error}") from error
     sizes = {one.name: math.prod(one.dims) for one in graph.initializer}
     tensors = (*graph.input, *graph.value_info, *graph.output)
     shapes = {one.name: [dim.dim_value for dim in one.type.tensor_type.shape.dim] for one in tensors}

@@ -1,0 +1,63 @@
+"""Labels are looked at before any training, and what is wrong with them is said."""
+
+import keras
+import networks
+import numpy as np
+import pytest
+
+import firekeras
+from firekeras.labels import check_labels, described
+
+X = np.zeros((4, 8, 8, 3), "float32")
+
+
+def compiled(loss="sparse_categorical_crossentropy"):
+    model = networks.two_convs()  # three classes
+    model.compile("sgd", loss, metrics=["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (X, r"hold no labels. Give a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
+        ((X,), "Received: a tuple of 1"),
+        ((X, np.zeros(3)), r"as many labels as samples. Received arrays of \[4, 3\]"),
+        ((X, np.zeros(4), np.ones(5)), None),
+        ((X, np.array([0, 1, 2, 3])), "class numbers from 0 to 2, but `train_data` hold labels from 0 to 3"),
+        ((X, np.array([-1, 1, 2, 0])), "labels from -1 to 2"),
+        ((X, np.eye(3)[[0, 1, 2, 0]]), r"are of shape \(4, 3\): give y.argmax"),
+        ((X, np.array([0, 0.5, 1, 2])), "labels with fractions, such as 0.5"),
+        ((X, np.array([[0], [1], [2], [0]])), None),
+        ((X, np.array([0.0, 1.0, 2.0, 0.0])), None),
+    ],
+)
+def test_labels_are_what_the_loss_takes(data, words):
+    if words is None:
+        check_labels(compiled(), "train_data", data)
+        return
+    with pytest.raises(ValueError, match=words):
+        check_labels(compiled(), "train_data", data)
+
+
+def test_other_losses_and_data_in_batches_are_left_to_fit():
+    check_labels(compiled("categorical_crossentropy"), "train_data", (X, np.eye(3)[[0, 1, 2, 0]]))
+    check_labels(compiled(keras.losses.MeanSquaredError()), "train_data", (X, np.full((4, 3), 0.5)))
+    check_labels(compiled(), "train_data", iter([(X, np.zeros(4))]))
+    check_labels(networks.two_convs(), "train_data", X)  # not compiled
+
+
+def test_rounds_look_at_labels_and_tolerance_before_any_work():
+    labels = np.array([0, 1, 2, 0])
+    with pytest.raises(ValueError, match="`validation_data` hold no labels"):
+        firekeras.compress(compiled(), (X, labels), X)
+    with pytest.raises(ValueError, match=r"0.01 is one point. Received: 5"):
+        firekeras.compress(compiled(), (X, labels), (X, labels), tolerance=5)
+    with pytest.raises(ValueError, match=r"a tuple: \(x, y\)"):
+        firekeras.compress(compiled(), [X, labels], (X, labels))
+    with pytest.raises(ValueError, match=r"Received lists of numbers: make them an array"):
+        firekeras.measure_fire(networks.two_convs(), X.tolist())
+
+
+def test_what_was_received_is_told_in_a_few_words():
+    assert described([X, None, 1, 2]) == "a list of 4: an array of shape (4, 8, 8, 3), NoneType, int"
