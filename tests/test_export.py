@@ -206,7 +206,7 @@ def test_the_command_refuses_in_words(digits, tmp_path, monkeypatch):
     digits[0].save("net.keras")
     for arguments, words in (
         (["--to", "tflite"], "--to is one of litert (.tflite files), onnx and saved-model"),
-        (["--int8"], "int8 needs `samples`"),
+        (["--int8"], "--int8 is for --to litert, and needs --data"),
         (["--epochs", "2"], "--epochs is for --int8 with --data"),
         (["--output", "net.onnx"], "ends in .tflite"),
     ):
