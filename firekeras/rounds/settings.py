@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ class RunSettings:
         pruning_ratio: Share of the remaining prunable filters that go in a round, from 0 to below 1.
             Defaults to 0.05.
         tolerance: By how much the metric may fall below that of the first model, in absolute points
-            (0.01 is one point; with 1 every round is kept). Defaults to 0.01.
+            (0.01 is one point; with 1, or infinity, every round is kept). Defaults to 0.01.
         layer_caps: Which share of the original filters of some layers may go, over the whole run; by
             name, pattern or type, as in `plan_pruning`. Defaults to none.
         target: Where to stop: `{"macs": 0.5}`, or `"conv_macs"`, `"params"`, `"latency"` as measured on this
@@ -87,7 +88,7 @@ class RunSettings:
     def check(self):
         """Raises `ValueError` for numbers out of their range, and for settings that contradict each other."""
         check_numbers(self.tolerance, self.epochs_per_round, self.max_rounds)
-        if "acc" in self.monitor and self.tolerance > 1:
+        if "acc" in self.monitor and 1 < self.tolerance < math.inf:
             raise ValueError(
                 f"tolerance is a share of 1 where {self.monitor!r} is: 0.01 is one point. Received: {self.tolerance}. "
                 "With 1 every round is kept."
