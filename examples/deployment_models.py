@@ -51,7 +51,7 @@ def cut(model, train, macs, round_to):
 
 
 def fine_tune(network, train, options):
-    """Trains in place, and leaves no optimizer state behind that a file would carry."""
+    """Trains in place."""
     keras.utils.set_random_seed(0)
     data = Augmented(*train)
     schedule = keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * len(data))
@@ -66,9 +66,7 @@ def made(name, options, train):
         network = cut(network, train, options.macs, VARIANTS[name])
     if name != "original":
         fine_tune(network, train, options)
-    plain = keras.models.clone_model(network)  # as it came: not compiled, so that files hold weights alone
-    plain.set_weights(network.get_weights())
-    return plain
+    return network
 
 
 def main():
