@@ -83,7 +83,7 @@ class FilterPanel(QtWidgets.QWidget):
         session = self.session
         if session.layer is None:
             self.why.setPlainText("")
-        elif session.filter is None:
+        elif session.planner is None:
             self.why.setPlainText(session.why_layer(session.layer))
         else:
             self.why.setPlainText("\n".join(session.reasons(session.layer, session.filter)))
@@ -186,7 +186,7 @@ class FilterPanel(QtWidgets.QWidget):
         spread = [("FIRE, least", fire.min()), ("FIRE, mean", fire.mean()), ("FIRE, greatest", fire.max())]
         return [
             ("filters", str(row.filters)),
-            ("filters after", str(session.preview.widths[row.name])),
+            ("filters after", str(session.left(row.name))),
             *((name, f"{value:.4f}") for name, value in spread if fire.size),
             ("dead (FIRE exactly 1)", str(int((fire == 1).sum()))),
         ]

@@ -14,6 +14,7 @@ from inspector.job import firekeras_command
 from inspector.run_dialog import RunDialog
 from inspector.runs import RunView, events_size
 
+HALF = 0.5  # of the MACs is to be left, where no preview says otherwise
 PERIOD = 1000  # milliseconds between looks at a run that another process may write to
 STARTING = "Starting: the model is loaded, and its accuracy measured."
 
@@ -45,9 +46,8 @@ class Running(QtCore.QObject):
     def ask(self):
         """Opens the dialog."""
         session = self.session
-        left = session.preview.costs.macs / max(1, session.planner.costs.macs) if session.planner else 0.5
         last = self.window.preferences.text("data")
-        dialog = RunDialog(session.document.model, session.choices, left, last, self.window)
+        dialog = RunDialog(session.document.model, session.choices, _share_left(session), last, self.window)
         dialog.chosen.connect(self.start)
         self.window.show_dialog(dialog)
 
@@ -179,3 +179,10 @@ class Running(QtCore.QObject):
                 way_out="&Open the run",
                 then=lambda folder=self.folder: self.window.open_path(folder),
             )
+
+
+def _share_left(session):
+    """Which share of the MACs the preview leaves."""
+    if session.preview is None or not session.preview.num_gone:
+        return HALF
+    return session.preview.costs.macs / max(1, session.planner.costs.macs)
