@@ -143,8 +143,7 @@ class HeatmapView(pg.PlotWidget):
         return QtCore.QRectF(left, row, right - left, 1)
 
     def _say_cell(self):
-        session = self.session
-        line = session.layer if session.filter is None else session.readout(session.layer, session.filter)
+        line = self.session.cell_in_words()
         self.setAccessibleDescription(line)
         self.said.emit(line)
 

@@ -15,6 +15,7 @@ from inspector.pace import Pace
 from inspector.runs import RunView
 
 LOG_LINES = 5000
+NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
 
 
 class RunPanel(QtWidgets.QWidget):
@@ -22,7 +23,7 @@ class RunPanel(QtWidgets.QWidget):
 
     def __init__(self, actions, parent=None):
         super().__init__(parent)
-        self.status = QtWidgets.QLabel("No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds.", wordWrap=True)
+        self.status = QtWidgets.QLabel(NO_RUN, wordWrap=True)
         self.bar = QtWidgets.QProgressBar()
         self.bar.setAccessibleName("Progress")
         self.bar.hide()

@@ -12,6 +12,7 @@ from inspector.comparison import Comparison, Mode
 from inspector.documents import profiles_of, read_profile
 from inspector.job import firekeras_command
 from inspector.run_dialog import RunDialog
+from inspector.run_panel import NO_RUN
 from inspector.runs import RunView, events_size
 
 HALF = 0.5  # of the MACs is to be left, where no preview says otherwise
@@ -85,6 +86,8 @@ class Running(QtCore.QObject):
     def leave(self):
         """Shows no run any more."""
         self._timer.stop()
+        if self.view is not None:
+            self.window.run_panel.show_run(None, NO_RUN)
         self._forget(None, own=False)
 
     def look(self):

@@ -167,6 +167,7 @@ class _Save:
         weights.close()
         if found != expected:
             self.unchecked.unlink()
+            self.window.run_panel.show_run(self.window.running.view, f"{self.path.name} is not kept.")
             raise ValueError(
                 f"{self.path.name} is not kept: it has {found} parameters, and not the {expected} planned."
             )

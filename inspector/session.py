@@ -208,6 +208,12 @@ class Session:
         goes, stays = ("went", "is left") if self.mode is Mode.CUTS else ("goes", "stays")
         return f"{layer}, filter {filter}: {score}, {rank}, {goes if self.gone(layer, filter) else stays}"
 
+    def cell_in_words(self) -> str:
+        """What is pointed at, in one line; empty for nothing."""
+        if self.layer is None:
+            return ""
+        return self.why_layer(self.layer) if self.filter is None else self.readout(self.layer, self.filter)
+
     def why_layer(self, layer: str) -> str:
         """Why a layer loses what it loses, or nothing."""
         row = self.rows[self.row_of(layer)]

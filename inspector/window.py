@@ -121,6 +121,7 @@ class Window(QtWidgets.QMainWindow):
         self.session.listen(DOCUMENT, self._show_document)
         for what in (CHOICES, PICTURE):
             self.session.listen(what, self.refresh_actions)
+            self.session.listen(what, self._say_cell)
         self.editor.stack.cleanChanged.connect(self._show_clean)
         self.structure.found.connect(self._show_structure)
         self.structure.failed.connect(self._say_no_structure)
@@ -199,6 +200,10 @@ class Window(QtWidgets.QMainWindow):
             self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
         self.pages.setCurrentWidget(self.heatmap_panel if self.session.planner else self.empty)
 
+    def _say_cell(self):
+        """What the status bar said may hold no longer: it tells what is pointed at, or nothing."""
+        self.statusBar().showMessage(self.session.cell_in_words())
+
     def _show_clean(self, clean):
         self.setWindowModified(not clean)
 
@@ -212,7 +217,7 @@ class Window(QtWidgets.QMainWindow):
         if self.work.job is None:
             self.run_panel.hide_progress()
         elif not self.running.running:
-            self.run_panel.show_run(None, f"{self.work.doing}…")
+            self.run_panel.show_run(self.running.view, f"{self.work.doing}…")
 
     def _show_menu(self, place):
         menu = QtWidgets.QMenu(self)
@@ -237,16 +242,20 @@ class Window(QtWidgets.QMainWindow):
     def start(self, command, title: str, then):
         """Runs a command in a child process."""
         self.banner.hide()
-        self.in_words(self.work.start, command, title, then)
+        self.in_words(self.work.start, command, title, lambda outcome: self._ended(outcome, title, then))
         self.show_runs()
+
+    def _ended(self, outcome, title, then):
+        """Says how something ended where it said that it goes on; what comes then may say more."""
+        self.run_panel.show_run(self.running.view, _how_it_ended(outcome, title))
+        then(outcome)
 
     def failed(self, outcome, title: str, way_out) -> bool:
         """Says how something ended, unless it went well; whether it did not."""
         if outcome.ok:
             return False
         label, then = way_out
-        words = f"{title} was aborted." if outcome.aborted else f"{title} failed: {outcome.words}"
-        self.banner.say(words, error=not outcome.aborted, way_out=label, then=then)
+        self.banner.say(_how_it_ended(outcome, title), error=not outcome.aborted, way_out=label, then=then)
         return True
 
     def in_words(self, call: Callable, *arguments):
@@ -446,3 +455,9 @@ class Window(QtWidgets.QMainWindow):
     def _forget_and_close(self):
         self.editor.stack.setClean()
         QtCore.QTimer.singleShot(0, self.close)
+
+
+def _how_it_ended(outcome, title):
+    if outcome.ok:
+        return f"{title}: done."
+    return f"{title} was aborted." if outcome.aborted else f"{title} failed: {outcome.words}"
