@@ -21,6 +21,7 @@ COMPARING = (Mode.DIFFERENCE, Mode.CUTS)  # modes that need another network
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 STEP = 0.05  # by which a key changes a cap
 HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter"
+NO_LAYER = "Point at a layer first: click it, or use the arrow keys."
 
 
 class HeatmapView(pg.PlotWidget):
@@ -205,8 +206,8 @@ class HeatmapView(pg.PlotWidget):
             self._move(0, jumps[key])
         elif key in (keys.Key_Plus, keys.Key_Minus):
             self._change_cap(STEP if key == keys.Key_Plus else -STEP)
-        elif key == keys.Key_L and self.session.layer:
-            self.editor.set_locks([self.session.layer], self.session.layer not in self.session.choices.locked)
+        elif key == keys.Key_L:
+            self._lock()
         elif key in (keys.Key_Return, keys.Key_Enter):
             self.activated.emit()
         else:
@@ -225,9 +226,26 @@ class HeatmapView(pg.PlotWidget):
             place = place * cells.width(row) // cells.width(old)
         session.point_at(session.rows[row].name, cells.filter_in(row, place + right))
 
+    def _can_be_changed(self):
+        """Whether the layer that is pointed at can be; why not is said."""
+        session = self.session
+        if session.layer is None:
+            self.said.emit(NO_LAYER)
+            return False
+        if session.rows[session.row_of(session.layer)].locked:
+            self.said.emit(session.why_layer(session.layer))
+            return False
+        return True
+
+    def _lock(self):
+        session = self.session
+        if self._can_be_changed():
+            self.editor.set_locks([session.layer], session.layer not in session.choices.locked)
+            self.said.emit(session.why_layer(session.layer))
+
     def _change_cap(self, by):
         session = self.session
-        if session.layer is None or session.rows[session.row_of(session.layer)].locked:
+        if not self._can_be_changed():
             return
         cap = min(1.0, max(0.0, round(session.choices.caps.get(session.layer, 1.0) + by, 2)))
         self.editor.set_caps([session.layer], cap)

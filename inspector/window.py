@@ -33,6 +33,7 @@ from inspector.timing import Timing
 from inspector.weights import ModelWeights
 from inspector.work import Work
 
+KEPT = "If you abort it, the rounds that are finished are kept: open its folder to go on with it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
 OPENED = "Models, measurements (*.keras *.fire.h5)"
 
@@ -128,7 +129,8 @@ class Window(QtWidgets.QMainWindow):
         self.work.changed.connect(self._show_work)
         self.work.said.connect(self.run_panel.say)
         self.work.progressed.connect(self.run_panel.show_progress)
-        self.heatmap.said.connect(self.statusBar().showMessage)
+        for view in (self.heatmap, self.table):
+            view.said.connect(self.statusBar().showMessage)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
 
@@ -426,7 +428,10 @@ class Window(QtWidgets.QMainWindow):
     def closeEvent(self, event):  # noqa: N802 (Qt's name)
         if self.work.job is not None:
             event.ignore()
-            self._ask_before_closing(f"{self.work.doing} goes on.", "&Abort it and close", self._abort_and_close)
+            kept = f" {KEPT}" if self.running.running else ""
+            self._ask_before_closing(
+                f"{self.work.doing} is still going on.{kept}", "&Abort it and close", self._abort_and_close
+            )
         elif self.isWindowModified():
             event.ignore()
             self._ask_before_closing(

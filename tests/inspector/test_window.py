@@ -336,6 +336,26 @@ def test_the_status_bar_says_nothing_that_holds_no_longer(window):
     assert said() == session.readout(free, stays)
 
 
+def test_keys_that_can_do_nothing_say_why(window, qtbot):
+    session, said = window.session, window.statusBar().currentMessage
+    window.actions_["lock"].trigger()
+    assert said().startswith("No layer is selected")
+    fixed = next(row for row in session.rows if row.locked)
+    session.point_at(fixed.name)
+    presses = [
+        window.actions_["lock"].trigger,
+        window.actions_["cap"].trigger,
+        lambda: qtbot.keyClick(window.table.view, Qt.Key.Key_Space),
+        lambda: qtbot.keyClick(window.heatmap, Qt.Key.Key_L),
+        lambda: qtbot.keyClick(window.heatmap, Qt.Key.Key_Minus),
+    ]
+    for press in presses:
+        window.statusBar().clearMessage()
+        press()
+        assert said() == f"{fixed.name} keeps all {fixed.filters} filters: {fixed.locked}."
+    assert not session.choices.locked and not session.choices.caps
+
+
 def test_closing_with_changes_asks(window, qtbot):
     window.editor.set_ratio(0.6)
     window.close()
