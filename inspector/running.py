@@ -115,7 +115,7 @@ class Running(QtCore.QObject):
         rounds = len(self.view.report.rounds) if self.view else -1
         self.view = RunView.of(directory)
         doing = "Stops after this round." if self.stopping and self.running else ""
-        self.window.run_panel.show_run(self.view, doing)
+        self.window.run_panel.show_run(self.view, doing, alive=self.running)
         if self.running and self.own:
             self.window.run_panel.show_progress(*self.view.share_done())
         if len(self.view.report.rounds) != rounds:
@@ -164,7 +164,7 @@ class Running(QtCore.QObject):
         self.stopping = True
         self.window.run_panel.say("Asked to stop after this round.")
         if self.view is not None:
-            self.window.run_panel.show_run(self.view, "Stops after this round.")
+            self.window.run_panel.show_run(self.view, "Stops after this round.", alive=self.running)
         self.window.refresh_actions()
 
     def _ended(self, outcome):

@@ -77,6 +77,7 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
     qtbot.waitUntil(lambda: window.run_panel.bar.maximum() == 2 and window.run_panel.bar.value() == 1, timeout=20000)
     assert window.running.running and window.actions_["stop"].isEnabled() and window.actions_["abort"].isEnabled()
     assert "is not over" in window.actions_["measure"].statusTip()
+    assert "running: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
     assert window.session.comparison.name == "round 1" and window.session.comparison.by_rank
     window.session.compare(window.session.comparison, Mode.AFTER)
     window.editor.set_ratio(0.5)  # the window stays alive
@@ -197,6 +198,10 @@ def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, f
     (folder / "events.jsonl").write_text("".join(lines))
     empty_window.open_path(folder)
     assert "running: fine-tuning in round 1" in empty_window.run_panel.status.text()
+    assert "a run that was killed reads so too" in empty_window.run_panel.status.text()
+    charts = empty_window.run_panel.chart.metric, empty_window.run_panel.chart.macs
+    assert all(plot.getAxis("bottom").labelString().count("round") == 1 for plot in charts)
+    assert not any("x0.001" in plot.getAxis("bottom").labelString() for plot in charts)
     assert "has no measurement yet" in empty_window.empty.words.text()
     assert "may still go on elsewhere" in empty_window.actions_["resume"].statusTip()
     end = steps_of(folder, [{"event": "stop", "reason": "tolerance reached"}])[0]["line"]
@@ -266,7 +271,7 @@ def finished(empty_window, folder, files):
 
 
 def test_no_preview_contradicts_what_a_run_came_to(finished, folder):
-    window, layer = finished
+    window, _ = finished
     session = window.session
     assert session.choices.ratio == 0 and session.preview.num_gone == 0 and session.preview.costs == session.costs
     assert window.ratio.costs.text().startswith("Ratio 0 on the network that the run began with")
@@ -319,7 +324,8 @@ def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
     window.running.start(options(folder))
     qtbot.waitUntil(lambda: window.running.view is not None, timeout=20000)
     window.close()
-    assert window.isVisible() and window.dialog.text() == "Run run goes on."
+    assert window.isVisible() and window.dialog.text().startswith("Run run is still going on.")
+    assert "rounds that are finished are kept" in window.dialog.text()
     next(button for button in window.dialog.buttons() if "Stay" in button.text()).click()
     assert window.isVisible() and window.work.job is not None
     window.close()
