@@ -66,6 +66,7 @@ class Window(QtWidgets.QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1180, 760)
         preferences.restore(self)
+        self.banner.hide()  # what it said when the window was closed is over
         self._show_document()
 
     # its parts
@@ -84,13 +85,7 @@ class Window(QtWidgets.QMainWindow):
 
     def _lay_out(self):
         self.run_panel = RunPanel([self.actions_[key] for key in ("run", "stop", "abort", "resume")])
-        middle = QtWidgets.QWidget()
-        layout = QtWidgets.QVBoxLayout(middle)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.banner)
-        layout.addWidget(self.pages, 1)
-        self.setCentralWidget(middle)
+        self.setCentralWidget(self.pages)
         self._add_toolbar()
         side = QtCore.Qt.DockWidgetArea
         self.layers_dock = self._dock("Layers", self.table, side.LeftDockWidgetArea)
@@ -110,6 +105,8 @@ class Window(QtWidgets.QMainWindow):
         for key in ("measure", "time", "run", "save"):
             bar.addWidget(action_button(self.actions_[key]))
         self.addToolBar(bar)
+        self.addToolBarBreak()
+        self.addToolBar(self.banner)
 
     def _dock(self, title, widget, area):
         dock = QtWidgets.QDockWidget(title, self)
