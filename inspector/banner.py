@@ -66,7 +66,9 @@ class Banner(QtWidgets.QToolBar):
         """As high as its words need at this width, which a tool bar does not ask for by itself."""
         spare = self.layout().contentsMargins()
         width = self.width() - spare.left() - spare.right()
-        self.frame.setFixedHeight(self.frame.layout().heightForWidth(width))
+        height = self.frame.heightForWidth(width)
+        if height > 0:  # it is not known before there are words
+            self.frame.setFixedHeight(height)
 
     def resizeEvent(self, event):  # noqa: N802 (Qt's name)
         super().resizeEvent(event)
