@@ -29,7 +29,7 @@ class Banner(QtWidgets.QToolBar):
         self.hide()
 
     def _framed(self):
-        frame = QtWidgets.QFrame()
+        frame = _Frame()
         frame.setFrameShape(QtWidgets.QFrame.Shape.StyledPanel)
         frame.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
         layout = QtWidgets.QHBoxLayout(frame)
@@ -59,22 +59,24 @@ class Banner(QtWidgets.QToolBar):
         self.way_out.setAccessibleName(way_out.replace("&", ""))
         self.way_out.setVisible(bool(way_out))
         self._then = then
-        self._fit()
+        self.frame.fit()
         self.show()
-
-    def _fit(self):
-        """As high as its words need at this width, which a tool bar does not ask for by itself."""
-        spare = self.layout().contentsMargins()
-        width = self.width() - spare.left() - spare.right()
-        height = self.frame.heightForWidth(width)
-        if height > 0:  # it is not known before there are words
-            self.frame.setFixedHeight(height)
-
-    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
-        super().resizeEvent(event)
-        self._fit()
 
     def _take_way_out(self):
         self.hide()
         if self._then is not None:
             self._then()
+
+
+class _Frame(QtWidgets.QFrame):
+    """As high as its words need at its width, which a tool bar does not ask for by itself."""
+
+    def fit(self):
+        """Takes that height."""
+        height = self.heightForWidth(self.width())
+        if height > 0:  # it is not known before there are words
+            self.setFixedHeight(height)
+
+    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        self.fit()
