@@ -146,7 +146,8 @@ class FilterPanel(QtWidgets.QWidget):
             self.map.show_values(before, "Left of the line before, right of it after.", INACTIVE, after)
         elif mode is Mode.DIFFERENCE:
             caption = f"After minus before: blue less, orange more inactive; mean {(after - before).mean():+.3f}."
-            self.map.show_values(after - before, caption, Scale.of_signed("B - A", 1.0))
+            most = float(np.abs(after - before).max()) or 1.0
+            self.map.show_values(after - before, caption, Scale.of_signed("B - A", most))
         else:
             self.map.show_values(after, f"Afterwards; mean {after.mean():.3f}.", INACTIVE)
 

@@ -14,7 +14,7 @@ from inspector.heatmap_items import CapMarks, GoneCells, PointedAt
 from inspector.legend import Legend
 from inspector.name_axis import NameAxis
 from inspector.naming import name
-from inspector.pictures import WHOLE, heatmap_image
+from inspector.pictures import WHOLE, heatmap_image, largest_difference
 from inspector.session import CELL, CHOICES, DOCUMENT, PICTURE, Session
 
 COMPARING = (Mode.DIFFERENCE, Mode.CUTS)  # modes that need another network
@@ -306,4 +306,5 @@ class HeatmapPanel(QtWidgets.QWidget):
         for number, one in enumerate(Mode):
             self.modes.item(number).setEnabled(compared or one not in COMPARING)
         self.mode.setCurrentIndex(list(Mode).index(mode))
-        self.legend.show_mode(mode)
+        difference = mode is Mode.DIFFERENCE and self.view.session.planner is not None
+        self.legend.show_mode(mode, largest_difference(self.view.session) if difference else 1.0)
