@@ -86,8 +86,13 @@ class LayerTable(QtWidgets.QWidget):
         finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
         finder.setAccessibleName("Find layers by name")
         finder.setStatusTip("Shows only layers whose names contain this")
-        finder.textChanged.connect(self.proxy.setFilterFixedString)
+        finder.textChanged.connect(self._find)
         return finder
+
+    def _find(self, text):
+        self.proxy.setFilterFixedString(text)
+        nothing = bool(text and self.model.rowCount() and not self.proxy.rowCount())
+        self.said.emit(f"No layer's name contains “{text}”." if nothing else self.session.cell_in_words())
 
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)

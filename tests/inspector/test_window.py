@@ -356,6 +356,35 @@ def test_keys_that_can_do_nothing_say_why(window, qtbot):
     assert not session.choices.locked and not session.choices.caps
 
 
+def test_a_layer_that_is_not_found_is_said(window):
+    finder, said = window.table.finder, window.statusBar().currentMessage
+    finder.setText("nowhere")
+    assert said() == "No layer's name contains “nowhere”."
+    finder.setText(window.session.rows[0].name)
+    assert said() == ""
+
+
+def test_the_message_is_as_wide_as_the_window_and_as_high_as_its_words(window):
+    banner = window.banner
+    banner.say("Short.")
+    low = banner.height()
+    assert banner.width() > 0.9 * window.width() and low < 50
+    banner.say("A word of many. " * 30, way_out="&Do something")
+    QtWidgets.QApplication.processEvents()
+    assert banner.words.height() >= banner.words.heightForWidth(banner.words.width()) and banner.height() > low
+    assert banner.geometry().bottom() < window.pages.mapTo(window, QtCore.QPoint(0, 0)).y()
+
+
+def test_the_legend_is_whole_and_tells_of_hatching_only_where_something_is_hatched(window, files):
+    window.compare_with(files[1])
+    legend = window.heatmap_panel.legend
+    for mode in Mode:
+        window.session.compare(window.session.comparison, mode)
+        QtWidgets.QApplication.processEvents()
+        assert legend.width() >= legend.minimumWidth() > 200
+        assert ("Hatched" in legend.toolTip()) == (mode in (Mode.BEFORE, Mode.CUTS))
+
+
 def test_closing_with_changes_asks(window, qtbot):
     window.editor.set_ratio(0.6)
     window.close()
