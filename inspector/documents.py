@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from firekeras.profile import FireProfile
-from firekeras.rounds.run_directory import RunDirectory
+from firekeras.rounds.run_directory import BEST, RunDirectory
 from inspector.weights import ModelWeights
 
 PROFILE = ".fire.h5"
@@ -38,6 +38,12 @@ class Document:
     def name(self) -> str:
         """What a title calls it."""
         return (self.path if self.run else self.model or self.path).name
+
+    @property
+    def result(self) -> Path | None:
+        """Where the smaller model of a run lies, as far as it has come; `None` where there is none."""
+        best = self.path / BEST
+        return best if self.run and best.exists() else None
 
 
 def open_document(path) -> Document:

@@ -83,7 +83,7 @@ class FilterPanel(QtWidgets.QWidget):
         session = self.session
         if session.layer is None:
             self.why.setPlainText("")
-        elif session.filter is None:
+        elif session.planner is None:
             self.why.setPlainText(session.why_layer(session.layer))
         else:
             self.why.setPlainText("\n".join(session.reasons(session.layer, session.filter)))
@@ -146,7 +146,8 @@ class FilterPanel(QtWidgets.QWidget):
             self.map.show_values(before, "Left of the line before, right of it after.", INACTIVE, after)
         elif mode is Mode.DIFFERENCE:
             caption = f"After minus before: blue less, orange more inactive; mean {(after - before).mean():+.3f}."
-            self.map.show_values(after - before, caption, Scale.of_signed("B - A", 1.0))
+            most = float(np.abs(after - before).max()) or 1.0
+            self.map.show_values(after - before, caption, Scale.of_signed("B - A", most))
         else:
             self.map.show_values(after, f"Afterwards; mean {after.mean():.3f}.", INACTIVE)
 
@@ -186,7 +187,7 @@ class FilterPanel(QtWidgets.QWidget):
         spread = [("FIRE, least", fire.min()), ("FIRE, mean", fire.mean()), ("FIRE, greatest", fire.max())]
         return [
             ("filters", str(row.filters)),
-            ("filters after", str(session.preview.widths[row.name])),
+            ("filters after", str(session.left(row.name))),
             *((name, f"{value:.4f}") for name, value in spread if fire.size),
             ("dead (FIRE exactly 1)", str(int((fire == 1).sum()))),
         ]

@@ -14,13 +14,14 @@ from inspector.heatmap_items import CapMarks, GoneCells, PointedAt
 from inspector.legend import Legend
 from inspector.name_axis import NameAxis
 from inspector.naming import name
-from inspector.pictures import WHOLE, heatmap_image
+from inspector.pictures import WHOLE, heatmap_image, largest_difference
 from inspector.session import CELL, CHOICES, DOCUMENT, PICTURE, Session
 
 COMPARING = (Mode.DIFFERENCE, Mode.CUTS)  # modes that need another network
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 STEP = 0.05  # by which a key changes a cap
 HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter"
+NO_LAYER = "Point at a layer first: click it, or use the arrow keys."
 
 
 class HeatmapView(pg.PlotWidget):
@@ -143,8 +144,7 @@ class HeatmapView(pg.PlotWidget):
         return QtCore.QRectF(left, row, right - left, 1)
 
     def _say_cell(self):
-        session = self.session
-        line = session.layer if session.filter is None else session.readout(session.layer, session.filter)
+        line = self.session.cell_in_words()
         self.setAccessibleDescription(line)
         self.said.emit(line)
 
@@ -206,8 +206,8 @@ class HeatmapView(pg.PlotWidget):
             self._move(0, jumps[key])
         elif key in (keys.Key_Plus, keys.Key_Minus):
             self._change_cap(STEP if key == keys.Key_Plus else -STEP)
-        elif key == keys.Key_L and self.session.layer:
-            self.editor.set_locks([self.session.layer], self.session.layer not in self.session.choices.locked)
+        elif key == keys.Key_L:
+            self._lock()
         elif key in (keys.Key_Return, keys.Key_Enter):
             self.activated.emit()
         else:
@@ -226,9 +226,26 @@ class HeatmapView(pg.PlotWidget):
             place = place * cells.width(row) // cells.width(old)
         session.point_at(session.rows[row].name, cells.filter_in(row, place + right))
 
+    def _can_be_changed(self):
+        """Whether the layer that is pointed at can be; why not is said."""
+        session = self.session
+        if session.layer is None:
+            self.said.emit(NO_LAYER)
+            return False
+        if session.rows[session.row_of(session.layer)].locked:
+            self.said.emit(session.why_layer(session.layer))
+            return False
+        return True
+
+    def _lock(self):
+        session = self.session
+        if self._can_be_changed():
+            self.editor.set_locks([session.layer], session.layer not in session.choices.locked)
+            self.said.emit(session.why_layer(session.layer))
+
     def _change_cap(self, by):
         session = self.session
-        if session.layer is None or session.rows[session.row_of(session.layer)].locked:
+        if not self._can_be_changed():
             return
         cap = min(1.0, max(0.0, round(session.choices.caps.get(session.layer, 1.0) + by, 2)))
         self.editor.set_caps([session.layer], cap)
@@ -289,4 +306,5 @@ class HeatmapPanel(QtWidgets.QWidget):
         for number, one in enumerate(Mode):
             self.modes.item(number).setEnabled(compared or one not in COMPARING)
         self.mode.setCurrentIndex(list(Mode).index(mode))
-        self.legend.show_mode(mode)
+        difference = mode is Mode.DIFFERENCE and self.view.session.planner is not None
+        self.legend.show_mode(mode, largest_difference(self.view.session) if difference else 1.0)

@@ -245,6 +245,7 @@ class LayerModel(QtCore.QAbstractTableModel):
             return False
         name = self._rows[index.row()].name
         if role == QtCore.Qt.ItemDataRole.EditRole and index.column() == Column.CAP:
+            self.editor.end_gesture()  # each cap that is typed is undone by itself
             self.editor.set_caps([name], float(value) / 100)
             return True
         if role == QtCore.Qt.ItemDataRole.CheckStateRole and index.column() == Column.LOCK:

@@ -27,6 +27,7 @@ WIDTHS = {
     Column.MACS_AFTER: 86,
     Column.PARAMS_AFTER: 96,
 }
+NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
 
 class CapDelegate(QtWidgets.QStyledItemDelegate):
@@ -49,7 +50,13 @@ class CapDelegate(QtWidgets.QStyledItemDelegate):
 
 
 class LayerTable(QtWidgets.QWidget):
-    """A filter box, the table, and the totals."""
+    """A filter box, the table, and the totals.
+
+    Signals:
+        said: A line for the status bar.
+    """
+
+    said = QtCore.Signal(str)
 
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
@@ -60,6 +67,7 @@ class LayerTable(QtWidgets.QWidget):
         self.proxy.setSourceModel(self.model)
         self.finder = self._make_finder()
         self.view = self._make_view()
+        self.view.installEventFilter(self)
         self.edits = SelectionBar(self, editor)
         self.totals = TotalsView(session, self.view)
         self.columns = ColumnChooser([self.view, self.totals], self)
@@ -78,8 +86,13 @@ class LayerTable(QtWidgets.QWidget):
         finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
         finder.setAccessibleName("Find layers by name")
         finder.setStatusTip("Shows only layers whose names contain this")
-        finder.textChanged.connect(self.proxy.setFilterFixedString)
+        finder.textChanged.connect(self._find)
         return finder
+
+    def _find(self, text):
+        self.proxy.setFilterFixedString(text)
+        nothing = bool(text and self.model.rowCount() and not self.proxy.rowCount())
+        self.said.emit(f"No layer's name contains “{text}”." if nothing else self.session.cell_in_words())
 
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
@@ -120,9 +133,29 @@ class LayerTable(QtWidgets.QWidget):
         names = [self.model.layer(index) for index in rows]
         return [name for name in names if not self.session.rows[self.session.row_of(name)].locked]
 
+    def to_change(self) -> list[str]:
+        """The same; where there are none it says why."""
+        names = self.selected()
+        if not names:
+            rows = self.view.selectionModel().selectedRows()
+            self.said.emit(self._why_fixed(rows[0]) if rows else NOTHING_SELECTED)
+        return names
+
+    def _why_fixed(self, index):
+        return self.session.why_layer(self.model.layer(self.proxy.mapToSource(index)))
+
+    def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
+        """Keys that change a layer say why, where it cannot be changed."""
+        keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
+        if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
+            index = self.view.currentIndex()
+            if index.isValid() and self.session.rows[self.proxy.mapToSource(index).row()].locked:
+                self.said.emit(self._why_fixed(index))
+        return super().eventFilter(watched, event)
+
     def lock_selected(self):
         """Locks the selected layers; where all are locked, frees them."""
-        names = self.selected()
+        names = self.to_change()
         if names:
             self.edits.editor.set_locks(names, not set(names) <= self.session.choices.locked)
 
@@ -181,7 +214,7 @@ class SelectionBar(QtWidgets.QWidget):
         self._cap(None)
 
     def _cap(self, share):
-        names = self.table.selected()
+        names = self.table.to_change()
         if names:
             self.editor.set_caps(names, share)
             self.editor.end_gesture()

@@ -76,7 +76,11 @@ def _without_cut(session):
 
 
 def _nothing_goes(session):
-    return "" if session.preview.num_gone else "with these caps and this ratio no filter goes"
+    if session.preview.num_gone:
+        return ""
+    result = session.document.result
+    kept = f"; what the run came to is saved already, as {result}" if result else ""
+    return f"with these caps and this ratio no filter goes{kept}"
 
 
 def _resume(running):

@@ -41,9 +41,16 @@ def _of_filters(session, mode, middle, unscored):
     if mode is Mode.AFTER:
         colours = palette.coloured(after, palette.FIRE, 0, 1, unscored)
     else:
-        colours = palette.coloured(after - before, palette.difference_colours(middle), -1, 1, unscored)
+        most = largest_difference(session)
+        colours = palette.coloured(after - before, palette.difference_colours(middle), -most, most, unscored)
     colours[gone] = NOTHING
     return colours
+
+
+def largest_difference(session) -> float:
+    """By how much FIRE of a filter changes most, regardless of the sign; 1 where none changes."""
+    change = np.abs(_after(session) - session.planner.fire)[~session.gone_afterwards]
+    return float(change[np.isfinite(change)].max(initial=0.0)) or 1.0
 
 
 def _after(session):

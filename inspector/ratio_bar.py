@@ -7,7 +7,7 @@ from PySide6 import QtCore, QtWidgets
 from firekeras.report.tables import short_number
 from inspector.editing import Editor
 from inspector.latency_label import LatencyLabel
-from inspector.session import CHOICES, DOCUMENT, Session
+from inspector.session import CHOICES, DOCUMENT, FIRST_NETWORK, Session
 
 MOST = 99.0  # percent
 TIP = "Share of the filters that may go which go in one cut, ranked over all layers together"
@@ -43,12 +43,20 @@ class RatioBar(QtWidgets.QWidget):
         for figure in (self.costs, self.latency):
             figures.addWidget(figure)
         layout.addLayout(figures)
+        for control in (self.slider, self.box):
+            control.installEventFilter(self)
         self.slider.valueChanged.connect(lambda value: editor.set_ratio(value / 1000))
         self.slider.sliderReleased.connect(editor.end_gesture)
         self.box.valueChanged.connect(lambda value: editor.set_ratio(value / 100))
         session.listen(CHOICES, self._show)
         session.listen(DOCUMENT, self._show_document)
         self._show_document()
+
+    def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
+        """A key or a button that is pressed anew begins a change of its own; one that is held goes on with it."""
+        if _begins_anew(event):
+            self.editor.end_gesture()
+        return super().eventFilter(watched, event)
 
     def _show_document(self):
         measured = self.session.planner is not None
@@ -73,7 +81,21 @@ class RatioBar(QtWidgets.QWidget):
         if self.session.preview is None:
             return f"MACs {short_number(before.macs)}   params {short_number(before.params)}\n{UNKNOWN}"
         after = self.session.preview.costs
-        return f"{_change('MACs', before.macs, after.macs)}   {_change('params', before.params, after.params)}"
+        costs = f"{_change('MACs', before.macs, after.macs)}   {_change('params', before.params, after.params)}"
+        return f"{self._of_what()}{costs}"
+
+    def _of_what(self):
+        """Which network is previewed, where that is not the one that one looks for: of a run it is the first."""
+        if self.session.document.run is None:
+            return ""
+        return f"Preview on {FIRST_NETWORK}:\n" if self.session.preview.num_gone else f"Ratio 0 on {FIRST_NETWORK}:\n"
+
+
+def _begins_anew(event):
+    kinds = QtCore.QEvent.Type
+    if event.type() in (kinds.KeyPress, kinds.KeyRelease):
+        return not event.isAutoRepeat()
+    return event.type() == kinds.MouseButtonPress
 
 
 def _change(name, before, after):

@@ -14,7 +14,9 @@ from inspector.naming import name
 from inspector.pace import Pace
 from inspector.runs import RunView
 
+AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
 LOG_LINES = 5000
+NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
 
 
 class RunPanel(QtWidgets.QWidget):
@@ -22,7 +24,7 @@ class RunPanel(QtWidgets.QWidget):
 
     def __init__(self, actions, parent=None):
         super().__init__(parent)
-        self.status = QtWidgets.QLabel("No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds.", wordWrap=True)
+        self.status = QtWidgets.QLabel(NO_RUN, wordWrap=True)
         self.bar = QtWidgets.QProgressBar()
         self.bar.setAccessibleName("Progress")
         self.bar.hide()
@@ -67,15 +69,21 @@ class RunPanel(QtWidgets.QWidget):
         self._pace = Pace()
         self.bar.hide()
 
-    def show_run(self, run: RunView | None, doing: str = ""):
-        """Shows a run."""
+    def show_run(self, run: RunView | None, doing: str = "", *, alive: bool = False):
+        """Shows a run.
+
+        Args:
+            run: What it has come to; `None` for none.
+            doing: What else is to be said, above that.
+            alive: Whether it is known to go on.
+        """
         if run is None:
             self.status.setText(doing)
             self.chart.clear_run()
             self.chart.hide()
             return
         report = run.report
-        lines = [report.status, report.tally]
+        lines = [run.status(alive), report.tally]
         lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
         self.status.setText("\n".join([doing, *lines] if doing else lines))
         self.chart.show_report(report)
@@ -116,8 +124,9 @@ class RunChart(pg.GraphicsLayoutWidget):
         for plot in (self.metric, self.macs):
             plot.hideButtons()
             plot.setMenuEnabled(False)
-            plot.getAxis("left").setWidth(52)
-            plot.getAxis("left").enableAutoSIPrefix(False)
+            plot.getAxis("left").setWidth(AXIS_WIDTH)
+            for side in ("left", "bottom"):
+                plot.getAxis(side).enableAutoSIPrefix(False)
             plot.setMouseEnabled(x=False, y=False)
             plot.setLabel("bottom", "round")
         self._report = None

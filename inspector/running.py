@@ -12,8 +12,10 @@ from inspector.comparison import Comparison, Mode
 from inspector.documents import profiles_of, read_profile
 from inspector.job import firekeras_command
 from inspector.run_dialog import RunDialog
+from inspector.run_panel import NO_RUN
 from inspector.runs import RunView, events_size
 
+HALF = 0.5  # of the MACs is to be left, where no preview says otherwise
 PERIOD = 1000  # milliseconds between looks at a run that another process may write to
 STARTING = "Starting: the model is loaded, and its accuracy measured."
 
@@ -45,9 +47,8 @@ class Running(QtCore.QObject):
     def ask(self):
         """Opens the dialog."""
         session = self.session
-        left = session.preview.costs.macs / max(1, session.planner.costs.macs) if session.planner else 0.5
         last = self.window.preferences.text("data")
-        dialog = RunDialog(session.document.model, session.choices, left, last, self.window)
+        dialog = RunDialog(session.document.model, session.choices, _share_left(session), last, self.window)
         dialog.chosen.connect(self.start)
         self.window.show_dialog(dialog)
 
@@ -85,6 +86,8 @@ class Running(QtCore.QObject):
     def leave(self):
         """Shows no run any more."""
         self._timer.stop()
+        if self.view is not None:
+            self.window.run_panel.show_run(None, NO_RUN)
         self._forget(None, own=False)
 
     def look(self):
@@ -112,7 +115,7 @@ class Running(QtCore.QObject):
         rounds = len(self.view.report.rounds) if self.view else -1
         self.view = RunView.of(directory)
         doing = "Stops after this round." if self.stopping and self.running else ""
-        self.window.run_panel.show_run(self.view, doing)
+        self.window.run_panel.show_run(self.view, doing, alive=self.running)
         if self.running and self.own:
             self.window.run_panel.show_progress(*self.view.share_done())
         if len(self.view.report.rounds) != rounds:
@@ -161,7 +164,7 @@ class Running(QtCore.QObject):
         self.stopping = True
         self.window.run_panel.say("Asked to stop after this round.")
         if self.view is not None:
-            self.window.run_panel.show_run(self.view, "Stops after this round.")
+            self.window.run_panel.show_run(self.view, "Stops after this round.", alive=self.running)
         self.window.refresh_actions()
 
     def _ended(self, outcome):
@@ -179,3 +182,10 @@ class Running(QtCore.QObject):
                 way_out="&Open the run",
                 then=lambda folder=self.folder: self.window.open_path(folder),
             )
+
+
+def _share_left(session):
+    """Which share of the MACs the preview leaves."""
+    if session.preview is None or not session.preview.num_gone:
+        return HALF
+    return session.preview.costs.macs / max(1, session.planner.costs.macs)

@@ -12,6 +12,7 @@ from inspector import exports
 from inspector.commands import check_arguments, prune_by_plan_arguments
 from inspector.job import firekeras_command
 from inspector.scratch import Scratch
+from inspector.session import FIRST_NETWORK
 from inspector.weights import ModelWeights
 
 
@@ -43,13 +44,16 @@ class Saving(QtCore.QObject):
         return self.session.document.path.resolve().parent
 
     def _stem(self):
+        if self.session.document.run:  # what is exported is of this network, and not what the run came to
+            return f"{self.session.document.name}-round-000"
         return self.session.document.name.removesuffix(".keras").removesuffix(".fire.h5")
 
     # the pruned model
 
     def ask_for_model(self):
         """Asks where the pruned model goes."""
-        self.ask("Save the pruned model", f"{self._stem()}-pruned.keras", "Keras models (*.keras)", self.save_model)
+        title = f"Save a cut of {FIRST_NETWORK}" if self.session.document.run else "Save the pruned model"
+        self.ask(title, f"{self._stem()}-pruned.keras", "Keras models (*.keras)", self.save_model)
 
     def save_model(self, path: Path):
         """Prunes as previewed, loads what was written to check it, and only then gives it its name."""
@@ -65,8 +69,16 @@ class Saving(QtCore.QObject):
         plan.save(scratch.path / "plan.json")
         unchecked = path.with_name(f".{os.getpid()}.{path.name}")
         command = firekeras_command(prune_by_plan_arguments(model, scratch.path / "plan.json", unchecked))
-        steps = _Save(self.window, path, unchecked, plan, scratch, self)
+        steps = _Save(self.window, path, unchecked, plan, scratch, self, self._not_the_result())
         self.window.start(command, f"Saving {path.name}", steps.pruned)
+
+    def _not_the_result(self):
+        """What sets a cut that is saved while a run is open apart from what that run came to."""
+        document = self.session.document
+        if document.run is None:
+            return ""
+        where = f", which is {document.result}" if document.result else ""
+        return f" It is a cut of {FIRST_NETWORK}, and not what the run came to{where}."
 
     # the rest
 
@@ -132,9 +144,9 @@ def _draw_svg(panel, path):
 class _Save:
     """The steps of saving one model: pruned, loaded again, counted, named."""
 
-    def __init__(self, window, path, unchecked, plan, scratch, saving):
+    def __init__(self, window, path, unchecked, plan, scratch, saving, besides):
         self.window, self.path, self.unchecked, self.plan = window, path, unchecked, plan
-        self.scratch, self.saving = scratch, saving
+        self.scratch, self.saving, self.besides = scratch, saving, besides
 
     def pruned(self, outcome):
         """It is written, or not: then it is loaded again."""
@@ -155,6 +167,7 @@ class _Save:
         weights.close()
         if found != expected:
             self.unchecked.unlink()
+            self.window.run_panel.show_run(self.window.running.view, f"{self.path.name} is not kept.")
             raise ValueError(
                 f"{self.path.name} is not kept: it has {found} parameters, and not the {expected} planned."
             )
@@ -163,7 +176,7 @@ class _Save:
         self.window.editor.stack.setClean()
         self.window.banner.say(
             f"Written: {self.path}. It was loaded again, and has the {found} parameters that were previewed. It is not "
-            "fine-tuned: its accuracy is lower until it is trained on.",
+            f"fine-tuned: its accuracy is lower until it is trained on.{self.besides}",
             way_out="&Open it",
             then=lambda: self.window.open_path(self.path),
         )

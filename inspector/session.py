@@ -20,6 +20,7 @@ from inspector.timed import Timed
 from inspector.weights import ModelWeights
 
 DOCUMENT, CHOICES, CELL, PICTURE, LATENCY = "document", "choices", "cell", "picture", "latency"
+FIRST_NETWORK = "the network that the run began with"
 
 
 class Session:
@@ -75,9 +76,10 @@ class Session:
 
         Args:
             document: What to show.
-            keep_choices: Whether it is the same network, whose choices still hold; else they begin anew.
+            keep_choices: Whether it is the same network, whose choices still hold; else they begin anew. Those of a
+                run begin with a ratio of 0: a preview that nobody asked for would contradict what the run came to.
         """
-        choices = self.choices if keep_choices else Choices()
+        choices = self.choices if keep_choices else Choices(ratio=0.0) if document.run else Choices()
         if self.document is not None and self.document.weights is not None:
             self.document.weights.close()
         self.document = document
@@ -206,6 +208,12 @@ class Session:
         goes, stays = ("went", "is left") if self.mode is Mode.CUTS else ("goes", "stays")
         return f"{layer}, filter {filter}: {score}, {rank}, {goes if self.gone(layer, filter) else stays}"
 
+    def cell_in_words(self) -> str:
+        """What is pointed at, in one line; empty for nothing."""
+        if self.layer is None:
+            return ""
+        return self.why_layer(self.layer) if self.filter is None else self.readout(self.layer, self.filter)
+
     def why_layer(self, layer: str) -> str:
         """Why a layer loses what it loses, or nothing."""
         row = self.rows[self.row_of(layer)]
@@ -220,11 +228,26 @@ class Session:
             return f"{layer} has {row.filters} filters{limit}{coupled}. It is not measured yet: F5 measures it."
         return f"{layer} keeps {self.preview.widths[layer]} of {row.filters} filters{limit}{coupled}."
 
-    def reasons(self, layer: str, filter: int) -> list[str]:
-        """What became of a filter, where that is shown; why it goes or stays; and the same of its layer."""
-        went = "went" if self.gone(layer, filter) else "is left"
-        done = [f"{self.comparison.name}: it {went}."] if self.comparison and self.mode is Mode.CUTS else []
-        return [*done, self.why_filter(layer, filter), self.why_layer(layer)]
+    def reasons(self, layer: str, filter: int | None = None) -> list[str]:
+        """Where that is shown, what became of a filter and its layer; else why they go or stay in the preview."""
+        if self.comparison and self.mode is Mode.CUTS:
+            return self._what_went(layer, filter)
+        preview = [f"Preview on {FIRST_NETWORK}."] if self.document.run else []
+        of_filter = [] if filter is None else [self.why_filter(layer, filter)]
+        return [*preview, *of_filter, self.why_layer(layer)]
+
+    def _what_went(self, layer, filter):
+        went = "" if filter is None else f"it {'went' if self.gone(layer, filter) else 'is left'}; "
+        row = self.rows[self.row_of(layer)]
+        if row.locked:
+            return [self.why_layer(layer)]
+        return [f"{self.comparison.name}: {went}{layer} has {self.left(layer)} of {row.filters} filters left."]
+
+    def left(self, layer: str) -> int:
+        """How many filters of a layer are not marked as ones that go."""
+        row = self.row_of(layer)
+        marked = self.hatched[self.planner.starts[row] : self.planner.starts[row + 1]]
+        return int(np.count_nonzero(~marked))
 
     def why_filter(self, layer: str, filter: int) -> str:
         """Why a filter goes or stays, in one sentence of the plan."""

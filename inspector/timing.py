@@ -68,7 +68,7 @@ class Timing(QtCore.QObject):
         if self.session.document.model == cut.model:
             self.session.add_timed(timed)
         self.window.statusBar().showMessage(timed.words)
-        self.window.run_panel.show_run(None, f"{cut.model.name}: {timed.words}.\n\n{timed.details}")
+        self.window.run_panel.show_run(self.window.running.view, f"{cut.model.name}: {timed.words}.\n\n{timed.details}")
 
     def _failed(self, outcome, cut):
         failed = self.window.failed(outcome, f"Timing {cut.model.name}", ("&Time it again", self.window.do_time))

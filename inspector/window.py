@@ -33,6 +33,7 @@ from inspector.timing import Timing
 from inspector.weights import ModelWeights
 from inspector.work import Work
 
+KEPT = "If you abort it, the rounds that are finished are kept: open its folder to go on with it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
 OPENED = "Models, measurements (*.keras *.fire.h5)"
 
@@ -65,6 +66,7 @@ class Window(QtWidgets.QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1180, 760)
         preferences.restore(self)
+        self.banner.hide()  # what it said when the window was closed is over
         self._show_document()
 
     # its parts
@@ -83,13 +85,7 @@ class Window(QtWidgets.QMainWindow):
 
     def _lay_out(self):
         self.run_panel = RunPanel([self.actions_[key] for key in ("run", "stop", "abort", "resume")])
-        middle = QtWidgets.QWidget()
-        layout = QtWidgets.QVBoxLayout(middle)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.banner)
-        layout.addWidget(self.pages, 1)
-        self.setCentralWidget(middle)
+        self.setCentralWidget(self.pages)
         self._add_toolbar()
         side = QtCore.Qt.DockWidgetArea
         self.layers_dock = self._dock("Layers", self.table, side.LeftDockWidgetArea)
@@ -109,6 +105,8 @@ class Window(QtWidgets.QMainWindow):
         for key in ("measure", "time", "run", "save"):
             bar.addWidget(action_button(self.actions_[key]))
         self.addToolBar(bar)
+        self.addToolBarBreak()
+        self.addToolBar(self.banner)
 
     def _dock(self, title, widget, area):
         dock = QtWidgets.QDockWidget(title, self)
@@ -121,13 +119,15 @@ class Window(QtWidgets.QMainWindow):
         self.session.listen(DOCUMENT, self._show_document)
         for what in (CHOICES, PICTURE):
             self.session.listen(what, self.refresh_actions)
+            self.session.listen(what, self._say_cell)
         self.editor.stack.cleanChanged.connect(self._show_clean)
         self.structure.found.connect(self._show_structure)
         self.structure.failed.connect(self._say_no_structure)
         self.work.changed.connect(self._show_work)
         self.work.said.connect(self.run_panel.say)
         self.work.progressed.connect(self.run_panel.show_progress)
-        self.heatmap.said.connect(self.statusBar().showMessage)
+        for view in (self.heatmap, self.table):
+            view.said.connect(self.statusBar().showMessage)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
 
@@ -199,6 +199,10 @@ class Window(QtWidgets.QMainWindow):
             self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
         self.pages.setCurrentWidget(self.heatmap_panel if self.session.planner else self.empty)
 
+    def _say_cell(self):
+        """What the status bar said may hold no longer: it tells what is pointed at, or nothing."""
+        self.statusBar().showMessage(self.session.cell_in_words())
+
     def _show_clean(self, clean):
         self.setWindowModified(not clean)
 
@@ -212,7 +216,7 @@ class Window(QtWidgets.QMainWindow):
         if self.work.job is None:
             self.run_panel.hide_progress()
         elif not self.running.running:
-            self.run_panel.show_run(None, f"{self.work.doing}…")
+            self.run_panel.show_run(self.running.view, f"{self.work.doing}…")
 
     def _show_menu(self, place):
         menu = QtWidgets.QMenu(self)
@@ -237,16 +241,20 @@ class Window(QtWidgets.QMainWindow):
     def start(self, command, title: str, then):
         """Runs a command in a child process."""
         self.banner.hide()
-        self.in_words(self.work.start, command, title, then)
+        self.in_words(self.work.start, command, title, lambda outcome: self._ended(outcome, title, then))
         self.show_runs()
+
+    def _ended(self, outcome, title, then):
+        """Says how something ended where it said that it goes on; what comes then may say more."""
+        self.run_panel.show_run(self.running.view, _how_it_ended(outcome, title))
+        then(outcome)
 
     def failed(self, outcome, title: str, way_out) -> bool:
         """Says how something ended, unless it went well; whether it did not."""
         if outcome.ok:
             return False
         label, then = way_out
-        words = f"{title} was aborted." if outcome.aborted else f"{title} failed: {outcome.words}"
-        self.banner.say(words, error=not outcome.aborted, way_out=label, then=then)
+        self.banner.say(_how_it_ended(outcome, title), error=not outcome.aborted, way_out=label, then=then)
         return True
 
     def in_words(self, call: Callable, *arguments):
@@ -417,7 +425,10 @@ class Window(QtWidgets.QMainWindow):
     def closeEvent(self, event):  # noqa: N802 (Qt's name)
         if self.work.job is not None:
             event.ignore()
-            self._ask_before_closing(f"{self.work.doing} goes on.", "&Abort it and close", self._abort_and_close)
+            kept = f" {KEPT}" if self.running.running else ""
+            self._ask_before_closing(
+                f"{self.work.doing} is still going on.{kept}", "&Abort it and close", self._abort_and_close
+            )
         elif self.isWindowModified():
             event.ignore()
             self._ask_before_closing(
@@ -446,3 +457,9 @@ class Window(QtWidgets.QMainWindow):
     def _forget_and_close(self):
         self.editor.stack.setClean()
         QtCore.QTimer.singleShot(0, self.close)
+
+
+def _how_it_ended(outcome, title):
+    if outcome.ok:
+        return f"{title}: done."
+    return f"{title} was aborted." if outcome.aborted else f"{title} failed: {outcome.words}"

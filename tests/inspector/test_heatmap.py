@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PySide6 import QtCore, QtGui
@@ -5,6 +7,7 @@ from PySide6 import QtCore, QtGui
 from inspector import palette, theme
 from inspector.cells import PADDING
 from inspector.comparison import Comparison, Mode
+from inspector.pictures import heatmap_image, largest_difference
 
 Qt = QtCore.Qt
 
@@ -216,3 +219,17 @@ def test_colours_follow_the_palette(window, qtbot, qapp):
     finally:
         qapp.setPalette(light)
     qtbot.waitUntil(lambda: pixel(window, row, column) == theme.current().background)
+
+
+def test_the_colours_of_the_difference_reach_as_far_as_the_largest(window):
+    session = window.session
+    row = next(row for row in session.rows if not row.locked)
+    same, first = Comparison.of(session.profile, session.profile, "b"), session.planner.starts[session.row_of(row.name)]
+    fire = same.fire.copy()
+    fire[first], fire[first + 1] = fire[first] - 0.02, fire[first + 1] + 0.05
+    session.compare(dataclasses.replace(same, fire=fire), Mode.DIFFERENCE)
+    assert largest_difference(session) == pytest.approx(0.05)
+    assert "blue for -0.05 to orange for +0.05" in window.heatmap_panel.legend.toolTip()
+    picture = heatmap_image(session, Mode.DIFFERENCE, 0, (255, 255, 255), (128, 128, 128))
+    at = session.cells.position(session.row_of(row.name), 1)
+    assert picture[session.row_of(row.name), at].tolist() == [*palette.MORE, 255]

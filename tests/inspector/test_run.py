@@ -77,6 +77,7 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
     qtbot.waitUntil(lambda: window.run_panel.bar.maximum() == 2 and window.run_panel.bar.value() == 1, timeout=20000)
     assert window.running.running and window.actions_["stop"].isEnabled() and window.actions_["abort"].isEnabled()
     assert "is not over" in window.actions_["measure"].statusTip()
+    assert "running: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
     assert window.session.comparison.name == "round 1" and window.session.comparison.by_rank
     window.session.compare(window.session.comparison, Mode.AFTER)
     window.editor.set_ratio(0.5)  # the window stays alive
@@ -153,10 +154,12 @@ def test_measuring_can_be_aborted_and_told_why_it_failed(window, qtbot, replay, 
     window.actions_["abort"].trigger()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert "was aborted" in window.banner.words.text() and files[1].read_bytes() == before
+    assert window.run_panel.status.text() == "Measuring net.keras was aborted."
     replay([{"err": "The data have shape (28, 28)."}, {"exit": 1}])
     window.measuring.start(MeasureOptions("digits"))
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert "failed: The data have shape (28, 28)." in window.banner.words.text()
+    assert window.run_panel.status.text() == "Measuring net.keras failed: The data have shape (28, 28)."
 
 
 def test_a_model_that_cannot_be_pruned_is_not_saved(window, qtbot, replay, tmp_path):
@@ -176,6 +179,7 @@ def test_a_model_of_other_size_than_planned_is_not_kept(window, qtbot, replay, t
     qtbot.waitUntil(lambda: window.work.job is None and window.banner.isVisible(), timeout=20000)
     assert "is not kept: it has" in window.banner.words.text()
     assert not unchecked.exists() and not (tmp_path / "small.keras").exists()
+    assert window.run_panel.status.text() == "small.keras is not kept."
 
 
 def test_the_source_is_never_overwritten(window, files):
@@ -194,6 +198,10 @@ def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, f
     (folder / "events.jsonl").write_text("".join(lines))
     empty_window.open_path(folder)
     assert "running: fine-tuning in round 1" in empty_window.run_panel.status.text()
+    assert "a run that was killed reads so too" in empty_window.run_panel.status.text()
+    charts = empty_window.run_panel.chart.metric, empty_window.run_panel.chart.macs
+    assert all(plot.getAxis("bottom").labelString().count("round") == 1 for plot in charts)
+    assert not any("x0.001" in plot.getAxis("bottom").labelString() for plot in charts)
     assert "has no measurement yet" in empty_window.empty.words.text()
     assert "may still go on elsewhere" in empty_window.actions_["resume"].statusTip()
     end = steps_of(folder, [{"event": "stop", "reason": "tolerance reached"}])[0]["line"]
@@ -239,8 +247,65 @@ def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, 
     begins = session.planner.starts[session.row_of(layer)]
     assert np.flatnonzero(session.hatched).tolist() == [begins + 1, begins + 3]
     assert session.readout(layer, 3).endswith("went") and session.readout(layer, 0).endswith("is left")
-    assert session.reasons(layer, 3)[0] == "round 2: it went." and "is left" in session.reasons(layer, 0)[0]
+    of = f"{layer} has {widths[layer] - 2} of {widths[layer]} filters left."
+    assert session.reasons(layer, 3) == [f"round 2: it went; {of}"]
+    assert session.reasons(layer, 0) == [f"round 2: it is left; {of}"] and session.reasons(layer) == [f"round 2: {of}"]
     assert session.comparison.filter_after(layer, 2) == 1 and empty_window.heatmap.gone.isVisible()
+
+
+@pytest.fixture
+def finished(empty_window, folder, files):
+    """A window with a finished run, one round of which was kept."""
+    widths = read_profile(files[1]).graph.widths
+    layer = next(name for name in widths if name.startswith("a"))
+    begin(folder, widths)
+    for path, name in zip(files, ("round-000.keras", "profile-001.fire.h5"), strict=True):
+        (folder / name).write_bytes(path.read_bytes())
+    (folder / "best.keras").write_bytes(files[0].read_bytes())
+    less = {**widths, layer: widths[layer] - 1}
+    first = {**whole_round(1, True, 0.9, 0.8, less, {layer: [3]}), "profile": "profile-001.fire.h5"}
+    events = [start(), first, {"event": "stop", "reason": "target reached"}]
+    (folder / "events.jsonl").write_text("".join(json.dumps({**one, "time": ""}) + "\n" for one in events))
+    empty_window.open_path(folder)
+    return empty_window, layer
+
+
+def test_no_preview_contradicts_what_a_run_came_to(finished, folder):
+    window, _ = finished
+    session = window.session
+    assert session.choices.ratio == 0 and session.preview.num_gone == 0 and session.preview.costs == session.costs
+    assert window.ratio.costs.text().startswith("Ratio 0 on the network that the run began with")
+    assert not window.actions_["save"].isEnabled()
+    tip = window.actions_["save"].statusTip()
+    assert "no filter goes" in tip and str(folder / "best.keras") in tip
+    window.running.ask()
+    assert window.dialog.left.value() == 50  # and not the 100% that ratio 0 leaves
+
+
+def test_what_else_is_done_leaves_the_run_in_sight(finished, files, qtbot, tmp_path):
+    window, _ = finished
+    window.start(command(tmp_path, []), "Checking small.keras", lambda outcome: None)
+    assert window.run_panel.status.text().startswith("Checking small.keras…\nfinished: target reached")
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.run_panel.status.text().startswith("Checking small.keras: done.\nfinished: target reached")
+    window.open_path(files[0])
+    assert window.run_panel.status.text().startswith("No run is open") and not window.run_panel.chart.isVisible()
+
+
+def test_a_ratio_chosen_for_a_run_is_a_preview_on_its_first_network(finished, folder):
+    window, layer = finished
+    session = window.session
+    window.editor.set_ratio(0.5)
+    assert window.ratio.costs.text().startswith("Preview on the network that the run began with")
+    assert session.reasons(layer, 3)[0].startswith("round 1: it went") and len(session.reasons(layer, 3)) == 1
+    session.compare(session.comparison, Mode.BEFORE)
+    told = session.reasons(layer, 3)
+    assert told == ["Preview on the network that the run began with.", *told[1:]] and len(told) == 3
+    assert not any("round 1" in one for one in told)
+    window.actions_["save"].trigger()
+    assert window.dialog.windowTitle() == "Save a cut of the network that the run began with"
+    assert window.dialog.selectedFiles()[0].endswith("run-round-000-pruned.keras")
+    assert str(folder / "best.keras") in window.saving._not_the_result()
 
 
 def test_a_damaged_run_is_told(empty_window, folder):
@@ -259,7 +324,8 @@ def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
     window.running.start(options(folder))
     qtbot.waitUntil(lambda: window.running.view is not None, timeout=20000)
     window.close()
-    assert window.isVisible() and window.dialog.text() == "Run run goes on."
+    assert window.isVisible() and window.dialog.text().startswith("Run run is still going on.")
+    assert "rounds that are finished are kept" in window.dialog.text()
     next(button for button in window.dialog.buttons() if "Stay" in button.text()).click()
     assert window.isVisible() and window.work.job is not None
     window.close()

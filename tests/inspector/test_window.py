@@ -279,6 +279,112 @@ def test_changes_are_undone_and_the_title_shows_them(window):
     assert window.session.choices.ratio == 0.4 and window.ratio.box.value() == 40
 
 
+def test_each_ratio_that_is_typed_is_undone_by_itself(window, qtbot):
+    box, ratio = window.ratio.box, lambda: window.session.choices.ratio
+    box.setFocus()
+    for typed in ("20", "50", "10"):
+        box.selectAll()
+        qtbot.keyClicks(box, typed)
+        qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert ratio() == 0.1
+    for before in (0.5, 0.2, 0.3):
+        window.editor.stack.undo()
+        assert ratio() == before
+    assert not window.editor.stack.canUndo()
+
+
+def key_event(kind, key, held):
+    return QtGui.QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, "", held)
+
+
+def test_a_key_on_the_slider_is_undone_by_itself_and_one_that_is_held_as_a_whole(window, qtbot):
+    slider, press = window.ratio.slider, QtCore.QEvent.Type.KeyPress
+    qtbot.keyClick(slider, Qt.Key.Key_PageUp)
+    qtbot.keyClick(slider, Qt.Key.Key_PageUp)
+    for held in (False, True, True):
+        QtWidgets.QApplication.sendEvent(slider, key_event(press, Qt.Key.Key_Right, held))
+    assert slider.value() == 403 and window.editor.stack.count() == 3
+    for before in (400, 350, 300):
+        window.editor.stack.undo()
+        assert slider.value() == before
+
+
+def test_each_cap_that_is_typed_is_undone_by_itself(window):
+    free, caps = next(row.name for row in window.session.rows if not row.locked), lambda: window.session.choices.caps
+    index = window.table.model.index(window.table.model.row_of(free), Column.CAP)
+    for typed in (50, 20):
+        window.table.model.setData(index, typed)
+    window.editor.stack.undo()
+    assert caps()[free] == 0.5
+
+
+def test_the_status_bar_says_nothing_that_holds_no_longer(window):
+    session, said = window.session, window.statusBar().currentMessage
+    window.statusBar().showMessage("latency 3 → 2 ms")
+    window.editor.set_ratio(0.4)
+    assert said() == ""
+    free = next(row.name for row in session.rows if not row.locked)
+    session.point_at(free)
+    window.editor.set_locks([free], True)
+    assert said() == session.why_layer(free) and "you locked it" in said()
+    window.editor.stack.undo()
+    assert said() == session.why_layer(free) and "you locked it" not in said()
+    stays = next(f for f in range(session.preview.widths[free]) if not session.gone(free, f))
+    session.point_at(free, stays)
+    assert said().endswith("stays")
+    window.editor.set_ratio(0.9)
+    assert said() == session.readout(free, stays)
+
+
+def test_keys_that_can_do_nothing_say_why(window, qtbot):
+    session, said = window.session, window.statusBar().currentMessage
+    window.actions_["lock"].trigger()
+    assert said().startswith("No layer is selected")
+    fixed = next(row for row in session.rows if row.locked)
+    session.point_at(fixed.name)
+    presses = [
+        window.actions_["lock"].trigger,
+        window.actions_["cap"].trigger,
+        lambda: qtbot.keyClick(window.table.view, Qt.Key.Key_Space),
+        lambda: qtbot.keyClick(window.heatmap, Qt.Key.Key_L),
+        lambda: qtbot.keyClick(window.heatmap, Qt.Key.Key_Minus),
+    ]
+    for press in presses:
+        window.statusBar().clearMessage()
+        press()
+        assert said() == f"{fixed.name} keeps all {fixed.filters} filters: {fixed.locked}."
+    assert not session.choices.locked and not session.choices.caps
+
+
+def test_a_layer_that_is_not_found_is_said(window):
+    finder, said = window.table.finder, window.statusBar().currentMessage
+    finder.setText("nowhere")
+    assert said() == "No layer's name contains “nowhere”."
+    finder.setText(window.session.rows[0].name)
+    assert said() == ""
+
+
+def test_the_message_is_as_wide_as_the_window_and_as_high_as_its_words(window):
+    banner = window.banner
+    banner.say("Short.")
+    low = banner.height()
+    assert banner.width() > 0.9 * window.width() and low < 50
+    banner.say("A word of many. " * 30, way_out="&Do something")
+    QtWidgets.QApplication.processEvents()
+    assert banner.words.height() >= banner.words.heightForWidth(banner.words.width()) and banner.height() > low
+    assert banner.geometry().bottom() < window.pages.mapTo(window, QtCore.QPoint(0, 0)).y()
+
+
+def test_the_legend_is_whole_and_tells_of_hatching_only_where_something_is_hatched(window, files):
+    window.compare_with(files[1])
+    legend = window.heatmap_panel.legend
+    for mode in Mode:
+        window.session.compare(window.session.comparison, mode)
+        QtWidgets.QApplication.processEvents()
+        assert legend.width() >= legend.minimumWidth() > 200
+        assert ("Hatched" in legend.toolTip()) == (mode in (Mode.BEFORE, Mode.CUTS))
+
+
 def test_closing_with_changes_asks(window, qtbot):
     window.editor.set_ratio(0.6)
     window.close()
