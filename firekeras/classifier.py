@@ -27,12 +27,21 @@ def prepare(network, learning_rate):
         raise ValueError(f"--learning-rate is a number above 0, such as 0.01. Received: {learning_rate}.")
     if learning_rate is not None or not network.compiled:
         compile_for_tuning(network, learning_rate or 0.01)
-    loss = network.loss if isinstance(network.loss, str) else type(network.loss).__name__
-    if loss.replace("_", "").lower() == "categoricalcrossentropy":
+    if is_loss(network.loss, "categoricalcrossentropy"):
         raise ValueError(
-            f"The model was compiled with the loss {loss!r}, which takes one-hot labels; the data hold class numbers. "
-            "Give --learning-rate 0.01 to compile it anew."
+            f"The model was compiled with the loss {loss_name(network.loss)!r}, which takes one-hot labels; the data "
+            "hold class numbers. Give --learning-rate 0.01 to compile it anew."
         )
+
+
+def loss_name(loss) -> str:
+    """What a compiled loss is called: as it was given, or by its class."""
+    return loss if isinstance(loss, str) else type(loss).__name__
+
+
+def is_loss(loss, name: str) -> bool:
+    """Whether a compiled loss, as text or as an object, is the one of this name, in small letters alone."""
+    return loss_name(loss).replace("_", "").lower() == name
 
 
 def compile_for_tuning(network, learning_rate):

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
+from firekeras.labels import check_labels
+
 
 def checked_data(model, data):
     """The data's samples as `fit` takes them, after checking them against the model's inputs.
@@ -34,13 +36,28 @@ def checked_data(model, data):
     return (x,)
 
 
+def check_training_data(model, data, *, labels=True):
+    """Raises `ValueError` where rounds could not be trained, or judged, with some data.
+
+    Args:
+        model: The model.
+        data: What `fit` takes, by the names of the arguments.
+        labels: Whether labels are wanted. Defaults to True.
+    """
+    for name, one in data.items():
+        _check_repeatable(name, one)
+        checked_data(model, one)
+        if labels:
+            check_labels(model, name, one)
+
+
 def check_no_numbers(parts):
     """Raises `ValueError` where the parts of some data are single numbers, as in lists of lists."""
     if parts and isinstance(parts[0], numbers.Number):
         raise ValueError("Expected arrays. Received lists of numbers: make them an array, np.asarray(x).")
 
 
-def check_repeatable(name, data):
+def _check_repeatable(name, data):
     """Raises `ValueError` where data can be read only once, such as those of a generator."""
     if isinstance(data, Iterator):
         raise ValueError(

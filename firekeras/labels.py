@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from firekeras.classifier import is_loss
+
 
 def check_labels(model, name, data):
     """Raises `ValueError` where arrays are not what a compiled model trains on.
@@ -22,18 +24,13 @@ def check_labels(model, name, data):
     lengths = [len(array) for array in keras.tree.flatten((x, y))]
     if len(set(lengths)) > 1:
         raise ValueError(f"`{name}` hold as many labels as samples. Received arrays of {lengths}.")
-    if _takes_class_numbers(model.loss) and hasattr(y, "shape") and len(model.outputs) == 1:
+    if is_loss(model.loss, "sparsecategoricalcrossentropy") and hasattr(y, "shape") and len(model.outputs) == 1:
         _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
 
 
 def _are_arrays(data):
     parts = keras.tree.flatten(data)
     return bool(parts) and all(hasattr(part, "shape") and hasattr(part, "__len__") for part in parts)
-
-
-def _takes_class_numbers(loss):
-    name = loss if isinstance(loss, str) else type(loss).__name__
-    return name.replace("_", "").lower() == "sparsecategoricalcrossentropy"
 
 
 def _check_class_numbers(name, y, classes):

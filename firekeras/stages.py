@@ -68,10 +68,11 @@ def measure_stages(
     for path in paths:
         if not path.exists():
             raise ValueError(f"There is no file {path}.")
-    found = [(_accuracy(path, data), _costs(path)) for path in paths]
+    networks = [load_model(path, compile=False) if path.suffix == ".keras" else path for path in paths]
+    found = [(_accuracy(path, one, data), _costs(one)) for path, one in zip(paths, networks, strict=True)]
     settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "on_progress": on_progress}
     with contextlib.ExitStack() as momentary:
-        timed = [_in_litert(path, momentary) if in_litert else path for path in paths]
+        timed = [_in_litert(network, momentary) if in_litert else network for network in networks]
         latencies = measure_latencies(timed, **settings)
     return [
         Stage(path, accuracy, costs, size_of(path), latency)
@@ -79,19 +80,17 @@ def measure_stages(
     ]
 
 
-def _in_litert(path, momentary):
-    """The file itself, or a LiteRT file of a `.keras` one, that is there until `momentary` is left."""
-    if path.suffix != ".keras":
-        return path
-    return momentary.enter_context(momentary_file(load_model(path, compile=False)))
+def _in_litert(network, momentary):
+    """An exported file itself, or a LiteRT file of a Keras model, that is there until `momentary` is left."""
+    return network if isinstance(network, Path) else momentary.enter_context(momentary_file(network))
 
 
-def _accuracy(path, data):
+def _accuracy(path, network, data):
     """By the class of the highest score."""
     if data is None:
         return None
     x, y = data
-    scores = run(open_runtime(path), [np.asarray(x, "float32")], batch_size=128)[0]
+    scores = run(open_runtime(network), [np.asarray(x, "float32")], batch_size=128)[0]
     if scores.ndim != 2 or scores.shape[1] <= np.max(y):
         raise ValueError(
             f"{path} gives {scores.shape[1:]} per sample, but the data have classes up to {np.max(y)}: expected one "
@@ -100,9 +99,9 @@ def _accuracy(path, data):
     return float((scores.argmax(axis=1) == y).mean())
 
 
-def _costs(path):
-    if path.suffix == ".keras":
-        return count_costs(load_model(path, compile=False))
-    if path.suffix == ".tflite":
-        return LiteRT(path).costs()
-    return onnx_costs(path) if path.suffix == ".onnx" else None
+def _costs(network):
+    if not isinstance(network, Path):
+        return count_costs(network)
+    if network.suffix == ".tflite":
+        return LiteRT(network).costs()
+    return onnx_costs(network) if network.suffix == ".onnx" else None

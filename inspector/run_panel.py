@@ -83,7 +83,7 @@ class RunPanel(QtWidgets.QWidget):
             self.chart.hide()
             return
         report = run.report
-        lines = [run.status(alive), report.tally]
+        lines = [report.status_if_alive if alive else report.status, report.tally]
         lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
         self.status.setText("\n".join([doing, *lines] if doing else lines))
         self.chart.show_report(report)

@@ -10,7 +10,6 @@ from firekeras.rounds.run_directory import EVENTS, RunDirectory
 
 CLOSED = ("finished", "interrupted", "error")
 MINUTE = 60  # seconds
-KILLED = " (a run that was killed reads so too)"  # what a report cannot know, and the one who runs it does
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +44,6 @@ class RunView:
     def over(self) -> bool:
         """Whether it says itself that it is over."""
         return self.report.state in CLOSED
-
-    def status(self, alive: bool) -> str:
-        """How far it has come, in one line.
-
-        Args:
-            alive: Whether it is known to go on.
-        """
-        return self.report.status.removesuffix(KILLED) if alive else self.report.status
 
     @property
     def can_resume(self) -> bool:

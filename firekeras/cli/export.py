@@ -50,7 +50,7 @@ def export(
         raise ValueError(f"--to is one of litert (.tflite files), onnx and saved-model. Received: {to!r}.")
     if int8 and (to != "litert" or not data):
         raise ValueError("--int8 is for --to litert, and needs --data: images from which it learns which values occur.")
-    if epochs and not (int8 and data):
+    if epochs and not int8:
         raise ValueError("--epochs is for --int8 with --data: it fine-tunes as int8 computes.")
     output = output or Path(f"{model.stem}{'_int8' if int8 else ''}{ENDINGS[to]}")
     if ENDINGS[to]:

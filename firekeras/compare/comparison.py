@@ -11,8 +11,7 @@ from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.results import Comparison, Outcome
 from firekeras.compare.settings import ComparisonSettings
 from firekeras.costs import count_costs
-from firekeras.data import check_repeatable, checked_data, num_samples
-from firekeras.labels import check_labels
+from firekeras.data import check_training_data, checked_data, num_samples
 from firekeras.plan.planning import COSTS
 from firekeras.rounds.engine import check_prunable
 
@@ -76,10 +75,8 @@ def compare(
     >>> [(one.method, one.mean, one.deviation) for one in found.summaries()]
     """
     check_prunable(model, channel_graph(model), settings.get("layer_caps", {}))
-    for name, data in {"train_data": train_data, "validation_data": validation_data, "test_data": test_data}.items():
-        check_repeatable(name, data)
-        checked_data(model, data)
-        check_labels(model, name, data)
+    data = {"train_data": train_data, "validation_data": validation_data, "test_data": test_data}
+    check_training_data(model, data)
     entries = dict(methods) if isinstance(methods, Mapping) else factories(methods)
     pruning = {label: make for label, make in entries.items() if not isinstance(make, Scratch)}
     controls = {label: control for label, control in entries.items() if isinstance(control, Scratch)}

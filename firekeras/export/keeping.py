@@ -22,10 +22,10 @@ def quantized(legacy):
     """
     tools = tfmot.load().quantization.keras
     _count_names(legacy)
-    return tools.quantize_apply(tools.quantize_annotate_model(legacy), _scheme(is_clustered(legacy)))
+    return tools.quantize_apply(tools.quantize_annotate_model(legacy), _scheme(_is_clustered(legacy)))
 
 
-def is_clustered(legacy) -> bool:
+def _is_clustered(legacy) -> bool:
     """Whether the weights of each larger kernel share a few values."""
     kernels = [np.asarray(legacy.get_layer(name).kernel) for name in tfmot.kernels(legacy)]
     larger = [kernel for kernel in kernels if math.prod(kernel.shape) > 4 * MOST_VALUES]

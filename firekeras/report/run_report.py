@@ -191,10 +191,14 @@ class RunReport:
     @property
     def status(self) -> str:
         """One line: how far the run has come, or why it is over."""
+        unsure = " (a run that was killed reads so too)" if self.state == "running" else ""
+        return f"{self.status_if_alive}{unsure}"
+
+    @property
+    def status_if_alive(self) -> str:
+        """The same, for who knows that a run which says so does go on."""
         if self.state == "running":
-            return (
-                f"running: {self._doing()}; last event {self.last_event or 'none'} (a run that was killed reads so too)"
-            )
+            return f"running: {self._doing()}; last event {self.last_event or 'none'}"
         return f"{self.state}: {self.reason}" if self.reason else self.state
 
     def _doing(self):

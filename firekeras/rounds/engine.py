@@ -12,9 +12,8 @@ from firekeras import methods, model_file
 from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
 from firekeras.costs import count_costs
-from firekeras.data import check_repeatable, checked_data
+from firekeras.data import check_training_data
 from firekeras.devices import check_strategy
-from firekeras.labels import check_labels
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.profile import FireProfile
@@ -135,11 +134,8 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
 
     def _check(self, model):
         check_prunable(model, self._graph, self.settings.layer_caps, compiled=not self.settings.trains_by_itself)
-        for name in ("train_data", "validation_data"):
-            check_repeatable(name, getattr(self, name))
-            checked_data(model, getattr(self, name))
-            if not self.settings.trains_by_itself:
-                check_labels(model, name, getattr(self, name))
+        data = {"train_data": self.train_data, "validation_data": self.validation_data}
+        check_training_data(model, data, labels=not self.settings.trains_by_itself)
         warn_unless_held_out(self.train_data, self.validation_data)
 
     def _target(self, model) -> Target | None:

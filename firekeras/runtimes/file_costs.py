@@ -13,8 +13,8 @@ from firekeras.runtimes.runtime import needed
 # True: the kernel is applied once for each position that is read (transposed); False: for each that is given
 LITERT_CONVOLUTIONS = {"CONV_2D": False, "DEPTHWISE_CONV_2D": False, "CONV_3D": False, "TRANSPOSE_CONV": True}
 ONNX_CONVOLUTIONS = {"Conv": False, "ConvTranspose": True}
-LITERT_DENSE = ("FULLY_CONNECTED",)
-ONNX_DENSE = ("Gemm", "MatMul")
+LITERT_COMPUTING = (*LITERT_CONVOLUTIONS, "FULLY_CONNECTED")
+ONNX_COMPUTING = (*ONNX_CONVOLUTIONS, "Gemm", "MatMul")
 
 
 class Operation(NamedTuple):
@@ -39,8 +39,7 @@ def litert_costs(interpreter) -> Costs:
     Args:
         interpreter: LiteRT's, with tensors allocated for one sample.
     """
-    computing = {*LITERT_CONVOLUTIONS, *LITERT_DENSE}
-    found = [operation for operation in interpreter._get_ops_details() if operation["op_name"] in computing]
+    found = [operation for operation in interpreter._get_ops_details() if operation["op_name"] in LITERT_COMPUTING]
     return file_costs(_litert_operation(operation, interpreter) for operation in found)
 
 
@@ -71,8 +70,7 @@ def onnx_costs(path) -> Costs | None:
     sizes = {one.name: math.prod(one.dims) for one in graph.initializer}
     tensors = (*graph.input, *graph.value_info, *graph.output)
     shapes = {one.name: [dim.dim_value for dim in one.type.tensor_type.shape.dim] for one in tensors}
-    computing = {*ONNX_CONVOLUTIONS, *ONNX_DENSE}
-    found = [node for node in graph.node if node.op_type in computing and node.input[1] in sizes]
+    found = [node for node in graph.node if node.op_type in ONNX_COMPUTING and node.input[1] in sizes]
     operations = [_onnx_operation(node, sizes, shapes) for node in found]
     if not all(operation.macs for operation in operations):
         return None

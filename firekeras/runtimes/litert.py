@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from firekeras.costs import Costs
-from firekeras.runtimes.file_costs import litert_costs
+from firekeras.runtimes.file_costs import LITERT_COMPUTING, litert_costs
 from firekeras.runtimes.runtime import Input, in_order, needed
-
-COMPUTING = ("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_3D", "TRANSPOSE_CONV", "FULLY_CONNECTED")
 
 
 class LiteRT:
@@ -58,7 +56,7 @@ class LiteRT:
         """The convolutions and dense layers that do not compute in whole numbers, by the name of what they give."""
         found = []
         for op in self._interpreter._get_ops_details():
-            if op["op_name"] in COMPUTING:
+            if op["op_name"] in LITERT_COMPUTING:
                 given = self._interpreter._get_tensor_details(op["outputs"][0], 0)
                 found += [given["name"]] if given["dtype"] == np.float32 else []
         return found

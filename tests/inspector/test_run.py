@@ -231,16 +231,21 @@ def test_caps_are_kept_when_a_run_comes_to_its_first_measurement(empty_window, f
     assert session.choices.caps == {}
 
 
-def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, files):
-    widths = read_profile(files[1]).graph.widths
-    layer = next(name for name in widths if name.startswith("a"))
+def write_run(folder, files, widths, events):
+    """A run directory with its first network, measured in the first round, and these events."""
     begin(folder, widths)
     for path, name in zip(files, ("round-000.keras", "profile-001.fire.h5"), strict=True):
         (folder / name).write_bytes(path.read_bytes())
+    (folder / "events.jsonl").write_text("".join(json.dumps({**one, "time": ""}) + "\n" for one in events))
+
+
+def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, files):
+    widths = read_profile(files[1]).graph.widths
+    layer = next(name for name in widths if name.startswith("a"))
     less = [{**widths, layer: widths[layer] - count} for count in (1, 2)]
     first = {**whole_round(1, True, 0.9, 0.9, less[0], {layer: [3]}), "profile": "profile-001.fire.h5"}
     rounds = [start(), first, whole_round(2, True, 0.9, 0.8, less[1], {layer: [1, 3]})]
-    (folder / "events.jsonl").write_text("".join(json.dumps({**one, "time": ""}) + "\n" for one in rounds))
+    write_run(folder, files, widths, rounds)
     empty_window.open_path(folder)
     session = empty_window.session
     assert session.mode is Mode.CUTS and session.comparison.name == "round 2" and not session.comparison.by_rank
@@ -258,14 +263,11 @@ def finished(empty_window, folder, files):
     """A window with a finished run, one round of which was kept."""
     widths = read_profile(files[1]).graph.widths
     layer = next(name for name in widths if name.startswith("a"))
-    begin(folder, widths)
-    for path, name in zip(files, ("round-000.keras", "profile-001.fire.h5"), strict=True):
-        (folder / name).write_bytes(path.read_bytes())
-    (folder / "best.keras").write_bytes(files[0].read_bytes())
     less = {**widths, layer: widths[layer] - 1}
     first = {**whole_round(1, True, 0.9, 0.8, less, {layer: [3]}), "profile": "profile-001.fire.h5"}
     events = [start(), first, {"event": "stop", "reason": "target reached"}]
-    (folder / "events.jsonl").write_text("".join(json.dumps({**one, "time": ""}) + "\n" for one in events))
+    write_run(folder, files, widths, events)
+    (folder / "best.keras").write_bytes(files[0].read_bytes())
     empty_window.open_path(folder)
     return empty_window, layer
 
