@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from firekeras.callback.fire_callback import FirePruningCallback
     from firekeras.channels import channel_graph
     from firekeras.channels.graph import ChannelGraph
+    from firekeras.compressing import compress
     from firekeras.costs import Costs, count_costs
     from firekeras.criteria import score_filters
     from firekeras.detector.fire_detector import FireDetector
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from firekeras.profile import FilterScores, FireProfile
     from firekeras.recovery.batch_statistics import reestimate_batch_norm
     from firekeras.recovery.mean_folding import fold_means
-    from firekeras.rounds.engine import compress, compression_rounds
+    from firekeras.rounds.engine import compression_rounds
     from firekeras.surgery import prune
 
 _MODULES = ("channels", "datasets", "export", "methods", "recovery", "zoo")
@@ -35,7 +36,7 @@ _HOME = {
     "FirePruningCallback": "firekeras.callback.fire_callback",
     "PruningPlan": "firekeras.plan.planning",
     "channel_graph": "firekeras.channels",
-    "compress": "firekeras.rounds.engine",
+    "compress": "firekeras.compressing",
     "compression_rounds": "firekeras.rounds.engine",
     "count_costs": "firekeras.costs",
     "export_model": "firekeras.export.exporting",

@@ -95,10 +95,18 @@ def rebuild(model, trace: Trace, gone, behind=None):
     return new
 
 
-def copied(model):
-    """The same network with variables of its own, not compiled."""
+def copied(model, compiled=False):
+    """The same network with variables of its own.
+
+    Args:
+        model: The network.
+        compiled: Whether the copy is compiled too, with the optimizer's state. Defaults to False.
+    """
     trace = traced(model)
-    cut = Cut(trace, np.zeros(trace.graph.num_units, bool), {})
+    nothing = np.zeros(trace.graph.num_units, bool)
+    if compiled:
+        return rebuild(model, trace, nothing)
+    cut = Cut(trace, nothing, {})
     copy = cut.model(model)
     cut.restore_initializers()
     cut.copy_variables(model, copy)

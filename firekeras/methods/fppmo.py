@@ -281,7 +281,7 @@ class Budget:
         wanted = now * (1 - run.pruning_ratio)
         if run.target and run.target.measure in COSTS:
             step = (getattr(run.costs_before, measure) - run.target.goal) / stages
-            wanted = max(run.target.goal, now - step * 0.5**run.rejections)
+            wanted = max(run.target.goal, now - step * 0.5**run.halvings)
         return cls(graph, run.limits, measure, max(math.floor(wanted), least), reachable)
 
     def plan(self, scores) -> PruningPlan:

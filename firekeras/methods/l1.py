@@ -101,8 +101,8 @@ class L1Pruning:
         if self.iterative:
             scores = _first_layer_alone(graph, scores, plan.removed)
             plan = _limited(run, graph, scores)
-        if run.rejections and plan.removed:
-            return _limited(run, graph, scores, 0.5**run.rejections * plan.num_removed / plan.ranked)
+        if run.halvings and plan.removed:
+            return _limited(run, graph, scores, 0.5**run.halvings * plan.num_removed / plan.ranked)
         return plan
 
     def _check_ends(self):

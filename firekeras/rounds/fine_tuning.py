@@ -1,4 +1,4 @@
-"""What happens to a network between the cut and its judgement: recovery, then training."""
+"""What happens to a network between the cut and its judgement: recovery, settling, training."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import keras
 
 from firekeras.devices import several_processes
 from firekeras.recovery import get_recovery
+from firekeras.rounds.learning_rate import LearningRate, RateCurve, peak_rate, with_plain_rate
+from firekeras.rounds.time_spent import FirstSteps
+
+WITHOUT_TRAINING = ("fold_means",)  # worth something only if no training follows
 
 
 class FineTuning:
@@ -16,12 +20,21 @@ class FineTuning:
     Args:
         settings: `RunSettings`.
         train_data: As `model.fit` takes them.
-        teacher: The network that the run began with, for distillation.
+        model: The network that the run begins with: its optimizer says how to train.
+        epochs: Of the whole run; None if nobody knows.
+        time: The `TimeSpent` of the run.
+
+    Attributes:
+        teacher: A `Teacher` for distillation; None for none.
     """
 
-    def __init__(self, settings, train_data, teacher):
-        self.settings, self.train_data, self.teacher = settings, train_data, teacher
-        self.steps = get_recovery(settings.recovery)
+    def __init__(self, settings, train_data, model, epochs, time):
+        self.settings, self.train_data, self.time = settings, train_data, time
+        recovery = settings.recovery
+        self.steps = get_recovery(() if settings.trains else WITHOUT_TRAINING) if recovery is None else get_recovery(recovery)
+        self.teacher = None
+        if settings.fine_tune is None:
+            self.curve = RateCurve(peak_rate(model.optimizer, settings.learning_rate), epochs, settings.schedule)
 
     def recover(self, model, candidate, plan) -> list[str]:
         """Does in place what can be done without training; returns what there is to say of it.
@@ -36,33 +49,48 @@ class FineTuning:
         data, batch_size = self.train_data, self.settings.batch_size
         return [note for step in self.steps for note in step(model, candidate, plan, data, batch_size)]
 
-    def train(self, candidate, callbacks) -> float:
-        """Trains in place; returns the last training loss: NaN where it got lost, 0 where none is known."""
-        if self.settings.fine_tune is not None:
-            self.settings.fine_tune(candidate)
+    def prepare(self, candidate):
+        """Gives a network whose optimizer has a schedule inside a plain learning rate."""
+        if self.settings.fine_tune is None:
+            with_plain_rate(candidate, self.curve.peak)
+
+    def train(self, candidate, epochs: int, callbacks=(), *, spent: float = 0.0, since_cut: float = 0.0) -> float:
+        """Trains in place.
+
+        Args:
+            candidate: The network.
+            epochs: How long.
+            callbacks: Beside those of the settings.
+            spent: Epochs of the run before this.
+            since_cut: Epochs since the last cut before this.
+
+        Returns:
+            The last training loss: NaN if it diverged, 0 if none is known.
+        """
+        if not epochs:
             return 0.0
-        if not self.settings.epochs_per_round:
-            return 0.0
-        fit = {"epochs": self.settings.epochs_per_round, "verbose": 0, **self.settings.fit}
-        fit["callbacks"] = [*_listed(fit.get("callbacks")), keras.callbacks.TerminateOnNaN(), *callbacks]
-        x = self.train_data if isinstance(self.train_data, tuple) else (self.train_data,)
-        given = {"x": x[0], "y": x[1] if len(x) > 1 else None, "sample_weight": x[2] if len(x) > 2 else None, **fit}
-        history = self._distilled(candidate, given) if self.settings.distill else candidate.fit(**given)
+        with self.time.on("training"):
+            if self.settings.fine_tune is not None:
+                self.settings.fine_tune(candidate)
+                return 0.0
+            return self._fit(candidate, epochs, callbacks, spent, since_cut)
+
+    def _fit(self, candidate, epochs, callbacks, spent, since_cut):
+        rate, first = LearningRate(self.curve, spent, since_cut), FirstSteps()
+        fit = {"verbose": 0, **self.settings.fit, "epochs": epochs}
+        own = keras.tree.flatten(fit.get("callbacks")) if fit.get("callbacks") is not None else []
+        fit["callbacks"] = [rate, first, *own, keras.callbacks.TerminateOnNaN(), *callbacks]
+        x, y, weights = keras.utils.unpack_x_y_sample_weight(self.train_data)
+        if self.teacher is not None:
+            self.teacher.attach(candidate)
+        history = candidate.fit(x, y, sample_weight=weights, **fit)
+        self.time.move("training", "compiling", first.compiling)
         losses = history.history.get("loss", [])
         return losses[-1] if losses else math.nan  # a first epoch that stopped at NaN leaves none
 
-    def _distilled(self, candidate, given):
-        from firekeras.recovery.distill import fit_distilled
-
-        return fit_distilled(candidate, self.teacher, **given)
-
-
-def _listed(callbacks):
-    return keras.tree.flatten(callbacks) if callbacks is not None else []
-
 
 class EpochEvents(keras.callbacks.Callback):
-    """Tells of each epoch as it ends.
+    """Reports each epoch as it ends.
 
     Args:
         tell: A function of (epoch, epochs, logs), epochs from 1.

@@ -9,8 +9,9 @@ from firekeras import model_file
 from firekeras.profile import FireProfile
 from firekeras.rounds.run_directory import RunDirectory, check_new, now, plain
 
-TOLD = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds")
-MAY_DIFFER = ("max_rounds",)  # when a run is resumed
+TOLD = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")
+MAY_GROW = ("max_rounds",)  # when a run is resumed
+MAY_CHANGE = ("target", "tolerance", "epochs", "learning_rate", "schedule", "distill")  # when a finished one is continued
 
 
 class Journal:
@@ -46,14 +47,14 @@ class Journal:
         self.tell("start", **{name: description[name] for name in TOLD})
 
     def resume(self, description) -> RunDirectory:
-        """Goes on with the run in the directory, if it was begun with the same settings."""
+        """Goes on with the run in the directory: with the same settings, unless it is finished."""
         directory = RunDirectory.open(self.path)
         directory.clean()
         directory.publish()
-        _check_same(plain(description), directory.settings)
+        changed = _changed(plain(description), directory)
         self.directory = directory
-        told = {**{name: description[name] for name in TOLD}, "baseline": directory.settings["baseline"]}
-        self.tell("resume", after_round=len(directory.rounds()), **told)
+        told = {name: description[name] for name in TOLD} | _kept(directory.settings)
+        self.tell("resume", after_round=len(directory.rounds()), leg=bool(changed), changed=changed, **told)
         return directory
 
     def tell(self, event, **fields):
@@ -98,18 +99,26 @@ def _check_loads(path):
         ) from error
 
 
-def _check_same(given, written):
-    """Raises `ValueError` where a run would go on otherwise than it began."""
+def _kept(settings):
+    """What a run that goes on has from its beginning."""
+    return {name: settings[name] for name in ("baseline", "monitor")}
+
+
+def _changed(given, directory) -> dict:
+    """The settings in which a finished run is continued differently; raises `ValueError` for any other difference."""
+    written = {**directory.settings, "settings": {**directory.settings["settings"], **directory.changed()}}
     for name in ("model", "widths", "method"):
         _check_equal(name, given[name], written.get(name))
-    for name, value in given["settings"].items():
-        if name not in MAY_DIFFER:
-            _check_equal(name, value, written["settings"].get(name))
+    differs = {name: value for name, value in given["settings"].items() if value != written["settings"].get(name)}
+    free = {*MAY_GROW, *(MAY_CHANGE if directory.ended() else ())}
+    for name in differs.keys() - free:
+        _check_equal(name, differs[name], written["settings"].get(name))
+    return {name: value for name, value in differs.items() if name in MAY_CHANGE}
 
 
 def _check_equal(name, given, written):
     if given != written:
         raise ValueError(
             f"The run was begun with {name}={written!r}. Received: {name}={given!r}. Go on with the same, or begin a "
-            "new run in another folder."
+            f"new run in another folder. Once it is finished it can be continued with another {', '.join(MAY_CHANGE)}."
         )

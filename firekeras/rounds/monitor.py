@@ -1,15 +1,87 @@
-"""The metric that is watched: which way is better, and how far it may fall. No Keras in here."""
+"""The metric that is watched: which one, which way is better, and how far it may fall. No Keras in here."""
 
 from __future__ import annotations
 
-LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "crossentropy", "divergence")
+import math
+from collections.abc import Iterable
+
+from firekeras.names import nearest
+
+LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "crossentropy", "divergence", "poisson", "hinge", "rmse", "mape")
+SCORES = ("acc", "iou", "io_u", "dice", "auc", "f1", "r2")  # in the order in which one of them is looked for
+ROUNDING = 1e-6  # of float32 sums over a few thousand samples
 
 
-def lower_is_better(monitor) -> bool:
+def lower_is_better(monitor: str) -> bool:
     """Whether small values of this metric are the good ones, by its name."""
     return any(word in monitor.lower() for word in LOWER_IS_BETTER)
 
 
-def worst_accepted(baseline, tolerance, monitor) -> float:
-    """The metric that a round must reach: `tolerance` worse than the baseline."""
-    return baseline + tolerance if lower_is_better(monitor) else baseline - tolerance
+def is_accuracy(monitor: str) -> bool:
+    """Whether a metric is an accuracy of some kind, by its name."""
+    return "acc" in monitor.lower() and not lower_is_better(monitor)
+
+
+def chosen_monitor(monitor: str | None, names: Iterable[str], outputs: int = 1) -> str:
+    """The metric to watch, without `"val_"`.
+
+    Args:
+        monitor: As the user gave it, with or without `"val_"`; None for the accuracy of a network with one
+            output, else another score (IoU, AUC, ...), else the loss, which takes in all outputs.
+        names: The metrics that the network has.
+        outputs: How many outputs the network has. Defaults to 1.
+
+    Raises:
+        ValueError: If there is no such metric, with those that there are.
+    """
+    names = [name.removeprefix("val_") for name in names]
+    if monitor is None:
+        return _default(names) if outputs == 1 else "loss"
+    plain = monitor if monitor in names else monitor.removeprefix("val_")
+    if plain not in names:
+        near = nearest(plain, names)
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise ValueError(
+            f"The model has no metric {monitor!r} to watch; it has {sorted(set(names))}.{hint} Compile it with "
+            "metrics=['accuracy'], or give monitor=... one of these."
+        )
+    return plain
+
+
+def _default(names):
+    scores = [name for word in SCORES for name in names if word in name.lower() and not lower_is_better(name)]
+    return next((name for name in scores if name in ("accuracy", "acc")), scores[0] if scores else "loss")
+
+
+def worst_accepted(baseline: float, tolerance: float, monitor: str) -> float:
+    """The worst metric that is still accepted.
+
+    Of metrics where higher is better, `tolerance` is in absolute points; where lower is better, it is a share
+    of the baseline.
+    """
+    if lower_is_better(monitor):
+        return baseline + tolerance * abs(baseline) if math.isfinite(tolerance) else math.inf
+    return baseline - tolerance
+
+
+def within_tolerance(value: float, baseline: float, tolerance: float, monitor: str) -> bool:
+    """Whether a metric is at most `tolerance` worse than the baseline; NaN never is."""
+    if math.isnan(value):
+        return False
+    worst = worst_accepted(baseline, tolerance, monitor)
+    slack = ROUNDING * max(abs(baseline), ROUNDING)
+    return value <= worst + slack if lower_is_better(monitor) else value >= worst - slack
+
+
+def better(one: float, other: float, monitor: str) -> bool:
+    """Whether one value of a metric is better than another; NaN is worse than anything."""
+    if math.isnan(one) or math.isnan(other):
+        return not math.isnan(one)
+    return one < other if lower_is_better(monitor) else one > other
+
+
+def lost(value: float, baseline: float, monitor: str) -> float:
+    """How much worse a metric is than the baseline: in points, or as a share where lower is better."""
+    if lower_is_better(monitor):
+        return (value - baseline) / abs(baseline) if baseline else math.copysign(math.inf, value - baseline)
+    return baseline - value

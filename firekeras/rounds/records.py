@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 
 import keras
 
 from firekeras.costs import Costs
+from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, within_tolerance
 
+NOT_WRITTEN = ("model", "costs")
 
 @dataclasses.dataclass
 class RoundRecord:
@@ -19,15 +22,18 @@ class RoundRecord:
         accepted: Whether accuracy stayed within the tolerance.
         criterion: What filters were ranked by: `"fire"` where measured, `"fire_predicted"` after.
         filters_removed: By this round.
-        accuracy_after_cut: Of the monitored metric, after recovery and before fine-tuning.
-        accuracy: After fine-tuning, on the validation data.
-        baseline: Of the model that the run began with.
+        accuracy_after_cut: The monitored metric on the validation data right after the cut, settled.
+        accuracy: The same of the state that is kept: the better one of right after the cut and after training.
+        baseline: Of the model that the run began with, settled.
         conv_macs, macs, params: Of this round's model.
         seconds: How long the round took.
         notes: What the plan and the recovery had to say.
         model: The best model so far: this round's where accepted, else the last accepted one.
         pruning_ratio: The share of the prunable filters that this round went for.
         details: What the method has to say of the round, by name, such as how far predictions drifted.
+        epochs: How many epochs the network was trained in this round.
+        kept: `"training"`, or `"cut"` if the state right after the cut was the better one.
+        costs: The `Costs` of this round's model; None of a round read from a file.
     """
 
     number: int
@@ -45,6 +51,9 @@ class RoundRecord:
     model: keras.Model = dataclasses.field(repr=False)
     pruning_ratio: float = math.nan
     details: dict = dataclasses.field(default_factory=dict)
+    epochs: int = 1
+    kept: str = "training"
+    costs: Costs | None = dataclasses.field(default=None, repr=False)
 
     @classmethod
     def of(cls, plan, **fields) -> RoundRecord:
@@ -56,19 +65,35 @@ class RoundRecord:
             macs=plan.costs_after.macs,
             params=plan.costs_after.params,
             notes=plan.notes,
+            costs=plan.costs_after,
+            **fields,
+        )
+
+    @classmethod
+    def of_training(cls, costs, **fields) -> RoundRecord:
+        """The record of a round that cut nothing and trained a network to the end."""
+        return cls(
+            criterion="none",
+            filters_removed=0,
+            conv_macs=costs.conv_macs,
+            macs=costs.macs,
+            params=costs.params,
+            notes=[],
+            costs=costs,
             **fields,
         )
 
     @classmethod
     def from_event(cls, event, model) -> RoundRecord:
         """The record that a line of `events.jsonl` holds."""
-        fields = {field.name: event[field.name] for field in dataclasses.fields(cls) if field.name != "model"}
+        names = {field.name for field in dataclasses.fields(cls)} - set(NOT_WRITTEN)
+        fields = {name: event[name] for name in names if name in event}  # older runs tell less
         numbers = ("accuracy_after_cut", "accuracy", "baseline", "pruning_ratio")  # null stands for NaN
         return cls(**{**fields, **{name: _number(fields[name]) for name in numbers}}, model=model)
 
     def to_dict(self) -> dict:
         """The record without its model: plain numbers, for JSON."""
-        fields = (field.name for field in dataclasses.fields(self) if field.name != "model")
+        fields = (field.name for field in dataclasses.fields(self) if field.name not in NOT_WRITTEN)
         return {name: getattr(self, name) for name in fields}
 
 
@@ -76,31 +101,103 @@ def _number(value) -> float:
     return math.nan if value is None else value
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class CompressionResult:
     """What a run came to.
 
     Args:
-        model: The smallest model within the tolerance: that of the last accepted round.
-        baseline: The monitored metric of the model that the run began with.
+        model: The network that is handed back: that of the last accepted round, settled.
+        baseline: The monitored metric of the model that the run began with, settled.
         accuracy: The same of `model`.
-        rounds: A `RoundRecord` per round, rejected ones included.
+        rounds: A `RoundRecord` per round, undone ones included.
         costs_before, costs_after: `Costs` before the run and of `model`.
-        stopped_because: Why there was no further round, in words.
+        stopped_because: Why there was no further round.
+        monitor: The name of the metric.
+        tolerance: How far it may fall: absolute points, a share of the baseline where lower is better.
+        target: As the run was given it; None for none.
+        time: Seconds by part: `"training"`, `"compiling"`, `"judging"`, `"cutting"`, `"measuring"`.
+        notes: What a user should know of the run as a whole.
+
+    Example:
+    >>> result = firekeras.compress(model, train, validation, target={"conv_macs": 0.5})
+    >>> result.model.save("pruned.keras")
     """
 
-    model: keras.Model = dataclasses.field(repr=False)
+    model: keras.Model
     baseline: float
     accuracy: float
     rounds: list[RoundRecord]
     costs_before: Costs
     costs_after: Costs
     stopped_because: str
+    monitor: str = "accuracy"
+    tolerance: float = 0.01
+    target: Mapping[str, float] | None = None
+    time: dict[str, float] = dataclasses.field(default_factory=dict)
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    @property
+    def within_tolerance(self) -> bool:
+        """Whether the metric is within the tolerance of the baseline."""
+        return within_tolerance(self.accuracy, self.baseline, self.tolerance, self.monitor)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of training in all rounds."""
+        return sum(record.epochs for record in self.rounds)
+
+    def __repr__(self):
+        return (
+            f"<CompressionResult: {self.monitor} {figure(self.baseline)} -> {figure(self.accuracy)}, conv MACs "
+            f"{share(self.costs_after.conv_macs, self.costs_before.conv_macs)}, {len(self.rounds)} rounds>"
+        )
+
+    def summary(self) -> str:
+        """The result in a few lines of at most 80 columns."""
+        return "\n".join([*self._figures(), *self._verdict(), self.stopped_because, self._time()]).strip()
+
+    def _figures(self):
+        before, after = self.costs_before, self.costs_after
+        rows = [(self.monitor, figure(self.baseline), figure(self.accuracy), change(self))]
+        for title, name in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):
+            old, new = getattr(before, name), getattr(after, name)
+            rows.append((title, f"{old:,}", f"{new:,}", f"{share(new, old)} left"))
+        return [f"{title[:24]:24} {old:>15} -> {new:>15}   {told}" for title, old, new, told in rows]
+
+    def _verdict(self):
+        where = "within" if self.within_tolerance else "outside"
+        return [f"{self.epochs} epochs in {len(self.rounds)} rounds; {where} the tolerance of {self.tolerance:g}."]
+
+    def _time(self):
+        parts = sorted(self.time.items(), key=lambda part: -part[1])
+        told = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts if seconds >= 0.5)
+        return f"Time: {told}." if told else ""
+
+
+def figure(value: float) -> str:
+    """A metric with four decimals, and with four significant digits if it is small."""
+    return f"{value:.4f}" if abs(value) >= 0.1 or not value else f"{value:.4g}"
+
+
+def share(part, whole) -> str:
+    """A share in percent, to a tenth."""
+    return f"{part / max(1, whole):.1%}"
+
+
+def change(result) -> str:
+    """How far a metric has moved, with its sign: in points, or as a share where lower is better."""
+    moved = -lost(result.accuracy, result.baseline, result.monitor)
+    if math.isnan(moved):
+        return ""
+    if lower_is_better(result.monitor):
+        return f"{-moved:+.1%}"
+    return f"{100 * moved:+.2f} points" if is_accuracy(result.monitor) else f"{moved:+.4f}"
 
 
 def undone_because(record, monitor, tolerance) -> str:
-    """Why a rejected round ended the run, in words."""
+    """Why an undone round ended the cutting."""
+    unit = " of it" if lower_is_better(monitor) else ""
     return (
-        f"Round {record.number} ended at {monitor} {record.accuracy:.4f}, more than the tolerance of "
-        f"{tolerance} from {record.baseline:.4f}, and was undone."
+        f"Round {record.number} ended at {monitor} {figure(record.accuracy)}, more than the tolerance of "
+        f"{tolerance:g}{unit} from {figure(record.baseline)}, and was undone."
     )

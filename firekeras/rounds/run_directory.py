@@ -41,7 +41,7 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path, settings, model) -> RunDirectory:
-        """Begins a run in a new or empty folder; its parent must exist.
+        """Begins a run in a new or empty folder; makes its parents.
 
         Args:
             path: The folder.
@@ -53,7 +53,7 @@ class RunDirectory:
         """
         path = Path(path)
         check_new(path)
-        path.mkdir(exist_ok=True)
+        path.mkdir(parents=True, exist_ok=True)
         run = cls(path, {"format": FORMAT, "created": now(), "versions": versions(), **settings})
         run.clean()
         run.save_model(model, 0)
@@ -90,6 +90,22 @@ class RunDirectory:
     def rounds(self) -> list[dict]:
         """The events of the rounds that are finished."""
         return [event for event in self.events() if event["event"] == "round"]
+
+    def ended(self) -> bool:
+        """Whether the run came to its end: it was not killed."""
+        last = [event["event"] for event in self.events() if event["event"] in ("round", "stop", "resume", "cut")]
+        return bool(last) and last[-1] == "stop"
+
+    def changed(self) -> dict:
+        """The settings that the run got when it was continued after its end."""
+        return {name: value for event in self._continued() for name, value in event["changed"].items()}
+
+    def leg_begins(self) -> int:
+        """How many rounds were finished when the run began, or was continued after its end."""
+        return next((event["after_round"] for event in reversed(self._continued())), 0)
+
+    def _continued(self):
+        return [event for event in self.events() if event["event"] == "resume" and event.get("leg")]
 
     def append(self, event: dict):
         """Writes an event: a whole line, or none."""
@@ -159,8 +175,6 @@ def check_new(path: Path):
     """Raises `ValueError` where a new run cannot be put."""
     if path.exists() and not path.is_dir():
         raise ValueError(f"Cannot begin a run in {path}: it is a file. Expected a new or empty folder.")
-    if not path.parent.is_dir():
-        raise ValueError(f"Cannot begin a run in {path}: there is no folder {path.parent}. Create it first.")
     if (path / SETTINGS).exists():
         raise ValueError(f"There is a run in {path} already. Go on with it (resume=True), or give another folder.")
     if path.is_dir() and not all(_is_remains(file) for file in path.iterdir()):

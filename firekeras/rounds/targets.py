@@ -1,4 +1,4 @@
-"""What a run shall come down to: MACs, parameters, or latency measured on this machine, in Keras or in LiteRT."""
+"""What a run comes down to: MACs, parameters, or latency measured on this machine, in Keras or in LiteRT."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from firekeras.profile import FilterScores
 LATENCY, LITERT_LATENCY = "latency", "litert_latency"
 LATENCIES = (LATENCY, LITERT_LATENCY)
 MEASURES = (*COSTS, *LATENCIES)
+LOOKS = 5  # networks that are cut and timed to find how many MACs a latency allows
+ALL = 1 - 1e-9  # as a pruning ratio: whatever may go
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,32 +40,53 @@ class Target:
             ValueError: If the measure is unknown or the share out of range.
         """
         measure, share = checked_target(target, MEASURES)
-        before = _amount(measure, model, costs)
-        return cls(measure, share, share * before)
+        return cls(measure, share, share * _amount(measure, model, costs))
+
+    def __str__(self):
+        return f"{{{self.measure!r}: {self.share:g}}}"
+
+    def stage(self, part: float, before: float) -> float:
+        """The amount after a part of the way, from 0 to 1, along a straight line down from `before`."""
+        return before - (before - self.goal) * part
 
     def amount(self, model, costs: Costs) -> float:
-        """What there is of the cost now."""
+        """The present amount of the cost."""
         return _amount(self.measure, model, costs)
 
     def reached(self, model, costs: Costs) -> bool:
         """Whether a network is down at the goal."""
         return self.amount(model, costs) <= self.goal
 
+    def down_to(self, amount: float, model, graph, scores, **limits) -> PruningPlan:
+        """A plan that comes down to an amount of the cost, as near as limits allow."""
+        if self.measure in LATENCIES:
+            return self._timed(amount, model, graph, scores, limits)
+        return down_to(self.measure, amount, graph, scores, **limits)
+
+    def _timed(self, amount, model, graph, scores, limits) -> PruningPlan:
+        """Latency has no formula: a few networks are cut and timed, and the largest that is fast enough is taken."""
+        low, high, best = 0.0, 1.0, None
+        share = min(1.0, amount / self.amount(model, None))
+        for _ in range(LOOKS):
+            plan = down_to("macs", share * _macs(graph), graph, scores, **limits)
+            fast = self._amount_after(plan, model) <= amount
+            low, high, best = (share, high, plan) if fast else (low, share, best)
+            share = (low + high) / 2 if low else share * 0.8
+        return best or plan
+
     def plan(self, graph, scores, **limits) -> PruningPlan:
         """A plan for one round: what the limits let go, but no more than the goal needs."""
         plan = plan_pruning(graph, scores, **limits)
         if self.measure in LATENCIES or getattr(plan.costs_after, self.measure) > self.goal:
             return plan
-        now = getattr(plan.costs_before, self.measure)
-        return plan_pruning(graph, scores, target={self.measure: min(1, self.goal / now)}, **limits)
+        return down_to(self.measure, self.goal, graph, scores, **limits)
 
     def check_feasible(self, model, graph, **limits):
-        """Raises `ValueError`, with the best that can be, where even the smallest network does not reach the goal."""
-        smallest = plan_pruning(graph, _all_alike(graph), **{**limits, "pruning_ratio": 1 - 1e-9})
-        least = self._amount_after(smallest, model)
+        """Raises `ValueError`, with the best that can be had, if even the smallest network misses the goal."""
+        least = self._amount_after(smallest(graph, **limits), model)
         if least > self.goal:
             raise ValueError(
-                f"target {{{self.measure!r}: {self.share}}} cannot be reached: with these caps, round_to and min_keep "
+                f"target {self} cannot be reached: with these caps, round_to and min_keep "
                 f"the least is {least / self.goal * self.share:.3f}. Loosen the caps, lower min_keep, or ask for less."
             )
 
@@ -75,6 +98,29 @@ class Target:
         return _amount(self.measure, prune(model, plan), plan.costs_after)
 
 
+def down_to(measure, amount, graph, scores, **limits) -> PruningPlan:
+    """A plan that comes down to an amount of MACs or parameters; all that may go if that is not enough."""
+    limits = {name: value for name, value in limits.items() if name != "pruning_ratio"}
+    before = getattr(plan_pruning(graph, scores, pruning_ratio=0.0, **limits).costs_before, measure)
+    try:
+        return plan_pruning(graph, scores, target={measure: min(1.0, max(1e-9, amount / before))}, **limits)
+    except ValueError:  # some scores are missing: not every filter that may go can be ranked
+        return plan_pruning(graph, scores, pruning_ratio=ALL, **limits)
+
+
+def smallest(graph, **limits) -> PruningPlan:
+    """The plan after which nothing more may go."""
+    limits = {**limits, "pruning_ratio": ALL, "balance": 0.0, "max_cut": 1.0}
+    scores = FilterScores({name: [0.0] * width for name, width in graph.widths.items()}, criterion="none")
+    return plan_pruning(graph, scores, **limits)
+
+
+def _macs(graph):
+    from firekeras.costs import costs_without
+
+    return costs_without(graph).macs
+
+
 def _amount(measure, model, costs):
     if measure not in LATENCIES:
         return getattr(costs, measure)
@@ -82,12 +128,8 @@ def _amount(measure, model, costs):
 
 
 def _exported_latency(model):
-    """What LiteRT takes for a network."""
+    """The latency of a network in LiteRT."""
     from firekeras.export.exporting import momentary_file
 
     with momentary_file(model) as path:
         return measure_latency(path, threads=1)
-
-
-def _all_alike(graph) -> FilterScores:
-    return FilterScores({name: [0.0] * width for name, width in graph.widths.items()}, criterion="none")

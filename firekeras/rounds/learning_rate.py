@@ -1,0 +1,193 @@
+"""The learning rate of a run: one curve over all its epochs, whatever is cut between them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import keras
+
+WARM_UP = 0.25  # epochs after a cut over which the rate comes back
+PER_EPOCH = 20  # how often the rate changes within an epoch: JAX hands over its state each time
+RUN_OUT = 0.01  # of its first rate: below, a schedule inside an optimizer is at its end
+
+
+def cosine(progress: float) -> float:
+    """From 1 at the beginning of a run down to 0 at its end (Loshchilov and Hutter 2017, eq. 5, one period)."""
+    return (1 + math.cos(math.pi * min(1.0, progress))) / 2
+
+
+def constant(progress: float) -> float:
+    """1, all the time."""
+    return 1.0
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "constant": constant}
+
+
+def get_schedule(schedule) -> Callable[[float], float]:
+    """A schedule by its name, or a function of the progress from 0 to 1 as it is.
+
+    Raises:
+        ValueError: If there is no schedule of that name.
+    """
+    if callable(schedule):
+        return schedule
+    if schedule not in SCHEDULES:
+        raise ValueError(
+            f"schedule is one of {list(SCHEDULES)}, or a function that gives the factor of the learning rate at a "
+            f"progress from 0 to 1. Received: {schedule!r}."
+        )
+    return SCHEDULES[schedule]
+
+
+class RateCurve:
+    """The learning rate at each point of a run.
+
+    Args:
+        peak: The rate that the schedule's factors are of.
+        epochs: Of the whole run; None if nobody knows: the rate then stays.
+        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1.
+    """
+
+    def __init__(self, peak: float, epochs: int | None, schedule="cosine"):
+        self.peak, self.epochs = peak, epochs
+        self._factor = get_schedule(schedule) if epochs else constant
+
+    def rate(self, spent: float, since_cut: float = math.inf) -> float:
+        """The rate after `spent` epochs of the run, `since_cut` of them after the last cut."""
+        return self.peak * self._factor(spent / (self.epochs or 1)) * min(1.0, (since_cut + 0.02) / WARM_UP)
+
+
+class LearningRate(keras.callbacks.Callback):
+    """Sets the learning rate while a network trains, and leaves it as it was.
+
+    Args:
+        curve: A `RateCurve`.
+        spent: Epochs of the run before this `fit`.
+        since_cut: Epochs since the last cut before this `fit`; infinity for no warm-up.
+    """
+
+    def __init__(self, curve: RateCurve, spent: float, since_cut: float = 0.0):
+        super().__init__()
+        self.curve, self.spent, self.since_cut = curve, spent, since_cut
+        self._steps: int | None = None
+
+    def on_train_begin(self, logs=None):
+        self._before = float(self.model.optimizer.learning_rate)
+        self._steps = (self.params or {}).get("steps")
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._set(0)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch and self._steps and batch % max(1, self._steps // PER_EPOCH) == 0:
+            self._set(batch / self._steps)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.spent, self.since_cut = self.spent + 1, self.since_cut + 1
+
+    def on_train_end(self, logs=None):
+        self.model.optimizer.learning_rate = self._before
+
+    def _set(self, part):
+        set_rate(self.model, self.curve.rate(self.spent + part, self.since_cut + part))
+
+
+def set_rate(model, rate: float):
+    """Sets the learning rate of a model that is being trained."""
+    if getattr(model, "_jax_state", None) is not None:
+        model.jax_state_sync()  # JAX keeps the optimizer's variables apart while it trains
+    model.optimizer.learning_rate = rate
+
+
+# Schedules inside optimizers
+
+
+def scheduled(optimizer) -> bool:
+    """Whether an optimizer has a schedule inside, which nobody outside can set."""
+    return isinstance(_config(optimizer)["learning_rate"], Mapping)
+
+
+def peak_rate(optimizer, learning_rate: float | None) -> float:
+    """The rate to begin with: as given, else as compiled; of a schedule inside the optimizer its first.
+
+    Raises:
+        ValueError: If a rate is not above 0.
+    """
+    if learning_rate is None and scheduled(optimizer):
+        learning_rate = _of_schedule(optimizer, 0)
+    rate = float(optimizer.learning_rate) if learning_rate is None else learning_rate
+    if not (rate > 0 and math.isfinite(rate)):
+        raise ValueError(f"learning_rate is a number above 0, such as 0.001. Received: {rate}.")
+    return rate
+
+
+def run_out(optimizer) -> str | None:
+    """A sentence if the schedule inside an optimizer has come to its end; else None."""
+    if not scheduled(optimizer):
+        return None
+    first, now = _of_schedule(optimizer, 0), float(optimizer.learning_rate)
+    if now > RUN_OUT * first:
+        return None
+    return (
+        f"The schedule inside the model's optimizer has run out: its learning rate is {now:.2g} by now. The run "
+        f"begins with its first rate, {first:.2g}; give learning_rate=... for another."
+    )
+
+
+def with_plain_rate(model, rate: float):
+    """Gives a model whose optimizer has a schedule inside one with a plain rate, and the same state."""
+    if scheduled(model.optimizer):
+        replace_optimizer(model, with_rate(model.optimizer, rate))
+
+
+def restore_rate(model, optimizer):
+    """Gives a model the learning rate, or the schedule, that another optimizer has."""
+    if scheduled(optimizer):
+        replace_optimizer(model, with_rate(model.optimizer, _config(optimizer)["learning_rate"]))
+    elif float(model.optimizer.learning_rate) != float(optimizer.learning_rate):
+        model.optimizer.learning_rate = float(optimizer.learning_rate)
+
+
+def with_rate(optimizer, rate):
+    """A new optimizer like another, without its state, but for its rate: a number, or a schedule's config."""
+    config = optimizer.get_config()
+    inner = getattr(optimizer, "inner_optimizer", None)
+    if inner is not None:  # of mixed precision
+        config["inner_optimizer"] = keras.saving.serialize_keras_object(with_rate(inner, rate))
+    else:
+        config["learning_rate"] = rate
+    return type(optimizer).from_config(config)
+
+
+def replace_optimizer(model, fresh):
+    """Compiles a model with another optimizer of the same kind, which takes over the old one's state."""
+    old = model.optimizer
+    settings = dict(model._compile_config.config)
+    for kind in ("metrics", "weighted_metrics"):
+        settings[kind] = keras.tree.map_structure(_fresh_metric, settings.get(kind))
+    if old.built:
+        fresh.build(model.trainable_variables)
+        for source, target in zip(_state(old), _state(fresh), strict=True):
+            target.assign(source)
+    model.compile(**{**settings, "optimizer": fresh})
+
+
+def _fresh_metric(metric):
+    return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.Metric) else metric
+
+
+def _state(optimizer):
+    """An optimizer's variables but for the learning rate."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return [variable for variable in optimizer.variables if variable is not inner._learning_rate]
+
+
+def _config(optimizer):
+    return getattr(optimizer, "inner_optimizer", optimizer).get_config()
+
+
+def _of_schedule(optimizer, step) -> float:
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    return float(keras.ops.convert_to_numpy(inner._learning_rate(step)))

@@ -1,0 +1,148 @@
+"""How much each round cuts, and how long it trains: to a target, or for as long as the tolerance lasts."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Protocol
+
+CUTTING = 0.6  # the part of the epochs in which rounds within a tolerance may cut; the rest is training
+LEAST_LEFT, MOST_LEFT = 0.7, 0.95  # share of the MACs that one round leaves
+DEPTH = 0.1  # share of the MACs that is left if every round is kept
+NEGLIGIBLE = 0.01  # a cut that saves less than this share of the MACs does not matter
+ONE_CUT_LEAVES = 0.35  # of the MACs: half of each layer's filters would leave a quarter
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What a round is to do.
+
+    Args:
+        epochs: How many epochs the network trains after the cut.
+        ratio: Which share of the prunable filters goes; None if a cost decides.
+        goal: `(measure, amount)`: the cost that the cut comes down to; None if a ratio decides.
+        cuts: Whether anything is cut at all; else the network is only trained.
+        undoes: Whether a metric below the tolerance undoes the round.
+    """
+
+    epochs: int
+    ratio: float | None = None
+    goal: tuple[str, float] | None = None
+    cuts: bool = True
+    undoes: bool = True
+
+
+class Pace(Protocol):
+    """Decides what comes next in a run."""
+
+    epochs: int | None  # of the whole run; None for no limit
+
+    def next(self, run) -> Step | str:
+        """The next step, or why there is none, as a sentence."""
+
+    def epochs_after(self, run, step: Step, arrived: bool) -> int:
+        """How long a network trains after a cut, once it is known whether that cut arrives at the target."""
+
+
+def pace_of(settings, target, epochs: int | None) -> Pace:
+    """The pace of a run.
+
+    Args:
+        settings: `RunSettings`.
+        target: The `Target`; None for none.
+        epochs: How many epochs there are; None for no limit.
+    """
+    if target is not None and epochs is not None:
+        return ToTarget(target, epochs, settings.epochs_per_round)
+    return WithinTolerance(settings, target, epochs)
+
+
+class ToTarget:
+    """A few cuts in the first part of the epochs, spaced evenly in the target's cost; then training to the end.
+
+    Args:
+        target: The `Target`.
+        epochs: Of the whole run.
+        between: Epochs between two cuts; None for a twelfth of all, one at least.
+    """
+
+    def __init__(self, target, epochs: int, between: int | None = None):
+        self.target, self.epochs = target, epochs
+        self.between = max(1, epochs // 12) if between is None else between
+        self.cuts = self._number_of_cuts()
+
+    def _number_of_cuts(self):
+        needed = math.ceil(math.log(min(self.target.share, 1)) / math.log(ONE_CUT_LEAVES))
+        return max(1, needed, 1 + sum(self.epochs >= enough for enough in (4, 12, 24)))
+
+    def next(self, run) -> Step | str:
+        left = self.epochs - run.epochs_spent
+        if run.arrived or run.exhausted:
+            reason = f"The target {self.target} is reached." if run.arrived else run.exhausted
+            trains = left > 0 and run.cuts_kept and not run.finished
+            return Step(left, cuts=False, undoes=False) if trains else reason
+        number = min(run.cuts_kept + 1, self.cuts)
+        amount = self.target.stage(number / self.cuts, run.start_amount)
+        return Step(0, goal=(self.target.measure, amount), undoes=False)
+
+    def epochs_after(self, run, step, arrived) -> int:
+        left = self.epochs - run.epochs_spent
+        if arrived:
+            return left
+        return max(0, min(self.between, left - math.ceil(self.epochs * (1 - CUTTING))))
+
+
+class WithinTolerance:
+    """Rounds of cutting and training; what falls below the tolerance is undone, and tried with half the ratio.
+
+    After a round that was kept the ratio doubles again, up to the first. Rounds that cut come in the first
+    part of the epochs, the rest trains the result to the end.
+
+    Args:
+        settings: `RunSettings`.
+        target: Where to stop cutting; None for nowhere.
+        epochs: Of the whole run; None for no limit, and no training at the end.
+    """
+
+    def __init__(self, settings, target, epochs: int | None):
+        self.settings, self.target, self.epochs = settings, target, epochs
+        per_round = settings.epochs_per_round
+        self.per_round = max(1, (epochs or 0) // 20) if per_round is None else per_round
+        self.cutting = math.inf if epochs is None else max(self.per_round, math.floor(CUTTING * epochs))
+        self.left_by_round = self._left_by_round()
+
+    def _left_by_round(self):
+        """The share of the MACs that a round leaves, sized so that the rounds lead far enough."""
+        if math.isinf(self.cutting):
+            return MOST_LEFT
+        rounds = max(1, self.cutting // max(1, self.per_round))
+        return min(MOST_LEFT, max(LEAST_LEFT, DEPTH ** (1 / rounds)))
+
+    def next(self, run) -> Step | str:
+        reason = self._why_not_cut(run)
+        if not reason:
+            return self._cut(run)
+        left = 0 if self.epochs is None else self.epochs - run.epochs_spent
+        trains = left > 0 and run.cuts_kept and not run.finished
+        return Step(left, cuts=False, undoes=False) if trains else reason
+
+    def _why_not_cut(self, run) -> str:
+        if run.exhausted:
+            return run.exhausted
+        if run.arrived:
+            return f"The target {self.target} is reached."
+        if run.undone_in_a_row > self.settings.backtracks:
+            return run.undone_because()
+        if run.epochs_spent + self.per_round > self.cutting:
+            return f"Its {self.epochs} epochs are over."
+        return ""
+
+    def _cut(self, run) -> Step:
+        share = 0.5**run.halvings
+        if self.settings.pruning_ratio is not None:
+            return Step(self.per_round, ratio=self.settings.pruning_ratio * share)
+        left = 1 - (1 - self.left_by_round) * share
+        return Step(self.per_round, goal=("macs", left * run.costs.macs))
+
+    def epochs_after(self, run, step, arrived) -> int:
+        return step.epochs

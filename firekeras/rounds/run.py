@@ -1,0 +1,264 @@
+"""The state of a run and what comes next in it: the engine that `compress` and `fit` share."""
+
+from __future__ import annotations
+
+import math
+
+from firekeras.channels import channel_graph
+from firekeras.channels.check import check_weights
+from firekeras.costs import count_costs
+from firekeras.devices import check_strategy
+from firekeras.plan.caps import resolve_caps
+from firekeras.plan.macs import favouring_macs
+from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.profile import FireProfile
+from firekeras.rounds.monitor import lower_is_better, within_tolerance
+from firekeras.rounds.pacing import NEGLIGIBLE, Step, pace_of
+from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
+from firekeras.rounds.targets import LATENCIES, Target, down_to
+from firekeras.rounds.time_spent import TimeSpent
+
+RATIO = 0.1  # for methods that ask how much goes in a round where a cost decides
+
+
+class Run:
+    """What a run has come to, and what it does next. A method is given it as its `run`.
+
+    Args:
+        settings: `RunSettings`.
+        method: The method, an object.
+        model: The model that the run begins with.
+        graph: Its `ChannelGraph`.
+        epochs: How many epochs there are in all; None for no limit.
+        train_data: As `fit` takes them; None if nobody knows them.
+
+    Attributes:
+        records: The `RoundRecord`s so far.
+        baseline: The metric of the first model, settled.
+        accuracy: The metric of the last accepted network.
+        costs: Its `Costs`.
+        monitor: The name of the metric.
+        step: What the round in progress is to do.
+        stopped_because: Why there is no further round; empty while there may be one.
+        time: A `TimeSpent`.
+    """
+
+    step: Step
+
+    def __init__(self, settings, method, model, graph, *, epochs, train_data=None, target=None):
+        self.settings, self.method, self.train_data = settings, method, train_data
+        self.original_widths = graph.widths
+        self.costs_before = self.costs = count_costs(graph)
+        self.records: list[RoundRecord] = []
+        self.baseline = self.accuracy = math.nan
+        self.monitor = settings.monitor or "accuracy"
+        self.stopped_because = self.exhausted = ""
+        self.time = TimeSpent()
+        self.notes: list[str] = []
+        self.target = target if target is not None else self._target(model, graph)
+        self.begin_leg(epochs, model)
+
+    def _target(self, model, graph) -> Target | None:
+        if self.settings.target is None:
+            return None
+        target = Target.of(self.settings.target, model, self.costs_before)
+        target.check_feasible(model, graph, **self.limits)
+        return target
+
+    def begin_leg(self, epochs, model):
+        """Begins to count epochs and rounds: at the start, and when a finished run is continued."""
+        self.pace = pace_of(self.settings, self.target, epochs)
+        self.leg_begins, self.exhausted = len(self.records), ""
+        self.arrived = self.target is not None and self.target.reached(model, self.costs)
+        self.start_amount = self.target.amount(model, self.costs) if self.target else 0.0
+
+    # What the rounds so far say
+
+    @property
+    def leg(self) -> list[RoundRecord]:
+        """The rounds since the run began, or was continued."""
+        return self.records[self.leg_begins :]
+
+    @property
+    def epochs_spent(self) -> int:
+        """Epochs of training so far, those of undone rounds too."""
+        return sum(record.epochs for record in self.leg)
+
+    @property
+    def cuts_kept(self) -> int:
+        """How many rounds have cut and were kept."""
+        return sum(record.accepted and record.filters_removed > 0 for record in self.leg)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the network was trained to the end after the last cut."""
+        return bool(self.leg) and not self.leg[-1].filters_removed
+
+    @property
+    def halvings(self) -> int:
+        """How often the ratio is halved now: once more for each undone round, once less for each kept one."""
+        count = 0
+        for record in self.leg:
+            count = max(0, count - 1) if record.accepted else count + 1
+        return count
+
+    @property
+    def undone_in_a_row(self) -> int:
+        """How many of the last rounds were undone."""
+        verdicts = [record.accepted for record in reversed(self.leg)]
+        return [*verdicts, True].index(True)
+
+    @property
+    def pruning_ratio(self) -> float:
+        """The share of the prunable filters that the next round goes for, for methods that ask."""
+        return (self.settings.pruning_ratio or RATIO) * 0.5**self.halvings
+
+    @property
+    def profile(self) -> FireProfile | None:
+        """The FIRE that the method measured last, if it measures."""
+        return getattr(self.method, "profile", None)
+
+    # What comes next
+
+    def next_step(self) -> Step | None:
+        """Decides on the next round; None if there is none, for the reason in `stopped_because`."""
+        if len(self.records) >= self.settings.max_rounds:
+            self.stopped_because = f"max_rounds={self.settings.max_rounds} is reached"
+            return None
+        step = self.pace.next(self)
+        if isinstance(step, str):
+            self.stopped_because = step
+            return None
+        self.step = step
+        return step
+
+    @property
+    def limits(self) -> dict:
+        """What every plan of the run keeps to, as `plan_pruning` takes it."""
+        return {
+            "layer_caps": self.settings.layer_caps,
+            "original_widths": self.original_widths,
+            "round_to": self.settings.round_to,
+            "min_keep": self.settings.min_keep,
+        }
+
+    def plan(self, model, scores) -> PruningPlan:
+        """A plan for the next round: by these scores, within the limits, no further than the target."""
+        graph, settings = channel_graph(model), self.settings
+        if settings.favour_macs:
+            scores = favouring_macs(scores, graph, settings.favour_macs)
+        limits = {**self.limits, "balance": settings.balance, "max_cut": settings.max_cut}
+        if self.step.goal is not None:
+            return self._down_to(*self.step.goal, model, graph, scores, limits)
+        limits["pruning_ratio"] = self.step.ratio
+        return self.target.plan(graph, scores, **limits) if self.target else plan_pruning(graph, scores, **limits)
+
+    def _down_to(self, measure, amount, model, graph, scores, limits):
+        if self.target is not None and measure in LATENCIES:
+            return self.target.down_to(amount, model, graph, scores, **limits)
+        if self.target is not None and self.target.measure == measure:
+            amount = max(amount, self.target.goal)
+        return down_to(measure, amount, graph, scores, **limits)
+
+    def worth_it(self, plan: PruningPlan) -> bool:
+        """Whether a plan cuts enough to be tried; else says why not, and there will be no further cut."""
+        if not plan.removed:
+            self.exhausted = " ".join(plan.notes) or "No filter is left that may go."
+        elif self.step.undoes and self._is_negligible(plan):
+            self.exhausted = f"What may still go saves less than {NEGLIGIBLE:.0%} of the MACs."
+        return not self.exhausted
+
+    def _is_negligible(self, plan):
+        """Whether a cut saves next to nothing, though the settings ask for more."""
+        if self.settings.pruning_ratio is not None and not self.halvings:
+            return False
+        saved = 1 - plan.costs_after.macs / max(1, plan.costs_before.macs)
+        return saved < NEGLIGIBLE or self._takes_no_less(plan)
+
+    def _takes_no_less(self, plan):
+        """Whether half the ratio comes to no fewer filters than the round that was undone."""
+        last = self.leg[-1] if self.leg else None
+        return last is not None and not last.accepted and plan.num_removed >= last.filters_removed
+
+    def arrives(self, plan: PruningPlan, model) -> bool:
+        """Whether a plan comes down to the target.
+
+        Args:
+            plan: The plan.
+            model: The network after it: latency is measured.
+        """
+        return self.target is not None and self.target.amount(model, plan.costs_after) <= self.target.goal
+
+    def epochs_for(self, arrives: bool) -> int:
+        """How long the network of this round trains."""
+        return self.pace.epochs_after(self, self.step, arrives) if self.step.cuts else self.step.epochs
+
+    # Judging
+
+    def accepts(self, value: float) -> bool:
+        """Whether a round that ends with this metric is kept."""
+        if not self.step.undoes:
+            return not math.isnan(value)
+        return within_tolerance(value, self.baseline, self.settings.tolerance, self.monitor)
+
+    def add(self, record: RoundRecord, arrives: bool):
+        """Takes a finished round into account."""
+        self.records.append(record)
+        if record.accepted:
+            self.accuracy, self.arrived = record.accuracy, arrives
+            self.costs = record.costs if record.costs is not None else self.costs
+
+    def undone_because(self) -> str:
+        """Why the last round ended the cutting."""
+        return undone_because(self.records[-1], self.monitor, self.settings.tolerance)
+
+    def summed_up(self, model) -> CompressionResult:
+        """What the rounds so far came to."""
+        return CompressionResult(
+            model=model,
+            baseline=self.baseline,
+            accuracy=self.accuracy,
+            rounds=list(self.records),
+            costs_before=self.costs_before,
+            costs_after=self.costs,
+            stopped_because=self.stopped_because,
+            monitor=self.monitor,
+            tolerance=self.settings.tolerance,
+            target=self.settings.target,
+            time=self.time.seconds,
+            notes=list(self.notes),
+        )
+
+
+def check_prunable(model, graph, layer_caps, compiled=True):
+    """Raises `ValueError` for a model that cannot be pruned in rounds, or caps on layers it has not.
+
+    Args:
+        model, graph: The model and its `ChannelGraph`.
+        layer_caps: As in `plan_pruning`.
+        compiled: Whether it has to be compiled. Defaults to True.
+    """
+    check_strategy(model)
+    check_weights(model)
+    if compiled and not model.compiled:
+        raise ValueError(
+            f"The model {model.name!r} is not compiled, so it cannot be fine-tuned. Compile it as for training: "
+            "model.compile(optimizer, loss, metrics=['accuracy'])."
+        )
+    resolve_caps(graph, layer_caps)
+    if len(graph.locks) == graph.num_units:
+        reasons = "; ".join(list(dict.fromkeys(graph.locks.values()))[:3])
+        raise ValueError(f"The model {model.name!r} has no filter that may be removed: {reasons}.")
+
+
+def settled_differently(given: float, settled: float, tolerance: float, monitor: str) -> str | None:
+    """A sentence if a network is another one once its statistics are settled; else None."""
+    if math.isfinite(given) and within_tolerance(given, settled, tolerance, monitor):
+        if within_tolerance(settled, given, tolerance, monitor):
+            return None
+    lower = lower_is_better(monitor)
+    known = "better" if (settled < given) == lower and settled != given else "worse"
+    return (
+        f"With BatchNormalization's statistics measured again on training data, the network has {monitor} "
+        f"{settled:.4g} instead of {given:.4g}, {known} than as given. Settled, it is the baseline."
+    )

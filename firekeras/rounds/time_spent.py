@@ -1,0 +1,77 @@
+"""How the time of a run was spent: training, compiling, judging, cutting, measuring."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+
+import keras
+
+TYPICAL = 50  # steps whose median is what a step takes
+
+
+class TimeSpent:
+    """Seconds by part. A part inside another is counted once, as the inner one.
+
+    Example:
+    >>> spent = TimeSpent()
+    >>> with spent.on("judging"):
+    ...     model.evaluate(x, y)
+    >>> spent.seconds
+    {'judging': 1.2}
+    """
+
+    def __init__(self):
+        self.seconds: dict[str, float] = {}
+        self._inner = [0.0]
+
+    @contextlib.contextmanager
+    def on(self, part: str):
+        """Counts what happens inside as a part."""
+        start = time.monotonic()
+        self._inner.append(0.0)
+        try:
+            yield
+        finally:
+            passed, inner = time.monotonic() - start, self._inner.pop()
+            self.add(part, passed - inner)
+            self._inner[-1] += passed
+
+    def add(self, part: str, seconds: float):
+        """Counts seconds that were measured elsewhere."""
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
+
+    def move(self, source: str, target: str, seconds: float):
+        """Counts seconds of one part as those of another."""
+        self.add(source, -seconds)
+        self.add(target, seconds)
+
+    @property
+    def total(self) -> float:
+        """All parts together."""
+        return sum(self.seconds.values())
+
+
+class FirstSteps(keras.callbacks.Callback):
+    """How much longer the first step of a `fit` took than a typical one: that is compiling.
+
+    Attributes:
+        compiling: Seconds.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.compiling, self._steps, self._from = 0.0, [], 0.0
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self._from = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if len(self._steps) < TYPICAL:
+            self._steps.append(time.monotonic() - self._from)
+
+    def on_train_end(self, logs=None):
+        if self._steps:
+            typical = statistics.median(self._steps[1:] or self._steps)
+            self.compiling = max(0.0, self._steps[0] - typical)
