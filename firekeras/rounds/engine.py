@@ -15,7 +15,7 @@ from firekeras.costs import count_costs
 from firekeras.data import check_training_data
 from firekeras.devices import check_strategy
 from firekeras.plan.caps import resolve_caps
-from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.profile import FireProfile
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.report.tensorboard import TensorBoardRounds
@@ -210,7 +210,7 @@ class compression_rounds(Iterator):  # noqa: N801 (used as a function: it is a g
 
     def plan(self, model, scores) -> PruningPlan:
         """A plan for the next round: by these scores, within the limits, no further than the target."""
-        limits, graph = {"pruning_ratio": self.pruning_ratio, **self.limits}, channel_graph(model)
+        limits, graph = {"pruning_ratio": self.pruning_ratio, **self.limits, **AS_SCORED}, channel_graph(model)
         make = self.target.plan if self.target else plan_pruning
         return make(graph, weighed(scores, graph, self.settings, self.rejections), **limits)
 
