@@ -69,6 +69,30 @@ def costs_without(graph: ChannelGraph, gone=None) -> Costs:
     return Costs(conv, macs, params, by_layer)
 
 
+def costs_of_units(graph: ChannelGraph, measure: str) -> np.ndarray:
+    """How much of a cost goes with each unit where it goes alone, `(num_units,)`.
+
+    That of its filters and of all that reads them; where a weight has the unit along two axes, what both
+    have in common is counted twice.
+
+    Args:
+        graph: The model's `ChannelGraph`.
+        measure: `"conv_macs"`, `"macs"` or `"params"`.
+    """
+    lengths, saved = kept_lengths(graph), np.zeros(graph.num_units + 1)  # the last is for channels of no filter
+    for product in _products(graph, measure):
+        for place, axis in enumerate(product.axes):
+            others = product.axes[:place] + product.axes[place + 1 :]
+            np.add.at(saved, graph.axes[axis], product.factor * math.prod(lengths[other] for other in others))
+    return saved[:-1]
+
+
+def _products(graph, measure):
+    """The sizes that add up to a cost."""
+    layers = [layer for layer in graph.layers.values() if layer.is_conv or measure != "conv_macs"]
+    return [product for layer in layers for product in (layer.weights if measure == "params" else layer.macs)]
+
+
 def kept_lengths(graph, gone=None) -> list[int]:
     """For each of the graph's axes, how many of its channels stay."""
     if gone is None:

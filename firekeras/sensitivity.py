@@ -11,7 +11,7 @@ import numpy as np
 from firekeras.channels import traced
 from firekeras.criteria import score_filters
 from firekeras.masking import MaskedNetwork
-from firekeras.plan.planning import plan_pruning
+from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.plan.selection import Ranking
 from firekeras.profile import FilterScores
 from firekeras.rounds.engine import check_prunable
@@ -157,7 +157,7 @@ def _without(graph, scores, units, share) -> np.ndarray:
     alone = {name: np.where(mine[name], values, np.nan) for name, values in scores.items()}
     going = units.sum() - int(units.sum() * (1 - share) + 1e-9)
     ranked = FilterScores(alone, criterion=scores.criterion, l1=scores.l1)
-    plan = plan_pruning(graph, ranked, pruning_ratio=min(going / units.sum(), 1 - 1e-9), min_keep=0)
+    plan = plan_pruning(graph, ranked, pruning_ratio=min(going / units.sum(), 1 - 1e-9), min_keep=0, **AS_SCORED)
     return graph.units_of(plan.removed)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.costs import Costs, costs_without
-from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
 from firekeras.plan.selection import Limits, Ranking
 from firekeras.profile import FilterScores
 from inspector.choices import Choices
@@ -59,7 +59,7 @@ class Planner:
         """What goes and what it leaves."""
         quick = self._quick(choices.round_to)
         limits = Limits.of(self.graph, choices.layer_caps, choices.min_keep, {})
-        units = quick.gone(limits, quick.ranking.budget(choices.ratio))
+        units = quick.gone_at_once(limits, quick.ranking.budget(choices.ratio), MAX_CUT)
         gone = units[self.units]
         lost = np.add.reduceat(gone, self.starts[:-1], dtype="int64").tolist() if gone.size else []
         widths = {name: width - less for (name, width), less in zip(self.widths.items(), lost, strict=True)}
@@ -93,7 +93,7 @@ class Planner:
 
     def _quick(self, round_to):
         if round_to not in self._rankings:
-            self._rankings[round_to] = QuickSelection(Ranking(self.graph, self.scores, round_to))
+            self._rankings[round_to] = QuickSelection(Ranking(self.graph, self.scores, round_to, BALANCE))
         return self._rankings[round_to]
 
 

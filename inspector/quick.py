@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from firekeras.plan.selection import Limits, Ranking, Selection
+from firekeras.plan.widening import narrowest_cut
 
 
 class QuickSelection:
@@ -28,6 +31,12 @@ class QuickSelection:
         self._sizes = ranking.graph.unit_sizes[ranking.order]
         layers = [layer for held in self._kinds for layer, _ in held]
         self.applies = ranking.round_to == 1 and len(layers) == len(set(layers))
+
+    def gone_at_once(self, limits: Limits, budget: int, max_cut: float) -> np.ndarray:
+        """The units that go where no layer loses more than a share at once, unless the budget needs it."""
+        graph, step = self.ranking.graph, self.ranking.round_to
+        gone = functools.cache(lambda cut: self.gone(limits.at_once(graph, cut, step), budget))
+        return gone(narrowest_cut(lambda cut: int(graph.unit_sizes[gone(cut)].sum()), max_cut, budget))
 
     def gone(self, limits: Limits, budget: int) -> np.ndarray:
         """The units that go, a mask `(num_units,)`."""

@@ -6,14 +6,14 @@ import pytest
 from test_balance import graph_of, removed, scores_of
 
 import firekeras
-from firekeras.costs import costs_without
-from firekeras.plan.macs import favouring_macs, macs_of_units
+from firekeras.costs import costs_of_units, costs_without
+from firekeras.plan.macs import favouring_macs
 
 
 @pytest.mark.parametrize("build", [networks.two_convs, networks.residual, networks.branches, networks.mobile])
 def test_what_goes_with_a_unit_is_what_it_saves(build):
     graph = graph_of(build)
-    found, before = macs_of_units(graph), costs_without(graph).macs
+    found, before = costs_of_units(graph, "macs"), costs_without(graph).macs
     for unit in range(0, graph.num_units, 5):
         assert found[unit] == before - costs_without(graph, np.arange(graph.num_units) == unit).macs
 
@@ -21,7 +21,7 @@ def test_what_goes_with_a_unit_is_what_it_saves(build):
 def test_of_layers_that_score_alike_the_costliest_loses_filters():
     graph = graph_of()
     alike = scores_of(graph, {})
-    costly = int(np.argmax(macs_of_units(graph)[[graph.filters(name)[0] for name in ("conv1", "conv2")]]))
+    costly = int(np.argmax(costs_of_units(graph, "macs")[[graph.filters(name)[0] for name in ("conv1", "conv2")]]))
     assert removed(graph, favouring_macs(alike, graph), 0.2) == {("conv1", "conv2")[costly]: 4}
 
 

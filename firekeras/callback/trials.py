@@ -9,7 +9,7 @@ from typing import Any
 
 from firekeras.channels import traced
 from firekeras.costs import count_costs
-from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.profile import FilterScores
 from firekeras.rounds.evaluation import within_tolerance
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
@@ -144,6 +144,7 @@ class Trials:
             "pruning_ratio": self._ratio,
             "layer_caps": self._settings.layer_caps,
             "original_widths": self._original_widths,
+            **AS_SCORED,
         }
         scores = weighed(scores, graph, self._settings, self._rejections)
         plan = (self._target.plan if self._target else plan_pruning)(graph, scores, **limits)

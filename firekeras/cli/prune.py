@@ -10,7 +10,9 @@ import typer
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import errors_in_words, given, show, show_text
 from firekeras.cli.files import check_output, existing, load_model, write
-from firekeras.cli.options import Caps, MinKeep, ModelFile, Output, RoundTo
+from firekeras.cli.options import Balance, Caps, MinKeep, ModelFile, Output, RoundTo
+
+LIMITS = ("ratio", "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has decided already
 
 
 @errors_in_words()
@@ -34,6 +36,14 @@ def prune(
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
+    balance: Balance = 1.0,
+    max_cut: Annotated[
+        float,
+        typer.Option(
+            help="No layer loses more than this share of its filters, above 0, up to 1, unless the ratio needs it; 1"
+            " turns it off."
+        ),
+    ] = 0.5,
     save_plan: Annotated[
         Path | None, typer.Option(metavar="plan.json", help="Write the plan too, also in a dry run.")
     ] = None,
@@ -42,8 +52,8 @@ def prune(
 ):
     """Removes filters in one cut, without fine-tuning: needs no data, and costs accuracy until you train on.
 
-    Filters of all layers are ranked together, by one of --scores, --criterion (the default, l1: small weights go
-    first) or --plan.
+    Filters are ranked by one of --scores, --criterion (the default, l1: small weights go first) or --plan: within their
+    layers, so that none is starved; with --balance 0 --max-cut 1 over all layers together.
 
     Example: firekeras prune model.keras --scores model.fire.h5 --ratio 0.3 --cap conv1=0.5 --round-to 8
     """
@@ -66,6 +76,8 @@ def prune(
             layer_caps=parsed_caps(cap),
             round_to=round_to,
             min_keep=min_keep,
+            balance=balance,
+            max_cut=max_cut,
         )
     smaller = firekeras.prune(network, chosen)
     if save_plan:
@@ -89,7 +101,7 @@ def check_one_ranking(context: typer.Context):
     rankings = [name for name in ("scores", "criterion", "plan") if name in chosen]
     if len(rankings) > 1:
         raise ValueError(f"Expected one of --scores, --criterion and --plan. Received: --{' and --'.join(rankings)}.")
-    limits = [f"--{name.replace('_', '-')}" for name in ("ratio", "cap", "round_to", "min_keep") if name in chosen]
+    limits = [f"--{name.replace('_', '-')}" for name in LIMITS if name in chosen]
     if "plan" in chosen and limits:
         raise ValueError(f"A plan says already what goes: {', '.join(limits)} cannot change it. Leave out one of them.")
 

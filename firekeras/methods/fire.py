@@ -1,11 +1,13 @@
-"""FIREPruning (Fang et al., ACML 2020): rank all filters by how often their ReLU is silent."""
+"""FIREPruning (Fang et al., ACML 2020): rank filters by how often their ReLU is silent."""
 
 from __future__ import annotations
 
-from firekeras.channels import traced
+from firekeras.channels import channel_graph, traced
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.measure.measuring import check_has_relus, measure_fire
+from firekeras.plan.norms import with_norms
 from firekeras.plan.planning import PruningPlan
+from firekeras.profile import FilterScores
 from firekeras.rounds.drift import DriftGuard
 
 MODES = ("learned", "measured")
@@ -13,7 +15,7 @@ WEAK = 0.5  # a detector whose cross-validated rank correlation is below this is
 
 
 class FirePruning:
-    """Removes the filters of highest FIRE, over all layers together.
+    """Removes the filters of highest FIRE, and among them the small ones first.
 
     Args:
         mode: `"learned"` measures FIRE in the first round, trains a detector on it, and predicts
@@ -30,6 +32,8 @@ class FirePruning:
         drift_threshold: The detector is trained anew where its rank correlation with FIRE measured on
             `drift_samples` samples falls below this, -1 to 1. Defaults to 0.8; -1 never does, nor measures.
         drift_samples: How many samples each round is checked on. Defaults to 500.
+        l1_weight: The weight of a filter's place by small l1 norm within its layer against its place by FIRE,
+            0 to 1 (see `firekeras.plan.norms`). Defaults to 0.5; 0 is the paper's ranking, by FIRE alone.
         seed: For the choice of samples, and the regressor.
 
     Attributes:
@@ -52,11 +56,14 @@ class FirePruning:
         measure_on=None,
         drift_threshold=0.8,
         drift_samples=500,
+        l1_weight=0.5,
         seed=0,
     ):
         if mode not in MODES:
             raise ValueError(f"mode is one of {MODES}. Received: {mode!r}.")
         _check_fraction(fraction)
+        _check_weight(l1_weight)
+        self.l1_weight = l1_weight
         self.mode, self.fraction, self.measure_on, self.seed = mode, fraction, measure_on, seed
         self.drift = DriftGuard(drift_threshold, drift_samples, seed)
         self._untrained = FireDetector(regressor, features=features, seed=seed)
@@ -70,11 +77,15 @@ class FirePruning:
 
     def plan(self, model, run) -> PruningPlan:
         """The plan for the next round."""
-        plan = run.plan(model, self.scores(model, run.train_data, run.pruning_ratio))
+        plan = run.plan(model, self.ranking(model, run.train_data, run.pruning_ratio))
         plan.notes.extend(self.notes())
         return plan
 
-    def scores(self, model, data, share=0.05):
+    def ranking(self, model, data, share=0.05) -> FilterScores:
+        """What the model's filters are ranked by: their FIRE, as in `scores`, and their l1 norms."""
+        return with_norms(self.scores(model, data, share), channel_graph(model), self.l1_weight)
+
+    def scores(self, model, data, share=0.05) -> FilterScores:
         """FIRE of the model's filters: measured in the first round, or always; else predicted.
 
         Args:
@@ -119,6 +130,11 @@ class FirePruning:
             f"On this network the detector ranks filters weakly (Spearman {spearman:.2f} when cross-validated, below "
             f"{WEAK}): from the second round on, FirePruning(mode='measured') is safer."
         ]
+
+
+def _check_weight(l1_weight):
+    if not 0 <= l1_weight <= 1:
+        raise ValueError(f"l1_weight is that of the place by l1 norm, from 0 to 1. Received: {l1_weight!r}.")
 
 
 def _check_fraction(fraction):

@@ -11,8 +11,8 @@ from firekeras.channels import channel_graph
 from firekeras.channels.graph import ChannelGraph
 from firekeras.criteria import score_filters
 from firekeras.masking import MaskedNetwork
-from firekeras.plan.planning import COSTS, PruningPlan, plan_pruning
-from firekeras.plan.selection import over_units
+from firekeras.plan.planning import AS_SCORED, COSTS, PruningPlan, plan_pruning
+from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
 from firekeras.samples import draw_samples, in_batches, shared_out
 
@@ -275,7 +275,7 @@ class Budget:
     def of(cls, graph, run, stages) -> Budget:
         """The budget of the next stage of a run."""
         alike = FilterScores(graph.by_layer(np.zeros(graph.num_units)), criterion="fppmo")
-        reachable = plan_pruning(graph, alike, pruning_ratio=ALL, **run.limits)
+        reachable = plan_pruning(graph, alike, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
         measure = run.target.measure if run.target and run.target.measure in COSTS else "macs"
         now, least = (getattr(costs, measure) for costs in (reachable.costs_before, reachable.costs_after))
         wanted = now * (1 - run.pruning_ratio)
@@ -288,7 +288,7 @@ class Budget:
         """The plan that meets the budget with the fewest filters, those of the highest scores, `(num_units,)`."""
         share = (self.amount + 0.5) / getattr(self.reachable.costs_before, self.measure)  # costs are whole numbers
         named = FilterScores(self.graph.by_layer(scores), criterion="fppmo")
-        return plan_pruning(self.graph, named, target={self.measure: min(1, share)}, **self.limits)
+        return plan_pruning(self.graph, named, target={self.measure: min(1, share)}, **{**self.limits, **AS_SCORED})
 
     def mask(self, plan) -> np.ndarray:
         """The units that a plan removes, `(num_units,)`."""

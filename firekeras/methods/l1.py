@@ -10,7 +10,7 @@ from firekeras.channels import traced
 from firekeras.methods.l1_norms import convolution_kernels, greedy_orders, independent_orders, ranked_layers
 from firekeras.methods.l1_presets import known_preset, preset_rates
 from firekeras.plan.caps import resolve_caps
-from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.profile import FilterScores
 from firekeras.rounds.targets import LATENCIES
 
@@ -158,4 +158,4 @@ def _first_layer_alone(graph, scores, removed) -> FilterScores:
 def _limited(run, graph, scores, ratio=ALL) -> PruningPlan:
     """A plan within the limits of the run, and no further than its target."""
     make = run.target.plan if run.target else plan_pruning
-    return make(graph, scores, **{**run.limits, "pruning_ratio": ratio})
+    return make(graph, scores, **{**run.limits, **AS_SCORED, "pruning_ratio": ratio})

@@ -11,8 +11,8 @@ from firekeras.channels import traced
 from firekeras.criteria import l1_norm
 from firekeras.masking import MaskedNetwork
 from firekeras.methods.penalty import FilterPenalty
-from firekeras.plan.planning import PruningPlan, plan_pruning
-from firekeras.plan.selection import over_units
+from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
+from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
 from firekeras.rounds.evaluation import within_tolerance
 from firekeras.rounds.fine_tuning import FineTuning
@@ -281,7 +281,7 @@ def plan_of(run, graph, units, strength) -> PruningPlan:
     values = graph.by_layer(np.where(units, -strength, np.nan))
     scores = FilterScores(values, criterion="play_and_prune", reasons=dict.fromkeys(values, why))
     make = run.target.plan if run.target else plan_pruning
-    return make(graph, scores, pruning_ratio=ALL, **run.limits)
+    return make(graph, scores, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
 
 
 def _check(name, value, fits, expected):

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.plan.selection import open_scores
+from firekeras.plan.units import open_scores
 from firekeras.profile import FilterScores
 
 FALLBACK = 0.5  # the weight once a round was undone: global ranks may have starved a layer
@@ -15,10 +15,13 @@ FALLBACK = 0.5  # the weight once a round was undone: global ranks may have star
 def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK) -> FilterScores:
     """Blends each filter's place among all filters with its place within its own layer.
 
-    A place is a share from 0 to 1: of so many of the filters that may go, this one goes after. With
+    A place is a share from 0 to 1: of so many of the filters that may go, this one goes before. With
     weight 0 the order is that of the scores; with weight 1 every layer loses about the same share of
     its filters. In between, a layer whose scores sit higher than others' still loses more, but its
     best filters rank behind the worst of others. Layers whose filters only go together count as one.
+
+    `plan_pruning` does this by itself, with `balance=1.0`; scores balanced here are planned by with
+    `balance=0`.
 
     Args:
         scores: `FilterScores`, higher goes first.
@@ -33,17 +36,25 @@ def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK
 
     Example:
     >>> scores = balanced(firekeras.score_filters(model, "l1"), firekeras.channel_graph(model))
-    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.2)
+    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.2, balance=0)
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight is that of the place within the layer, from 0 to 1. Received: {weight}.")
-    values = open_scores(graph, scores)
-    blend = (1 - weight) * places(values)
+    blend = graph.by_layer(blended(open_scores(graph, scores), graph, weight))
+    return FilterScores(blend, criterion=f"balanced {scores.criterion}", l1=scores.l1, reasons=scores.reasons)
+
+
+def blended(values: np.ndarray, graph: ChannelGraph, weight: float) -> np.ndarray:
+    """The same for values by unit, `(num_units,)`: NaN for those that have none."""
+    return (1 - weight) * places(values) + weight * places_within(values, graph)
+
+
+def places_within(values: np.ndarray, graph: ChannelGraph) -> np.ndarray:
+    """The place of each unit's value among those of its layer, or of all layers that it is coupled with."""
+    found = np.full(values.shape, np.nan)
     for units in _groups(graph):
-        blend[units] += weight * places(values[units])
-    return FilterScores(
-        graph.by_layer(blend), criterion=f"balanced {scores.criterion}", l1=scores.l1, reasons=scores.reasons
-    )
+        found[units] = places(values[units])
+    return found
 
 
 def _groups(graph):

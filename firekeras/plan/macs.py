@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.costs import kept_lengths
+from firekeras.costs import costs_of_units
 from firekeras.plan.balance import places
-from firekeras.plan.selection import open_scores
+from firekeras.plan.units import open_scores
 from firekeras.profile import FilterScores
 
 
 def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.25) -> FilterScores:
     """Blends each filter's place among all filters with its place by the MACs that go with it.
 
-    A place is a share from 0 to 1: of so many of the filters that may go, this one goes after. Molchanov et
+    A place is a share from 0 to 1: of so many of the filters that may go, this one goes before. Molchanov et
     al. 2017, "Pruning Convolutional Neural Networks for Resource Efficient Inference", 2.3, add the MACs
     themselves, with a weight; places need no units. Of units of several filters the MACs per filter count.
 
@@ -37,21 +35,7 @@ def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.
     if not 0 <= weight <= 1:
         raise ValueError(f"weight is that of the place by MACs, from 0 to 1. Received: {weight}.")
     values = open_scores(graph, scores)
-    saved = np.where(np.isfinite(values), macs_of_units(graph) / np.maximum(graph.unit_sizes, 1), np.nan)
+    saved = np.where(np.isfinite(values), costs_of_units(graph, "macs") / np.maximum(graph.unit_sizes, 1), np.nan)
     blend = (1 - weight) * places(values) + weight * places(saved)
     criterion = f"{scores.criterion} and MACs"
     return FilterScores(graph.by_layer(blend), criterion=criterion, l1=scores.l1, reasons=scores.reasons)
-
-
-def macs_of_units(graph: ChannelGraph) -> np.ndarray:
-    """The MACs that go with each unit where it goes alone, `(num_units,)`.
-
-    Those of its filters and of all that reads them; where a weight has the unit along two axes, what both
-    have in common is counted twice.
-    """
-    lengths, saved = kept_lengths(graph), np.zeros(graph.num_units + 1)  # the last is for channels of no filter
-    for product in (product for layer in graph.layers.values() for product in layer.macs):
-        for place, axis in enumerate(product.axes):
-            others = product.axes[:place] + product.axes[place + 1 :]
-            np.add.at(saved, graph.axes[axis], product.factor * math.prod(lengths[other] for other in others))
-    return saved[:-1]

@@ -11,7 +11,8 @@ import numpy as np
 from firekeras.atomic import write_text
 from firekeras.costs import Costs, LayerCosts
 
-FORMAT, VERSION = "firekeras.plan.planning", 1
+FORMAT, VERSION = "firekeras.plan.planning", 2
+WITHOUT_BALANCE = 1  # the version whose plans all ranked by the scores themselves
 FIELDS = (
     "removed",
     "widths",
@@ -24,6 +25,7 @@ FIELDS = (
     "ranks",
     "ranked",
     "notes",
+    "balance",
 )
 
 
@@ -48,6 +50,7 @@ def _to_dict(plan):
         "ranks": lists(plan.ranks),
         "ranked": plan.ranked,
         "notes": plan.notes,
+        "balance": plan.balance,
     }
 
 
@@ -60,8 +63,11 @@ def load(path) -> dict:
         raise ValueError(f"{path} is not a pruning plan, or is damaged: {error}.") from error
     if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
         raise ValueError(f'{path} is not a pruning plan: expected JSON with "format": {FORMAT!r}.')
-    if data.pop("version", None) != VERSION:
+    version = data.pop("version", None)
+    if version not in (WITHOUT_BALANCE, VERSION):
         raise ValueError(f"{path} is a plan of another version; this firekeras reads version {VERSION}.")
+    if version == WITHOUT_BALANCE:
+        data = {"balance": 0.0, **data}
     missing = [name for name in FIELDS if data.get(name) is None]
     if missing or set(data) - set(FIELDS):
         raise ValueError(f"{path} is not a whole pruning plan: it lacks {missing}, of the fields {FIELDS}.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,13 +13,20 @@ from firekeras.costs import Costs, as_graph, costs_without
 from firekeras.names import nearest
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps
-from firekeras.plan.selection import Limits, Ranking, Selection
+from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection
+from firekeras.plan.summary import how_balanced, in_one_line, summary
+from firekeras.plan.widening import narrowest_cut, widened_because
 from firekeras.profile import FilterScores
 
-COSTS = ("conv_macs", "macs", "params")
+COSTS = tuple(MEASURES)
+BALANCE, MAX_CUT = 1.0, 0.5  # what plan_pruning does by itself
+AS_SCORED: dict[str, Any] = {
+    "balance": 0.0,
+    "max_cut": 1.0,
+}  # by the scores alone, over all layers together, as the papers rank
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(repr=False)
 class PruningPlan:
     """Which filters of which layers go, and why each goes or stays.
 
@@ -30,9 +39,10 @@ class PruningPlan:
         verdicts: For each layer, one sentence per filter, as an index into `sentences`, `(filters,)`.
         sentences: The sentences that verdicts point to.
         scores: For each layer, what its filters scored (coupled ones: their mean), `(filters,)`.
-        ranks: For each layer, the filters' places in the global order, from 1; 0 for no place.
+        ranks: For each layer, the filters' places in the order in which they go, from 1; 0 for no place.
         ranked: How many filters have a place.
         notes: What a user should know of the plan as a whole, such as why nothing goes.
+        balance: How much a filter's place within its layer counted in that order, 0 to 1.
 
     Example:
     >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.05)
@@ -46,12 +56,20 @@ class PruningPlan:
     costs_before: Costs
     costs_after: Costs
     criterion: str
-    verdicts: dict[str, np.ndarray] = dataclasses.field(repr=False)
-    sentences: list[str] = dataclasses.field(repr=False)
-    scores: dict[str, np.ndarray] = dataclasses.field(repr=False)
-    ranks: dict[str, np.ndarray] = dataclasses.field(repr=False)
+    verdicts: dict[str, np.ndarray]
+    sentences: list[str]
+    scores: dict[str, np.ndarray]
+    ranks: dict[str, np.ndarray]
     ranked: int
     notes: list[str]
+    balance: float = 0.0
+
+    def __repr__(self):
+        return in_one_line(self)
+
+    def summary(self) -> str:
+        """What goes from each layer and what that saves, as a table for a terminal of 80 columns."""
+        return summary(self)
 
     @property
     def num_removed(self) -> int:
@@ -77,7 +95,8 @@ class PruningPlan:
         rank = int(self.ranks[layer][filter])
         if not rank:
             return ""
-        return f"its {self.criterion} score of {self.scores[layer][filter]:.4g} ranks {rank} of {self.ranked}; "
+        place = f"ranks {rank} of {self.ranked}{how_balanced(self.balance)}"
+        return f"its {self.criterion} score of {self.scores[layer][filter]:.4g} {place}; "
 
     def save(self, path):
         """Writes the plan as JSON: whole, or not at all."""
@@ -89,8 +108,8 @@ class PruningPlan:
         return cls(**plan_file.load(path))
 
     @classmethod
-    def of(cls, selection: Selection) -> PruningPlan:
-        """The plan that a selection of units amounts to."""
+    def of(cls, selection: Selection, notes: Iterable[str] = ()) -> PruningPlan:
+        """The plan that a selection of units amounts to, with what else a user should know of it."""
         graph, ranking = selection.graph, selection.ranking
         sentences, verdicts = selection.verdicts()
         return cls(
@@ -104,7 +123,8 @@ class PruningPlan:
             scores=graph.by_layer(ranking.scores),
             ranks=graph.by_layer(ranking.places()),
             ranked=ranking.filters,
-            notes=[*graph.notes, *selection.notes()],
+            notes=[*graph.notes, *notes, *selection.notes()],
+            balance=float(ranking.balance),
         )
 
 
@@ -118,12 +138,16 @@ def plan_pruning(
     round_to: int = 1,
     min_keep: float = 0.1,
     original_widths: Mapping[str, int] | None = None,
+    balance: float = BALANCE,
+    max_cut: float = MAX_CUT,
+    measure: str | None = None,
 ) -> PruningPlan:
-    """Decides which filters go, ranking those of all layers together (FIREPruning, section 3.3.2).
+    """Decides which filters go: those that score highest among the filters of their layer.
 
-    Exactly `pruning_ratio` of the prunable filters go, ties included: of equal scores the one with
+    Exactly `pruning_ratio` of the prunable filters go, ties included: of equal places the one with
     the smaller l1 norm goes first, then the one that comes first. Filters that can only go together
-    count one each; a unit of them that would overshoot is passed over.
+    count one each; a unit of them that would overshoot is passed over. The paper ranks the filters of
+    all layers together (FIREPruning, section 3.3.2): that is `balance=0, max_cut=1`.
 
     Args:
         model_or_graph: A model, or its `ChannelGraph` (planning then needs no Keras).
@@ -139,26 +163,36 @@ def plan_pruning(
             Defaults to 0.1.
         original_widths: For each layer the width that caps and `min_keep` refer to. Defaults to
             the present widths.
+        balance: The weight of a filter's place within its own layer against its place among all, 0 to
+            1 (see `firekeras.plan.balance`). Defaults to 1, by which layers lose about the same share and
+            none is starved.
+        max_cut: No layer loses more than this share of its present filters in this plan, above 0, up to
+            1; one filter, or one step of `round_to`, may always go. Where the ratio or the target cannot
+            be had with it, it is widened, and `notes` say so; caps do not widen it. Defaults to 0.5.
+        measure: A cost, as in `target`: filters whose removal saves nothing of it stay, and do not count,
+            such as those of Dense layers for `"conv_macs"`. Defaults to the target's.
 
     Returns:
         A `PruningPlan`. Where nothing can go, its `notes` say why.
 
     Raises:
-        ValueError: If a number is out of its range, a layer does not exist, the scores are of
-            another model, or the target cannot be reached (with the best that can).
+        ValueError: If a number is out of its range, a layer or a measure does not exist, the scores are
+            of another model, or the target cannot be reached (with the best that can).
 
     Example:
     >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3, layer_caps={"conv1": 0.5})
     """
     graph = as_graph(model_or_graph)
     check_limits(pruning_ratio, round_to, min_keep)
+    check_spread(balance, max_cut, measure)
     _check_scores(graph, scores)
     caps = resolve_caps(graph, layer_caps or {})
     limits = Limits.of(graph, caps, min_keep, original_widths or {})
-    ranking = Ranking(graph, scores, int(round_to))
+    saved = checked_target(target)[0] if target is not None and not measure else measure
+    ranking = Ranking(graph, scores, int(round_to), balance, saved)
     if target is None:
-        return PruningPlan.of(Selection(ranking, limits, ranking.budget(pruning_ratio)))
-    return _reach(ranking, limits, target)
+        return _take(ranking, limits, pruning_ratio, max_cut)
+    return _reach(ranking, limits, target, max_cut)
 
 
 def known_layer(name, names):
@@ -183,6 +217,21 @@ def check_limits(pruning_ratio, round_to, min_keep):
         raise ValueError(f"round_to is a whole number from 1 on, such as 8. Received: {round_to}.")
 
 
+def check_spread(balance, max_cut, measure=None):
+    """Raises `ValueError` for what says how a plan is spread over layers, where that is out of its range."""
+    if not 0 <= balance <= 1:
+        raise ValueError(
+            f"balance is the weight of a filter's place within its own layer, 0 to 1. Received: {balance}."
+        )
+    if not 0 < max_cut <= 1:
+        raise ValueError(
+            "max_cut is the share of a layer's present filters that may go in one plan, above 0, up to 1 (1 turns it "
+            f"off). Received: {max_cut}."
+        )
+    if measure is not None and measure not in COSTS:
+        raise ValueError(f"measure is one of {COSTS}, or None. Received: {measure!r}.")
+
+
 def _check_scores(graph, scores):
     for name, values in scores.items():
         width = graph.filters(known_layer(name, graph.filter_layers)).size
@@ -193,25 +242,38 @@ def _check_scores(graph, scores):
             )
 
 
-def _reach(ranking, limits, target) -> PruningPlan:
+def _take(ranking, limits, ratio, max_cut) -> PruningPlan:
+    """The plan that removes as many filters as a ratio stands for."""
+    budget = ranking.budget(ratio)
+    selected = functools.cache(lambda cut: Selection(ranking, _at_once(ranking, limits, cut), budget))
+    cut = narrowest_cut(lambda cut: selected(cut).num_gone, max_cut, budget)
+    return PruningPlan.of(selected(cut), widened_because(f"pruning_ratio={ratio:g}", max_cut, cut))
+
+
+def _at_once(ranking, limits, cut):
+    return limits.at_once(ranking.graph, cut, ranking.round_to)
+
+
+def _reach(ranking, limits, target, max_cut) -> PruningPlan:
     """The plan that removes fewest filters and reaches the target."""
     measure, share = checked_target(target)
-    goal = share * getattr(costs_without(ranking.graph), measure)
+    before = getattr(costs_without(ranking.graph), measure)
+    selected = functools.cache(lambda cut, budget: Selection(ranking, _at_once(ranking, limits, cut), budget))
 
-    def cost(budget):
-        return getattr(costs_without(ranking.graph, Selection(ranking, limits, budget).gone), measure)
+    def cost(cut, budget):
+        return getattr(costs_without(ranking.graph, selected(cut, budget).gone), measure)
 
-    low, high = 0, ranking.filters
-    if cost(high) > goal:
-        best = cost(high) / max(1, getattr(costs_without(ranking.graph), measure))
+    goal, low, high = share * before, 0, ranking.filters
+    cut = narrowest_cut(lambda cut: -cost(cut, high), max_cut, -goal)
+    if cost(cut, high) > goal:
         raise ValueError(
-            f"target {dict(target)} cannot be reached: with these caps and min_keep the least is {measure}={best:.3f}. "
-            "Loosen the caps, lower min_keep, or ask for less."
+            f"target {dict(target)} cannot be reached: with these caps and min_keep the least is "
+            f"{measure}={cost(cut, high) / max(1, before):.3f}. Loosen the caps, lower min_keep, or ask for less."
         )
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if cost(middle) <= goal else (middle + 1, high)
-    return PruningPlan.of(Selection(ranking, limits, low))
+        low, high = (low, middle) if cost(cut, middle) <= goal else (middle + 1, high)
+    return PruningPlan.of(selected(cut, low), widened_because(f"the target {dict(target)}", max_cut, cut))
 
 
 def checked_target(target, known=COSTS):

@@ -1,4 +1,4 @@
-"""Which units go: ranked over all layers together, within a budget and the limits of each layer."""
+"""Which units go: in the order of a ranking, within a budget and the limits of each layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ import math
 import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
+from firekeras.costs import costs_of_units
+from firekeras.plan.balance import blended
+from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
+
+MEASURES = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Limits:
 
     @classmethod
     def of(cls, graph: ChannelGraph, caps, min_keep, original) -> Limits:
-        """Limits from caps and `min_keep`, in the order of `graph.filter_layers`."""
+        """Limits from caps and `min_keep`, over a whole run, in the order of `graph.filter_layers`."""
         pairs = [cls._of_layer(name, width, original.get(name, width), caps.get(name, 1), min_keep)
                  for name, width in graph.widths.items()]  # fmt: skip
         return cls(np.array([allowed for allowed, _ in pairs], "int64"), [sentence for _, sentence in pairs])
@@ -36,6 +41,36 @@ class Limits:
         else:
             sentence = f"{name} is at its smallest: at least {floor} of its {original} filters stay"
         return max(0, width - max(floor, capped)), sentence
+
+    def at_once(self, graph: ChannelGraph, max_cut: float, step: int = 1) -> Limits:
+        """The same, but that no layer loses more than a share of its present filters in one plan.
+
+        One step may always go: one filter, or as many as only go together, or a step of `round_to`.
+        """
+        if max_cut >= 1:
+            return self
+        most = _most_at_once(graph, max_cut, step)
+        sentences = [
+            kept if allowed <= few else _at_once(name, width, few, max_cut)
+            for kept, allowed, few, (name, width) in zip(
+                self.sentences, self.allowed, most, graph.widths.items(), strict=True
+            )
+        ]
+        return Limits(np.minimum(self.allowed, np.array(most, "int64")), sentences)
+
+
+def _most_at_once(graph, max_cut, step) -> list[int]:
+    """For each layer how many filters may go in one plan."""
+    least = [step] * len(graph.filter_layers)
+    for layer, count in set(itertools.chain.from_iterable(graph.held_in)):
+        least[layer] = max(least[layer], count)
+    return [
+        max(few, math.floor(max_cut * width + 1e-9)) for few, width in zip(least, graph.widths.values(), strict=True)
+    ]
+
+
+def _at_once(name, width, most, max_cut):
+    return f"{name} loses at most {most} of its {width} filters in one plan (max_cut={max_cut:g})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,20 +88,31 @@ class Ranking:
         graph: The channel graph.
         scores: The scores.
         round_to: Widths go down in multiples of this.
+        balance: The weight of a filter's place within its layer against that among all, 0 to 1. Defaults
+            to 0: by the scores themselves.
+        measure: A cost, `"conv_macs"`, `"macs"` or `"params"`: units whose removal saves nothing of it
+            may not go. Defaults to none.
     """
 
-    def __init__(self, graph: ChannelGraph, scores: FilterScores, round_to: int):
-        self.graph, self.source, self.round_to = graph, scores, round_to
+    def __init__(
+        self, graph: ChannelGraph, scores: FilterScores, round_to: int, balance: float = 0.0, measure: str | None = None
+    ):
+        self.graph, self.source, self.round_to, self.balance, self.measure = graph, scores, round_to, balance, measure
         self.scores = over_units(graph, scores)
         self.l1 = np.nan_to_num(over_units(graph, scores.l1))
         unlocked = np.ones(graph.num_units, bool)
         unlocked[list(graph.locks)] = False
-        self.prunable = unlocked & np.isfinite(self.scores)
+        self.idle = costs_of_units(graph, measure) == 0 if measure else np.zeros(graph.num_units, bool)
+        self.prunable = unlocked & ~self.idle & np.isfinite(self.scores)
         self.ragged: dict[int, str] = {}
-        units = np.flatnonzero(self.prunable)
-        self.order = units[np.lexsort((units, self.l1[units], -self.scores[units]))]
+        self.order = self._ordered()
         self.blocks = self._single_units() if round_to == 1 else self._multiples()
         self.filters = int(graph.unit_sizes[self.prunable].sum())
+
+    def _ordered(self):
+        units = np.flatnonzero(self.prunable)
+        place = blended(np.where(self.prunable, self.scores, np.nan), self.graph, self.balance)
+        return units[np.lexsort((units, self.l1[units], -place[units]))]
 
     def budget(self, ratio) -> int:
         """How many filters a ratio stands for: rounded half up, at least one unless the ratio is 0."""
@@ -107,22 +153,6 @@ class Ranking:
 def _evenly_holds(layer, units):
     held, counts = np.unique(layer, return_counts=True)
     return held.size == units.size and (counts == counts[0]).all()
-
-
-def over_units(graph, by_layer) -> np.ndarray:
-    """For each unit the mean over its filters, NaN where one of them has no value, `(num_units,)`."""
-    total = np.zeros(graph.num_units)
-    for name in graph.filter_layers:
-        units = graph.filters(name)
-        np.add.at(total, units, by_layer.get(name, np.full(units.size, np.nan)))
-    return total / np.maximum(graph.unit_sizes, 1)
-
-
-def open_scores(graph, scores) -> np.ndarray:
-    """The score of each unit, NaN for those that are locked or have none, `(num_units,)`."""
-    values = over_units(graph, scores)
-    values[list(graph.locks)] = np.nan
-    return values
 
 
 class Selection:
@@ -210,6 +240,8 @@ class Selection:
             return f"{self.num_gone} go{self._partners(unit)}"
         if unit in self.graph.locks:
             return self.graph.locks[unit]
+        if self.ranking.idle[unit]:
+            return f"its removal would save no {MEASURES[self.ranking.measure]}, which this plan is for"
         if not self.ranking.prunable[unit]:
             return self._unscored(unit)
         if unit in self.ranking.ragged:

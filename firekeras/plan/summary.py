@@ -1,0 +1,57 @@
+"""A plan in words and columns: one line, or a table for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+
+COLUMNS, LONGEST = 80, 55  # of the whole table; of a name in it
+TOTALS = {"conv MACs": "conv_macs", "MACs": "macs", "parameters": "params"}
+
+
+def in_one_line(plan) -> str:
+    """`<PruningPlan by fire: 23 of 184 filters, conv MACs 100% -> 71%>`."""
+    word = "conv MACs" if plan.costs_before.conv_macs else "MACs"
+    filters = f"{plan.num_removed} of {sum(plan.widths.values())} filters"
+    return f"<{type(plan).__name__} by {plan.criterion}: {filters}, {word} 100% -> {_left(plan, TOTALS[word]):.0%}>"
+
+
+def summary(plan) -> str:
+    """A row for each layer, the totals, and the notes."""
+    width = min(LONGEST, max(map(len, [*plan.widths, *TOTALS]), default=0))
+    rows = [_row(plan, name, width) for name in plan.widths]
+    totals = [f"{word:{width}}  100% -> {_left(plan, field):.1%}" for word, field in TOTALS.items()]
+    head = f"{'layer':{width}}  {'filters':>16}  {'gone':>5}"
+    sentences = [textwrap.fill(sentence, COLUMNS) for sentence in (_what_goes(plan), *plan.notes)]
+    return "\n".join([head, *rows, "", *totals, "", *sentences])
+
+
+def _what_goes(plan):
+    how = f"by {plan.criterion}{how_balanced(plan.balance)}"
+    return f"{plan.num_removed} of {sum(plan.widths.values())} filters go, ranked {how}."
+
+
+def how_balanced(balance) -> str:
+    """What to say behind a rank of how much the place within the layer counted."""
+    if not balance:
+        return ""
+    return " (balanced over layers)" if balance == 1 else f" (balanced over layers by {balance:g})"
+
+
+def _row(plan, name, width):
+    before = plan.widths[name]
+    gone = len(plan.removed.get(name, ()))
+    widths = f"{before} -> {before - gone}" if gone else f"{before}"
+    return f"{_shortened(name, width):{width}}  {widths:>16}  {gone / max(1, before):>5.0%}"
+
+
+def _shortened(name, length):
+    """A name without its middle, where it is too long."""
+    if len(name) <= length:
+        return name
+    tail = (length - 3) // 2
+    return f"{name[: length - 3 - tail]}...{name[-tail:]}"
+
+
+def _left(plan, field):
+    before, after = (getattr(costs, field) for costs in (plan.costs_before, plan.costs_after))
+    return after / before if before else 1.0
