@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import types
-
 import keras
+
+from firekeras.callback.fit_data import frames
 
 
 def callbacks_of_fit(callback) -> keras.callbacks.CallbackList:
@@ -16,12 +15,10 @@ def callbacks_of_fit(callback) -> keras.callbacks.CallbackList:
     Raises:
         ValueError: If the callback was not given to `fit` itself.
     """
-    frame: types.FrameType | None = sys._getframe(1)
-    while frame is not None:
+    for frame in frames():
         found = frame.f_locals.get("self")
         if isinstance(found, keras.callbacks.CallbackList) and any(one is callback for one in found.callbacks):
             return found
-        frame = frame.f_back
     raise ValueError(
         f"{type(callback).__name__} works inside fit alone: expected it among fit's own callbacks, "
         "model.fit(..., callbacks=[callback]). Received: a call from elsewhere, such as another callback or a "

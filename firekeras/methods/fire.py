@@ -97,11 +97,18 @@ class FirePruning:
         data = data if self.measure_on is None else self.measure_on
         if self.detector is None:
             return self._measured(model, data, share)
+        if self._is_measured(model):
+            return self.profile
         predicted = self.detector.predict(model)
         if data is None or not self.drift.watches:
             return predicted
         self.details = self.drift.agreement(model, predicted, data, share)
         return self._measured(model, data, share) if self.details["refitted"] else predicted
+
+    def _is_measured(self, model):
+        """Whether the network is the one that was measured, before any cut was kept: nothing need be predicted."""
+        graph = self.profile.graph if self.profile is not None else None
+        return graph is not None and graph.widths == channel_graph(model).widths
 
     def _measured(self, model, data, share):
         profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)

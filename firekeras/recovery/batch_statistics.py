@@ -115,4 +115,8 @@ class Settler:
         self.layers = _candidates(model)[0]
 
     def settle(self):
-        return reestimate_batch_norm(self.model, self.data, batch_size=self.batch_size, samples=self.samples) if self.layers else []
+        return (
+            reestimate_batch_norm(self.model, self.data, batch_size=self.batch_size, samples=self.samples)
+            if self.layers
+            else []
+        )

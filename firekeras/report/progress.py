@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 
 import keras
@@ -129,14 +128,14 @@ class RoundsOnTerminal:
             self._started = event
         if kind == "round":
             self._rounds.append(event)
-        if kind in ("round", "stop", "written") or (kind == "epoch" and self.verbose > 1):
+        if kind in ("start", "note", "round", "stop", "written") or (kind == "epoch" and self.verbose > 1):
             self._line(tables.event_line(event, self._started))
         if self._status is not None:
             self._status.update(f"{DOING.get(kind, 'Working')}{time_left(self._rounds, self._started)}")
 
     def _line(self, text):
         if self.verbose:
-            self.console.print(text, soft_wrap=True)
+            self.console.print(text)
 
 
 class EventLines:
@@ -164,28 +163,15 @@ class EventLines:
 
 
 def time_left(rounds, started) -> str:
-    """How long the run may go on, in words, from rounds so far: an upper bound, since the tolerance may end it.
+    """About how long the epochs that are left will take; empty if nobody knows.
 
     Args:
         rounds: Events of finished rounds.
         started: The event of the run's start.
     """
-    if not rounds:
+    spent = sum(one.get("epochs", 1) for one in rounds)
+    left = (started.get("epochs") or 0) - spent
+    if not spent or left <= 0:
         return ""
-    each = sum(one["seconds"] for one in rounds) / len(rounds)
-    left = started.get("max_rounds", len(rounds)) - len(rounds)
-    target = _rounds_to_target(rounds, started)
-    bounds = {"max_rounds": left, "the target": target}
-    by = min(bounds, key=lambda name: bounds[name])
-    return f"; {each:.0f} s a round, at most about {tables.duration(each * bounds[by])} more until {by}"
-
-
-def _rounds_to_target(rounds, started) -> float:
-    """Rounds until the target at the pace so far; infinity where there is none, or no pace."""
-    ((measure, share),) = (started.get("target") or {"": 0}).items()
-    before = (started.get("costs") or {}).get(measure)
-    accepted = [one[measure] for one in rounds if one["accepted"]] if before else []
-    if not accepted or accepted[-1] >= before:
-        return math.inf
-    pace = math.log(accepted[-1] / before) / len(rounds)
-    return max(0.0, math.ceil(math.log(share * before / accepted[-1]) / pace))
+    each = sum(one["seconds"] for one in rounds) / spent
+    return f"; at most about {tables.duration(each * left)} more"

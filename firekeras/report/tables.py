@@ -85,28 +85,40 @@ def event_line(event: Mapping, started: Mapping) -> Text:
         event: A line of `events.jsonl`, as a dict.
         started: That of the run's start.
     """
-    if event["event"] == "round":
-        return _round_line(event, started)
-    if event["event"] == "epoch":
-        logs = ", ".join(f"{name} {value:.4f}" for name, value in event["logs"].items() if value is not None)
-        return Text(f"          epoch {event['epoch']} of {event['epochs']}: {logs}")
-    return Text(f"Written: {event['path']}" if event["event"] == "written" else f"Ended: {event['reason']}")
+    line = LINES.get(event["event"])
+    return line(event, started) if line else Text(f"{event['event']}: {event}")
+
+
+def _start_line(event, started):
+    macs = (event.get("costs") or {}).get("conv_macs") or 0
+    return Text(f"Baseline: {event.get('monitor') or 'metric'} {metric(event['baseline'])}; {macs:,} conv MACs")
 
 
 def _round_line(event, started):
     verdict = ("kept  ", "green") if event["accepted"] else ("undone", "red")
     before = (started.get("costs") or {}).get("conv_macs", 0)
-    return Text.assemble(
-        f"Round {event['number']:>3} ",
-        verdict,
-        f"  {event['filters_removed']:>4} filters out, {_share(event['conv_macs'], before)} of conv MACs left;"
-        f" {started.get('monitor', 'metric')} {_metric(event['accuracy_after_cut'])} after the cut,"
-        f" {_metric(event['accuracy'])} fine-tuned (baseline {_metric(event['baseline'])}), {event['seconds']:.1f} s",
-    )
+    name, head = started.get("monitor") or "metric", f"Round {event['number']:>2} "
+    after = f"{metric(event['accuracy'])} trained, {event['seconds']:.0f} s"
+    if not event["filters_removed"]:
+        return Text.assemble(head, verdict, f"  trained to the end; {name} {after}")
+    cut = "" if event["accuracy_after_cut"] is None else f"{metric(event['accuracy_after_cut'])} cut, "
+    return Text.assemble(head, verdict, f" {_share(event['conv_macs'], before):>6} conv MACs; {name} {cut}{after}")
 
 
-def _metric(value):
-    return "not a number" if value is None else f"{value:.4f}"
+def _epoch_line(event, started):
+    logs = ", ".join(f"{name} {metric(value)}" for name, value in event["logs"].items() if value is not None)
+    return Text(f"          epoch {event['epoch']} of {event['epochs']}: {logs}")
+
+
+LINES = {
+    "start": _start_line,
+    "resume": _start_line,
+    "round": _round_line,
+    "epoch": _epoch_line,
+    "note": lambda event, started: Text(event["text"]),
+    "stop": lambda event, started: Text(f"Ended: {event['reason']}"),
+    "written": lambda event, started: Text(f"Written: {event['path']}"),
+}
 
 
 def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table:
@@ -128,8 +140,10 @@ def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table
 
 
 def metric(value: float | None) -> str:
-    """Four digits after the point; a dash where there is no number."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.4f}"
+    """Four digits after the point, four significant ones of small numbers; a dash if there is no number."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:.4f}" if abs(value) >= 0.1 or not value else f"{value:.4g}"
 
 
 def _share(part, whole):

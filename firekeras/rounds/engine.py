@@ -77,9 +77,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         self._journal.check(resume)
         self._graph = channel_graph(model)
         self._check(model, checked)
-        super().__init__(
-            checked, methods.get(method), model, self._graph, epochs=checked.epochs, train_data=train_data
-        )
+        super().__init__(checked, methods.get(method), model, self._graph, epochs=checked.epochs, train_data=train_data)
         self.first, self.best = model, model
         self._described = methods.described(self.method)
         self._survivors = Survivors(self.original_widths)
@@ -113,7 +111,11 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         if several_processes():
             self._note("Statistics are not settled: that does not run over several processes.")
             return self.first
-        return copied(self.first, compiled=self.first.compiled) if Settler(self.first, self.train_data).layers else self.first
+        return (
+            copied(self.first, compiled=self.first.compiled)
+            if Settler(self.first, self.train_data).layers
+            else self.first
+        )
 
     def _remarks(self, given) -> list[str]:
         """What is to be said before any training."""

@@ -53,9 +53,7 @@ class Evaluation:
         if self._evaluate is not None:
             return float(self._evaluate(model))
         x, y, weights = keras.utils.unpack_x_y_sample_weight(self.data)
-        metrics = model.evaluate(
-            x, y, sample_weight=weights, batch_size=self.batch_size, verbose=0, return_dict=True
-        )
+        metrics = model.evaluate(x, y, sample_weight=weights, batch_size=self.batch_size, verbose=0, return_dict=True)
         if self._monitor is None:
             self._monitor = chosen_monitor(self._wanted, metrics, len(model.outputs))
         return float(metrics[self._monitor])

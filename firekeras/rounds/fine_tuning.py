@@ -31,7 +31,9 @@ class FineTuning:
     def __init__(self, settings, train_data, model, epochs, time):
         self.settings, self.train_data, self.time = settings, train_data, time
         recovery = settings.recovery
-        self.steps = get_recovery(() if settings.trains else WITHOUT_TRAINING) if recovery is None else get_recovery(recovery)
+        self.steps = (
+            get_recovery(() if settings.trains else WITHOUT_TRAINING) if recovery is None else get_recovery(recovery)
+        )
         self.teacher = None
         if settings.fine_tune is None:
             self.curve = RateCurve(peak_rate(model.optimizer, settings.learning_rate), epochs, settings.schedule)

@@ -11,7 +11,14 @@ from firekeras.rounds.run_directory import RunDirectory, check_new, now, plain
 
 TOLD = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")
 MAY_GROW = ("max_rounds",)  # when a run is resumed
-MAY_CHANGE = ("target", "tolerance", "epochs", "learning_rate", "schedule", "distill")  # when a finished one is continued
+MAY_CHANGE = (
+    "target",
+    "tolerance",
+    "epochs",
+    "learning_rate",
+    "schedule",
+    "distill",
+)  # when a finished one is continued
 
 
 class Journal:

@@ -13,6 +13,7 @@ from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, within_
 
 NOT_WRITTEN = ("model", "costs")
 
+
 @dataclasses.dataclass
 class RoundRecord:
     """What one round did.

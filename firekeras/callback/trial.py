@@ -1,0 +1,65 @@
+"""A round inside `fit`, from its cut to its judgement."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from typing import Any
+
+from firekeras.plan.planning import PruningPlan
+from firekeras.rounds.records import RoundRecord
+
+
+@dataclasses.dataclass
+class Trial:
+    """A round that is yet to be judged.
+
+    Args:
+        plan: What was cut.
+        arrives: Whether the network is at the target.
+        wanted: After how many epochs it is judged.
+        before: The network before the cut, to come back to.
+        settler: What settled that network.
+        details: What the method has to say of the round.
+        epochs: How many epochs the network has trained.
+        helped: Whether it has been given more epochs already.
+        value: Its metric, as far as known.
+        rejected: Whether it is going to be undone.
+        began: When it was cut, in seconds.
+    """
+
+    plan: PruningPlan
+    arrives: bool
+    wanted: int
+    before: dict
+    settler: Any
+    details: dict
+    epochs: int = 0
+    helped: bool = False
+    value: float = float("nan")
+    rejected: bool = False
+    began: float = dataclasses.field(default_factory=time.monotonic)
+
+    def record(self, run, model, accepted, value) -> RoundRecord:
+        """The record of the round.
+
+        Args:
+            run: The `Run`.
+            model: The model that `fit` trains.
+            accepted: Whether it is kept.
+            value: Its metric.
+        """
+        ratio = run.step.ratio
+        return RoundRecord.of(
+            self.plan,
+            number=len(run.records) + 1,
+            accepted=accepted,
+            accuracy_after_cut=float("nan"),
+            accuracy=value,
+            baseline=run.baseline,
+            seconds=time.monotonic() - self.began,
+            model=model,
+            pruning_ratio=self.plan.num_removed / max(1, self.plan.ranked) if ratio is None else ratio,
+            details=self.details,
+            epochs=self.epochs,
+        )

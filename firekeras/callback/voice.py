@@ -1,0 +1,41 @@
+"""What the callback says: a line per round, between the epochs that Keras shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from firekeras.report import tables
+from firekeras.rounds.run_directory import now, plain
+
+
+class Voice:
+    """Reports events to a function, and on the terminal.
+
+    Args:
+        verbose: 0 shows nothing, 1 a line per round.
+        on_event: Is given each event, a dict; None for nobody.
+    """
+
+    def __init__(self, verbose: int, on_event: Callable[[dict], None] | None):
+        self.verbose, self._on_event = verbose, on_event
+        self._lines: list[str] = []
+        self._started: dict = {}
+
+    def event(self, event: str, **fields):
+        """Reports an event; its line waits until Keras has ended its own."""
+        told = plain({"event": event, **fields, "time": now()})
+        if event == "start":
+            self._started = told
+        if self._on_event is not None:
+            self._on_event(told)
+        if self.verbose and event in ("start", "round", "note", "stop"):
+            self._lines.append(tables.event_line(told, self._started))
+
+    def speak(self):
+        """Shows the lines that wait."""
+        console = Console(highlight=False)
+        for line in self._lines:
+            console.print(line, markup=False)
+        self._lines.clear()
