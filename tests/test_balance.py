@@ -28,7 +28,7 @@ def starving():
 
 
 def removed(graph, scores, ratio):
-    plan = firekeras.plan_pruning(graph, scores, pruning_ratio=ratio)
+    plan = firekeras.plan_pruning(graph, scores, pruning_ratio=ratio, balance=0, max_cut=1)
     return {name: len(filters) for name, filters in plan.removed.items()}
 
 

@@ -15,6 +15,8 @@ from keras import layers as L
 
 import firekeras
 from firekeras.channels.graph import ChannelGraph
+from firekeras.costs import costs_of_units
+from firekeras.plan.balance import balanced
 from firekeras.profile import FilterScores
 
 FIRST, SECOND = 8, 11
@@ -94,9 +96,9 @@ def test_filters_that_may_not_go_do_not_count():
 # Which
 
 
-def test_high_scores_go_first_over_all_layers_together():
+def test_without_balance_high_scores_go_first_over_all_layers_together():
     values = {"conv1": np.linspace(0.1, 0.45, FIRST), "conv2": np.linspace(0.4, 0.9, SECOND)}
-    plan = plan_of(chain(), values, ratio=8 / FILTERS)
+    plan = plan_of(chain(), values, ratio=8 / FILTERS, balance=0, max_cut=1)
     assert removed_lists(plan) == {"conv2": [3, 4, 5, 6, 7, 8, 9, 10]}
 
 
@@ -113,7 +115,7 @@ def test_of_equal_scores_the_smaller_norm_goes_first_then_the_first_position():
 def test_the_score_comes_before_the_norm():
     values = {"conv1": np.full(FIRST, 0.2), "conv2": np.full(SECOND, 0.1)}
     l1 = {"conv1": np.full(FIRST, 9.0), "conv2": np.full(SECOND, 1.0)}
-    assert set(plan_of(chain(), values, ratio=0.2, l1=l1).removed) == {"conv1"}
+    assert set(plan_of(chain(), values, ratio=0.2, l1=l1, balance=0).removed) == {"conv1"}
 
 
 def test_planning_again_gives_the_same():
@@ -203,6 +205,138 @@ def test_widths_are_multiples_for_equal_scores_too(value, round_to):
     equal = {"conv1": np.full(FIRST, NAN), "conv2": np.full(SECOND, value)}
     plan = plan_of(chain(), equal, ratio=8 / SECOND, round_to=round_to)
     assert widths_after(plan)["conv2"] in (SECOND, 8, 4)
+
+
+# Balance between layers
+
+
+def steep():
+    """All of conv2's filters score above all of conv1's."""
+    return {"conv1": np.arange(8.0), "conv2": 100 + np.arange(11.0)}
+
+
+def test_by_default_layers_lose_about_the_same_share():
+    assert removed_lists(plan_of(chain(), steep(), ratio=8 / FILTERS)) == {
+        "conv1": [5, 6, 7],
+        "conv2": [6, 7, 8, 9, 10],
+    }
+
+
+@pytest.mark.parametrize("balance", [0, 0.3, 1])
+@pytest.mark.parametrize("build", [networks.two_convs, networks.residual, networks.branches, networks.grouped])
+def test_balance_in_a_plan_is_the_balance_of_scores(balance, build):
+    graph = graph_of(build)
+    scores = scores_for(graph)
+    given = firekeras.plan_pruning(graph, balanced(scores, graph, balance), pruning_ratio=0.3, balance=0)
+    plan = firekeras.plan_pruning(graph, scores, pruning_ratio=0.3, balance=balance)
+    assert removed_lists(plan) == removed_lists(given)
+    assert given.criterion == "balanced mine" and plan.criterion == "mine"
+
+
+# The most that goes at once
+
+
+@pytest.mark.parametrize("max_cut", [0.1, 0.3, 0.5, 0.7])
+def test_no_layer_loses_more_than_the_share_that_may_go_at_once(max_cut):
+    plan = plan_of(chain(), steep(), ratio=0.1, balance=0, max_cut=max_cut, min_keep=0)
+    most = max(1, math.floor(max_cut * SECOND + 1e-9))
+    assert len(plan.removed["conv2"]) == min(2, most) and plan.num_removed == 2 and plan.notes == []
+
+
+def test_a_filter_that_is_kept_by_it_says_so():
+    plan = plan_of(chain(), steep(), ratio=8 / FILTERS, balance=0)
+    assert {name: len(filters) for name, filters in plan.removed.items()} == {"conv1": 3, "conv2": 5}
+    assert plan.explain("conv2", 0) == (
+        "Filter 0 of conv2 stays: its mine score of 100 ranks 11 of 19; conv2 loses at most 5 of its 11 filters in one "
+        "plan (max_cut=0.5)."
+    )
+
+
+@pytest.mark.parametrize(("ratio", "widened"), [(0.3, None), (0.6, "75%"), (0.8, "100%")])
+def test_a_ratio_that_needs_more_gets_it_and_the_notes_say_so(ratio, widened):
+    plan = plan_of(chain(), ratio=ratio, min_keep=0)
+    assert plan.num_removed == rounded_half_up(ratio * FILTERS)
+    expected = (
+        f"Layers may lose up to {widened} of their filters here, not 50%: pruning_ratio={ratio:g} needs it (max_cut)."
+    )
+    assert plan.notes == ([expected] if widened else [])
+
+
+def test_a_target_that_needs_more_gets_it_and_the_notes_say_so():
+    graph = chain()
+    plan = firekeras.plan_pruning(graph, scores_for(graph), target={"macs": 0.15})
+    assert plan.costs_after.macs <= 0.15 * plan.costs_before.macs
+    assert [note for note in plan.notes if "up to 75% of their filters here" in note and "{'macs': 0.15}" in note]
+
+
+def test_what_caps_and_least_widths_keep_does_not_widen_it():
+    plan = plan_of(chain(), ratio=0.9, layer_caps={"conv1": 0.25, "conv2": 0.4})
+    assert widths_after(plan)["conv1"] == 6 and widths_after(plan)["conv2"] == 7 and plan.notes == []
+
+
+def test_a_cap_above_it_does_not_widen_it():
+    plan = plan_of(chain(), steep(), ratio=0.4, balance=0, layer_caps={"conv2": 0.9})
+    assert len(plan.removed["conv2"]) == 5
+
+
+def test_it_is_of_present_filters_and_caps_of_the_original_ones():
+    limits = {"original_widths": {"conv2": 22}, "layer_caps": {"conv2": 0.75}}
+    plan = plan_of(chain(), steep(), ratio=0.2, balance=0, max_cut=0.3, **limits)
+    assert len(plan.removed["conv2"]) == 3
+    plan = plan_of(chain(), steep(), ratio=0.3, balance=0, max_cut=0.6, **limits)
+    assert len(plan.removed["conv2"]) == 5  # 11 of 22 are gone already, and 16 may go in all
+
+
+@pytest.mark.parametrize("build", [networks.two_convs, networks.residual, networks.grouped])
+def test_one_step_may_always_go(build):
+    for round_to in (1, 4):
+        plan = plan_of(graph_of(build), ratio=0.15, max_cut=1e-6, round_to=round_to)
+        assert plan.removed and not any("Nothing goes" in note for note in plan.notes)
+
+
+# What a cost is none of
+
+
+def with_dense():
+    """Two convolutions and a Dense layer of 20, whose filters cost no convolution MACs."""
+    image = keras.Input((8, 8, 3))
+    x = L.Conv2D(8, 3, activation="relu", name="conv1")(image)
+    x = L.GlobalAveragePooling2D()(L.Conv2D(8, 3, activation="relu", name="conv2")(x))
+    return keras.Model(image, L.Dense(3, name="logits")(L.Dense(20, activation="relu", name="dense")(x)))
+
+
+def high_dense():
+    return {"dense": 10 + np.arange(20.0)}
+
+
+@pytest.mark.parametrize("balance", [0, 1])
+def test_what_saves_nothing_of_the_target_stays_and_says_so(balance):
+    graph = graph_of(with_dense)
+    plan = firekeras.plan_pruning(graph, scores_for(graph, high_dense()), target={"conv_macs": 0.6}, balance=balance)
+    assert set(plan.removed) <= {"conv1", "conv2"} and plan.costs_after.conv_macs <= 0.6 * plan.costs_before.conv_macs
+    expected = "Filter 3 of dense stays: its removal would save no conv MACs, which this plan is for."
+    assert plan.explain("dense", 3) == expected and plan.ranked == 16
+
+
+@pytest.mark.parametrize("measure", ["macs", "params"])
+def test_a_target_in_another_cost_takes_dense_units_too(measure):
+    graph = graph_of(with_dense)
+    plan = firekeras.plan_pruning(graph, scores_for(graph, high_dense()), target={measure: 0.9}, balance=0, max_cut=1)
+    assert "dense" in plan.removed and plan.ranked == 36
+
+
+def test_a_ratio_counts_only_what_saves_something_of_a_measure():
+    graph = graph_of(with_dense)
+    plan = plan_of(graph, high_dense(), ratio=0.25, measure="conv_macs")
+    assert set(plan.removed) == {"conv1", "conv2"} and plan.num_removed == 4 and plan.ranked == 16
+    assert "dense" in plan_of(graph, high_dense(), ratio=0.25).removed
+
+
+def test_dense_units_that_a_convolution_reads_save_convolution_macs():
+    noise = keras.Input((5,))
+    x = L.Reshape((1, 1, 32))(L.Dense(32, activation="relu", name="dense")(noise))
+    graph = firekeras.channel_graph(keras.Model(noise, L.Conv2DTranspose(3, 3, name="image")(x)))
+    assert (costs_of_units(graph, "conv_macs")[graph.filters("dense")] > 0).all()
 
 
 # Coupled filters
@@ -392,6 +526,11 @@ def test_a_target_out_of_reach_names_the_best_that_can_be():
         ({"layer_caps": {"conv1": NAN}}, r"cap.*Received: nan"),
         ({"layer_caps": {"conv11": 0.2}}, r"no layer with filters named 'conv11'. Did you mean 'conv1'"),
         ({"layer_caps": {"logit": 0.2}}, r"Did you mean 'logits'"),
+        ({"balance": 1.1}, r"balance is the weight.*0 to 1. Received: 1.1"),
+        ({"balance": NAN}, r"balance is the weight"),
+        ({"max_cut": 0}, r"max_cut is the share.*above 0, up to 1.*Received: 0"),
+        ({"max_cut": NAN}, r"max_cut is the share"),
+        ({"measure": "flops"}, r"measure is one of.*'conv_macs'.*Received: 'flops'"),
         ({"target": {}}, r"target is one of.*macs.*params"),
         ({"target": {"flops": 0.5}}, r"target is one of.*'macs'.*Received: \{'flops': 0.5\}"),
         ({"target": {"macs": 0}}, r"target.*share above 0, up to 1"),
@@ -424,20 +563,28 @@ def test_scores_must_be_one_number_per_filter():
 
 def test_a_filter_that_goes_says_its_place():
     values = {"conv1": np.linspace(0.1, 0.8, FIRST), "conv2": np.zeros(SECOND)}
-    plan = plan_of(chain(), values, ratio=3 / FILTERS)
+    plan = plan_of(chain(), values, ratio=3 / FILTERS, balance=0)
     assert plan.explain("conv1", 6) == "Filter 6 of conv1 goes: its mine score of 0.7 ranks 2 of 19; 3 go."
+
+
+@pytest.mark.parametrize(("balance", "words"), [(1, "balanced over layers"), (0.4, "balanced over layers by 0.4")])
+def test_a_ranking_that_is_balanced_says_so_beside_the_raw_score(balance, words):
+    values = {"conv1": np.linspace(0.1, 0.8, FIRST), "conv2": np.zeros(SECOND)}
+    plan = plan_of(chain(), values, ratio=3 / FILTERS, balance=balance)
+    expected = f"Filter 6 of conv1 goes: its mine score of 0.7 ranks 2 of 19 ({words}); 3 go."
+    assert plan.explain("conv1", 6) == expected and plan.criterion == "mine" and plan.balance == balance
 
 
 def test_a_filter_that_is_outranked_says_so():
     values = {"conv1": np.linspace(0.1, 0.8, FIRST), "conv2": np.zeros(SECOND)}
-    plan = plan_of(chain(), values, ratio=3 / FILTERS)
+    plan = plan_of(chain(), values, ratio=3 / FILTERS, balance=0)
     expected = "Filter 0 of conv1 stays: its mine score of 0.1 ranks 8 of 19; 3 others go before it."
     assert plan.explain("conv1", 0) == expected
 
 
 def test_a_coupled_filter_names_its_partners():
     graph = graph_of(networks.residual)
-    plan = plan_of(graph, {"stem": np.ones(8), "a2": np.ones(8)}, ratio=0.2)
+    plan = plan_of(graph, {"stem": np.ones(8), "a2": np.ones(8)}, ratio=0.2, balance=0)
     sentence = plan.explain("stem", int(plan.removed["stem"][0]))
     assert "goes" in sentence and "with it go its partners in stem, a2" in sentence
 
@@ -497,6 +644,45 @@ def test_unknown_layers_and_filters_are_refused_with_what_there_is():
             plan.explain("conv1", filter)
 
 
+# At a glance
+
+
+def test_a_plan_is_shown_in_one_line():
+    plan = plan_of(chain(), ratio=8 / FILTERS)
+    left = plan.costs_after.conv_macs / plan.costs_before.conv_macs
+    assert repr(plan) == f"<PruningPlan by mine: 8 of 22 filters, conv MACs 100% -> {left:.0%}>"
+
+
+def test_a_summary_has_a_row_for_each_layer_and_the_totals():
+    plan = plan_of(chain(), steep(), ratio=8 / FILTERS)
+    lines = plan.summary().splitlines()
+    assert lines[0].split() == ["layer", "filters", "gone"]
+    assert lines[1].split() == ["conv1", "8", "->", "5", "38%"]
+    assert lines[2].split() == ["conv2", "11", "->", "6", "45%"]
+    assert lines[3].split() == ["logits", "3", "0%"]
+    left = plan.costs_after.params / plan.costs_before.params
+    assert f"parameters  100% -> {left:.1%}" in lines
+    assert lines[-1] == "8 of 22 filters go, ranked by mine (balanced over layers)."
+
+
+def test_a_summary_fits_in_80_columns_and_holds_the_notes():
+    long = "backbone/" * 9 + "conv"
+    image = keras.Input((8, 8, 3))
+    x = L.GlobalAveragePooling2D()(L.Conv2D(12, 3, activation="relu", name=long.replace("/", "-"))(image))
+    plan = plan_of(firekeras.channel_graph(keras.Model(image, L.Dense(2, name="logits")(x))), ratio=0.8)
+    text = plan.summary()
+    assert max(map(len, text.splitlines())) <= 80
+    assert "backbone-backbone" in text and "..." in text and "-conv " in text
+    assert "Layers may lose up to 100% of their filters here" in text.replace("\n", " ")
+
+
+def test_a_network_without_convolutions_has_a_summary_too():
+    units = keras.Input((5,))
+    x = L.Dense(4, activation="relu", name="hidden")(units)
+    plan = plan_of(firekeras.channel_graph(keras.Model(units, L.Dense(2, name="logits")(x))))
+    assert "conv MACs   100% -> 100.0%" in plan.summary() and ", MACs 100% -> 75%>" in repr(plan)
+
+
 # Where nothing goes
 
 
@@ -553,6 +739,17 @@ def test_a_saved_plan_is_read_back_whole(tmp_path):
         else:
             assert before == after, field.name
     assert all(loaded.explain("stem", k) == plan.explain("stem", k) for k in range(8))
+
+
+def test_a_plan_of_the_first_version_is_read_as_one_that_is_not_balanced(tmp_path):
+    path = tmp_path / "plan.json"
+    a_plan().save(path)
+    data = json.loads(path.read_text())
+    del data["balance"]
+    path.write_text(json.dumps({**data, "version": 1}))
+    loaded = firekeras.PruningPlan.load(path)
+    assert loaded.balance == 0 and removed_lists(loaded) == removed_lists(a_plan())
+    assert "balanced" not in loaded.explain("b1", 0)
 
 
 def test_a_loaded_plan_prunes_alike(tmp_path):

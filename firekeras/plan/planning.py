@@ -258,8 +258,11 @@ def _reach(ranking, limits, target, max_cut) -> PruningPlan:
     """The plan that removes fewest filters and reaches the target."""
     measure, share = checked_target(target)
     before = getattr(costs_without(ranking.graph), measure)
-    selected = functools.cache(lambda cut, budget: Selection(ranking, _at_once(ranking, limits, cut), budget))
 
+    def selected(cut, budget):
+        return Selection(ranking, _at_once(ranking, limits, cut), budget)
+
+    @functools.cache
     def cost(cut, budget):
         return getattr(costs_without(ranking.graph, selected(cut, budget).gone), measure)
 
