@@ -117,7 +117,7 @@ class RunSettings:
     @property
     def trains(self) -> bool:
         """Whether networks are trained after cuts at all."""
-        return self.epochs != 0 and self.epochs_per_round != 0 or bool(self.fine_tune)
+        return (self.epochs != 0 and self.epochs_per_round != 0) or bool(self.fine_tune)
 
     @property
     def batch_size(self) -> int | None:
