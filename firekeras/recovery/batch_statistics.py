@@ -98,6 +98,7 @@ class Settler:
 
     def __init__(self, model, data, batch_size=None, samples=2000):
         check_model(model)
+        self.model = model
         self.layers, self.kept = _candidates(model)
         self.passes = None
         if self.layers:
@@ -168,16 +169,3 @@ def _notes(kept):
     for path, reason in kept.items():
         by_reason[reason].append(path)
     return [f"Kept their statistics, being {reason}: {', '.join(paths)}." for reason, paths in by_reason.items()]
-
-
-class Settler:
-    def __init__(self, model, data, batch_size=None, samples=2000):
-        self.model, self.data, self.batch_size, self.samples = model, data, batch_size, samples
-        self.layers = _candidates(model)[0]
-
-    def settle(self):
-        return (
-            reestimate_batch_norm(self.model, self.data, batch_size=self.batch_size, samples=self.samples)
-            if self.layers
-            else []
-        )

@@ -93,7 +93,8 @@ def why_not_distilled(student, teacher) -> str | None:
     """Why `fit_distilled` would refuse these models, in words that say what to do; None where it would not.
 
     Args:
-        student, teacher: As in `fit_distilled`. Nothing is trained or compiled.
+        student, teacher: As in `fit_distilled`; the same model for both asks of what is cut from it. Nothing is
+            trained or compiled.
 
     Example:
     >>> reason = why_not_distilled(smaller, model)
@@ -233,7 +234,7 @@ def _checked_lessons(student, teacher, temperature=1.0):
     check_model(teacher)
     _check_training(student)
     _check_shapes(student, teacher)
-    if {id(v) for v in student.variables} & {id(v) for v in teacher.variables}:
+    if student is not teacher and {id(v) for v in student.variables} & {id(v) for v in teacher.variables}:
         raise ValueError(
             "The teacher has weights in common with the student, and would change with it. Pass the model that prune "
             "was given, or a copy: firekeras.recovery.settled_copy(model, x_train)."
