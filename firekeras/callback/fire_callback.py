@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -263,8 +264,9 @@ class FirePruningCallback(keras.callbacks.Callback):
                               stacklevel=2)  # fmt: skip
         elif scheduled(optimizer):
             raise ValueError(
-                "The model's optimizer has a schedule of learning rates inside, which nothing outside can set. Received: "
-                f"learning_rate={self.settings.learning_rate}. Leave it out, or compile the model with a number."
+                "The model's optimizer has a schedule of learning rates inside, which nothing outside can set. "
+                f"Received: learning_rate={self.settings.learning_rate}. Leave it out, or compile the model with a "
+                "number."
             )
 
     def _forget(self, graph, method):
@@ -305,7 +307,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         with self._run.time.on("judging"):
             if self._settler is None:
                 self._settler = Settler(self.model, self._settle_on)
-            self._settler.settle()
+            with contextlib.suppress(ValueError):  # what is not finite cannot be settled, and will be undone
+                self._settler.settle()
 
     @property
     def _watched(self) -> str:
