@@ -92,7 +92,8 @@ class States(keras.callbacks.Callback):
 
 def fit(model, callback, epochs=4, **kwargs):
     x, y = images()
-    callback.verbose = 0
+    if callback is not None:
+        callback.verbose = 0
     kwargs = {"validation_data": images(48, seed=1), "shuffle": False, "batch_size": 32, "verbose": 0} | kwargs
     return model.fit(x, y, epochs=epochs, **{"callbacks": [callback]} | kwargs)
 

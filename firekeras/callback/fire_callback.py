@@ -36,6 +36,7 @@ from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.settings import RunSettings, check_whole
 from firekeras.surgery import checked_units, rebuild
 
+OURS = ("conv_macs", "filters")  # in the logs
 UNTIL_NO_EPOCHS = "fit had no epochs left for another round."
 
 
@@ -282,9 +283,11 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._later_epochs, self._last = 0, math.nan
         self._voice = Voice(self.verbose, self.on_event)
         self._rate = self._new_rate()
-        self._run.monitor = chosen_monitor(
-            self.settings.monitor, self.model.get_metrics_result(), len(self.model.outputs)
-        )
+        self._choose_monitor(metric_names(self.model, self._fit))
+
+    def _choose_monitor(self, names):
+        if names is not None:
+            self._run.monitor = chosen_monitor(self.settings.monitor, names, len(self.model.outputs))
 
     def _new_rate(self) -> LearningRate | None:
         if self.settings.learning_rate is None:
@@ -346,6 +349,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     def _measure(self, epoch, logs):
         self._take_counters_out()
         self._measured = True
+        self._choose_monitor([name for name in logs if name not in OURS])
         value = self._value(logs)
         if value is None:
             raise ValueError(
