@@ -96,7 +96,7 @@ def test_equal_models_diverge_by_nothing(end):
     student = build()
     lesson = lessons(student, build())[0]
     out = student(30 * data()[0])
-    assert abs(float(lesson([out], [out], None))) < 1e-6
+    assert abs(keras.ops.convert_to_numpy(lesson([out], [out], None))) < 1e-6
 
 
 def test_the_teacher_alone_can_teach():
@@ -360,11 +360,11 @@ KINDS = {
 }
 
 
-def of_kind(kind, seed=0):
+def of_kind(kind, seed=0, penalty=0.1):
     keras.utils.set_random_seed(seed)
     head, loss, _ = KINDS[kind]
     inputs = keras.Input((6,))
-    x = L.Dense(8, activation="relu", kernel_regularizer=keras.regularizers.L2(0.1), name="fc")(inputs)
+    x = L.Dense(8, activation="relu", kernel_regularizer=keras.regularizers.L2(penalty), name="fc")(inputs)
     model = keras.Model(inputs, head(x))
     model.compile(keras.optimizers.SGD(0.0), loss)
     return model
@@ -391,12 +391,11 @@ def test_each_kind_of_output_is_taught_by_its_formula(kind):
 
 @pytest.mark.parametrize("kind", ["binary logits", "labels", "pixels", "huber"])
 def test_each_kind_of_teacher_alone_can_teach(kind):
-    student, teacher = of_kind(kind), of_kind(kind, seed=1)
+    student, teacher = (of_kind(kind, seed, penalty=0.0) for seed in (0, 1))
     x, _ = data(96)
     y = np.zeros_like(output(student, x))  # labels that say nothing
     before = np.abs(output(teacher, x) - output(student, x)).mean()
-    student.get_layer("fc").kernel_regularizer = None
-    student.optimizer.learning_rate = 0.3
+    student.compile(keras.optimizers.Adam(0.03), KINDS[kind][1])
     fit_distilled(student, teacher, x, y, weight=1.0, epochs=60, batch_size=96, verbose=0)
     assert np.abs(output(teacher, x) - output(student, x)).mean() < 0.5 * before
 
@@ -496,14 +495,16 @@ def test_each_output_counts_as_its_loss_does(structure, weighted):
     assert np.allclose(logs["val_loss"], 2 * np.array(logs["val_kind_loss"]) + np.array(logs["val_size_loss"]) / 2)
 
 
-def test_one_network_of_two_heads_that_were_pruned_learns():
-    teacher = several(list, rate=0.1)
+def test_a_pruned_network_of_several_outputs_learns():
+    teacher = several(list)
     x, kinds = data(96)
     scores = firekeras.score_filters(teacher, "l1")
     student = firekeras.prune(teacher, firekeras.plan_pruning(teacher, scores, pruning_ratio=0.3))
-    y = [np.zeros_like(kinds), np.zeros((96, 2)), np.zeros((96, 4))]
+    student.set_weights([w + 0.3 for w in student.get_weights()])
+    student.compile(keras.optimizers.Adam(0.03), student.loss)
+    y = [np.zeros_like(kinds), np.zeros((96, 2)), np.zeros((96, 4))]  # labels that say nothing
     before = np.abs(flat_outputs(teacher, x)[0] - flat_outputs(student, x)[0]).mean()
-    fit_distilled(student, teacher, x, y, weight=1.0, epochs=30, verbose=0)
+    fit_distilled(student, teacher, x, y, weight=1.0, epochs=60, batch_size=96, verbose=0)
     assert np.abs(flat_outputs(teacher, x)[0] - flat_outputs(student, x)[0]).mean() < 0.5 * before
 
 

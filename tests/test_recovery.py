@@ -295,6 +295,14 @@ def test_data_in_batches_are_read_each_time():
         assert_statistics(model, expected_statistics(model, in_batches(x, [8, 12])))
 
 
+def test_a_generator_settles_once():
+    model = batch_norms()
+    settler = Settler(model, ((x,) for x in in_batches(networks.samples(model, 8), [4, 4])))
+    settler.settle()
+    with pytest.raises(ValueError, match="a generator gives what it has only once"):
+        settler.settle()
+
+
 def test_what_is_frozen_is_kept_each_time():
     model = batch_norms(trainable=False)
     before = value(model.get_layer("bn2").moving_mean)

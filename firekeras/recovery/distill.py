@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 import zlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -125,7 +126,8 @@ class Teacher:
         check_model(model)
         self.model, self.temperature, self.weight = model, temperature, weight
         self.busy = False
-        self.student, self.step, self.plain = None, None, None
+        self.student: Any = None
+        self.step, self.plain = None, None
         self.state: tuple = ()
 
     def attach(self, student):
@@ -207,7 +209,7 @@ def _constants(teacher) -> list[int]:
     """Checksums of the teacher's weights where they are compiled in as constants: on JAX."""
     if keras.backend.backend() != "jax":
         return []
-    return [zlib.crc32(np.ascontiguousarray(ops.convert_to_numpy(one))) for one in teacher.variables]
+    return [zlib.crc32(np.asarray(ops.convert_to_numpy(one)).tobytes()) for one in teacher.variables]
 
 
 def _without_gradients():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from firekeras import devices
@@ -25,6 +27,11 @@ class RepeatedPass:
 
     def run(self) -> dict[str, list[np.ndarray]]:
         """The rows of all calls and batches, by path: one array per tensor."""
+        if self.compiled is not None and isinstance(self.data, Iterator):
+            raise ValueError(
+                f"The data are read each time, but a {type(self.data).__name__} gives what it has only once. Give "
+                "arrays, a keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
+            )
         with devices.scope_of(self.model), devices.counting_apart() as place:
             self.compiled = self.compiled or self._compiled(place)
             callbacks = [_StopAfter(self.samples)]
