@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from firekeras import methods
-from firekeras.callback.fit_data import data_of_fit
+from firekeras.callback.fit_data import data_of_fit, metric_names
 from firekeras.callback.interruption import FitGuard, Guarded
 from firekeras.callback.live import LiveModel
 from firekeras.callback.neighbours import callbacks_of_fit, check_neighbours, go_first
