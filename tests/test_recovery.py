@@ -297,7 +297,8 @@ def test_data_in_batches_are_read_each_time():
 
 def test_a_generator_settles_once():
     model = batch_norms()
-    settler = Settler(model, ((x,) for x in in_batches(networks.samples(model, 8), [4, 4])))
+    x = networks.samples(model, 8)
+    settler = Settler(model, ((x,) for _ in itertools.count()), samples=16)
     settler.settle()
     with pytest.raises(ValueError, match="a generator gives what it has only once"):
         settler.settle()

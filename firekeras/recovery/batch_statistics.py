@@ -78,7 +78,7 @@ def settled_copy(model, data, batch_size=None, *, samples=2000):
 class Settler:
     """Does what `reestimate_batch_norm` does to one model as often as it is asked to, and is compiled once.
 
-    Each time the weights are those that the model has then. Which layers are measured is settled at
+    Each time the weights are those that the model has then. Which layers are measured is decided at
     the beginning, by what is frozen then. Without any BatchNormalization to measure, no data are read, and
     nothing is compiled.
 
