@@ -402,7 +402,7 @@ def _nothing_removed(result, output):
 
 
 def _comparison(network, result, dataset):
-    from firekeras import measure_latency
+    from firekeras.latency import measure_latencies
     from firekeras.report import tables
 
     models, monitor = (network, result.model), result.monitor
@@ -412,7 +412,7 @@ def _comparison(network, result, dataset):
         ),
         *tables.cost_rows(result.costs_before, result.costs_after),
         tables.amount_row("file, without optimizer state", _file_size(network), _file_size(result.model), "B"),
-        tables.latency_row(measure_latency(network), measure_latency(result.model)),
+        tables.latency_row(*measure_latencies(models)),
     ]
 
 

@@ -129,14 +129,14 @@ def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table
         conv_macs_before: Of the model that the run began with; 0 where it has no convolutions.
         monitor: The name of the metric that was watched.
     """
-    columns = ("round", "", "filters out", "conv MACs", "after cut", "trained", "epochs", "seconds")
+    columns = ("round", "", "filters out", "conv MACs", "after cut", "trained", "seconds")
     table = new_table(f"Rounds, and {monitor}", *columns)
     for one in rounds:
         word = outcome(one)
         cut = (str(one.filters_removed or "-"), _share(one.conv_macs, conv_macs_before))
         metrics = (metric(after_cut(one)), metric(one.accuracy))
-        took = ("-" if one.epochs is None else str(one.epochs), f"{one.seconds:.1f}")
-        table.add_row(str(one.number), Text(word, "red" if word == "undone" else "green"), *cut, *metrics, *took)
+        colour = "red" if word == "undone" else "green"
+        table.add_row(str(one.number), Text(word, colour), *cut, *metrics, f"{one.seconds:.1f}")
     return table
 
 
