@@ -412,8 +412,8 @@ def test_data_that_are_read_only_once_are_not_settled_which_is_said():
     x, y = images()
     batches = ((x[k % 3 * 32 : k % 3 * 32 + 32], y[k % 3 * 32 : k % 3 * 32 + 32]) for k in range(100))
     callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0, verbose=0)
-    network(norm=True).fit(batches, steps_per_epoch=3, epochs=2, shuffle=False, validation_data=images(48, seed=1), verbose=0,
-                 callbacks=[callback])  # fmt: skip
+    settings = {"steps_per_epoch": 3, "epochs": 2, "shuffle": False, "verbose": 0}
+    network(norm=True).fit(batches, validation_data=images(48, seed=1), callbacks=[callback], **settings)
     assert any("reads its data only once" in note and "Pass data=..." in note for note in callback.result.notes)
 
 
