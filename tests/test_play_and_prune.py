@@ -314,7 +314,7 @@ def test_what_is_missing_to_a_target_goes_at_once(trained, pressed):
     """Nothing falls below the thresholds in the epochs for cutting."""
     method = PlayAndPrune(delta=1e-9, give_up=99, patience=99)
     run = rounds(trained, method, target={"macs": 0.5}, epochs=5, epochs_per_round=None)
-    cut, trained_on = list(run)[0], run.result()
+    (cut, *_), trained_on = list(run), run.result()
     assert cut.details == {"at_once": True} and "went at once. The epochs for cutting are over." in cut.notes[-1]
     assert len(epochs(pressed)) == 3 and trained_on.epochs == 5  # three under the penalty
     assert 0.4 < trained_on.costs_after.macs / run.costs_before.macs <= 0.5

@@ -70,8 +70,9 @@ class FPPMO:
       Baluja 1994; the cross-entropy method: Rubinstein 1999), and there is less and less chance.
     - They begin at the share that a uniform cut needs, higher for small l1 norms (`prior`).
     - A stage is a round of the run. With a target in MACs or parameters, equal steps lead down to it;
-      else a round takes as many MACs as the run's pace wants, or `pruning_ratio` of what is left. Where a
-      round is undone, steps get half as long. What was learned of the filters that stay goes on to the next stage, at half strength.
+      else a round takes as many MACs as the run's pace wants, or `pruning_ratio` of what is left. After a
+      round that was undone steps get half as long. What was learned of the filters that stay goes on to the
+      next stage, at half strength.
     - What goes in the end is the best candidate or the likeliest, whichever does better on samples that
       no candidate was judged on.
 
