@@ -5,6 +5,7 @@ from __future__ import annotations
 from firekeras.channels import channel_graph, traced
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.measure.measuring import check_has_relus, measure_fire
+from firekeras.methods.by_score import check_balance
 from firekeras.plan.norms import with_norms
 from firekeras.plan.planning import PruningPlan
 from firekeras.profile import FilterScores
@@ -33,7 +34,10 @@ class FirePruning:
             `drift_samples` samples falls below this, -1 to 1. Defaults to 0.8; -1 never does, nor measures.
         drift_samples: How many samples each round is checked on. Defaults to 500.
         l1_weight: The weight of a filter's place by small l1 norm within its layer against its place by FIRE,
-            0 to 1 (see `firekeras.plan.norms`). Defaults to 0.5; 0 is the paper's ranking, by FIRE alone.
+            0 to 1 (see `firekeras.plan.norms`). Defaults to 0.5; 0 ranks by FIRE alone.
+        balance: In place of the run's: 0 ranks the filters of all layers together, and lets one layer lose all that
+            its limits allow at once. With `l1_weight=0` that is the paper's ranking, `method="fire_paper"`.
+            Defaults to None: the run's, which ranks within layers.
         seed: For the choice of samples, and the regressor.
 
     Attributes:
@@ -57,13 +61,15 @@ class FirePruning:
         drift_threshold=0.8,
         drift_samples=500,
         l1_weight=0.5,
+        balance=None,
         seed=0,
     ):
         if mode not in MODES:
             raise ValueError(f"mode is one of {MODES}. Received: {mode!r}.")
         _check_fraction(fraction)
         _check_weight(l1_weight)
-        self.l1_weight = l1_weight
+        check_balance(balance)
+        self.l1_weight, self.balance = l1_weight, balance
         self.mode, self.fraction, self.measure_on, self.seed = mode, fraction, measure_on, seed
         self.drift = DriftGuard(drift_threshold, drift_samples, seed)
         self._untrained = FireDetector(regressor, features=features, seed=seed)

@@ -10,10 +10,10 @@ from firekeras.costs import count_costs
 from firekeras.devices import check_strategy
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.macs import favouring_macs
-from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.profile import FireProfile
 from firekeras.rounds.monitor import lower_is_better, within_tolerance
-from firekeras.rounds.pacing import NEGLIGIBLE, Step, pace_of
+from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
 from firekeras.rounds.targets import LATENCIES, Target, down_to
 from firekeras.rounds.time_spent import TimeSpent
@@ -39,6 +39,7 @@ class Run:
         costs: Its `Costs`.
         monitor: The name of the metric.
         step: What the round in progress is to do.
+        epochs_of_method: How many epochs the method has trained by itself since the last round.
         stopped_because: Why there is no further round; empty while there may be one.
         time: A `TimeSpent`.
     """
@@ -68,7 +69,7 @@ class Run:
     def begin_leg(self, epochs, model):
         """Begins to count epochs and rounds: at the start, and when a finished run is continued."""
         self.pace = pace_of(self.settings, self.target, epochs)
-        self.leg_begins, self.exhausted = len(self.records), ""
+        self.leg_begins, self.exhausted, self.epochs_of_method = len(self.records), "", 0
         self.arrived = self.target is not None and self.target.reached(model, self.costs)
         self.start_amount = self.target.amount(model, self.costs) if self.target else 0.0
 
@@ -81,8 +82,8 @@ class Run:
 
     @property
     def epochs_spent(self) -> int:
-        """Epochs of training so far, those of undone rounds too."""
-        return sum(record.epochs for record in self.leg)
+        """Epochs of training so far, those of undone rounds and of the method itself too."""
+        return sum(record.epochs for record in self.leg) + self.epochs_of_method
 
     @property
     def cuts_kept(self) -> int:
@@ -147,11 +148,18 @@ class Run:
         graph, settings = channel_graph(model), self.settings
         if settings.favour_macs:
             scores = favouring_macs(scores, graph, settings.favour_macs)
-        limits = {**self.limits, "balance": settings.balance, "max_cut": settings.max_cut}
+        limits = {**self.limits, **self._spread()}
         if self.step.goal is not None:
             return self._down_to(*self.step.goal, model, graph, scores, limits)
         limits["pruning_ratio"] = self.step.ratio
         return self.target.plan(graph, scores, **limits) if self.target else plan_pruning(graph, scores, **limits)
+
+    def _spread(self) -> dict:
+        """How a plan is spread over layers: as the method says that it ranks, else as the settings do."""
+        balance = getattr(self.method, "balance", None)
+        if balance is None:
+            return {"balance": self.settings.balance, "max_cut": self.settings.max_cut}
+        return {"balance": balance, "max_cut": self.settings.max_cut if balance else AS_SCORED["max_cut"]}
 
     def _down_to(self, measure, amount, model, graph, scores, limits):
         if self.target is not None and measure in LATENCIES:
@@ -193,6 +201,13 @@ class Run:
         """How long the network of this round trains."""
         return self.pace.epochs_after(self, self.step, arrives) if self.step.cuts else self.step.epochs
 
+    @property
+    def epochs_to_cut(self) -> float:
+        """How many epochs a method may still train by itself before it cuts; infinity if there is no limit."""
+        if self.pace.epochs is None:
+            return math.inf
+        return min(math.floor(CUTTING * self.pace.epochs), self.pace.epochs - self.step.epochs) - self.epochs_spent
+
     # Judging
 
     def accepts(self, value: float) -> bool:
@@ -204,6 +219,7 @@ class Run:
     def add(self, record: RoundRecord, arrives: bool):
         """Takes a finished round into account."""
         self.records.append(record)
+        self.epochs_of_method = 0
         if record.accepted:
             self.accuracy, self.arrived = record.accuracy, arrives
             self.costs = record.costs if record.costs is not None else self.costs
