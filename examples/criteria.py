@@ -21,7 +21,6 @@ import numpy as np
 import firekeras
 from firekeras import datasets
 from firekeras.criteria import CRITERIA
-from firekeras.plan.balance import balanced
 from firekeras.recovery import reestimate_batch_norm
 
 
@@ -56,8 +55,8 @@ class Table:
         targets = {f"{share:.0%} of conv MACs": {"target": {"conv_macs": share}} for share in self.options.targets}
         return targets | {f"{ratio:.0%} of filters gone": {"pruning_ratio": ratio} for ratio in self.options.ratios}
 
-    def row(self, scores):
-        return [self.cell(scores, settings) for settings in self.columns().values()]
+    def row(self, scores, balance):
+        return [self.cell(scores, {"balance": balance, "max_cut": 1, **asked}) for asked in self.columns().values()]
 
     def cell(self, scores, settings):
         """Accuracy after the cut, the share of filters gone, and that of conv MACs left where it was not asked for."""
@@ -93,9 +92,8 @@ def main():
         scores = firekeras.score_filters(model, name, data=train, seed=options.seed)
         seconds = time.perf_counter() - start
         for weight in options.balance:
-            ranked = balanced(scores, table.graph, weight) if weight else scores
             label = f"{name}, balanced {weight:g}" if weight else name
-            print(f"| {label} | {seconds:.1f} |", " | ".join(table.row(ranked)), "|", flush=True)
+            print(f"| {label} | {seconds:.1f} |", " | ".join(table.row(scores, weight)), "|", flush=True)
 
 
 if __name__ == "__main__":

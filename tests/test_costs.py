@@ -68,7 +68,9 @@ def plan_as_li(model, ratios):
     values = {name: np.arange(n) < going[name] for name, n in graph.widths.items()}
     scores = FilterScores(values, criterion="as in the paper")
     total = sum(n for name, n in graph.widths.items() if graph.lock(name, 0) is None)
-    plan = firekeras.plan_pruning(graph, scores, pruning_ratio=sum(going.values()) / total, min_keep=0)
+    plan = firekeras.plan_pruning(
+        graph, scores, pruning_ratio=sum(going.values()) / total, min_keep=0, balance=0, max_cut=1
+    )
     assert {name: len(filters) for name, filters in plan.removed.items()} == {n: k for n, k in going.items() if k}
     return plan
 

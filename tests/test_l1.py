@@ -16,7 +16,7 @@ from firekeras.methods.by_score import ByScore
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.l1_norms import convolution_kernels
 from firekeras.methods.shortcuts import projections
-from firekeras.plan.planning import plan_pruning
+from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.rounds.targets import Target
 from firekeras.zoo import resnet_cifar, vgg16_cifar
 
@@ -30,7 +30,7 @@ def run_on(model, target=None, rejections=0, ratio=0.05, original=None, **limits
 
     def plan(network, scores):
         make = goal.plan if goal else plan_pruning
-        return make(firekeras.channel_graph(network), scores, pruning_ratio=ratio, **limits)
+        return make(firekeras.channel_graph(network), scores, pruning_ratio=ratio, **limits, **AS_SCORED)
 
     return SimpleNamespace(
         original_widths=widths,

@@ -97,18 +97,18 @@ class FirePruning:
         data = data if self.measure_on is None else self.measure_on
         if self.detector is None:
             return self._measured(model, data, share)
-        if self._is_measured(model):
-            return self.profile
+        if self.profile is not None and self._is_of(self.profile, model):
+            return self.profile  # an undone first round takes nothing from what was measured
         predicted = self.detector.predict(model)
         if data is None or not self.drift.watches:
             return predicted
         self.details = self.drift.agreement(model, predicted, data, share)
         return self._measured(model, data, share) if self.details["refitted"] else predicted
 
-    def _is_measured(self, model):
-        """Whether the network is the one that was measured, before any cut was kept: nothing need be predicted."""
-        graph = self.profile.graph if self.profile is not None else None
-        return graph is not None and graph.widths == channel_graph(model).widths
+    @staticmethod
+    def _is_of(profile, model):
+        """Whether a profile is that of a network: cutting changes its widths."""
+        return profile.graph is not None and profile.graph.widths == channel_graph(model).widths
 
     def _measured(self, model, data, share):
         profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)

@@ -97,7 +97,8 @@ class Ranking:
     def __init__(
         self, graph: ChannelGraph, scores: FilterScores, round_to: int, balance: float = 0.0, measure: str | None = None
     ):
-        self.graph, self.source, self.round_to, self.balance, self.measure = graph, scores, round_to, balance, measure
+        self.graph, self.source, self.round_to, self.balance = graph, scores, round_to, balance
+        self.saves = MEASURES[measure] if measure else ""
         self.scores = over_units(graph, scores)
         self.l1 = np.nan_to_num(over_units(graph, scores.l1))
         unlocked = np.ones(graph.num_units, bool)
@@ -241,7 +242,7 @@ class Selection:
         if unit in self.graph.locks:
             return self.graph.locks[unit]
         if self.ranking.idle[unit]:
-            return f"its removal would save no {MEASURES[self.ranking.measure]}, which this plan is for"
+            return f"its removal would save no {self.ranking.saves}, which this plan is for"
         if not self.ranking.prunable[unit]:
             return self._unscored(unit)
         if unit in self.ranking.ragged:

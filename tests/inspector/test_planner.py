@@ -17,12 +17,35 @@ from inspector.quick import QuickSelection
 def test_quick_selection_takes_what_selection_takes(seed):
     rng = np.random.default_rng(seed)
     graph = random_graph(rng, shared=seed % 3 > 0)
-    ranking = Ranking(graph, random_scores(rng, graph), 1 + 3 * (seed % 5 == 0))
+    ranking = Ranking(graph, random_scores(rng, graph), 1 + 3 * (seed % 5 == 0), balance=(seed % 4) / 3)
     quick = QuickSelection(ranking)
     for budget in range(0, ranking.filters + 1, 3):
         caps = {name: float(rng.choice([0, 0.3, 0.5, 1])) for name in graph.filter_layers}
         limits = Limits.of(graph, caps, float(rng.choice([0, 0.1, 0.5])), {})
         assert (quick.gone(limits, budget) == Selection(ranking, limits, budget).gone).all()
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_preview_takes_what_a_plan_takes(seed):
+    rng = np.random.default_rng(seed)
+    graph = random_graph(rng, shared=seed % 3 > 0)
+    planner = Planner(graph, random_scores(rng, graph))
+    for ratio in (0, 0.02, 0.2, 0.4, 0.5, 0.6, 0.8, 0.95):
+        caps = {name: float(rng.choice([0, 0.3, 0.5, 1])) for name in graph.filter_layers}
+        choices = Choices(ratio, caps if seed % 2 else {}, round_to=1 + 3 * (seed % 5 == 0))
+        plan = planner.plan(choices)
+        assert (planner.preview(choices).units == graph.units_of(plan.removed)).all()
+        assert (planner.places == np.concatenate([plan.ranks[name] for name in graph.filter_layers])).all()
+
+
+def test_another_ratio_is_previewed_without_another_ranking(monkeypatch):
+    rng = np.random.default_rng(0)
+    graph = random_graph(rng)
+    planner, made = Planner(graph, random_scores(rng, graph)), []
+    monkeypatch.setattr("inspector.planner.Ranking", lambda *args: made.append(args) or Ranking(*args))
+    for ratio in (0.1, 0.5, 0.9):
+        planner.preview(Choices(ratio))
+    assert len(made) == 1
 
 
 def test_both_ways_are_taken_by_these_graphs():
