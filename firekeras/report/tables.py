@@ -161,7 +161,7 @@ def outcome_lines(result) -> list[Text]:
     where = "within" if result.within_tolerance else "outside"
     verdict = (
         f"On held-out data {result.monitor} went from {metric(result.baseline)} to {metric(result.accuracy)}, {where} "
-        f"the tolerance of {result.tolerance:g}, in {result.epochs} epochs and {len(result.rounds)} rounds."
+        f"the tolerance of {result.tolerance:g}. Epochs: {result.epochs}; rounds: {len(result.rounds)}."
     )
     lines = [verdict, *(f"Note: {note}" for note in result.notes), time_line(result.time)]
     return [Text(line) for line in lines if line]
