@@ -1,4 +1,4 @@
-"""Several criteria in one ranking: places by hand, dead filters first, layers coupled and not, and what lacks a score."""
+"""Several criteria in one ranking: places by hand, dead filters first, coupled layers, and what lacks a score."""
 
 import networks
 import numpy as np
