@@ -80,7 +80,9 @@ def compare(
     data = {"train_data": train_data, "validation_data": validation_data, "test_data": test_data}
     check_training_data(model, data)
     entries: dict[str, Any] = dict(methods) if isinstance(methods, Mapping) else factories(methods)
-    controls = {label: one for label, one in entries.items() if isinstance(one, tuple(CONTROLS.values()))}
+    controls: dict[str, Any] = {
+        label: one for label, one in entries.items() if isinstance(one, tuple(CONTROLS.values()))
+    }
     pruning = {label: make for label, make in entries.items() if label not in controls}
     common = ComparisonSettings.of(model, {"macs": 0.5} if target is None else target, seeds, epochs, **settings)
     _check_prunes(pruning)

@@ -78,7 +78,7 @@ def comparison_chart(found: Comparison) -> Element:
 
 def comparison_picture(found: Comparison, path):
     """The same as PNG."""
-    series, heading, x_title, level = _charted(found)
+    (*series, _), heading, x_title, level = _charted(found)
     write_png(series, heading, x_title, level, path)
 
 
