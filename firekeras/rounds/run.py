@@ -44,8 +44,6 @@ class Run:
         time: A `TimeSpent`.
     """
 
-    step: Step
-
     def __init__(self, settings, method, model, graph, *, epochs, train_data=None, target=None):
         self.settings, self.method, self.train_data = settings, method, train_data
         self.original_widths = graph.widths
@@ -54,6 +52,7 @@ class Run:
         self.baseline = self.accuracy = math.nan
         self.monitor = settings.monitor or "accuracy"
         self.stopped_because = self.exhausted = ""
+        self.step = Step(0, ratio=settings.pruning_ratio or RATIO)  # until a round begins
         self.time = TimeSpent()
         self.notes: list[str] = []
         self.target = target if target is not None else self._target(model, graph)
