@@ -72,7 +72,10 @@ def drift(model, profile, dataset, options):
     model.compile(keras.optimizers.SGD(options.learning_rate, momentum=0.9), loss, metrics=["accuracy"])
     train = dataset.x_train[: options.limit], dataset.y_train[: options.limit]
     held_out = dataset.x_test[-1000:], dataset.y_test[-1000:]
-    settings = {"pruning_ratio": options.ratio, "tolerance": 1.0, "max_rounds": options.rounds, "batch_size": 100}
+    every_layer = {"balance": 0.0, "max_cut": 1.0}  # FIRE over all layers together, as the paper ranks
+    kept = {"epochs": None, "tolerance": 1.0, "distill": False}  # an epoch a round, at a constant rate
+    sizes = {"pruning_ratio": options.ratio, "max_rounds": options.rounds, "batch_size": 100}
+    settings = {**every_layer, **kept, **sizes}
     rounds = firekeras.compression_rounds(model, train, held_out, method=FirePruning(), **settings)
     for record in rounds:
         print(f"round {record.number}: {record.accuracy:.3f} accuracy, {record.filters_removed} filters removed")

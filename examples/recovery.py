@@ -38,6 +38,8 @@ def arguments():
     parser.add_argument("--test-limit", type=int, help="test images, at most; all by default")
     parser.add_argument("--seeds", type=int, default=3, help="how many; they begin with 0")
     parser.add_argument("--ratio", type=float, default=0.2, help="share of the filters that go")
+    parser.add_argument("--balance", type=float, default=0.0, help="0 ranks over all layers, 1 within each")
+    parser.add_argument("--max-cut", type=float, default=1.0, help="share of a layer that may go in the cut")
     parser.add_argument("--learning-rate", type=float, default=0.01)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--temperature", type=float, default=3.0, help="of the distillation")
@@ -75,7 +77,9 @@ def run(model, dataset, test, seed, options):
     """(after the cut, after fine-tuning) of each variant, `(variants, 2)`."""
     train = subset(dataset.x_train, dataset.y_train, options.limit, seed)
     profile = firekeras.measure_fire(model, train, batch_size=options.batch_size)
-    plan = firekeras.plan_pruning(model, profile, pruning_ratio=options.ratio)
+    plan = firekeras.plan_pruning(
+        model, profile, pruning_ratio=options.ratio, balance=options.balance, max_cut=options.max_cut
+    )
     macs = plan.costs_after.conv_macs / plan.costs_before.conv_macs
     print(f"seed {seed}: {plan.num_removed} filters go, {macs:.1%} of the conv MACs stay", flush=True)
     rows = []

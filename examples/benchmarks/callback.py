@@ -63,7 +63,8 @@ def fit(model, samples, epochs=1, **settings):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(samples, 32, 32, 3)).astype("float32"), rng.integers(0, 10, samples)
     clock = Clock()
-    callbacks = [firekeras.FirePruningCallback(monitor="accuracy", tolerance=1.0, **settings)] if settings else []
+    ours = {"monitor": "accuracy", "tolerance": 1.0, "verbose": 0, **settings}
+    callbacks = [firekeras.FirePruningCallback(**ours)] if settings else []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that nothing was pruned is what is wanted here
         model.fit(x, y, epochs=epochs, batch_size=64, verbose=0, callbacks=[clock, *callbacks])

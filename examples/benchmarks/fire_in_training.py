@@ -40,7 +40,7 @@ def counted(path, x, y, rate):
     model = keras.models.load_model(path, compile=False)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(rate), loss, metrics=["accuracy"])
-    callback = firekeras.FirePruningCallback(pruning_ratio=0.001, tolerance=1.0, monitor="accuracy")
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.001, tolerance=1.0, monitor="accuracy", verbose=0)
     timed = Timed()
     before = firekeras.measure_fire(model, x, batch_size=100)
     model.fit(x, y, epochs=2, batch_size=100, verbose=0, callbacks=[callback, timed])
