@@ -165,8 +165,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         self.records = [RoundRecord.from_event(event, self.best) for event in rounds]
         self.accuracy = next((one.accuracy for one in reversed(self.records) if one.accepted), self.baseline)
         self.costs = count_costs(self.best)
-        self.begin_leg(self.settings.epochs, self.best)
-        self.leg_begins = directory.leg_begins()
+        self.begin_leg(self.settings.epochs, self.best, directory.leg_begins())
         self._survivors.cut(_removed_so_far(rounds))
         profile = directory.newest_profile()
         methods.restore(self.method, FireProfile.load(profile) if profile else None, directory.state())

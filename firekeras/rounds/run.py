@@ -65,12 +65,27 @@ class Run:
         target.check_feasible(model, graph, **self.limits)
         return target
 
-    def begin_leg(self, epochs, model):
-        """Begins to count epochs and rounds: at the start, and when a finished run is continued."""
+    def begin_leg(self, epochs, model, after_round: int = 0):
+        """Begins to count epochs and rounds: at the start, and when a finished run is continued.
+
+        Args:
+            epochs: How many there are.
+            model: The network as it is now.
+            after_round: How many rounds do not count.
+        """
         self.pace = pace_of(self.settings, self.target, epochs)
-        self.leg_begins, self.exhausted, self.epochs_of_method = len(self.records), "", 0
+        self.leg_begins, self.exhausted, self.epochs_of_method = after_round, "", 0
         self.arrived = self.target is not None and self.target.reached(model, self.costs)
-        self.start_amount = self.target.amount(model, self.costs) if self.target else 0.0
+        self.start_amount = self._amount_before_leg()
+
+    def _amount_before_leg(self) -> float:
+        """How much of the target's cost there was when the leg began."""
+        if self.target is None:
+            return 0.0
+        if self.target.measure in LATENCIES:
+            return self.target.goal / self.target.share
+        kept = [record for record in self.records[: self.leg_begins] if record.accepted]
+        return getattr(kept[-1] if kept else self.costs_before, self.target.measure)
 
     # What the rounds so far say
 
