@@ -296,3 +296,12 @@ def test_a_plan_by_contribution_says_so():
     plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "contribution"), pruning_ratio=0.2)
     name, filters = next(iter(plan.removed.items()))
     assert "its contribution score of -" in plan.explain(name, int(filters[0]))
+
+
+def test_without_normalisation_nothing_is_known_behind_pooling_either():
+    image = keras.Input((12, 12, 1))
+    x = L.MaxPooling2D()(L.Conv2D(4, 3, activation="relu", name="conv1")(image))
+    x = L.Conv2D(6, 3, activation="relu", name="conv2")(x)
+    model = keras.Model(image, L.Dense(3, name="logits")(L.Flatten()(x)))
+    with pytest.raises(ValueError, match="measure it, with 'contribution_measured'"):
+        firekeras.score_filters(model, "contribution")

@@ -75,7 +75,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         learning_rate: If given, the learning rate begins here and falls along `schedule` over the epochs of `fit`,
             and comes back over a quarter of an epoch after each cut. Defaults to none: the rate stays the user's.
         schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1. Defaults to `"cosine"`.
-        method: `"fire"`, the name of another method or criterion, or a method object, as in `compress`.
+        method: `"fire"`, the name of another method or criterion, or a method object, as in `compress`. By its
+            name it has no drift guard, which would measure FIRE after each cut.
         pruning_ratio: Share of the remaining prunable filters that go in a round. Defaults to None: sized by
             the epochs.
         layer_caps, round_to, min_keep, max_cut, balance: As in `plan_pruning`, caps over the whole run.
@@ -163,7 +164,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Checks the model and its neighbours before any training, and forgets earlier runs."""
         callbacks = callbacks_of_fit(self)
-        method = methods.get(self.method)
+        method = FirePruning(drift_threshold=-1) if self.method == "fire" else methods.get(self.method)
         self._counts = self.data is None and isinstance(method, FirePruning)
         check_neighbours(self, callbacks, probes=self._counts)
         _end_unfinished_run(self.model)
@@ -274,8 +275,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self.profile = self.result = None
         self._graph, self._filters = graph, sum(graph.widths.values())
         known = self._fit.train if self.data is None else self.data
-        drifts = None if self._counts else known  # counting is free; a drift guard would measure again
-        self._run = Run(self.settings, method, self.model, graph, epochs=None, train_data=drifts)
+        self._run = Run(self.settings, method, self.model, graph, epochs=None, train_data=known)
         self._settle_on = known
         self._settler: Settler | None = None
         self._trial = self._unprobed = None

@@ -126,9 +126,27 @@ def _as_symbol(x):
 
 
 def _moved(operation, args, kwargs):
-    """Values change places, and keep mean and variance."""
-    means, variances = (_run(operation, *_part(name, args, kwargs)) for name in ("mean", "variance"))
-    return keras.tree.map_structure(Spread, means, variances)
+    """Values change places, and keep mean and variance; what one that is unknown had a part in is unknown too.
+
+    Unknown values are followed apart: to some backends the largest of NaN is the lowest number there is.
+    """
+    arguments = (*(_part(name, args, kwargs) for name in ("mean", "variance")), _where_unknown(args, kwargs))
+    moved = (_run(operation, *keras.tree.map_structure(_without_nan, part)) for part in arguments)
+    return keras.tree.map_structure(_known, *moved)
+
+
+def _where_unknown(args, kwargs):
+    return keras.tree.map_structure(
+        lambda x: np.isnan(x.mean + x.variance).astype("float64") if isinstance(x, Spread) else x, (args, kwargs)
+    )
+
+
+def _without_nan(x):
+    return np.nan_to_num(x) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x
+
+
+def _known(mean, variance, unknown):
+    return Spread(*(np.where(unknown > 0, np.nan, values) for values in (mean, variance)))
 
 
 def _normalised(layer, args, kwargs):

@@ -16,6 +16,7 @@ from firekeras.rounds.drift import DriftGuard
 from firekeras.samples import draw_samples
 
 MODES = ("learned", "measured")
+MEASURED = {"contribution": "contribution_measured"}  # for networks that say nothing of it without data
 SAMPLES = 2000  # for criteria beside FIRE that are measured
 WEAK = 0.5  # a detector whose cross-validated rank correlation is below this is pointed out
 
@@ -39,8 +40,8 @@ class FirePruning:
             `drift_samples` samples falls below this, -1 to 1. Defaults to 0.8; -1 never does, nor measures.
         drift_samples: How many samples each round is checked on. Defaults to 500.
         beside: Criteria whose places within a layer count as much as those by FIRE (`firekeras.plan.together`), by
-            name. Defaults to `("l1", "contribution")`; `()` ranks by FIRE alone. One that has nothing to say of a
-            network, as `"contribution"` of one without BatchNormalization, is left out.
+            name. Defaults to `("l1", "contribution")`; `()` ranks by FIRE alone. Of a network without
+            BatchNormalization contributions are measured, on data; one that has nothing to say is left out.
         balance: In place of the run's: 0 ranks the filters of all layers together, and lets one layer lose all that
             its limits allow at once. With `beside=()` that is the paper's ranking, `method="fire_paper"`.
             Defaults to None: the run's, which ranks within layers.
@@ -102,11 +103,14 @@ class FirePruning:
         return together(scores, channel_graph(model), [one for one in others if one is not None])
 
     def _other(self, model, name, data) -> FilterScores | None:
-        """Scores by a criterion; None if it has nothing to say of the network."""
-        measured = CRITERIA[name].needs == "data"
-        samples = draw_samples(data, SAMPLES, self.seed) if measured and data is not None else None
-        with contextlib.suppress(ValueError):
-            return score_filters(model, name, data=samples, seed=self.seed)
+        """Scores by a criterion, else by the one that measures the same; None if both know nothing of the network."""
+        for one in (name, MEASURED.get(name)):
+            measured = one is not None and CRITERIA[one].needs == "data"
+            if one is None or (measured and data is None):
+                continue
+            samples = draw_samples(data, SAMPLES, self.seed) if measured else None
+            with contextlib.suppress(ValueError):
+                return score_filters(model, one, data=samples, seed=self.seed)
         return None
 
     def scores(self, model, data, share=0.05) -> FilterScores:
