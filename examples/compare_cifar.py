@@ -5,7 +5,7 @@
 CIFAR10.npz holds x_train, y_train, x_test and y_test. Without a model one is trained first. Images are flipped and
 cropped for training; a tenth of the training images takes part in none. What has been done is kept in the output
 folder: the same command goes on where it was broken off. Written there: results.jsonl, comparison.md, .svg, .html,
-and the network of each run. Random filters and FIRE are removed in rounds, l1 all at once; each has the same epochs.
+and the network of each run. Random filters and FIRE go in a few cuts, l1 all at once; each has the same epochs.
 """
 
 import argparse
@@ -23,6 +23,8 @@ from firekeras.classifier import compile_for_tuning
 from firekeras.compare import Scratch, compare
 from firekeras.compare.contest import factories
 from firekeras.compare.report import markdown, outcome_line, write_report
+
+DEFAULTS = ["fire", "fire_paper", "l1", "l1_global", "random", "scratch", "unpruned"]
 
 
 def trained(arguments, data, validation):
@@ -58,14 +60,13 @@ def main():
     parser.add_argument("--output", type=Path, default=Path("cifar"))
     parser.add_argument("--model", type=Path)
     parser.add_argument("--depth", type=int, default=20)
-    parser.add_argument("--methods", nargs="+", default=["fire", "l1", "l1_global", "random", "scratch"])
+    parser.add_argument("--methods", nargs="+", default=DEFAULTS)
     parser.add_argument("--macs", type=float, nargs="+", default=[0.5])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=40)
     parser.add_argument("--scratch-epochs", type=int, default=80)
     parser.add_argument("--baseline-epochs", type=int, default=60)
     parser.add_argument("--learning-rate", type=float, default=0.02)
-    parser.add_argument("--ratio", type=float, default=0.1)
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
 
@@ -87,7 +88,6 @@ def main():
         epochs=arguments.epochs,
         folder=arguments.output,
         on_result=lambda outcome, so_far: print(outcome_line(outcome, so_far), flush=True),
-        pruning_ratio=arguments.ratio,
     )
     print(markdown(found))
     print(f"{(time.monotonic() - start) / 3600:.2f} h", *write_report(found, arguments.output), sep="\n")

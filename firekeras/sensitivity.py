@@ -14,13 +14,16 @@ from firekeras.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.plan.selection import Ranking
 from firekeras.profile import FilterScores
-from firekeras.rounds.engine import check_prunable
-from firekeras.rounds.evaluation import Evaluation, within_tolerance
-from firekeras.samples import draw_samples
+from firekeras.recovery.batch_statistics import Settler
+from firekeras.rounds.evaluation import Evaluation
+from firekeras.rounds.monitor import within_tolerance
+from firekeras.rounds.run import check_prunable
+from firekeras.samples import draw_samples, in_batches
 from firekeras.surgery import rebuild
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 PROOF = 16  # samples on which masking is held against surgery
+SETTLING, BATCH = 1024, 256  # samples on which networks are settled, and how many of them at a time
 CLOSE = 1e-3  # of the largest output: what rounding may come to over many layers
 
 
@@ -30,7 +33,7 @@ class Sensitivity:
 
     Args:
         monitor: The name of the metric.
-        baseline: That of the whole network.
+        baseline: That of the whole network, settled.
         shares: The shares that were taken out, ascending.
         values: For each layer that can lose filters, the metric without each share, `(shares,)`; of
             layers that lose them together only the first.
@@ -54,10 +57,17 @@ class Sensitivity:
         less than all of them together: fine-tuning has to make up for that.
 
         Args:
-            tolerance: In absolute points, from 0 on (0.02 are two points).
+            tolerance: How far the metric may fall, from 0 on: absolute points (0.02 is two points), a share of
+                the baseline where lower is better.
+
+        Raises:
+            ValueError: If it is below 0.
         """
         if not tolerance >= 0:
-            raise ValueError(f"tolerance is in absolute points from 0 on (0.02 are two points). Received: {tolerance}.")
+            raise ValueError(
+                "tolerance is a number from 0 on: absolute points (0.02 is two points), or a share of the baseline if "
+                f"lower is better. Received: {tolerance}."
+            )
         largest = {name: self._largest(values, tolerance) for name, values in self.values.items()}
         return {partner: largest[name] for name in self.values for partner in self.partners[name]}
 
@@ -77,29 +87,35 @@ def sensitivity(
     *,
     criterion: str | FilterScores = "l1",
     shares: Sequence[float] = SHARES,
-    monitor: str = "accuracy",
+    monitor: str | None = None,
+    train_data=None,
     batch_size: int | None = None,
     on_layer: Callable[[str, int, int], None] | None = None,
 ) -> Sensitivity:
     """Measures what each layer's filters are worth: takes shares of them out, one layer at a time.
 
-    Nothing is trained. The filters that the criterion ranks lowest go first. They are masked: every
-    weight that belongs to them, or reads them, is set to zero, so that nothing is built again. Once,
-    with half of every layer gone, that is held against surgery; where both differ (normalisation
-    over channels), each network is cut for real, which takes much longer.
+    Nothing is trained, and every network is settled before it is measured: BatchNormalization's statistics are
+    measured on `train_data`, as after a cut in `compress`. The filters that the criterion ranks lowest go
+    first. They are masked: every weight that belongs to them, or reads them, is set to zero, so that nothing is
+    built again. Once, with half of every layer gone, that is held against surgery; if both differ
+    (normalisation over channels), each network is cut for real, which takes much longer.
 
     Args:
         model: A built, compiled Functional or Sequential model. It is not changed.
         data: Held-out data, as `evaluate` takes them. All of them are run through the network once
-            for every layer and share: a thousand samples tell enough.
+            for every layer and share: a thousand samples are enough.
         criterion: What ranks filters, by name, or any `FilterScores`, such as a `FireProfile`.
             Defaults to `"l1"`.
         shares: Which shares of a layer's filters go, each above 0 and below 1. Defaults to 0.1, 0.2,
             ..., 0.9.
-        monitor: Which of the model's metrics to measure. Defaults to `"accuracy"`.
+        monitor: Which of the model's metrics to measure. Defaults to None: the accuracy, else another score, else
+            the loss, as in `compress`.
+        train_data: What networks are settled on, as `fit` takes them, a thousand samples of it, and what a
+            criterion that needs data is measured on. Defaults to None: `data`, whose labels settling does not
+            look at.
         batch_size: For arrays. Defaults to Keras's own.
-        on_layer: A function that is told before each layer: its name, its number from 1, and of how
-            many. Defaults to none.
+        on_layer: A function that is called before each layer with its name, its number from 1, and the number of
+            layers. Defaults to none.
 
     Returns:
         A `Sensitivity`.
@@ -115,9 +131,10 @@ def sensitivity(
     graph = traced(model).graph
     check_prunable(model, graph, {})
     _check_shares(shares)
-    scores = score_filters(model, criterion, data=data, seed=0) if isinstance(criterion, str) else criterion
+    known = data if train_data is None else train_data
+    scores = score_filters(model, criterion, data=known, seed=0) if isinstance(criterion, str) else criterion
     turns = _turns(graph, scores)
-    network = _network(model, [_without(graph, scores, units, 0.5) for units in turns.values()], data)
+    network = _network(model, [_without(graph, scores, units, 0.5) for units in turns.values()], data, known)
     evaluation = Evaluation(data, monitor, 0.0, batch_size=batch_size)
     baseline, values = evaluation.measured(network(np.zeros(graph.num_units, bool))), {}
     for number, (name, units) in enumerate(turns.items(), start=1):
@@ -126,7 +143,7 @@ def sensitivity(
         candidates = (_without(graph, scores, units, share) for share in sorted(shares))
         values[name] = np.array([evaluation.measured(network(gone)) for gone in candidates])
     partners = {name: group for group in graph.groups for name in group[:1] if name in turns}
-    return Sensitivity(monitor, baseline, tuple(sorted(shares)), values, partners)
+    return Sensitivity(evaluation.monitor, baseline, tuple(sorted(shares)), values, partners)
 
 
 def _check_shares(shares):
@@ -164,20 +181,37 @@ def _without(graph, scores, units, share) -> np.ndarray:
 # The network without some of its units
 
 
-def _network(model, halves, data) -> Callable[[np.ndarray], keras.Model]:
-    """Gives the network without the units of a mask: masked where that is the same, else cut."""
-    trace, gone = traced(model), np.any(halves, axis=0)
-    masked = MaskedNetwork(model)
-    samples = draw_samples(data, PROOF)[0]
+def _network(model, halves, data, known) -> Callable[[np.ndarray], keras.Model]:
+    """Gives the network without the units of a mask, settled: masked if that is the same, else cut."""
+    settling = draw_samples(known, SETTLING)
+    exact = _masks_exactly(model, np.any(halves, axis=0), draw_samples(data, PROOF)[0])
+    return _by_masking(model, settling) if exact else _by_cutting(model, settling)
 
-    def with_mask(gone):
+
+def _masks_exactly(model, gone, samples):
+    """Whether a masked network computes what the cut one does."""
+    masked = MaskedNetwork(model)
+    masked.remove(gone)
+    return _alike(masked.model, rebuild(model, traced(model), gone), samples)
+
+
+def _by_masking(model, settling):
+    masked = MaskedNetwork(model, [x for x, *_ in in_batches(settling, BATCH)])
+
+    def without(gone):
         masked.remove(gone)
         return masked.model
 
-    def cut(gone):
-        return rebuild(model, trace, gone)
+    return without
 
-    return with_mask if _alike(with_mask(gone), cut(gone), samples) else cut
+
+def _by_cutting(model, settling):
+    def without(gone):
+        network = rebuild(model, traced(model), gone)
+        Settler(network, settling[:1], batch_size=BATCH).settle()
+        return network
+
+    return without
 
 
 def _alike(one, other, samples) -> bool:

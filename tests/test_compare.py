@@ -19,14 +19,14 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras.classifier import compile_for_tuning
 from firekeras.cli.compare import compare as command
-from firekeras.compare import Comparison, Outcome, Scratch, compare, report
+from firekeras.compare import Comparison, Outcome, Scratch, Unpruned, compare, report
 from firekeras.compare import comparison as module
-from firekeras.compare.budget import BudgetSpent, EpochBudget
 from firekeras.compare.contest import SameChoice, compiled_afresh, factories, with_fresh_weights
 from firekeras.compare.folder import ComparisonFolder
 from firekeras.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
-from firekeras.compare.settings import ComparisonSettings, first_rate, left_alone
+from firekeras.compare.settings import ComparisonSettings, left_alone
 from firekeras.methods import FPPMO, FirePruning, L1Pruning, PlayAndPrune
+from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.report.markup import to_html
 from firekeras.report.series_chart import Series, series_chart, write_svg
 
@@ -82,7 +82,7 @@ def real(trained, tmp_path_factory):
         if len(ended) == 2:
             raise KeyboardInterrupt
 
-    settings = {"epochs": 4, "seeds": [5], "target": {"macs": 0.6}, "pruning_ratio": 0.2, "batch_size": 32}
+    settings = {"epochs": 4, "seeds": [5], "target": {"macs": 0.6}, "batch_size": 32}
     with pytest.raises(KeyboardInterrupt):
         compare(trained, TRAIN, VALIDATION, TEST, folder=folder, on_result=interrupt, **settings)
     with open(folder / "results.jsonl", "ab") as file:
@@ -97,28 +97,28 @@ def real(trained, tmp_path_factory):
 
 def test_a_comparison_that_was_broken_off_goes_on(real):
     found, folder, ended, told = real
-    assert ended == [("fire", 0.6, 5), ("l1", 0.6, 5)] and told == ["random", "scratch"]
-    assert [one.method for one in found.outcomes] == ["fire", "l1", "random", "scratch"]
+    assert ended == [("fire", 0.6, 5), ("fire_paper", 0.6, 5)] and told == ["l1", "random", "scratch", "unpruned"]
+    assert [one.method for one in found.outcomes] == list(module.METHODS)
     lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
-    assert [line["method"] for line in lines] == ["fire", "l1", "random", "scratch"]
+    assert [line["method"] for line in lines] == list(module.METHODS)
 
 
 def test_all_have_the_same_epochs_and_the_same_target(real, trained):
     found, *_ = real
     before = firekeras.count_costs(trained)
     assert found.before == {"conv_macs": before.conv_macs, "macs": before.macs, "params": before.params}
-    assert found.baseline == pytest.approx(trained.evaluate(*TEST, verbose=0)[1])
     for one in found.outcomes:
-        assert one.epochs == 4 and one.notes == [] and 0.4 < one.macs / before.macs <= 0.6
-    assert {one.method: one.rounds for one in found.outcomes}["l1"] == 1
-    assert {one.method: one.rounds for one in found.outcomes}["scratch"] == 0
-    assert {one.method: one.rounds for one in found.outcomes}["fire"] > 1
+        assert one.epochs == 4 and one.reached
+        assert one.macs == before.macs if one.method == "unpruned" else 0.4 < one.macs / before.macs <= 0.6
+    cuts = {one.method: one.rounds for one in found.outcomes}
+    assert cuts["l1"] == 1 and cuts["scratch"] == cuts["unpruned"] == 0
+    assert cuts["fire"] == cuts["fire_paper"] == cuts["random"] == 2
 
 
 def test_networks_are_kept_and_do_what_is_said_of_them(real):
     found, folder, *_ = real
     for one in found.outcomes:
-        network = keras.models.load_model(folder / f"{one.method}-0.6-5.keras")
+        network = keras.models.load_model(folder / f"{one.method}-{one.share:g}-5.keras")
         assert firekeras.count_costs(network).macs == one.macs
         assert network.evaluate(*TEST, verbose=0)[1] == pytest.approx(one.test)
 
@@ -132,7 +132,7 @@ def test_the_control_has_the_shape_of_the_first_method(real):
 
 def test_other_conditions_in_the_same_folder_are_refused(real, trained):
     _, folder, *_ = real
-    same = {"seeds": [5], "target": {"macs": 0.6}, "pruning_ratio": 0.2, "batch_size": 32, "folder": folder}
+    same = {"seeds": [5], "target": {"macs": 0.6}, "batch_size": 32, "folder": folder}
     with pytest.raises(ValueError, match=r"begun with epochs=4\. Received: 5"):
         compare(trained, TRAIN, VALIDATION, TEST, epochs=5, **same)
     with pytest.raises(ValueError, match="begun with baseline="):
@@ -162,7 +162,13 @@ def quick(monkeypatch):
         return self.model, outcome(label, seed, share=share)
 
     monkeypatch.setattr(module.Contest, "prune", prune)
+
+    def unpruned(self, label, seed):
+        ran.append((label, 1.0, seed))
+        return self.model, outcome(label, seed, share=1.0)
+
     monkeypatch.setattr(module.Contest, "scratch", scratch)
+    monkeypatch.setattr(module.Contest, "unpruned", unpruned)
     return ran
 
 
@@ -177,6 +183,7 @@ def test_methods_seeds_and_targets_can_be_added(trained, quick, tmp_path):
     assert go_on(methods=("fire", "l2"), seeds=2) == [("fire", 0.5, 1), ("l2", 0.5, 1)]
     more = go_on(methods=("fire", "scratch"), seeds=1, target={"macs": (0.5, 0.4)})
     assert more == [("scratch", 0.5, 0), ("fire", 0.4, 0), ("scratch", 0.4, 0)]
+    assert go_on(methods=("fire", "unpruned"), seeds=1) == [("unpruned", 1.0, 0)]
 
 
 def test_all_methods_of_a_seed_come_before_the_next_seed(trained, quick):
@@ -188,33 +195,58 @@ def test_all_methods_of_a_seed_come_before_the_next_seed(trained, quick):
 # One run
 
 
-def test_the_learning_rate_falls_along_one_cosine_over_all_trainings():
+def test_all_train_along_the_same_curve(trained):
+    """A cut in one go, the shape from scratch, and the whole network: the same learning rate at the same time."""
+    seen, rates = [], {}
+
     class Rates(keras.callbacks.Callback):
         def on_train_batch_begin(self, batch, logs=None):
-            rates.append(float(self.model.optimizer.learning_rate))
+            seen.append(float(self.model.optimizer.learning_rate))
 
-    rates, budget = [], EpochBudget(4, 0.1)
-    for epochs in (1, 3):
-        compiled(build()).fit(*TRAIN, epochs=epochs, batch_size=96, verbose=0, callbacks=[budget, Rates()])
-    assert rates == pytest.approx([0.1 * (1 + math.cos(math.pi * k / 4)) / 2 for k in range(4)])
-    assert (budget.spent, budget.left) == (4, 0)
+    def keep(one, so_far):
+        rates[one.method] = seen.copy()
+        seen.clear()
+
+    settings = {"seeds": 1, "epochs": 3, "batch_size": 48, "learning_rate": 0.03, "callbacks": [Rates()]}
+    compare(trained, TRAIN, VALIDATION, TEST, methods=("l1", "scratch", "unpruned"), on_result=keep, **settings)
+    assert len(rates["l1"]) == 6 and rates["l1"] == rates["scratch"] == rates["unpruned"]
+    assert max(rates["l1"]) <= 0.03 and rates["l1"][-1] < 0.3 * 0.03
 
 
-def test_no_training_goes_beyond_the_epochs_of_a_run():
-    budget, model = EpochBudget(3, 0.1), compiled(build())
-    model.fit(*TRAIN, epochs=2, batch_size=96, verbose=0, callbacks=[budget])
-    with pytest.raises(BudgetSpent, match="2 epochs were asked for; 1 are left"):
-        model.fit(*TRAIN, epochs=2, batch_size=96, verbose=0, callbacks=[budget])
-    assert (budget.spent, budget.left) == (2, 1)
+def test_a_run_is_that_of_compress(trained):
+    """What a comparison says of a method holds for who uses it."""
+    found = compare(trained, TRAIN, VALIDATION, TEST, methods=("l1",), seeds=1, epochs=2, batch_size=32)
+    result = firekeras.compress(
+        trained, TRAIN, VALIDATION, method="l1", target={"macs": 0.5}, epochs=2, batch_size=32, verbose=0
+    )
+    one = found.outcomes[0]
+    assert (one.validation, one.macs, one.epochs) == (result.accuracy, result.costs_after.macs, result.epochs)
+    assert result.model.evaluate(*TEST, verbose=0)[1] == pytest.approx(one.test)
+
+
+def test_nothing_is_measured_unsettled():
+    """The statistics are as training with too low a momentum left them: wrong."""
+    keras.utils.set_random_seed(0)
+    model = compiled(build())
+    model.fit(*TRAIN, epochs=3, batch_size=32, verbose=0)
+    norm = model.layers[2]
+    norm.moving_mean.assign(norm.moving_mean + 50)
+    told = compare(model, TRAIN, VALIDATION, TEST, methods=("l1", "unpruned", "scratch"), seeds=1, epochs=1)
+    settled = keras.models.clone_model(model)
+    settled.set_weights(model.get_weights())
+    reestimate_batch_norm(settled, TRAIN[0])
+    assert told.baseline == pytest.approx(compiled(settled).evaluate(*TEST, verbose=0)[1])
+    assert told.baseline > model.evaluate(*TEST, verbose=0)[1] + 0.1
+    for one in told.outcomes:
+        assert one.method == "scratch" or one.test > told.baseline - 0.1
 
 
 def test_a_method_that_trains_on_its_own_gets_no_more_epochs(trained):
     """Its thresholds let nothing go, so that it would train under the penalty for a hundred epochs."""
     methods = {"stubborn": lambda seed: PlayAndPrune(delta=1e-9, give_up=100, patience=100)}
-    settings = {"seeds": 1, "epochs": 3, "pruning_ratio": 0.4, "batch_size": 96}
-    found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
-    assert found.outcomes[0].epochs == 3 and found.outcomes[0].macs == found.before["macs"]
-    assert "with 1.000 left. Its epochs were spent." in found.notes[0]
+    found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, seeds=1, epochs=4, batch_size=96)
+    one = found.outcomes[0]
+    assert one.epochs == 4 and one.reached and one.macs <= 0.5 * found.before["macs"]
 
 
 def test_a_seed_decides_all_that_the_four_methods_do(trained):
@@ -225,7 +257,7 @@ def test_a_seed_decides_all_that_the_four_methods_do(trained):
         "play_and_prune": lambda seed: PlayAndPrune(),
         "fppmo": lambda seed: FPPMO(seed=seed, **quick),
     }
-    settings = {"seeds": [3], "epochs": 6, "pruning_ratio": 0.3, "target": {"macs": 0.7}, "batch_size": 32}
+    settings = {"seeds": [3], "epochs": 4, "target": {"macs": 0.7}, "batch_size": 32}
 
     def outcomes():
         found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
@@ -251,7 +283,6 @@ def test_an_optimizer_of_mixed_precision_begins_anew():
     model.compile(keras.optimizers.LossScaleOptimizer(inner), "sparse_categorical_crossentropy")
     fresh = compiled_afresh(model, build(), 0.25).optimizer
     assert type(fresh) is keras.optimizers.LossScaleOptimizer and float(fresh.learning_rate) == 0.25
-    assert first_rate(model, None) == 0.5
 
 
 def test_fresh_weights_leave_what_is_not_trained():
@@ -271,15 +302,17 @@ def test_fresh_weights_leave_what_is_not_trained():
 
 def test_a_method_that_stops_short_of_the_target_is_told_of(trained):
     methods = {"little": lambda seed: L1Pruning(0.1)}
-    settings = {"seeds": 1, "epochs": 1, "pruning_ratio": 0.9, "batch_size": 96}
-    found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
-    assert found.outcomes[0].epochs == 1 and found.outcomes[0].macs > 0.5 * found.before["macs"]
+    found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, seeds=1, epochs=2, batch_size=96)
+    one = found.outcomes[0]
+    assert one.epochs == 2 and one.macs > 0.5 * found.before["macs"] and not one.reached
     assert "It stopped short of 0.5" in found.notes[0] and found.notes[0].startswith("little, seed 0")
+    assert "shall go in all" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
 
 
 def test_methods_by_name_are_made_anew_for_each_seed():
-    made = factories(["fire", "l1", "random", "scratch"])
-    assert made["scratch"] == Scratch()
+    made = factories(["fire", "fire_paper", "l1", "random", "scratch", "unpruned"])
+    assert made["scratch"] == Scratch() and made["unpruned"] == Unpruned()
+    assert (made["fire_paper"](3).beside, made["fire_paper"](3).balance, made["fire_paper"](3).seed) == ((), 0, 3)
     assert made["fire"](3) is not made["fire"](3) and made["fire"](3).seed == made["random"](3).seed == 3
     assert type(made["l1"](3)).__name__ == "L1Pruning"
     with pytest.raises(ValueError, match=r"Unknown method 'fyre'.*'fire'"):
@@ -293,7 +326,8 @@ def test_a_round_takes_as_many_filters_by_any_criterion():
     model = compiled(networks.residual())
     x, y = np.random.default_rng(0).normal(size=(12, 8, 8, 3)).astype("float32"), np.zeros(12)
     data = (x[:8], y[:8]), (x[8:], y[8:])
-    rounds = SameChoice(model, *data, pruning_ratio=0.5, layer_caps=left_alone(model), min_keep=0.0)
+    rounds = SameChoice(model, *data, pruning_ratio=0.5, layer_caps=left_alone(model), min_keep=0.0, max_cut=1)
+    rounds.next_step()
     free = sum(firekeras.channel_graph(model).widths[name] for name in ("a1", "b1"))
     for criterion in ("fire", "l1", "random"):
         plan = rounds.plan(model, firekeras.score_filters(model, criterion, data=data[0]))
@@ -304,8 +338,8 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
     assert set(left_alone(networks.residual())) == {"stem", "a2", "b2", "b_shortcut", "logits"}
     model = compiled(networks.residual())
     common = {"target": {"macs": 0.8}, "seeds": 1, "epochs": 20}
-    assert ComparisonSettings.of(model, **common, layer_caps={"a1": 0.5}).run["layer_caps"]["stem"] == 0
-    assert ComparisonSettings.of(model, **common, layer_caps={"a1": 0.5}).run["layer_caps"]["a1"] == 0.5
+    assert ComparisonSettings.of(model, **common, layer_caps={"a1": 0.9}).run["layer_caps"]["stem"] == 0
+    assert ComparisonSettings.of(model, **common, layer_caps={"a1": 0.9}).run["layer_caps"]["a1"] == 0.9
     assert "layer_caps" not in ComparisonSettings.of(model, **common, all_filters=True).run
     with pytest.raises(ValueError, match=r"none has FIRE.*all_filters=True"):
         left_alone(networks.two_convs(activation="gelu"))
@@ -323,16 +357,15 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
         ({"seeds": (0, -1)}, "Each of seeds is a whole number from 0 on. Received: -1"),
         ({"target": 0.5}, r"target is a measure with a share.*Received: 0\.5"),
         ({"methods": "fire,l1"}, "Unknown method 'fire,l1'"),
-        ({"methods": ("l1",), "epochs": 2, "epochs_per_round": 3}, "the 3 of each round among them. Received: 2"),
         ({"methods": ("l1", "absent")}, "Unknown method 'absent'"),
         ({"methods": [L1Pruning()]}, "each run needs a fresh method.*lambda seed: L1Pruning"),
         ({"target": {}}, "target is one of"),
         ({"methods": {"mine": lambda seed: L1Pruning({"konv1": 0.5})}}, "Did you mean 'conv1'"),
-        ({"pruning_ratio": 0}, "pruning_ratio is the share"),
+        ({"pruning_ratio": 0.1}, "pruning_ratio cannot be set here: the target sizes the cuts"),
+        ({"monitor": "f1"}, "no metric 'f1' to watch"),
         ({"target": {"latency": 0.5}}, "target is one of"),
         ({"target": {"macs": (0.5, 1.5)}}, "target is one of"),
         ({"target": {"macs": 0.001}}, "cannot be reached"),
-        ({"epochs": 3, "pruning_ratio": 0.05}, "about .* rounds of 1 epochs.*there are 3 epochs"),
         ({"learning_rate": -1}, "learning_rate is a number above 0"),
         ({"folder": "nowhere/at/all"}, "there is no folder nowhere/at"),
         ({"colour": 1}, "Unknown setting 'colour'"),
@@ -375,11 +408,24 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
         ComparisonFolder(tmp_path, {})
 
 
-def test_a_schedule_in_the_model_is_asked_about():
-    model = compiled(build(), keras.optimizers.schedules.CosineDecay(0.1, 10))
-    with pytest.raises(ValueError, match=r"learning_rate=0\.01"):
-        first_rate(model, None)
-    assert first_rate(model, 0.02) == 0.02
+def test_of_a_schedule_in_the_model_the_first_rate_counts():
+    model = compiled(build(), keras.optimizers.schedules.CosineDecay(0.1, 3))
+    model.fit(*TRAIN, epochs=1, batch_size=32, verbose=0)
+    found = compare(model, TRAIN, VALIDATION, TEST, methods=("l1", "scratch", "unpruned"), seeds=1, epochs=1)
+    assert "learning rates from 0.1 on" in found.terms[0] and "schedule inside the model's optimizer" in found.terms[1]
+    assert [one.epochs for one in found.outcomes] == [1, 1, 1]
+
+
+def test_what_holds_for_many_runs_is_said_once():
+    found = comparison(*(outcome(seed=k, notes=["It is so."]) for k in range(4)), outcome("l1", notes=["It is not."]))
+    assert found.notes == ["4 runs: It is so.", "l1, seed 0: It is not."]
+
+
+def test_what_stopped_short_is_marked_and_comes_last():
+    found = comparison(
+        outcome("short", 0, 0.94, macs=900, reached=False), outcome("short", 1, 0.93), outcome("fire", 0, 0.9)
+    )
+    assert [row[0] for row in rows(found)] == ["baseline", "fire", "short (1 of 2 runs short of 50%)"]
 
 
 def test_a_metric_that_is_no_number_survives_the_file(tmp_path):
@@ -432,15 +478,15 @@ def test_the_table_on_a_terminal_and_as_markdown_are_the_same(capsys):
 def test_the_chart_shows_every_run_and_every_mean():
     chart = comparison_chart(mixed())
     assert len(list(chart.iter("circle"))) == 6  # one run gave no number
-    assert "fire 0.8000, 0.9100" in chart.get("aria-label") and "unpruned 0.9500" in chart.get("aria-label")
+    assert "fire 0.8000, 0.9100" in chart.get("aria-label") and "baseline 0.9500" in chart.get("aria-label")
     assert [line.get("class") for line in chart.iter("line")].count("level") == 1
 
 
-def test_the_marks_of_many_methods_stay_beside_the_share_that_they_came_to():
-    found = comparison(*(outcome(f"m{k}") for k in range(20)))
-    at = [one.points[0][0] for one in report._charted(found)[0][:-1]]
-    assert max(at) - min(at) < 6 and np.mean(at) == pytest.approx(100 * 480 / 960)
-    assert len(set(at)) == 20
+def test_marks_are_at_what_is_left():
+    found = comparison(outcome(macs=432), outcome(seed=1, macs=480), outcome("l1", macs=720, reached=False))
+    fire, l1, baseline = report._charted(found)[0]
+    assert fire.points == [(pytest.approx(47.5), pytest.approx(0.9))] and l1.points[0][0] == pytest.approx(75)
+    assert [at for at, _ in fire.dots] == pytest.approx([45, 50]) and baseline.points == [(100, 0.95)]
 
 
 def test_the_page_holds_table_chart_and_terms():
@@ -477,7 +523,7 @@ def test_the_command_line(tmp_path, monkeypatch):
     app = typer.Typer()
     app.command()(command)
     network = ["model.keras", "--data", "digits", "--limit", "100"]
-    options = [*network, "--methods", "l1,scratch", "--macs", "0.6", "--seeds", "1", "--epochs", "1"]
+    options = [*network, "--methods", "l1,scratch,unpruned", "--macs", "0.6", "--seeds", "1", "--epochs", "1"]
     result = CliRunner().invoke(app, options, env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0, result.output
     assert "Mean and standard deviation" in result.stdout and "scratch: the network that l1 came to" in result.stdout

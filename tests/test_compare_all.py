@@ -29,9 +29,9 @@ def digits():
 def run(digits, tmp_path_factory):
     folder = tmp_path_factory.mktemp("all")
     digits[0].save(folder / "digits.keras")
-    names = ",".join([*methods.names(), "scratch"])
+    names = ",".join([*methods.names(), "scratch", "unpruned"])
     where = ["compare", str(folder / "digits.keras"), "--data", "digits", "--limit", "400"]
-    how = ["--methods", names, "--macs", str(SHARE), "--seeds", "1", "--epochs", str(EPOCHS), "--ratio", "0.35"]
+    how = ["--methods", names, "--macs", str(SHARE), "--seeds", "1", "--epochs", str(EPOCHS)]
     result = CliRunner().invoke(app, [*where, *how, "--output", str(folder / "c")], env={"COLUMNS": "120"})
     assert result.exit_code == 0, result.output
     lines = (folder / "c" / "results.jsonl").read_text().splitlines()
@@ -41,9 +41,10 @@ def run(digits, tmp_path_factory):
 def test_every_method_reaches_the_target_in_the_same_epochs(run, digits):
     _, outcomes, shown = run
     before = firekeras.count_costs(digits[0]).macs
-    assert [one["method"] for one in outcomes] == [*methods.names(), "scratch"]
-    for one in outcomes:
-        assert one["notes"] == [] and one["epochs"] == EPOCHS, one
+    assert [one["method"] for one in outcomes] == [*methods.names(), "scratch", "unpruned"]
+    assert outcomes[-1]["macs"] == before and outcomes[-1]["epochs"] == EPOCHS
+    for one in outcomes[:-1]:
+        assert one["reached"] and one["epochs"] == EPOCHS, one
         assert (SHARE - 0.03) * before < one["macs"] <= SHARE * before, one["method"]
     assert all(f" {one['method']} " in shown for one in outcomes)
 
@@ -58,5 +59,5 @@ def test_table_chart_page_and_networks_are_there(run):
     assert {"comparison.html", "comparison.md", "comparison.png", "comparison.svg"} <= {
         p.name for p in folder.iterdir()
     }
-    assert all((folder / f"{one['method']}-{SHARE}-0.keras").is_file() for one in outcomes)
+    assert all((folder / f"{one['method']}-{one['share']:g}-0.keras").is_file() for one in outcomes)
     assert "<svg" in (folder / "comparison.html").read_text()

@@ -1,6 +1,7 @@
 """FPPMO: what it finds by trying networks out, within the budget, and repeatably."""
 
 import json
+import math
 from types import SimpleNamespace
 
 import keras
@@ -70,9 +71,11 @@ def redundant():
 
 def rounds(model, method, **settings):
     """The bare rounds: the second convolution alone is pruned, down to a quarter of it."""
-    given = {"layer_caps": {"conv1": 0}, "pruning_ratio": 0.69, "min_keep": 0.0, **settings}
-    given = {"tolerance": 99.0, "monitor": "loss", "epochs_per_round": 0, "recovery": (), "max_rounds": 1, **given}
-    return firekeras.compression_rounds(model, TRAIN, VALIDATION, method=method, **given)
+    given = {"layer_caps": {"conv1": 0}, "pruning_ratio": 0.69, "min_keep": 0.0, "epochs": None, **settings}
+    given = {"tolerance": math.inf, "monitor": "loss", "epochs_per_round": 0, "recovery": (), "max_rounds": 1, **given}
+    run = firekeras.compression_rounds(model, TRAIN, VALIDATION, method=method, **given)
+    run.next_step()  # as before each plan
+    return run
 
 
 def small_search(search="elite", **settings):
@@ -201,7 +204,8 @@ def test_stages_lead_down_to_the_target(redundant):
 
 def budget_of(model, **run):
     limits = {"layer_caps": {}, "original_widths": {}, "round_to": 1, "min_keep": 0.0}
-    given = {"target": None, "rejections": 0, "pruning_ratio": 0.2, "limits": limits, **run}
+    step = SimpleNamespace(goal=None)
+    given = {"target": None, "halvings": 0, "pruning_ratio": 0.2, "limits": limits, "step": step, **run}
     graph = channel_graph(model)
     return Budget.of(graph, SimpleNamespace(costs_before=firekeras.count_costs(graph), **given), stages=4)
 
@@ -209,10 +213,11 @@ def budget_of(model, **run):
 def test_a_stage_takes_its_share_of_the_way_and_half_after_a_round_that_was_undone(redundant):
     costs = firekeras.count_costs(redundant)
     assert budget_of(redundant).amount == int(0.8 * costs.macs)
+    assert budget_of(redundant, step=SimpleNamespace(goal=("macs", 0.9 * costs.macs))).amount == int(0.9 * costs.macs)
     target = Target("params", 0.6, 0.6 * costs.params)
     assert budget_of(redundant, target=target).measure == "params"
     assert budget_of(redundant, target=target).amount == int(costs.params - 0.1 * costs.params)
-    assert budget_of(redundant, target=target, rejections=1).amount == int(costs.params - 0.05 * costs.params)
+    assert budget_of(redundant, target=target, halvings=1).amount == int(costs.params - 0.05 * costs.params)
     latency = Target("latency", 0.5, 0.001)
     assert budget_of(redundant, target=latency).amount == int(0.8 * costs.macs)
 
@@ -357,7 +362,7 @@ def test_batches_are_all_of_one_size():
 
 def test_data_in_batches_are_searched_on(redundant):
     method = small_search(search_data=None, iterations=1, samples=4, search_samples=16)
-    settings = {"tolerance": 99, "monitor": "loss", "epochs_per_round": 0, "recovery": (), "max_rounds": 1}
+    settings = {"tolerance": math.inf, "monitor": "loss", "epochs_per_round": 0, "recovery": (), "max_rounds": 1}
     run = firekeras.compression_rounds(redundant, Batches(*TRAIN), VALIDATION, method=method, **settings)
     assert next(run).filters_removed > 0
 

@@ -16,26 +16,27 @@ from firekeras.methods.by_score import ByScore
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.l1_norms import convolution_kernels
 from firekeras.methods.shortcuts import projections
-from firekeras.plan.planning import AS_SCORED, plan_pruning
+from firekeras.plan.planning import plan_pruning
 from firekeras.rounds.targets import Target
 from firekeras.zoo import resnet_cifar, vgg16_cifar
 
 
-def run_on(model, target=None, rejections=0, ratio=0.05, original=None, **limits):
+def run_on(model, target=None, halvings=0, ratio=0.05, original=None, balance=0.0, **limits):
     """What a method sees of a run."""
     graph = firekeras.channel_graph(model)
     widths = original or graph.widths
     limits = {"layer_caps": {}, "original_widths": widths, "round_to": 1, "min_keep": 0.1, **limits}
+    spread = {"balance": balance, "max_cut": 1.0}
     goal = Target.of(target, model, firekeras.count_costs(graph)) if target else None
 
     def plan(network, scores):
         make = goal.plan if goal else plan_pruning
-        return make(firekeras.channel_graph(network), scores, pruning_ratio=ratio, **limits, **AS_SCORED)
+        return make(firekeras.channel_graph(network), scores, pruning_ratio=ratio, **limits, **spread)
 
     return SimpleNamespace(
         original_widths=widths,
         limits=limits,
-        rejections=rejections,
+        halvings=halvings,
         target=goal,
         plan=plan,
         records=[],
@@ -165,7 +166,7 @@ def test_caps_and_the_least_width_hold():
 
 
 def test_a_round_that_was_undone_is_tried_with_half_of_it():
-    assert counts(planned(L1Pruning(0.5), networks.two_convs(8, 16), rejections=1)) == {"conv1": 2, "conv2": 4}
+    assert counts(planned(L1Pruning(0.5), networks.two_convs(8, 16), halvings=1)) == {"conv1": 2, "conv2": 4}
 
 
 def test_greedy_leaves_out_weights_that_read_what_goes():
@@ -301,7 +302,7 @@ def data(count=32):
 
 
 def compress(method, **settings):
-    plain = {"tolerance": 1.0, "epochs_per_round": 0, "recovery": (), "verbose": 0}
+    plain = {"tolerance": 1.0, "epochs": None, "epochs_per_round": 0, "recovery": (), "verbose": 0}
     return firekeras.compress(compiled(networks.two_convs(8, 16)), data(), data(), method=method, **plain, **settings)
 
 
@@ -320,14 +321,23 @@ def test_criteria_are_methods_by_their_names():
     assert isinstance(methods.get("l1"), L1Pruning)
     assert (methods.get("l1_global").criterion, methods.get("l2").criterion) == ("l1", "l2")
     assert methods.get("random", seed=3).seed == 3
-    assert {"fire", "l1", "l1_global", "l2", "random"} <= set(methods.names())
+    assert {"fire", "fire_paper", "l1", "l1_global", "l2", "random"} <= set(methods.names())
     with pytest.raises(ValueError, match=r"Unknown method 'randon'.*'random'"):
         methods.get("randon")
 
 
-def test_a_criterion_ranks_all_layers_together():
-    model = with_norms(networks.two_convs(4, 8), conv1=[1, 2, 3, 4], conv2=range(5, 13))
-    assert removed(planned(ByScore("l1"), model, ratio=0.25)) == {"conv1": [0, 1, 2]}
+def test_a_criterion_ranks_within_layers_or_over_all_of_them():
+    model = compiled(with_norms(networks.two_convs(4, 8), conv1=[1, 2, 3, 4], conv2=range(5, 13)))
+
+    def gone(method):
+        run = firekeras.compression_rounds(model, data(), data(), method=method, epochs=None, pruning_ratio=0.25)
+        run.next_step()
+        return removed(run.method.plan(model, run))
+
+    assert gone("l1_global") == gone(ByScore("l1", balance=0)) == {"conv1": [0, 1, 2]}
+    assert gone("l1") == gone(ByScore("l1")) == gone(ByScore("l1", balance=1)) == {"conv1": [0], "conv2": [0, 1]}
+    with pytest.raises(ValueError, match=r"balance is from 0 to 1\. Received: 2"):
+        ByScore("l1", balance=2)
 
 
 def test_random_filters_are_drawn_by_seed():

@@ -53,7 +53,7 @@ def trained():
 
 
 def rounds(model, method, **settings):
-    given = {"tolerance": 0.05, "epochs_per_round": 0, "recovery": (), "batch_size": 32, **settings}
+    given = {"tolerance": 0.05, "epochs": None, "epochs_per_round": 0, "recovery": (), "batch_size": 32, **settings}
     return firekeras.compression_rounds(model, TRAIN, VALIDATION, method=method, **given)
 
 
@@ -177,7 +177,7 @@ def test_regularisers_of_the_network_go_on_counting():
         (0.50, 0.02, "accuracy", 0.0),
         (0.91, 0.02, "accuracy", 1.5),
         (0.99, 0.02, "accuracy", 2.0),
-        (0.91, 0.02, "loss", 0.5),
+        (0.909, 0.02, "loss", 0.5),
         (0.88, 0.02, "loss", 2.0),
         (0.90, 0.0, "accuracy", 1.0),
         (0.89, 0.0, "accuracy", 0.0),
@@ -185,8 +185,8 @@ def test_regularisers_of_the_network_go_on_counting():
     ],
 )
 def test_the_pressure_is_how_much_of_the_tolerance_is_left(accuracy, tolerance, monitor, pressure):
-    settings = SimpleNamespace(tolerance=tolerance, monitor=monitor)
-    assert pressure_at(accuracy, SimpleNamespace(baseline=0.9, settings=settings)) == pytest.approx(pressure)
+    run = SimpleNamespace(baseline=0.9, monitor=monitor, settings=SimpleNamespace(tolerance=tolerance))
+    assert pressure_at(accuracy, run) == pytest.approx(pressure)
 
 
 class Measured:
@@ -227,8 +227,9 @@ def epochs(pressed):
 
 def test_below_the_tolerance_nothing_is_pressed_and_nothing_goes(trained, pressed):
     method = PlayAndPrune(penalty=0.5, delta=1e-9, give_up=4, patience=9)
-    run = rounds(trained, method, evaluate=Measured(0.9, 0.875, 0.5, 0.84))
-    assert list(run) == [] and run.best is trained
+    run = rounds(trained, method, evaluate=Measured(0.9, 0.9, 0.875, 0.5, 0.84))
+    first = run.best
+    assert list(run) == [] and run.best is first
     assert epochs(pressed) == pytest.approx([0.5, 0.25, 0, 0])
     assert run.stopped_because == "In 4 epochs without a cut accuracy did not come back within the tolerance."
     method._move.pressure = 0.0
@@ -259,11 +260,11 @@ def test_the_penalty_grows_to_ten_times_at_most():
 
 def test_a_round_that_is_undone_halves_the_thresholds_of_the_layers_it_cut(trained, pressed):
     method = PlayAndPrune(penalty=1e-6)
-    baseline, after_epoch, after_cut, after_round = 0.9, 0.9, 0.2, 0.2
-    evaluate = Measured(baseline, after_cut, after_round, after_epoch)
+    given, baseline, after_cut, after_epoch = 0.9, 0.9, 0.2, 0.9
+    evaluate = Measured(given, baseline, after_cut, after_epoch)
     run = rounds(trained, method, evaluate=evaluate, layer_caps={"conv1": 0}, backtracks=1)
     record = next(run)
-    assert not record.accepted and run.best is trained
+    assert not record.accepted and run.best is run.records[0].model
     assert method.state() == {"thresholds": {"conv1": 1.0, "conv2": 1.0}, "growth": 1.0, "touched": ["conv2"]}
     method.prepare(trained, run)
     assert method.state()["thresholds"] == {"conv1": 1.0, "conv2": 0.5}
@@ -307,6 +308,23 @@ def test_caps_and_targets_hold(trained, pressed):
 def test_widths_go_down_in_multiples(trained, pressed):
     record = next(rounds(trained, PlayAndPrune(delta=1e9), tolerance=1.0, round_to=4))
     assert networks_widths(record.model) == {"conv1": 4, "conv2": 8, "logits": 2}
+
+
+def test_what_is_missing_to_a_target_goes_at_once(trained, pressed):
+    """Nothing falls below the thresholds in the epochs for cutting."""
+    method = PlayAndPrune(delta=1e-9, give_up=99, patience=99)
+    run = rounds(trained, method, target={"macs": 0.5}, epochs=5, epochs_per_round=None)
+    (cut, *_), trained_on = list(run), run.result()
+    assert cut.details == {"at_once": True} and "went at once. The epochs for cutting are over." in cut.notes[-1]
+    assert len(epochs(pressed)) == 3 and trained_on.epochs == 5  # three under the penalty
+    assert 0.4 < trained_on.costs_after.macs / run.costs_before.macs <= 0.5
+    assert networks_widths(run.best)["conv1"] / 8 == pytest.approx(networks_widths(run.best)["conv2"] / 12, abs=0.15)
+
+
+def test_without_a_target_cutting_ends_with_its_epochs(trained, pressed):
+    run = rounds(trained, PlayAndPrune(delta=1e-9, give_up=99, patience=99), epochs=5, epochs_per_round=None)
+    assert list(run) == [] and len(epochs(pressed)) == 3
+    assert run.stopped_because == "The epochs for cutting are over."
 
 
 # Thresholds
@@ -432,7 +450,8 @@ def test_the_same_seed_gives_the_same_run(trained, pressed):
 
 def test_training_that_diverges_ends_the_run(trained, pressed):
     run = rounds(trained, PlayAndPrune(penalty=1e38), tolerance=0.05)
-    assert list(run) == [] and run.best is trained
+    first = run.best
+    assert list(run) == [] and run.best is first
     assert run.stopped_because == "Training under the penalty diverged: its loss is not a number."
 
 

@@ -77,7 +77,7 @@ def widths(model):
 
 
 def test_fire_is_measured_in_the_first_round_and_predicted_after(trained):
-    method = FirePruning(regressor="linear", fraction=1.0, drift_threshold=-1, l1_weight=0)
+    method = FirePruning(regressor="linear", fraction=1.0, drift_threshold=-1, beside=())
     result = compress(trained, method=method, tolerance=1.0)
     assert [record.criterion for record in result.rounds] == ["fire", "fire_predicted", "fire_predicted"]
     assert method.profile.samples == len(TRAIN[0])
@@ -85,13 +85,13 @@ def test_fire_is_measured_in_the_first_round_and_predicted_after(trained):
 
 
 def test_fire_can_be_measured_in_every_round(trained):
-    result = compress(trained, method=FirePruning(mode="measured", l1_weight=0), tolerance=1.0, max_rounds=2)
+    result = compress(trained, method=FirePruning(mode="measured", beside=()), tolerance=1.0, max_rounds=2)
     assert [record.criterion for record in result.rounds] == ["fire", "fire"]
 
 
 def test_the_method_fire_by_name_takes_the_ratio(trained):
     result = compress(trained, method="fire", pruning_ratio=0.5, tolerance=1.0, max_rounds=1)
-    assert result.rounds[0].filters_removed == 10 and result.rounds[0].criterion == "fire and l1"
+    assert result.rounds[0].filters_removed == 10 and result.rounds[0].criterion == "fire and l1 and contribution"
 
 
 def test_records_say_what_each_round_did(trained):

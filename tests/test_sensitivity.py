@@ -20,8 +20,10 @@ from firekeras.classifier import compile_for_tuning
 from firekeras.cli.sensitivity import sensitivity as command
 from firekeras.methods import L1Pruning
 from firekeras.profile import FilterScores
+from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.report.sensitivity_report import sensitivity_chart, sensitivity_table
 from firekeras.sensitivity import Sensitivity, sensitivity
+from firekeras.surgery import copied
 
 SHARES = (0.25, 0.5)
 
@@ -44,7 +46,12 @@ def cut_for_real(model, layer, share, scores):
     alone = FilterScores({layer: np.isin(np.arange(width), going[layer])}, criterion="mine")
     plan = firekeras.plan_pruning(model, alone, pruning_ratio=len(going[layer]) / width, min_keep=0)
     assert set(plan.removed) == {layer} and plan.removed[layer].tolist() == going[layer].tolist()
-    return firekeras.prune(model, plan).evaluate(*data(), verbose=0, return_dict=True)["loss"]
+    return settled(firekeras.prune(model, plan)).evaluate(*data(), verbose=0, return_dict=True)["loss"]
+
+
+def settled(network, on=None):
+    reestimate_batch_norm(network, data()[0] if on is None else on, batch_size=64)
+    return network
 
 
 def test_what_is_measured_is_the_pruned_network():
@@ -52,10 +59,27 @@ def test_what_is_measured_is_the_pruned_network():
     scores = firekeras.score_filters(model, "l1")
     found = sensitivity(model, data(), shares=SHARES, monitor="loss")
     assert set(found.values) == {"conv1", "conv2", "fc"}
-    assert found.baseline == pytest.approx(model.evaluate(*data(), verbose=0, return_dict=True)["loss"], rel=1e-5)
+    whole = settled(copied(model, compiled=True))
+    assert found.baseline == pytest.approx(whole.evaluate(*data(), verbose=0, return_dict=True)["loss"], rel=1e-5)
     for layer in ("conv1", "fc"):
         for share, value in zip(SHARES, found.values[layer], strict=True):
             assert value == pytest.approx(cut_for_real(model, layer, share, scores), rel=1e-4)
+
+
+def test_networks_are_settled_on_the_training_data():
+    model = compiled(scramble(networks.plain_cnn()))
+    train = np.random.default_rng(7).normal(1, 2, (64, 8, 8, 3)).astype("float32")
+    found = sensitivity(model, data(), shares=(0.5,), monitor="loss", train_data=(train, np.zeros(64)))
+    whole = settled(copied(model, compiled=True), train)
+    assert found.baseline == pytest.approx(whole.evaluate(*data(), verbose=0, return_dict=True)["loss"], rel=1e-5)
+    assert found.baseline != sensitivity(model, data(), shares=(0.5,), monitor="loss").baseline
+
+
+def test_the_metric_is_found():
+    model = networks.two_convs(4, 4)
+    assert sensitivity(compiled(model), data(classes=3), shares=(0.5,)).monitor == "accuracy"
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert sensitivity(model, data(classes=3), shares=(0.5,)).monitor == "loss"
 
 
 def test_the_model_is_left_alone():
@@ -143,6 +167,11 @@ def test_rates_end_before_the_first_share_that_costs_too_much():
     assert found().rates(0.0) == {"conv1": 0.1, "conv4": 0.1, "conv2": 0.0, "conv3": 0.0}
     with pytest.raises(ValueError, match="tolerance"):
         found().rates(-0.1)
+
+
+def test_of_a_loss_the_tolerance_is_a_share():
+    losses = Sensitivity("loss", 2.0, (0.1, 0.5), {"conv1": np.array([2.1, 2.3])}, {"conv1": ["conv1"]})
+    assert [losses.rates(tolerance)["conv1"] for tolerance in (0.04, 0.06, 0.16)] == [0, 0.1, 0.5]
 
 
 def test_rates_are_those_of_l1():

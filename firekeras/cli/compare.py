@@ -22,10 +22,10 @@ def compare(
         str,
         typer.Option(
             metavar="NAME,NAME,...",
-            help="Methods (fire, l1, ...), criteria (random, l2, ...), and 'scratch': the network that the first of"
-            " them came to, trained from fresh weights.",
+            help="Methods (fire, fire_paper, l1, ...), criteria (random, l2, ...), 'scratch': the network that the"
+            " first of them came to, trained from fresh weights, and 'unpruned': the whole network, trained on.",
         ),
-    ] = "fire,l1,random,scratch",
+    ] = "fire,fire_paper,l1,random,scratch,unpruned",
     macs: Annotated[
         list[float] | None,
         typer.Option(metavar="SHARE", help="The share of the MACs that is left. Repeat it for further ones."),
@@ -35,12 +35,14 @@ def compare(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many runs each method has.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of training of each run, in all.")] = 20,
-    epochs_per_round: Annotated[int, typer.Option(min=0, help="How many of them follow each cut.")] = 1,
-    ratio: Annotated[float, typer.Option(help="Share of the remaining filters that go in a round.")] = 0.1,
+    epochs_per_round: Annotated[
+        int | None, typer.Option(min=0, show_default="a twelfth", help="How many of them lie between two cuts.")
+    ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(
-            show_default="as the model was compiled, else 0.01", help="Of the first epoch; the last one is near 0."
+            show_default="as the model was compiled, else 0.01",
+            help="Where the learning rate begins; it falls to 0 over all epochs.",
         ),
     ] = None,
     scratch_epochs: Annotated[
@@ -55,7 +57,7 @@ def compare(
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
-    balance: Balance = 0.0,
+    balance: Balance = 1.0,
     favour_macs: FavourMacs = 0.0,
     batch_size: BatchSize = 64,
     validation_share: Annotated[
@@ -69,7 +71,7 @@ def compare(
     """Compares methods: the same network, data, epochs and target for each, over several seeds.
 
     Each run is written as it ends. The same command goes on with a comparison that was broken off, and adds methods,
-    seeds or targets to one that is done. Whatever comes out is shown, also where it speaks against FIRE.
+    seeds or targets to one that is done. Whatever comes out is shown, also if it speaks against FIRE.
 
     Example: firekeras compare model.keras --data cifar10.npz --methods fire,l1,random --macs 0.5 --seeds 3
     """
@@ -103,7 +105,6 @@ def compare(
             on_result=lambda outcome, so_far: console.print(outcome_line(outcome, so_far), soft_wrap=True),
             learning_rate=learning_rate,
             all_filters=all_filters,
-            pruning_ratio=ratio,
             epochs_per_round=epochs_per_round,
             layer_caps=parsed_caps(cap),
             round_to=round_to,

@@ -1,11 +1,11 @@
 """One fair comparison of methods: the same network, data, epochs and target for each, over several seeds.
 
-`settings` says what is the same for all, `contest` does one run, `budget` its learning rate,
-`results` keeps what came out, `report` shows it.
+Each run is one of `compress`, by the same engine and pace. `settings` says what is the same for all, `contest`
+does one run, `results` keeps what came out, `report` shows it.
 """
 
 from firekeras.compare.comparison import compare
-from firekeras.compare.contest import Scratch
+from firekeras.compare.contest import Scratch, Unpruned
 from firekeras.compare.results import Comparison, Outcome
 
-__all__ = ["Comparison", "Outcome", "Scratch", "compare"]
+__all__ = ["Comparison", "Outcome", "Scratch", "Unpruned", "compare"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import math
@@ -13,18 +12,18 @@ import keras
 
 from firekeras import methods
 from firekeras.channels.walk import leaf_layers
-from firekeras.compare.budget import BudgetSpent, EpochBudget
 from firekeras.compare.results import Outcome
-from firekeras.compare.settings import ComparisonSettings
+from firekeras.compare.settings import BETWEEN_SEEDS, ComparisonSettings
 from firekeras.costs import count_costs
+from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import compression_rounds
 from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.fine_tuning import FineTuning
+from firekeras.rounds.learning_rate import _fresh_metric, with_rate
+from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.settings import RunSettings
+from firekeras.rounds.time_spent import TimeSpent
 from firekeras.surgery import copied
-
-NO_END = 10**6  # rounds: the target ends a run, or its epochs
-BETWEEN_SEEDS = 1000  # runs of different seeds draw nothing alike, though each round has a seed of its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Scratch:
     Args:
         epochs: How long it is trained. Defaults to none: as long as the pruned networks are trained
             after they were trained already.
-        learning_rate: Of its first epoch. Defaults to none: that of the pruned networks, which may be
+        learning_rate: Where its learning rate begins. Defaults to none: as for the pruned networks, which may be
             too low for a network at its beginning.
     """
 
@@ -42,10 +41,18 @@ class Scratch:
     learning_rate: float | None = None
 
 
-class SameChoice(compression_rounds):
-    """Rounds in which the filters of layers that are left alone do not count towards the share that goes.
+@dataclasses.dataclass(frozen=True)
+class Unpruned:
+    """The control that loses nothing: the network that all begin with, trained on for as long, by the same curve."""
 
-    Not every criterion scores them: a round would take more filters by one criterion than by another.
+
+CONTROLS: dict[str, type[Scratch] | type[Unpruned]] = {"scratch": Scratch, "unpruned": Unpruned}
+
+
+class SameChoice(compression_rounds):
+    """Rounds in which the filters of layers that are left alone do not take part in the ranking.
+
+    Not every criterion scores them: places would be counted among more filters by one criterion than by another.
     """
 
     def plan(self, model, scores):
@@ -67,6 +74,20 @@ class Contest:
         self.model, self.settings = model, settings
         self.train_data, self.validation_data, self.test_data = train_data, validation_data, test_data
 
+    @functools.cached_property
+    def baseline(self) -> keras.Model:
+        """The network that all begin with, settled."""
+        network = copied(self.model, compiled=True)
+        self._settle(network)
+        return network
+
+    @functools.cached_property
+    def monitor(self) -> str:
+        """The metric by which all are compared: that of the settings, else as `compress` finds it."""
+        evaluation = self._evaluation(self.validation_data, self.settings.run.get("monitor"))
+        evaluation.measured(self.baseline)
+        return evaluation.monitor
+
     def prune(self, label, make: Callable, share, seed) -> tuple[keras.Model, Outcome]:
         """One run of a method.
 
@@ -79,117 +100,103 @@ class Contest:
         Returns:
             The network that came out, and what it came to.
         """
-        start, budget = time.monotonic(), self._budget(seed)
-        rounds = SameChoice(
-            compiled_afresh(self.model, copied(self.model), budget.learning_rate),
-            self.train_data,
-            self.validation_data,
-            method=make(seed),
-            target={self.settings.measure: share},
-            tolerance=math.inf,
-            backtracks=0,
-            max_rounds=NO_END,
-            seed=BETWEEN_SEEDS * seed,
-            **self._run(budget),
-        )
-        with contextlib.suppress(BudgetSpent):  # a method may train on its own, in the middle of a round
-            for _ in rounds:
-                if budget.left < self.settings.epochs_per_round:
-                    break
-        notes = [*self._stopped_short(rounds, share), *self._train(rounds.best, rounds.settings, budget)]
-        run = {"share": share, "seed": seed, "rounds": len(rounds.records), "notes": notes}
-        return rounds.best, self._outcome(label, rounds.best, budget, start, run)
+        start = self._begin(seed)
+        settings = {**self.settings.of_run(share, seed), "monitor": self.monitor}
+        rounds = SameChoice(self.model, self.train_data, self.validation_data, method=make(seed), **settings)
+        cuts = sum(record.filters_removed > 0 for record in rounds)
+        short = self._stopped_short(rounds, share)
+        run = {"rounds": cuts, "reached": not short, "notes": [*short, *_gained_nothing(rounds), *rounds.notes]}
+        return rounds.best, self._outcome(label, share, seed, start, rounds.best, epochs=rounds.epochs_spent, **run)
 
     def scratch(self, label, control: Scratch, pruned, share, seed) -> tuple[keras.Model, Outcome]:
         """One run of the control: the shape of a pruned network, from fresh weights; arguments as of `prune`."""
-        start, budget = time.monotonic(), self._budget(seed, control.epochs, control.learning_rate)
-        network = compiled_afresh(self.model, with_fresh_weights(pruned), budget.learning_rate)
-        notes = self._train(network, RunSettings.of(network, self._run(budget)), budget)
-        run = {"share": share, "seed": seed, "notes": notes}
-        return network, self._outcome(label, network, budget, start, run)
+        start = self._begin(seed)
+        rate, epochs = control.learning_rate or self.settings.learning_rate, control.epochs or self.settings.epochs
+        network = compiled_afresh(self.model, with_fresh_weights(pruned), rate)
+        notes = self._train(network, seed, epochs, rate)
+        return network, self._outcome(label, share, seed, start, network, epochs=epochs, notes=notes)
+
+    def unpruned(self, label, seed) -> tuple[keras.Model, Outcome]:
+        """One run of the control that loses nothing; arguments as of `prune`."""
+        start, epochs = self._begin(seed), self.settings.epochs
+        network = copied(self.model, compiled=True)
+        notes = self._train(network, seed, epochs, self.settings.learning_rate)
+        return network, self._outcome(label, 1.0, seed, start, network, epochs=epochs, notes=notes)
 
     def check(self, makers: Iterable[Callable]):
-        """Raises `ValueError` where one of the methods cannot do with this network, or these data."""
+        """Raises `ValueError` if one of the methods can do nothing with this network, or these data."""
         for make in makers:
             methods.check(make(self.settings.seeds[0]), self.model, self.train_data)
 
     def test(self, network) -> float:
         """The metric on the test data."""
-        return self._measured(network, self.test_data)
+        return self._evaluation(self.test_data, self.monitor).measured(network)
 
     def validate(self, network) -> float:
         """The metric on the validation data."""
-        return self._measured(network, self.validation_data)
+        return self._evaluation(self.validation_data, self.monitor).measured(network)
 
-    def _budget(self, seed, epochs=None, learning_rate=None):
+    def _begin(self, seed):
         keras.utils.set_random_seed(BETWEEN_SEEDS * seed)
-        return EpochBudget(epochs or self.settings.epochs, learning_rate or self.settings.learning_rate)
+        return time.monotonic()
 
-    def _run(self, budget):
-        own = self.settings.run.get("callbacks") or []
-        return {**self.settings.run, "callbacks": [budget, *keras.tree.flatten(own)]}
+    def _train(self, network, seed, epochs, learning_rate) -> list[str]:
+        """Trains a control along the learning rates of a run, and settles it; returns what there is to say of it."""
+        settings = RunSettings.of(network, {**self.settings.run, "learning_rate": learning_rate, "epochs": epochs})
+        tuning = FineTuning(settings, self.train_data, network, epochs, TimeSpent())
+        tuning.prepare(network)
+        reseed(network, BETWEEN_SEEDS * seed, 0)
+        if not math.isfinite(tuning.train(network, epochs)):
+            return ["Its training diverged: the loss is not a number."]
+        return self._settle(network)
 
-    def _train(self, network, settings, budget) -> list[str]:
-        """Spends the epochs that are left; returns what there is to say of it."""
-        if not budget.left:
-            return []
-        rest = dataclasses.replace(settings, epochs_per_round=budget.left)
-        loss = FineTuning(rest, self.train_data, self.model).train(network, [])
-        return [] if math.isfinite(loss) else ["Its training diverged: the loss is not a number."]
+    def _settle(self, network) -> list[str]:
+        return Settler(network, self.train_data, batch_size=self.settings.run.get("batch_size")).settle()
 
     def _stopped_short(self, rounds, share) -> list[str]:
-        measure = self.settings.measure
-        before, after = (getattr(costs, measure) for costs in (rounds.costs_before, count_costs(rounds.best)))
+        before, after = (getattr(costs, self.settings.measure) for costs in (rounds.costs_before, rounds.costs))
         if after <= share * before:
             return []
-        why = rounds.stopped_because or "Its epochs were spent."
-        return [f"It stopped short of {share}, with {after / before:.3f} left. {why}"]
+        return [f"It stopped short of {share:g}, with {after / before:.3f} left. {rounds.stopped_because}"]
 
-    def _measured(self, network, data):
-        batch_size = self.settings.run.get("batch_size")
-        return Evaluation(data, self.settings.monitor, math.inf, batch_size=batch_size).measured(network)
+    def _evaluation(self, data, monitor):
+        return Evaluation(data, monitor, math.inf, batch_size=self.settings.run.get("batch_size"))
 
-    def _outcome(self, label, network, budget, start, run) -> Outcome:
+    def _outcome(self, label, share, seed, start, network, **run) -> Outcome:
         seconds, costs = time.monotonic() - start, count_costs(network)
         return Outcome(
             method=label,
             measure=self.settings.measure,
+            share=share,
+            seed=seed,
             test=self.test(network),
             validation=self.validate(network),
             conv_macs=costs.conv_macs,
             macs=costs.macs,
             params=costs.params,
-            epochs=budget.spent,
             seconds=seconds,
             **run,
         )
 
 
+def _gained_nothing(rounds) -> list[str]:
+    last = rounds.records[-1] if rounds.records else None
+    if last is None or last.kept != "cut":
+        return []
+    return ["Its training made it no better: it is as it was, settled, right after the last cut."]
+
+
 def compiled_afresh(model, network, learning_rate):
     """Compiles a network like another, with an optimizer that has not taken a step yet; returns it."""
-    settings = dict(model._compile_config.config)
-    settings["optimizer"] = _fresh_optimizer(model.optimizer, learning_rate)
+    settings = {**model._compile_config.config, "optimizer": with_rate(model.optimizer, learning_rate)}
     for kind in ("metrics", "weighted_metrics"):
         settings[kind] = keras.tree.map_structure(_fresh_metric, settings.get(kind))
     network.compile(**settings)
     return network
 
 
-def _fresh_optimizer(optimizer, learning_rate):
-    config = optimizer.get_config()
-    if "inner_optimizer" in config:  # of mixed precision
-        inner = _fresh_optimizer(optimizer.inner_optimizer, learning_rate)
-        config["inner_optimizer"] = keras.saving.serialize_keras_object(inner)
-        return type(optimizer).from_config(config)
-    return type(optimizer).from_config({**config, "learning_rate": learning_rate})
-
-
-def _fresh_metric(metric):
-    return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.Metric) else metric
-
-
 def with_fresh_weights(network):
-    """The same network, initialised anew; layers without anything to train keep what they hold."""
+    """The same network with fresh weights; layers without anything to train keep what they hold."""
     fresh = keras.models.clone_model(network)
     twins = dict(leaf_layers(fresh))
     for path, layer in leaf_layers(network):
@@ -201,8 +208,8 @@ def with_fresh_weights(network):
     return fresh
 
 
-def factories(names) -> dict[str, Callable | Scratch]:
-    """For each method by name, a function of the seed that makes it; the control `"scratch"` as a `Scratch`."""
+def factories(names) -> dict[str, Callable | Scratch | Unpruned]:
+    """For each method by name, a function of the seed that makes it; the controls as objects."""
     names = [names] if isinstance(names, str) else list(names)
     for name in names:
         if not isinstance(name, str):
@@ -210,6 +217,6 @@ def factories(names) -> dict[str, Callable | Scratch]:
                 f"methods are names, or functions of the seed by name, since each run needs a fresh method: "
                 f"{{'mine': lambda seed: {type(name).__name__}(...)}}. Received an object in their place."
             )
-        if name != "scratch":
-            methods.get(name)  # which names the nearest where there is none
-    return {name: Scratch() if name == "scratch" else functools.partial(methods.seeded, name) for name in names}
+        if name not in CONTROLS:
+            methods.get(name)  # which names the nearest, if there is none
+    return {name: CONTROLS[name]() if name in CONTROLS else functools.partial(methods.seeded, name) for name in names}

@@ -17,12 +17,12 @@ def can_draw() -> bool:
 
 
 def write_png(series: Sequence[Series], heading: str, x_title: str, level: float, path):
-    """Draws series as PNG: whole, or not at all; arguments as of `series_chart`."""
+    """Draws series as PNG, and the baseline as a level: whole, or not at all; arguments as of `series_chart`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot(title=heading, xlabel=x_title)
-    axes.axhline(level, color="black", linestyle="--", linewidth=1)
+    axes.axhline(level, color="black", linestyle="--", linewidth=1, label="baseline")
     for number, one in enumerate(series):
         shade, mark = PALETTE[number % len(PALETTE)], MARKS[number % len(MARKS)]
         _draw(axes, one, color=shade, marker=mark)
@@ -34,6 +34,6 @@ def write_png(series: Sequence[Series], heading: str, x_title: str, level: float
 def _draw(axes, one, color, marker):
     x, y = zip(*one.points, strict=True)
     spreads = one.spreads or None
-    axes.errorbar(x, y, spreads, label=one.name, color=color, marker=marker, capsize=3, linewidth=1)
+    axes.errorbar(x, y, spreads, label=one.name, color=color, marker=marker, mfc="none", ms=8, capsize=3, linewidth=1)
     if one.dots:
-        axes.scatter(*zip(*one.dots, strict=True), color=color, s=8, alpha=0.5)
+        axes.scatter(*zip(*one.dots, strict=True), color=color, s=8, alpha=0.5, linewidths=0)

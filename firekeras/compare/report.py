@@ -20,7 +20,6 @@ from firekeras.report.series_chart import Series, series_chart, write_svg
 from firekeras.report.tables import duration, metric
 
 NAMES = {"macs": "MACs", "conv_macs": "conv MACs", "params": "parameters"}
-APART, WIDEST = 1.2, 6  # percentage points between marks of methods that came down to the same share, and over all
 
 
 def columns(found: Comparison) -> list[str]:
@@ -31,7 +30,7 @@ def columns(found: Comparison) -> list[str]:
 
 
 def rows(found: Comparison) -> list[list[str]]:
-    """The baseline, then a row per share and method, the best mean of a share first."""
+    """The baseline, then a row per share and method, the best mean of a share first; those that stopped short last."""
     baseline = ["baseline", "100.0%", "100.0%", "", metric(found.baseline), "", "", ""]
     return [baseline, *(_row(one, found) for one in found.summaries())]
 
@@ -39,7 +38,15 @@ def rows(found: Comparison) -> list[list[str]]:
 def _row(one: Summary, found) -> list[str]:
     shares = [f"{one.left:.1%}", f"{one.also:.1%}"]
     change = "-" if math.isnan(one.mean) else f"{one.mean - found.baseline:+.4f}"
-    return [one.method, *shares, str(one.runs), _spread(one), change, str(one.epochs), duration(one.seconds)]
+    return [_name(one), *shares, str(one.runs), _spread(one), change, str(one.epochs), duration(one.seconds)]
+
+
+def _name(one):
+    """The method, and whether it stopped short of the share that was asked for."""
+    if not one.short:
+        return one.method
+    some = "" if one.short == one.runs else f"{one.short} of {one.runs} runs "
+    return f"{one.method} ({some}short of {one.share:.0%})"
 
 
 def _spread(one):
@@ -71,28 +78,26 @@ def comparison_chart(found: Comparison) -> Element:
 
 def comparison_picture(found: Comparison, path):
     """The same as PNG."""
-    series, heading, x_title, level = _charted(found)
+    (*series, _), heading, x_title, level = _charted(found)
     write_png(series, heading, x_title, level, path)
 
 
 def _charted(found):
     """What is drawn, and what it is called: series, heading, title of the x axis, level."""
-    methods = list(dict.fromkeys(one.method for one in found.outcomes))
-    apart = min(APART, WIDEST / len(methods))
-    series = [_series(found, name, apart * (k - (len(methods) - 1) / 2)) for k, name in enumerate(methods)]
-    unpruned = Series("unpruned", [(100.0, found.baseline)])
-    title = f"% of {NAMES[found.measure]} left (marks side by side)"
-    return [*series, unpruned], f"test {found.monitor}", title, found.baseline
+    methods = dict.fromkeys(one.method for one in found.outcomes)
+    baseline = Series("baseline", [(100.0, found.baseline)])
+    title = f"% of {NAMES[found.measure]} left"
+    return [*(_series(found, name) for name in methods), baseline], f"test {found.monitor}", title, found.baseline
 
 
-def _series(found, method, beside) -> Series:
+def _series(found, method) -> Series:
+    """Means and runs of a method, each at what it left."""
     means = sorted((one for one in found.summaries() if one.method == method), key=lambda one: one.left)
-    at = {one.share: 100 * one.left + beside for one in means}
     return Series(
         method,
-        [(at[one.share], one.mean) for one in means],
+        [(100 * one.left, one.mean) for one in means],
         [one.deviation for one in means],
-        [(at[one.share], one.test) for one in found.outcomes if one.method == method],
+        [(100 * found.left(one), one.test) for one in found.outcomes if one.method == method],
     )
 
 
@@ -139,10 +144,10 @@ def write_report(found: Comparison, folder) -> list[Path]:
 
 def outcome_line(one: Outcome, found: Comparison) -> Text:
     """One line on a run that has ended."""
-    left = getattr(one, one.measure) / found.before[one.measure]
-    rounds = f", {one.rounds} round{'s' * (one.rounds > 1)}" if one.rounds else ""
-    notes = f". {' '.join(one.notes)}" if one.notes else ""
+    rounds = f", {one.rounds} cut{'s' * (one.rounds > 1)}" if one.rounds else ""
+    said = {note for other in found.outcomes if other.key != one.key for note in other.notes}
+    notes = "".join(f". {note}" for note in one.notes if note not in said)
     return Text(
-        f"{one.method}, seed {one.seed}: test {found.monitor} {metric(one.test)} with {left:.1%} of "
+        f"{one.method}, seed {one.seed}: test {found.monitor} {metric(one.test)} with {found.left(one):.1%} of "
         f"{NAMES[one.measure]} left; {one.epochs} epochs{rounds}, {duration(one.seconds)}{notes}"
     )

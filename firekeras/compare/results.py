@@ -10,6 +10,8 @@ import numpy as np
 
 from firekeras.rounds.monitor import lower_is_better
 
+LISTED = 3  # runs by name; more are counted
+
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
@@ -23,9 +25,10 @@ class Outcome:
         test: The metric on the test data; NaN where it is not a number.
         validation: The same on the validation data.
         conv_macs, macs, params: Of the network that came out.
-        epochs: Epochs of training in all.
-        rounds: How many cuts there were.
+        epochs: Epochs of training in all, those of a method by itself too.
         seconds: How long it took, without the last measurement.
+        rounds: How many cuts there were.
+        reached: Whether it came down to the share.
         notes: What there is to say of it, such as that it did not reach the target.
     """
 
@@ -41,6 +44,7 @@ class Outcome:
     epochs: int
     seconds: float
     rounds: int = 0
+    reached: bool = True
     notes: list[str] = dataclasses.field(default_factory=list)
 
     @property
@@ -68,6 +72,7 @@ class Summary:
         also: The same of the parameters; of the MACs, where the measure is parameters.
         epochs: The most that any of them trained.
         seconds: How long one took, on average.
+        short: How many of the runs stopped short of the share.
     """
 
     method: str
@@ -79,6 +84,7 @@ class Summary:
     also: float
     epochs: int
     seconds: float
+    short: int = 0
 
 
 @dataclasses.dataclass
@@ -88,7 +94,7 @@ class Comparison:
     Args:
         monitor: The metric by which all are compared.
         measure: What the targets are in.
-        baseline: The metric of the network that all began with, on the test data.
+        baseline: The metric of the network that all began with, settled, on the test data.
         before: Its costs: `conv_macs`, `macs` and `params`.
         terms: What was the same for all, in words.
         outcomes: An `Outcome` per run.
@@ -106,13 +112,16 @@ class Comparison:
     outcomes: list[Outcome] = dataclasses.field(default_factory=list)
 
     def summaries(self) -> list[Summary]:
-        """A summary per share and method: shares descending, then the best mean first, as it comes out."""
+        """A summary per share and method: shares descending, then the best mean first, as it comes out.
+
+        Methods that stopped short of the share in some run come after those that did not.
+        """
         runs: dict[tuple, list[Outcome]] = {}
         for one in self.outcomes:
             runs.setdefault((one.share, one.method), []).append(one)
         found = [self._summary(share, method, some) for (share, method), some in runs.items()]
         best_first = 1 if lower_is_better(self.monitor) else -1
-        return sorted(found, key=lambda one: (-one.share, math.isnan(one.mean), best_first * one.mean))
+        return sorted(found, key=lambda one: (-one.share, one.short > 0, math.isnan(one.mean), best_first * one.mean))
 
     def _summary(self, share, method, runs) -> Summary:
         tests = [one.test for one in runs]
@@ -122,16 +131,29 @@ class Comparison:
             runs=len(runs),
             mean=float(np.mean(tests)),
             deviation=float(np.std(tests, ddof=1)) if len(runs) > 1 else math.nan,
-            left=self._left(runs, self.measure),
+            left=float(np.mean([self.left(one) for one in runs])),
             also=self._left(runs, "macs" if self.measure == "params" else "params"),
             epochs=max(one.epochs for one in runs),
             seconds=float(np.mean([one.seconds for one in runs])),
+            short=sum(not one.reached for one in runs),
         )
+
+    def left(self, one: Outcome) -> float:
+        """The share of the measure that a run left."""
+        return getattr(one, self.measure) / self.before[self.measure]
 
     def _left(self, runs, cost):
         return float(np.mean([getattr(one, cost) for one in runs])) / self.before[cost]
 
     @property
     def notes(self) -> list[str]:
-        """What there is to say of single runs."""
-        return [f"{one.method}, seed {one.seed}: {note}" for one in self.outcomes for note in one.notes]
+        """What there is to say of single runs; what holds for many of them is said once."""
+        runs: dict[str, list[str]] = {}
+        for one in self.outcomes:
+            for note in one.notes:
+                runs.setdefault(note, []).append(f"{one.method}, seed {one.seed}")
+        return [f"{_who(some)}: {note}" for note, some in runs.items()]
+
+
+def _who(runs):
+    return "; ".join(runs) if len(runs) <= LISTED else f"{len(runs)} runs"

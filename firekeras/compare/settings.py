@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from firekeras.channels import traced
+from firekeras.channels import channel_graph, traced
+from firekeras.costs import count_costs
 from firekeras.measure.measuring import filters_behind
-from firekeras.plan.planning import checked_target, plan_pruning
-from firekeras.profile import FilterScores
+from firekeras.plan.planning import checked_target
+from firekeras.rounds.learning_rate import peak_rate
 from firekeras.rounds.settings import RunSettings, check_whole
+from firekeras.rounds.targets import Target
 
-SET_HERE = ("tolerance", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
-RATIO = 0.1  # share of the filters that go in a round, where nothing else is said
+SET_HERE = ("pruning_ratio", "tolerance", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
+NO_END = 10**6  # rounds: the target ends a run, or its epochs
+BETWEEN_SEEDS = 1000  # rounds of different seeds draw different things, though each has a seed of its own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +31,7 @@ class ComparisonSettings:
         shares: How much of it is left in the end: each a comparison of its own.
         seeds: What decides all that is drawn at random, one run each.
         epochs: Epochs of training that a run has in all.
-        learning_rate: Of the first epoch.
+        learning_rate: Where the learning rate begins.
         run: Settings of `compress` that all runs share, arguments for `model.fit` included.
     """
 
@@ -42,63 +45,43 @@ class ComparisonSettings:
     @classmethod
     def of(cls, model, target, seeds, epochs, *, learning_rate=None, all_filters=False, **run) -> ComparisonSettings:
         """The settings, from arguments as `compare` takes them."""
-        ours = [name for name in SET_HERE if name in run]
-        if ours:
-            raise ValueError(
-                f"{ours[0]} cannot be set here: a run ends at the target, no cut is undone, and all are trained and "
-                "measured alike."
-            )
+        _check_not_set_here(run)
         check_whole("epochs", epochs, 1)
-        if run.get("epochs_per_round", 1) > epochs:
-            raise ValueError(
-                f"epochs are those of a whole run, the {run['epochs_per_round']} of each round among them. Received: "
-                f"{epochs}. Allow more, or lower epochs_per_round."
-            )
-        run = {"pruning_ratio": RATIO, **run}
-        if not RunSettings.of(model, run).pruning_ratio:
-            raise ValueError("pruning_ratio is the share of filters that go in a round, above 0. Received: 0.")
         if not all_filters:
-            run["layer_caps"] = {**run.get("layer_caps", {}), **left_alone(model)}
+            run["layer_caps"] = {**(run.get("layer_caps") or {}), **left_alone(model)}
         measure, shares = _checked_shares(target)
-        return cls(measure, shares, _checked_seeds(seeds), epochs, first_rate(model, learning_rate), run)
+        rate = peak_rate(model.optimizer, learning_rate)
+        found = cls(measure, shares, _checked_seeds(seeds), epochs, rate, run)
+        found._check_runs(model)
+        return found
 
-    @property
-    def monitor(self) -> str:
-        """The metric by which all are compared."""
-        return self.run.get("monitor", "accuracy")
+    def of_run(self, share: float, seed: int) -> dict:
+        """The settings of one run, as `compression_rounds` takes them."""
+        own = {"tolerance": math.inf, "max_rounds": NO_END, "seed": BETWEEN_SEEDS * seed}
+        common = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        return {**self.run, **common, **own, "target": {self.measure: share}}
 
-    @property
-    def epochs_per_round(self) -> int:
-        """Epochs after each cut, out of all."""
-        return self.run.get("epochs_per_round", 1)
-
-    def check_epochs(self, model):
-        """Raises `ValueError` where the epochs will not last until a method in rounds is down at the target."""
+    def _check_runs(self, model):
+        """Raises `ValueError` for settings of runs that cannot be, and for targets out of reach."""
+        graph = channel_graph(model)
         for share in self.shares:
-            rounds = self._rounds_to(model, share)
-            if rounds * self.epochs_per_round > self.epochs:
-                raise ValueError(
-                    f"It takes about {rounds} rounds of {self.epochs_per_round} epochs to come down to {share} of "
-                    f"{self.measure}, but there are {self.epochs} epochs in all. Allow more epochs, or take more per "
-                    f"round: pruning_ratio, now {self.run['pruning_ratio']}."
-                )
-
-    def _rounds_to(self, model, share) -> int:
-        """About how many rounds a method needs that takes as much from every layer."""
-        graph = traced(model).graph
-        limits = {name: self.run[name] for name in ("layer_caps", "round_to", "min_keep") if name in self.run}
-        plan = plan_pruning(graph, _evenly(graph), target={self.measure: share}, **limits)
-        kept = 1 - plan.num_removed / plan.ranked
-        return math.ceil(math.log(kept) / math.log(1 - self.run["pruning_ratio"]))
+            settings = RunSettings.of(model, self.of_run(share, 0))
+            limits = {name: getattr(settings, name) for name in ("layer_caps", "round_to", "min_keep")}
+            target = Target.of(settings.target or {}, model, count_costs(graph))
+            target.check_feasible(model, graph, original_widths=graph.widths, **limits)
 
     def to_dict(self) -> dict:
         """All but what may grow: shares and seeds."""
         return {name: getattr(self, name) for name in ("measure", "epochs", "learning_rate", "run")}
 
 
-def _evenly(graph) -> FilterScores:
-    """Scores by which every layer loses the same share."""
-    return FilterScores({name: np.linspace(0, 1, width) for name, width in graph.widths.items()}, criterion="none")
+def _check_not_set_here(run):
+    ours = [name for name in SET_HERE if name in run]
+    if ours:
+        raise ValueError(
+            f"{ours[0]} cannot be set here: the target sizes the cuts and ends a run, no cut is undone, and all are "
+            "trained and measured in the same way. Leave it out."
+        )
 
 
 def _checked_seeds(seeds) -> tuple[int, ...]:
@@ -123,24 +106,6 @@ def _checked_shares(target):
     for share in shares or (0,):
         checked_target({**dict(target), measure: share})
     return measure, shares
-
-
-def first_rate(model, learning_rate) -> float:
-    """The learning rate to begin with: as given, else as the model was compiled."""
-    if learning_rate is None and isinstance(_setting(model.optimizer), Mapping):
-        raise ValueError(
-            "The model was compiled with a schedule of learning rates, and may be at its end. Say with which one to "
-            "begin: learning_rate=0.01."
-        )
-    rate = float(model.optimizer.learning_rate) if learning_rate is None else learning_rate
-    if not rate > 0:
-        raise ValueError(f"learning_rate is a number above 0, such as 0.01. Received: {rate}.")
-    return rate
-
-
-def _setting(optimizer):
-    """The learning rate in an optimizer's config: a number, or a dict that describes a schedule."""
-    return getattr(optimizer, "inner_optimizer", optimizer).get_config()["learning_rate"]
 
 
 def left_alone(model) -> dict[str, float]:

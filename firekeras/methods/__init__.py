@@ -16,8 +16,9 @@ from firekeras.plan.planning import PruningPlan
 
 METHODS: dict[str, Callable] = {
     "fire": FirePruning,
+    "fire_paper": partial(FirePruning, beside=(), balance=0),  # FIRE alone, over all layers together
     "l1": L1Pruning,
-    "l1_global": partial(ByScore, "l1"),
+    "l1_global": partial(ByScore, "l1", balance=0),  # the criterion, over all layers together
     "play_and_prune": PlayAndPrune,
     "fppmo": FPPMO,
 }
@@ -26,11 +27,12 @@ METHODS: dict[str, Callable] = {
 class Method(Protocol):
     """What the round engine asks of a method.
 
-    It may have more: `check(model, train_data)`, which raises `ValueError` where it can do nothing with
-    them, asked before long work; `prepare(model, run)`, which returns the network to plan for and to cut,
-    such as a copy trained in a way of its own; `details`, a dict of what it has to say of a round; and, for runs
-    that are killed and resumed, `profile`, the `FireProfile` that it measured last, `state()`, a dict of
-    plain numbers and lists, and `restore(profile, state)`, which takes both up again.
+    It may have more: `balance`, by which `run.plan` ranks in place of the run's own; `check(model, train_data)`,
+    which raises `ValueError` if it can do nothing with them, asked before long work; `prepare(model, run)`, which
+    returns the network to plan for and to cut, such as a copy trained in a way of its own, by
+    `run.train_for_method`; `details`, a dict of what it has to say of a round; and, for runs that are killed and
+    resumed, `profile`, the `FireProfile` that it measured last, `state()`, a dict of plain numbers and lists, and
+    `restore(profile, state)`, which takes both up again.
 
     Example:
     >>> class SmallestNorms:
@@ -45,7 +47,7 @@ class Method(Protocol):
         Args:
             model: The network as it is now.
             run: The `compression_rounds`: `run.plan(model, scores)` makes a plan within all its limits,
-                `run.train_data` are the data, `run.evaluation.measured(model)` measures the metric.
+                `run.train_data` are the data, `run.judged(model)` settles a network and measures the metric.
         """
 
 

@@ -1,35 +1,38 @@
-"""Any criterion as a method: all filters ranked together by it, anew in each round."""
+"""Any criterion as a method: filters are ranked by it, again in each round."""
 
 from __future__ import annotations
 
 from firekeras.criteria import CRITERIA, get_criterion, score_filters
 from firekeras.plan.planning import PruningPlan
-from firekeras.rounds.settings import check_whole
+from firekeras.rounds.settings import check_share, check_whole
 from firekeras.samples import draw_samples
 
 A_FEW = 32  # samples by which one sees whether a criterion has anything to say of a network
 
 
 class ByScore:
-    """Removes the filters that a criterion scores highest, over all layers together.
+    """Removes the filters that a criterion scores highest: of each layer, or of all layers together.
 
     Args:
         criterion: A name that `firekeras.score_filters` knows, such as `"l2"` or `"random"`.
         samples: How many of the training data a criterion that needs data is measured on in each round,
             from 1 on: of arrays as many at random, of data in batches the first ones. Defaults to 2,000.
+        balance: In place of the run's: 0 ranks the filters of all layers together. Defaults to None: the run's,
+            which ranks within layers.
         seed: For the choice of samples, and for criteria that draw at random. Defaults to 0.
 
     Raises:
-        ValueError: If there is no such criterion, or `samples` is out of its range.
+        ValueError: If there is no such criterion, or a number is out of its range.
 
     Example:
     >>> result = firekeras.compress(model, train, validation, method=ByScore("l2"))
     """
 
-    def __init__(self, criterion: str, *, samples: int = 2000, seed: int = 0):
+    def __init__(self, criterion: str, *, samples: int = 2000, balance: float | None = None, seed: int = 0):
         get_criterion(criterion)
         check_whole("samples", samples, 1)
-        self.criterion, self.samples, self.seed = criterion, samples, seed
+        check_balance(balance)
+        self.criterion, self.samples, self.balance, self.seed = criterion, samples, balance, seed
 
     def plan(self, model, run) -> PruningPlan:
         """The plan for the next round."""
@@ -43,6 +46,12 @@ class ByScore:
         measured = CRITERIA[self.criterion].needs == "data"
         data = draw_samples(train_data, samples, seed) if measured else None
         return score_filters(model, self.criterion, data=data, seed=seed)
+
+
+def check_balance(balance):
+    """Raises `ValueError` unless a method's own balance is none, or from 0 to 1."""
+    if balance is not None:
+        check_share("balance", balance)
 
 
 def criterion_names() -> list[str]:

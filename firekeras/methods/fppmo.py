@@ -70,8 +70,9 @@ class FPPMO:
       Baluja 1994; the cross-entropy method: Rubinstein 1999), and there is less and less chance.
     - They begin at the share that a uniform cut needs, higher for small l1 norms (`prior`).
     - A stage is a round of the run. With a target in MACs or parameters, equal steps lead down to it;
-      else a round takes `pruning_ratio` of the MACs that are left. Where a round is undone, steps get
-      half as long. What was learned of the filters that stay goes on to the next stage, at half strength.
+      else a round takes as many MACs as the run's pace wants, or `pruning_ratio` of what is left. After a
+      round that was undone steps get half as long. What was learned of the filters that stay goes on to the
+      next stage, at half strength.
     - What goes in the end is the best candidate or the likeliest, whichever does better on samples that
       no candidate was judged on.
 
@@ -278,10 +279,7 @@ class Budget:
         reachable = plan_pruning(graph, alike, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
         measure = run.target.measure if run.target and run.target.measure in COSTS else "macs"
         now, least = (getattr(costs, measure) for costs in (reachable.costs_before, reachable.costs_after))
-        wanted = now * (1 - run.pruning_ratio)
-        if run.target and run.target.measure in COSTS:
-            step = (getattr(run.costs_before, measure) - run.target.goal) / stages
-            wanted = max(run.target.goal, now - step * 0.5**run.halvings)
+        wanted = _wanted(run, now, measure, stages)
         return cls(graph, run.limits, measure, max(math.floor(wanted), least), reachable)
 
     def plan(self, scores) -> PruningPlan:
@@ -293,6 +291,15 @@ class Budget:
     def mask(self, plan) -> np.ndarray:
         """The units that a plan removes, `(num_units,)`."""
         return self.graph.units_of(plan.removed)
+
+
+def _wanted(run, now, measure, stages) -> float:
+    """How much of a cost a stage leaves."""
+    if run.target and run.target.measure in COSTS:
+        step = (getattr(run.costs_before, measure) - run.target.goal) / stages
+        return max(run.target.goal, now - step * 0.5**run.halvings)
+    paced, amount = run.step.goal or (None, 0)
+    return amount if paced == measure else now * (1 - run.pruning_ratio)
 
 
 class Reward:

@@ -42,7 +42,7 @@ class L1Pruning:
         ValueError: If there is no such selection or preset, or a rate is out of its range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=L1Pruning("resnet56-b"), epochs_per_round=40)
+    >>> result = firekeras.compress(model, train, validation, method=L1Pruning("resnet56-b"), epochs=40, tolerance=1)
     """
 
     def __init__(

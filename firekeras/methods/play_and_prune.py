@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 
@@ -14,15 +15,14 @@ from firekeras.methods.penalty import FilterPenalty
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
-from firekeras.rounds.evaluation import within_tolerance
-from firekeras.rounds.fine_tuning import FineTuning
-from firekeras.rounds.monitor import lower_is_better
+from firekeras.rounds.monitor import lost, within_tolerance
 from firekeras.rounds.repeatable import reseed
 from firekeras.samples import draw_samples, in_batches
 from firekeras.surgery import rebuild
 
 ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits let go
-HARMLESS = 0.001  # what the first threshold of a layer may cost on its own, in absolute points
+HARMLESS = 0.001  # as a tolerance: what the first threshold of a layer may cost on its own
+EVENLY: dict[str, Any] = {"balance": 1.0, "max_cut": 1.0}  # strengths of different layers do not compare
 GROWTH, MOST_GROWTH = 1.25, 10.0
 CALIBRATION_SAMPLES, CALIBRATION_BATCH = 1024, 256
 
@@ -32,7 +32,9 @@ class PlayAndPrune:
 
     From the paper's abstract: pruning and fine-tuning are one process. Adaptive filter pruning
     minimises the number of filters, the pruning rate controller keeps accuracy; the user gives an error
-    tolerance, and no ratio. Here that is `tolerance`, and `pruning_ratio` plays no part.
+    tolerance, and no ratio. Here that is `tolerance`, and `pruning_ratio` plays no part. In a run to a
+    `target` within so many epochs, what is still missing goes at once when the epochs for cutting are over,
+    or nothing more falls below the thresholds: of each layer the weakest filters.
 
     The paper's equations were not accessible. From memory of it: the weakest filters of each layer are
     trained for an epoch under an l1 penalty, those below their layer's threshold are cut, and both
@@ -44,17 +46,18 @@ class PlayAndPrune:
       channels, and would set off cascades. Filters that only go together count as one.
     - Only what was penalised is cut.
     - A layer's first threshold is the highest that, used on this layer alone, costs 0.1 point at most
-      on the validation data, with the statistics of BatchNormalization measured anew. Coupled layers have one.
+      on the validation data (0.1% of a loss), settled. Coupled layers have one.
     - After `patience` epochs without a cut, each further one raises thresholds and penalty by a
       quarter, the penalty to ten times at most. A round that is undone halves the thresholds of the
       layers that it cut.
-    - The run ends after `give_up` epochs without a cut, be it that nothing falls below the thresholds
-      or that accuracy does not come back; and where the run's own settings (`backtracks`,
-      `max_rounds`, `target`, caps) end it.
+    - Cutting ends after `give_up` epochs without a cut, be it that nothing falls below the thresholds
+      or that accuracy does not come back; with the epochs for cutting, the penalty's among them; and where
+      the run's own settings (`backtracks`, `max_rounds`, `target`, caps) end it.
 
     A round is as many such epochs as it takes until something goes, the cut, and then recovery,
-    fine-tuning and judgement as in every run. With `epochs_per_round=0` one such epoch follows on the
-    other. A round that is undone takes back the epochs before its cut, too.
+    fine-tuning and judgement as in every run. All epochs count among those of the run. With
+    `epochs_per_round=0` one such epoch follows on the other. A round that is undone takes back the epochs
+    before its cut, too.
 
     Args:
         share: Share of each layer's filters that are penalised, and may go, at a time: above 0, up
@@ -68,7 +71,7 @@ class PlayAndPrune:
 
     Attributes:
         details: Of the last round: `pressure`, the controller's word; `penalty`, the coefficient; and
-            `epochs`, how many it took.
+            `epochs`, how many it took; `at_once` if it took all that was missing to the target.
 
     Raises:
         ValueError: If a number is out of its range.
@@ -105,11 +108,20 @@ class PlayAndPrune:
 
     def plan(self, model, run) -> PruningPlan:
         """What goes: all that was penalised and is below its layer's threshold now."""
+        if self._move.at_once:
+            return self._rest(model, run)
         graph, strength = strengths(model)
         limits = self.delta * self._move.pressure * self._memory.of_units(graph)
         plan = plan_of(run, graph, self._move.candidates & (strength < limits), strength)
         plan.notes = self._move.notes or plan.notes
         self._memory.touched = [group[0] for group in graph.groups if not plan.removed.keys().isdisjoint(group)]
+        return plan
+
+    def _rest(self, model, run):
+        """All that is missing to the target."""
+        graph, strength = strengths(model)
+        plan = plan_of(run, graph, np.ones(graph.num_units, bool), strength, EVENLY)
+        plan.notes.append(f"What was missing to the target went at once. {self._move.at_once}")
         return plan
 
     def state(self) -> dict:
@@ -124,14 +136,23 @@ class PlayAndPrune:
         """Epochs, one after the other, until something goes."""
         accuracy = run.accuracy
         for idle in range(self.give_up):
+            if run.epochs_to_cut < 1:
+                return self._end("The epochs for cutting are over.", run)
             self._move = self._next_move(copy, run, accuracy, idle)
             if self._move.notes:
-                return
+                return None
             self._train(copy, penalty, run)
             if self._move.notes or self.plan(copy, run).removed:
-                return
-            accuracy = run.evaluation.measured(copy)
-        self._move.notes = [self._no_hope(accuracy, run)]
+                return None
+            accuracy = run.judged(copy)
+        return self._end(self._no_hope(accuracy, run), run)
+
+    def _end(self, why, run):
+        """Nothing more is trained away: what a target asks for goes at once, else cutting is over."""
+        if run.step.undoes:
+            self._move = Move(notes=[why])
+        else:
+            self._move, self.details = Move(at_once=why), {"at_once": True}
 
     def _next_move(self, copy, run, accuracy, idle):
         pressure = pressure_at(accuracy, run)
@@ -154,8 +175,7 @@ class PlayAndPrune:
 
     def _train(self, copy, penalty, run):
         penalty.set(self._move.coefficient * self._move.candidates)
-        one_epoch = dataclasses.replace(run.settings, epochs_per_round=1)
-        loss = FineTuning(one_epoch, run.train_data, run.fine_tuning.teacher).train(copy, [])
+        loss = run.train_for_method(copy)
         penalty.set(0 * self._move.candidates)  # what is measured on the copy is the network alone
         if not math.isfinite(loss):
             self._move = Move(notes=["Training under the penalty diverged: its loss is not a number."])
@@ -163,7 +183,7 @@ class PlayAndPrune:
     def _no_hope(self, accuracy, run):
         if pressure_at(accuracy, run):
             return f"In {self.give_up} epochs under the penalty no filter fell below its layer's threshold."
-        return f"In {self.give_up} epochs without a cut {run.settings.monitor} did not come back within the tolerance."
+        return f"In {self.give_up} epochs without a cut {run.monitor} did not come back within the tolerance."
 
 
 @dataclasses.dataclass
@@ -208,20 +228,22 @@ class Move:
         coefficient: Of the penalty.
         candidates: The units that are penalised, and may go after it, a mask `(num_units,)`.
         notes: Why nothing more can go, where that is so.
+        at_once: Why all that is missing to the target goes now; empty if it does not.
     """
 
     pressure: float = 0.0
     coefficient: float = 0.0
     candidates: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((), bool))
     notes: list[str] = dataclasses.field(default_factory=list)
+    at_once: str = ""
 
 
 def pressure_at(accuracy, run) -> float:
     """The controller's word: 1 at the baseline, 0 at the tolerance and below it, 2 at the most."""
-    lost = accuracy - run.baseline if lower_is_better(run.settings.monitor) else run.baseline - accuracy
-    if not run.settings.tolerance or math.isnan(lost):
-        return float(lost <= 0)
-    return min(max(1 - lost / run.settings.tolerance, 0.0), 2.0)
+    worse = lost(accuracy, run.baseline, run.monitor)
+    if not run.settings.tolerance or math.isnan(worse):
+        return float(worse <= 0)
+    return min(max(1 - worse / run.settings.tolerance, 0.0), 2.0)
 
 
 def first_thresholds(model, run) -> dict[str, float]:
@@ -233,7 +255,7 @@ def first_thresholds(model, run) -> dict[str, float]:
 
     def harmless(units):
         value = _measured_without(masked, units, run)
-        return within_tolerance(value, base, HARMLESS, run.settings.monitor)
+        return within_tolerance(value, base, HARMLESS, run.monitor)
 
     return {name: float(strength[units[longest(units, harmless)]]) for name, units in free_units(graph, strength)}
 
@@ -275,13 +297,13 @@ def units_of_group(graph, group) -> np.ndarray:
     return np.unique(np.concatenate([graph.filters(name) for name in group]))
 
 
-def plan_of(run, graph, units, strength) -> PruningPlan:
+def plan_of(run, graph, units, strength, spread=AS_SCORED) -> PruningPlan:
     """The plan that lets these units go, the weakest first, as far as the run's limits and target allow."""
     why = "it is not among the weakest, or not yet below the layer's threshold"
     values = graph.by_layer(np.where(units, -strength, np.nan))
     scores = FilterScores(values, criterion="play_and_prune", reasons=dict.fromkeys(values, why))
     make = run.target.plan if run.target else plan_pruning
-    return make(graph, scores, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
+    return make(graph, scores, pruning_ratio=ALL, **{**run.limits, **spread})
 
 
 def _check(name, value, fits, expected):

@@ -18,7 +18,7 @@ def sensitivity_table(found: Sensitivity, tolerance: float) -> Table:
 
     Args:
         found: The analysis.
-        tolerance: By how much the metric may fall, in absolute points.
+        tolerance: By how much the metric may fall, as `Sensitivity.rates` takes it.
     """
     title = f"{found.monitor}, from {metric(found.baseline)}, without a share of one layer's filters"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)

@@ -99,7 +99,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
             self.best = self._own_copy()
             given = self.evaluation.measured(self.best)  # refuses an unknown metric before any longer work
             self.monitor = self.evaluation.monitor
-            self.baseline = self._judged(self.best) if self.best is not self.first else given
+            self.baseline = self.judged(self.best) if self.best is not self.first else given
         self.accuracy = self.baseline
         self._note(*self._remarks(given))
         self._teach()
@@ -165,8 +165,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         self.records = [RoundRecord.from_event(event, self.best) for event in rounds]
         self.accuracy = next((one.accuracy for one in reversed(self.records) if one.accepted), self.baseline)
         self.costs = count_costs(self.best)
-        self.begin_leg(self.settings.epochs, self.best)
-        self.leg_begins = directory.leg_begins()
+        self.begin_leg(self.settings.epochs, self.best, directory.leg_begins())
         self._survivors.cut(_removed_so_far(rounds))
         profile = directory.newest_profile()
         methods.restore(self.method, FireProfile.load(profile) if profile else None, directory.state())
@@ -241,7 +240,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
             reseed(candidate, self.settings.seed, len(self.records))
             plan.notes.extend(self.fine_tuning.recover(model, candidate, plan))
             arrives = self.arrives(plan, candidate)
-        after_cut = self._judged(candidate)
+        after_cut = self.judged(candidate)
         self._tell_cut(plan, after_cut)
         self.fine_tuning.prepare(candidate)
         trained = self._trained(candidate, after_cut, self.epochs_for(arrives), chooses=self.step.undoes or arrives)
@@ -295,7 +294,23 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         if snapshot is not None and better(after_cut, value, self.monitor) and (chooses or math.isnan(value)):
             snapshot.restore()
             value, kept = after_cut, "cut"
-        return {"accuracy": value, "accepted": self.accepts(value), "epochs": spent, "kept": kept}
+        epochs = spent + self.epochs_of_method
+        return {"accuracy": value, "accepted": self.accepts(value), "epochs": epochs, "kept": kept}
+
+    def train_for_method(self, network, epochs: int = 1) -> float:
+        """Trains a network of the method's own, in place; these epochs count among those of the run.
+
+        Args:
+            network: The network.
+            epochs: How long. Defaults to 1.
+
+        Returns:
+            The last training loss; NaN if it diverged.
+        """
+        self.fine_tuning.prepare(network)
+        loss = self.fine_tuning.train(network, epochs, spent=self.epochs_spent, since_cut=math.inf)
+        self.epochs_of_method += epochs
+        return loss
 
     def _after_training(self, candidate, epochs, spent_now, since_cut) -> float:
         if not epochs:
@@ -304,7 +319,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         loss = self.fine_tuning.train(
             candidate, epochs, [EpochEvents(self._tell_epoch)], spent=spent, since_cut=since_cut + spent_now
         )
-        return self._judged(candidate) if math.isfinite(loss) else math.nan
+        return self.judged(candidate) if math.isfinite(loss) else math.nan
 
     def _may_help_again(self, after_cut, value, epochs) -> bool:
         """Whether a round that would be undone gets as many epochs again."""
@@ -312,8 +327,8 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
             return False
         return self.pace.epochs is None or self.epochs_spent + 2 * epochs <= self.pace.epochs
 
-    def _judged(self, network) -> float:
-        """The metric of a network, settled."""
+    def judged(self, network) -> float:
+        """The metric of a network, which is settled first, in place."""
         with self.time.on("judging"):
             if self._settler is None or self._settler.model is not network:
                 self._settler = Settler(network, self.train_data, batch_size=self.settings.batch_size)

@@ -10,10 +10,10 @@ from firekeras.costs import count_costs
 from firekeras.devices import check_strategy
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.macs import favouring_macs
-from firekeras.plan.planning import PruningPlan, plan_pruning
+from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.profile import FireProfile
 from firekeras.rounds.monitor import lower_is_better, within_tolerance
-from firekeras.rounds.pacing import NEGLIGIBLE, Step, pace_of
+from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
 from firekeras.rounds.targets import LATENCIES, Target, down_to
 from firekeras.rounds.time_spent import TimeSpent
@@ -39,11 +39,10 @@ class Run:
         costs: Its `Costs`.
         monitor: The name of the metric.
         step: What the round in progress is to do.
+        epochs_of_method: How many epochs the method has trained by itself since the last round.
         stopped_because: Why there is no further round; empty while there may be one.
         time: A `TimeSpent`.
     """
-
-    step: Step
 
     def __init__(self, settings, method, model, graph, *, epochs, train_data=None, target=None):
         self.settings, self.method, self.train_data = settings, method, train_data
@@ -53,6 +52,7 @@ class Run:
         self.baseline = self.accuracy = math.nan
         self.monitor = settings.monitor or "accuracy"
         self.stopped_because = self.exhausted = ""
+        self.step = Step(0, ratio=settings.pruning_ratio or RATIO)  # until a round begins
         self.time = TimeSpent()
         self.notes: list[str] = []
         self.target = target if target is not None else self._target(model, graph)
@@ -65,12 +65,27 @@ class Run:
         target.check_feasible(model, graph, **self.limits)
         return target
 
-    def begin_leg(self, epochs, model):
-        """Begins to count epochs and rounds: at the start, and when a finished run is continued."""
+    def begin_leg(self, epochs, model, after_round: int = 0):
+        """Begins to count epochs and rounds: at the start, and when a finished run is continued.
+
+        Args:
+            epochs: How many there are.
+            model: The network as it is now.
+            after_round: How many rounds do not count.
+        """
         self.pace = pace_of(self.settings, self.target, epochs)
-        self.leg_begins, self.exhausted = len(self.records), ""
+        self.leg_begins, self.exhausted, self.epochs_of_method = after_round, "", 0
         self.arrived = self.target is not None and self.target.reached(model, self.costs)
-        self.start_amount = self.target.amount(model, self.costs) if self.target else 0.0
+        self.start_amount = self._amount_before_leg()
+
+    def _amount_before_leg(self) -> float:
+        """How much of the target's cost there was when the leg began."""
+        if self.target is None:
+            return 0.0
+        if self.target.measure in LATENCIES:
+            return self.target.goal / self.target.share
+        kept = [record for record in self.records[: self.leg_begins] if record.accepted]
+        return getattr(kept[-1] if kept else self.costs_before, self.target.measure)
 
     # What the rounds so far say
 
@@ -81,8 +96,8 @@ class Run:
 
     @property
     def epochs_spent(self) -> int:
-        """Epochs of training so far, those of undone rounds too."""
-        return sum(record.epochs for record in self.leg)
+        """Epochs of training so far, those of undone rounds and of the method itself too."""
+        return sum(record.epochs for record in self.leg) + self.epochs_of_method
 
     @property
     def cuts_kept(self) -> int:
@@ -147,11 +162,18 @@ class Run:
         graph, settings = channel_graph(model), self.settings
         if settings.favour_macs:
             scores = favouring_macs(scores, graph, settings.favour_macs)
-        limits = {**self.limits, "balance": settings.balance, "max_cut": settings.max_cut}
+        limits = {**self.limits, **self._spread()}
         if self.step.goal is not None:
             return self._down_to(*self.step.goal, model, graph, scores, limits)
         limits["pruning_ratio"] = self.step.ratio
         return self.target.plan(graph, scores, **limits) if self.target else plan_pruning(graph, scores, **limits)
+
+    def _spread(self) -> dict:
+        """How a plan is spread over layers: as the method says that it ranks, else as the settings do."""
+        balance = getattr(self.method, "balance", None)
+        if balance is None:
+            return {"balance": self.settings.balance, "max_cut": self.settings.max_cut}
+        return {"balance": balance, "max_cut": self.settings.max_cut if balance else AS_SCORED["max_cut"]}
 
     def _down_to(self, measure, amount, model, graph, scores, limits):
         if self.target is not None and measure in LATENCIES:
@@ -193,6 +215,13 @@ class Run:
         """How long the network of this round trains."""
         return self.pace.epochs_after(self, self.step, arrives) if self.step.cuts else self.step.epochs
 
+    @property
+    def epochs_to_cut(self) -> float:
+        """How many epochs a method may still train by itself before it cuts; infinity if there is no limit."""
+        if self.pace.epochs is None:
+            return math.inf
+        return min(math.floor(CUTTING * self.pace.epochs), self.pace.epochs - self.step.epochs) - self.epochs_spent
+
     # Judging
 
     def accepts(self, value: float) -> bool:
@@ -204,6 +233,7 @@ class Run:
     def add(self, record: RoundRecord, arrives: bool):
         """Takes a finished round into account."""
         self.records.append(record)
+        self.epochs_of_method = 0
         if record.accepted:
             self.accuracy, self.arrived = record.accuracy, arrives
             self.costs = record.costs if record.costs is not None else self.costs
