@@ -22,16 +22,11 @@ def check_classes(network, dataset):
 
 
 def prepare(network, learning_rate):
-    """Compiles a network for fine-tuning, unless it is compiled and no learning rate is given."""
+    """Compiles a network for fine-tuning unless it is compiled, with a loss that takes class numbers."""
     if learning_rate is not None and not learning_rate > 0:
         raise ValueError(f"--learning-rate is a number above 0, such as 0.01. Received: {learning_rate}.")
-    if learning_rate is not None or not network.compiled:
+    if not network.compiled or is_loss(network.loss, "categoricalcrossentropy"):
         compile_for_tuning(network, learning_rate or 0.01)
-    if is_loss(network.loss, "categoricalcrossentropy"):
-        raise ValueError(
-            f"The model was compiled with the loss {loss_name(network.loss)!r}, which takes one-hot labels; the data "
-            "hold class numbers. Give --learning-rate 0.01 to compile it anew."
-        )
 
 
 def loss_name(loss) -> str:

@@ -126,5 +126,5 @@ def _strange_model(name):
 def _strange_setting(owner, kind, name):
     return (
         f"it was compiled with {name!r}, which is not of Keras, and code of others is never run here. Load it in "
-        "Python with compile=False and save it again; firekeras compress compiles it anew with --learning-rate 0.01."
+        "Python with compile=False and save it again; firekeras compress then compiles it itself."
     )

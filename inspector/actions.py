@@ -59,7 +59,7 @@ RUN = (
     Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your images"),
     Entry("predict", "&Predict FIRE", "F6", "Compare with what a detector predicts from the weights"),
     Entry("time", "&Time it", "F7", "Cut the model as previewed, and measure its latency before and after"),
-    Entry("run", "&Run…", "Ctrl+R", "Prune and fine-tune in rounds, while accuracy holds"),
+    Entry("run", "&Run…", "Ctrl+R", "Prune and train on: to a target, or while accuracy holds"),
     Entry("stop", "&Stop after this round", "Esc", "End the run when its round is over, and keep what it came to"),
     Entry("abort", "&Abort", "Ctrl+.", "End at once; rounds that were finished are kept"),
     Entry("resume", "&Go on", "Ctrl+Shift+R", "Go on with a run that was stopped, aborted or killed"),

@@ -29,31 +29,27 @@ class RunOptions:
         data: As the command line takes it.
         run_dir: A new folder.
         output: Where the smaller model goes.
-        ratio: Share of the remaining filters that go in a round.
         tolerance: By how much accuracy may fall, in absolute points.
-        target: `"macs"`, `"params"`, or empty for none.
+        target: `"conv_macs"`, `"macs"`, `"params"`, or empty for none.
         target_share: What share of it is to be left.
-        epochs_per_round: Of fine-tuning.
-        max_rounds: At most.
-        learning_rate: 0 for as the model was compiled.
-        batch_size: Of fine-tuning.
+        epochs: Of training, in all.
+        learning_rate: Where it begins; 0 for as the model was compiled.
+        batch_size: Of training.
         limit: At most so many images; 0 for all.
-        distill: Whether fine-tuning follows what the first model gives, too.
+        distill: Whether training follows what the first model gives, too; None if the run decides.
     """
 
     data: str
     run_dir: Path
     output: Path
-    ratio: float = 0.05
     tolerance: float = 0.01
     target: str = ""
     target_share: float = 0.5
-    epochs_per_round: int = 1
-    max_rounds: int = 100
-    learning_rate: float = 0.01
+    epochs: int = 20
+    learning_rate: float = 0.0
     batch_size: int = 64
     limit: int = 0
-    distill: bool = False
+    distill: bool | None = None
 
 
 def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
@@ -93,19 +89,17 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
     """`firekeras compress`, with its events."""
     given = {
         "--data": options.data,
-        "--ratio": _number(options.ratio),
         "--tolerance": _number(options.tolerance),
-        "--epochs-per-round": options.epochs_per_round,
-        "--max-rounds": options.max_rounds,
+        "--epochs": options.epochs,
         "--batch-size": options.batch_size,
     }
     if options.target:
-        given[f"--{options.target}"] = _number(options.target_share)
+        given[f"--{options.target.replace('_', '-')}"] = _number(options.target_share)
     if options.learning_rate:
         given["--learning-rate"] = _number(options.learning_rate)
     if options.limit:
         given["--limit"] = options.limit
-    rest = ["--distill"] if options.distill else []
+    rest = [] if options.distill is None else ["--distill" if options.distill else "--no-distill"]
     places = _flat({"--output": options.output, "--run-dir": options.run_dir})
     return ["compress", str(model), *_flat(given), *_limits(choices), *rest, *places, "--events"]
 

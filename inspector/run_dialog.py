@@ -6,14 +6,19 @@ from pathlib import Path
 
 from PySide6 import QtCore, QtWidgets
 
-from inspector.check_box import CheckBox
 from inspector.choices import Choices
 from inspector.commands import RunOptions, as_text, compress_arguments
 from inspector.data_field import DataField
 from inspector.dialog_buttons import ok_and_cancel
 from inspector.naming import name
 
-TARGETS = {"none: the tolerance decides": "", "MACs left": "macs", "parameters left": "params"}
+TARGETS = {
+    "none: the tolerance decides": "",
+    "MACs left": "macs",
+    "MACs of convolutions left": "conv_macs",
+    "parameters left": "params",
+}
+TEACHING = {"if it is trained through": None, "always": True, "never": False}
 
 
 class RunDialog(QtWidgets.QDialog):
@@ -36,17 +41,18 @@ class RunDialog(QtWidgets.QDialog):
         self.target = QtWidgets.QComboBox()
         self.target.addItems(list(TARGETS))
         self.target.setCurrentIndex(1)
-        name(self.target, "Stop at")
+        name(self.target, "Arrive at")
         self.left = _decimal("Share that is to be left, in percent", 100 * macs_left, 1, 100, " %")
-        self.ratio = _decimal("Filters that go in a round, in percent", 5, 0.1, 99, " %")
-        self.epochs = _whole("Epochs of fine-tuning per round", 1, 0, 1000)
-        self.rounds = _whole("Rounds at most", 100, 1, 10000)
-        self.rate = _decimal("Learning rate; 0 is as the model was compiled", 0.01, 0, 10, "", 5)
+        self.epochs = _whole("Epochs of training in all", 20, 1, 10000)
+        self.rate = _decimal("Learning rate that it begins with; 0 is as the model was compiled", 0, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)
         self.limit = _whole("Images at most; 0 is all", 0, 0, 10**8)
         self.rate.setSpecialValueText("as compiled")
         self.limit.setSpecialValueText("all")
-        self.distill = CheckBox("Fine-tuning follows what the first model &gives, too")
+        self.distill = QtWidgets.QComboBox()
+        self.distill.addItems(list(TEACHING))
+        title = "Whether training follows what the first model gives, too"
+        name(self.distill, title, title)
         self.command = QtWidgets.QPlainTextEdit(readOnly=True)
         self.command.setAccessibleName("The command that does this")
         self.command.setTabChangesFocus(True)
@@ -59,20 +65,18 @@ class RunDialog(QtWidgets.QDialog):
     def _lay_out(self):
         form = QtWidgets.QFormLayout(self)
         form.addRow(self.data.label, self.data)
-        stop, goal = QtWidgets.QLabel("&Stop at"), QtWidgets.QHBoxLayout()
+        stop, goal = QtWidgets.QLabel("Arrive a&t"), QtWidgets.QHBoxLayout()
         stop.setBuddy(self.target)
         goal.addWidget(self.target, 1)
         goal.addWidget(self.left)
         form.addRow("&Accuracy may fall by", self.tolerance)
         form.addRow(stop, goal)
         for label, widget in (
-            ("Filters &per round", self.ratio),
-            ("&Epochs per round", self.epochs),
-            ("Rounds at mos&t", self.rounds),
+            ("&Epochs in all", self.epochs),
             ("&Learning rate", self.rate),
             ("&Batch size", self.batch),
             ("&Images at most", self.limit),
-            ("", self.distill),
+            ("&Follow the first model", self.distill),
             ("R&un folder", self.run_dir),
             ("S&maller model", self.output),
             ("&Command", self.command),
@@ -82,9 +86,9 @@ class RunDialog(QtWidgets.QDialog):
 
     def _watch(self):
         self.data.changed.connect(self._show_command)
-        self.target.currentIndexChanged.connect(self._show_command)
-        self.distill.toggled.connect(self._show_command)
-        for box in (self.tolerance, self.left, self.ratio, self.epochs, self.rounds, self.rate, self.batch, self.limit):
+        for choice in (self.target, self.distill):
+            choice.currentIndexChanged.connect(self._show_command)
+        for box in (self.tolerance, self.left, self.epochs, self.rate, self.batch, self.limit):
             box.valueChanged.connect(self._show_command)
         for line in (self.run_dir, self.output):
             line.textChanged.connect(self._show_command)
@@ -104,16 +108,14 @@ class RunDialog(QtWidgets.QDialog):
             self.data.source,
             Path(self.run_dir.text().strip()),
             Path(self.output.text().strip()),
-            ratio=round(self.ratio.value() / 100, 6),
             tolerance=round(self.tolerance.value() / 100, 6),
             target=self._target(),
             target_share=round(self.left.value() / 100, 6),
-            epochs_per_round=self.epochs.value(),
-            max_rounds=self.rounds.value(),
+            epochs=self.epochs.value(),
             learning_rate=self.rate.value(),
             batch_size=self.batch.value(),
             limit=self.limit.value(),
-            distill=self.distill.isChecked(),
+            distill=TEACHING[self.distill.currentText()],
         )
 
     def accept(self):

@@ -105,6 +105,8 @@ class Running(QtCore.QObject):
         if event["event"] == "written":
             self.window.run_panel.say(f"Written: {event.get('path')}")
             return
+        if event["event"] == "note":
+            self.window.run_panel.say(f"Note: {event.get('text')}")
         self.window.in_words(self._read_folder)
 
     def _read_folder(self):

@@ -10,9 +10,8 @@ from sides import draw
 
 SETTINGS = {
     "pruning_ratio": 0.15,
-    "tolerance": 0.2,
-    "max_rounds": 3,
-    "epochs_per_round": 1,
+    "tolerance": 1.0,
+    "epochs": 4,
     "batch_size": 32,
     "seed": 7,
     "verbose": 0,

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import firekeras
-from firekeras.callback import trials
 from firekeras.callback.live import LiveModel
 from firekeras.channels import traced
 from firekeras.measure.counting import ZeroCounter
@@ -72,17 +71,20 @@ def state(model):
     return [np.array(keras.ops.convert_to_numpy(v)) for v in (*model.variables, *model.optimizer.variables)]
 
 
-def check_state(model, expected):
-    for one, other in zip(state(model), expected, strict=True):
+def check_state(found, expected):
+    for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 class States(keras.callbacks.Callback):
-    """Remembers the state at the end of each epoch."""
+    """Remembers the state at both ends of each epoch."""
 
     def __init__(self):
         super().__init__()
-        self.after = []
+        self.before, self.after = [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.before.append(state(self.model))
 
     def on_epoch_end(self, epoch, logs=None):
         self.after.append(state(self.model))
@@ -90,6 +92,8 @@ class States(keras.callbacks.Callback):
 
 def fit(model, callback, epochs=4, **kwargs):
     x, y = images()
+    if callback is not None:
+        callback.verbose = 0
     kwargs = {"validation_data": images(48, seed=1), "shuffle": False, "batch_size": 32, "verbose": 0} | kwargs
     return model.fit(x, y, epochs=epochs, **{"callbacks": [callback]} | kwargs)
 
@@ -120,12 +124,15 @@ def test_the_model_that_fit_was_called_on_is_pruned_and_loads_without_firekeras(
     model = network()
     before = firekeras.count_costs(model)
     callback = firekeras.FirePruningCallback(pruning_ratio=0.25, tolerance=1.0)
-    history = fit(model, callback)
+    history = fit(model, callback, 5)
     assert callback.result.model is model
     assert [r.accepted for r in callback.result.rounds] == [True, True, True]
-    assert [r.criterion for r in callback.result.rounds] == ["fire", "fire_predicted", "fire_predicted"]
+    assert [r.criterion for r in callback.result.rounds] == ["fire and l1", "fire_predicted and l1", "none"]
+    assert [r.epochs for r in callback.result.rounds] == [1, 1, 2] and callback.result.epochs == 4
     assert firekeras.count_costs(model).macs == callback.result.rounds[-1].macs < before.macs
-    assert len(history.history["loss"]) == 4 and history is model.history
+    assert len(history.history["loss"]) == 5 and history is model.history
+    assert history.history["filters"] == [28, 22, 17, 17, 17]  # a quarter of 24, then of 18, rounded half up
+    assert history.history["conv_macs"][-1] == firekeras.count_costs(model).conv_macs
     assert not any(isinstance(layer, ZeroCounter) for layer in model.layers)
     model.save(tmp_path / "pruned.keras")
     loaded = keras.models.load_model(tmp_path / "pruned.keras")
@@ -198,34 +205,36 @@ def test_rejected_rounds_are_undone_exactly_and_tried_again_with_half_the_ratio(
     model = network(metrics=[told := Told()], norm=True)
     states, watch, plateau = States(), Watch(), keras.callbacks.ReduceLROnPlateau("val_score", patience=1, mode="max")
     callback = firekeras.FirePruningCallback(pruning_ratio=0.5, monitor="val_score")
-    history = fit(
-        model, callback, 9, callbacks=[Tell(told, 1, 0, 0, 1, 0, 0, 1, 1, 1), plateau, states, watch, callback]
-    )
+    tell = Tell(told, 1, 0, 0, 1, 0, 0, 1, 1, 1)
+    history = fit(model, callback, 9, callbacks=[tell, plateau, states, watch, callback])
     rounds = callback.result.rounds
-    assert [r.accepted for r in rounds] == [False, False, True, False, False]
-    assert [r.pruning_ratio for r in rounds] == [0.5, 0.25, 0.125, 0.125, 0.0625]
-    assert [r.filters_removed for r in rounds] == [12, 6, 3, 3, 1]
-    assert callback.result.stopped_because.startswith("Round 5 ended at val_score 0.0000, more than the tolerance")
-    assert len(history.history["loss"]) == 6
-    check_state(model, states.after[3])  # the learning rate that the plateau had reduced is among it
-    assert watch.iterations == [3, 6, 6, 6, 9, 9]
-    assert callback.result.costs_after.params == firekeras.count_costs(model).params == rounds[2].params
+    assert [r.accepted for r in rounds] == [False, True, False, True]
+    assert [r.epochs for r in rounds] == [2, 1, 2, 3]  # those that were undone had a second helping
+    assert [r.pruning_ratio for r in rounds] == [0.5, 0.25, 0.5, 0]
+    assert [r.filters_removed for r in rounds] == [12, 6, 9, 0]
+    assert len(history.history["loss"]) == 9  # fit goes on to its end
+    check_state(states.before[6], states.after[3])  # the learning rate that the plateau had reduced is among it
+    assert watch.iterations == [3, 6, 9, 6, 9, 12, 9, 12, 15]
+    assert callback.result.costs_after.params == firekeras.count_costs(model).params == rounds[1].params
     assert (callback.result.baseline, callback.result.accuracy) == (1, 1)
 
 
-def test_without_backtracks_the_first_rejected_round_ends_the_training():
+def test_without_backtracks_the_first_rejected_round_ends_the_cutting():
     model, states = network(metrics=[told := Told()]), States()
     callback = firekeras.FirePruningCallback(pruning_ratio=0.5, monitor="val_score", backtracks=0)
-    fit(model, callback, callbacks=[Tell(told, 1, 0.98, 1, 1), callback, states])
+    fit(model, callback, callbacks=[Tell(told, 1, 0.98, 0.98, 1), callback, states])
     assert [r.accepted for r in callback.result.rounds] == [False]
-    check_state(model, states.after[0])
+    check_state(states.before[3], states.after[0])
+    assert callback.result.stopped_because.startswith("Round 1 ended at score 0.9800, more than the tolerance")
 
 
 def test_a_round_of_one_filter_cannot_be_halved():
     callback = firekeras.FirePruningCallback(pruning_ratio=0.04, monitor="val_score")
-    history = fit(model := network(metrics=[told := Told()]), callback, callbacks=[Tell(told, 1, 0, 1, 1), callback])
+    model = network(metrics=[told := Told()])
+    fit(model, callback, 8, callbacks=[Tell(told, 1, 0, 0, 1, 1, 1, 1, 1), callback])
     assert [r.filters_removed for r in callback.result.rounds] == [1]
-    assert len(history.history["loss"]) == 2 and model.get_layer("conv2").filters == 16
+    assert "saves less than 1% of the MACs" in callback.result.stopped_because
+    assert model.get_layer("conv2").filters == 16
 
 
 class Poison(keras.callbacks.Callback):
@@ -243,8 +252,8 @@ class Poison(keras.callbacks.Callback):
 def test_a_round_that_ends_in_nan_is_undone():
     model = network()
     callback = firekeras.FirePruningCallback(pruning_ratio=0.5, tolerance=1.0)
-    fit(model, callback, 3, callbacks=[Poison(1), callback])
-    lost, again = callback.result.rounds
+    fit(model, callback, 5, callbacks=[Poison(1), callback])
+    lost, again, _ = callback.result.rounds
     assert not lost.accepted and np.isnan(lost.accuracy) and "not finite" in lost.notes[-1]
     assert again.accepted and again.filters_removed == 6
     assert all(np.isfinite(w).all() for w in model.get_weights())
@@ -267,17 +276,25 @@ def test_without_a_baseline_nothing_is_cut():
         fit(network(), callback, callbacks=[Poison(0), callback])
 
 
-def test_a_target_ends_the_cutting_and_training_goes_on():
-    model = network()
+def test_a_target_is_reached_within_the_epochs_however_bad_the_metric():
+    model = network(metrics=["accuracy", told := Told()])
     before = firekeras.count_costs(model).macs
-    callback = firekeras.FirePruningCallback(pruning_ratio=0.3, tolerance=1.0, target={"macs": 0.5})
-    history = fit(model, callback, 5)
-    *_, last = callback.result.rounds
+    callback = firekeras.FirePruningCallback(monitor="score", target={"macs": 0.5})
+    history = fit(model, callback, 5, callbacks=[Tell(told, 1, 0, 0, 0, 0.5), callback])
+    assert [(r.accepted, r.epochs) for r in callback.result.rounds] == [(True, 1), (True, 3)]
+    assert 0.6 * before < callback.result.rounds[0].macs <= 0.75 * before
     assert callback.result.stopped_because == "The target {'macs': 0.5} is reached."
-    assert last.filters_removed < 7  # which 30% are: no more than it takes
     assert before * 0.44 < callback.result.costs_after.macs <= before * 0.5
-    assert len(history.history["loss"]) == 5
-    assert callback.result.accuracy == history.history["val_accuracy"][-1]
+    assert callback.result.accuracy == 0.5 and not callback.result.within_tolerance
+    assert callback.result.accuracy == history.history["val_score"][-1]
+
+
+def test_on_the_way_to_a_target_early_stopping_ends_the_run_and_the_network_stays():
+    stop = keras.callbacks.EarlyStopping("val_score", patience=1, mode="max")
+    callback = firekeras.FirePruningCallback(monitor="score", target={"macs": 0.5})
+    model = network(metrics=[told := Told()])
+    fit(model, callback, 8, callbacks=[Tell(told, 1, 0, 0, 0, 0, 0, 0, 0), callback, stop])
+    assert firekeras.count_costs(model).macs == callback.result.costs_after.macs < callback.result.costs_before.macs
 
 
 def test_training_that_begins_later_measures_in_its_first_epoch():
@@ -286,20 +303,22 @@ def test_training_that_begins_later_measures_in_its_first_epoch():
     assert len(callback.result.rounds) == 1
 
 
-def test_where_no_filter_may_go_any_more_nothing_is_planned_again(monkeypatch):
+def test_if_no_filter_may_go_any_more_nothing_is_planned_again(monkeypatch):
     made = []
     monkeypatch.setattr(
-        trials, "plan_pruning", lambda *args, **limits: made.append(plan_pruning(*args, **limits)) or made[-1]
+        "firekeras.rounds.run.plan_pruning",
+        lambda *args, **limits: made.append(plan_pruning(*args, **limits)) or made[-1],
     )
-    callback = firekeras.FirePruningCallback(tolerance=1.0, layer_caps={"conv1": 0, "conv2": 0.1})
-    fit(network(), callback, 6)
+    caps = {"conv1": 0, "conv2": 0.1}
+    callback = firekeras.FirePruningCallback(tolerance=1.0, layer_caps=caps, pruning_ratio=0.1)
+    fit(network(), callback, 8)
     assert [plan.num_removed for plan in made] == [1, 0]
 
 
 def test_an_epoch_without_the_metric_does_not_end_a_round():
     callback, states = firekeras.FirePruningCallback(tolerance=1.0, monitor="val_accuracy", start_epoch=1), States()
     fit(network(), callback, 6, validation_freq=2, callbacks=[callback, states])
-    assert len(callback.result.rounds) == 2
+    assert [(r.epochs, r.filters_removed > 0) for r in callback.result.rounds] == [(2, True), (2, False)]
 
 
 def test_rounds_of_several_epochs_and_no_round_that_could_not_end():
@@ -307,10 +326,10 @@ def test_rounds_of_several_epochs_and_no_round_that_could_not_end():
     callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0, epochs_per_round=2)
     x, y = images()
     model.fit(x, y, epochs=6, batch_size=32, verbose=0, callbacks=[watch, callback], validation_data=images(48, seed=1))
-    assert len(callback.result.rounds) == 2
+    assert [r.epochs for r in callback.result.rounds] == [2, 3]
     assert watch.counters_in_batches == [2, 0, 0, 0, 0, 0]
     assert watch.counters == [0, 0, 0, 0, 0, 0]
-    assert watch.widths[0] > watch.widths[1] == watch.widths[2] > watch.widths[3] == watch.widths[4] == watch.widths[5]
+    assert watch.widths[0] > watch.widths[1] and len(set(watch.widths[1:])) == 1
 
 
 def test_caps_hold_over_all_rounds():
@@ -351,19 +370,100 @@ def test_a_callback_can_be_used_again():
     ("make", "words"),
     [
         (lambda: {"layer_caps": {"conv3": 0.5}}, "no layer with filters named 'conv3'. Did you mean 'conv"),
-        (lambda: {"tolerance": -1}, "tolerance is in absolute points"),
+        (lambda: {"tolerance": -1}, "tolerance is a number from 0: absolute points"),
         (lambda: {"epochs_per_round": 0}, "epochs_per_round is a whole number from 1 on"),
         (lambda: {"backtracks": -1}, "backtracks is a whole number from 0 on"),
         (lambda: {"target": {"latency": 0.5}}, "target is one of"),
         (lambda: {"target": {"macs": 0.01}}, "cannot be reached: .* the least is macs=0.0"),
         (lambda: {"data": np.zeros((4, 9, 9, 1), "float32")}, "expected samples of shape"),
-        (lambda: {"monitor": "val_iou"}, "no 'val_iou' in the logs"),
+        (lambda: {"monitor": "val_iou"}, "no metric 'val_iou' to watch; it has .*'accuracy'"),
+        (lambda: {"learning_rate": -1}, "learning_rate is a number above 0"),
+        (lambda: {"pruning_ratio": 0.1, "target": {"macs": 0.5}}, "cuts are sized by it: pruning_ratio=0.1"),
+        (lambda: {"method": "play_and_prune"}, "PlayAndPrune trains networks of its own"),
+        (lambda: {"method": "fir"}, "Unknown method 'fir'"),
         (lambda: {"pruning_ratio": 1.5}, "pruning_ratio is the share"),
     ],
 )
 def test_bad_arguments_are_refused_in_words(make, words):
     with pytest.raises(ValueError, match=words):
         fit(network(), firekeras.FirePruningCallback(**make()))
+
+
+def test_an_unknown_metric_is_refused_before_the_first_step():
+    watch = Watch()
+    with pytest.raises(ValueError, match="no metric 'val_iou'"):
+        callback = firekeras.FirePruningCallback(monitor="val_iou")
+        fit(network(), callback, callbacks=[callback, watch])
+    assert not watch.losses
+
+
+def test_every_validation_is_settled_and_what_is_left_is_too():
+    """The statistics are those of an exact pass over the data that `fit` was given."""
+    model, (x, _) = network(norm=True), images()
+    fit(model, firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0), 3)
+    twin = keras.models.clone_model(model)
+    twin.set_weights(model.get_weights())
+    firekeras.reestimate_batch_norm(twin, x)
+    for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_data_that_are_read_only_once_are_not_settled_which_is_said():
+    x, y = images()
+    batches = ((x[k % 3 * 32 : k % 3 * 32 + 32], y[k % 3 * 32 : k % 3 * 32 + 32]) for k in range(100))
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0, verbose=0)
+    settings = {"steps_per_epoch": 3, "epochs": 2, "shuffle": False, "verbose": 0}
+    network(norm=True).fit(batches, validation_data=images(48, seed=1), callbacks=[callback], **settings)
+    assert any("reads its data only once" in note and "Pass data=..." in note for note in callback.result.notes)
+
+
+class Rates(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.seen.append(float(self.model.optimizer.learning_rate))
+
+
+def test_the_learning_rate_stays_the_users_unless_it_is_given():
+    for given, expected in ((None, 0.02), (0.4, 0.02)):
+        rates, model = Rates(), network(optimizer=keras.optimizers.SGD(0.02))
+        callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0, learning_rate=given)
+        fit(model, callback, 4, callbacks=[callback, rates])
+        assert float(model.optimizer.learning_rate) == pytest.approx(expected)
+        if given is None:
+            np.testing.assert_allclose(rates.seen, 0.02, rtol=1e-6)
+        else:
+            steps = np.arange(12) / 3
+            warm = np.where((steps >= 1) & (steps < 2), np.minimum(1, (steps - 1 + 0.02) / 0.25), 1.0)
+            np.testing.assert_allclose(rates.seen, 0.4 * (1 + np.cos(np.pi * steps / 4)) / 2 * warm, rtol=1e-5)
+
+
+def test_a_schedule_inside_the_optimizer_does_not_go_with_a_rate():
+    schedule = keras.optimizers.schedules.CosineDecay(0.02, decay_steps=8)
+    callback = firekeras.FirePruningCallback(learning_rate=0.1)
+    with pytest.raises(ValueError, match=r"has a schedule of learning rates inside.*learning_rate=0.1"):
+        fit(network(optimizer=keras.optimizers.Adam(schedule)), callback)
+
+
+def test_other_methods_work_in_fit_too():
+    for method, criterion in (("l1", "l1"), ("taylor", "taylor")):
+        callback = firekeras.FirePruningCallback(method=method, pruning_ratio=0.25, tolerance=1.0)
+        fit(network(), callback, 2)
+        assert callback.result.rounds[0].criterion == criterion and callback.profile is None
+
+
+def test_it_says_a_line_per_round_within_80_columns(capsys):
+    events = []
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0, on_event=events.append)
+    x, y = images()
+    network().fit(x, y, epochs=3, validation_data=images(48, seed=1), verbose=0, callbacks=[callback])
+    lines = capsys.readouterr().out.splitlines()
+    for words in ("Baseline: accuracy", "Round  1 kept", "Round  2 kept", "trained to the end", "Ended: "):
+        assert any(words in line for line in lines)
+    assert max(map(len, lines)) <= 80
+    assert [event["event"] for event in events] == ["start", "cut", "round", "round", "stop"]
 
 
 def test_nan_weights_are_refused_before_training():

@@ -12,7 +12,7 @@ from command_line import names, refused, run, small_cnn
 
 import firekeras
 from firekeras.channels.graph import ChannelGraph
-from firekeras.classifier import gives_logits
+from firekeras.classifier import gives_logits, loss_name
 from firekeras.cli.caps import parsed_caps
 from firekeras.report.progress import ProgressTold
 
@@ -355,13 +355,13 @@ def test_nan_weights_are_refused(folder):
 
 # compress
 
-QUICK = ("--data", "digits", "--limit", 64, "--max-rounds", 1, "--ratio", 0.3, "--epochs-per-round", 1)
+QUICK = ("--data", "digits", "--limit", 64, "--max-rounds", 1, "--ratio", 0.3, "--epochs", 1)
 
 
 def test_compress_shows_rounds_and_writes_the_model(folder):
     result = run("compress", "model.keras", *QUICK, "--tolerance", 1, "--cap", "conv1=0.125")
     assert result.exit_code == 0, result.output
-    assert "Round   1 kept" in result.output
+    assert "Round  1 kept" in result.output
     assert "max_rounds=1 is reached" in result.output
     for row in (
         "accuracy on 64 test images",
@@ -375,6 +375,34 @@ def test_compress_shows_rounds_and_writes_the_model(folder):
     assert smaller.get_layer("conv1").filters + smaller.get_layer("conv2").filters == 11
     assert smaller.get_layer("conv1").filters >= 7
     assert smaller.predict(np.zeros((2, 8, 8, 1)), verbose=0).shape == (2, 10)
+    assert "within the tolerance of 1. Epochs: 1; rounds: 1." in result.output and "Time: " in result.output
+
+
+@pytest.mark.parametrize("measure", ["conv_macs", "macs", "params"])
+def test_a_target_is_reached_within_the_epochs(folder, measure):
+    option = f"--{measure.replace('_', '-')}"
+    arguments = ("--data", "digits", "--limit", 64, option, 0.5, "--epochs", 3, "--tolerance", 0)
+    result = run("compress", "model.keras", *arguments, "--events")
+    assert result.exit_code == 0, result.output
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert sum(event["epochs"] for event in events if event["event"] == "round") == 3
+    before, after = (firekeras.count_costs(keras.models.load_model(f"{n}.keras")) for n in ("model", "pruned"))
+    assert getattr(after, measure) <= 0.5 * getattr(before, measure)
+
+
+def test_a_target_that_is_reached_already_is_no_error(folder):
+    result = run("compress", "model.keras", "--data", "digits", "--limit", 64, "--macs", 1, "--epochs", 1)
+    assert result.exit_code == 0, result.output
+    assert firekeras.count_costs(keras.models.load_model("pruned.keras", compile=False)) == firekeras.count_costs(
+        small_cnn()
+    )
+
+
+def test_epochs_without_a_limit_leave_the_end_to_the_rounds(folder):
+    arguments = ("--data", "digits", "--limit", 64, "--epochs", "none", "--ratio", 0.3, "--macs", 0.6)
+    result = run("compress", "model.keras", *arguments, "--tolerance", 1)
+    assert result.exit_code == 0, result.output
+    assert "The target {'macs': 0.6} is reached." in result.output
 
 
 def test_the_seed_decides_everything(folder):
@@ -394,22 +422,28 @@ def test_a_compiled_model_keeps_its_optimizer(folder):
     assert keras.models.load_model("pruned.keras").optimizer.name == "adam"
     assert run("compress", "compiled.keras", *QUICK, "--tolerance", 1, "--learning-rate", 0.1).exit_code == 0
     optimizer = keras.models.load_model("pruned.keras").optimizer
-    assert (optimizer.name, float(optimizer.learning_rate)) == ("sgd", pytest.approx(0.1))
+    assert (optimizer.name, float(optimizer.learning_rate)) == ("adam", pytest.approx(0.001))  # as it was compiled
 
 
 def test_a_run_without_an_accepted_round_writes_nothing(folder):
     arguments = ("--tolerance", 0, "--monitor", "loss", "--learning-rate", 5)
     result = run("compress", "model.keras", *QUICK, *arguments)
     assert result.exit_code == 1
-    assert "Round   1 undone" in result.stdout
-    assert "Nothing was removed, and pruned.keras is not written" in result.stderr
+    assert "Round  1 undone" in result.stdout
+    assert "Nothing was removed, and pruned.keras is not written. max_rounds=1 is reached" in result.stderr
+    assert "Allow more: --tolerance, or --epochs." in result.stderr
     assert names(folder) == {"model.keras"}
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--tolerance", -1], "tolerance is in absolute points"),
+        (["--tolerance", -1], "tolerance is a number from 0"),
+        (["--epochs", "few"], "--epochs is a whole number from 0 on, or none. Received: few."),
+        (["--epochs", -1], "--epochs is a whole number from 0 on, or none. Received: -1."),
+        (["--schedule", "linear"], "schedule is one of ['cosine', 'constant']"),
+        (["--max-cut", 2], "max_cut is from 0 to 1"),
+        (["--conv-macs", 0.5, "--litert-latency", 0.5], "Received: --conv-macs and --litert-latency."),
         (["--method", "fires"], "Did you mean 'fire'?"),
         (["--mode", "guessed"], "mode is one of"),
         (["--monitor", "precision"], "no metric 'precision'"),
@@ -441,12 +475,14 @@ def test_models_that_give_no_class_scores_are_refused(folder):
     assert "one output of class scores" in refused("compress", "dense_map.keras", *QUICK)
 
 
-def test_a_loss_on_one_hot_labels_is_refused(folder):
+def test_a_loss_on_one_hot_labels_is_replaced(folder):
     model = small_cnn("softmax")
     model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
     model.save("one_hot.keras")
-    assert "Give --learning-rate 0.01 to compile it anew" in refused("compress", "one_hot.keras", *QUICK)
-    assert run("compress", "one_hot.keras", *QUICK, "--tolerance", 1, "--learning-rate", 0.01).exit_code == 0
+    assert run("compress", "one_hot.keras", *QUICK, "--tolerance", 1, "--learning-rate", 0.02).exit_code == 0
+    compressed = keras.models.load_model("pruned.keras")
+    assert loss_name(compressed.loss) == "SparseCategoricalCrossentropy"
+    assert float(compressed.optimizer.learning_rate) == pytest.approx(0.02)
 
 
 @pytest.mark.parametrize("activation", [None, "linear", "softmax", "sigmoid"])
@@ -471,7 +507,7 @@ def test_caps_are_split_at_the_last_sign():
 
 
 def test_the_demo_compresses_within_a_tiny_budget(folder):
-    result = run("demo", "--epochs", 1, "--epochs-per-round", 1, "--max-rounds", 1, "--tolerance", 1)
+    result = run("demo", "--first-epochs", 1, "--epochs", 2, "--conv-macs", 0.4)
     assert result.exit_code == 0, result.output
     assert "accuracy on 359 test images" in result.output
     assert keras.models.load_model("pruned.keras").output_shape == (None, 10)

@@ -12,7 +12,7 @@ from firekeras.rounds.run_directory import RunDirectory
 
 ROUNDS = (
     *("--data", "digits", "--limit", 64, "--max-rounds", 2, "--ratio", 0.2, "--tolerance", 1),
-    *("--learning-rate", 0.01),
+    *("--epochs", 4, "--learning-rate", 0.01),
 )
 
 
@@ -96,15 +96,43 @@ def test_a_run_is_asked_to_stop_and_goes_on_later(folder, monkeypatch):
     assert len(rounds_of("run")) == 2
 
 
+TARGET = ("--data", "digits", "--limit", 64, "--conv-macs", 0.7, "--epochs", 2, "--no-distill")
+
+
+def settings_of(folder):
+    events = RunDirectory.open(folder).events()
+    return [(one["target"], one["epochs"]) for one in events if one["event"] in ("start", "resume")]
+
+
+def test_a_finished_run_goes_on_to_another_target(folder, monkeypatch):
+    assert run("compress", "model.keras", *TARGET, "--run-dir", "run").exit_code == 0
+    done = len(rounds_of("run"))
+    assert "Received: many" in refused("compress", "--resume", "run", "--epochs", "many")
+    with monkeypatch.context() as patch:
+        interrupt_after_a_round(patch)
+        assert run("compress", "--resume", "run", "--macs", 0.5, "--epochs", 4, "--tolerance", 1).exit_code == 130
+    resumed = run("compress", "--resume", "run", "--output", "smaller.keras")  # what it was continued with still holds
+    assert resumed.exit_code == 0, resumed.output
+    assert settings_of("run") == [({"conv_macs": 0.7}, 2), ({"macs": 0.5}, 4), ({"macs": 0.5}, 4)]
+    before, after = RunDirectory.open("run").settings["costs"], rounds_of("run")
+    assert len(after) > done and after[-1]["macs"] <= 0.5 * before["macs"]
+    assert names(folder) == {"model.keras", "run", "pruned.keras", "smaller.keras"}
+    assert RunDirectory.open("run").changed() == {"target": {"macs": 0.5}, "epochs": 4, "tolerance": 1.0}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--resume", "nowhere"], "nowhere"),
-        (["--resume", ".", "--ratio", 0.2], "--ratio cannot change them"),
+        (["--resume", ".", "--ratio", 0.2, "--epochs", 3], "--ratio cannot change them"),
+        (["model.keras", *ROUNDS, "--conv-macs", 0.5], "With a target the cuts are sized by it"),
         ([], "Missing: MODEL.keras"),
         (["model.keras"], "Missing: --data"),
-        (["model.keras", *ROUNDS, "--macs", 0.5, "--params", 0.5], "Expected one of --macs"),
-        (["model.keras", *ROUNDS, "--run-dir", "absent/run"], "absent"),
+        (
+            ["model.keras", *ROUNDS, "--macs", 0.5, "--params", 0.5],
+            "Expected one of --conv-macs, --macs, --params, --latency and --litert-latency.",
+        ),
+        (["model.keras", *ROUNDS, "--run-dir", "model.keras"], "it is a file. Expected a new or empty folder"),
     ],
 )
 def test_compress_refuses(folder, arguments, words):

@@ -312,7 +312,7 @@ def test_a_method_that_stops_short_of_the_target_is_told_of(trained):
 def test_methods_by_name_are_made_anew_for_each_seed():
     made = factories(["fire", "fire_paper", "l1", "random", "scratch", "unpruned"])
     assert made["scratch"] == Scratch() and made["unpruned"] == Unpruned()
-    assert (made["fire_paper"](3).l1_weight, made["fire_paper"](3).balance, made["fire_paper"](3).seed) == (0, 0, 3)
+    assert (made["fire_paper"](3).beside, made["fire_paper"](3).balance, made["fire_paper"](3).seed) == ((), 0, 3)
     assert made["fire"](3) is not made["fire"](3) and made["fire"](3).seed == made["random"](3).seed == 3
     assert type(made["l1"](3)).__name__ == "L1Pruning"
     with pytest.raises(ValueError, match=r"Unknown method 'fyre'.*'fire'"):

@@ -1,6 +1,7 @@
 """FIREPruning as a method: what it measures and learns, and what its plans say of the detector."""
 
 import keras
+import networks
 import numpy as np
 import pytest
 from keras import layers as L
@@ -11,8 +12,10 @@ from firekeras.criteria import activations, registry
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.methods import FirePruning
 from firekeras.methods.fire import WEAK
-from firekeras.plan.norms import with_norms
+from firekeras.plan.together import together
 from firekeras.profile import FilterScores
+
+BESIDE = " and l1 and contribution"  # what ranks with FIRE by default
 
 
 class Run:
@@ -70,36 +73,42 @@ def test_the_first_round_measures_and_later_ones_predict():
     first = method.plan(model, Run(samples(), 0.2))
     smaller = firekeras.prune(model, first)
     second = method.plan(smaller, Run(None, 0.2))
-    assert (first.criterion, second.criterion) == ("fire and l1", "fire_predicted and l1")
+    assert (first.criterion, second.criterion) == (f"fire{BESIDE}", f"fire_predicted{BESIDE}")
     assert second.num_removed == round(0.2 * (48 - first.num_removed))
 
 
-def test_filters_are_ranked_by_fire_and_norms_while_scores_and_profile_stay_fire():
+def test_filters_are_ranked_by_several_criteria_while_scores_and_profile_stay_fire():
     model, method = normalised_network(), FirePruning(regressor="linear", drift_threshold=-1)
     graph, fire = firekeras.channel_graph(model), firekeras.measure_fire(model, samples(), fraction=0.2, seed=0)
     ranking = method.ranking(model, samples())
-    expected = with_norms(fire, graph, 0.5)
+    expected = together(fire, graph, [firekeras.score_filters(model, name) for name in ("l1", "contribution")])
     for name in graph.filter_layers:
         np.testing.assert_array_equal(method.profile[name], fire[name])
         np.testing.assert_array_equal(ranking[name], expected[name])
     model = cut(model)
     graph = firekeras.channel_graph(model)
     later, raw = method.ranking(model, None), method.scores(model, None)
-    assert (later.criterion, raw.criterion) == ("fire_predicted and l1", "fire_predicted")
-    for name, values in with_norms(raw, graph, 0.5).items():
+    assert (later.criterion, raw.criterion) == (f"fire_predicted{BESIDE}", "fire_predicted")
+    others = [firekeras.score_filters(model, name) for name in ("l1", "contribution")]
+    for name, values in together(raw, graph, others).items():
         np.testing.assert_array_equal(later[name], values)
 
 
-def test_without_the_weight_of_norms_fire_alone_ranks():
-    model, method = normalised_network(), FirePruning(mode="measured", l1_weight=0)
+def test_with_nothing_beside_it_fire_alone_ranks():
+    model, method = normalised_network(), FirePruning(mode="measured", beside=())
     assert method.ranking(model, samples()) is method.profile
     assert method.plan(model, Run(samples())).criterion == "fire"
 
 
-@pytest.mark.parametrize("weight", [-0.1, 1.5, float("nan")])
-def test_a_weight_of_norms_out_of_range_is_refused(weight):
-    with pytest.raises(ValueError, match=r"l1_weight is that of the place by l1 norm, from 0 to 1\. Received"):
-        FirePruning(l1_weight=weight)
+def test_a_criterion_beside_it_has_to_exist():
+    with pytest.raises(ValueError, match="contribution"):
+        FirePruning(beside="contributions")
+
+
+def test_a_criterion_that_knows_nothing_of_a_network_is_left_out():
+    data = np.random.default_rng(0).random((8, 8, 8, 3)).astype("float32")
+    plan = FirePruning(beside=("contribution", "l1")).plan(networks.two_convs(8, 12), Run(data))
+    assert plan.criterion == "fire and l1"
 
 
 def test_a_plan_says_nothing_of_a_good_detector():
@@ -155,7 +164,7 @@ def test_all_regressors_of_table_2_predict_later_rounds(regressor):
     model, method = normalised_network(), FirePruning(regressor=regressor, features="paper")
     method.plan(model, Run(samples()))
     second = method.plan(cut(model), Run(None))
-    assert second.criterion == "fire_predicted and l1" and second.num_removed
+    assert second.criterion == f"fire_predicted{BESIDE}" and second.num_removed
     assert method.detector.regressor == regressor
 
 
@@ -167,7 +176,7 @@ def test_fire_of_synthetic_images_needs_no_training_data():
     profile = firekeras.measure_fire(model, images)
     for name, values in profile.items():
         np.testing.assert_array_equal(method.profile[name], values)
-    assert method.plan(model, Run(None)).criterion == "fire and l1" and method.details == {}  # it is measured already
+    assert method.plan(model, Run(None)).criterion == f"fire{BESIDE}" and method.details == {}  # it is measured already
     method.plan(cut(model), Run(samples()))
     assert method.details["samples"] == 16  # drift is looked for on the same images
 
@@ -267,7 +276,7 @@ def test_a_detector_that_has_drifted_is_trained_anew():
             layer.set_weights([gamma, beta, mean + rng.normal(size=mean.shape), variance])  # what no feature shows
     plan = method.plan(model, Run(samples()))
     assert method.details["spearman"] < 0.8 and method.details["refitted"]
-    assert plan.criterion == "fire and l1" and method.profile is not before
+    assert plan.criterion == f"fire{BESIDE}" and method.profile is not before
     fresh = firekeras.measure_fire(model, samples())
     assert method.detector.evaluate(model, fresh)["spearman"] > method.details["spearman"]
 
@@ -275,7 +284,7 @@ def test_a_detector_that_has_drifted_is_trained_anew():
 def test_without_a_guard_nothing_is_measured_after_the_first_round():
     model, method = normalised_network(), FirePruning(regressor="linear", drift_threshold=-1)
     method.plan(model, Run(samples()))
-    assert method.plan(cut(model), Run(samples())).criterion == "fire_predicted and l1" and method.details == {}
+    assert method.plan(cut(model), Run(samples())).criterion == f"fire_predicted{BESIDE}" and method.details == {}
 
 
 @pytest.mark.parametrize(

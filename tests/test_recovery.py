@@ -14,7 +14,15 @@ from keras import layers as L
 
 import firekeras
 from firekeras import devices, recovery
-from firekeras.recovery import fold_means, get_recovery, recovery_step, reestimate_batch_norm
+from firekeras.observing import LayerByLayer
+from firekeras.recovery import (
+    Settler,
+    fold_means,
+    get_recovery,
+    recovery_step,
+    reestimate_batch_norm,
+    settled_copy,
+)
 
 
 def arrays(model):
@@ -239,6 +247,89 @@ def test_values_that_are_not_finite_are_refused_and_change_nothing():
         reestimate_batch_norm(model, x)
     for one, other in zip(before, arrays(model), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+# Again and again
+
+
+def test_settling_again_reads_the_weights_as_they_are_and_traces_nothing(monkeypatch):
+    traces, call = [], LayerByLayer.call
+    monkeypatch.setattr(
+        LayerByLayer, "call", lambda self, *args, **kwargs: traces.append(1) or call(self, *args, **kwargs)
+    )
+    model = batch_norms()
+    x = networks.samples(model, 32)
+    settler, counts = Settler(model, (x, np.zeros(32)), batch_size=32), []
+    for factor in (1.0, 3.0, 0.5):
+        for name in ("conv1", "bn1", "conv2"):
+            layer = model.get_layer(name)
+            layer.trainable_variables[0].assign(factor * value(layer.trainable_variables[0]) + 0.1)
+        expected = expected_statistics(model, [x])
+        assert settler.settle() == []
+        assert_statistics(model, expected)
+        counts.append(len(traces))
+    if keras.backend.backend() != "torch":  # where every batch is a call
+        assert counts[0] == counts[1] == counts[2]
+
+
+def test_settling_again_is_the_same_between_trainings():
+    model = batch_norms()
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    x = networks.samples(model, 32)
+    settler = Settler(model, x, batch_size=8, samples=20)
+    for _ in range(2):
+        model.fit(x, np.ones((32, 3)), batch_size=16, verbose=0)
+        settler.settle()
+        found = arrays(model)
+        reestimate_batch_norm(model, x, batch_size=8, samples=20)
+        for one, other in zip(found, arrays(model), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-6, atol=1e-7)
+
+
+def test_data_in_batches_are_read_each_time():
+    model = batch_norms()
+    x = networks.samples(model, 20)
+    settler = Settler(model, Batches(in_batches(x, [8, 12])))
+    for _ in range(2):
+        settler.settle()
+        assert_statistics(model, expected_statistics(model, in_batches(x, [8, 12])))
+
+
+def test_a_generator_settles_once():
+    model = batch_norms()
+    x = networks.samples(model, 8)
+    settler = Settler(model, ((x,) for _ in itertools.count()), samples=16)
+    settler.settle()
+    with pytest.raises(ValueError, match="a generator gives what it has only once"):
+        settler.settle()
+
+
+def test_what_is_frozen_is_kept_each_time():
+    model = batch_norms(trainable=False)
+    before = value(model.get_layer("bn2").moving_mean)
+    settler = Settler(model, networks.samples(model, 16))
+    for _ in range(2):
+        assert settler.settle() == ["Kept their statistics, being frozen (trainable=False): bn2."]
+    np.testing.assert_array_equal(value(model.get_layer("bn2").moving_mean), before)
+
+
+def test_without_any_normalisation_a_settler_reads_nothing():
+    settler = Settler(networks.two_convs(), (1 / 0 for _ in range(1)))
+    assert settler.settle() == settler.settle() == [] and settler.passes is None
+
+
+@pytest.mark.parametrize("build", [batch_norms, networks.two_convs])
+def test_a_settled_copy_has_weights_of_its_own(build):
+    model = build()
+    x = networks.samples(model, 32)
+    before = arrays(model)
+    copy = settled_copy(model, (x, np.zeros(32)), batch_size=32)
+    for one, other in zip(before, arrays(model), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not {id(v) for v in model.variables} & {id(v) for v in copy.variables} and not copy.compiled
+    reestimate_batch_norm(model, x, batch_size=32)
+    for one, other in zip(arrays(copy), arrays(model), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
 # The mean of what was removed

@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from rich.console import Console
 from firekeras.costs import Costs
 from firekeras.latency import Latency
 from firekeras.report import tables
+from firekeras.rounds.records import CompressionResult
 
 
 def rendered(renderable, width=160):
@@ -64,18 +66,32 @@ ROUND = {
 @pytest.mark.parametrize(("accepted", "word"), [(True, "kept"), (False, "undone")])
 def test_a_round_is_one_line(accepted, word):
     line = tables.event_line({**ROUND, "accepted": accepted}, STARTED).plain
-    parts = ("Round   2", "5 filters out", "75.0% of conv MACs", "0.5000 after the cut", "0.9800", "0.9900", "1.2 s")
+    parts = ("Round  2", "75.0% conv MACs", "accuracy 0.5000 cut", "0.9800 trained", ", 1 s")
     for part in (word, *parts):
         assert part in line
+    assert len(line) <= 80
+
+
+def test_a_round_that_cut_nothing_says_that_it_trained():
+    line = tables.event_line({**ROUND, "filters_removed": 0}, STARTED).plain
+    assert line == "Round  2 kept    trained to the end; accuracy 0.9800 trained, 1 s"
+
+
+def test_runs_begin_with_their_baseline():
+    told = {"event": "start", "baseline": 0.98765, "monitor": "accuracy", "costs": {"conv_macs": 1_492_992}}
+    assert tables.event_line(told, {}).plain == "Baseline: accuracy 0.9877; 1,492,992 conv MACs"
+    assert tables.event_line({**told, "event": "resume", "monitor": None}, {}).plain.startswith("Baseline: metric 0.98")
+    assert tables.event_line({"event": "note", "text": "It [is] settled."}, {}).plain == "It [is] settled."
 
 
 def test_a_round_without_convolutions_has_no_share():
     line = tables.event_line({**ROUND, "conv_macs": 0}, {**STARTED, "costs": {"conv_macs": 0}}).plain
-    assert "- of conv MACs" in line
+    assert " - conv MACs" in line
 
 
 def test_a_metric_that_is_lost_is_said_so():
-    assert "not a number fine-tuned" in tables.event_line({**ROUND, "accuracy": None}, STARTED).plain
+    line = tables.event_line({**ROUND, "accuracy": None, "accuracy_after_cut": None}, STARTED).plain
+    assert line.endswith("accuracy - trained, 1 s") and "cut" not in line
 
 
 def test_epochs_and_ends_are_one_line_each():
@@ -94,6 +110,8 @@ def test_costs_are_compared():
 
 def test_metrics_change_in_absolute_terms():
     assert tables.metric_row("accuracy", 0.99, 0.985) == ("accuracy", "0.9900", "0.9850", "-0.0050")
+    assert tables.metric_row("mse", 2e-5, 2.5e-5) == ("mse", "2e-05", "2.5e-05", "+5e-06")
+    assert tables.metric_row("loss", 0.5, float("nan")) == ("loss", "0.5000", "-", "-")
 
 
 def test_latency_names_its_batch_and_spread():
@@ -112,6 +130,17 @@ def test_numbers_have_four_digits(value, text):
 def test_units_follow_the_prefix():
     assert tables.short_number(54_321, "B") == "54.32 kB"
     assert tables.short_number(12, "B") == "12 B"
+
+
+@pytest.mark.parametrize(("accuracy", "where"), [(0.985, "within"), (0.975, "outside")])
+def test_the_end_says_whether_it_is_within_the_tolerance(accuracy, where):
+    time, notes = {"judging": 2.4, "training": 100.0, "cutting": 0.1}, ["Nothing distils."]
+    costs, rounds = Costs(2000, 3000, 0, {}), [SimpleNamespace(epochs=3), SimpleNamespace(epochs=4)]
+    found = CompressionResult(None, 0.99, accuracy, rounds, costs, costs, "", time=time, notes=notes)
+    first, *others = [line.plain for line in tables.outcome_lines(found)]
+    told = f"On held-out data accuracy went from 0.9900 to {accuracy:.4f}, {where} the tolerance of 0.01. "
+    assert first == f"{told}Epochs: 7; rounds: 2."
+    assert others == ["Note: Nothing distils.", "Time: training 2 min, judging 2 s."]
 
 
 def test_rows_become_a_table():

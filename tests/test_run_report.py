@@ -218,8 +218,58 @@ def test_what_is_missing_is_named():
 
 def test_the_limit_is_on_the_worse_side():
     assert worst_accepted(0.9, 0.01, "accuracy") == pytest.approx(0.89)
-    assert worst_accepted(0.9, 0.01, "val_loss") == pytest.approx(0.91)
-    assert run([], monitor="loss", baseline=0.3).limit == pytest.approx(0.31)
+    assert worst_accepted(0.9, 0.01, "val_loss") == pytest.approx(0.909)
+    assert run([], monitor="loss", baseline=0.3).limit == pytest.approx(0.303)
+
+
+def test_a_run_that_was_continued_is_judged_by_its_new_tolerance():
+    more = event("resume", after_round=4, leg=True, changed={"tolerance": 0.05}, tolerance=0.05)
+    assert run(whole_run()).limit == pytest.approx(0.89)
+    assert run([*whole_run(), more]).limit == pytest.approx(0.85)
+
+
+def test_without_a_limit_none_is_drawn():
+    endless = [one if one["event"] != "start" else {**one, "tolerance": None} for one in whole_run()]
+    shown = html_of(endless, tolerance=None)  # infinity, as JSON has it
+    assert math.isnan(run(endless, tolerance=None).limit)
+    assert not any("limit of tolerance" in text for text in shown.texts) and not shown.all("line", "limit")
+
+
+def trained_to_the_end():
+    """Cut once and kept, then only trained; with a note, and how time was spent."""
+    end = finished_round(2, True, 0.93, 0.8, filters_removed=0, accuracy_after_cut=0.91, pruning_ratio=0.0, epochs=7)
+    note = event("note", text="Settled, it is the baseline.")
+    stop = event("stop", reason="over", seconds={"training": 100.0, "judging": 20.0, "cutting": 0.2})
+    return [whole_run()[0], note, cut(1), finished_round(1, True, 0.91, 0.8, epochs=3), epoch(2, 7, 7), end, stop]
+
+
+def test_a_round_that_cut_nothing_reads_training():
+    report = run(trained_to_the_end())
+    assert report.progress is None and [one.epochs for one in report.rounds] == [3, 7]
+    lines = [line.split() for line in on_terminal(run_tables(report)).splitlines()]
+    assert ["1", "kept", "3", "80.0%", "0.5000", "0.9100", "1.5"] in lines
+    assert ["2", "training", "-", "80.0%", "-", "0.9300", "1.5"] in lines
+    shown = html_of(trained_to_the_end())
+    assert "training" in shown.texts and "Round 2: 0.9300 trained, training" in shown.texts
+    assert len(shown.all("rect", "cut")) == 1 + 1  # the other round had no cut; and the key
+    assert len(shown.all("line", "stem")) == 1
+
+
+def test_notes_and_time_of_a_run_are_shown():
+    report = run([*trained_to_the_end(), event("resume", after_round=2), trained_to_the_end()[-1]])
+    assert report.seconds == {"training": 200.0, "judging": 40.0, "cutting": 0.4}
+    text = on_terminal(run_tables(report))
+    assert "Time: training 3 min, judging 40 s." in text and text.count("Settled, it is the baseline.") == 1
+    texts = html_of(trained_to_the_end()).texts
+    assert {"Time: training 2 min, judging 20 s.", "Settled, it is the baseline."} <= set(texts)
+    assert "Settled, it is the baseline." in html_of(trained_to_the_end()[:2]).texts  # before any round too
+
+
+def test_a_run_of_an_older_firekeras_can_be_read():
+    report = run(whole_run(), monitor=None)
+    assert report.monitor == "metric" and report.seconds == {} and report.remarks == ()
+    assert [one.epochs for one in report.rounds] == [None] * 4
+    assert "Time" not in on_terminal(run_tables(report))
 
 
 def test_control_characters_do_not_reach_a_terminal():
@@ -295,7 +345,7 @@ def test_marks_tell_kept_undone_and_cut_apart():
 def test_a_round_in_progress_shows_its_cut():
     shown = html_of([*whole_run()[:5], cut(2, 0.4)])
     assert "Round 2: 0.4000 after the cut" in shown.texts
-    assert "fine-tuned, undone" not in shown.texts  # nothing to explain
+    assert "trained, undone" not in shown.texts  # nothing to explain
 
 
 def test_charts_put_values_where_they_belong():

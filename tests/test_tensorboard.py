@@ -71,6 +71,15 @@ def test_no_number_is_not_made_one(tmp_path):
     assert "rounds/accuracy_after_cut" not in events.Tags()["scalars"]
 
 
+def test_a_round_that_cut_nothing_has_no_metric_after_a_cut(tmp_path):
+    board = TensorBoardRounds(tmp_path)
+    board.write(record(1))
+    board.write(record(2, filters_removed=0))
+    events = read_back(tmp_path)
+    assert scalars(events, "accuracy_after_cut") == [(1, 0.5)]
+    assert scalars(events, "filters_removed") == [(1, 31), (2, 0)]
+
+
 def test_fire_is_a_picture(tmp_path):
     board = TensorBoardRounds(tmp_path)
     board.write(record(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ import keras
 import numpy as np
 
 from firekeras import methods
-from firekeras.callback.fit_data import FitData, data_of_fit
+from firekeras.callback.fit_data import data_of_fit, metric_names
 from firekeras.callback.interruption import FitGuard, Guarded
 from firekeras.callback.live import LiveModel
 from firekeras.callback.neighbours import callbacks_of_fit, check_neighbours, go_first
@@ -35,6 +36,7 @@ from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.settings import RunSettings, check_whole
 from firekeras.surgery import checked_units, rebuild
 
+OURS = ("conv_macs", "filters")  # in the logs
 UNTIL_NO_EPOCHS = "fit had no epochs left for another round."
 
 
@@ -204,7 +206,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         if epoch >= self.start_epoch and not self._measured:
             self._measure(epoch, logs)
         elif self._measured:
-            self._after_epoch(logs)
+            self._after_epoch(self._value(logs))
         graph = self._costs_now()
         logs.update(conv_macs=graph.conv_macs, filters=self._filters)
 
@@ -221,8 +223,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._sum_up(self._run.stopped_because or self._run.exhausted or UNTIL_NO_EPOCHS)
         self._guard.stop()
         self._guard.raise_wished()
-        if not self.result.rounds:
-            warnings.warn(f"FirePruningCallback did not prune: {self.result.stopped_because}", stacklevel=2)
+        if not self._run.records:
+            warnings.warn(f"FirePruningCallback did not prune: {self._run.stopped_because}", stacklevel=2)
 
     def put_back(self):
         """Puts the model back into its last accepted state, after an error that callbacks are not told of.
@@ -243,8 +245,8 @@ class FirePruningCallback(keras.callbacks.Callback):
             methods.check(method, self.model, self._fit.train)
             if hasattr(method, "prepare"):
                 raise ValueError(
-                    f"{type(method).__name__} trains networks of its own between cuts, which fit leaves no room for. Use "
-                    "firekeras.compress, or another method."
+                    f"{type(method).__name__} trains networks of its own between cuts, which fit leaves no room for. "
+                    "Use firekeras.compress, or another method."
                 )
         check_prunable(self.model, trace.graph, self.settings.layer_caps)
         if self.data is not None:
@@ -264,7 +266,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         elif scheduled(optimizer):
             raise ValueError(
                 "The model's optimizer has a schedule of learning rates inside, which nothing outside can set. "
-                f"Received: learning_rate={self.settings.learning_rate}. Leave it out, or compile the model with a number."
+                f"Received: learning_rate={self.settings.learning_rate}. Leave it out, or compile the model with a "
+                "number."
             )
 
     def _forget(self, graph, method):
@@ -280,9 +283,11 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._later_epochs, self._last = 0, math.nan
         self._voice = Voice(self.verbose, self.on_event)
         self._rate = self._new_rate()
-        self._run.monitor = chosen_monitor(
-            self.settings.monitor, self.model.get_metrics_result(), len(self.model.outputs)
-        )
+        self._choose_monitor(metric_names(self.model, self._fit))
+
+    def _choose_monitor(self, names):
+        if names is not None:
+            self._run.monitor = chosen_monitor(self.settings.monitor, names, len(self.model.outputs))
 
     def _new_rate(self) -> LearningRate | None:
         if self.settings.learning_rate is None:
@@ -305,7 +310,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         with self._run.time.on("judging"):
             if self._settler is None:
                 self._settler = Settler(self.model, self._settle_on)
-            self._settler.settle()
+            with contextlib.suppress(ValueError):  # what is not finite cannot be settled, and will be undone
+                self._settler.settle()
 
     @property
     def _watched(self) -> str:
@@ -343,11 +349,12 @@ class FirePruningCallback(keras.callbacks.Callback):
     def _measure(self, epoch, logs):
         self._take_counters_out()
         self._measured = True
+        self._choose_monitor([name for name in logs if name not in OURS])
         value = self._value(logs)
         if value is None:
             raise ValueError(
-                f"There is no {self._watched!r} in the logs of epoch {epoch + 1}, which hold {sorted(logs)}: rounds have "
-                "no baseline. Give a start_epoch that validates, or leave out validation_freq."
+                f"There is no {self._watched!r} in the logs of epoch {epoch + 1}, which hold {sorted(logs)}: rounds "
+                "have no baseline. Give a start_epoch that validates, or leave out validation_freq."
             )
         run = self._run
         run.baseline = run.accuracy = self._last = value
@@ -373,17 +380,22 @@ class FirePruningCallback(keras.callbacks.Callback):
         costs = {name: getattr(run.costs_before, name) for name in COSTS}
         told = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
         self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **told)
-        chance = no_better_than_chance(run.baseline, self._fit.validation, run.monitor)
-        unsettled = self._settle_on is None and "fit reads its data only once, so that statistics are not settled."
-        for note in filter(None, (chance, unsettled and f"{unsettled} Pass data=... to settle and measure on.")):
-            run.notes.append(note)
-            self._voice.event("note", text=note)
+        self._note(no_better_than_chance(run.baseline, self._fit.validation, run.monitor))
+        if self._settle_on is None:
+            self._note(
+                "fit reads its data only once, so statistics are not settled. Pass data=... to settle and measure on."
+            )
         if not self._fit.validates:
             warnings.warn(
                 f"No validation data are there, so FirePruningCallback watches the training's {run.monitor!r}, which "
                 "says little of new data. Pass validation_data to fit.",
                 stacklevel=2,
             )
+
+    def _note(self, note):
+        if note:
+            self._run.notes.append(note)
+            self._voice.event("note", text=note)
 
     # Rounds
 
@@ -392,7 +404,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         step = self._run.next_step()
         if step is None or not step.cuts:
             self._training_on = True
-            return
+            return None
         with self._run.time.on("cutting"):
             plan = self._run.method.plan(self.model, self._run)
             if not self._run.worth_it(plan):
@@ -414,30 +426,28 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._voice.event("cut", number=len(run.records) + 1, filters_removed=plan.num_removed,
                           **{name: getattr(plan.costs_after, name) for name in COSTS})  # fmt: skip
 
-    def _after_epoch(self, logs):
-        value = self._value(logs)
-        self._last = self._last if value is None else value
-        if self._trial is None:
+    def _after_epoch(self, value):
+        self._last, trial = self._last if value is None else value, self._trial
+        if trial is None:
             self._later_epochs += 1
             return
-        self._trial.epochs += 1
-        self._trial.value = self._trial.value if value is None else value
-        if self._trial.epochs >= self._trial.wanted and value is not None:
-            self._judge(value)
+        trial.epochs += 1
+        trial.value = self._last
+        if trial.epochs >= trial.wanted and value is not None:
+            self._judge(trial, value)
 
-    def _judge(self, value):
-        run, trial = self._run, self._trial
+    def _judge(self, trial, value):
         lost = self._lost(value)
-        accepted = not lost and run.accepts(value)
+        accepted = not lost and self._run.accepts(value)
         if not accepted and not lost and self._help(trial):
             return
         if lost:
             trial.plan.notes.append(f"Undone: {lost}")
-        self._record(trial.record(run, self.model, accepted, value), trial)
+        self._record(trial.record(self._run, self.model, accepted, value), trial)
 
     def _help(self, trial) -> bool:
         """Gives a round that would be undone as many epochs again, once, if there are so many."""
-        left = self._run.pace.epochs - self._run.epochs_spent - trial.epochs
+        left = (self._run.pace.epochs or 0) - self._run.epochs_spent - trial.epochs
         if trial.helped or left < trial.wanted:
             return False
         trial.helped, trial.wanted = True, 2 * trial.wanted

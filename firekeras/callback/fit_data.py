@@ -8,6 +8,9 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+import keras
+import numpy as np
+
 BATCHES = 100  # of a data set that never ends
 
 
@@ -63,3 +66,25 @@ def _that_ends(x):
 
 def _is_read_once(x):
     return isinstance(x, (types.GeneratorType, Iterator)) and not hasattr(x, "shape")
+
+
+def metric_names(model, data: FitData) -> list[str] | None:
+    """The names of all that `fit` will log; None if nobody can tell before its first step."""
+    try:
+        return list(model.get_metrics_result())
+    except ValueError:  # no batch has been seen yet
+        batch = _one_batch(data.train)
+        if batch is None:
+            return None
+        model._symbolic_build(data_batch=batch)
+        return list(model.get_metrics_result())
+
+
+def _one_batch(data):
+    """One batch, or the shapes and types of one: `(x, y)`, `(x, y, sample_weight)`."""
+    if isinstance(data, tuple):
+        return keras.tree.map_structure(lambda a: np.asarray(a[:1]), data)
+    spec = getattr(data, "element_spec", None)
+    if spec is not None or data is None:
+        return spec
+    return data[0] if isinstance(data, keras.utils.PyDataset) else next(iter(data))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rich.console import Console
+from rich.text import Text
 
 from firekeras.report import tables
 from firekeras.rounds.run_directory import now, plain
@@ -20,7 +21,7 @@ class Voice:
 
     def __init__(self, verbose: int, on_event: Callable[[dict], None] | None):
         self.verbose, self._on_event = verbose, on_event
-        self._lines: list[str] = []
+        self._lines: list[Text] = []
         self._started: dict = {}
 
     def event(self, event: str, **fields):
@@ -37,5 +38,5 @@ class Voice:
         """Shows the lines that wait."""
         console = Console(highlight=False)
         for line in self._lines:
-            console.print(line, markup=False)
+            console.print(line)
         self._lines.clear()

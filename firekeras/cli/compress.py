@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from firekeras.cli.options import (
     DataOrNone,
     FavourMacs,
     Limit,
+    MaxCut,
     MinKeep,
     ModelFileOrNone,
     Output,
@@ -27,7 +29,11 @@ from firekeras.cli.options import (
     Tolerance,
 )
 
-TARGETS = ("macs", "params", "latency", "litert_latency")
+TARGETS = ("conv_macs", "macs", "params", "latency", "litert_latency")
+MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
+AT_WILL = ("output", "tensorboard")
+NO_LIMIT = "none"
+REACHED, TRAINING, ROUNDS, FILES = "What to reach", "Training", "Rounds", "The run"  # panels of the help
 
 
 @errors_in_words()
@@ -35,103 +41,209 @@ def compress(
     context: typer.Context,
     model: ModelFileOrNone = None,
     data: DataOrNone = None,
+    conv_macs: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=REACHED,
+            metavar="SHARE",
+            help="Arrive at this share of the convolutions' MACs, above 0, up to 1.",
+        ),
+    ] = None,
+    macs: Annotated[
+        float | None, typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="The same of all MACs.")
+    ] = None,
+    params: Annotated[
+        float | None, typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="The same of the parameters.")
+    ] = None,
+    latency: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=REACHED, metavar="SHARE", help="The same of the time of a forward pass, measured here."
+        ),
+    ] = None,
+    litert_latency: Annotated[
+        float | None,
+        typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="The same of that time once exported to LiteRT."),
+    ] = None,
+    tolerance: Tolerance = 0.01,
+    epochs: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=TRAINING,
+            metavar="N",
+            help="Epochs of training in all; 'none': until target or tolerance ends it.",
+        ),
+    ] = "20",
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            rich_help_panel=TRAINING,
+            metavar="RATE",
+            show_default="as the model was compiled, else 0.01",
+            help="Where the learning rate of the run begins.",
+        ),
+    ] = None,
+    schedule: Annotated[
+        str,
+        typer.Option(
+            rich_help_panel=TRAINING, metavar="NAME", help="'cosine': it falls to 0 over all epochs; or 'constant'."
+        ),
+    ] = "cosine",
+    distill: Annotated[
+        bool | None,
+        typer.Option(
+            "--distill/--no-distill",
+            rich_help_panel=TRAINING,
+            show_default="if the first model is trained through",
+            help="Whether training also follows what the first model gives.",
+        ),
+    ] = None,
     method: Annotated[
         str,
         typer.Option(
+            rich_help_panel=ROUNDS,
+            metavar="NAME",
             help="'fire': by how often a filter's ReLU gives zero; 'l1', 'play_and_prune', 'fppmo'; or a criterion:"
-            " 'l2', 'taylor', 'contribution', 'random', ..."
+            " 'l2', 'taylor', 'contribution', 'random', ...",
         ),
     ] = "fire",
     mode: Annotated[
         str,
         typer.Option(
+            rich_help_panel=ROUNDS,
+            metavar="NAME",
             help="For fire: 'learned' measures FIRE in the first round and predicts it from the weights after that;"
-            " 'measured' measures in every round."
+            " 'measured' measures in every round.",
         ),
     ] = "learned",
     ratio: Annotated[
-        float, typer.Option(help="Share of the remaining filters that go in a round, from 0 to below 1.")
-    ] = 0.05,
-    tolerance: Tolerance = 0.01,
-    macs: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="Stop once this share of the MACs is left, 0 to 1.")
+        float | None,
+        typer.Option(
+            rich_help_panel=ROUNDS,
+            metavar="SHARE",
+            show_default="sized by the epochs",
+            help="Share of the remaining filters that go in a round, from 0 to below 1. With a target only with"
+            " --epochs none.",
+        ),
     ] = None,
-    params: Annotated[float | None, typer.Option(metavar="SHARE", help="The same of the parameters.")] = None,
-    latency: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="The same of the time of a forward pass, measured here.")
+    epochs_per_round: Annotated[
+        int | None,
+        typer.Option(
+            rich_help_panel=ROUNDS,
+            metavar="N",
+            min=0,
+            show_default="by --epochs",
+            help="Epochs of training between two cuts.",
+        ),
     ] = None,
-    litert_latency: Annotated[
-        float | None, typer.Option(metavar="SHARE", help="The same of that time once exported to LiteRT.")
-    ] = None,
-    epochs_per_round: Annotated[int, typer.Option(min=0, help="Epochs of fine-tuning after each cut.")] = 1,
-    max_rounds: Annotated[int, typer.Option(min=1, help="How many rounds at most.")] = 100,
+    max_rounds: Annotated[
+        int, typer.Option(rich_help_panel=ROUNDS, metavar="N", min=1, help="How many rounds at most.")
+    ] = 100,
     backtracks: Annotated[
-        int, typer.Option(min=0, help="How many rounds may fail: each is undone, and tried with half the ratio.")
+        int,
+        typer.Option(
+            rich_help_panel=ROUNDS,
+            metavar="N",
+            min=0,
+            help="Without a target: how many rounds in a row may fail; then cutting ends.",
+        ),
     ] = 3,
-    distill: Annotated[
-        bool, typer.Option("--distill", help="Have fine-tuning follow what the first model gives, too.")
-    ] = False,
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
-    balance: Balance = 0.0,
+    max_cut: MaxCut = 0.5,
+    balance: Balance = 1.0,
     favour_macs: FavourMacs = 0.0,
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            show_default="as the model was compiled, else 0.01",
-            help="Compile the model anew for fine-tuning, with this learning rate: SGD, momentum 0.9, Nesterov.",
-        ),
-    ] = None,
     batch_size: BatchSize = 64,
     validation_share: Annotated[
-        float, typer.Option(help="Share of the training images that is held out to decide on each round.")
+        float,
+        typer.Option(
+            rich_help_panel=REACHED,
+            metavar="SHARE",
+            help="Share of the training images that is held out to judge rounds by.",
+        ),
     ] = 0.1,
-    monitor: Annotated[str, typer.Option(help="Which of the model's metrics to watch.")] = "accuracy",
+    monitor: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=REACHED,
+            metavar="METRIC",
+            show_default="accuracy, else the loss",
+            help="Which of the model's metrics to watch.",
+        ),
+    ] = None,
     limit: Limit = None,
     output: Output = Path("pruned.keras"),
     seed: Seed = 0,
     run_dir: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="A new folder for the model of each round, and what happens: survives a kill."
+            rich_help_panel=FILES,
+            metavar="DIR",
+            help="A new folder for the model of each round, and what happens: survives a kill.",
         ),
     ] = None,
     resume: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Go on with the run in this folder; nothing else is needed.")
+        Path | None,
+        typer.Option(
+            rich_help_panel=FILES,
+            metavar="DIR",
+            help="Go on with the run in this folder; nothing else is needed. A finished run goes on with another"
+            " --epochs, --tolerance, --learning-rate, --conv-macs, ...",
+        ),
     ] = None,
     tensorboard: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write costs, accuracy and a heatmap of FIRE for TensorBoard.")
+        Path | None,
+        typer.Option(
+            rich_help_panel=FILES, metavar="DIR", help="Write costs, accuracy and a heatmap of FIRE for TensorBoard."
+        ),
     ] = None,
     events: Annotated[
-        bool, typer.Option("--events", help="Print what happens as JSON, one object per line, and nothing else.")
+        bool,
+        typer.Option(
+            "--events", rich_help_panel=FILES, help="Print what happens as JSON, one object per line, and nothing else."
+        ),
     ] = False,
 ):
-    """Prunes and fine-tunes in rounds, for as long as accuracy stays within the tolerance.
+    """Prunes a trained model and trains it on: to a target, or for as long as a tolerance lasts.
 
-    Needs a trained model that gives class scores, and labelled images. A round that ends below the tolerance is undone,
-    and tried again with half the ratio. The test images are read once, at the end; they decide nothing.
+    Needs a model that gives class scores, and labelled images. With a target, such as --conv-macs 0.5, the network
+    arrives there within the epochs: a few cuts in the first part, then training. Without one, rounds of cutting and
+    training go on while the metric on held-out images stays within the tolerance; a round that falls below it is
+    undone, and tried again with half the ratio. The test images are read once, at the end; they decide nothing.
 
-    Example: firekeras compress model.keras --data cifar10.npz --tolerance 0.01 --learning-rate 0.01 --run-dir runs/a
+    Example: firekeras compress model.keras --data cifar10.npz --conv-macs 0.5 --epochs 30 --run-dir runs/a
 
-    Example: firekeras compress --resume runs/a
+    Example: firekeras compress model.keras --data photos/ --tolerance 0.005
+
+    Example: firekeras compress --resume runs/a --conv-macs 0.3
     """
     options = {name: value for name, value in locals().items() if name not in ("context", "resume", "events")}
     if resume:
-        _check_alone(context)
-        options = _options_of(resume)
+        changes = _changes(context)
+        options = _options_of(resume, options, changes)
     with _shown(events) as listener:
         _run(options, resume, listener)
 
 
-def _check_alone(context):
-    others = [f"--{name.replace('_', '-')}" for name in given(context) if name not in ("resume", "events")]
+def _changes(context) -> list[str]:
+    """What --resume was joined by; refuses what the run has decided already."""
+    chosen = [name for name in given(context) if name not in ("resume", "events")]
+    others = [_option(name) for name in chosen if name not in (*MAY_CHANGE, *AT_WILL)]
     if others:
-        raise ValueError(f"--resume goes on with the settings of the run: {', '.join(others)} cannot change them.")
+        raise ValueError(
+            f"--resume goes on with the settings of the run: {', '.join(others)} cannot change them. A finished run "
+            f"can be continued with another {', '.join(map(_option, MAY_CHANGE))}."
+        )
+    return chosen
 
 
-def _options_of(folder):
-    """What the command was that began a run; its model as it was then."""
+def _option(name):
+    return f"--{name.replace('_', '-')}"
+
+
+def _options_of(folder, options, changes):
+    """What the command was that began a run, as it was continued since, with changes; its model as it was then."""
     from firekeras.rounds.run_directory import RunDirectory
 
     run = RunDirectory.open(folder)
@@ -141,12 +253,19 @@ def _options_of(folder):
             f"The run in {folder} was begun in Python, which alone knows its data: go on with it there, with "
             f"firekeras.compress(model, ..., run_dir={str(folder)!r}, resume=True)."
         )
-    return {
-        **source,
-        "model": Path(folder) / "round-000.keras",
-        "output": Path(source["output"]),
-        "run_dir": Path(folder),
-    }
+    told = {**options, **source, **_continued_with(run.changed())}
+    if set(changes) & set(TARGETS):
+        told.update(dict.fromkeys(TARGETS))
+    told.update({name: options[name] for name in changes})
+    return {**told, "model": Path(folder) / "round-000.keras", "output": Path(told["output"]), "run_dir": Path(folder)}
+
+
+def _continued_with(changed):
+    """Settings that a run was continued with, as the options that they were."""
+    options = {name: value for name, value in changed.items() if name != "target"}
+    if "tolerance" in options and options["tolerance"] is None:  # as JSON has it
+        options["tolerance"] = math.inf
+    return {**options, **dict.fromkeys(TARGETS), **(changed["target"] or {})} if "target" in changed else options
 
 
 def _shown(events):
@@ -164,38 +283,45 @@ def _run(options, resume, listener):
             raise ValueError(
                 f"Missing: {'MODEL.keras' if name == 'model' else '--data'}. See firekeras compress --help."
             )
-    model, output, rate = options["model"], options["output"], None if resume else options["learning_rate"]
-    check_output(output, model)
-    caps = parsed_caps(options["cap"])
-    network = load_model(model, compile=rate is None)
+    check_output(options["output"], options["model"])
+    caps, epochs = parsed_caps(options["cap"]), parsed_epochs(options["epochs"])
+    network = load_model(options["model"])
     dataset = load_data(options["data"], network, options["limit"])
     from firekeras import classifier, datasets
 
     classifier.check_classes(network, dataset)
-    classifier.prepare(network, rate)
+    classifier.prepare(network, options["learning_rate"])
     import_keras().utils.set_random_seed(options["seed"])
-    result = run_rounds(
+    before, rounds = run_rounds(
         network,
         datasets.hold_out(dataset, options["validation_share"], options["seed"]),
         listener,
         method=_method(options),
-        run_dir=options["run_dir"],
         resume=bool(resume),
         source=_source(options),
-        tensorboard=options["tensorboard"],
         layer_caps=caps,
+        epochs=epochs,
         pruning_ratio=options["ratio"],
         target=_target(options),
         **{name: options[name] for name in AS_THEY_ARE},
     )
-    finish(network, result, dataset, options["monitor"], output, listener)
+    finish(before, rounds, dataset, options["output"], listener)
 
 
 AS_THEY_ARE = (
-    *("tolerance", "epochs_per_round", "max_rounds", "backtracks", "distill", "round_to", "min_keep"),
-    *("balance", "favour_macs"),
-    *("batch_size", "monitor", "seed"),
+    *("tolerance", "learning_rate", "schedule", "distill", "epochs_per_round", "max_rounds", "backtracks"),
+    *("round_to", "min_keep", "max_cut", "balance", "favour_macs"),
+    *("batch_size", "monitor", "seed", "run_dir", "tensorboard"),
 )
+
+
+def parsed_epochs(told) -> int | None:
+    """How many epochs there are, as the command line or a run's settings say it; None for no limit."""
+    if told in (None, NO_LIMIT):
+        return None
+    if not str(told).isdecimal():
+        raise ValueError(f"--epochs is a whole number from 0 on, or {NO_LIMIT}. Received: {told}.")
+    return int(told)
 
 
 def _method(options):
@@ -208,10 +334,9 @@ def _method(options):
 def _target(options):
     targets = {name: options[name] for name in TARGETS if options.get(name) is not None}
     if len(targets) > 1:
-        names = [f"--{name.replace('_', '-')}" for name in targets]
-        raise ValueError(
-            f"Expected one of --macs, --params, --latency and --litert-latency. Received: {' and '.join(names)}."
-        )
+        *others, last = map(_option, TARGETS)
+        names = " and ".join(map(_option, targets))
+        raise ValueError(f"Expected one of {', '.join(others)} and {last}. Received: {names}.")
     return targets or None
 
 
@@ -228,9 +353,12 @@ def run_rounds(network, split, listener, *, tensorboard=None, **settings):
     Args:
         network: The network.
         split: Training and validation data.
-        listener: Is told of each event.
+        listener: Is given each event.
         tensorboard: A folder, or None.
         **settings: As `compression_rounds` takes them.
+
+    Returns:
+        The network that the run began with, its statistics settled; and the rounds, all done.
     """
     import firekeras
     from firekeras.report.tensorboard import TensorBoardRounds
@@ -238,6 +366,7 @@ def run_rounds(network, split, listener, *, tensorboard=None, **settings):
     x, y, x_val, y_val = split
     writer = TensorBoardRounds(tensorboard) if tensorboard else None
     rounds = firekeras.compression_rounds(network, (x, y), (x_val, y_val), on_event=listener.event, **settings)
+    before = rounds.first if settings.get("resume") else rounds.best
     try:
         for record in rounds:
             if writer:
@@ -247,38 +376,43 @@ def run_rounds(network, split, listener, *, tensorboard=None, **settings):
         if folder:
             Console(stderr=True).print(f"Interrupted. Go on: firekeras compress --resume {folder}", markup=False)
         raise
-    return rounds.result()
+    return before, rounds
 
 
-def finish(network, result, dataset, monitor, output, listener):
+def finish(before, rounds, dataset, output, listener):
     """Writes the smaller model, then shows it beside the one that it came from."""
-    if not any(record.accepted for record in result.rounds):
-        raise ValueError(
-            f"Nothing was removed, and {output} is not written: no round stayed within the tolerance. Allow a larger "
-            "--tolerance, more --epochs-per-round, or take less per round."
-        )
+    result = rounds.result()
+    if not rounds.arrived and not any(record.accepted and record.filters_removed for record in result.rounds):
+        raise ValueError(_nothing_removed(result, output))
     from firekeras import atomic
     from firekeras.report import tables
 
     with Console(stderr=True).status("Measuring before and after"):
-        rows = _comparison(network, result, dataset, monitor)
+        rows = _comparison(before, result, dataset)
     listener.show(tables.comparison_table(rows))
+    for line in tables.outcome_lines(result):
+        listener.show(line)
     atomic.save_model(result.model, output)
     listener.event({"event": "written", "path": str(output)})
 
 
-def _comparison(network, result, dataset, monitor):
-    from firekeras import measure_latency
+def _nothing_removed(result, output):
+    way_out = "Begin with a lower --learning-rate." if result.target else "Allow more: --tolerance, or --epochs."
+    return f"Nothing was removed, and {output} is not written. {result.stopped_because} {way_out}"
+
+
+def _comparison(network, result, dataset):
+    from firekeras.latency import measure_latencies
     from firekeras.report import tables
 
-    models = (network, result.model)
+    models, monitor = (network, result.model), result.monitor
     return [
         tables.metric_row(
             f"{monitor} on {len(dataset.y_test)} test images", *(_tested(m, dataset, monitor) for m in models)
         ),
         *tables.cost_rows(result.costs_before, result.costs_after),
         tables.amount_row("file, without optimizer state", _file_size(network), _file_size(result.model), "B"),
-        tables.latency_row(measure_latency(network), measure_latency(result.model)),
+        tables.latency_row(*measure_latencies(models)),
     ]
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from firekeras.cli.compress import finish, run_rounds
 from firekeras.cli.console import errors_in_words, import_keras
 from firekeras.cli.files import check_output
-from firekeras.cli.options import Output, Seed, Tolerance
+from firekeras.cli.options import Output, Seed
 
 DEMO_BATCH = 32
 
@@ -21,16 +21,17 @@ DEMO_BATCH = 32
 def demo(
     seed: Seed = 0,
     output: Output = Path("pruned.keras"),
-    tolerance: Tolerance = 0.01,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs that the network is trained for, before any cut.")] = 15,
-    epochs_per_round: Annotated[int, typer.Option(min=0, help="Epochs of fine-tuning after each cut.")] = 10,
-    max_rounds: Annotated[int, typer.Option(min=1, help="How many rounds at most: it bounds the time.")] = 6,
+    conv_macs: Annotated[
+        float, typer.Option(metavar="SHARE", help="The share of the convolutions' MACs that is left, above 0, up to 1.")
+    ] = 0.25,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training while it is compressed.")] = 12,
+    first_epochs: Annotated[int, typer.Option(min=1, help="Epochs that the network is trained for before that.")] = 15,
 ):
     """Trains a small network on handwritten digits, and compresses it: about a minute, nothing to download.
 
-    Each round removes a tenth of the filters, those with the highest FIRE (how often their ReLU gives zero), and
-    fine-tunes. A quarter of the training images is held out to decide on each round; the test images are read once,
-    at the end.
+    Filters of highest FIRE go (how often their ReLU gives zero) in a few cuts, until a quarter of the convolutions'
+    MACs is left; then the network trains on. A quarter of the training images is held out to judge it by; the test
+    images are read once, at the end.
 
     Example: firekeras demo --seed 1 --output small.keras
     """
@@ -43,12 +44,12 @@ def demo(
     dataset = datasets.load_dataset("digits")
     split = datasets.hold_out(dataset, 0.25, seed)
     network = zoo.digits_cnn()
-    _train_demo(network, split, epochs)
+    _train_demo(network, split, first_epochs)
     classifier.compile_for_tuning(network, 0.02)
-    settings = {"pruning_ratio": 0.1, "epochs_per_round": epochs_per_round, "batch_size": DEMO_BATCH}
+    settings = {"target": {"conv_macs": conv_macs}, "epochs": epochs, "seed": seed, "batch_size": DEMO_BATCH}
     with RoundsOnTerminal(console=Console(highlight=False)) as listener:
-        result = run_rounds(network, split, listener, tolerance=tolerance, max_rounds=max_rounds, **settings)
-        finish(network, result, dataset, "accuracy", output, listener)
+        before, rounds = run_rounds(network, split, listener, **settings)
+        finish(before, rounds, dataset, output, listener)
 
 
 def _train_demo(network, split, epochs):

@@ -10,7 +10,7 @@ import typer
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import errors_in_words, given, show, show_text
 from firekeras.cli.files import check_output, existing, load_model, write
-from firekeras.cli.options import Balance, Caps, MinKeep, ModelFile, Output, RoundTo
+from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
 
 LIMITS = ("ratio", "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has decided already
 
@@ -37,13 +37,7 @@ def prune(
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
     balance: Balance = 1.0,
-    max_cut: Annotated[
-        float,
-        typer.Option(
-            help="No layer loses more than this share of its filters, above 0, up to 1, unless the ratio needs it; 1"
-            " turns it off."
-        ),
-    ] = 0.5,
+    max_cut: MaxCut = 0.5,
     save_plan: Annotated[
         Path | None, typer.Option(metavar="plan.json", help="Write the plan too, also in a dry run.")
     ] = None,

@@ -16,7 +16,7 @@ from firekeras.plan.planning import PruningPlan
 
 METHODS: dict[str, Callable] = {
     "fire": FirePruning,
-    "fire_paper": partial(FirePruning, l1_weight=0, balance=0),  # FIRE alone, over all layers together
+    "fire_paper": partial(FirePruning, beside=(), balance=0),  # FIRE alone, over all layers together
     "l1": L1Pruning,
     "l1_global": partial(ByScore, "l1", balance=0),  # the criterion, over all layers together
     "play_and_prune": PlayAndPrune,

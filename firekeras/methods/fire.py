@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from firekeras.channels import channel_graph, traced
+from firekeras.criteria import CRITERIA, get_criterion, score_filters
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.measure.measuring import check_has_relus, measure_fire
 from firekeras.methods.by_score import check_balance
-from firekeras.plan.norms import with_norms
 from firekeras.plan.planning import PruningPlan
+from firekeras.plan.together import together
 from firekeras.profile import FilterScores
 from firekeras.rounds.drift import DriftGuard
+from firekeras.samples import draw_samples
 
 MODES = ("learned", "measured")
+SAMPLES = 2000  # for criteria beside FIRE that are measured
 WEAK = 0.5  # a detector whose cross-validated rank correlation is below this is pointed out
 
 
 class FirePruning:
-    """Removes the filters of highest FIRE, and among them the small ones first.
+    """Removes filters of high FIRE: those that other criteria find dispensable too go first.
 
     Args:
         mode: `"learned"` measures FIRE in the first round, trains a detector on it, and predicts
@@ -33,10 +38,11 @@ class FirePruning:
         drift_threshold: The detector is trained anew where its rank correlation with FIRE measured on
             `drift_samples` samples falls below this, -1 to 1. Defaults to 0.8; -1 never does, nor measures.
         drift_samples: How many samples each round is checked on. Defaults to 500.
-        l1_weight: The weight of a filter's place by small l1 norm within its layer against its place by FIRE,
-            0 to 1 (see `firekeras.plan.norms`). Defaults to 0.5; 0 ranks by FIRE alone.
+        beside: Criteria whose places within a layer count as much as those by FIRE (`firekeras.plan.together`), by
+            name. Defaults to `("l1", "contribution")`; `()` ranks by FIRE alone. One that has nothing to say of a
+            network, as `"contribution"` of one without BatchNormalization, is left out.
         balance: In place of the run's: 0 ranks the filters of all layers together, and lets one layer lose all that
-            its limits allow at once. With `l1_weight=0` that is the paper's ranking, `method="fire_paper"`.
+            its limits allow at once. With `beside=()` that is the paper's ranking, `method="fire_paper"`.
             Defaults to None: the run's, which ranks within layers.
         seed: For the choice of samples, and the regressor.
 
@@ -60,16 +66,18 @@ class FirePruning:
         measure_on=None,
         drift_threshold=0.8,
         drift_samples=500,
-        l1_weight=0.5,
+        beside=("l1", "contribution"),
         balance=None,
         seed=0,
     ):
         if mode not in MODES:
             raise ValueError(f"mode is one of {MODES}. Received: {mode!r}.")
         _check_fraction(fraction)
-        _check_weight(l1_weight)
+        beside = (beside,) if isinstance(beside, str) else tuple(beside)
+        for name in beside:
+            get_criterion(name)
         check_balance(balance)
-        self.l1_weight, self.balance = l1_weight, balance
+        self.beside, self.balance = beside, balance
         self.mode, self.fraction, self.measure_on, self.seed = mode, fraction, measure_on, seed
         self.drift = DriftGuard(drift_threshold, drift_samples, seed)
         self._untrained = FireDetector(regressor, features=features, seed=seed)
@@ -88,8 +96,18 @@ class FirePruning:
         return plan
 
     def ranking(self, model, data, share=0.05) -> FilterScores:
-        """What the model's filters are ranked by: their FIRE, as in `scores`, and their l1 norms."""
-        return with_norms(self.scores(model, data, share), channel_graph(model), self.l1_weight)
+        """What the model's filters are ranked by: their FIRE, as in `scores`, and what stands beside it."""
+        scores = self.scores(model, data, share)
+        others = (self._other(model, name, data) for name in self.beside)
+        return together(scores, channel_graph(model), [one for one in others if one is not None])
+
+    def _other(self, model, name, data) -> FilterScores | None:
+        """Scores by a criterion; None if it has nothing to say of the network."""
+        measured = CRITERIA[name].needs == "data"
+        samples = draw_samples(data, SAMPLES, self.seed) if measured and data is not None else None
+        with contextlib.suppress(ValueError):
+            return score_filters(model, name, data=samples, seed=self.seed)
+        return None
 
     def scores(self, model, data, share=0.05) -> FilterScores:
         """FIRE of the model's filters: measured in the first round, or always; else predicted.
@@ -103,18 +121,18 @@ class FirePruning:
         data = data if self.measure_on is None else self.measure_on
         if self.detector is None:
             return self._measured(model, data, share)
-        if self._is_measured(model):
-            return self.profile
+        if self.profile is not None and self._is_of(self.profile, model):
+            return self.profile  # an undone first round takes nothing from what was measured
         predicted = self.detector.predict(model)
         if data is None or not self.drift.watches:
             return predicted
         self.details = self.drift.agreement(model, predicted, data, share)
         return self._measured(model, data, share) if self.details["refitted"] else predicted
 
-    def _is_measured(self, model):
-        """Whether the network is the one that was measured, before any cut was kept: nothing need be predicted."""
-        graph = self.profile.graph if self.profile is not None else None
-        return graph is not None and graph.widths == channel_graph(model).widths
+    @staticmethod
+    def _is_of(profile, model):
+        """Whether a profile is that of a network: cutting changes its widths."""
+        return profile.graph is not None and profile.graph.widths == channel_graph(model).widths
 
     def _measured(self, model, data, share):
         profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)
@@ -143,11 +161,6 @@ class FirePruning:
             f"On this network the detector ranks filters weakly (Spearman {spearman:.2f} when cross-validated, below "
             f"{WEAK}): from the second round on, FirePruning(mode='measured') is safer."
         ]
-
-
-def _check_weight(l1_weight):
-    if not 0 <= l1_weight <= 1:
-        raise ValueError(f"l1_weight is that of the place by l1 norm, from 0 to 1. Received: {l1_weight!r}.")
 
 
 def _check_fraction(fraction):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from firekeras.names import nearest
-from firekeras.recovery.batch_statistics import reestimate_batch_norm
+from firekeras.recovery.batch_statistics import Settler, reestimate_batch_norm, settled_copy
 from firekeras.recovery.mean_folding import fold_means
 
 RECOVERY: dict[str, Callable] = {"fold_means": fold_means}  # in the order in which they are run
@@ -66,4 +66,12 @@ def get_recovery(names: str | Iterable[str]) -> list[Callable]:
     return [step for name, step in RECOVERY.items() if name in names]
 
 
-__all__ = ["RECOVERY", "fold_means", "get_recovery", "recovery_step", "reestimate_batch_norm"]
+__all__ = [
+    "RECOVERY",
+    "Settler",
+    "fold_means",
+    "get_recovery",
+    "recovery_step",
+    "reestimate_batch_norm",
+    "settled_copy",
+]

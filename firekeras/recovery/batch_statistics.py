@@ -11,7 +11,10 @@ from firekeras.channels.check import check_model
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import leaf_layers
-from firekeras.observing import calls, check_finite, moments, observed, pooled
+from firekeras.devices import scope_of
+from firekeras.observing import calls, check_finite, moments, pooled
+from firekeras.recovery.passes import RepeatedPass
+from firekeras.surgery import copied
 
 
 def reestimate_batch_norm(model, data, *, batch_size=None, samples=2000) -> list[str]:
@@ -45,21 +48,80 @@ def reestimate_batch_norm(model, data, *, batch_size=None, samples=2000) -> list
     Example:
     >>> notes = reestimate_batch_norm(smaller, x_train)
     """
+    return Settler(model, data, batch_size, samples).settle()
+
+
+def settled_copy(model, data, batch_size=None, *, samples=2000):
+    """The same network with weights of its own, and BatchNormalization's statistics measured: a good teacher.
+
+    Args:
+        model: A built Functional or Sequential model. It is not changed.
+        data, batch_size, samples: As in `reestimate_batch_norm`.
+
+    Returns:
+        A model that is not compiled; without any BatchNormalization a plain copy, so that training the
+        first model does not change it.
+
+    Raises:
+        ValueError: As `reestimate_batch_norm`.
+
+    Example:
+    >>> teacher = settled_copy(model, x_train)
+    """
     check_model(model)
-    layers, kept = _candidates(model)
+    with scope_of(model):
+        copy = copied(model)
+    reestimate_batch_norm(copy, data, batch_size=batch_size, samples=samples)
+    return copy
 
-    def watch(path, layer, x, inference):
-        return None if inference or path not in layers else _by_its_batch(layer, x)
 
-    if layers:
-        found = observed(model, data, watch, batch_size=batch_size, samples=samples)
-        statistics = {path: pooled(*rows) for path, rows in found.items()}
+class Settler:
+    """Does what `reestimate_batch_norm` does to one model as often as it is asked to, and is compiled once.
+
+    Each time the weights are those that the model has then. Which layers are measured is decided at
+    the beginning, by what is frozen then. Without any BatchNormalization to measure, no data are read, and
+    nothing is compiled.
+
+    Args:
+        model, data, batch_size, samples: As in `reestimate_batch_norm`. Of arrays the samples are chosen,
+            and kept, once; data in batches are read each time, so that they have to be repeatable.
+
+    Raises:
+        ValueError: If the model cannot be followed, or the data do not fit it.
+
+    Example:
+    >>> settler = Settler(model, x_train)
+    >>> for _ in range(3):
+    ...     model.fit(x_train, y_train)
+    ...     notes = settler.settle()
+    """
+
+    def __init__(self, model, data, batch_size=None, samples=2000):
+        check_model(model)
+        self.model = model
+        self.layers, self.kept = _candidates(model)
+        self.passes = None
+        if self.layers:
+            self.passes = RepeatedPass(model, data, self._watch, batch_size=batch_size, samples=samples)
+
+    def settle(self) -> list[str]:
+        """Measures and assigns the statistics; returns notes: which layers kept theirs, and why.
+
+        Raises:
+            ValueError: If what a normalisation sees is not finite. Nothing is changed then.
+        """
+        if self.passes is None:
+            return _notes(self.kept)
+        statistics = {path: pooled(*rows) for path, rows in self.passes.run().items()}
         check_finite(statistics)
         for path, (mean, variance) in statistics.items():
-            layers[path].moving_mean.assign(mean)
-            layers[path].moving_variance.assign(variance)
-        kept.update({path: "called with training=False" for path in layers if path not in found})
-    return _notes(kept)
+            self.layers[path].moving_mean.assign(mean)
+            self.layers[path].moving_variance.assign(variance)
+        uncalled = {path: "called with training=False" for path in self.layers if path not in statistics}
+        return _notes(self.kept | uncalled)
+
+    def _watch(self, path, layer, x, inference):
+        return None if inference or path not in self.layers else _by_its_batch(layer, x)
 
 
 def _by_its_batch(layer, x):
@@ -107,16 +169,3 @@ def _notes(kept):
     for path, reason in kept.items():
         by_reason[reason].append(path)
     return [f"Kept their statistics, being {reason}: {', '.join(paths)}." for reason, paths in by_reason.items()]
-
-
-class Settler:
-    def __init__(self, model, data, batch_size=None, samples=2000):
-        self.model, self.data, self.batch_size, self.samples = model, data, batch_size, samples
-        self.layers = _candidates(model)[0]
-
-    def settle(self):
-        return (
-            reestimate_batch_norm(self.model, self.data, batch_size=self.batch_size, samples=self.samples)
-            if self.layers
-            else []
-        )

@@ -1,58 +1,73 @@
-"""Fine-tuning that learns from the unpruned model too: from how it spreads its probabilities."""
+"""Fine-tuning that learns from the unpruned model too: from how it spreads its probabilities, or from its values."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import zlib
+from typing import Any
 
 import keras
 import numpy as np
-from keras import layers, ops
-from keras.src.ops import core as core_ops
-from keras.src.ops import nn as nn_ops
+from keras import ops
 
 from firekeras.channels.check import check_model
 from firekeras.channels.walk import functional_graph
 from firekeras.devices import several_processes
+from firekeras.recovery.lessons import lessons
 
-FROM_LOGITS = (
-    keras.losses.CategoricalCrossentropy,
-    keras.losses.CategoricalFocalCrossentropy,
-    keras.losses.SparseCategoricalCrossentropy,
-)
+KEPT = "_firekeras_teacher"  # the attribute under which a model keeps what it is as a teacher
 
 
 def fit_distilled(student, teacher, x, y=None, *, temperature=3.0, weight=0.5, **fit_arguments):
     """Trains a pruned model as its own `fit` does, with the unpruned model as a teacher.
 
-    The loss is `(1 - weight) * task + weight * temperature**2 * KL(teacher || student)`: the student's
-    own loss on the labels, and how far its class probabilities are from the teacher's, both softened
-    by the temperature (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2).
-    Sample weights count in both parts; regularisation is added in full. All else is the student's own
-    `fit`: its optimizer goes on from the state that it is in, logs have their plain names, and
-    `val_loss` is the student's own loss.
+    The loss is `(1 - weight) * task + weight * taught`: the student's own losses on the labels, and how
+    far its outputs are from the teacher's. What that is follows from each output and its loss:
+
+    - **Classes** (a softmax, or logits for a categorical crossentropy with `from_logits=True`):
+      `temperature**2 * KL(teacher || student)` of class probabilities, both softened by the temperature
+      (Hinton et al. 2015, "Distilling the Knowledge in a Neural Network", section 2), for each position
+      where there are several, as in segmentation.
+    - **Yes or no** (one sigmoid or several, or logits for a binary crossentropy with
+      `from_logits=True`): the same for each unit, and the mean over units.
+    - **Values** (mean squared, absolute, percentage or logarithmic error, Huber, log-cosh, Poisson,
+      cosine similarity): the student's own loss, with the teacher's outputs in place of labels. The
+      temperature does not matter here.
+
+    A softmax or a sigmoid says what an output is whatever the loss, unless that is one for values; so
+    Dice, Tversky and losses of your own are fine behind one. Label smoothing, focal factors and a class
+    to ignore concern labels, and not the teacher. Of several outputs each counts by its loss weight;
+    one without a loss is not taught. Sample and class weights, masks and the losses' reductions count
+    in both parts; regularisation is added in full. All else is the student's own `fit`: its optimizer
+    goes on from the state that it is in, logs have their plain names, and `val_loss` is the student's
+    own loss. With several outputs the logs of each one (`a_loss`) are its own loss on the labels.
+
+    The training step is compiled once for a student, and used again by the next call with the same
+    teacher and numbers, until the student is compiled again or another one is taught. Until then the
+    teacher holds on to the student.
 
     Args:
-        student: A compiled Functional or Sequential classifier, whose one output is class probabilities
-            from a softmax, or logits, for a categorical crossentropy with `from_logits=True`. It is
-            trained in place.
-        teacher: A model with the same inputs and classes, such as `student` before it was pruned. It is
-            not changed, and need not be compiled.
+        student: A compiled Functional or Sequential model. It is trained in place.
+        teacher: A model with the same inputs and outputs, such as `student` before it was pruned, or a
+            `Teacher`. It is not changed, and need not be compiled. Its BatchNormalization has to be settled:
+            see `firekeras.recovery.settled_copy`.
         x, y: The training data, as `fit` takes them.
-        temperature: What logits are divided by, above 0. Defaults to 3.0.
-        weight: The teacher's share, from 0 to 1. Defaults to 0.5.
+        temperature: What logits are divided by, above 0. Defaults to 3.0. A `Teacher` has its own.
+        weight: The teacher's share, from 0 to 1. Defaults to 0.5. A `Teacher` has its own.
         **fit_arguments: For `fit`, such as `epochs` or `validation_data`.
 
     Returns:
         The `History` that `fit` gives.
 
     Raises:
-        ValueError: If outputs are neither probabilities nor logits of the same classes, the student
-            trains by a step of its own, or numbers are out of their range.
+        ValueError: If it is not known what outputs are, the student trains by a step of its own, or
+            numbers are out of their range. `why_not_distilled` finds out without raising.
 
     Example:
     >>> smaller = firekeras.prune(model, plan)
-    >>> history = fit_distilled(smaller, model, x_train, y_train, epochs=5)
+    >>> history = fit_distilled(smaller, settled_copy(model, x_train), x_train, y_train, epochs=5)
     """
     _check_callbacks(fit_arguments.get("callbacks"))
     with distilling(student, teacher, temperature=temperature, weight=weight):
@@ -67,109 +82,142 @@ def distilling(student, teacher, *, temperature=3.0, weight=0.5):
     >>> with distilling(smaller, model):
     ...     smaller.fit(x_train, y_train, epochs=5)
     """
-    _check_numbers(temperature, weight)
-    _check_models(student, teacher)
-    says_logits = _says_logits(student) or _says_logits(teacher)
-    of_student, of_teacher = (_logits(model, says_logits) for model in (student, teacher))
-
-    def divergence(x, y_pred, sample_weight):
-        given = ops.stop_gradient(of_teacher(teacher(x, training=False)))
-        return soft_divergence(given, of_student(y_pred), temperature, sample_weight)
-
-    student.compute_loss = _shared_loss(student, divergence, weight)
-    student.train_function = None  # it is compiled with the loss inside
+    one = teacher if isinstance(teacher, Teacher) else _kept_teacher(teacher, temperature, weight)
+    one.attach(student)
     try:
         yield
     finally:
-        del student.compute_loss
-        student.train_function = None
+        one.detach()
 
 
-def soft_divergence(teacher_logits, student_logits, temperature, sample_weight=None):
-    """`temperature**2 * KL(teacher || student)` of softened class probabilities, averaged as Keras's losses are."""
-    crossentropy = keras.losses.CategoricalCrossentropy(from_logits=True)
-    given, found = teacher_logits / temperature, student_logits / temperature
-    target = ops.softmax(given)
-    excess = crossentropy(target, found, sample_weight) - crossentropy(target, given, sample_weight)
-    return temperature**2 * excess
+def why_not_distilled(student, teacher) -> str | None:
+    """Why `fit_distilled` would refuse these models, in words that say what to do; None where it would not.
+
+    Args:
+        student, teacher: As in `fit_distilled`; the same model for both asks of what is cut from it. Nothing is
+            trained or compiled.
+
+    Example:
+    >>> reason = why_not_distilled(smaller, model)
+    """
+    try:
+        _checked_lessons(student, teacher.model if isinstance(teacher, Teacher) else teacher)
+    except ValueError as error:
+        return str(error)
+    return None
 
 
-# The student's own loss, and not keras.distillation.Distiller: that one (Keras 3.15) leaves out the
-# student's regularisation and the sample weights, mixes the teacher into val_loss, leaves the teacher
-# frozen, and its LogitsDistillation by default takes the divergence of logits, not of probabilities.
-def _shared_loss(student, divergence, weight):
-    """The student's `compute_loss`, which leaves a share to the divergence from the teacher."""
-    whole = student.compute_loss
+class Teacher:
+    """Teaches one student at a time, and holds on to the last one's compiled training step.
 
-    def compute_loss(x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        own = whole(x, y, y_pred, sample_weight, training=training)
-        if not training:
-            return own
-        penalties = sum(student._aggregate_additional_loss(one) for one in student.losses)
-        return (1 - weight) * (own - penalties) + penalties + weight * divergence(x, y_pred, sample_weight)
+    Args:
+        model: The teacher, settled (`firekeras.recovery.settled_copy`). It is not changed.
+        temperature: What logits are divided by, above 0. Defaults to 3.0.
+        weight: The teacher's share of the loss, from 0 to 1. Defaults to 0.5.
 
-    return compute_loss
+    Example:
+    >>> teacher = Teacher(settled_copy(model, x_train))
+    >>> for _ in range(3):
+    ...     fit_distilled(smaller, teacher, x_train, y_train, epochs=1)  # compiled once
+    """
+
+    def __init__(self, model, *, temperature=3.0, weight=0.5):
+        _check_numbers(temperature, weight)
+        check_model(model)
+        self.model, self.temperature, self.weight = model, temperature, weight
+        self.busy = False
+        self.student: Any = None
+        self.step, self.plain = None, None
+        self.state: tuple = ()
+
+    def attach(self, student):
+        """Has the student's `fit` learn from this teacher, until `detach`.
+
+        Raises:
+            ValueError: As `fit_distilled`; or if it is teaching already.
+        """
+        if self.busy:
+            raise ValueError(f"This teacher teaches {self.student.name!r} still. Detach it first: teacher.detach().")
+        taught = _checked_lessons(student, self.model, self.temperature)
+        self._know(student)
+        self.plain = student.train_function
+        student.compute_loss = self._shared_loss(student, taught)
+        # A step that equals no other: JAX takes equal bound methods for one function, compiled with either loss.
+        student.train_step = functools.partial(type(student).train_step, student)
+        student.train_function, self.busy = self.step, True
+
+    def detach(self):
+        """Gives the student its own loss back, with the training step that was compiled for it."""
+        if not self.busy:
+            return
+        student, self.busy = self.student, False
+        as_it_was = _same(self.state, _state(student, self.model))
+        self.step = student.train_function if as_it_was else None
+        del student.compute_loss, student.train_step
+        student.train_function = self.plain if as_it_was else None
+        self.plain = None
+
+    def _know(self, student):
+        """Forgets the compiled step where it belongs to another student, or to another state of both."""
+        state = _state(student, self.model)
+        if not (self.student is student and _same(self.state, state)):
+            self.step = None
+        self.student, self.state = student, state
+
+    # The student's own loss, and not keras.distillation.Distiller: that one (Keras 3.15) leaves out the
+    # student's regularisation and the sample weights, mixes the teacher into val_loss, leaves the teacher
+    # frozen, and its LogitsDistillation by default takes the divergence of logits, not of probabilities.
+    def _shared_loss(self, student, taught):
+        """A `compute_loss` that leaves a share to the teacher."""
+        whole = student.compute_loss
+
+        def compute_loss(x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            own = whole(x, y, y_pred, sample_weight, training=training)
+            if not training:
+                return own
+            penalties = sum(student._aggregate_additional_loss(one) for one in student.losses)
+            given, found = self._outputs(x), keras.tree.flatten(y_pred)
+            lesson = sum(one(given, found, sample_weight) for one in taught)
+            return (1 - self.weight) * own + self.weight * (lesson + penalties)
+
+        return compute_loss
+
+    def _outputs(self, x):
+        with _without_gradients():
+            return [ops.stop_gradient(one) for one in keras.tree.flatten(self.model(x, training=False))]
 
 
-# What the outputs are
+def _kept_teacher(model, temperature, weight):
+    """The `Teacher` that a model was before, unless it had other numbers or is busy."""
+    kept = getattr(model, KEPT, None)
+    if kept is None or kept.busy or (kept.temperature, kept.weight) != (temperature, weight):
+        kept = Teacher(model, temperature=temperature, weight=weight)
+        setattr(model, KEPT, kept)
+    return kept
 
 
-def _logits(model, says_logits):
-    """The function that turns a model's output into logits."""
-    last = _last_operation(model)
-    if _is_softmax(last, len(model.outputs[0].shape)):
-        return _log_probabilities
-    if not says_logits or getattr(last, "activation", keras.activations.linear) is not keras.activations.linear:
-        raise ValueError(
-            f"Distillation compares class probabilities. Expected a softmax over the last axis at the end of "
-            f"{model.name!r}, or logits that go into a categorical crossentropy with from_logits=True. Received an "
-            f"output of {last.name!r} ({_kind(last)}). Fine-tune it with fit instead."
-        )
-    return _float32
+def _state(student, teacher) -> tuple:
+    """What a compiled training step depends on, beside shapes."""
+    return student._compile_config, student.optimizer, _constants(teacher)
 
 
-def _log_probabilities(y):
-    """Logits up to a constant, which no softmax sees; a probability of zero stays finite."""
-    return ops.log(ops.maximum(_float32(y), np.finfo("float32").tiny))
+def _same(one, other):
+    return one[0] is other[0] and one[1] is other[1] and one[2] == other[2]
 
 
-def _float32(y):
-    return ops.cast(y, "float32")
+def _constants(teacher) -> list[int]:
+    """Checksums of the teacher's weights where they are compiled in as constants: on JAX."""
+    if keras.backend.backend() != "jax":
+        return []
+    return [zlib.crc32(np.asarray(ops.convert_to_numpy(one)).tobytes()) for one in teacher.variables]
 
 
-def _last_operation(model):
-    """What computes the model's output, not counting operations that hand it on as it is."""
-    tensor = model.outputs[0]
-    while True:
-        operation, node, number = tensor._keras_history
-        if functional_graph(operation) is not None:
-            tensor = functional_graph(operation).outputs[number]
-        elif _hands_on(operation):
-            tensor = operation._inbound_nodes[node].input_tensors[0]
-        else:
-            return operation
+def _without_gradients():
+    if keras.backend.backend() != "torch":
+        return contextlib.nullcontext()
+    import torch
 
-
-def _hands_on(operation):
-    linear = isinstance(operation, layers.Activation) and operation.activation is keras.activations.linear
-    return linear or isinstance(operation, (layers.Identity, core_ops.Cast))
-
-
-def _is_softmax(operation, rank):
-    if isinstance(operation, (layers.Softmax, nn_ops.Softmax)):
-        return operation.axis in (-1, rank - 1)
-    return getattr(operation, "activation", None) is keras.activations.softmax
-
-
-def _kind(operation):
-    activation = getattr(getattr(operation, "activation", None), "__name__", None)
-    return type(operation).__name__ + (f" with activation {activation}" if activation else "")
-
-
-def _says_logits(model):
-    """Whether the model is compiled with a loss that takes logits of classes."""
-    loss = next(iter(keras.tree.flatten(model.loss)), None) if model.compiled else None
-    return isinstance(loss, FROM_LOGITS) and loss.from_logits
+    return torch.no_grad()
 
 
 # Checks
@@ -182,18 +230,20 @@ def _check_numbers(temperature, weight):
         raise ValueError(f"weight is the teacher's share of the loss, from 0 to 1. Received: {weight}.")
 
 
-def _check_models(student, teacher):
+def _checked_lessons(student, teacher, temperature=1.0):
+    """What there is to teach, after checking that it can be."""
     check_model(student)
     check_model(teacher)
     _check_training(student)
-    _check_alike(student, teacher)
-    if {id(v) for v in student.variables} & {id(v) for v in teacher.variables}:
+    _check_shapes(student, teacher)
+    if student is not teacher and {id(v) for v in student.variables} & {id(v) for v in teacher.variables}:
         raise ValueError(
             "The teacher has weights in common with the student, and would change with it. Pass the model that prune "
-            "was given, or a copy: keras.models.clone_model, then set_weights."
+            "was given, or a copy: firekeras.recovery.settled_copy(model, x_train)."
         )
     if several_processes():
         raise ValueError("Distillation runs in one process; received a model distributed over several.")
+    return lessons(student, teacher, temperature)
 
 
 def _check_training(student):
@@ -215,17 +265,19 @@ def _check_training(student):
         )
 
 
-def _check_alike(student, teacher):
+def _check_shapes(student, teacher):
     for kind in ("inputs", "outputs"):
         one, other = ([tuple(tensor.shape[1:]) for tensor in getattr(model, kind)] for model in (student, teacher))
         if one != other:
             raise ValueError(f"Expected a teacher with the student's {kind}, of shapes {one}. Received: {other}.")
-    output = student.outputs[0]
-    if len(student.outputs) != 1 or (output.shape[-1] or 0) < 2 or getattr(output, "_keras_mask", None) is not None:
-        raise ValueError(
-            f"Expected a classifier with one output, (batch, ..., classes), without a mask. Received outputs of shapes "
-            f"{[tensor.shape for tensor in student.outputs]}. Fine-tune it with fit instead."
-        )
+    one, other = (_names(functional_graph(model).output) for model in (student, teacher))
+    if one != other:
+        raise ValueError(f"Expected a teacher with the student's outputs, {one}. Received: {other}.")
+
+
+def _names(outputs):
+    """The keys of outputs in a dict; None for those in a list."""
+    return sorted(outputs) if isinstance(outputs, dict) else None
 
 
 def _check_callbacks(callbacks):

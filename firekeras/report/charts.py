@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 from firekeras.report.markup import tag
 from firekeras.report.run_report import RunReport
-from firekeras.report.tables import metric
+from firekeras.report.tables import after_cut, metric, outcome
 
 # About as many pixels as a phone or half a page gives, so that its text is as large as that around it.
 WIDTH, HEIGHT = 420, 270
@@ -54,14 +54,14 @@ class Scale:
 
 
 def accuracy_chart(run: RunReport) -> Element:
-    """The metric by round: after each cut, and fine-tuned; rounds that were undone are crosses."""
-    after_cut = {one.number: one.accuracy_after_cut for one in run.rounds}
+    """The metric by round: after each cut, and trained; rounds that were undone are crosses."""
+    cut = {one.number: after_cut(one) for one in run.rounds}
     if run.progress:
-        after_cut[run.progress.number] = run.progress.accuracy_after_cut
-    values = (run.baseline, run.limit, *(one.accuracy for one in run.rounds), *after_cut.values())
+        cut[run.progress.number] = run.progress.accuracy_after_cut
+    values = (run.baseline, run.limit, *(one.accuracy for one in run.rounds), *cut.values())
     y = Scale.around(values, HEIGHT - BOTTOM, TOP)
-    x = Scale(-0.4, max([*after_cut, 1]) + 0.4, LEFT, WIDTH - RIGHT)
-    cuts = [_square(x(at), y(value), f"Round {at}: {metric(value)} after the cut") for at, value in after_cut.items()
+    x = Scale(-0.4, max([*cut, 1]) + 0.4, LEFT, WIDTH - RIGHT)
+    cuts = [_square(x(at), y(value), f"Round {at}: {metric(value)} after the cut") for at, value in cut.items()
             if math.isfinite(value)]  # fmt: skip
     tuned = [(one, x(one.number)) for one in run.rounds]
     marks = [*_stems(tuned, y), *cuts, _path([(x(0), y(run.baseline)), *_kept(tuned, y)]), *_results(tuned, y)]
@@ -131,12 +131,11 @@ def _levels(run, y):
 
 
 def _stems(tuned, y):
-    """From the metric after a cut to what fine-tuning made of it."""
+    """From the metric after a cut to what training made of it."""
     for one, x in tuned:
-        if math.isfinite(one.accuracy_after_cut) and math.isfinite(one.accuracy):
-            yield tag(
-                "line", class_="stem", x1=_px(x), x2=_px(x), y1=_px(y(one.accuracy_after_cut)), y2=_px(y(one.accuracy))
-            )
+        if math.isfinite(after_cut(one)) and math.isfinite(one.accuracy):
+            ends = {"y1": _px(y(one.accuracy_after_cut)), "y2": _px(y(one.accuracy))}
+            yield tag("line", class_="stem", x1=_px(x), x2=_px(x), **ends)
 
 
 def _kept(tuned, y):
@@ -144,10 +143,10 @@ def _kept(tuned, y):
 
 
 def _results(tuned, y):
-    """Fine-tuned rounds; a metric that is no number is not drawn."""
+    """Trained rounds; a metric that is no number is not drawn."""
     for one, x in tuned:
         if math.isfinite(one.accuracy):
-            words = f"Round {one.number}: {metric(one.accuracy)} fine-tuned, {'kept' if one.accepted else 'undone'}"
+            words = f"Round {one.number}: {metric(one.accuracy)} trained, {outcome(one)}"
             yield (_dot if one.accepted else _cross)(x, y(one.accuracy), words)
 
 

@@ -17,7 +17,7 @@ from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_style import STYLE, fire_style
 from firekeras.report.markup import tag, to_html
 from firekeras.report.run_report import RunReport, moment, printable
-from firekeras.report.tables import metric
+from firekeras.report.tables import after_cut, metric, outcome
 
 LEVELS = 32  # colours of FIRE
 NOTHING_FROM_OUTSIDE = "default-src 'none'; style-src 'unsafe-inline'"
@@ -28,10 +28,11 @@ ROUND_COLUMNS = {
     "ratio": NUMBER,
     "filters out": NUMBER,
     "after cut": NUMBER,
-    "fine-tuned": NUMBER,
+    "trained": NUMBER,
     "conv MACs left": NUMBER,
     "MACs left": NUMBER,
     "parameters left": NUMBER,
+    "epochs": NUMBER,
     "seconds": NUMBER,
 }
 COST_COLUMNS = {"": TEXT, "before": NUMBER, "after": NUMBER, "change": NUMBER}
@@ -85,15 +86,17 @@ def _summary(run):
         tag("h1", run.model),
         tag("p", run.status[:1].upper() + run.status[1:], class_=f"state {run.state}"),
         tag("p", run.tally, class_="quiet"),
+        *([tag("p", run.time_spent, class_="quiet")] if run.time_spent else []),
         _table("Before and after", COST_COLUMNS, run.comparison()),
     ]
 
 
 def _charts(run):
     if not run.rounds and not run.progress:
-        return [tag("p", "No round has ended yet.")]
-    levels = [("baseline", f"baseline {metric(run.baseline)}"), ("limit", f"limit of tolerance {metric(run.limit)}")]
-    tuned = [("tuned", "fine-tuned, kept"), *([("undone", "fine-tuned, undone")] if run.undone else [])]
+        return [tag("p", "No round has ended yet."), *_notes(run)]
+    limit = [("limit", f"limit of tolerance {metric(run.limit)}")] if math.isfinite(run.limit) else []
+    levels = [("baseline", f"baseline {metric(run.baseline)}"), *limit]
+    tuned = [("tuned", "trained, kept"), *([("undone", "trained, undone")] if run.undone else [])]
     figures = [
         _figure(charts.accuracy_chart(run), f"{run.monitor} by round", [*tuned, ("cut", "after the cut"), *levels]),
         _figure(charts.frontier_chart(run), f"{run.monitor} against MACs left", [*tuned, *levels]),
@@ -121,21 +124,22 @@ def _rounds(run):
     details = list(dict.fromkeys(name for one in run.rounds for name in one.details))
     columns = {**ROUND_COLUMNS, **{printable(name): NUMBER for name in details}}
     rows = [_round_row(run, one, details) for one in run.rounds]
+    return [tag("h2", "Rounds", id="rounds"), _wide(_table("", columns, rows), "Rounds"), *_notes(run)]
+
+
+def _notes(run):
     notes = [tag("li", note) for note in run.notes]
-    return [
-        tag("h2", "Rounds", id="rounds"),
-        _wide(_table("", columns, rows), "Rounds"),
-        *([tag("ul", notes, class_="quiet")] if notes else []),
-    ]
+    return [tag("ul", notes, class_="quiet")] if notes else []
 
 
 def _round_row(run, one, details):
-    verdict = tag("span", "kept" if one.accepted else "undone", class_="kept" if one.accepted else "undone")
+    verdict = tag("span", outcome(one), class_="kept" if one.accepted else "undone")
     costs = [_share(getattr(one, name), getattr(run.costs_before, name)) for name in ("conv_macs", "macs", "params")]
     further = [_figures(one.details.get(name, math.nan)) for name in details]
-    metrics = (metric(one.accuracy_after_cut), metric(one.accuracy))
-    cut = (_figures(one.pruning_ratio), one.filters_removed)
-    return (one.number, verdict, *cut, *metrics, *costs, f"{one.seconds:.1f}", *further)
+    metrics = (metric(after_cut(one)), metric(one.accuracy))
+    cut = (_figures(one.pruning_ratio), one.filters_removed) if one.filters_removed else ("-", "-")
+    took = ("-" if one.epochs is None else one.epochs, f"{one.seconds:.1f}")
+    return (one.number, verdict, *cut, *metrics, *costs, *took, *further)
 
 
 def _layers(run):

@@ -128,7 +128,7 @@ class RoundsOnTerminal:
             self._started = event
         if kind == "round":
             self._rounds.append(event)
-        if kind in ("start", "note", "round", "stop", "written") or (kind == "epoch" and self.verbose > 1):
+        if kind in ("start", "resume", "note", "round", "stop", "written") or (kind == "epoch" and self.verbose > 1):
             self._line(tables.event_line(event, self._started))
         if self._status is not None:
             self._status.update(f"{DOING.get(kind, 'Working')}{time_left(self._rounds, self._started)}")

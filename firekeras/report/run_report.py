@@ -27,20 +27,21 @@ class Round:
         accepted: Whether the metric stayed within the tolerance; else the round was undone.
         pruning_ratio: Share of the remaining prunable filters that was to go; NaN where not told.
         filters_removed: By this round.
-        accuracy_after_cut: The monitored metric before fine-tuning; NaN where it was none.
-        accuracy: The same after fine-tuning.
+        accuracy_after_cut: The monitored metric right after the cut; NaN where it was none.
+        accuracy: The same of the state that was kept.
         conv_macs, macs, params: Of the model this round ended with.
         seconds: How long it took.
         notes: What the plan had to say.
         details: Further figures, such as how well the detector agreed with a measurement.
         widths: For each layer, how many filters it had at the end; empty where not told.
         removed: For each layer that had lost filters by then, which, by their numbers in the first network.
+        epochs: How many epochs it trained; None where not told.
     """
 
     number: int
     accepted: bool
     pruning_ratio: float
-    filters_removed: int
+    filters_removed: int  # 0 if it only trained the network to the end
     accuracy_after_cut: float
     accuracy: float
     conv_macs: int
@@ -51,6 +52,7 @@ class Round:
     details: dict
     widths: dict[str, int]
     removed: dict[str, list[int]]
+    epochs: int | None
 
     @classmethod
     def of(cls, event: Mapping) -> Round:
@@ -70,6 +72,7 @@ class Round:
             details=dict(event.get("details") or {}),
             widths=dict(event.get("widths") or {}),
             removed=dict(event.get("removed") or {}),
+            epochs=event.get("epochs"),
         )
 
 
@@ -97,7 +100,8 @@ class RunReport:
     Args:
         model: Its name.
         monitor: The metric that decides.
-        tolerance: By how much it may be worse than the baseline, in absolute points.
+        tolerance: By how much it may be worse than the baseline: absolute points, a share of the baseline where
+            lower is better; NaN if there is no limit.
         baseline: Of the model that the run began with; NaN where it was not a number.
         costs_before: `Costs` of that model.
         widths_before: For each of its layers, how many filters it has.
@@ -107,6 +111,8 @@ class RunReport:
         last_event: When the last event was, UTC; empty where there was none.
         rounds: The finished rounds, by number.
         progress: The round that has not ended yet, or None.
+        remarks: What there was to say of the run as a whole.
+        seconds: How time was spent, by part; empty where not told.
 
     Example:
     >>> run = RunReport.of(directory.settings, directory.events())
@@ -124,6 +130,8 @@ class RunReport:
     last_event: str
     rounds: tuple[Round, ...]
     progress: Progress | None
+    remarks: tuple[str, ...] = ()
+    seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Mapping, events: Sequence[Mapping]) -> RunReport:
@@ -140,8 +148,8 @@ class RunReport:
         state, reason = _state(events)
         return cls(
             model=printable(told["model"]),
-            monitor=printable(told["monitor"]),
-            tolerance=as_number(told["tolerance"]),
+            monitor=printable(told["monitor"] or "metric"),
+            tolerance=as_number(_newest(events, "tolerance", told["tolerance"])),
             baseline=as_number(told["baseline"]),
             costs_before=_costs(told["costs"]),
             widths_before=dict(told["widths"]),
@@ -150,6 +158,8 @@ class RunReport:
             last_event=moment(events[-1].get("time", "")) if events else "",
             rounds=_rounds(events),
             progress=_progress(events),
+            remarks=_remarks(events),
+            seconds=_seconds(events),
         )
 
     @property
@@ -216,8 +226,16 @@ class RunReport:
 
     @property
     def notes(self) -> list[str]:
-        """What the rounds had to say."""
+        """What there was to say of the run, then what the rounds had to say."""
+        return [*self.remarks, *self._of_rounds()]
+
+    def _of_rounds(self):
         return [f"Round {one.number}: {note}" for one in self.rounds for note in one.notes]
+
+    @property
+    def time_spent(self) -> str:
+        """One line: how time was spent; empty where not told."""
+        return tables.time_line(self.seconds)
 
     def comparison(self) -> list[tuple[str, str, str, str]]:
         """Rows of what, before, after and change: the metric, conv MACs, MACs and parameters."""
@@ -248,7 +266,7 @@ def _last_profile(directory) -> FireProfile | None:
 def run_tables(run: RunReport) -> list:
     """What a terminal shows of a run: its state, each round, and before and after."""
     rounds = [tables.rounds_table(run.rounds, run.costs_before.conv_macs, run.monitor)] if run.rounds else []
-    heading = Text(f"{run.model}, {run.status}\n{run.tally}\n")
+    heading = Text("\n".join([f"{run.model}, {run.status}", run.tally, *filter(None, [run.time_spent]), ""]))
     return [heading, *rounds, *map(Text, run.notes), tables.comparison_table(run.comparison())]
 
 
@@ -277,6 +295,27 @@ def _told(given, key):
 def _costs(told) -> Costs:
     conv_macs, macs, params = (int(_told(told, key)) for key in ("conv_macs", "macs", "params"))
     return Costs(conv_macs, macs, params, by_layer={})
+
+
+def _newest(events, key, otherwise):
+    """A setting as the run was begun or last continued with."""
+    told = [event[key] for event in events if event.get("event") in ("start", "resume") and key in event]
+    return told[-1] if told else otherwise
+
+
+def _remarks(events):
+    told = (printable(event.get("text", "")) for event in events if event.get("event") == "note")
+    return tuple(dict.fromkeys(told))
+
+
+def _seconds(events):
+    """By part, of all times that the run came to an end."""
+    spent: dict[str, float] = {}
+    for event in events:
+        if event.get("event") == "stop":
+            for part, seconds in (event.get("seconds") or {}).items():
+                spent[printable(part)] = spent.get(printable(part), 0.0) + as_number(seconds)
+    return spent
 
 
 def _state(events):

@@ -129,14 +129,53 @@ def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table
         conv_macs_before: Of the model that the run began with; 0 where it has no convolutions.
         monitor: The name of the metric that was watched.
     """
-    columns = ("round", "", "filters out", "conv MACs", "after cut", "fine-tuned", "seconds")
+    columns = ("round", "", "filters out", "conv MACs", "after cut", "trained", "seconds")
     table = new_table(f"Rounds, and {monitor}", *columns)
     for one in rounds:
-        verdict = Text("kept", "green") if one.accepted else Text("undone", "red")
-        left = _share(one.conv_macs, conv_macs_before)
-        metrics = (metric(one.accuracy_after_cut), metric(one.accuracy))
-        table.add_row(str(one.number), verdict, str(one.filters_removed), left, *metrics, f"{one.seconds:.1f}")
+        word = outcome(one)
+        cut = (str(one.filters_removed or "-"), _share(one.conv_macs, conv_macs_before))
+        metrics = (metric(after_cut(one)), metric(one.accuracy))
+        colour = "red" if word == "undone" else "green"
+        table.add_row(str(one.number), Text(word, colour), *cut, *metrics, f"{one.seconds:.1f}")
     return table
+
+
+def outcome(one) -> str:
+    """What became of a round: `"kept"`, `"undone"`, or `"training"` if it cut nothing."""
+    if not one.accepted:
+        return "undone"
+    return "kept" if one.filters_removed else "training"
+
+
+def after_cut(one) -> float:
+    """The metric right after the cut of a round; NaN if it cut nothing."""
+    return one.accuracy_after_cut if one.filters_removed else math.nan
+
+
+def outcome_lines(result) -> list[Text]:
+    """What is to be said of a run beside its figures: whether it is within the tolerance, notes, and its time.
+
+    Args:
+        result: A `CompressionResult`.
+    """
+    where = "within" if result.within_tolerance else "outside"
+    verdict = (
+        f"On held-out data {result.monitor} went from {metric(result.baseline)} to {metric(result.accuracy)}, {where} "
+        f"the tolerance of {result.tolerance:g}. Epochs: {result.epochs}; rounds: {len(result.rounds)}."
+    )
+    lines = [verdict, *(f"Note: {note}" for note in result.notes), time_line(result.time)]
+    return [Text(line) for line in lines if line]
+
+
+def time_line(seconds: Mapping[str, float]) -> str:
+    """How time was spent, the longest part first; empty if nobody knows.
+
+    Args:
+        seconds: By part.
+    """
+    parts = sorted(seconds.items(), key=lambda part: -part[1])
+    told = ", ".join(f"{name} {duration(spent)}" for name, spent in parts if spent >= 0.5)
+    return f"Time: {told}." if told else ""
 
 
 def metric(value: float | None) -> str:
@@ -177,7 +216,9 @@ def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple
 
 def metric_row(title: str, before: float, after: float) -> tuple[str, str, str, str]:
     """A row for a metric, such as accuracy as a share of 1; the change is in the same absolute terms."""
-    return title, f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}"
+    digits = ".4f" if max(abs(before), abs(after)) >= 0.1 else ".4g"
+    change = after - before
+    return title, metric(before), metric(after), "-" if math.isnan(change) else f"{change:+{digits}}"
 
 
 def latency_row(before, after) -> tuple[str, str, str, str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from firekeras.report.heatmap import picture
 
-SCALARS = ("accuracy", "accuracy_after_cut", "conv_macs", "macs", "params", "filters_removed", "accepted")
+AFTER_CUT = "accuracy_after_cut"
+SCALARS = ("accuracy", AFTER_CUT, "conv_macs", "macs", "params", "filters_removed", "accepted")
 
 
 class TensorBoardRounds:
@@ -42,12 +43,12 @@ class TensorBoardRounds:
         """Writes a round: `rounds/accuracy`, `rounds/conv_macs`, ..., and `rounds/fire` as a picture.
 
         Args:
-            record: A `RoundRecord`. A figure that is None is left out.
+            record: A `RoundRecord`. A figure that is None is left out, as is that after a cut where nothing was cut.
             profile: The `FireProfile` that was measured in this round. Defaults to none.
         """
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        told = {name: getattr(record, name) for name in SCALARS}
+        told = {name: getattr(record, name) for name in SCALARS if name != AFTER_CUT or record.filters_removed}
         values = [Summary.Value(tag=f"rounds/{n}", simple_value=float(v)) for n, v in told.items() if v is not None]
         if profile is not None:
             values.append(Summary.Value(tag="rounds/fire", image=_png(picture(profile))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import keras
@@ -83,12 +84,22 @@ class FineTuning:
         own = keras.tree.flatten(fit.get("callbacks")) if fit.get("callbacks") is not None else []
         fit["callbacks"] = [rate, first, *own, keras.callbacks.TerminateOnNaN(), *callbacks]
         x, y, weights = keras.utils.unpack_x_y_sample_weight(self.train_data)
-        if self.teacher is not None:
-            self.teacher.attach(candidate)
-        history = candidate.fit(x, y, sample_weight=weights, **fit)
+        with self._taught(candidate):
+            history = candidate.fit(x, y, sample_weight=weights, **fit)
         self.time.move("training", "compiling", first.compiling)
         losses = history.history.get("loss", [])
         return losses[-1] if losses else math.nan  # a first epoch that stopped at NaN leaves none
+
+    @contextlib.contextmanager
+    def _taught(self, candidate):
+        """Has the network learn from the teacher, if there is one."""
+        if self.teacher is not None:
+            self.teacher.attach(candidate)
+        try:
+            yield
+        finally:
+            if self.teacher is not None:
+                self.teacher.detach()
 
 
 class EpochEvents(keras.callbacks.Callback):

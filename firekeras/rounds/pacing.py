@@ -35,7 +35,9 @@ class Step:
 class Pace(Protocol):
     """Decides what comes next in a run."""
 
-    epochs: int | None  # of the whole run; None for no limit
+    @property
+    def epochs(self) -> int | None:
+        """Epochs of the whole run; None for no limit."""
 
     def next(self, run) -> Step | str:
         """The next step, or why there is none, as a sentence."""

@@ -269,9 +269,9 @@ def check_prunable(model, graph, layer_caps, compiled=True):
 
 def settled_differently(given: float, settled: float, tolerance: float, monitor: str) -> str | None:
     """A sentence if a network is another one once its statistics are settled; else None."""
-    if math.isfinite(given) and within_tolerance(given, settled, tolerance, monitor):
-        if within_tolerance(settled, given, tolerance, monitor):
-            return None
+    close = all(within_tolerance(*pair, tolerance, monitor) for pair in ((given, settled), (settled, given)))
+    if math.isfinite(given) and close:
+        return None
     lower = lower_is_better(monitor)
     known = "better" if (settled < given) == lower and settled != given else "worse"
     return (

@@ -99,7 +99,7 @@ class RunSettings:
         if self.pruning_ratio is not None and self.epochs is not None:
             raise ValueError(
                 f"With a target the cuts are sized by it: pruning_ratio={self.pruning_ratio} would not be used. Leave "
-                "one of them out, or pass epochs=None for rounds of that ratio down to the target."
+                "one of them out, or, in compress, pass epochs=None for rounds of that ratio down to the target."
             )
 
     def _check_functions(self):
@@ -117,7 +117,7 @@ class RunSettings:
     @property
     def trains(self) -> bool:
         """Whether networks are trained after cuts at all."""
-        return self.epochs != 0 and self.epochs_per_round != 0 or bool(self.fine_tune)
+        return (self.epochs != 0 and self.epochs_per_round != 0) or bool(self.fine_tune)
 
     @property
     def batch_size(self) -> int | None:

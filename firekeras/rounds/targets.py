@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from firekeras.costs import Costs
+from firekeras.costs import Costs, costs_without
 from firekeras.latency import measure_latency
 from firekeras.plan.planning import COSTS, PruningPlan, checked_target, plan_pruning
 from firekeras.profile import FilterScores
@@ -66,9 +66,9 @@ class Target:
     def _timed(self, amount, model, graph, scores, limits) -> PruningPlan:
         """Latency has no formula: a few networks are cut and timed, and the largest that is fast enough is taken."""
         low, high, best = 0.0, 1.0, None
-        share = min(1.0, amount / self.amount(model, None))
+        share = min(1.0, amount / self.amount(model, costs_without(graph)))
         for _ in range(LOOKS):
-            plan = down_to("macs", share * _macs(graph), graph, scores, **limits)
+            plan = down_to("macs", share * costs_without(graph).macs, graph, scores, **limits)
             fast = self._amount_after(plan, model) <= amount
             low, high, best = (share, high, plan) if fast else (low, share, best)
             share = (low + high) / 2 if low else share * 0.8
@@ -113,12 +113,6 @@ def smallest(graph, **limits) -> PruningPlan:
     limits = {**limits, "pruning_ratio": ALL, "balance": 0.0, "max_cut": 1.0}
     scores = FilterScores({name: [0.0] * width for name, width in graph.widths.items()}, criterion="none")
     return plan_pruning(graph, scores, **limits)
-
-
-def _macs(graph):
-    from firekeras.costs import costs_without
-
-    return costs_without(graph).macs
 
 
 def _amount(measure, model, costs):

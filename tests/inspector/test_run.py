@@ -119,6 +119,25 @@ def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot,
     assert window.running.view.report.state == "finished"
 
 
+def test_notes_and_a_last_round_that_only_trains_are_shown(window, qtbot, folder, replay):
+    widths = smaller(window, 1)
+    begin(folder, window.session.planner.widths)
+    training = {**whole_round(2, True, 0.93, 0.8, widths), "filters_removed": 0, "pruning_ratio": 0.0, "epochs": 4}
+    note = {"event": "note", "text": "The baseline is settled."}
+    stop = {"event": "stop", "reason": "over", "seconds": {"training": 61.0, "judging": 2.0}}
+    replay(
+        steps_of(folder, [start(), note, cut(1), whole_round(1, True, 0.91, 0.8, widths), epoch(2, 1), training, stop])
+    )
+    run(window, qtbot, folder)
+    shown = window.run_panel.status.text()
+    assert "The baseline is settled." in shown and "Time: training 61 s, judging 2 s." in shown
+    assert "Note: The baseline is settled." in window.run_panel.log.toPlainText()
+    assert "accuracy: 0.9000 → 0.9300 (+0.0300)" in shown
+    (kept,) = window.run_panel.chart.metric.listDataItems()
+    assert kept.yData.tolist() == [0.9, 0.91, 0.93]
+    assert window.run_panel.chart.macs.listDataItems()[0].yData.tolist() == [1.0, 0.8, 0.8]
+
+
 STAGES = ["before anything", "after the start", "in a round", "between rounds", "in the middle of a line"]
 
 
@@ -347,12 +366,19 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     dialog.run_dir.setText(str(folder))
     dialog.target.setCurrentText("parameters left")
     dialog.left.setValue(60)
+    dialog.epochs.setValue(30)
     text = dialog.command.toPlainText()
     assert text.startswith("firekeras compress ") and f"--cap {free}=0.5" in text and "--params 0.6" in text
-    assert f"--run-dir {folder}" in text
+    assert f"--run-dir {folder}" in text and "--epochs 30" in text
+    assert "--learning-rate" not in text and "distill" not in text  # as compiled; the run decides
+    dialog.rate.setValue(0.05)
+    dialog.distill.setCurrentText("never")
+    dialog.target.setCurrentText("MACs of convolutions left")
+    text = dialog.command.toPlainText()
+    assert "--learning-rate 0.05" in text and "--no-distill" in text and "--conv-macs 0.6" in text
     chosen = []
     dialog.chosen.disconnect()
     dialog.chosen.connect(chosen.append)
     dialog.accept()
-    assert chosen[0].target == "params" and chosen[0].run_dir == folder
+    assert chosen[0].target == "conv_macs" and chosen[0].epochs == 30 and chosen[0].run_dir == folder
     assert json.dumps(chosen[0].tolerance) == "0.01"
