@@ -132,6 +132,10 @@ def terms(settings: ComparisonSettings, first: str, controls: Mapping[str, Scrat
         "part. Everything is measured settled, the baseline too. Test data are read once, at the end of a run.",
         *([remark] if remark else []),
     ]
+    if controls and settings.run.get("distill") is not False:
+        said.append(
+            f"Pruned networks may be distilled, as in compress; {' and '.join(controls)} learn from labels alone."
+        )
     return [*said, *(_control(label, control, settings, first) for label, control in controls.items())]
 
 
