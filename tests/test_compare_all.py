@@ -10,7 +10,7 @@ import firekeras
 from firekeras import classifier, datasets, methods, zoo
 from firekeras.cli import app
 
-SHARE, EPOCHS = 0.5, 12
+SHARE, EPOCHS = 0.5, 8
 
 
 @pytest.fixture(scope="module")

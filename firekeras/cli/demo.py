@@ -45,7 +45,7 @@ def demo(
     split = datasets.hold_out(dataset, 0.25, seed)
     network = zoo.digits_cnn()
     _train_demo(network, split, first_epochs)
-    classifier.compile_for_tuning(network, 0.02)
+    classifier.compile_for_tuning(network, 0.05)
     settings = {"target": {"conv_macs": conv_macs}, "epochs": epochs, "seed": seed, "batch_size": DEMO_BATCH}
     with RoundsOnTerminal(console=Console(highlight=False)) as listener:
         before, rounds = run_rounds(network, split, listener, **settings)

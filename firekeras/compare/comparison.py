@@ -48,8 +48,8 @@ def compare(
     Args:
         model: A trained, compiled model. It is not changed.
         train_data, validation_data, test_data: As `fit` and `evaluate` take them.
-        methods: Names of methods and criteria, `"scratch"` and `"unpruned"`; or, by what the results shall call
-            them, functions of the seed that make a method, `Scratch` and `Unpruned` objects. Defaults to `"fire"`,
+        methods: Names of methods and criteria, `"scratch"` and `"unpruned"`; or, by their names in the
+            results, functions of the seed that make a method, `Scratch` and `Unpruned` objects. Defaults to `"fire"`,
             `"fire_paper"` (FIRE alone, over all layers together), `"l1"` (Li et al., within layers; the criterion
             over all layers is `"l1_global"`), `"random"` and both controls.
         target: What is left in the end: `{"macs": 0.5}`, or of `"conv_macs"` or `"params"`; with
@@ -132,6 +132,10 @@ def terms(settings: ComparisonSettings, first: str, controls: Mapping[str, Scrat
         "part. Everything is measured settled, the baseline too. Test data are read once, at the end of a run.",
         *([remark] if remark else []),
     ]
+    if controls and settings.run.get("distill") is not False:
+        said.append(
+            f"Pruned networks may be distilled, as in compress; {' and '.join(controls)} learn from labels alone."
+        )
     return [*said, *(_control(label, control, settings, first) for label, control in controls.items())]
 
 
@@ -153,7 +157,7 @@ class _Runs:
         first: The method whose networks lend their shape to the controls.
         terms: What is the same for all, in words.
         folder: Where all is kept; None for nowhere.
-        on_result: Is told of each run as it ends.
+        on_result: Is given each run as it ends.
     """
 
     def __init__(self, contest, first, terms, folder, on_result):

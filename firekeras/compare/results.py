@@ -22,7 +22,7 @@ class Outcome:
         measure: What the target is in: `"macs"`, `"conv_macs"` or `"params"`.
         share: How much of it was to be left.
         seed: What decided all that was drawn at random.
-        test: The metric on the test data; NaN where it is not a number.
+        test: The metric on the test data; NaN if it is not a number.
         validation: The same on the validation data.
         conv_macs, macs, params: Of the network that came out.
         epochs: Epochs of training in all, those of a method by itself too.
@@ -54,7 +54,7 @@ class Outcome:
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> Outcome:
-        """The outcome that a line of `results.jsonl` holds, where null stands for NaN."""
+        """The outcome that a line of `results.jsonl` holds; null stands for NaN."""
         numbers: dict[str, Any] = {name: math.nan for name, value in told.items() if value is None}
         return cls(**{**told, **numbers})
 
@@ -66,10 +66,10 @@ class Summary:
     Args:
         method, share: Of the runs.
         runs: How many there were.
-        mean: Of the metric on the test data; NaN where it is that in any run.
+        mean: Of the metric on the test data; NaN if it is that in any run.
         deviation: Its sample standard deviation; NaN of a single run.
         left: Share of the measure that was left, on average.
-        also: The same of the parameters; of the MACs, where the measure is parameters.
+        also: The same of the parameters; of the MACs, if the measure is parameters.
         epochs: The most that any of them trained.
         seconds: How long one took, on average.
         short: How many of the runs stopped short of the share.

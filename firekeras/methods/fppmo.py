@@ -63,7 +63,7 @@ class FPPMO:
     - A candidate is drawn by adding logistic noise to the logits of the probabilities. Those with the
       highest values go, as few as meet the budget, within all limits of the run. So every candidate
       meets it; at temperature 1 it is one Bernoulli draw per filter, but for a shift of all logits.
-    - It is judged without training: filters are masked, BatchNormalization is measured anew, and the
+    - It is judged without training: filters are masked, BatchNormalization is settled, and the
       reward is minus the compiled loss on samples that are the same for all. The validation data,
       which judge rounds, are not looked at.
     - Probabilities move towards how often filters went in the best quarter of the candidates (PBIL:
@@ -88,7 +88,7 @@ class FPPMO:
             training has seen, since a network that knows its training data by heart does well on
             them without filters that it needs elsewhere. Defaults to the training data.
         search_samples: How many samples candidates are judged on, from 1 on; as many others for
-            BatchNormalization, and for the last choice. Fewer where there are not so many. Defaults to 512.
+            BatchNormalization, and for the last choice. Fewer if there are not so many. Defaults to 512.
         learning: How probabilities are updated. Defaults to `Learning()`.
         seed: For all that is drawn. Defaults to 0.
 
@@ -130,7 +130,7 @@ class FPPMO:
         self._removed: dict[str, list[int]] = {}
 
     def check(self, model, train_data):
-        """Raises `ValueError` where networks cannot be judged by their loss."""
+        """Raises `ValueError` if networks cannot be judged by their loss."""
         Reward(model, train_data, self.search_data, 1, self.seed)
 
     def plan(self, model, run) -> PruningPlan:
@@ -307,7 +307,7 @@ class Reward:
 
     Args:
         model: The network, compiled.
-        train_data: For BatchNormalization, and to judge by where there are no `search_data`.
+        train_data: For BatchNormalization, and to judge by if there are no `search_data`.
         search_data: To judge by, or None.
         samples: How many to judge by; as many others for the rest.
         seed: For the choice of samples.

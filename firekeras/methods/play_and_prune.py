@@ -51,7 +51,7 @@ class PlayAndPrune:
       quarter, the penalty to ten times at most. A round that is undone halves the thresholds of the
       layers that it cut.
     - Cutting ends after `give_up` epochs without a cut, be it that nothing falls below the thresholds
-      or that accuracy does not come back; with the epochs for cutting, the penalty's among them; and where
+      or that accuracy does not come back; with the epochs for cutting, the penalty's among them; and if
       the run's own settings (`backtracks`, `max_rounds`, `target`, caps) end it.
 
     A round is as many such epochs as it takes until something goes, the cut, and then recovery,
@@ -227,7 +227,7 @@ class Move:
         pressure: The controller's word, 0 to 2.
         coefficient: Of the penalty.
         candidates: The units that are penalised, and may go after it, a mask `(num_units,)`.
-        notes: Why nothing more can go, where that is so.
+        notes: Why nothing more can go; empty if something can.
         at_once: Why all that is missing to the target goes now; empty if it does not.
     """
 
