@@ -108,7 +108,7 @@ def described(model):
 
 def round_of_compress(model):
     settings = {} if KIND == "processes" else {"batch_size": BATCH}
-    result = firekeras.compress(model, data(), data(BATCH), tolerance=1.0, pruning_ratio=0.2, max_rounds=1, **settings)
+    result = firekeras.compress(model, data(), data(BATCH), tolerance=1.0, pruning_ratio=0.2, epochs=1, **settings)
     return {"accepted": [record.accepted for record in result.rounds], **described(result.model)}
 
 
@@ -117,7 +117,7 @@ def callback_fit(model, measured_on):
     history = fit(model, epochs=2, callbacks=[callback])
     records = callback.result.rounds
     return {
-        **counts(callback._method.profile),
+        **counts(callback.profile),
         "accepted": [record.accepted for record in records],
         "losses": history.history["loss"],
         **described(model),
