@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 
-from firekeras.channels import channel_graph, traced
-from firekeras.criteria import CRITERIA, get_criterion, score_filters
+import numpy as np
+
+from firekeras.channels import channel_graph, filter_kernels, traced
+from firekeras.criteria import CRITERIA, get_criterion, l1_norm, score_filters
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.measure.measuring import check_has_relus, measure_fire
 from firekeras.methods.by_score import check_balance
@@ -135,8 +137,11 @@ class FirePruning:
 
     @staticmethod
     def _is_of(profile, model):
-        """Whether a profile is that of a network: cutting changes its widths."""
-        return profile.graph is not None and profile.graph.widths == channel_graph(model).widths
+        """Whether a profile is that of a network as it is now: by its widths, and the norms of its filters."""
+        if profile.graph is None or profile.graph.widths != channel_graph(model).widths:
+            return False
+        norms = {name: l1_norm(kernel) for name, kernel in filter_kernels(model).items()}
+        return all(np.allclose(norms[name], known, rtol=1e-5) for name, known in profile.l1.items() if name in norms)
 
     def _measured(self, model, data, share):
         profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)

@@ -82,6 +82,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         self._described = methods.described(self.method)
         self._survivors = Survivors(self.original_widths)
         self._settler: Settler | None = None
+        self._notes_told = 0
         self.evaluation = Evaluation.of(checked, validation_data)
         self.fine_tuning = FineTuning(checked, train_data, model, checked.epochs, self.time)
         self._resume() if resume else self._start()
@@ -143,8 +144,10 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         self.notes += [note for note in notes if note and note not in self.notes]
 
     def _tell_notes(self):
-        for note in self.notes:
+        """Reports the notes that are new."""
+        for note in self.notes[self._notes_told :]:
             self._journal.tell("note", text=note)
+        self._notes_told = len(self.notes)
 
     def _resume(self):
         directory = self._journal.resume(self._description(None))
@@ -344,6 +347,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         self._journal.round(record, shape, self.profile, methods.state(self.method))
         self.best = record.model
         self.add(record, arrives)
+        self._tell_notes()
 
     def _widths_after(self, plan, record) -> dict[str, int]:
         gone = {name: len(filters) for name, filters in self._survivors.removed.items()}
