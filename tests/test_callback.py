@@ -466,7 +466,8 @@ def test_it_says_a_line_per_round_within_80_columns(capsys):
     for words in ("Baseline: accuracy", "Round  1 kept", "Round  2 kept", "trained to the end", "Ended: "):
         assert any(words in line for line in lines)
     assert max(map(len, lines)) <= 80
-    assert [event["event"] for event in events] == ["start", "cut", "round", "round", "stop"]
+    told = [event["event"] for event in events if event["event"] != "note"]  # a baseline may be at chance level
+    assert told == ["start", "cut", "round", "round", "stop"]
 
 
 def test_nan_weights_are_refused_before_training():
