@@ -74,7 +74,7 @@ class LearningRate(keras.callbacks.Callback):
         self._steps: int | None = None
 
     def on_train_begin(self, logs=None):
-        self._before = float(self.model.optimizer.learning_rate)
+        self._before = rate_of(self.model.optimizer)
         self._steps = (self.params or {}).get("steps")
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -101,6 +101,11 @@ def set_rate(model, rate: float):
     model.optimizer.learning_rate = rate
 
 
+def rate_of(optimizer) -> float:
+    """The present learning rate of an optimizer."""
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
 # Schedules inside optimizers
 
 
@@ -117,7 +122,7 @@ def peak_rate(optimizer, learning_rate: float | None) -> float:
     """
     if learning_rate is None and scheduled(optimizer):
         learning_rate = _of_schedule(optimizer, 0)
-    rate = float(optimizer.learning_rate) if learning_rate is None else learning_rate
+    rate = rate_of(optimizer) if learning_rate is None else learning_rate
     if not (rate > 0 and math.isfinite(rate)):
         raise ValueError(f"learning_rate is a number above 0, such as 0.001. Received: {rate}.")
     return rate
@@ -127,7 +132,7 @@ def run_out(optimizer) -> str | None:
     """A sentence if the schedule inside an optimizer has come to its end; else None."""
     if not scheduled(optimizer):
         return None
-    first, now = _of_schedule(optimizer, 0), float(optimizer.learning_rate)
+    first, now = _of_schedule(optimizer, 0), rate_of(optimizer)
     if now > RUN_OUT * first:
         return None
     return (
@@ -146,8 +151,8 @@ def restore_rate(model, optimizer):
     """Gives a model the learning rate, or the schedule, that another optimizer has."""
     if scheduled(optimizer):
         replace_optimizer(model, with_rate(model.optimizer, _config(optimizer)["learning_rate"]))
-    elif float(model.optimizer.learning_rate) != float(optimizer.learning_rate):
-        model.optimizer.learning_rate = float(optimizer.learning_rate)
+    elif rate_of(model.optimizer) != rate_of(optimizer):
+        model.optimizer.learning_rate = rate_of(optimizer)
 
 
 def with_rate(optimizer, rate):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keras
 
+from firekeras.devices import scope_of
+
 
 class Snapshot:
     """Holds a copy of all that a network has learned.
@@ -13,13 +15,15 @@ class Snapshot:
     """
 
     def __init__(self, model):
+        self._model = model
         self._variables = [*model.variables, *_of_optimizer(model)]
         self._values = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables]
 
     def restore(self):
         """Puts everything back as it was."""
-        for variable, value in zip(self._variables, self._values, strict=True):
-            variable.assign(value)
+        with scope_of(self._model):
+            for variable, value in zip(self._variables, self._values, strict=True):
+                variable.assign(value)
 
 
 def _of_optimizer(model):
