@@ -330,13 +330,17 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
             return False
         return self.pace.epochs is None or self.epochs_spent + 2 * epochs <= self.pace.epochs
 
+    def _settler_of(self, network) -> Settler:
+        """What settles a network: compiled once for it."""
+        if self._settler is None or self._settler.model is not network:
+            self._settler = Settler(network, self.train_data, batch_size=self.settings.batch_size)
+        return self._settler
+
     def judged(self, network) -> float:
         """The metric of a network, which is settled first, in place."""
         with self.time.on("judging"):
-            if self._settler is None or self._settler.model is not network:
-                self._settler = Settler(network, self.train_data, batch_size=self.settings.batch_size)
             if not several_processes():
-                self._note(*self._settler.settle())
+                self._note(*self._settler_of(network).settle())
             self._last_judged = self.evaluation.measured(network)
         return self._last_judged
 
