@@ -139,6 +139,7 @@ class Teacher:
         if self.busy:
             raise ValueError(f"This teacher teaches {self.student.name!r} still. Detach it first: teacher.detach().")
         taught = _checked_lessons(student, self.model, self.temperature)
+        _check_apart(student, self.model)
         self._know(student)
         self.plain = student.train_function
         student.compute_loss = self._shared_loss(student, taught)
@@ -236,14 +237,19 @@ def _checked_lessons(student, teacher, temperature=1.0):
     check_model(teacher)
     _check_training(student)
     _check_shapes(student, teacher)
-    if student is not teacher and {id(v) for v in student.variables} & {id(v) for v in teacher.variables}:
+    if student is not teacher:
+        _check_apart(student, teacher)
+    if several_processes():
+        raise ValueError("Distillation runs in one process; received a model distributed over several.")
+    return lessons(student, teacher, temperature)
+
+
+def _check_apart(student, teacher):
+    if {id(v) for v in student.variables} & {id(v) for v in teacher.variables}:
         raise ValueError(
             "The teacher has weights in common with the student, and would change with it. Pass the model that prune "
             "was given, or a copy: firekeras.recovery.settled_copy(model, x_train)."
         )
-    if several_processes():
-        raise ValueError("Distillation runs in one process; received a model distributed over several.")
-    return lessons(student, teacher, temperature)
 
 
 def _check_training(student):
