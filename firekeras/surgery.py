@@ -253,13 +253,18 @@ def _without_inserted(new, old):
 
 def compile_alike(old, new, cut: Cut):
     """Compiles `new` as `old` is: same loss, metrics and settings; the optimizer with its state, cut."""
-    settings = dict(old._compile_config.config)
     optimizer = type(old.optimizer).from_config(old.optimizer.get_config())
-    settings["optimizer"] = optimizer
-    for kind in ("metrics", "weighted_metrics"):
-        settings[kind] = keras.tree.map_structure(_fresh_metric, settings.get(kind))
-    new.compile(**settings)
+    new.compile(**compile_settings(old, optimizer))
     copy_optimizer_state(old, optimizer, cut)
+
+
+def compile_settings(model, optimizer) -> dict:
+    """What to compile a network with so that it trains as `model` does: fresh metrics, and this optimizer."""
+    settings = dict(model._compile_config.config)
+    fresh = {
+        kind: keras.tree.map_structure(_fresh_metric, settings.get(kind)) for kind in ("metrics", "weighted_metrics")
+    }
+    return {**settings, **fresh, "optimizer": optimizer}
 
 
 def _fresh_metric(metric):

@@ -19,11 +19,11 @@ from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import compression_rounds
 from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.fine_tuning import FineTuning
-from firekeras.rounds.learning_rate import _fresh_metric, with_rate
+from firekeras.rounds.learning_rate import with_rate
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.time_spent import TimeSpent
-from firekeras.surgery import copied
+from firekeras.surgery import compile_settings, copied
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,10 +188,7 @@ def _gained_nothing(rounds) -> list[str]:
 
 def compiled_afresh(model, network, learning_rate):
     """Compiles a network like another, with an optimizer that has not taken a step yet; returns it."""
-    settings = {**model._compile_config.config, "optimizer": with_rate(model.optimizer, learning_rate)}
-    for kind in ("metrics", "weighted_metrics"):
-        settings[kind] = keras.tree.map_structure(_fresh_metric, settings.get(kind))
-    network.compile(**settings)
+    network.compile(**compile_settings(model, with_rate(model.optimizer, learning_rate)))
     return network
 
 

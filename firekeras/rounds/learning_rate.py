@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 
 import keras
 
+from firekeras.surgery import compile_settings
+
 WARM_UP = 0.25  # epochs after a cut over which the rate comes back
 PER_EPOCH = 20  # how often the rate changes within an epoch: JAX hands over its state each time
 RUN_OUT = 0.01  # of its first rate: below, a schedule inside an optimizer is at its end
@@ -169,18 +171,11 @@ def with_rate(optimizer, rate):
 def replace_optimizer(model, fresh):
     """Compiles a model with another optimizer of the same kind, which takes over the old one's state."""
     old = model.optimizer
-    settings = dict(model._compile_config.config)
-    for kind in ("metrics", "weighted_metrics"):
-        settings[kind] = keras.tree.map_structure(_fresh_metric, settings.get(kind))
     if old.built:
         fresh.build(model.trainable_variables)
         for source, target in zip(_state(old), _state(fresh), strict=True):
             target.assign(source)
-    model.compile(**{**settings, "optimizer": fresh})
-
-
-def _fresh_metric(metric):
-    return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.Metric) else metric
+    model.compile(**compile_settings(model, fresh))
 
 
 def _state(optimizer):
