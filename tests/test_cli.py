@@ -426,7 +426,7 @@ def test_a_compiled_model_keeps_its_optimizer(folder):
 
 
 def test_a_run_without_an_accepted_round_writes_nothing(folder):
-    arguments = ("--tolerance", 0, "--monitor", "loss", "--learning-rate", 5)
+    arguments = ("--tolerance", 0, "--monitor", "loss", "--learning-rate", 5, "--ratio", 0.85, "--max-cut", 1)
     result = run("compress", "model.keras", *QUICK, *arguments)
     assert result.exit_code == 1
     assert "Round  1 undone" in result.stdout

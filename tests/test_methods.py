@@ -106,9 +106,10 @@ def test_a_criterion_beside_it_has_to_exist():
 
 
 def test_a_criterion_that_knows_nothing_of_a_network_is_left_out():
-    data = np.random.default_rng(0).random((8, 8, 8, 3)).astype("float32")
-    plan = FirePruning(beside=("contribution", "l1")).plan(networks.two_convs(8, 12), Run(data))
-    assert plan.criterion == "fire and l1"
+    model, data = networks.two_convs(8, 12), np.random.default_rng(0).random((8, 8, 8, 3)).astype("float32")
+    method = FirePruning(beside=("contribution", "l1"), drift_threshold=-1)
+    assert method.plan(model, Run(data)).criterion == "fire and contribution_measured and l1"
+    assert method.plan(model, Run(None)).criterion == "fire and l1"  # without normalisation only data tell it
 
 
 def test_a_plan_says_nothing_of_a_good_detector():
