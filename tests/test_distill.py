@@ -179,9 +179,9 @@ def test_a_pruned_model_learns_from_the_one_it_was():
     scores = firekeras.score_filters(teacher, "l1")
     student = firekeras.prune(teacher, firekeras.plan_pruning(teacher, scores, pruning_ratio=0.3))
     before = divergence(output(teacher, x), output(student, x), 1.0).mean()
-    fit_distilled(student, teacher, x, y, weight=1.0, epochs=15, verbose=0)
+    fit_distilled(student, teacher, x, y, weight=1.0, epochs=40, verbose=0)
     assert divergence(output(teacher, x), output(student, x), 1.0).mean() < 0.5 * before
-    assert int(student.optimizer.iterations) == 16
+    assert int(student.optimizer.iterations) == 41
 
 
 # What outputs are

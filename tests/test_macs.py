@@ -60,9 +60,11 @@ def test_a_run_weighs_its_scores():
         run = firekeras.compression_rounds(model, data, (data[0] + 1, data[1]), pruning_ratio=0.4, **settings)
         return run.plan(model, scores)
 
-    assert planned().criterion == "mine" and set(planned().removed) == {"conv2"}
-    both = planned(balance=1.0, favour_macs=0.5)
-    assert both.criterion == "balanced mine and MACs" and set(both.removed) == {"conv1", "conv2"}
+    alone = planned(balance=0.0, max_cut=1.0)
+    assert alone.criterion == "mine" and set(alone.removed) == {"conv2"}
+    assert set(planned().removed) == {"conv1", "conv2"}  # within layers, by default
+    both = planned(favour_macs=0.5)
+    assert both.criterion == "mine and MACs" and set(both.removed) == {"conv1", "conv2"}
     for name in ("balance", "favour_macs"):
         with pytest.raises(ValueError, match=rf"{name} is from 0 to 1\. Received: 1\.5"):
             planned(**{name: 1.5})
