@@ -35,17 +35,46 @@ def observed(model, data, watch, helpers=(), *, batch_size=None, samples) -> dic
     Returns:
         The rows of all calls and batches, by path: one array per tensor.
     """
-    _check_one_process()
-    data, batch_size = _at_most(checked_data(model, data), samples, batch_size or BATCH_SIZE)
-    with devices.scope_of(model), devices.counting_apart() as place:
-        run = LayerByLayer(model, watch, helpers)
-        run.compile(jit_compile=model.jit_compile if model.compiled else "auto")
+    return RepeatedPass(model, data, watch, helpers, batch_size=batch_size, samples=samples).run()
+
+
+class RepeatedPass:
+    """What `observed` does, as often as it is asked to: over the same samples, with the weights as they are then.
+
+    It is compiled once.
+
+    Args:
+        model, data, watch, helpers, batch_size, samples: As in `observed`. Of arrays the samples are chosen, and
+            kept, once; data in batches are read each time.
+    """
+
+    def __init__(self, model, data, watch, helpers=(), *, batch_size=None, samples):
+        _check_one_process()
+        self.model, self.watch, self.helpers, self.samples = model, watch, helpers, samples
+        self.data, self.batch_size = _at_most(checked_data(model, data), samples, batch_size or BATCH_SIZE)
+        self.compiled: LayerByLayer | None = None
+
+    def run(self) -> dict[str, list[np.ndarray]]:
+        """The rows of all calls and batches, by path: one array per tensor."""
+        if self.compiled is not None and isinstance(self.data, Iterator):
+            raise ValueError(
+                f"The data are read each time, but a {type(self.data).__name__} gives what it has only once. Give "
+                "arrays, a keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
+            )
+        with devices.scope_of(self.model), devices.counting_apart() as place:
+            self.compiled = self.compiled or self._compiled(place)
+            callbacks = [_StopAfter(self.samples)]
+            _, rows = self.compiled.predict(self.data, batch_size=self.batch_size, verbose=0, callbacks=callbacks)
+        return rows
+
+    def _compiled(self, place):
+        run = LayerByLayer(self.model, self.watch, self.helpers)
+        run.compile(jit_compile=self.model.jit_compile if self.model.compiled else "auto")
         if place is not None:
             run.make_predict_function()
             step = run.predict_function
             run.predict_function = lambda state, batches: step(state, map(place, batches))
-        _, rows = run.predict(data, batch_size=batch_size, verbose=0, callbacks=[_StopAfter(samples)])
-    return rows
+        return run
 
 
 def _check_one_process():

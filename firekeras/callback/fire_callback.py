@@ -208,8 +208,7 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._measure(epoch, logs)
         elif self._measured:
             self._after_epoch(self._value(logs))
-        graph = self._costs_now()
-        logs.update(conv_macs=graph.conv_macs, filters=self._filters)
+        logs.update(conv_macs=self._costs_now().conv_macs, filters=self._filters_now())
 
     def on_train_end(self, logs=None):
         """Judges or undoes what is on trial, and sums up."""
@@ -273,7 +272,6 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _forget(self, graph, method):
         self.profile = self.result = None
-        self._graph, self._filters = graph, sum(graph.widths.values())
         known = self._fit.train if self.data is None else self.data
         self._run = Run(self.settings, method, self.model, graph, epochs=None, train_data=known)
         self._settle_on = known
@@ -505,11 +503,13 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._voice.speak()
 
     def _costs_now(self):
-        on_trial = self._trial.plan.costs_after if self._trial is not None else self._run.costs
-        lost = sum(r.filters_removed for r in self._run.records if r.accepted)
+        return self._trial.plan.costs_after if self._trial is not None else self._run.costs
+
+    def _filters_now(self) -> int:
+        """How many filters the network has, over all layers, that of a round on trial if there is one."""
+        lost = sum(record.filters_removed for record in self._run.records if record.accepted)
         lost += self._trial.plan.num_removed if self._trial is not None and not self._trial.rejected else 0
-        self._filters = sum(self._graph.widths.values()) - lost
-        return on_trial
+        return sum(self._run.original_widths.values()) - lost
 
     # Undoing
 

@@ -12,8 +12,7 @@ from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import leaf_layers
 from firekeras.devices import scope_of
-from firekeras.observing import calls, check_finite, moments, pooled
-from firekeras.recovery.passes import RepeatedPass
+from firekeras.observing import RepeatedPass, calls, check_finite, moments, pooled
 from firekeras.surgery import copied
 
 

@@ -290,7 +290,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
                 training diverged: its learning rate is still high.
         """
         snapshot = Snapshot(candidate) if epochs else None
-        value, spent = self._after_training(candidate, epochs, 0, since_cut), epochs
+        value, spent = self._after_training(candidate, epochs, 0, since_cut) if epochs else after_cut, epochs
         if self._may_help_again(after_cut, value, epochs):
             value, spent = self._after_training(candidate, epochs, epochs, since_cut), 2 * epochs
         kept = "training"
@@ -316,8 +316,6 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         return loss
 
     def _after_training(self, candidate, epochs, spent_now, since_cut) -> float:
-        if not epochs:
-            return self._last_judged
         spent = self.epochs_spent + spent_now
         loss = self.fine_tuning.train(
             candidate, epochs, [EpochEvents(self._tell_epoch)], spent=spent, since_cut=since_cut + spent_now
@@ -341,8 +339,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         with self.time.on("judging"):
             if not several_processes():
                 self._note(*self._settler_of(network).settle())
-            self._last_judged = self.evaluation.measured(network)
-        return self._last_judged
+            return self.evaluation.measured(network)
 
     def _keep(self, record, plan, arrives):
         if plan is not None and record.accepted:
