@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+from keras.src.models.functional import Functional
 
 from firekeras.channels import traced
-from firekeras.channels.call import Count, Inner, Kept
+from firekeras.channels.call import Count, Inner, Kept, dependent_labels
 from firekeras.channels.trace import Trace
-from firekeras.channels.walk import functional_graph, leaf_layers, walk
+from firekeras.channels.walk import functional_graph, graph_inside, walk
+from firekeras.classes import plain_class, result_class
+from firekeras.compiling import compile_alike
+from firekeras.copying import Copier, attributes
 from firekeras.devices import scope_of
 from firekeras.plan.planning import PruningPlan, known_layer
+from firekeras.rebuilding import Rebuilt, is_strange
+
+OF_A_GRAPH = {  # what makes a functional model run these layers, not those of another one
+    *("_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_nodes", "_nodes_by_depth"),
+    *("_operations", "_operations_by_depth", "output_names", "_layers"),
+}
+OF_A_FIT = {  # what training leaves behind
+    *("history", "optimizer", "_eval_epoch_iterator", "_compiled_trainable_state", "_jax_state", "_jax_state_synced"),
+    *("_distribute_reduction_method", "_supports_reduce_retracing", "distribute_reduction_method"),
+    *("_compile_config", "jit_compile", "run_eagerly", "stop_training", "_self_unconditional_checkpoint_dependencies"),
+}
 
 
 def prune(model, plan: PruningPlan):
@@ -87,9 +102,7 @@ def rebuild(model, trace: Trace, gone, behind=None):
     """
     cut = Cut(trace, gone, behind or {})
     with scope_of(model):
-        new = cut.model(model)
-        cut.restore_initializers()
-        cut.copy_variables(model, new)
+        new = cut.network(model)
         if model.compiled:
             compile_alike(model, new, cut)
     return new
@@ -104,36 +117,46 @@ def copied(model, compiled=False):
     """
     trace = traced(model)
     nothing = np.zeros(trace.graph.num_units, bool)
-    if compiled:
-        return rebuild(model, trace, nothing)
-    cut = Cut(trace, nothing, {})
-    copy = cut.model(model)
-    cut.restore_initializers()
-    cut.copy_variables(model, copy)
-    return copy
+    return rebuild(model, trace, nothing) if compiled else Cut(trace, nothing, {}).network(model)
 
 
 class Cut:
-    """Rebuilds layers, nested models and graphs smaller; each layer once, however often it is called."""
+    """Makes twins of layers, nested models and operations without what goes; each once, however often it is called.
+
+    What loses nothing is copied as it is. What loses something is built again from its config.
+    """
 
     def __init__(self, trace, gone, behind):
         self.trace, self.gone, self.behind = trace, gone, behind
-        self.built: dict[int, object] = {}
+        self.copier = Copier(self._twin)
         self.inserted: dict[int, object] = {}
-        self.initializers: list[tuple] = []
-        self.twins: dict[int, object] = {}
+        self._rebuilt: list[Rebuilt] = []
+        self._models: list[tuple] = []
+
+    def network(self, old):
+        """The new network, with the values of all its variables."""
+        new = self.model(old)
+        for layer in self._rebuilt:
+            layer.finish(self.sliced)
+        for one, other in self._models:
+            self._carry_over(one, other)
+        return new
 
     def model(self, old, key=()):
         """A new model of the same structure."""
         flat = [self._input(old, k, tensor) for k, tensor in enumerate(old.inputs)]
-        inputs = keras.tree.pack_sequence_as(functional_graph(old).input, flat)
-        self.built.update({id(t._keras_history.operation): n._keras_history.operation
-                           for t, n in zip(old.inputs, flat, strict=True)})  # fmt: skip
+        inputs = keras.tree.pack_sequence_as(graph_inside(old).input, flat)
+        for tensor, new in zip(old.inputs, flat, strict=True):
+            layer, twin = tensor._keras_history.operation, new._keras_history.operation
+            twin._trainable = layer._trainable
+            self.copier.remember(tensor, new)
+            self.copier.remember(layer, twin)
         outputs = walk(old, flat, lambda node, args, kwargs: self._call(node, args, kwargs, key))
         new = self._assembled(old, inputs, flat, outputs)
         new.dtype_policy = old.dtype_policy
-        _copy_trainable(old, new)
-        return new
+        new._trainable = old._trainable  # not by its setter, which would set all layers inside
+        self._models.append((old, new))
+        return self.copier.remember(old, new)
 
     def _input(self, model, number, tensor):
         layer, shape = tensor._keras_history.operation, list(tensor.shape)
@@ -145,52 +168,64 @@ class Cut:
         )
 
     def _assembled(self, old, inputs, flat, outputs):
-        if isinstance(old, keras.Sequential):
+        """A model of the old one's class, made by Keras's own constructor: a stranger's builds what it likes."""
+        plain = plain_class(old)
+        new = plain.__new__(result_class(old))
+        if plain is keras.Sequential:
             layers = [layer for one in old.layers for layer in self._with_inserted(one)]
-            return type(old)([flat[0]._keras_history.operation, *layers], name=old.name)
-        structure = keras.tree.pack_sequence_as(functional_graph(old).output, outputs)
-        return type(old)(inputs, structure, name=old.name)
+            plain.__init__(new, [flat[0]._keras_history.operation, *layers], name=old.name)
+        else:
+            structure = keras.tree.pack_sequence_as(graph_inside(old).output, outputs)
+            plain.__init__(new, inputs, structure, name=old.name)
+        return new
 
     def _call(self, node, args, kwargs, key):
         key = (*key, id(node))
         changed = self.trace.arguments.get(id(node), {})
         args = [self._resolved(changed.get(position, arg)) for position, arg in enumerate(args)]
-        given = self.operation(node.operation, key)(*args, **kwargs)
+        twin = self.operation(node.operation, key)
+        _build_again_if_needed(node, twin, args, kwargs)
+        given = twin(*args, **kwargs)
+        for tensor, new in zip(node.outputs, keras.tree.flatten(given), strict=True):
+            self.copier.remember(tensor, new)
         if key not in self.behind:
             return given
         self.inserted[id(node.operation)] = self.behind[key]
         return self.behind[key](given)
 
     def _with_inserted(self, old_layer):
-        twin = self.built[id(old_layer)]
+        twin = self.copier(old_layer)
         return [twin, self.inserted[id(old_layer)]] if id(old_layer) in self.inserted else [twin]
 
     def operation(self, old, key):
         """The new counterpart of a layer, nested model or operation."""
-        if id(old) not in self.built:
-            nested = functional_graph(old) is not None
-            self.built[id(old)] = self.model(old, key) if nested else self._leaf(old)
-        return self.built[id(old)]
+        if id(old) not in self.copier.memo:
+            self.copier.remember(old, self._twin(old, key))
+        return self.copier.memo[id(old)]
 
-    def _leaf(self, old):
+    def _twin(self, old, key=()):
+        if functional_graph(old) is not None:
+            return self.model(old, key)
+        if any(self._keep(labels).size < labels.size for labels in dependent_labels(self.trace, old)):
+            return self._without_what_goes(old)
+        return self._with_its_graph(old) if isinstance(old, Functional) else self.copier.instance(old)
+
+    def _without_what_goes(self, old):
+        rebuilt = self._rebuilding(old)
+        if isinstance(old, keras.Layer):
+            self._rebuilt.append(rebuilt)
+        return rebuilt.twin
+
+    def _rebuilding(self, old):
         settings = self.trace.settings.get(id(old), {})
-        resized = {name: self._resolved(value) for name, value in settings.items()}
-        if isinstance(old, keras.layers.Lambda):  # its function cannot be had from a config safely
-            return _same_lambda(old)
-        return self._cheaply_built(type(old).from_config(_unbuilt({**old.get_config(), **resized})))
+        return Rebuilt(old, {name: self._resolved(value) for name, value in settings.items()}, self.copier)
 
-    def _cheaply_built(self, layer):
-        """The layer with zeros for a start: random numbers would be overwritten at once."""
-        for name, value in list(vars(layer).items()):
-            if isinstance(value, keras.initializers.Initializer):
-                self.initializers.append((layer, name, value))
-                setattr(layer, name, keras.initializers.Zeros())
-        return layer
-
-    def restore_initializers(self):
-        """Gives built layers their own initialisers back."""
-        for layer, name, value in self.initializers:
-            setattr(layer, name, value)
+    def _with_its_graph(self, old):
+        """A copy of a functional model that does not simply run its graph, on a copy of that graph."""
+        graph = self.model(Functional(old._inputs_struct, old._outputs_struct, name=old.name))
+        twin = self.copier.instance(old)
+        vars(twin).update({name: value for name, value in vars(graph).items() if name in OF_A_GRAPH})
+        return twin
 
     def _resolved(self, value):
         """A setting or argument as it is without what goes."""
@@ -199,7 +234,7 @@ class Cut:
         if isinstance(value, Kept):
             return np.take(value.array, self._keep(value.labels), value.axis)
         if isinstance(value, Inner):
-            return keras.saving.serialize_keras_object(self._leaf(value.layer))
+            return self._rebuilding(value.layer).twin
         if isinstance(value, slice):
             return slice(self._resolved(value.start), self._resolved(value.stop), value.step)
         if isinstance(value, (tuple, list)):
@@ -209,14 +244,6 @@ class Cut:
     def _keep(self, labels):
         return self.trace.keep(self.gone, labels)
 
-    def copy_variables(self, old, new):
-        """Gives the new layers the old values, without the slices that go."""
-        leaves = dict(leaf_layers(new))
-        for path, layer in leaf_layers(old):
-            for variable, smaller in zip(layer.variables, leaves[path].variables, strict=True):
-                smaller.assign(self.sliced(variable, keras.ops.convert_to_numpy(variable)))
-                self.twins[id(variable)] = smaller
-
     def sliced(self, variable, value):
         """What stays of `value`, an array shaped like a variable of the old model."""
         for axis, labels in enumerate(self.trace.weights.get(id(variable), ())):
@@ -225,82 +252,18 @@ class Cut:
                 value = value if keep.size == labels.size else np.take(value, keep, axis)
         return value
 
-
-def _same_lambda(old):
-    known = {"function": old.function, "output_shape": old._output_shape, "mask": old.mask, "arguments": old.arguments}
-    return type(old)(**known, name=old.name, dtype=old.dtype_policy, trainable=old.trainable)
-
-
-def _unbuilt(config):
-    """A config without the shapes that layers inside a wrapper were built for."""
-    if isinstance(config, dict):
-        return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
-    return config
+    def _carry_over(self, old, new):
+        """What was set on a model after its construction, if it is still of the class that uses it."""
+        if type(new) is type(old):
+            for name, value in attributes(old).items():
+                if name not in attributes(new) and name not in OF_A_FIT:
+                    setattr(new, name, self.copier(value))
 
 
-def _copy_trainable(old, new):
-    """Trainable flags: the model's first, since setting it sets those of its layers."""
-    if not old.trainable:
-        new.trainable = False
-    for layer, twin in zip(old.layers, _without_inserted(new, old), strict=True):
-        twin.trainable = layer.trainable
-
-
-def _without_inserted(new, old):
-    names = {layer.name for layer in old.layers}
-    return [layer for layer in new.layers if layer.name in names]
-
-
-def compile_alike(old, new, cut: Cut):
-    """Compiles `new` as `old` is: same loss, metrics and settings; the optimizer with its state, cut."""
-    optimizer = type(old.optimizer).from_config(old.optimizer.get_config())
-    new.compile(**compile_settings(old, optimizer))
-    copy_optimizer_state(old, optimizer, cut)
-
-
-def compile_settings(model, optimizer) -> dict:
-    """What to compile a network with so that it trains as `model` does: fresh metrics, and this optimizer."""
-    settings = dict(model._compile_config.config)
-    fresh = {
-        kind: keras.tree.map_structure(_fresh_metric, settings.get(kind)) for kind in ("metrics", "weighted_metrics")
-    }
-    return {**settings, **fresh, "optimizer": optimizer}
-
-
-def _fresh_metric(metric):
-    return type(metric).from_config(metric.get_config()) if isinstance(metric, keras.Metric) else metric
-
-
-def copy_optimizer_state(old, optimizer, cut: Cut):
-    """Builds the new optimizer, and gives it the old one's slots, cut like the weights they belong to."""
-    if not old.optimizer.built:
+def _build_again_if_needed(node, twin, args, kwargs):
+    """Has a layer of Keras's without any state built for its new input, so that it is saved with that shape."""
+    if not isinstance(twin, keras.Layer) or isinstance(twin, keras.Model) or is_strange(twin) or twin.variables:
         return
-    weights = old.optimizer._trainable_variables  # those that it was built for: some may be frozen by now
-    owners = _build_recording_owners(optimizer, [cut.twins[id(weight)] for weight in weights])
-    twin = {id(cut.twins[id(weight)]): weight for weight in weights}
-    for before, after in zip(old.optimizer.variables, optimizer.variables, strict=True):
-        value = keras.ops.convert_to_numpy(before)
-        owner = twin.get(owners.get(id(after)))
-        if owner is not None and value.shape == tuple(owner.shape):
-            value = cut.sliced(owner, value)
-        if value.shape == tuple(after.shape):
-            after.assign(value)
-
-
-def _build_recording_owners(optimizer, variables):
-    """Builds an optimizer; returns for each of its variables (by id) the weight (by id) it is a slot of."""
-    owners: dict[int, int] = {}
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    create = inner.add_variable_from_reference
-
-    def recording(reference_variable, *args, **kwargs):
-        slot = create(reference_variable, *args, **kwargs)
-        owners[id(slot)] = id(reference_variable)
-        return slot
-
-    inner.add_variable_from_reference = recording
-    try:
-        optimizer.build(variables)
-    finally:
-        del inner.add_variable_from_reference
-    return owners
+    tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    if [x.shape for x in tensors] != [x.shape for x in node.input_tensors]:
+        twin.built = False

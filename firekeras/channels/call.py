@@ -12,6 +12,7 @@ import numpy as np
 from firekeras.channels.labels import FIXED, Channels
 from firekeras.channels.probe import probed
 from firekeras.channels.registry import find_rule
+from firekeras.rebuilding import Rebuilt, why_not
 
 if TYPE_CHECKING:
     from firekeras.channels.trace import Tracer
@@ -40,6 +41,11 @@ class Inner:
     layer: keras.Layer
 
 
+def _random_like(x, rng):
+    """Two random samples in place of a tensor that is followed."""
+    return rng.uniform(-1, 1, (x.shape[0] or 2, *x.shape[1:])).astype("float32") if isinstance(x, Channels) else x
+
+
 def labels_in(value):
     """Yields the labels that a setting depends on."""
     if isinstance(value, (Count, Kept)):
@@ -49,6 +55,14 @@ def labels_in(value):
     elif isinstance(value, (tuple, list)):
         for part in value:
             yield from labels_in(part)
+
+
+def dependent_labels(trace, layer):
+    """Yields the labels that a layer's weights and settings depend on, as a `Trace` or `Tracer` knows them."""
+    for variable in getattr(layer, "variables", ()):
+        yield from (labels for labels in trace.weights.get(id(variable), ()) if labels is not None)
+    for value in trace.settings.get(id(layer), {}).values():
+        yield from dependent_labels(trace, value.layer) if isinstance(value, Inner) else labels_in(value)
 
 
 class Call:
@@ -72,7 +86,29 @@ class Call:
         self.tracer.kinds.setdefault(self.name, type(self.layer).__name__)
         apply = find_rule(self.layer) or probed
         said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
-        return apply(self, *args, **said)
+        given = apply(self, *args, **said)
+        self._lock_what_cannot_be_rebuilt(args, said)
+        return given
+
+    def _lock_what_cannot_be_rebuilt(self, args, kwargs):
+        labels = [some for some in dependent_labels(self.tracer, self.layer) if some.any()]
+        if labels:
+            reason = self._why_not_rebuilt(args, kwargs)
+            for some in labels if reason else ():
+                self.tracer.space.lock(some, f"{self.where} {reason}")
+
+    def _why_not_rebuilt(self, args, kwargs):
+        """Tried once for each layer."""
+        tried = self.tracer.rebuilding
+        if id(self.layer) not in tried:
+            rng = np.random.default_rng(0)
+            args, kwargs = keras.tree.map_structure(lambda x: _random_like(x, rng), (args, kwargs))
+            settings = self.tracer.settings.get(id(self.layer), {})
+            inner = {
+                name: Rebuilt(value.layer, {}).twin for name, value in settings.items() if isinstance(value, Inner)
+            }
+            tried[id(self.layer)] = why_not(self.layer, inner, args, kwargs)
+        return tried[id(self.layer)]
 
     def _output_shapes(self, args, kwargs):
         given = [x.shape for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Channels)]

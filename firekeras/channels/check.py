@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from firekeras.channels.walk import functional_graph, leaf_layers
+from firekeras.channels.walk import functional_graph, graph_inside, leaf_layers
 
 
 def check_model(model):
@@ -23,6 +23,12 @@ def _check_functional(model):
         raise ValueError(
             f"The Sequential model {model.name!r} is not built, so that its channels are unknown. "
             "Begin it with keras.Input(shape), or call model.build(input_shape)."
+        )
+    if graph_inside(model) is not None:
+        raise ValueError(
+            f"The class of the model {model.name!r} ({type(model).__name__}) overrides call(): what it computes is not "
+            "what its graph says, so that it cannot be followed. Express what call() adds as layers, or prune the graph "
+            "alone: keras.Model(model.inputs, model.outputs)."
         )
     raise ValueError(
         f"The model {model.name!r} ({type(model).__name__}) is subclassed: what its call() computes cannot be "

@@ -13,6 +13,7 @@ from firekeras.channels.call import Call
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
+from firekeras.classes import loss_of_class
 
 NOMINAL_SIZE = 224  # stands in for sizes that the model leaves open; only its MACs depend on it
 
@@ -98,6 +99,7 @@ class Tracer:
         self.bound: set[int] = set()
         self.unscored: dict[str, str] = {}
         self.notes: list[str] = []
+        self.rebuilding: dict[int, str | None] = {}  # for each layer whether it could be built again
 
     def run(self, model, inputs, prefix=(), path=""):
         """Runs a functional model, and those nested in it, on `Channels`."""
@@ -115,6 +117,7 @@ class Tracer:
 
     def enter(self, model, tensors, name):
         """Declares the channels that a nested model is given: its inputs get smaller with them."""
+        self.notes += [note for note in loss_of_class(model, name) if note not in self.notes]
         for k, x in enumerate(tensors):
             axes = x.axes()
             axis = axes[0] if len(axes) == 1 else x.rank - 1
@@ -163,6 +166,7 @@ class Tracer:
 def trace_model(model) -> Trace:
     """Runs a whole model on labels."""
     tracer = Tracer()
+    tracer.notes += loss_of_class(model, model.name)
     inputs = [Channels.fixed(_nominal(tracer, tensor.shape)) for tensor in model.inputs]
     for name, x in zip(output_names(model), tracer.run(model, inputs), strict=True):
         tracer.mark_unscored(x, "is an output of the model")

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import keras
+from keras.src.models.functional import Functional
 
 
 def functional_graph(model):
-    """The functional graph inside a Functional or Sequential model; None for any other object."""
+    """The functional graph that a Functional or Sequential model runs; None for any other object.
+
+    A class that overrides `call` computes something else than its graph, so that it counts as having none.
+    """
+    graph = graph_inside(model)
+    return graph if graph is not None and _runs_its_graph(model) else None
+
+
+def graph_inside(model):
+    """The functional graph inside a model, whether or not it is what the model runs."""
     if isinstance(model, keras.Sequential):
         return getattr(model, "_functional", None)
     return model if hasattr(model, "_nodes_by_depth") and isinstance(model, keras.Model) else None
 
 
+def _runs_its_graph(model):
+    plain = keras.Sequential if isinstance(model, keras.Sequential) else Functional
+    names = [name for name in ("call", "__call__", "_run_through_graph") if hasattr(plain, name)]
+    return all(getattr(type(model), name) is getattr(plain, name) and name not in vars(model) for name in names)
+
+
 def nodes_in_order(model):
     """The calls of a functional graph in the order in which Keras runs them, inputs left out."""
-    by_depth = functional_graph(model)._nodes_by_depth
+    by_depth = graph_inside(model)._nodes_by_depth
     for depth in sorted(by_depth, reverse=True):
         yield from (node for node in by_depth[depth] if node.operation and not node.is_input)
 
@@ -39,7 +55,7 @@ def walk(model, inputs, call):
         args, kwargs = node.arguments.fill_in(values)
         given = call(node, args, kwargs)
         values.update(zip(map(id, node.outputs), keras.tree.flatten(given), strict=True))
-    return [values[id(tensor)] for tensor in functional_graph(model).outputs]
+    return [values[id(tensor)] for tensor in graph_inside(model).outputs]
 
 
 def leaf_layers(model, prefix=""):

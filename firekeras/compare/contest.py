@@ -14,6 +14,7 @@ from firekeras import methods
 from firekeras.channels.walk import leaf_layers
 from firekeras.compare.results import Outcome
 from firekeras.compare.settings import BETWEEN_SEEDS, ComparisonSettings
+from firekeras.compiling import compile_settings
 from firekeras.costs import count_costs
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import compression_rounds
@@ -23,7 +24,7 @@ from firekeras.rounds.learning_rate import with_rate
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.time_spent import TimeSpent
-from firekeras.surgery import compile_settings, copied
+from firekeras.surgery import copied
 
 
 @dataclasses.dataclass(frozen=True)

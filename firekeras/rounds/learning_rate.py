@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import keras
 
-from firekeras.surgery import compile_settings
+from firekeras.compiling import compile_settings
 
 WARM_UP = 0.25  # epochs after a cut over which the rate comes back
 PER_EPOCH = 20  # how often the rate changes within an epoch: JAX hands over its state each time

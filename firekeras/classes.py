@@ -1,0 +1,85 @@
+"""Which class the result of surgery has: the model's own if Keras can load it by that, else a plain one.
+
+A constructor of one's own is never called: it builds the network as it was, and may download it first.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+
+import keras
+from keras.src.models.functional import Functional
+
+OF_A_GRAPH = {"name", "layers"}  # what the config of a network has in it, if Keras is to build it from that
+
+
+def plain_class(model):
+    """Keras's own class of a model: Functional or Sequential."""
+    return keras.Sequential if isinstance(model, keras.Sequential) else Functional
+
+
+def result_class(model) -> type:
+    """The class of what surgery makes of a model."""
+    plain = plain_class(model)
+    return type(model) if type(model) is plain or _is_loaded_by_its_graph(model, plain) else plain
+
+
+def loss_of_class(model, name) -> list[str]:
+    """What a model loses if its class cannot be kept, in words; empty if it is kept."""
+    if result_class(model) is type(model):
+        return []
+    plain = "Sequential" if plain_class(model) is keras.Sequential else "Model"
+    methods = _methods(model)
+    without = f", without its {', '.join(methods)}" if methods else ""
+    return [
+        f"{name} ({type(model).__name__}) has a constructor of its own, which cannot build a smaller network: "
+        f"what comes out is a plain keras.{plain}{without}."
+    ]
+
+
+def _methods(model):
+    between = _between(type(model), plain_class(model))
+    return sorted({name for cls in between for name, one in vars(cls).items() if _is_method(name, one)})
+
+
+def _is_method(name, value):
+    return not name.startswith("_") and (callable(value) or isinstance(value, (property, classmethod, staticmethod)))
+
+
+def _between(cls, plain):
+    return cls.__mro__[: cls.__mro__.index(plain)]
+
+
+def _is_loaded_by_its_graph(model, plain):
+    """Whether Keras saves this model as a graph, and hands the graph to its class."""
+    between = _between(type(model), plain)
+    own = {name: cls for cls in reversed(between) for name in vars(cls)}
+    constructors = [vars(cls)["__init__"] for cls in between if "__init__" in vars(cls)]
+    if "from_config" in own or not all(_passes_on(one, plain) for one in constructors):
+        return False
+    return "get_config" not in own or _config_is_a_graph(model)
+
+
+def _passes_on(constructor, plain):
+    """Whether a constructor takes what Keras's own does, and hands it on."""
+    spec = inspect.getfullargspec(constructor)
+    if spec.args[1:] == inspect.getfullargspec(plain.__init__).args[1:]:
+        return True
+    if (spec.varargs, spec.varkw) != ("args", "kwargs"):
+        return False
+    optional = len(spec.defaults or ()) == len(spec.args) - 1 and set(spec.kwonlyargs) <= set(spec.kwonlydefaults or ())
+    return optional and {"args", "kwargs"} <= _names_read(constructor)
+
+
+def _names_read(function):
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    read = [step.argval for step in dis.get_instructions(code) if step.opname.startswith("LOAD")] if code else []
+    return {name for one in read for name in (one if isinstance(one, tuple) else (one,))}
+
+
+def _config_is_a_graph(model):
+    try:
+        return set(model.get_config()) >= OF_A_GRAPH
+    except Exception:  # a config that cannot be had at all: nothing could be saved before either
+        return True
