@@ -33,8 +33,8 @@ def loss_of_class(model, name) -> list[str]:
     methods = _methods(model)
     without = f", without its {', '.join(methods)}" if methods else ""
     return [
-        f"{name} ({type(model).__name__}) has a constructor of its own, which cannot build a smaller network: "
-        f"what comes out is a plain keras.{plain}{without}."
+        f"Keras cannot load a smaller network as a {type(model).__name__}, which is built in a way of its own: {name} "
+        f"comes out as a plain keras.{plain}{without}."
     ]
 
 
@@ -44,7 +44,11 @@ def _methods(model):
 
 
 def _is_method(name, value):
-    return not name.startswith("_") and (callable(value) or isinstance(value, (property, classmethod, staticmethod)))
+    return (
+        not name.startswith("_")
+        and name not in ("get_config", "from_config")
+        and (callable(value) or isinstance(value, (property, classmethod, staticmethod)))
+    )
 
 
 def _between(cls, plain):

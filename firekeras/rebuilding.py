@@ -68,8 +68,7 @@ class Rebuilt:
 
 
 def _from_config(old, settings):
-    stand_in = _stand_in(old) if isinstance(old, keras.Layer) else old
-    config = {**_unbuilt(stand_in.get_config()), **settings}
+    config = {**bare_config(old), **settings}
     if "dtype" in config:
         config["dtype"] = old.dtype_policy
     if any(isinstance(value, keras.Layer) for value in settings.values()):
@@ -77,8 +76,14 @@ def _from_config(old, settings):
     return type(old).from_config(config)
 
 
+def bare_config(operation) -> dict:
+    """A config without activation, regularisers and constraints, and with zeros for a start."""
+    stand_in = _stand_in(operation) if isinstance(operation, keras.Layer) else operation
+    return _unbuilt(stand_in.get_config())
+
+
 def _stand_in(layer):
-    """The layer without what a config may not be able to name."""
+    """The layer without what a config may not be able to name: activation, initialisers and the like."""
     stand_in = object.__new__(type(layer))
     vars(stand_in).update({name: _without(name, value) for name, value in vars(layer).items()})
     return stand_in

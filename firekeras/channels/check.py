@@ -27,8 +27,8 @@ def _check_functional(model):
     if graph_inside(model) is not None:
         raise ValueError(
             f"The class of the model {model.name!r} ({type(model).__name__}) overrides call(): what it computes is not "
-            "what its graph says, so that it cannot be followed. Express what call() adds as layers, or prune the graph "
-            "alone: keras.Model(model.inputs, model.outputs)."
+            "what its graph says, so that it cannot be followed. Express what call() adds as layers, or prune the "
+            "graph alone: keras.Model(model.inputs, model.outputs)."
         )
     raise ValueError(
         f"The model {model.name!r} ({type(model).__name__}) is subclassed: what its call() computes cannot be "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import FunctionType
+
 HARMLESS = {"get_config", "from_config"}  # what a subclass may override without computing something else
 _RULES: dict[type, object] = {}
 
@@ -34,8 +36,16 @@ def find_rule(operation):
     """The rule of an operation; None where there is none that surely holds."""
     for base in type(operation).__mro__:
         if base in _RULES:
-            return _RULES[base] if _computes_alike(type(operation), base) else None
+            return _RULES[base] if _computes_alike(type(operation), base) and not _has_own_methods(operation) else None
     return None
+
+
+def _has_own_methods(operation):
+    """Whether a method of its class was replaced on this one object; Keras itself wraps two."""
+    return any(
+        name not in ("build", "quantize") and isinstance(getattr(type(operation), name, None), FunctionType)
+        for name in vars(operation)
+    )
 
 
 def _computes_alike(derived, base):

@@ -19,6 +19,7 @@ from firekeras.channels.registry import find_rule
 from firekeras.channels.rules import channelwise, elementwise, mixing, normalization, shapes, slicing
 from firekeras.channels.trace import NOMINAL_SIZE
 from firekeras.channels.walk import functional_graph, walk
+from firekeras.rebuilding import bare_config
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
 WEIGHTS = WEIGHTS / np.sqrt(2 * np.pi)
@@ -173,8 +174,7 @@ def _weighted_sums(layer, args, kwargs):
 
 def _linear_twin(layer, shape, change):
     """The layer without activation, its weights changed."""
-    config = layer.get_config() | {"activation": None, "dtype": "float32"}
-    twin = type(layer).from_config(config | {name: "zeros" for name in config if name.endswith("_initializer")})
+    twin = type(layer).from_config(bare_config(layer) | {"dtype": "float32"})
     twin.build(shape)
     twin.set_weights([change(weight.name, mixing.array(weight)) for weight in layer.weights])
     return twin
@@ -215,7 +215,8 @@ def _bent(operation, args, kwargs):
 
 def activated(activation, x: Spread) -> Spread:
     """What an activation function makes of Gaussian values."""
-    if activation in (None, activations.linear):
+    activation = channelwise.standard(activation)
+    if activation is activations.linear:
         return x
     if activation in channelwise.RECTIFIERS:
         return rectified(x, 6.0 if activation is activations.relu6 else np.inf)

@@ -16,6 +16,7 @@ from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
 from firekeras.devices import scope_of
 from firekeras.observing import calls, check_finite, moments, observed, pooled
+from firekeras.rebuilding import bare_config
 from firekeras.surgery import checked_units
 
 # Of the layers that can take it: their kernels, with the axis along which each reads channels.
@@ -242,6 +243,5 @@ class RemovedPart:
 
 
 def _linear(layer):
-    config = layer.get_config() | {"use_bias": False, "activation": None, "dtype": "float32", "trainable": False}
-    config |= {name: "zeros" for name in config if name.endswith("_initializer")}  # its weights are given at once
-    return type(layer).from_config(config)
+    settings = {"use_bias": False, "dtype": "float32", "trainable": False}
+    return type(layer).from_config(bare_config(layer) | settings)

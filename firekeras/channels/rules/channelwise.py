@@ -1,15 +1,18 @@
 """Operations that work on each channel by itself, and so pass labels on."""
 
+import numpy as np
 from keras import activations, layers
 from keras.src.ops import core as core_ops
 from keras.src.ops import math as math_ops
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 
+from firekeras.channels.probe import follows_itself, tried
 from firekeras.channels.registry import rule
 
-RECTIFIERS = {activations.relu, activations.relu6}
-SMOOTH = {
+RECTIFIERS = (activations.relu, activations.relu6)
+SOFTMAX = (activations.softmax, activations.log_softmax)
+SMOOTH = (
     activations.celu,
     activations.elu,
     activations.exponential,
@@ -33,21 +36,63 @@ SMOOTH = {
     activations.tanh,
     activations.tanh_shrink,
     activations.threshold,
-}
+)
+GRID = np.linspace(-20, 20, 801, dtype="float32")[None]  # holds zero
 
 
 def activate(call, x, activation):
-    """What an activation function makes of channels."""
-    if activation is None or activation is activations.linear:
+    """What an activation, a function or a layer, makes of channels."""
+    activation = standard(activation)
+    if activation is activations.linear:
         return x
     if activation in RECTIFIERS:
         return call.relu(x)
     if activation in SMOOTH:
-        return call.fresh_like(x, f"passes {activation.__name__} in {call.where}, not a ReLU")
-    if activation in (activations.softmax, activations.log_softmax):
+        return call.fresh_like(x, f"passes {name_of(activation)} in {call.where}, not a ReLU")
+    if activation in SOFTMAX:
         return call.refuse((x,), {}, "takes a softmax over these channels, so that each depends on all")[0]
-    name = getattr(activation, "__name__", repr(activation))
-    return call.refuse((x,), {}, f"has the activation {name}, which may mix channels")[0]
+    return _tried_out(call, x, activation)
+
+
+def standard(activation):
+    """Keras's own function of what an activation computes, if that is a ReLU or nothing; else the activation."""
+    if activation is None:
+        return activations.linear
+    own = (activations.linear, *RECTIFIERS)
+    if activation in (*own, *SMOOTH, *SOFTMAX):
+        return activation
+    given = _on_grid(activation)
+    return next((one for one in own if np.array_equal(given, _on_grid(one))), activation)
+
+
+def _on_grid(activation):
+    try:
+        return tried(activation, GRID)
+    except Exception:  # it wants something else than a row of numbers
+        return None
+
+
+def name_of(activation):
+    """What to call an activation."""
+    return getattr(activation, "__name__", None) or type(activation).__name__
+
+
+def _tried_out(call, x, activation):
+    """An activation that nobody knows is followed if it works on each channel by itself."""
+    if getattr(activation, "weights", None):
+        return call.refuse((x,), {}, f"has the activation {name_of(activation)}, which has weights")[0]
+    reason = follows_itself(activation, x)
+    if reason:
+        return call.refuse((x,), {}, f"has the activation {name_of(activation)}, which {reason}")[0]
+    if _rectifies(activation):
+        return call.relu(x)
+    return call.fresh_like(x, f"passes {name_of(activation)} in {call.where}, not a ReLU")
+
+
+def _rectifies(activation):
+    """Whether it gives zero exactly where nothing above zero comes in, and never less."""
+    given = _on_grid(activation)
+    return given is not None and np.array_equal(given == 0, GRID <= 0) and bool((given >= 0).all())
 
 
 @rule(layers.Activation)
