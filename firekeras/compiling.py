@@ -16,7 +16,7 @@ def compile_alike(old, new, cut):
     """Compiles `new` as `old` is: same loss, metrics and settings; the optimizer with its state, cut."""
     optimizer = fresh_optimizer(old.optimizer)
     keras.Model.compile(new, **compile_settings(old, optimizer, cut.copier))  # its class's own may ask for more
-    copy_optimizer_state(old, optimizer, cut)
+    copy_optimizer_state(old.optimizer, optimizer, cut.copier, cut.sliced)
 
 
 def compile_settings(model, optimizer, copier=None) -> dict:
@@ -35,59 +35,107 @@ def compile_settings(model, optimizer, copier=None) -> dict:
     return {**settings, "optimizer": optimizer}
 
 
-def fresh_optimizer(optimizer):
-    """An optimizer with the same settings and no state, made without its own constructor."""
+def fresh_optimizer(optimizer, rate=None):
+    """An optimizer with the same settings and no state, made without its own constructor.
+
+    Args:
+        optimizer: An optimizer.
+        rate: The learning rate of the new one: a number, a schedule or a function. Defaults to the present
+            rate, or to the schedule or function that it follows.
+    """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         given = (optimizer.initial_scale, optimizer.dynamic_growth_steps)
-        return type(optimizer)(fresh_optimizer(optimizer.inner_optimizer), *given, name=optimizer.name)
+        return type(optimizer)(fresh_optimizer(optimizer.inner_optimizer, rate), *given, name=optimizer.name)
     fresh = BaseOptimizer.__new__(type(optimizer))
-    keras.Optimizer.__init__(fresh, **_settings(optimizer))
+    keras.Optimizer.__init__(fresh, **_settings(optimizer, rate))
     for name, value in vars(optimizer).items():
         if name not in vars(fresh) and not holds_variables(value):
             setattr(fresh, name, value)
     return fresh
 
 
-def _settings(optimizer):
-    """What Keras's own constructor takes, with the very schedule that is in use."""
-    rate = optimizer._learning_rate
-    follows = callable(rate) and not isinstance(rate, keras.Variable)
+def followed_by(optimizer):
+    """The schedule or function that gives an optimizer its learning rate; None if it is a number."""
+    rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
+    return rate if callable(rate) and not isinstance(rate, keras.Variable) else None
+
+
+def _settings(optimizer, rate):
+    """What Keras's own constructor takes."""
+    rate = followed_by(optimizer) if rate is None else rate
     stand_in = object.__new__(type(optimizer))
-    vars(stand_in).update(vars(optimizer), **({"_learning_rate": 0.5} if follows else {}))
+    vars(stand_in).update(vars(optimizer), **({} if rate is None else {"_learning_rate": 0.5}))
     config = BaseOptimizer.get_config(stand_in)
-    return {**config, "learning_rate": rate} if follows else config
+    return config if rate is None else {**config, "learning_rate": rate}
 
 
-def copy_optimizer_state(old, optimizer, cut):
-    """Builds the new optimizer, and gives it the old one's slots, cut like the weights they belong to."""
-    _exclude_alike(old.optimizer, optimizer, cut.copier.memo)
-    if not old.optimizer.built:
+def copy_optimizer_state(old, new, copier, cut=lambda variable, value: value):
+    """Builds an optimizer, and gives it another one's state.
+
+    Args:
+        old: An optimizer.
+        new: What `fresh_optimizer` made of it.
+        copier: Has what stands for each weight in its memo.
+        cut: What an array shaped like a weight becomes: gets the weight and the array. Defaults to the same.
+    """
+    _exclude_alike(old, new, copier)
+    if not old.built:
         return
-    weights = old.optimizer._trainable_variables  # those that it was built for: some may be frozen by now
-    twins = cut.copier.memo
-    owners = _build_recording_owners(optimizer, [twins[id(weight)] for weight in weights])
-    _carry_over(old.optimizer, optimizer, cut.copier)
-    twin = {id(twins[id(weight)]): weight for weight in weights}
-    for before, after in zip(old.optimizer.variables, optimizer.variables, strict=True):
+    weights = old._trainable_variables  # those that it was built for: some may be frozen by now
+    owners = _build_recording_owners(new, [copier.memo[id(weight)] for weight in weights])
+    _carry_over(old, new, copier)
+    weight_of = {id(copier.memo[id(weight)]): weight for weight in weights}
+    pairs = _paired_state(old, new)
+    _order_alike(old, new, pairs)
+    for before, after in pairs:
         value = keras.ops.convert_to_numpy(before)
-        owner = twin.get(owners.get(id(after)))
+        owner = weight_of.get(owners.get(id(after)))
         if owner is not None and value.shape == tuple(owner.shape):
-            value = cut.sliced(owner, value)
+            value = cut(owner, value)
         if value.shape == tuple(after.shape):
             after.assign(value)
 
 
 def _carry_over(old, new, copier):
-    """Variables of its own that the old optimizer was given before it was built."""
+    """Variables of its own, which the old optimizer had before it was built."""
     for name, value in vars(old).items():
         if name not in vars(new):
             setattr(new, name, copier(value))
 
 
-def _exclude_alike(old, new, twins):
-    """Which weights do not decay goes by their ids, and what is known of them is remembered by these."""
+def _paired_state(old, new):
+    """Pairs of variables that have the same place in both; what has none in attributes goes by its order."""
+    pairs = list(_pairs(old, new))
+    known = {id(variable) for pair in pairs for variable in pair}
+    rest = ([v for v in one.variables if id(v) not in known] for one in (old, new))
+    rates = [id(getattr(one, "_learning_rate", None)) for one in (old, new)]
+    return pairs + [pair for pair in zip(*rest, strict=False) if id(pair[0]) not in rates and id(pair[1]) not in rates]
+
+
+def _order_alike(old, new, pairs):
+    """Files and states go by the order of an optimizer's variables."""
+    place = {id(variable): k for k, variable in enumerate(old.variables)}
+    places = {id(after): place[id(before)] for before, after in pairs if id(before) in place}
+    for optimizer in (new, getattr(new, "inner_optimizer", new)):
+        optimizer._variables.sort(key=lambda variable: places.get(id(variable), len(places)))
+
+
+def _pairs(old, new):
+    if isinstance(old, keras.Variable) and isinstance(new, keras.Variable):
+        yield old, new
+    elif isinstance(old, BaseOptimizer):
+        own = [name for name in vars(old) if name not in ("_variables", "_trainable_variables") and name in vars(new)]
+        yield from _pairs([vars(old)[name] for name in own], [vars(new)[name] for name in own])
+    elif isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
+        for one, other in zip(old, new, strict=False):
+            yield from _pairs(one, other)
+
+
+def _exclude_alike(old, new, copier):
+    """Which weights do not decay goes by their keys, and what is known of them is remembered by these."""
     if hasattr(old, "_exclude_from_weight_decay"):
-        new._exclude_from_weight_decay = {id(twins[k]) for k in old._exclude_from_weight_decay if k in twins}
+        keys = {old._var_key(one): new._var_key(twin) for one, twin in copier.variables()}
+        new._exclude_from_weight_decay = {keys[key] for key in old._exclude_from_weight_decay if key in keys}
     if hasattr(old, "_exclude_from_weight_decay_cache"):
         new._exclude_from_weight_decay_cache = {}
 

@@ -63,6 +63,11 @@ class Copier:
         self.memo[id(value)] = twin
         return twin
 
+    def variables(self):
+        """Yields each variable that something stands for, and what does."""
+        known = (value for value in self._alive if isinstance(value, keras.Variable))
+        return ((value, self.memo[id(value)]) for value in known)
+
     def _copy(self, value):
         if isinstance(value, keras.Variable):
             return self.remember(value, variable_like(value, keras.ops.convert_to_numpy(value)))

@@ -14,13 +14,12 @@ from firekeras import methods
 from firekeras.channels.walk import leaf_layers
 from firekeras.compare.results import Outcome
 from firekeras.compare.settings import BETWEEN_SEEDS, ComparisonSettings
-from firekeras.compiling import compile_settings
+from firekeras.compiling import compile_settings, fresh_optimizer
 from firekeras.costs import count_costs
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import compression_rounds
 from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.fine_tuning import FineTuning
-from firekeras.rounds.learning_rate import with_rate
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.time_spent import TimeSpent
@@ -189,7 +188,7 @@ def _gained_nothing(rounds) -> list[str]:
 
 def compiled_afresh(model, network, learning_rate):
     """Compiles a network like another, with an optimizer that has not taken a step yet; returns it."""
-    network.compile(**compile_settings(model, with_rate(model.optimizer, learning_rate)))
+    keras.Model.compile(network, **compile_settings(model, fresh_optimizer(model.optimizer, learning_rate)))
     return network
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import keras
 
-from firekeras.compiling import compile_settings
+from firekeras.compiling import compile_settings, copy_optimizer_state, followed_by, fresh_optimizer
+from firekeras.copying import Copier
 
 WARM_UP = 0.25  # epochs after a cut over which the rate comes back
 PER_EPOCH = 20  # how often the rate changes within an epoch: JAX hands over its state each time
@@ -113,7 +114,7 @@ def rate_of(optimizer) -> float:
 
 def scheduled(optimizer) -> bool:
     """Whether an optimizer has a schedule inside, which nobody outside can set."""
-    return isinstance(_config(optimizer)["learning_rate"], Mapping)
+    return followed_by(optimizer) is not None
 
 
 def peak_rate(optimizer, learning_rate: float | None) -> float:
@@ -146,48 +147,27 @@ def run_out(optimizer) -> str | None:
 def with_plain_rate(model, rate: float):
     """Gives a model whose optimizer has a schedule inside one with a plain rate, and the same state."""
     if scheduled(model.optimizer):
-        replace_optimizer(model, with_rate(model.optimizer, rate))
+        replace_optimizer(model, fresh_optimizer(model.optimizer, rate))
 
 
 def restore_rate(model, optimizer):
     """Gives a model the learning rate, or the schedule, that another optimizer has."""
     if scheduled(optimizer):
-        replace_optimizer(model, with_rate(model.optimizer, _config(optimizer)["learning_rate"]))
+        replace_optimizer(model, fresh_optimizer(model.optimizer, followed_by(optimizer)))
     elif rate_of(model.optimizer) != rate_of(optimizer):
         model.optimizer.learning_rate = rate_of(optimizer)
 
 
-def with_rate(optimizer, rate):
-    """A new optimizer like another, without its state, but for its rate: a number, or a schedule's config."""
-    config = optimizer.get_config()
-    inner = getattr(optimizer, "inner_optimizer", None)
-    if inner is not None:  # of mixed precision
-        config["inner_optimizer"] = keras.saving.serialize_keras_object(with_rate(inner, rate))
-    else:
-        config["learning_rate"] = rate
-    return type(optimizer).from_config(config)
-
-
 def replace_optimizer(model, fresh):
     """Compiles a model with another optimizer of the same kind, which takes over the old one's state."""
-    old = model.optimizer
-    if old.built:
-        fresh.build(model.trainable_variables)
-        for source, target in zip(_state(old), _state(fresh), strict=True):
-            target.assign(source)
-    model.compile(**compile_settings(model, fresh))
-
-
-def _state(optimizer):
-    """An optimizer's variables but for the learning rate."""
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return [variable for variable in optimizer.variables if variable is not inner._learning_rate]
-
-
-def _config(optimizer):
-    return getattr(optimizer, "inner_optimizer", optimizer).get_config()
+    copier = Copier()
+    for variable in model.variables:
+        copier.remember(variable, variable)
+    copy_optimizer_state(model.optimizer, fresh, copier)
+    keras.Model.compile(model, **compile_settings(model, fresh))
 
 
 def _of_schedule(optimizer, step) -> float:
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    return float(keras.ops.convert_to_numpy(inner._learning_rate(step)))
+    rate = followed_by(optimizer)
+    at_step = (step,) if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule) else ()
+    return float(keras.ops.convert_to_numpy(rate(*at_step)))
