@@ -117,7 +117,11 @@ def _order_alike(old, new, pairs):
     place = {id(variable): k for k, variable in enumerate(old.variables)}
     places = {id(after): place[id(before)] for before, after in pairs if id(before) in place}
     for optimizer in (new, getattr(new, "inner_optimizer", new)):
-        optimizer._variables.sort(key=lambda variable: places.get(id(variable), len(places)))
+        ordered = sorted(optimizer._variables, key=lambda variable: places.get(id(variable), len(places)))
+        if any(one is not other for one, other in zip(ordered, optimizer._variables, strict=True)):
+            is_variable, _ = optimizer._tracker.config["variables"]
+            vars(optimizer)["_variables"] = ordered  # TensorFlow would wrap it, if it saw it
+            optimizer._tracker.config["variables"] = (is_variable, ordered)
 
 
 def _pairs(old, new):
