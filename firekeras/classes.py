@@ -11,6 +11,7 @@ import inspect
 import keras
 from keras.src.models.functional import Functional
 
+OF_TRAINING = {"train_step", "test_step", "compute_loss", "compute_metrics", "fit", "evaluate"}
 OF_A_GRAPH = {"name", "layers"}  # what the config of a network has in it, if Keras is to build it from that
 
 
@@ -36,6 +37,18 @@ def loss_of_class(model, name) -> list[str]:
         f"Keras cannot load a smaller network as a {type(model).__name__}, which is built in a way of its own: {name} "
         f"comes out as a plain keras.{plain}{without}."
     ]
+
+
+def check_trains_as_keras_does(model):
+    """Raises `ValueError` if pruning a model while it trains would lose how it trains."""
+    lost = sorted(set(_methods(model)) & OF_TRAINING) if result_class(model) is not type(model) else []
+    if lost:
+        raise ValueError(
+            f"The class of the model {model.name!r} ({type(model).__name__}) trains in a way of its own "
+            f"({', '.join(lost)}), and is built in one too, so that a smaller network cannot be of that class. Give "
+            "it the constructor of keras.Model, __init__(self, inputs, outputs, name=None, **kwargs), and build the "
+            "network outside."
+        )
 
 
 def _methods(model):

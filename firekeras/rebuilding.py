@@ -174,4 +174,5 @@ def _outputs(layer, args, kwargs):
 
 
 def _first_line(error):
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:150]
+    said = str(error).rpartition("Exception encountered:")[2].strip()  # Keras puts all of the config before it
+    return (said or type(error).__name__).splitlines()[0][:150]

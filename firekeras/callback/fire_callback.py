@@ -20,6 +20,7 @@ from firekeras.callback.trial import Trial
 from firekeras.callback.voice import Voice
 from firekeras.channels import traced
 from firekeras.channels.check import check_weights
+from firekeras.classes import check_trains_as_keras_does
 from firekeras.data import checked_data
 from firekeras.devices import several_processes
 from firekeras.measure.counting import ZeroCounter
@@ -239,6 +240,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     # Before training
 
     def _check(self, trace, method):
+        check_trains_as_keras_does(self.model)
         if isinstance(method, FirePruning):
             check_has_relus(self.model, trace)
         else:

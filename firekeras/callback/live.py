@@ -20,6 +20,7 @@ OF_THE_FIT = (
     *("history", "_eval_epoch_iterator", "stop_training", "_initial_epoch"),
     *("_loss_tracker", "_compile_loss", "_compile_metrics"),
 )
+CLASS = "__class__"  # a class whose constructor is its own cannot be that of a smaller network
 STEPS = ("train_function", "test_function")
 STATE = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 
@@ -48,7 +49,7 @@ class LiveModel:
 
     def become(self, other) -> dict:
         """Takes over the network of another model; returns the network as it was, for `put_back`."""
-        out = self._exchange(other.__dict__)
+        out = self._exchange({**other.__dict__, CLASS: type(other)})
         try:
             self._make_steps()
         except BaseException:
@@ -106,11 +107,12 @@ class LiveModel:
             self.model.__dict__[name] = step.call if isinstance(step, Guarded) else step
 
     def _exchange(self, network) -> dict:
-        out = dict(self.model.__dict__)
+        out = {**self.model.__dict__, CLASS: type(self.model)}
         stays = {name: value for name, value in out.items() if name in OF_THE_FIT or name not in network}
         self.model.__dict__.clear()
         self.model.__dict__.update({name: value for name, value in network.items() if name not in OF_THE_FIT})
         self.model.__dict__.update(stays)
+        self.model.__class__ = self.model.__dict__.pop(CLASS)
         if keras.backend.backend() == "jax":
             self._forget_jax_state()
         return out

@@ -9,6 +9,7 @@ from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.probe import follows_itself, tried
 from firekeras.channels.registry import rule
+from firekeras.copying import Copier
 
 RECTIFIERS = (activations.relu, activations.relu6)
 SOFTMAX = (activations.softmax, activations.log_softmax)
@@ -67,21 +68,22 @@ def standard(activation):
 
 def _on_grid(activation):
     try:
-        return tried(activation, GRID)
+        return tried(Copier()(activation), GRID)  # a layer that is not built yet must not be built by this
     except Exception:  # it wants something else than a row of numbers
         return None
 
 
 def name_of(activation):
     """What to call an activation."""
-    return getattr(activation, "__name__", None) or type(activation).__name__
+    return getattr(activation, "__name__", None) or getattr(activation, "name", type(activation).__name__)
 
 
 def _tried_out(call, x, activation):
     """An activation that nobody knows is followed if it works on each channel by itself."""
-    if getattr(activation, "weights", None):
-        return call.refuse((x,), {}, f"has the activation {name_of(activation)}, which has weights")[0]
-    reason = follows_itself(activation, x)
+    copy = Copier()(activation)
+    reason = follows_itself(copy, x)
+    if getattr(copy, "weights", None):
+        reason = "has weights"
     if reason:
         return call.refuse((x,), {}, f"has the activation {name_of(activation)}, which {reason}")[0]
     if _rectifies(activation):
