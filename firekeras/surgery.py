@@ -7,9 +7,9 @@ import numpy as np
 from keras.src.models.functional import Functional
 
 from firekeras.channels import traced
-from firekeras.channels.call import Count, Inner, Kept, dependent_labels
+from firekeras.channels.call import Count, Inner, Kept, dependent_labels, labels_in
 from firekeras.channels.trace import Trace
-from firekeras.channels.walk import functional_graph, graph_inside, walk
+from firekeras.channels.walk import functional_graph, graph_inside, nodes_in_order, walk
 from firekeras.classes import plain_class, result_class
 from firekeras.compiling import compile_alike
 from firekeras.copying import Copier, attributes
@@ -144,9 +144,10 @@ class Cut:
 
     def model(self, old, key=()):
         """A new model of the same structure."""
-        flat = [self._input(old, k, tensor) for k, tensor in enumerate(old.inputs)]
-        inputs = keras.tree.pack_sequence_as(graph_inside(old).input, flat)
-        for tensor, new in zip(old.inputs, flat, strict=True):
+        graph = graph_inside(old) or functional_graph(old)
+        flat = [self._input(old, k, tensor) for k, tensor in enumerate(graph.inputs)]
+        inputs = keras.tree.pack_sequence_as(graph.input, flat)
+        for tensor, new in zip(graph.inputs, flat, strict=True):
             layer, twin = tensor._keras_history.operation, new._keras_history.operation
             twin._trainable = layer._trainable
             self.copier.remember(tensor, new)
@@ -169,6 +170,8 @@ class Cut:
 
     def _assembled(self, old, inputs, flat, outputs):
         """A model of the old one's class, made by Keras's own constructor: a stranger's builds what it likes."""
+        if graph_inside(old) is None:
+            return _of_composite(old, inputs, keras.tree.pack_sequence_as(functional_graph(old).output, outputs), self)
         plain = plain_class(old)
         new = plain.__new__(result_class(old))
         if plain is keras.Sequential:
@@ -184,6 +187,8 @@ class Cut:
         changed = self.trace.arguments.get(id(node), {})
         args = [self._resolved(changed.get(position, arg)) for position, arg in enumerate(args)]
         twin = self.operation(node.operation, key)
+        if graph_inside(node.operation) is None and graph_inside(twin) is not None:  # it was opened
+            args, kwargs = _for_a_graph(args, kwargs)
         _build_again_if_needed(node, twin, args, kwargs)
         given = twin(*args, **kwargs)
         for tensor, new in zip(node.outputs, keras.tree.flatten(given), strict=True):
@@ -204,11 +209,27 @@ class Cut:
         return self.copier.memo[id(old)]
 
     def _twin(self, old, key=()):
-        if functional_graph(old) is not None:
+        if functional_graph(old) is not None and (graph_inside(old) is not None or self._changes_inside(old, key)):
             return self.model(old, key)
-        if any(self._keep(labels).size < labels.size for labels in dependent_labels(self.trace, old)):
+        if self._loses(dependent_labels(self.trace, old)):
             return self._without_what_goes(old)
         return self._with_its_graph(old) if isinstance(old, Functional) else self.copier.instance(old)
+
+    def _loses(self, some_labels):
+        return any(self._keep(labels).size < labels.size for labels in some_labels)
+
+    def _changes_inside(self, old, key):
+        """Whether anything in a layer made of layers loses channels, or gets a layer behind it."""
+        if functional_graph(old) is None:
+            return self._loses(dependent_labels(self.trace, old))
+        inserted = any(place[: len(key)] == key for place in self.behind)
+        given = (labels for (owner, _), (_, labels) in self.trace.inputs.items() if owner == id(old))
+        return inserted or self._loses(given) or any(self._changes(node, key) for node in nodes_in_order(old))
+
+    def _changes(self, node, key):
+        changed = self.trace.arguments.get(id(node), {}).values()
+        labels = (labels for value in changed for labels in labels_in(value))
+        return self._loses(labels) or self._changes_inside(node.operation, (*key, id(node)))
 
     def _without_what_goes(self, old):
         rebuilt = self._rebuilding(old)
@@ -258,6 +279,20 @@ class Cut:
             for name, value in attributes(old).items():
                 if name not in attributes(new) and name not in OF_A_FIT:
                     setattr(new, name, self.copier(value))
+
+
+def _for_a_graph(args, kwargs):
+    """The arguments of a layer as the model that comes out of it takes them."""
+    tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
+    return [tensors if len(tensors) > 1 else tensors[0]], {k: v for k, v in kwargs.items() if k == "training"}
+
+
+def _of_composite(old, inputs, outputs, cut):
+    """What comes out of a layer made of layers: its variables keep their order, by which optimizers know them."""
+    new = keras.Model(inputs, outputs, name=old.name)
+    order = {id(cut.copier.memo.get(id(layer))): k for k, layer in enumerate(old._flatten_layers(include_self=False))}
+    new._layers = sorted(new._layers, key=lambda layer: order.get(id(layer), -1))
+    return new
 
 
 def _build_again_if_needed(node, twin, args, kwargs):

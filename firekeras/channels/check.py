@@ -17,7 +17,7 @@ def check_model(model):
 
 
 def _check_functional(model):
-    if functional_graph(model) is not None:
+    if graph_inside(model) is not None and functional_graph(model) is not None:
         return
     if isinstance(model, keras.Sequential):
         raise ValueError(

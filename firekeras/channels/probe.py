@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from firekeras.channels.labels import Channels
+from firekeras.channels.opening import why_closed
 
 VALUES_AT_ONCE = 1 << 24  # how many input values one run may hold
 CHOICES = 3  # random choices of channels on which a mapping has to hold
@@ -29,7 +30,8 @@ def probed(call, *args, **kwargs):
 
 def _cannot_be_tried(call, args, tensors):
     if getattr(call.layer, "weights", None):
-        return "is of a type that no rule knows, and has weights; register a rule (firekeras.channels.rule)"
+        closed = why_closed(call.layer)
+        return closed or "is of a type that no rule knows, and has weights; register a rule (firekeras.channels.rule)"
     if len(tensors) != 1 or not isinstance(args[0], Channels) or len(call.output_shapes) != 1:
         return "is of a type that no rule knows, with several tensors; register a rule (firekeras.channels.rule)"
     if len(tensors[0].axes()) != 1:

@@ -12,7 +12,7 @@ import numpy as np
 from firekeras.channels.call import Call
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
-from firekeras.channels.walk import functional_graph, leaf_layers, walk
+from firekeras.channels.walk import functional_graph, graph_inside, leaf_layers, walk
 from firekeras.classes import loss_of_class
 
 NOMINAL_SIZE = 224  # stands in for sizes that the model leaves open; only its MACs depend on it
@@ -117,7 +117,8 @@ class Tracer:
 
     def enter(self, model, tensors, name):
         """Declares the channels that a nested model is given: its inputs get smaller with them."""
-        self.notes += [note for note in loss_of_class(model, name) if note not in self.notes]
+        said = loss_of_class(model, name) if graph_inside(model) is not None else [_opened_note(model, name)]
+        self.notes += [note for note in said if note not in self.notes]
         for k, x in enumerate(tensors):
             axes = x.axes()
             axis = axes[0] if len(axes) == 1 else x.rank - 1
@@ -161,6 +162,13 @@ class Tracer:
         for label, layer in self.direct_filters(x):
             if label not in self.bound:
                 self.unscored.setdefault(layer, f"its output {reason}")
+
+
+def _opened_note(layer, name):
+    return (
+        f"{name} ({type(layer).__name__}) is made of layers: if filters inside it go, it comes out as a keras.Model of "
+        "these layers, by the same name."
+    )
 
 
 def trace_model(model) -> Trace:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import keras
 from keras.src.models.functional import Functional
 
+from firekeras.channels.opening import opened
+
 
 def functional_graph(model):
-    """The functional graph that a Functional or Sequential model runs; None for any other object.
+    """The functional graph that a model runs, or a layer made of layers that can be opened; None for any other object.
 
     A class that overrides `call` computes something else than its graph, so that it counts as having none.
     """
     graph = graph_inside(model)
-    return graph if graph is not None and _runs_its_graph(model) else None
+    if graph is None:
+        return opened(model)
+    return graph if _runs_its_graph(model) else None
 
 
 def graph_inside(model):
@@ -28,9 +32,20 @@ def _runs_its_graph(model):
     return all(getattr(type(model), name) is getattr(plain, name) and name not in vars(model) for name in names)
 
 
+def _graph_of(model):
+    """The graph that a walk goes through, whether or not it is all that the model does."""
+    graph = graph_inside(model)
+    return opened(model) if graph is None else graph
+
+
+def layers_of(model):
+    """The layers of a model, or of a layer that can be opened."""
+    return model.layers if graph_inside(model) is not None else opened(model).layers
+
+
 def nodes_in_order(model):
     """The calls of a functional graph in the order in which Keras runs them, inputs left out."""
-    by_depth = graph_inside(model)._nodes_by_depth
+    by_depth = _graph_of(model)._nodes_by_depth
     for depth in sorted(by_depth, reverse=True):
         yield from (node for node in by_depth[depth] if node.operation and not node.is_input)
 
@@ -48,20 +63,21 @@ def walk(model, inputs, call):
     Returns:
         The list of values at the model's outputs, flat, as `model.outputs`.
     """
-    values = {id(tensor): value for tensor, value in zip(model.inputs, inputs, strict=True)}
+    graph = _graph_of(model)
+    values = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
     for node in nodes_in_order(model):
         if any(id(tensor) not in values for tensor in node.input_tensors):
             continue  # Keras keeps nodes that its inputs do not reach, and skips them too
         args, kwargs = node.arguments.fill_in(values)
         given = call(node, args, kwargs)
         values.update(zip(map(id, node.outputs), keras.tree.flatten(given), strict=True))
-    return [values[id(tensor)] for tensor in graph_inside(model).outputs]
+    return [values[id(tensor)] for tensor in graph.outputs]
 
 
 def leaf_layers(model, prefix=""):
     """Yields (path, layer) of every layer that is not a nested functional model, shared ones once."""
     seen = set()
-    for layer in model.layers:
+    for layer in layers_of(model):
         if id(layer) in seen:
             continue
         seen.add(id(layer))

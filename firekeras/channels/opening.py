@@ -1,0 +1,194 @@
+"""Layers made of layers, opened: the functional graph that their `call` runs.
+
+A composite layer hides its weights from whoever follows a network: an MBConv block, a pyramid of features. Its `call`
+is run on symbolic tensors, and what it calls becomes a graph of the same layers. That is done only if the graph is
+proven to be all that the layer does; else the layer stays closed, for a reason in words.
+"""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+
+import keras
+import numpy as np
+from keras.src.models.functional import Functional
+
+from firekeras.channels.registry import find_rule
+
+OPEN_SIZE = 32  # stands in for sizes that are open where a layer is tried out
+_KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+class Closed(Exception):
+    """Why a layer cannot be opened; completes "NAME (TYPE) ..."."""
+
+
+def opened(layer) -> Functional | None:
+    """The graph that a composite layer runs, of the layer's own layers; None for any other operation."""
+    found = _found(layer) if _is_composite(layer) else None
+    return found if isinstance(found, Functional) else None
+
+
+def why_closed(layer) -> str | None:
+    """Why a composite layer cannot be opened; None for any other operation, and for one that can."""
+    found = _found(layer) if _is_composite(layer) else None
+    return found if isinstance(found, str) else None
+
+
+def _is_composite(layer) -> bool:
+    """Whether an operation is a layer made of layers with weights, which no rule knows."""
+    if not isinstance(layer, keras.Layer) or not layer._layers or not layer.weights:
+        return False
+    from firekeras.channels import rules  # noqa: F401  (registers the rules)
+
+    return find_rule(layer) is None and not isinstance(layer, (Functional, keras.Sequential))
+
+
+def _found(layer):
+    """The graph, or why there is none; found out once for the same variables and calls."""
+    state = [id(one) for one in (*layer.variables, *layer._inbound_nodes)]
+    known = _KNOWN.get(layer)
+    if known is None or known[0] != state:
+        known = state, _graph_or_reason(layer)
+        _KNOWN[layer] = known
+    return known[1]
+
+
+def _graph_or_reason(layer):
+    try:
+        return _graph(layer)
+    except Closed as closed:
+        return f"is made of layers, but {closed}"
+
+
+def _graph(layer):
+    _check_own(layer)
+    node = _only_way_of_calling(layer)
+    graph = _followed(layer, node, training=None)
+    if _takes_training(layer) and _shape_of(_followed(layer, node, training=True)) != _shape_of(graph):
+        raise Closed("in training it computes something else than at inference")
+    _check_complete(layer, graph)
+    _check_equal(layer, node, graph)
+    return graph
+
+
+def _check_own(layer):
+    """Refuses what a graph could not keep."""
+    if layer._trainable_variables or layer._non_trainable_variables or layer._seed_generators:
+        raise Closed("it has weights or random numbers of its own beside them")
+    if getattr(layer, "activity_regularizer", None) is not None:
+        raise Closed("it has an activity regulariser of its own")
+
+
+def _only_way_of_calling(layer):
+    """The first call; all others must be like it."""
+    if not layer._inbound_nodes:
+        raise Closed("it is not part of a graph")
+    first, *others = layer._inbound_nodes
+    for node in others:
+        if _way(node) != _way(first):
+            raise Closed("it is called in several ways")
+    if any(getattr(tensor, "_keras_mask", None) is not None for tensor in first.input_tensors):
+        raise Closed("it is given a mask")
+    return first
+
+
+def _way(node):
+    def shown(x):
+        return (tuple(x.shape[1:]), x.dtype) if isinstance(x, keras.KerasTensor) else repr(x)
+
+    return repr(keras.tree.map_structure(shown, (node.arguments.args, node.arguments.kwargs)))
+
+
+def _takes_training(layer):
+    return "training" in inspect.signature(layer.call).parameters
+
+
+def _followed(layer, node, training):
+    """The graph of one call on symbolic tensors."""
+    inputs = [_input_like(tensor, layer, k) for k, tensor in enumerate(node.input_tensors)]
+    args, kwargs = _arguments(layer, node, inputs, training)
+    losses, variables = list(layer._losses), len(layer.variables)
+    try:
+        outputs = layer.call(*args, **kwargs)
+        graph = Functional(inputs, outputs, name=layer.name)
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise Closed(f"its call cannot be followed: {type(error).__name__}: {first[:120]}") from error
+    finally:
+        added = len(layer._losses) > len(losses)
+        layer._losses[:] = losses
+    if added or len(layer.variables) != variables:
+        raise Closed("its call adds losses or weights")
+    return graph
+
+
+def _input_like(tensor, layer, number):
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=f"{layer.name}_input_{number}")
+
+
+def _arguments(layer, node, values, training):
+    """The arguments of a call, with these values in place of its tensors."""
+    waiting = iter(values)
+    args, kwargs = keras.tree.map_structure(
+        lambda x: next(waiting) if isinstance(x, keras.KerasTensor) else x, (node.arguments.args, node.arguments.kwargs)
+    )
+    kwargs = {name: value for name, value in kwargs.items() if name != "training"}
+    return args, {**kwargs, "training": training} if _takes_training(layer) else kwargs
+
+
+def _shape_of(graph):
+    """What a graph computes, but for whether it trains: its operations, and what each is given."""
+    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True) for node in graph._nodes_by_depth[depth]]
+    place = {id(tensor): k for k, tensor in enumerate(t for node in nodes for t in node.outputs)}
+    return [_shape_of_call(node, place) for node in nodes if not node.is_input]
+
+
+def _shape_of_call(node, place):
+    operation = node.operation
+    kwargs = {name: value for name, value in node.arguments.kwargs.items() if name != "training"}
+    shown = keras.tree.map_structure(
+        lambda x: place.get(id(x)) if isinstance(x, keras.KerasTensor) else repr(x), (node.arguments.args, kwargs)
+    )
+    return type(operation), id(operation) if isinstance(operation, keras.Layer) else None, repr(shown)
+
+
+def _check_complete(layer, graph):
+    """Refuses a graph that leaves out weights, or holds some that Keras would not save with it."""
+    missing = {id(one): one for one in layer.variables}
+    for variable in graph.variables:
+        missing.pop(id(variable), None)
+    if missing:
+        names = ", ".join(sorted({variable.path for variable in missing.values()})[:3])
+        raise Closed(f"it holds weights that its call does not reach through layers: {names}")
+    if any(tensor.dtype != other.dtype for tensor, other in zip(*_dtypes(layer, graph), strict=True)):
+        raise Closed("it changes the type of what it is given")
+
+
+def _dtypes(layer, graph):
+    return layer._inbound_nodes[0].outputs, graph.outputs
+
+
+def _check_equal(layer, node, graph):
+    """Tries layer and graph out on the same random numbers."""
+    rng = np.random.default_rng(0)
+    values = [_random(rng, tensor) for tensor in node.input_tensors]
+    args, kwargs = _arguments(layer, node, values, False)
+    try:
+        one = keras.tree.flatten(layer(*args, **kwargs))
+        other = keras.tree.flatten(graph(values if len(values) > 1 else values[0], training=False))
+    except Exception as error:
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise Closed(f"it fails when it is tried out: {type(error).__name__}: {first[:120]}") from error
+    for a, b in zip(one, other, strict=True):
+        if not np.allclose(*map(keras.ops.convert_to_numpy, (a, b)), rtol=1e-4, atol=1e-5, equal_nan=True):
+            raise Closed("it computes something else than the layers that its call calls")
+
+
+def _random(rng, tensor):
+    shape = [2 if k == 0 and size is None else size or OPEN_SIZE for k, size in enumerate(tensor.shape)]
+    dtype = keras.backend.standardize_dtype(tensor.dtype)
+    if "float" in dtype:
+        return keras.ops.cast(rng.uniform(-1, 1, shape), dtype)
+    return keras.ops.cast(rng.integers(0, 2, shape), dtype)
