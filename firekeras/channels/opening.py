@@ -8,6 +8,7 @@ proven to be all that the layer does; else the layer stays closed, for a reason 
 from __future__ import annotations
 
 import inspect
+import re
 import weakref
 
 import keras
@@ -112,10 +113,9 @@ def _followed(layer, node, training):
     losses, variables = list(layer._losses), len(layer.variables)
     try:
         outputs = layer.call(*args, **kwargs)
-        graph = Functional(inputs, outputs, name=layer.name)
+        graph = Functional(inputs if len(inputs) > 1 else inputs[0], outputs, name=layer.name)
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise Closed(f"its call cannot be followed: {type(error).__name__}: {first[:120]}") from error
+        raise Closed(f"its call cannot be followed: {_in_short(error)}") from error
     finally:
         added = len(layer._losses) > len(losses)
         layer._losses[:] = losses
@@ -179,11 +179,17 @@ def _check_equal(layer, node, graph):
         one = keras.tree.flatten(layer(*args, **kwargs))
         other = keras.tree.flatten(graph(values if len(values) > 1 else values[0], training=False))
     except Exception as error:
-        first = (str(error).strip().splitlines() or [""])[0]
-        raise Closed(f"it fails when it is tried out: {type(error).__name__}: {first[:120]}") from error
+        raise Closed(f"it fails when it is tried out: {_in_short(error)}") from error
     for a, b in zip(one, other, strict=True):
         if not np.allclose(*map(keras.ops.convert_to_numpy, (a, b)), rtol=1e-4, atol=1e-5, equal_nan=True):
             raise Closed("it computes something else than the layers that its call calls")
+
+
+def _in_short(error):
+    """The kind of an error, and the first line that says something."""
+    lines = re.sub("\x1b\\[[0-9;]*m", "", str(error)).splitlines()
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
+    return f"{type(error).__name__}: {said[0][:120] if said else ''}"
 
 
 def _random(rng, tensor):

@@ -1,0 +1,235 @@
+"""Layers made of layers: opened where their graph is all that they do, closed for a reason in words elsewhere."""
+
+import keras
+import networks
+import numpy as np
+import oracle
+import pytest
+from keras import layers as L
+from keras.src import backend
+
+import firekeras
+from firekeras.channels.opening import opened, why_closed
+
+
+class Block(L.Layer):
+    """An inverted bottleneck, as EfficientNet and MobileNet have it."""
+
+    def __init__(self, filters, **settings):
+        super().__init__(**settings)
+        self.filters = filters
+        self.expand = L.Conv2D(4 * filters, 1, use_bias=False, name="expand")
+        self.norm = L.BatchNormalization(name="norm")
+        self.relu = L.ReLU(name="relu")
+        self.depthwise = L.DepthwiseConv2D(3, padding="same", name="depthwise")
+        self.dropout = L.Dropout(0.2, name="dropout")
+        self.project = L.Conv2D(filters, 1, name="project")
+
+    def call(self, x, training=None):
+        y = self.relu(self.norm(self.expand(x), training=training))
+        return x + self.dropout(self.project(self.relu(self.depthwise(y))), training=training)
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+
+class Stage(L.Layer):
+    """Blocks in a list, and two inputs and outputs by name."""
+
+    def __init__(self, filters, **settings):
+        super().__init__(**settings)
+        self.blocks = [Block(filters, name=f"block{k}") for k in range(2)]
+
+    def call(self, given, mixed=False):
+        x = given["image"] + given["other"] if mixed else given["image"]
+        for block in self.blocks:
+            x = block(x)
+        return {"image": x, "sum": x + given["other"]}
+
+
+def network(*blocks):
+    image = keras.Input((8, 8, 3))
+    x = L.Conv2D(6, 3, padding="same", activation="relu", name="stem")(image)
+    for block in blocks:
+        x = block(x)
+    x = L.Dense(4, activation="relu", name="hidden")(L.GlobalAveragePooling2D()(x))
+    return scrambled(keras.Model(image, L.Dense(3, name="logits")(x)))
+
+
+def scrambled(model):
+    rng = np.random.default_rng(0)
+    for layer in parts(model).values():
+        layer.set_weights([networks._plausible(weight, rng) for weight in layer.weights])
+    return model
+
+
+def staged():
+    image = keras.Input((8, 8, 3))
+    x, other = (L.Conv2D(6, 3, padding="same", activation="relu", name=name)(image) for name in ("stem", "other"))
+    given = Stage(6, name="stage")({"image": x, "other": other}, mixed=True)
+    x = L.GlobalAveragePooling2D()(L.Concatenate()([given["image"], given["sum"]]))
+    return scrambled(keras.Model(image, L.Dense(3, name="logits")(x)))
+
+
+def halved(model, only=()):
+    graph = firekeras.channel_graph(model)
+    caps = {name: 0.0 for name in graph.filter_layers if name not in only} if only else None
+    return firekeras.plan_pruning(graph, firekeras.score_filters(model, "l1"), pruning_ratio=0.5, layer_caps=caps)
+
+
+def parts(model, prefix=""):
+    """Layers by path, as Keras keeps track of them, those inside layers made of layers included."""
+    found = {}
+    for layer in model._flatten_layers(include_self=False, recursive=False):
+        inner = list(layer._flatten_layers(include_self=False, recursive=False))
+        found.update(parts(layer, f"{prefix}{layer.name}/") if inner else {prefix + layer.name: layer})
+    return found
+
+
+@pytest.fixture
+def oracle_sees_inside(monkeypatch):
+    monkeypatch.setattr(oracle, "leaves", parts)
+    monkeypatch.setattr(networks, "leaves", parts)
+
+
+@pytest.mark.parametrize("build", [lambda: network(Block(6, name="one"), Block(6, name="two")), staged])
+def test_filters_inside_go_exactly(build, tmp_path, oracle_sees_inside):
+    model = build()
+    plan = halved(model)
+    assert {name for name in plan.removed if "/" in name and len(plan.removed[name])}
+    smaller = firekeras.prune(model, plan)
+    x = networks.samples(model)
+    found = networks.predictions(smaller, x)
+    oracle.assert_same_outputs(oracle.masked_predictions(model, plan, smaller, x), found)
+    assert firekeras.count_costs(smaller).params == plan.costs_after.params == smaller.count_params()
+    smaller.save(tmp_path / "smaller.keras")
+    again = keras.models.load_model(tmp_path / "smaller.keras")  # nothing in it is of a class of its own
+    for one, other in zip(networks.predictions(again, x), found, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_names_and_weights_stay_where_they_were():
+    model = network(Block(6, name="one"))
+    graph = firekeras.channel_graph(model)
+    assert {"one/expand", "one/depthwise", "one/project"} <= set(graph.filter_layers)
+    inner = firekeras.prune(model, halved(model)).get_layer("one")
+    names = {layer.name for layer in inner.layers}
+    assert isinstance(inner, keras.Model) and {"expand", "norm", "depthwise", "dropout", "project"} <= names
+
+
+def test_what_does_not_change_stays_a_layer_of_its_class():
+    model = network(Block(6, name="one"), Block(6, name="two"))
+    smaller = firekeras.prune(model, halved(model, only=("two/expand", "two/depthwise")))
+    assert type(smaller.get_layer("one")) is Block and type(smaller.get_layer("two")) is not Block
+    assert any("one (Block) is made of layers" in note for note in firekeras.channel_graph(model).notes)
+
+
+def test_training_goes_on_with_the_optimizers_state():
+    model = network(Block(6, name="one"))
+    x = networks.samples(model)
+    data = np.asarray(x), np.zeros((len(x), 3), "float32")
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
+    model.fit(*data, verbose=0)
+    plan = halved(model)
+    smaller = firekeras.prune(model, plan)
+    slots = {v.path.split("/", 1)[-1]: v for v in smaller.optimizer.variables}
+    before = {v.path.split("/", 1)[-1]: v for v in model.optimizer.variables}
+    name = next(path for path in slots if "project" in path and "kernel" in path)
+    kept = np.delete(np.arange(24), plan.removed["one/expand"])
+    wanted = keras.ops.convert_to_numpy(before[next(path for path in before if "project" in path and "kernel" in path)])
+    stays = np.delete(np.arange(6), plan.removed.get("one/project", []))
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(slots[name]), wanted[:, :, kept][..., stays])
+    smaller.fit(*data, verbose=0)
+
+
+def test_dropout_inside_still_drops_in_training():
+    model = network(Block(6, name="one"))
+    inner = firekeras.prune(model, halved(model)).get_layer("one")
+    x = networks.samples(inner)
+    one, other = (keras.ops.convert_to_numpy(inner(x, training=True)) for _ in range(2))
+    assert np.abs(one - other).max() > 0
+
+
+def test_fire_inside_is_measured():
+    model = network(Block(6, name="one"))
+    x = networks.samples(model, count=8)
+    profile = firekeras.measure_fire(model, x)
+    inner = opened(model.get_layer("one"))
+    stem = keras.Model(model.input, model.get_layer("stem").output)
+    norms = keras.Model(inner.input, inner.get_layer("norm").output)
+    given = np.maximum(keras.ops.convert_to_numpy(norms(stem(x))), 0)
+    np.testing.assert_allclose(profile["one/expand"], (given == 0).mean((0, 1, 2)))
+
+
+def test_in_fit_a_network_with_blocks_gets_smaller():
+    model = network(Block(6, name="one"))
+    x = networks.samples(model, count=32)
+    y = np.arange(32) % 3
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    callback = firekeras.FirePruningCallback(target={"conv_macs": 0.6}, verbose=0)
+    model.fit(x, y, validation_data=(x[:16], y[:16]), epochs=2, callbacks=[callback], verbose=0)
+    assert callback.result.costs_after.conv_macs <= 0.6 * callback.result.costs_before.conv_macs
+    assert firekeras.count_costs(model).conv_macs == callback.result.costs_after.conv_macs
+
+
+# What stays closed
+
+
+class Own(Block):
+    """With a weight of its own beside its layers."""
+
+    def build(self, shape):
+        self.gain = self.add_weight(shape=(), initializer="ones", name="gain")
+
+    def call(self, x):
+        return self.gain * super().call(x)
+
+
+class Trains(Block):
+    def build(self, shape):
+        Block.call(self, keras.KerasTensor(shape))
+
+    def call(self, x, training=None):
+        return super().call(x) if training else x + self.project(self.relu(self.depthwise(self.expand(x))))
+
+
+class Adds(Block):
+    def call(self, x):
+        y = super().call(x)
+        self.add_loss(keras.ops.mean(y))
+        return y
+
+
+class Unused(Block):
+    def __init__(self, filters, **settings):
+        super().__init__(filters, **settings)
+        self.spare = L.Dense(2, name="spare")
+
+    def build(self, shape):
+        self.spare.build((None, 2))
+
+
+class Tensors(Block):
+    """With an operation of the backend's own, which takes tensors alone."""
+
+    def call(self, x):
+        return backend.nn.tanh(super().call(x))
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        (Own, "has weights or random numbers of its own"),
+        (Trains, "in training it computes something else"),
+        (Adds, "cannot be followed: ValueError: `add_loss()`"),
+        (Unused, "holds weights that its call does not reach"),
+        (Tensors, "cannot be followed"),
+    ],
+)
+def test_what_a_graph_could_not_keep_stays_closed_in_words(block, words):
+    model = network(block(6, name="one"))
+    assert opened(model.get_layer("one")) is None and words in why_closed(model.get_layer("one"))
+    graph = firekeras.channel_graph(model)
+    assert words in graph.lock("stem", 0) and graph.lock("hidden", 0) is None
+    smaller = firekeras.prune(model, halved(model))
+    assert type(smaller.get_layer("one")) is block
