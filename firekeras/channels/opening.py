@@ -21,7 +21,7 @@ OPEN_SIZE = 32  # stands in for sizes that are open where a layer is tried out
 _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
-class Closed(Exception):
+class ClosedError(Exception):
     """Why a layer cannot be opened; completes "NAME (TYPE) ..."."""
 
 
@@ -59,7 +59,7 @@ def _found(layer):
 def _graph_or_reason(layer):
     try:
         return _graph(layer)
-    except Closed as closed:
+    except ClosedError as closed:
         return f"is made of layers, but {closed}"
 
 
@@ -68,7 +68,7 @@ def _graph(layer):
     node = _only_way_of_calling(layer)
     graph = _followed(layer, node, training=None)
     if _takes_training(layer) and _shape_of(_followed(layer, node, training=True)) != _shape_of(graph):
-        raise Closed("in training it computes something else than at inference")
+        raise ClosedError("in training it computes something else than at inference")
     _check_complete(layer, graph)
     _check_equal(layer, node, graph)
     return graph
@@ -77,21 +77,21 @@ def _graph(layer):
 def _check_own(layer):
     """Refuses what a graph could not keep."""
     if layer._trainable_variables or layer._non_trainable_variables or layer._seed_generators:
-        raise Closed("it has weights or random numbers of its own beside them")
+        raise ClosedError("it has weights or random numbers of its own beside them")
     if getattr(layer, "activity_regularizer", None) is not None:
-        raise Closed("it has an activity regulariser of its own")
+        raise ClosedError("it has an activity regulariser of its own")
 
 
 def _only_way_of_calling(layer):
     """The first call; all others must be like it."""
     if not layer._inbound_nodes:
-        raise Closed("it is not part of a graph")
+        raise ClosedError("it is not part of a graph")
     first, *others = layer._inbound_nodes
     for node in others:
         if _way(node) != _way(first):
-            raise Closed("it is called in several ways")
+            raise ClosedError("it is called in several ways")
     if any(getattr(tensor, "_keras_mask", None) is not None for tensor in first.input_tensors):
-        raise Closed("it is given a mask")
+        raise ClosedError("it is given a mask")
     return first
 
 
@@ -115,12 +115,12 @@ def _followed(layer, node, training):
         outputs = layer.call(*args, **kwargs)
         graph = Functional(inputs if len(inputs) > 1 else inputs[0], outputs, name=layer.name)
     except Exception as error:
-        raise Closed(f"its call cannot be followed: {_in_short(error)}") from error
+        raise ClosedError(f"its call cannot be followed: {_in_short(error)}") from error
     finally:
         added = len(layer._losses) > len(losses)
         layer._losses[:] = losses
     if added or len(layer.variables) != variables:
-        raise Closed("its call adds losses or weights")
+        raise ClosedError("its call adds losses or weights")
     return graph
 
 
@@ -161,9 +161,9 @@ def _check_complete(layer, graph):
         missing.pop(id(variable), None)
     if missing:
         names = ", ".join(sorted({variable.path for variable in missing.values()})[:3])
-        raise Closed(f"it holds weights that its call does not reach through layers: {names}")
+        raise ClosedError(f"it holds weights that its call does not reach through layers: {names}")
     if any(tensor.dtype != other.dtype for tensor, other in zip(*_dtypes(layer, graph), strict=True)):
-        raise Closed("it changes the type of what it is given")
+        raise ClosedError("it changes the type of what it is given")
 
 
 def _dtypes(layer, graph):
@@ -179,10 +179,10 @@ def _check_equal(layer, node, graph):
         one = keras.tree.flatten(layer(*args, **kwargs))
         other = keras.tree.flatten(graph(values if len(values) > 1 else values[0], training=False))
     except Exception as error:
-        raise Closed(f"it fails when it is tried out: {_in_short(error)}") from error
+        raise ClosedError(f"it fails when it is tried out: {_in_short(error)}") from error
     for a, b in zip(one, other, strict=True):
         if not np.allclose(*map(keras.ops.convert_to_numpy, (a, b)), rtol=1e-4, atol=1e-5, equal_nan=True):
-            raise Closed("it computes something else than the layers that its call calls")
+            raise ClosedError("it computes something else than the layers that its call calls")
 
 
 def _in_short(error):
