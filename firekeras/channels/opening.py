@@ -181,7 +181,8 @@ def _check_equal(layer, node, graph):
     except Exception as error:
         raise ClosedError(f"it fails when it is tried out: {_in_short(error)}") from error
     for a, b in zip(one, other, strict=True):
-        if not np.allclose(*map(keras.ops.convert_to_numpy, (a, b)), rtol=1e-4, atol=1e-5, equal_nan=True):
+        given, found = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
+        if not np.allclose(given, found, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ClosedError("it computes something else than the layers that its call calls")
 
 

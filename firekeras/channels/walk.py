@@ -40,7 +40,7 @@ def _graph_of(model):
 
 def layers_of(model):
     """The layers of a model, or of a layer that can be opened."""
-    return model.layers if graph_inside(model) is not None else opened(model).layers
+    return model.layers if graph_inside(model) is not None else _graph_of(model).layers
 
 
 def nodes_in_order(model):
