@@ -233,3 +233,14 @@ def test_what_a_graph_could_not_keep_stays_closed_in_words(block, words):
     assert words in graph.lock("stem", 0) and graph.lock("hidden", 0) is None
     smaller = firekeras.prune(model, halved(model))
     assert type(smaller.get_layer("one")) is block
+
+
+class Makes(Block):
+    """Makes a layer without weights in each call, as some do."""
+
+    def call(self, x, training=None):
+        return L.Add()([x, super().call(x, training=training)])
+
+
+def test_layers_made_in_a_call_are_followed():
+    assert opened(network(Makes(6, name="one")).get_layer("one")) is not None

@@ -151,7 +151,14 @@ def _shape_of_call(node, place):
     shown = keras.tree.map_structure(
         lambda x: place.get(id(x)) if isinstance(x, keras.KerasTensor) else repr(x), (node.arguments.args, kwargs)
     )
-    return type(operation), id(operation) if isinstance(operation, keras.Layer) else None, repr(shown)
+    return type(operation), _identity(operation), repr(shown)
+
+
+def _identity(operation):
+    """A layer itself; of one without variables, which a call may make for the moment, its settings."""
+    if not isinstance(operation, keras.Layer) or operation.variables:
+        return id(operation) if isinstance(operation, keras.Layer) else None
+    return repr({key: value for key, value in operation.get_config().items() if key != "name"})
 
 
 def _check_complete(layer, graph):
