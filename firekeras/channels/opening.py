@@ -99,7 +99,8 @@ def _way(node):
     def shown(x):
         return (tuple(x.shape[1:]), x.dtype) if isinstance(x, keras.KerasTensor) else repr(x)
 
-    return repr(keras.tree.map_structure(shown, (node.arguments.args, node.arguments.kwargs)))
+    kwargs = {name: value for name, value in node.arguments.kwargs.items() if name != "training"}
+    return repr(keras.tree.map_structure(shown, (node.arguments.args, kwargs)))
 
 
 def _takes_training(layer):
@@ -158,7 +159,10 @@ def _identity(operation):
     """A layer itself; of one without variables, which a call may make for the moment, its settings."""
     if not isinstance(operation, keras.Layer) or operation.variables:
         return id(operation) if isinstance(operation, keras.Layer) else None
-    return repr({key: value for key, value in operation.get_config().items() if key != "name"})
+    try:
+        return repr({key: value for key, value in operation.get_config().items() if key != "name"})
+    except NotImplementedError:  # a layer of one's own, which is always the same one
+        return id(operation)
 
 
 def _check_complete(layer, graph):
