@@ -40,9 +40,9 @@ class Rebuilt:
             self._hand_on(one, other, lambda kind: kind != "initializer")
 
     def _hand_on(self, one, other, wanted):
-        for name, value in vars(one).items():
+        for name, value in attributes(one).items():
             kind = _kind(name)
-            if kind and wanted(kind) and name in vars(other):
+            if kind and wanted(kind) and name in attributes(other):
                 setattr(other, name, self.copier(value))
 
     def finish(self, cut):
