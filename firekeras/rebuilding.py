@@ -40,9 +40,9 @@ class Rebuilt:
             self._hand_on(one, other, lambda kind: kind != "initializer")
 
     def _hand_on(self, one, other, wanted):
-        for name, value in vars(one).items():
+        for name, value in attributes(one).items():
             kind = _kind(name)
-            if kind and wanted(kind) and name in vars(other):
+            if kind and wanted(kind) and name in attributes(other):
                 setattr(other, name, self.copier(value))
 
     def finish(self, cut):
@@ -132,21 +132,24 @@ def _set_later(old, new):
     return {name: value for name, value in vars(old).items() if name not in vars(new)}
 
 
-def why_not(layer, settings, args, kwargs) -> str | None:
+def why_not(layer, wrapped, args, kwargs) -> str | None:
     """Why a layer cannot be built again with other settings, in words; None if it can.
 
     Args:
-        layer: A built layer. If its class is not Keras's own, it also has to give what it gave before.
-        settings: Entries of its config, with live layers for those that it wraps.
+        layer: A built layer. If its class is not Keras's own, it has to give what it gave before.
+        wrapped: The layers that it wraps, by the entries of its config.
         args, kwargs: What it is called on.
     """
-    if not isinstance(layer, keras.Layer):
+    if not isinstance(layer, keras.Layer) or not is_strange(layer):
         return None
     try:
-        again = Rebuilt(layer, settings)
-        return _unlike(layer, again, args, kwargs) if is_strange(layer) else None
+        return _unlike(layer, Rebuilt(layer, _again(wrapped)), args, kwargs)
     except Exception as error:
         return f"cannot be built again from its config, so that nothing can be cut: {_first_line(error)}"
+
+
+def _again(wrapped):
+    return {name: Rebuilt(layer, {}).twin for name, layer in wrapped.items()}
 
 
 def is_strange(layer):

@@ -27,7 +27,7 @@ OTHERS = [lambda: L.LeakyReLU(), lambda: lambda x: x * ops.sigmoid(x), lambda: o
 MIXING = [
     (lambda x: ops.softmax(x), "mixes channels"),
     (lambda x: x - ops.mean(x, axis=-1, keepdims=True), "mixes channels"),
-    (lambda x: x[..., ::-1], "moves channels"),
+    (lambda x: ops.flip(x, axis=-1), "moves channels"),
     (lambda x: x + keras.random.normal(ops.shape(x)), "another result each time"),
     (lambda x: ops.reshape(x, (-1, 6, 6, 2)), "fails"),
 ]

@@ -12,7 +12,7 @@ import numpy as np
 from firekeras.channels.labels import FIXED, Channels
 from firekeras.channels.probe import probed
 from firekeras.channels.registry import find_rule
-from firekeras.rebuilding import Rebuilt, why_not
+from firekeras.rebuilding import why_not
 
 if TYPE_CHECKING:
     from firekeras.channels.trace import Tracer
@@ -104,10 +104,8 @@ class Call:
             rng = np.random.default_rng(0)
             args, kwargs = keras.tree.map_structure(lambda x: _random_like(x, rng), (args, kwargs))
             settings = self.tracer.settings.get(id(self.layer), {})
-            inner = {
-                name: Rebuilt(value.layer, {}).twin for name, value in settings.items() if isinstance(value, Inner)
-            }
-            tried[id(self.layer)] = why_not(self.layer, inner, args, kwargs)
+            wrapped = {name: value.layer for name, value in settings.items() if isinstance(value, Inner)}
+            tried[id(self.layer)] = why_not(self.layer, wrapped, args, kwargs)
         return tried[id(self.layer)]
 
     def _output_shapes(self, args, kwargs):
