@@ -50,6 +50,13 @@ def checked_units(graph, plan) -> np.ndarray:
     gone = graph.units_of(plan.removed)
     for name, filters in graph.removed_filters(gone).items():
         _check_layer(graph, name, filters, set(np.asarray(plan.removed.get(name, ())).tolist()))
+    emptied = graph.emptied(gone)
+    if emptied:
+        size = graph.axes[emptied.axis].size
+        raise ValueError(
+            f"The plan removes all {size} channels that {emptied.name} takes of the layers before it; at least one "
+            "must stay. Make the plan with plan_pruning, which sees to that."
+        )
     return gone
 
 

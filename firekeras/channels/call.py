@@ -72,7 +72,9 @@ class Call:
         self.tracer.kinds.setdefault(self.name, type(self.layer).__name__)
         apply = find_rule(self.layer) or probed
         said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
-        return apply(self, *args, **said)
+        given = apply(self, *args, **said)
+        self.tracer.note_parts(self.name, keras.tree.flatten(given))
+        return given
 
     def _output_shapes(self, args, kwargs):
         given = [x.shape for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Channels)]

@@ -12,6 +12,7 @@ import numpy as np
 from firekeras.channels.call import Call
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
+from firekeras.channels.parts import parts_of
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
 
 NOMINAL_SIZE = 224  # stands in for sizes that the model leaves open; only its MACs depend on it
@@ -98,6 +99,7 @@ class Tracer:
         self.bound: set[int] = set()
         self.unscored: dict[str, str] = {}
         self.notes: list[str] = []
+        self.made: list[tuple[str, np.ndarray]] = []
 
     def run(self, model, inputs, prefix=(), path=""):
         """Runs a functional model, and those nested in it, on `Channels`."""
@@ -133,6 +135,12 @@ class Tracer:
         for one, other in zip(known, vectors, strict=True):
             if one is not None and one is not other:
                 self.space.tie(one, other, f"{where} is used in several places, one of which is fixed")
+
+    def note_parts(self, name, given):
+        """Records which channels a call gives: what it gives may be only a part of what a layer makes."""
+        for k, x in enumerate(given):
+            if not x.is_fixed:
+                self.made.append((f"{name}[{k}]" if len(given) > 1 else name, x.labels.ravel()))
 
     def direct_filters(self, x: Channels):
         """The labels in `x` that come straight from a filter, with its layer's name."""
@@ -189,10 +197,11 @@ def _solve(model, tracer):
     births = np.array([label for labels in tracer.filters.values() for label in labels], "int64")
     members = list(dict.fromkeys(classes[births].tolist()))  # units are numbered as their filters come
     unit_of[members] = np.arange(len(members))
-    units = _Axes(unit_of[classes])
+    units = Axes(unit_of[classes])
     layers = [_layer_info(tracer, units, name, layer) for name, layer in _layers(model, tracer)]
+    parts = parts_of(units, layers, tracer.made)
     named = {int(unit_of[c]): reason for c, reason in locks.items() if unit_of[c] != FIXED_UNIT}
-    graph = ChannelGraph(layers, units.axes, named, tracer.notes)
+    graph = ChannelGraph(layers, units.axes, named, tracer.notes, parts)
     return Trace(
         graph=graph,
         classes=classes,
@@ -215,7 +224,7 @@ def _layers(model, tracer):
     return sorted(found, key=lambda pair: order[pair[0]])
 
 
-class _Axes:
+class Axes:
     """Collects arrays of units, each once."""
 
     def __init__(self, unit_of_label):
@@ -224,13 +233,18 @@ class _Axes:
         self._index: dict[bytes, int] = {}
 
     def index(self, labels):
-        axis = self.unit_of_label[labels]
+        """The number of the axis along which these labels run."""
+        return self.of_units(self.unit_of_label[labels])
+
+    def of_units(self, axis):
+        """The number of an axis of units."""
         if axis.tobytes() not in self._index:
             self._index[axis.tobytes()] = len(self.axes)
             self.axes.append(axis)
         return self._index[axis.tobytes()]
 
     def product(self, factor, vectors):
+        """The `Product` of a number with what is kept of these labels."""
         return Product(int(factor), tuple(self.index(v) for v in vectors))
 
 

@@ -68,7 +68,7 @@ class ComparisonSettings:
             settings = RunSettings.of(model, self.of_run(share, 0))
             limits = {name: getattr(settings, name) for name in ("layer_caps", "round_to", "min_keep")}
             target = Target.of(settings.target or {}, model, count_costs(graph))
-            target.check_feasible(model, graph, original_widths=graph.widths, **limits)
+            target.check_feasible(model, graph, original_widths=graph.sizes, **limits)
 
     def to_dict(self) -> dict:
         """All but what may grow: shares and seeds."""

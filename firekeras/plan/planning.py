@@ -159,10 +159,10 @@ def plan_pruning(
         target: Instead of the ratio: `{"macs": 0.5}`, `{"conv_macs": ...}` or `{"params": ...}`, the
             share of the network's present costs to come down to.
         round_to: Widths that change become a multiple of this. Defaults to 1.
-        min_keep: No layer falls under this share of its original width, nor under one filter.
-            Defaults to 0.1.
-        original_widths: For each layer the width that caps and `min_keep` refer to. Defaults to
-            the present widths.
+        min_keep: No layer falls under this share of its original width, nor under one filter; nor do the
+            channels that a split, slice or branch takes of it. Defaults to 0.1.
+        original_widths: For each layer (and part) the width that caps and `min_keep` refer to, such as
+            `graph.sizes` of the first model. Defaults to the present widths.
         balance: The weight of a filter's place within its own layer against its place among all, 0 to
             1 (see `firekeras.plan.balance`). Defaults to 1, by which layers lose about the same share and
             none is starved.

@@ -20,21 +20,32 @@ MEASURES = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How many filters each layer may lose now, and the sentence that says what keeps the others."""
+    """How many channels each layer, and each part of one, may lose now, and the sentence for what keeps the others."""
 
     allowed: np.ndarray
     sentences: list[str]
 
     @classmethod
     def of(cls, graph: ChannelGraph, caps, min_keep, original) -> Limits:
-        """Limits from caps and `min_keep`, over a whole run, in the order of `graph.filter_layers`."""
+        """Limits from caps and `min_keep`, over a whole run, in the order of `graph.sizes`."""
         pairs = [cls._of_layer(name, width, original.get(name, width), caps.get(name, 1), min_keep)
                  for name, width in graph.widths.items()]  # fmt: skip
+        pairs += [cls._of_part(name, size, original.get(name, size), min_keep)
+                  for name, size in itertools.islice(graph.sizes.items(), len(pairs), None)]  # fmt: skip
         return cls(np.array([allowed for allowed, _ in pairs], "int64"), [sentence for _, sentence in pairs])
 
     @staticmethod
+    def _of_part(name, size, original, min_keep):
+        floor = _floor(min_keep, original)
+        sentence = (
+            f"it is in {name}, which takes only a part of the channels and is at its smallest: at least {floor} of its "
+            f"{original} stay"
+        )
+        return max(0, size - floor), sentence
+
+    @staticmethod
     def _of_layer(name, width, original, cap, min_keep):
-        floor = max(1, math.ceil(min_keep * original - 1e-9))
+        floor = _floor(min_keep, original)
         capped = original - math.floor(cap * original + 1e-9)
         if capped > floor:
             sentence = f"the cap of {cap:.0%} on {name} is reached: at least {capped} of its {original} filters stay"
@@ -53,20 +64,24 @@ class Limits:
         sentences = [
             kept if allowed <= few else _at_once(name, width, few, max_cut)
             for kept, allowed, few, (name, width) in zip(
-                self.sentences, self.allowed, most, graph.widths.items(), strict=True
+                self.sentences, self.allowed, most, graph.sizes.items(), strict=True
             )
         ]
         return Limits(np.minimum(self.allowed, np.array(most, "int64")), sentences)
 
 
+def _floor(min_keep, original):
+    """How many must stay of so many."""
+    return max(1, math.ceil(min_keep * original - 1e-9))
+
+
 def _most_at_once(graph, max_cut, step) -> list[int]:
-    """For each layer how many filters may go in one plan."""
+    """For each layer how many filters may go in one plan; of parts, as many as their layers lose."""
     least = [step] * len(graph.filter_layers)
     for layer, count in set(itertools.chain.from_iterable(graph.held_in)):
         least[layer] = max(least[layer], count)
-    return [
-        max(few, math.floor(max_cut * width + 1e-9)) for few, width in zip(least, graph.widths.values(), strict=True)
-    ]
+    most = [max(few, math.floor(max_cut * size + 1e-9)) for few, size in zip(least, graph.widths.values(), strict=True)]
+    return [*most, *list(graph.sizes.values())[len(most) :]]
 
 
 def _at_once(name, width, most, max_cut):
@@ -161,7 +176,7 @@ class Selection:
 
     Args:
         ranking: What may go, in order.
-        limits: How many filters each layer may lose.
+        limits: How many channels each layer, and each part, may lose.
         budget: How many filters shall go in all.
 
     Attributes:
@@ -203,8 +218,8 @@ class Selection:
         return full is None
 
     def _needs(self, block):
-        """How many filters a block takes from which layers."""
-        held = self.graph.held_in
+        """How many channels a block takes from which layers and parts."""
+        held = self.graph.limited_by
         if block.units.size == 1:
             return held[block.units[0]]
         total: collections.Counter = collections.Counter()
