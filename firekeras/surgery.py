@@ -39,6 +39,8 @@ def prune(model, plan: PruningPlan):
 
 def checked_units(graph, plan) -> np.ndarray:
     """The units that a plan removes, as a mask, after checking that the plan fits the network."""
+    if not isinstance(plan, PruningPlan):
+        raise ValueError(f"Expected a PruningPlan, as plan_pruning gives it. Received: {type(plan).__name__}.")
     for name, width in plan.widths.items():
         known_layer(name, graph.filter_layers)
         if graph.filters(name).size != width:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from firekeras.names import listed
+
 FIXED_UNIT = -1  # on an axis: a channel that comes from no filter, and always stays
 
 
@@ -37,6 +39,7 @@ class LayerInfo:
         weights: The size of each of its weights.
         macs: The multiply-accumulates of each of its calls.
         is_conv: Whether its MACs count as convolution MACs.
+        uncounted: Whether it multiplies by weights in a way that nobody knows, so that MACs are missing.
     """
 
     name: str
@@ -46,6 +49,13 @@ class LayerInfo:
     weights: tuple[Product, ...]
     macs: tuple[Product, ...]
     is_conv: bool
+    uncounted: bool = False
+
+    @property
+    def hides_weights(self) -> bool:
+        """Whether it multiplies by weights, and has no filters that can be seen."""
+        multiplies = self.uncounted or any(product.factor for product in self.macs)
+        return bool(self.filters is None and self.weights and multiplies)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +106,10 @@ class ChannelGraph:
         self.notes = list(notes)
         self.parts = list(parts)
 
+    def copy(self) -> ChannelGraph:
+        """The same graph, which can be changed without changing this one."""
+        return ChannelGraph(self.layers.values(), self.axes, self.locks, self.notes, self.parts)
+
     def filters(self, layer: str) -> np.ndarray:
         """The unit of each filter of a layer, `(filters,)`."""
         index = self.layers[layer].filters if layer in self.layers else None
@@ -144,13 +158,35 @@ class ChannelGraph:
         return next((part for part in self.parts if gone[self.axes[part.axis]].all()), None)
 
     def lock(self, layer: str, filter: int) -> str | None:
-        """Why this filter must stay; None where it may go."""
-        return self.locks.get(int(self.filters(layer)[filter]))
+        """Why this filter must stay; None if it may go.
+
+        Raises:
+            ValueError: If there is no such layer or filter.
+        """
+        return self.locks.get(self._unit(layer, filter))
 
     def coupled(self, layer: str, filter: int) -> list[tuple[str, int]]:
-        """All filters of this filter's unit as (layer, filter), itself included."""
-        unit = self.filters(layer)[filter]
+        """All filters of this filter's unit as (layer, filter), itself included.
+
+        Raises:
+            ValueError: If there is no such layer or filter.
+        """
+        unit = self._unit(layer, filter)
         return [(name, int(k)) for name in self.filter_layers for k in np.flatnonzero(self.filters(name) == unit)]
+
+    def _unit(self, layer, filter):
+        units = self.filters(layer)
+        if not isinstance(filter, (int, np.integer)) or not 0 <= filter < units.size:
+            raise ValueError(f"Layer {layer!r} has filters 0 to {units.size - 1}. Received: filter={filter!r}.")
+        return int(units[filter])
+
+    def why_none(self, most=3) -> str:
+        """Why no filter may go, to go on after "no filter may go: "; of several reasons the first ones."""
+        reasons = list(dict.fromkeys(self.locks.values()))[:most]
+        hiding = [f"{layer.name} ({layer.kind})" for layer in self.layers.values() if layer.hides_weights]
+        if hiding:
+            reasons.append(f"what is inside {listed(hiding, most)} cannot be pruned, nor seen")
+        return "; ".join(reasons) or "it has no layer with filters, such as Conv2D or Dense"
 
     @functools.cached_property
     def groups(self) -> list[list[str]]:

@@ -14,6 +14,7 @@ from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Produc
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
 from firekeras.channels.parts import parts_of
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
+from firekeras.names import listed
 
 NOMINAL_SIZE = 224  # stands in for sizes that the model leaves open; only its MACs depend on it
 
@@ -89,6 +90,8 @@ class Tracer:
         self.inputs: dict[tuple, tuple] = {}
         self.macs: dict[str, list] = defaultdict(list)
         self.convs: set[str] = set()
+        self.unknown: set[str] = set()
+        self.uncounted: set[str] = set()
         self.shapes: dict[str, tuple] = {}
         self.kinds: dict[str, str] = {}
         self.filters: dict[str, np.ndarray] = {}
@@ -114,6 +117,15 @@ class Tracer:
             return Call(self, node, (*prefix, id(node)), path + operation.name).trace(args, kwargs)
 
         return walk(model, inputs, call)
+
+    def sized(self, shape, where):
+        """A shape with a nominal size wherever it is open behind the batch, which a note says."""
+        if None not in shape[1:]:
+            return tuple(shape)
+        note = f"The size of {where} is open, {tuple(shape)}: MACs are counted for {NOMINAL_SIZE} wherever it is."
+        if note not in self.notes:
+            self.notes.append(note)
+        return (shape[0], *(NOMINAL_SIZE if size is None else size for size in shape[1:]))
 
     def enter(self, model, tensors, name):
         """Declares the channels that a nested model is given: its inputs get smaller with them."""
@@ -171,7 +183,7 @@ class Tracer:
 def trace_model(model) -> Trace:
     """Runs a whole model on labels."""
     tracer = Tracer()
-    inputs = [Channels.fixed(_nominal(tracer, tensor.shape)) for tensor in model.inputs]
+    inputs = [Channels.fixed(tracer.sized(tensor.shape, "the input")) for tensor in model.inputs]
     for name, x in zip(output_names(model), tracer.run(model, inputs), strict=True):
         tracer.mark_unscored(x, "is an output of the model")
         tracer.space.lock(x.labels, f"it is part of the model's output {name!r}, whose size must stay")
@@ -183,14 +195,6 @@ def output_names(model):
     return functional_graph(model).output_names
 
 
-def _nominal(tracer, shape):
-    if None not in shape[1:]:
-        return shape
-    note = f"The input size is open {shape}: MACs are counted for {NOMINAL_SIZE} wherever it is."
-    tracer.notes.append(note)
-    return (shape[0], *(size or NOMINAL_SIZE for size in shape[1:]))
-
-
 def _solve(model, tracer):
     classes, locks = tracer.space.solve()
     unit_of = np.full(classes.max() + 1, FIXED_UNIT)
@@ -199,6 +203,7 @@ def _solve(model, tracer):
     unit_of[members] = np.arange(len(members))
     units = Axes(unit_of[classes])
     layers = [_layer_info(tracer, units, name, layer) for name, layer in _layers(model, tracer)]
+    tracer.notes += uncounted_note(layers)
     parts = parts_of(units, layers, tracer.made)
     named = {int(unit_of[c]): reason for c, reason in locks.items() if unit_of[c] != FIXED_UNIT}
     graph = ChannelGraph(layers, units.axes, named, tracer.notes, parts)
@@ -221,6 +226,8 @@ def _solve(model, tracer):
 def _layers(model, tracer):
     order = {name: k for k, name in enumerate(tracer.kinds)}
     found = [(name, layer) for name, layer in leaf_layers(model) if name in order]
+    operations = {*tracer.macs, *tracer.uncounted}.difference(name for name, _ in found)
+    found += [(name, None) for name in operations]
     return sorted(found, key=lambda pair: order[pair[0]])
 
 
@@ -255,10 +262,27 @@ def _layer_info(tracer, units, name, layer):
         kind=tracer.kinds[name],
         output_shape=tuple(tracer.shapes[name]),
         filters=None if filters is None else units.index(filters),
-        weights=tuple(_weight_size(tracer, units, w) for w in layer.weights),
+        weights=tuple(_weight_size(tracer, units, w) for w in _weights(layer)),
         macs=tuple(units.product(factor, axes) for factor, axes in tracer.macs[name]),
         is_conv=name in tracer.convs,
+        uncounted=name in tracer.uncounted or _multiplies_unseen(tracer, name, layer),
     )
+
+
+def _weights(layer):
+    return [] if layer is None else layer.weights
+
+
+def _multiplies_unseen(tracer, name, layer):
+    """Whether a layer that no rule knows holds a matrix, by which it surely multiplies."""
+    unseen = name in tracer.unknown and not tracer.macs[name]
+    return unseen and any(len(variable.shape) > 1 for variable in _weights(layer))
+
+
+def uncounted_note(layers) -> list[str]:
+    """What a user should know of costs that leave something out."""
+    names = [f"{layer.name} ({layer.kind})" for layer in layers if layer.uncounted]
+    return [f"MACs leave out {listed(names)}: what these multiply is not known."] if names else []
 
 
 def _weight_size(tracer, units, variable):

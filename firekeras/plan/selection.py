@@ -11,6 +11,7 @@ import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.costs import costs_of_units
+from firekeras.names import listed
 from firekeras.plan.balance import blended
 from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
@@ -269,7 +270,7 @@ class Selection:
 
     def _partners(self, unit):
         layers = self._layers_of(unit)
-        return f"; with it go its partners in {_listed(layers)}" if len(layers) > 1 else ""
+        return f"; with it go its partners in {listed(layers)}" if len(layers) > 1 else ""
 
     def _unscored(self, unit):
         layers, source = self._layers_of(unit), self.ranking.source
@@ -284,11 +285,6 @@ class Selection:
             return []
         if not self.ranking.filters:
             reasons = list(dict.fromkeys(self._sentence(u) for u in range(self.graph.num_units)))
-            return [f"Nothing goes, because no filter may: {'; '.join(reasons[:3])}."]
+            return [f"Nothing goes, because no filter may: {'; '.join(reasons[:3]) or self.graph.why_none()}."]
         why = list(dict.fromkeys([*self.why.values(), *self.ranking.ragged.values()]))
         return [f"Nothing goes, because of every filter that may: {'; '.join(why[:3])}."]
-
-
-def _listed(names, most=3):
-    more = f" and {len(names) - most} more layers" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

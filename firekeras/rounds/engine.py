@@ -176,7 +176,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
 
     def _description(self, baseline) -> dict:
         """What `run.json` says."""
-        costs = {name: getattr(self.costs_before, name) for name in ("conv_macs", "macs", "params")}
+        costs = {name: getattr(self.costs_before, name) for name in ("conv_macs", "macs", "params", "uncounted")}
         settings = self.settings
         return {
             "backend": keras.backend.backend(),

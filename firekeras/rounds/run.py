@@ -277,8 +277,7 @@ def check_prunable(model, graph, layer_caps, compiled=True):
         )
     resolve_caps(graph, layer_caps)
     if len(graph.locks) == graph.num_units:
-        reasons = "; ".join(list(dict.fromkeys(graph.locks.values()))[:3])
-        raise ValueError(f"The model {model.name!r} has no filter that may be removed: {reasons}.")
+        raise ValueError(f"The model {model.name!r} has no filter that may be removed: {graph.why_none()}.")
 
 
 def settled_differently(given: float, settled: float, tolerance: float, monitor: str) -> str | None:

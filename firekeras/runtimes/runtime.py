@@ -10,6 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+from firekeras.paths import existing_file
+
 PIP = 'pip install "firekeras[deployment]"'
 
 
@@ -74,8 +76,7 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
         return _of_keras(load_model(path, compile=False), threads)
     if path.is_dir():
         return _of_saved_model(path, threads)
-    if not path.exists():
-        raise ValueError(f"There is no file {path}.")
+    existing_file(path)
     if path.suffix == ".tflite":
         from firekeras.runtimes.litert import LiteRT
 
