@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 import warnings
 import zipfile
 from pathlib import Path
@@ -38,6 +39,8 @@ def load_model(path, *, compile=True):
 
 def check_path(path: Path):
     """Raises `ValueError` where there is no `.keras` file at `path`."""
+    if (path / "saved_model.pb").is_file():
+        raise ValueError(f"{path} is a SavedModel, not a .keras file. Convert it once: {_conversion(path)}.")
     if path.is_dir():
         raise ValueError(
             f"{path} is a folder. Expected a file NAME.keras: load the model in Python, and model.save('NAME.keras')."
@@ -46,13 +49,16 @@ def check_path(path: Path):
         raise ValueError(f"There is no file {path}.{_near(path)}")
     if path.suffix.lower() in (".h5", ".hdf5"):
         raise ValueError(
-            f"{path} is not a .keras file, but of the legacy HDF5 format. Convert it once, in Python: "
-            f"keras.models.load_model({str(path)!r}).save({str(path.with_suffix('.keras'))!r})."
+            f"{path} is not a .keras file, but of the legacy HDF5 format. Convert it once: {_conversion(path)}."
         )
     if path.suffix != ".keras":
         raise ValueError(f"Expected a model that Keras saved, NAME.keras. Received: {path}.")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a .keras file inside, or is cut short. Save or copy it again.")
+
+
+def _conversion(path):
+    return f"firekeras convert {shlex.quote(str(path))} {shlex.quote(str(path.with_suffix('.keras')))}"
 
 
 def _near(path):

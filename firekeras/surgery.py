@@ -10,6 +10,7 @@ from firekeras.channels.call import Count, Inner, Kept
 from firekeras.channels.trace import Trace
 from firekeras.channels.walk import functional_graph, leaf_layers, walk
 from firekeras.devices import scope_of
+from firekeras.optimizers import is_broken
 from firekeras.plan.planning import PruningPlan, known_layer
 
 
@@ -282,7 +283,7 @@ def _fresh_metric(metric):
 
 def copy_optimizer_state(old, optimizer, cut: Cut):
     """Builds the new optimizer, and gives it the old one's slots, cut like the weights they belong to."""
-    if not old.optimizer.built:
+    if not old.optimizer.built or is_broken(old):
         return
     weights = old.optimizer._trainable_variables  # those that it was built for: some may be frozen by now
     owners = _build_recording_owners(optimizer, [cut.twins[id(weight)] for weight in weights])
