@@ -146,6 +146,8 @@ class ChannelGraph:
     @functools.cached_property
     def limited_by(self) -> list[tuple[tuple[int, int], ...]]:
         """For each unit the layers, then the parts, that shrink with it: (place in `sizes`, by how many)."""
+        if not self.parts:
+            return self.held_in
         return _held(self.num_units, [*map(self.filters, self.filter_layers), *(self.axes[p.axis] for p in self.parts)])
 
     @property

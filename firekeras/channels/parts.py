@@ -19,14 +19,23 @@ def parts_of(axes, layers, made) -> list[Part]:
     known: set[bytes] = set()
     parts: dict[str, Part] = {}
     for name, units in _candidates(axes, layers, made):
-        held = np.unique(units)
-        if held.tobytes() in known or held[0] == FIXED_UNIT:
+        held = _news(units, known)
+        if held is None:
             continue
-        known.add(held.tobytes())
         if not whole.within(held):
             name = _unused(name, parts)
             parts[name] = Part(name, axes.of_units(units))
     return list(parts.values())
+
+
+def _news(units, known):
+    """The units of an axis, each once, if none of its channels is fixed and no axis before had the same."""
+    if units.tobytes() in known:
+        return None
+    held = np.unique(units)
+    again = held.tobytes() in known
+    known.update((units.tobytes(), held.tobytes()))
+    return None if again or not held.size or held[0] == FIXED_UNIT else held
 
 
 def _candidates(axes, layers, made):
@@ -46,11 +55,14 @@ class _Whole:
 
     def __init__(self, layers):
         own = [np.unique(units) for units in layers]
-        self.units = np.concatenate([*own, np.zeros(0, "int64")])
-        self.places = np.repeat(np.arange(len(own)), [units.size for units in own])
-        self.sizes = np.bincount(self.places, minlength=len(own))
+        units = np.concatenate([*own, np.zeros(0, "int64")])
+        places = np.repeat(np.arange(len(own)), [one.size for one in own])
+        order = np.argsort(units, kind="stable")
+        self.sizes = np.bincount(places, minlength=len(own))
+        self._units, self._places = units[order], places[order]
 
     def within(self, held) -> bool:
-        """Whether a layer is held whole."""
-        among = np.bincount(self.places[np.isin(self.units, held)], minlength=self.sizes.size)
-        return bool((among == self.sizes).any())
+        """Whether a layer is held whole, by these units, ascending."""
+        first, behind = (np.searchsorted(self._units, held, side) for side in ("left", "right"))
+        found = np.concatenate([self._places[a:b] for a, b in zip(first.tolist(), behind.tolist(), strict=True)])
+        return bool((np.bincount(found, minlength=self.sizes.size) == self.sizes).any())
