@@ -9,6 +9,8 @@ import warnings
 import zipfile
 from pathlib import Path
 
+from firekeras.paths import as_path
+
 
 def load_model(path, *, compile=True):
     """Loads a `.keras` file in Keras's safe mode, so that no code in it is run.
@@ -24,7 +26,7 @@ def load_model(path, *, compile=True):
         ValueError: If there is no such file, it is of another format or damaged, or it holds what
             safe mode refuses; names the layer.
     """
-    path = Path(path)
+    path = as_path(path)
     check_path(path)
     import keras
 

@@ -62,6 +62,22 @@ def test_files_that_are_not_there(load, tmp_path):
             load(path if path is None else tmp_path / path)
 
 
+def test_paths_that_are_none(tmp_path):
+    from firekeras.datasets import load_dataset
+    from firekeras.model_file import load_model
+    from firekeras.rounds.run_directory import RunDirectory
+
+    for load in (load_dataset, load_model, RunDirectory.open):
+        with pytest.raises(ValueError, match=r"Expected the path of a file. Received: None"):
+            load(None)
+
+
+def test_latency_of_a_file_of_keras_2(tmp_path):
+    (tmp_path / "old.h5").touch()
+    with pytest.raises(ValueError, match=r"legacy HDF5 format. Convert it once: firekeras convert"):
+        firekeras.measure_latency(tmp_path / "old.h5")
+
+
 def scored():
     model = networks.sequential_cnn()
     return model, firekeras.score_filters(model, "l1")

@@ -14,6 +14,7 @@ from firekeras import atomic
 from firekeras.export.verification import Difference, compare, difference, samples_of
 from firekeras.keras2.h5 import read_h5
 from firekeras.keras2.saved_model import is_saved_model, read_saved_model
+from firekeras.paths import as_path
 from firekeras.runtimes.runtime import open_runtime, run
 
 TOLERANCE = 1e-4
@@ -59,7 +60,7 @@ def convert_model(old, new, *, trust=False) -> Conversion:
     Example:
     >>> firekeras.convert_model("vww_96.h5", "vww_96.keras").difference
     """
-    old, new = Path(old), Path(new)
+    old, new = as_path(old), as_path(new)
     _check_paths(old, new)
     model, notes = read_saved_model(old) if old.is_dir() else read_h5(old)
     samples = samples_of(model, None)

@@ -70,7 +70,7 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
     if not isinstance(model_or_path, (str, Path)):
         return _of_keras(model_or_path, threads)
     path = Path(model_or_path)
-    if path.suffix == ".keras":
+    if path.suffix in (".keras", ".h5", ".hdf5"):
         from firekeras.model_file import load_model
 
         return _of_keras(load_model(path, compile=False), threads)
