@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from firekeras.criteria import score_filters
     from firekeras.detector.fire_detector import FireDetector
     from firekeras.export.exporting import export_model
+    from firekeras.keras2.converting import convert_model
     from firekeras.latency import measure_latency
     from firekeras.measure.measuring import measure_fire
     from firekeras.plan.planning import PruningPlan, plan_pruning
@@ -36,6 +37,7 @@ _HOME = {
     "FirePruningCallback": "firekeras.callback.fire_callback",
     "PruningPlan": "firekeras.plan.planning",
     "channel_graph": "firekeras.channels",
+    "convert_model": "firekeras.keras2.converting",
     "compress": "firekeras.compressing",
     "compression_rounds": "firekeras.rounds.engine",
     "count_costs": "firekeras.costs",
@@ -61,6 +63,7 @@ __all__ = [
     "channel_graph",
     "compress",
     "compression_rounds",
+    "convert_model",
     "count_costs",
     "export_model",
     "fold_means",

@@ -10,13 +10,15 @@ import keras
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from firekeras.copying import Copier, holds_variables
+from firekeras.optimizers import is_broken
 
 
 def compile_alike(old, new, cut):
     """Compiles `new` as `old` is: same loss, metrics and settings; the optimizer with its state, cut."""
     optimizer = fresh_optimizer(old.optimizer)
     keras.Model.compile(new, **compile_settings(old, optimizer, cut.copier))  # its class's own may ask for more
-    copy_optimizer_state(old.optimizer, optimizer, cut.copier, cut.sliced)
+    if not is_broken(old):
+        copy_optimizer_state(old.optimizer, optimizer, cut.copier, cut.sliced)
 
 
 def compile_settings(model, optimizer, copier=None) -> dict:

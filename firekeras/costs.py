@@ -24,19 +24,33 @@ class Costs:
 
     MACs are counted as the papers do (Li et al. 2017, section 3; FIREPruning, section 4.3, where
     they are called FLOPs): `Kh*Kw*Cin/groups*Cout*Hout*Wout` for a convolution, `Cin*Cout` for a
-    dense layer. Biases, normalisation, activations and pooling are not counted.
+    dense layer; recurrent layers by step, attention with its scores and its sums of values, and products of
+    tensors. Biases, normalisation, activations and pooling are not counted, nor are sizes that the model
+    leaves open known: they count as 224.
 
     Args:
         conv_macs: MACs of the convolutions.
-        macs: MACs of convolutions and dense layers.
+        macs: MACs of all layers, and of products of tensors (`keras.ops.matmul`, `einsum`, ...).
         params: All weights, those of BatchNormalization's statistics included, as `count_params()`.
         by_layer: `LayerCosts` of each layer that has any.
+        uncounted: The names of layers that multiply in a way that nobody knows: their MACs are left out.
     """
 
     conv_macs: int
     macs: int
     params: int
     by_layer: dict[str, LayerCosts] = dataclasses.field(repr=False)
+    uncounted: tuple[str, ...] = ()
+
+    @property
+    def macs_title(self) -> str:
+        """What to call the MACs in a table: with what they leave out."""
+        return "MACs" + (f" without {named_or_counted(self.uncounted)}" if self.uncounted else "")
+
+
+def named_or_counted(names, kind="layers") -> str:
+    """A single name, or how many there are."""
+    return names[0] if len(names) == 1 else f"{len(names)} {kind}"
 
 
 def count_costs(model_or_graph) -> Costs:
@@ -66,7 +80,8 @@ def costs_without(graph: ChannelGraph, gone=None) -> Costs:
         if macs or params:
             by_layer[layer.name] = LayerCosts(macs, params)
     macs, params = (sum(getattr(c, field) for c in by_layer.values()) for field in ("macs", "params"))
-    return Costs(conv, macs, params, by_layer)
+    uncounted = tuple(layer.name for layer in graph.layers.values() if layer.uncounted)
+    return Costs(conv, macs, params, by_layer, uncounted)
 
 
 def costs_of_units(graph: ChannelGraph, measure: str) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from firekeras.atomic import whole_file
 from firekeras.channels.graph import ChannelGraph
+from firekeras.paths import existing_file
 from firekeras.profile import FireProfile
 
 FORMAT, VERSION = "firekeras.fire", 1
@@ -47,12 +48,11 @@ def _one_filter(maps):
 
 def load(path) -> FireProfile:
     """Reads a profile."""
+    existing_file(path)
     try:
         with h5py.File(path, "r") as file:
             _check_header(file, path)
             return _read(file)
-    except FileNotFoundError as error:
-        raise ValueError(f"There is no file {path}.") from error
     except (OSError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} is not a whole .fire.h5 file: {error}. If it was cut off while copying, copy it again; else "

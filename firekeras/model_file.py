@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 import warnings
 import zipfile
 from pathlib import Path
+
+from firekeras.paths import as_path
 
 
 def load_model(path, *, compile=True):
@@ -23,7 +26,7 @@ def load_model(path, *, compile=True):
         ValueError: If there is no such file, it is of another format or damaged, or it holds what
             safe mode refuses; names the layer.
     """
-    path = Path(path)
+    path = as_path(path)
     check_path(path)
     import keras
 
@@ -38,6 +41,8 @@ def load_model(path, *, compile=True):
 
 def check_path(path: Path):
     """Raises `ValueError` where there is no `.keras` file at `path`."""
+    if (path / "saved_model.pb").is_file():
+        raise ValueError(f"{path} is a SavedModel, not a .keras file. Convert it once: {_conversion(path)}.")
     if path.is_dir():
         raise ValueError(
             f"{path} is a folder. Expected a file NAME.keras: load the model in Python, and model.save('NAME.keras')."
@@ -46,13 +51,16 @@ def check_path(path: Path):
         raise ValueError(f"There is no file {path}.{_near(path)}")
     if path.suffix.lower() in (".h5", ".hdf5"):
         raise ValueError(
-            f"{path} is not a .keras file, but of the legacy HDF5 format. Convert it once, in Python: "
-            f"keras.models.load_model({str(path)!r}).save({str(path.with_suffix('.keras'))!r})."
+            f"{path} is not a .keras file, but of the legacy HDF5 format. Convert it once: {_conversion(path)}."
         )
     if path.suffix != ".keras":
         raise ValueError(f"Expected a model that Keras saved, NAME.keras. Received: {path}.")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path} is not a .keras file inside, or is cut short. Save or copy it again.")
+
+
+def _conversion(path):
+    return f"firekeras convert {shlex.quote(str(path))} {shlex.quote(str(path.with_suffix('.keras')))}"
 
 
 def _near(path):

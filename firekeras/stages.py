@@ -12,6 +12,7 @@ from firekeras.costs import Costs, count_costs
 from firekeras.export.exporting import momentary_file, size_of
 from firekeras.latency import Latency, measure_latencies
 from firekeras.model_file import load_model
+from firekeras.paths import existing_file
 from firekeras.runtimes.file_costs import onnx_costs
 from firekeras.runtimes.litert import LiteRT
 from firekeras.runtimes.runtime import open_runtime, run
@@ -66,8 +67,8 @@ def measure_stages(
     """
     paths = [Path(path) for path in paths]
     for path in paths:
-        if not path.exists():
-            raise ValueError(f"There is no file {path}.")
+        if not path.is_dir():  # a SavedModel is one
+            existing_file(path)
     networks = [load_model(path, compile=False) if path.suffix == ".keras" else path for path in paths]
     found = [(_accuracy(path, one, data), _costs(one)) for path, one in zip(paths, networks, strict=True)]
     settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "on_progress": on_progress}

@@ -54,6 +54,8 @@ def prune(model, plan: PruningPlan):
 
 def checked_units(graph, plan) -> np.ndarray:
     """The units that a plan removes, as a mask, after checking that the plan fits the network."""
+    if not isinstance(plan, PruningPlan):
+        raise ValueError(f"Expected a PruningPlan, as plan_pruning gives it. Received: {type(plan).__name__}.")
     for name, width in plan.widths.items():
         known_layer(name, graph.filter_layers)
         if graph.filters(name).size != width:
@@ -65,6 +67,13 @@ def checked_units(graph, plan) -> np.ndarray:
     gone = graph.units_of(plan.removed)
     for name, filters in graph.removed_filters(gone).items():
         _check_layer(graph, name, filters, set(np.asarray(plan.removed.get(name, ())).tolist()))
+    emptied = graph.emptied(gone)
+    if emptied:
+        size = graph.axes[emptied.axis].size
+        raise ValueError(
+            f"The plan removes all {size} channels that {emptied.name} takes of the layers before it; at least one "
+            "must stay. Make the plan with plan_pruning, which sees to that."
+        )
     return gone
 
 

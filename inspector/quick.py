@@ -15,7 +15,7 @@ class QuickSelection:
 
     Units that hold the same number of filters in the same layers, and share these layers with no others, go one
     after the other until the tightest of their layers is at its limit: so many of them that is known at once.
-    Where layers are shared otherwise, or widths are rounded, `Selection` itself answers.
+    If layers are shared otherwise, or read in parts, or widths are rounded, `Selection` itself answers.
 
     Args:
         ranking: What may go, in order.
@@ -24,9 +24,10 @@ class QuickSelection:
     def __init__(self, ranking: Ranking):
         self.ranking = ranking
         order = ranking.order.tolist()
-        kinds = {held: number for number, held in enumerate(dict.fromkeys(ranking.graph.held_in[u] for u in order))}
+        limited = ranking.graph.limited_by
+        kinds = {held: number for number, held in enumerate(dict.fromkeys(limited[u] for u in order))}
         self._kinds = list(kinds)
-        self._kind = np.array([kinds[ranking.graph.held_in[unit]] for unit in order], "int64")
+        self._kind = np.array([kinds[limited[unit]] for unit in order], "int64")
         self._place_in_kind = _place_in_kind(self._kind)
         self._sizes = ranking.graph.unit_sizes[ranking.order]
         layers = [layer for held in self._kinds for layer, _ in held]

@@ -42,10 +42,15 @@ def totals(session: Session) -> list[Total]:
     return [total for pair in zip(before, left, strict=True) for total in pair]
 
 
+def _left_out(costs):
+    """What the MACs do not hold."""
+    return f" ({costs.macs_title})" if costs.uncounted else ""
+
+
 def _sums(widths, costs, convs):
     params = sum(costs.by_layer[name].params for name in convs if name in costs.by_layer)
     return [
-        Total("All", sum(widths.values()), costs.macs, costs.params),
+        Total("All" + _left_out(costs), sum(widths.values()), costs.macs, costs.params),
         Total("Conv", sum(widths[name] for name in convs), costs.conv_macs, params),
     ]
 

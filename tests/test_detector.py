@@ -586,7 +586,7 @@ def test_a_table_without_its_regressor(saved):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match=r"There is no file .*none\.h5"):
         FireDetector.load(tmp_path / "none.h5")
 
 

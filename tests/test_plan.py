@@ -713,7 +713,7 @@ def test_notes_of_the_network_come_along():
     image = keras.Input((None, None, 3), name="image")
     x = L.GlobalAveragePooling2D(name="pool")(L.Conv2D(8, 3, activation="relu", name="conv")(image))
     plan = plan_of(firekeras.channel_graph(keras.Model(image, L.Dense(2, name="logits")(x))))
-    assert any("input size is open" in note and "224" in note for note in plan.notes)
+    assert any("size of the input is open" in note and "224" in note for note in plan.notes)
 
 
 # Files

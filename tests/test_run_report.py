@@ -454,3 +454,8 @@ def test_reports_need_no_keras(tmp_path):
     )
     command = [sys.executable, "-c", code, folder, tmp_path / "a.html"]
     assert subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip() == "set()"
+
+
+def test_macs_that_leave_out_layers_say_so():
+    told = {**settings()["costs"], "uncounted": ["block", "a\x1b[2Jb"]}
+    assert [row[0] for row in run([], costs=told).comparison()][-2] == "MACs without 2 layers"

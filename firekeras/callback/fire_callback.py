@@ -26,6 +26,7 @@ from firekeras.devices import several_processes
 from firekeras.measure.counting import ZeroCounter
 from firekeras.measure.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters
 from firekeras.methods.fire import FirePruning
+from firekeras.optimizers import fresh_if_broken
 from firekeras.plan.planning import COSTS, checked_target, plan_pruning
 from firekeras.profile import FilterScores, FireProfile
 from firekeras.recovery.batch_statistics import Settler
@@ -161,6 +162,11 @@ class FirePruningCallback(keras.callbacks.Callback):
         self.result: CompressionResult | None = None
 
     # What Keras calls
+
+    def set_model(self, model):
+        """Takes the model that is fitted, with an optimizer that can train it."""
+        super().set_model(model)
+        self._mended = fresh_if_broken(model)
 
     def on_train_begin(self, logs=None):
         """Checks the model and its neighbours before any training, and forgets earlier runs."""
@@ -380,6 +386,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         costs = {name: getattr(run.costs_before, name) for name in COSTS}
         told = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
         self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **told)
+        self._note(self._mended)
         self._note(no_better_than_chance(run.baseline, self._fit.validation, run.monitor))
         if self._settle_on is None:
             self._note(

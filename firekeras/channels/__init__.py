@@ -31,17 +31,17 @@ def channel_graph(model) -> ChannelGraph:
     >>> graph.groups                     # layers that are pruned together
     >>> graph.lock("conv9", 0)           # why a filter cannot go
     """
-    return traced(model).graph
+    return traced(model).graph.copy()
 
 
 def traced(model):
-    """The `Trace` of a model, after checking that it can be one."""
-    from firekeras.channels import rules  # noqa: F401  (registers the rules)
+    """The `Trace` of a model, after checking that it can be one; made once while nothing of the model changes."""
+    from firekeras.channels import rules, trace  # noqa: F401  (registers the rules)
     from firekeras.channels.check import check_model
-    from firekeras.channels.trace import trace_model
+    from firekeras.channels.memory import remembered
 
     check_model(model)
-    return trace_model(model)
+    return remembered(model, trace.trace_model)
 
 
 def rule(*operations):

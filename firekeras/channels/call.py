@@ -12,6 +12,7 @@ import numpy as np
 from firekeras.channels.labels import FIXED, Channels
 from firekeras.channels.probe import probed
 from firekeras.channels.registry import find_rule
+from firekeras.channels.sizes import output_shapes
 from firekeras.rebuilding import why_not
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Call:
         said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
         given = apply(self, *args, **said)
         self._lock_what_cannot_be_rebuilt(args, said)
+        self.tracer.note_parts(self.name, keras.tree.flatten(given))
         return given
 
     def _lock_what_cannot_be_rebuilt(self, args, kwargs):
@@ -109,14 +111,8 @@ class Call:
         return tried[id(self.layer)]
 
     def _output_shapes(self, args, kwargs):
-        given = [x.shape for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Channels)]
-        if given == [tensor.shape for tensor in self.node.input_tensors]:
-            return [tensor.shape for tensor in self.node.outputs]
-        symbols = iter(keras.KerasTensor(s, t.dtype) for s, t in zip(given, self.node.input_tensors, strict=True))
-        args, kwargs = keras.tree.map_structure(
-            lambda x: next(symbols) if isinstance(x, Channels) else x, (args, kwargs)
-        )
-        return [spec.shape for spec in keras.tree.flatten(self.layer.compute_output_spec(*args, **kwargs))]
+        """The shapes of what the call gives; sizes that are open even so are taken as nominal."""
+        return [self.tracer.sized(shape, self.where) for shape in output_shapes(self.node, args, kwargs)]
 
     @property
     def output_shape(self):
@@ -129,6 +125,11 @@ class Call:
             if isinstance(x, Channels):
                 self.tracer.mark_unscored(x, f"meets {self.where} before any ReLU")
                 self.lock(x, reason)
+        self.tracer.unknown.add(self.name)
+        return self.fixed_outputs()
+
+    def fixed_outputs(self):
+        """What the call gives, as channels that no removal may touch."""
         return [Channels.fixed(shape) for shape in self.output_shapes]
 
     def lock(self, x: Channels, reason: str):
@@ -202,10 +203,14 @@ class Call:
         self.tracer.declare(self.tracer.weights, (owner, key), tuple(labels_in(value)), self.where)
 
     def cost(self, factor: int, *axes, conv=False):
-        """Declares multiply-accumulates: `factor` times the number of channels along each axis."""
+        """Declares multiply-accumulates: `factor` times the number of channels along each axis; 0 if there are none."""
         self.tracer.macs[self.name].append((int(factor), axes))
         if conv:
             self.tracer.convs.add(self.name)
+
+    def uncounted(self):
+        """Declares that the call multiplies, but nobody knows how often."""
+        self.tracer.uncounted.add(self.name)
 
     def positions(self, axis: int) -> int:
         """The number of positions that the output has beside its channels and the batch."""

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from firekeras.names import listed
+
 FIXED_UNIT = -1  # on an axis: a channel that comes from no filter, and always stays
 
 
@@ -37,6 +39,7 @@ class LayerInfo:
         weights: The size of each of its weights.
         macs: The multiply-accumulates of each of its calls.
         is_conv: Whether its MACs count as convolution MACs.
+        uncounted: Whether it multiplies by weights in a way that nobody knows, so that MACs are missing.
     """
 
     name: str
@@ -46,6 +49,26 @@ class LayerInfo:
     weights: tuple[Product, ...]
     macs: tuple[Product, ...]
     is_conv: bool
+    uncounted: bool = False
+
+    @property
+    def hides_weights(self) -> bool:
+        """Whether it multiplies by weights, and has no filters that can be seen."""
+        multiplies = self.uncounted or any(product.factor for product in self.macs)
+        return bool(self.filters is None and self.weights and multiplies)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Channels that are read by themselves, and are only a part of what layers make: of these, too, some must stay.
+
+    Args:
+        name: What makes the part: `"split[1]"` is the second output of an operation.
+        axis: Which of `ChannelGraph.axes` it is.
+    """
+
+    name: str
+    axis: int
 
 
 class ChannelGraph:
@@ -60,6 +83,7 @@ class ChannelGraph:
             Everything of the network whose size depends on filters is measured along one of these.
         locks: For each unit that must stay, the reason in words.
         notes: What a user should know about this network, in words.
+        parts: `Part`s of what layers make that splits, slices and branches read. Defaults to none.
 
     Example:
     >>> graph = firekeras.channel_graph(model)
@@ -74,11 +98,17 @@ class ChannelGraph:
         axes: Iterable[np.ndarray],
         locks: Mapping[int, str],
         notes: Iterable[str] = (),
+        parts: Iterable[Part] = (),
     ):
         self.layers = {layer.name: layer for layer in layers}
         self.axes = [np.asarray(axis, "int64") for axis in axes]
         self.locks = dict(locks)
         self.notes = list(notes)
+        self.parts = list(parts)
+
+    def copy(self) -> ChannelGraph:
+        """The same graph, which can be changed without changing this one."""
+        return ChannelGraph(self.layers.values(), self.axes, self.locks, self.notes, self.parts)
 
     def filters(self, layer: str) -> np.ndarray:
         """The unit of each filter of a layer, `(filters,)`."""
@@ -111,23 +141,54 @@ class ChannelGraph:
     @functools.cached_property
     def held_in(self) -> list[tuple[tuple[int, int], ...]]:
         """For each unit the layers that hold filters of it: (place in `filter_layers`, how many)."""
-        units = np.concatenate([self.filters(name) for name in self.filter_layers] or [np.zeros(0, "int64")])
-        layer = np.repeat(np.arange(len(self.filter_layers)), [self.filters(n).size for n in self.filter_layers])
-        pairs, counts = np.unique(units * len(self.filter_layers) + layer, return_counts=True)
-        units, places = np.divmod(pairs, len(self.filter_layers))
-        held: list[list[tuple[int, int]]] = [[] for _ in range(self.num_units)]
-        for unit, place, count in zip(units.tolist(), places.tolist(), counts.tolist(), strict=True):
-            held[unit].append((place, count))
-        return [tuple(layers) for layers in held]
+        return _held(self.num_units, [self.filters(name) for name in self.filter_layers])
+
+    @functools.cached_property
+    def limited_by(self) -> list[tuple[tuple[int, int], ...]]:
+        """For each unit the layers, then the parts, that shrink with it: (place in `sizes`, by how many)."""
+        if not self.parts:
+            return self.held_in
+        return _held(self.num_units, [*map(self.filters, self.filter_layers), *(self.axes[p.axis] for p in self.parts)])
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many channels each layer with filters has, and then each part: none of them may be emptied."""
+        return {**self.widths, **{part.name: self.axes[part.axis].size for part in self.parts}}
+
+    def emptied(self, gone: np.ndarray) -> Part | None:
+        """A part of which nothing would be left without the units in a mask; None if there is none."""
+        return next((part for part in self.parts if gone[self.axes[part.axis]].all()), None)
 
     def lock(self, layer: str, filter: int) -> str | None:
-        """Why this filter must stay; None where it may go."""
-        return self.locks.get(int(self.filters(layer)[filter]))
+        """Why this filter must stay; None if it may go.
+
+        Raises:
+            ValueError: If there is no such layer or filter.
+        """
+        return self.locks.get(self._unit(layer, filter))
 
     def coupled(self, layer: str, filter: int) -> list[tuple[str, int]]:
-        """All filters of this filter's unit as (layer, filter), itself included."""
-        unit = self.filters(layer)[filter]
+        """All filters of this filter's unit as (layer, filter), itself included.
+
+        Raises:
+            ValueError: If there is no such layer or filter.
+        """
+        unit = self._unit(layer, filter)
         return [(name, int(k)) for name in self.filter_layers for k in np.flatnonzero(self.filters(name) == unit)]
+
+    def _unit(self, layer, filter):
+        units = self.filters(layer)
+        if not isinstance(filter, (int, np.integer)) or not 0 <= filter < units.size:
+            raise ValueError(f"Layer {layer!r} has filters 0 to {units.size - 1}. Received: filter={filter!r}.")
+        return int(units[filter])
+
+    def why_none(self, most=3) -> str:
+        """Why no filter may go, to go on after "no filter may go: "; of several reasons the first ones."""
+        reasons = list(dict.fromkeys(self.locks.values()))[:most]
+        hiding = [f"{layer.name} ({layer.kind})" for layer in self.layers.values() if layer.hides_weights]
+        if hiding:
+            reasons.append(f"what is inside {listed(hiding, most)} cannot be pruned, nor seen")
+        return "; ".join(reasons) or "it has no layer with filters, such as Conv2D or Dense"
 
     @functools.cached_property
     def groups(self) -> list[list[str]]:
@@ -177,13 +238,25 @@ class ChannelGraph:
             "axes": [axis.tolist() for axis in self.axes],
             "locks": {str(unit): reason for unit, reason in self.locks.items()},
             "notes": self.notes,
+            "parts": [dataclasses.asdict(part) for part in self.parts],
         }
 
     @classmethod
     def from_dict(cls, data: Mapping) -> ChannelGraph:
         """The graph that `to_dict` described."""
         locks = {int(unit): reason for unit, reason in data["locks"].items()}
-        return cls([_layer_from_dict(d) for d in data["layers"]], data["axes"], locks, data["notes"])
+        parts = [Part(**part) for part in data.get("parts", ())]
+        return cls([_layer_from_dict(d) for d in data["layers"]], data["axes"], locks, data["notes"], parts)
+
+
+def _held(num_units, arrays):
+    """For each unit the arrays of units that it is in: (number of the array, how often)."""
+    held: list[list[tuple[int, int]]] = [[] for _ in range(num_units)]
+    for place, array in enumerate(arrays):
+        units, counts = np.unique(array, return_counts=True)
+        for unit, count in zip(units.tolist(), counts.tolist(), strict=True):
+            held[unit].append((place, count))
+    return [tuple(pairs) for pairs in held]
 
 
 def _layer_from_dict(data):

@@ -67,9 +67,8 @@ def compress(shape, labels) -> Channels:
     """Channels from the labels of every position of one sample; axes without variation fold to 1."""
     grid = labels[None]
     for axis in range(1, grid.ndim):
-        first = np.take(grid, [0], axis=axis)
-        if grid.shape[axis] > 1 and (grid == first).all():
-            grid = first
+        if grid.shape[axis] > 1 and (grid == np.take(grid, [0], axis=axis)).all():
+            grid = np.take(grid, [0], axis=axis)
     return Channels(tuple(shape), grid)
 
 

@@ -32,6 +32,11 @@ def rule(*operations: type):
     return register
 
 
+def known_rules() -> dict:
+    """All rules that there are now, by class."""
+    return dict(_RULES)
+
+
 def find_rule(operation):
     """The rule of an operation; None where there is none that surely holds."""
     for base in type(operation).__mro__:

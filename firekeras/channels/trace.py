@@ -12,8 +12,10 @@ import numpy as np
 from firekeras.channels.call import Call
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
+from firekeras.channels.parts import parts_of
 from firekeras.channels.walk import functional_graph, graph_inside, leaf_layers, walk
 from firekeras.classes import loss_of_class
+from firekeras.names import listed
 
 NOMINAL_SIZE = 224  # stands in for sizes that the model leaves open; only its MACs depend on it
 
@@ -89,6 +91,8 @@ class Tracer:
         self.inputs: dict[tuple, tuple] = {}
         self.macs: dict[str, list] = defaultdict(list)
         self.convs: set[str] = set()
+        self.unknown: set[str] = set()
+        self.uncounted: set[str] = set()
         self.shapes: dict[str, tuple] = {}
         self.kinds: dict[str, str] = {}
         self.filters: dict[str, np.ndarray] = {}
@@ -100,6 +104,7 @@ class Tracer:
         self.unscored: dict[str, str] = {}
         self.notes: list[str] = []
         self.rebuilding: dict[int, str | None] = {}  # for each layer whether it could be built again
+        self.made: list[tuple[str, np.ndarray]] = []
 
     def run(self, model, inputs, prefix=(), path=""):
         """Runs a functional model, and those nested in it, on `Channels`."""
@@ -114,6 +119,15 @@ class Tracer:
             return Call(self, node, (*prefix, id(node)), path + operation.name).trace(args, kwargs)
 
         return walk(model, inputs, call)
+
+    def sized(self, shape, where):
+        """A shape with a nominal size wherever it is open behind the batch, which a note says."""
+        if None not in shape[1:]:
+            return tuple(shape)
+        note = f"The size of {where} is open, {tuple(shape)}: MACs are counted for {NOMINAL_SIZE} wherever it is."
+        if note not in self.notes:
+            self.notes.append(note)
+        return (shape[0], *(NOMINAL_SIZE if size is None else size for size in shape[1:]))
 
     def enter(self, model, tensors, name):
         """Declares the channels that a nested model is given: its inputs get smaller with them."""
@@ -137,6 +151,12 @@ class Tracer:
         for one, other in zip(known, vectors, strict=True):
             if one is not None and one is not other:
                 self.space.tie(one, other, f"{where} is used in several places, one of which is fixed")
+
+    def note_parts(self, name, given):
+        """Records which channels a call gives: what it gives may be only a part of what a layer makes."""
+        for k, x in enumerate(given):
+            if not x.is_fixed:
+                self.made.append((f"{name}[{k}]" if len(given) > 1 else name, x.labels.ravel()))
 
     def direct_filters(self, x: Channels):
         """The labels in `x` that come straight from a filter, with its layer's name."""
@@ -175,7 +195,7 @@ def trace_model(model) -> Trace:
     """Runs a whole model on labels."""
     tracer = Tracer()
     tracer.notes += loss_of_class(model, model.name)
-    inputs = [Channels.fixed(_nominal(tracer, tensor.shape)) for tensor in model.inputs]
+    inputs = [Channels.fixed(tracer.sized(tensor.shape, "the input")) for tensor in model.inputs]
     for name, x in zip(output_names(model), tracer.run(model, inputs), strict=True):
         tracer.mark_unscored(x, "is an output of the model")
         tracer.space.lock(x.labels, f"it is part of the model's output {name!r}, whose size must stay")
@@ -187,24 +207,18 @@ def output_names(model):
     return functional_graph(model).output_names
 
 
-def _nominal(tracer, shape):
-    if None not in shape[1:]:
-        return shape
-    note = f"The input size is open {shape}: MACs are counted for {NOMINAL_SIZE} wherever it is."
-    tracer.notes.append(note)
-    return (shape[0], *(size or NOMINAL_SIZE for size in shape[1:]))
-
-
 def _solve(model, tracer):
     classes, locks = tracer.space.solve()
     unit_of = np.full(classes.max() + 1, FIXED_UNIT)
     births = np.array([label for labels in tracer.filters.values() for label in labels], "int64")
     members = list(dict.fromkeys(classes[births].tolist()))  # units are numbered as their filters come
     unit_of[members] = np.arange(len(members))
-    units = _Axes(unit_of[classes])
+    units = Axes(unit_of[classes])
     layers = [_layer_info(tracer, units, name, layer) for name, layer in _layers(model, tracer)]
+    tracer.notes += uncounted_note(layers)
+    parts = parts_of(units, layers, tracer.made)
     named = {int(unit_of[c]): reason for c, reason in locks.items() if unit_of[c] != FIXED_UNIT}
-    graph = ChannelGraph(layers, units.axes, named, tracer.notes)
+    graph = ChannelGraph(layers, units.axes, named, tracer.notes, parts)
     return Trace(
         graph=graph,
         classes=classes,
@@ -224,10 +238,12 @@ def _solve(model, tracer):
 def _layers(model, tracer):
     order = {name: k for k, name in enumerate(tracer.kinds)}
     found = [(name, layer) for name, layer in leaf_layers(model) if name in order]
+    operations = {*tracer.macs, *tracer.uncounted}.difference(name for name, _ in found)
+    found += [(name, None) for name in operations]
     return sorted(found, key=lambda pair: order[pair[0]])
 
 
-class _Axes:
+class Axes:
     """Collects arrays of units, each once."""
 
     def __init__(self, unit_of_label):
@@ -236,13 +252,18 @@ class _Axes:
         self._index: dict[bytes, int] = {}
 
     def index(self, labels):
-        axis = self.unit_of_label[labels]
+        """The number of the axis along which these labels run."""
+        return self.of_units(self.unit_of_label[labels])
+
+    def of_units(self, axis):
+        """The number of an axis of units."""
         if axis.tobytes() not in self._index:
             self._index[axis.tobytes()] = len(self.axes)
             self.axes.append(axis)
         return self._index[axis.tobytes()]
 
     def product(self, factor, vectors):
+        """The `Product` of a number with what is kept of these labels."""
         return Product(int(factor), tuple(self.index(v) for v in vectors))
 
 
@@ -253,10 +274,27 @@ def _layer_info(tracer, units, name, layer):
         kind=tracer.kinds[name],
         output_shape=tuple(tracer.shapes[name]),
         filters=None if filters is None else units.index(filters),
-        weights=tuple(_weight_size(tracer, units, w) for w in layer.weights),
+        weights=tuple(_weight_size(tracer, units, w) for w in _weights(layer)),
         macs=tuple(units.product(factor, axes) for factor, axes in tracer.macs[name]),
         is_conv=name in tracer.convs,
+        uncounted=name in tracer.uncounted or _multiplies_unseen(tracer, name, layer),
     )
+
+
+def _weights(layer):
+    return [] if layer is None else layer.weights
+
+
+def _multiplies_unseen(tracer, name, layer):
+    """Whether a layer that no rule knows holds a matrix, by which it surely multiplies."""
+    unseen = name in tracer.unknown and not tracer.macs[name]
+    return unseen and any(len(variable.shape) > 1 for variable in _weights(layer))
+
+
+def uncounted_note(layers) -> list[str]:
+    """What a user should know of costs that leave something out."""
+    names = [f"{layer.name} ({layer.kind})" for layer in layers if layer.uncounted]
+    return [f"MACs leave out {listed(names)}: what these multiply is not known."] if names else []
 
 
 def _weight_size(tracer, units, variable):

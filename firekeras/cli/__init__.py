@@ -13,6 +13,7 @@ from firekeras.cli.channels import channels
 from firekeras.cli.compare import compare
 from firekeras.cli.compress import compress
 from firekeras.cli.console import show_text
+from firekeras.cli.convert import convert
 from firekeras.cli.demo import demo
 from firekeras.cli.export import export
 from firekeras.cli.measure import measure
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for command in (
     *(demo, measure, channels, prune, sensitivity, compress, compare, report, stop),
-    *(export, widths),
+    *(export, widths, convert),
 ):
     app.command()(command)
 

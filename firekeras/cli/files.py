@@ -59,10 +59,3 @@ def check_output(output: Path, model: Path | None = None, ending=".keras"):
         raise ValueError(f"Cannot write {output}: there is no folder {output.parent}. Create it first.")
     if model and output.resolve() == model.resolve():
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
-
-
-def existing(path: Path) -> Path:
-    """The path, if there is a file; else raises `ValueError`."""
-    if not path.is_file():
-        raise ValueError(f"{path} is a folder. Expected a file." if path.is_dir() else f"There is no file {path}.")
-    return path

@@ -9,8 +9,9 @@ import typer
 
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import errors_in_words, given, show, show_text
-from firekeras.cli.files import check_output, existing, load_model, write
+from firekeras.cli.files import check_output, load_model, write
 from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
+from firekeras.paths import existing_file
 
 LIMITS = ("ratio", "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has decided already
 
@@ -61,7 +62,7 @@ def prune(
 
     graph = firekeras.channel_graph(network)
     if plan:
-        chosen = firekeras.PruningPlan.load(existing(plan))
+        chosen = firekeras.PruningPlan.load(existing_file(plan))
     else:
         chosen = firekeras.plan_pruning(
             graph,
@@ -104,7 +105,7 @@ def _scores(network, path, criterion):
     import firekeras
 
     if path:
-        return firekeras.FireProfile.load(existing(path))
+        return firekeras.FireProfile.load(existing_file(path))
     if criterion == "fire":
         raise ValueError("The criterion 'fire' needs data: run firekeras measure first, then give --scores X.fire.h5.")
     return firekeras.score_filters(network, criterion, seed=0)

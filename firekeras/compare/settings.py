@@ -68,7 +68,7 @@ class ComparisonSettings:
             settings = RunSettings.of(model, self.of_run(share, 0))
             limits = {name: getattr(settings, name) for name in ("layer_caps", "round_to", "min_keep")}
             target = Target.of(settings.target or {}, model, count_costs(graph))
-            target.check_feasible(model, graph, original_widths=graph.widths, **limits)
+            target.check_feasible(model, graph, original_widths=graph.sizes, **limits)
 
     def to_dict(self) -> dict:
         """All but what may grow: shares and seeds."""
@@ -108,6 +108,11 @@ def _checked_shares(target):
     return measure, shares
 
 
+def _reasons(trace):
+    told = [f"{name}: {reason}" for name, reason in list(trace.unscored.items())[:3]]
+    return "; ".join(told) or trace.graph.why_none()
+
+
 def left_alone(model) -> dict[str, float]:
     """Caps for the layers whose filters have no FIRE, or go only together with others that have none."""
     trace = traced(model)
@@ -120,7 +125,7 @@ def left_alone(model) -> dict[str, float]:
         whole[trace.graph.filters(name)[~has_relu]] = False
     if not whole.any():
         raise ValueError(
-            f"No filter of {model.name!r} has a ReLU of its own, so that none has FIRE. Compare other methods, with "
-            "all_filters=True."
+            f"No filter of {model.name!r} has a ReLU of its own, so that none has FIRE: "
+            f"{_reasons(trace)}. Compare other methods, with all_filters=True."
         )
     return {name: 0.0 for name in trace.graph.filter_layers if not whole[trace.graph.filters(name)].any()}

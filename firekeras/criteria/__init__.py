@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.channels import filter_kernels
+from firekeras.channels import channel_graph, filter_kernels
 from firekeras.channels.check import check_weights
 from firekeras.criteria import activations, contribution, gradients, weights  # noqa: F401 (they register criteria)
 from firekeras.criteria.registry import CRITERIA, criterion, get_criterion
@@ -72,10 +72,15 @@ def score_filters(model, criterion="l1", data=None, seed=None) -> FilterScores:
 
 def _check_some(scores, model):
     if not any(np.isfinite(values).any() for values in scores.values()):
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in list(scores.reasons.items())[:3])
-        raise ValueError(
-            f"No filter of {model.name!r} has a {scores.criterion} score ({reasons}). Use another criterion."
-        )
+        raise ValueError(_none_scored(scores, channel_graph(model), model.name))
+
+
+def _none_scored(scores, graph, name):
+    if not scores:
+        return f"The model {name!r} has no filters that could be scored: {graph.why_none()}."
+    reasons = "; ".join(f"{layer}: {reason}" for layer, reason in list(scores.reasons.items())[:3])
+    why = f" ({reasons})" if reasons else ""
+    return f"No filter of {name!r} has a {scores.criterion} score{why}. Use another criterion."
 
 
 __all__ = ["CRITERIA", "criterion", "get_criterion", "l1_norm", "score_filters"]

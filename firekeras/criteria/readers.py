@@ -9,14 +9,14 @@ import numpy as np
 
 from firekeras.channels import traced
 from firekeras.channels.registry import find_rule
-from firekeras.channels.rules import channelwise, mixing, normalization, wrappers
+from firekeras.channels.rules import channelwise, mixing, normalization, recurrent, wrappers
 from firekeras.channels.walk import leaf_layers
 from firekeras.criteria.units import scores_of_units, units_of
 from firekeras.profile import FilterScores
 
 WRAPPERS = (wrappers.time_distributed, wrappers.spectral_normalization)
 MIXING = (mixing.dense, mixing.conv, mixing.conv_transpose, mixing.separable_conv)
-RECURRENT = (wrappers.recurrent, wrappers.bidirectional)
+RECURRENT = (recurrent.recurrent, recurrent.bidirectional)
 CHANNELWISE = (
     *(mixing.depthwise_conv, mixing.conv, channelwise.prelu),  # a grouped convolution goes with what it reads
     *(normalization.batch_normalization, normalization.layer_normalization, normalization.group_normalization),
@@ -108,9 +108,9 @@ def _inner(layer):
 
 def _first_kernel(layer):
     """The weights with which a layer reads channels, and the axis of these."""
-    if find_rule(layer) is wrappers.bidirectional:
+    if find_rule(layer) is recurrent.bidirectional:
         return _first_kernel(layer.forward_layer)
-    if find_rule(layer) is wrappers.recurrent:
+    if find_rule(layer) is recurrent.recurrent:
         return layer.cell.kernel, -2
     if find_rule(layer) is mixing.separable_conv:
         return layer.depthwise_kernel, -2
@@ -119,7 +119,7 @@ def _first_kernel(layer):
 
 def _strengths(layer):
     rule = find_rule(layer)
-    if rule is wrappers.bidirectional:
+    if rule is recurrent.bidirectional:
         return np.hstack([_strengths(one) for one in (layer.forward_layer, layer.backward_layer)])
     if rule is mixing.separable_conv:
         depthwise, pointwise = _squares(layer.depthwise_kernel), _squares(layer.pointwise_kernel)

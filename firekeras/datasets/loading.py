@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 
 import numpy as np
 
 from firekeras.datasets.dataset import Dataset, limited, split
 from firekeras.datasets.folders import TEST_SHARE, load_folder
 from firekeras.datasets.npz import NPZ_KEYS, load_npz
+from firekeras.paths import as_path
 
 BUILT_IN = ("digits",)
 
@@ -45,7 +45,7 @@ def load_dataset(source, *, image_size=None, limit=None, seed=0) -> Dataset:
     """
     _check_image_size(image_size)
     _check_limit(limit)
-    path = Path(source)
+    path = as_path(source)
     if str(source) == "digits":
         dataset = _load_digits(seed)
     elif path.is_dir():

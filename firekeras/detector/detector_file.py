@@ -7,6 +7,7 @@ import numpy as np
 
 from firekeras.atomic import whole_file
 from firekeras.detector.features import FEATURES
+from firekeras.paths import existing_file
 
 FORMAT, VERSION = "firekeras.detector.fire_detector", 2
 PARTS = ("X", "y", "layers", "indices", "reasons")
@@ -26,15 +27,14 @@ def load(path):
     """Reads what `save` wrote; returns settings and table.
 
     Raises:
-        ValueError: If the file is not a detector, of another version, or damaged.
+        ValueError: If there is no such file, or it is not a detector, of another version, or damaged.
     """
+    existing_file(path)
     try:
         with h5py.File(path, "r") as file:
             attributes = dict(file.attrs)
             _check_header(path, attributes)
             table = {key: file[key][()] for key in PARTS}
-    except FileNotFoundError:
-        raise
     except (OSError, KeyError, RuntimeError) as error:
         raise ValueError(
             f"{str(path)!r} cannot be read as a FIRE detector: it is truncated, damaged or not "

@@ -51,8 +51,8 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
         path: `NAME.tflite` for LiteRT, `NAME.onnx` for ONNX, a new folder for a SavedModel.
         to: `"litert"`, `"onnx"` or `"saved-model"`. Defaults to `"litert"`. LiteRT needs the TensorFlow
             backend, SavedModel TensorFlow or JAX; ONNX works on all (on JAX with jax2onnx).
-        samples: Inputs as `model.predict` takes them, as arrays `(n, ...)`. The first 32 are compared; `int8`
-            takes up to 300 of them to see which values occur. Defaults to 32 random ones, uniform in [0, 1).
+        samples: Inputs as `model.predict` takes them: arrays `(n, ...)`, or a data set. The first 32 are compared;
+            `int8` takes up to 300 of them to see which values occur. Defaults to 32 random ones, uniform in [0, 1).
         int8: Whether to have convolutions and dense layers compute in 8-bit whole numbers; LiteRT only,
             and needs `samples`. Inputs and outputs stay float32. Defaults to False.
         tolerance: How far outputs may be apart: by default 1e-4 of the largest output, for the largest

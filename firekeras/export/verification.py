@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from firekeras.data import check_no_numbers
 from firekeras.runtimes.runtime import Input, open_runtime, random_samples, run
+from firekeras.samples import draw_samples
 
-VERIFIED = 32
+VERIFIED, DRAWN = 32, 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,9 @@ class Difference:
 
 
 def samples_of(model, samples) -> dict[str, np.ndarray]:
-    """Samples by the names of a model's inputs, in its order, `(n, ...)`; seeded random ones where none are given.
+    """Samples by the names of a model's inputs, in its order, `(n, ...)`; seeded random ones if none are given.
+
+    Of data that come in batches the first 300 are taken, without their labels.
 
     Raises:
         ValueError: If they are not as many arrays as the model has inputs, of its inputs' shapes.
@@ -35,7 +39,7 @@ def samples_of(model, samples) -> dict[str, np.ndarray]:
     inputs = [Input(t.name, tuple(t.shape), np.dtype(t.dtype)) for t in model.inputs]
     if samples is None:
         return dict(zip([one.name for one in inputs], random_samples(inputs, VERIFIED), strict=True))
-    parts = keras.tree.flatten(samples)
+    parts = keras.tree.flatten(_arrays(samples))
     check_no_numbers(parts)
     arrays = [np.asarray(array) for array in parts]
     shapes = [one.shape for one in inputs]
@@ -45,6 +49,14 @@ def samples_of(model, samples) -> dict[str, np.ndarray]:
             f"{[array.shape for array in arrays]}."
         )
     return {one.name: array.astype(one.dtype) for array, one in zip(arrays, inputs, strict=True)}
+
+
+def _arrays(samples):
+    """Arrays as they are; of what comes in batches as many as int8 looks at."""
+    if isinstance(samples, (str, Path)):
+        raise ValueError(f"`samples` are arrays, or a data set. Received: {samples!r}. Load them first.")
+    in_batches = not hasattr(samples, "shape") and not isinstance(samples, (list, tuple, dict))
+    return draw_samples(samples, DRAWN)[0] if in_batches else samples
 
 
 def _fits(array, shape):

@@ -90,10 +90,12 @@ def _on_this_process(model):
 def check_has_relus(model, trace):
     """Raises `ValueError` where no filter has a ReLU of its own, so that there is no FIRE."""
     if not trace.relus:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in list(trace.unscored.items())[:3])
+        reasons = [f"{name}: {reason}" for name, reason in list(trace.unscored.items())[:3]]
+        if not trace.graph.filter_layers:
+            raise ValueError(f"The model {model.name!r} has no filters to measure: {trace.graph.why_none()}.")
         raise ValueError(
-            f"No filter of {model.name!r} has a ReLU of its own, so that there is no FIRE to measure ({reasons}). "
-            "Use another criterion: score_filters(model, criterion='l1')."
+            f"No filter of {model.name!r} has a ReLU of its own, so that there is no FIRE to measure "
+            f"({'; '.join(reasons)}). Use another criterion: score_filters(model, criterion='l1')."
         )
 
 

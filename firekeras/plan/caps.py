@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Mapping
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.names import nearest
+from firekeras.names import is_number, nearest
 
 
 def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, float]:
@@ -23,6 +23,8 @@ def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, fl
     Raises:
         ValueError: If a key stands for no layer, with the nearest that does, or a share is out of range.
     """
+    if not isinstance(caps, Mapping):
+        raise ValueError(f"layer_caps are shares by layer, such as {{'conv1': 0.5}}. Received: {caps!r}.")
     found: dict[str, tuple[int, float]] = {}
     for key, share in caps.items():
         _check_share(key, share)
@@ -33,9 +35,9 @@ def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, fl
 
 
 def _check_share(key, share):
-    if not 0 <= share <= 1:
+    if not is_number(share) or not 0 <= share <= 1:
         raise ValueError(
-            f"A layer cap is the share of a layer's filters that may go, 0 to 1. Received: {share} for {key!r}."
+            f"A layer cap is the share of a layer's filters that may go, 0 to 1. Received: {share!r} for {key!r}."
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from firekeras.atomic import write_text
 from firekeras.costs import Costs, LayerCosts
+from firekeras.paths import existing_file
 
 FORMAT, VERSION = "firekeras.plan.planning", 2
 WITHOUT_BALANCE = 1  # the version whose plans all ranked by the scores themselves
@@ -56,6 +57,7 @@ def _to_dict(plan):
 
 def load(path) -> dict:
     """Reads the fields of a plan."""
+    existing_file(path)
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)
@@ -90,4 +92,5 @@ def _from_dict(data):
 
 
 def _costs(data):
-    return Costs(**{**data, "by_layer": {name: LayerCosts(**c) for name, c in data["by_layer"].items()}})
+    by_layer = {name: LayerCosts(**c) for name, c in data["by_layer"].items()}
+    return Costs(**{**data, "by_layer": by_layer, "uncounted": tuple(data.get("uncounted", ()))})

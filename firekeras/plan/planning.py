@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from firekeras.costs import Costs, as_graph, costs_without
-from firekeras.names import nearest
+from firekeras.names import is_number, nearest
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection
@@ -104,7 +104,7 @@ class PruningPlan:
 
     @classmethod
     def load(cls, path) -> PruningPlan:
-        """Reads a plan; raises `ValueError` where the file is not one, of another version, or damaged."""
+        """Reads a plan; raises `ValueError` if there is no such file, or none of a plan, or a damaged one."""
         return cls(**plan_file.load(path))
 
     @classmethod
@@ -159,10 +159,10 @@ def plan_pruning(
         target: Instead of the ratio: `{"macs": 0.5}`, `{"conv_macs": ...}` or `{"params": ...}`, the
             share of the network's present costs to come down to.
         round_to: Widths that change become a multiple of this. Defaults to 1.
-        min_keep: No layer falls under this share of its original width, nor under one filter.
-            Defaults to 0.1.
-        original_widths: For each layer the width that caps and `min_keep` refer to. Defaults to
-            the present widths.
+        min_keep: No layer falls under this share of its original width, nor under one filter; nor do the
+            channels that a split, slice or branch takes of it. Defaults to 0.1.
+        original_widths: For each layer (and part) the width that caps and `min_keep` refer to, such as
+            `graph.sizes` of the first model. Defaults to the present widths.
         balance: The weight of a filter's place within its own layer against its place among all, 0 to
             1 (see `firekeras.plan.balance`). Defaults to 1, by which layers lose about the same share and
             none is starved.
@@ -206,33 +206,38 @@ def known_layer(name, names):
 
 def check_limits(pruning_ratio, round_to, min_keep):
     """Raises `ValueError` for numbers out of their range."""
-    if not 0 <= pruning_ratio < 1:
+    if not is_number(pruning_ratio) or not 0 <= pruning_ratio < 1:
         raise ValueError(
             "pruning_ratio is the share of filters to remove, from 0 to below 1 (0.05 is 5%). "
-            f"Received: {pruning_ratio}."
+            f"Received: {pruning_ratio!r}."
         )
-    if not 0 <= min_keep <= 1:
-        raise ValueError(f"min_keep is the share of a layer's filters that must stay, 0 to 1. Received: {min_keep}.")
-    if int(round_to) != round_to or round_to < 1:
-        raise ValueError(f"round_to is a whole number from 1 on, such as 8. Received: {round_to}.")
+    if not is_number(min_keep) or not 0 <= min_keep <= 1:
+        raise ValueError(f"min_keep is the share of a layer's filters that must stay, 0 to 1. Received: {min_keep!r}.")
+    if not is_number(round_to) or round_to < 1 or round_to % 1:
+        raise ValueError(f"round_to is a whole number from 1 on, such as 8. Received: {round_to!r}.")
 
 
 def check_spread(balance, max_cut, measure=None):
     """Raises `ValueError` for what says how a plan is spread over layers, where that is out of its range."""
-    if not 0 <= balance <= 1:
+    if not is_number(balance) or not 0 <= balance <= 1:
         raise ValueError(
-            f"balance is the weight of a filter's place within its own layer, 0 to 1. Received: {balance}."
+            f"balance is the weight of a filter's place within its own layer, 0 to 1. Received: {balance!r}."
         )
-    if not 0 < max_cut <= 1:
+    if not is_number(max_cut) or not 0 < max_cut <= 1:
         raise ValueError(
             "max_cut is the share of a layer's present filters that may go in one plan, above 0, up to 1 (1 turns it "
-            f"off). Received: {max_cut}."
+            f"off). Received: {max_cut!r}."
         )
     if measure is not None and measure not in COSTS:
         raise ValueError(f"measure is one of {COSTS}, or None. Received: {measure!r}.")
 
 
 def _check_scores(graph, scores):
+    if not isinstance(scores, FilterScores):
+        raise ValueError(
+            "scores are FilterScores, as score_filters, measure_fire or FireDetector.predict give them. Received: "
+            f"{type(scores).__name__}."
+        )
     for name, values in scores.items():
         width = graph.filters(known_layer(name, graph.filter_layers)).size
         if values.size != width:
@@ -281,8 +286,9 @@ def _reach(ranking, limits, target, max_cut) -> PruningPlan:
 
 def checked_target(target, known=COSTS):
     """The measure and the share of a target `{measure: share}`, or `ValueError`."""
-    if len(target) != 1 or next(iter(target)) not in known or not 0 < next(iter(target.values())) <= 1:
+    measure, share = next(iter(target.items())) if isinstance(target, Mapping) and len(target) == 1 else ("", 0)
+    if measure not in known or not is_number(share) or not 0 < share <= 1:
         raise ValueError(
-            f"target is one of {known} with a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target}."
+            f"target is one of {known} with a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target!r}."
         )
-    return next(iter(target.items()))
+    return measure, share

@@ -11,6 +11,7 @@ import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.costs import costs_of_units
+from firekeras.names import listed
 from firekeras.plan.balance import blended
 from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
@@ -20,21 +21,32 @@ MEASURES = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How many filters each layer may lose now, and the sentence that says what keeps the others."""
+    """How many channels each layer, and each part of one, may lose now, and the sentence for what keeps the others."""
 
     allowed: np.ndarray
     sentences: list[str]
 
     @classmethod
     def of(cls, graph: ChannelGraph, caps, min_keep, original) -> Limits:
-        """Limits from caps and `min_keep`, over a whole run, in the order of `graph.filter_layers`."""
+        """Limits from caps and `min_keep`, over a whole run, in the order of `graph.sizes`."""
         pairs = [cls._of_layer(name, width, original.get(name, width), caps.get(name, 1), min_keep)
                  for name, width in graph.widths.items()]  # fmt: skip
+        pairs += [cls._of_part(name, size, original.get(name, size), min_keep)
+                  for name, size in itertools.islice(graph.sizes.items(), len(pairs), None)]  # fmt: skip
         return cls(np.array([allowed for allowed, _ in pairs], "int64"), [sentence for _, sentence in pairs])
 
     @staticmethod
+    def _of_part(name, size, original, min_keep):
+        floor = _floor(min_keep, original)
+        sentence = (
+            f"it is in {name}, which takes only a part of the channels and is at its smallest: at least {floor} of its "
+            f"{original} stay"
+        )
+        return max(0, size - floor), sentence
+
+    @staticmethod
     def _of_layer(name, width, original, cap, min_keep):
-        floor = max(1, math.ceil(min_keep * original - 1e-9))
+        floor = _floor(min_keep, original)
         capped = original - math.floor(cap * original + 1e-9)
         if capped > floor:
             sentence = f"the cap of {cap:.0%} on {name} is reached: at least {capped} of its {original} filters stay"
@@ -53,20 +65,24 @@ class Limits:
         sentences = [
             kept if allowed <= few else _at_once(name, width, few, max_cut)
             for kept, allowed, few, (name, width) in zip(
-                self.sentences, self.allowed, most, graph.widths.items(), strict=True
+                self.sentences, self.allowed, most, graph.sizes.items(), strict=True
             )
         ]
         return Limits(np.minimum(self.allowed, np.array(most, "int64")), sentences)
 
 
+def _floor(min_keep, original):
+    """How many must stay of so many."""
+    return max(1, math.ceil(min_keep * original - 1e-9))
+
+
 def _most_at_once(graph, max_cut, step) -> list[int]:
-    """For each layer how many filters may go in one plan."""
+    """For each layer how many filters may go in one plan; of parts, as many as their layers lose."""
     least = [step] * len(graph.filter_layers)
     for layer, count in set(itertools.chain.from_iterable(graph.held_in)):
         least[layer] = max(least[layer], count)
-    return [
-        max(few, math.floor(max_cut * width + 1e-9)) for few, width in zip(least, graph.widths.values(), strict=True)
-    ]
+    most = [max(few, math.floor(max_cut * size + 1e-9)) for few, size in zip(least, graph.widths.values(), strict=True)]
+    return [*most, *list(graph.sizes.values())[len(most) :]]
 
 
 def _at_once(name, width, most, max_cut):
@@ -161,7 +177,7 @@ class Selection:
 
     Args:
         ranking: What may go, in order.
-        limits: How many filters each layer may lose.
+        limits: How many channels each layer, and each part, may lose.
         budget: How many filters shall go in all.
 
     Attributes:
@@ -203,8 +219,8 @@ class Selection:
         return full is None
 
     def _needs(self, block):
-        """How many filters a block takes from which layers."""
-        held = self.graph.held_in
+        """How many channels a block takes from which layers and parts."""
+        held = self.graph.limited_by
         if block.units.size == 1:
             return held[block.units[0]]
         total: collections.Counter = collections.Counter()
@@ -254,7 +270,7 @@ class Selection:
 
     def _partners(self, unit):
         layers = self._layers_of(unit)
-        return f"; with it go its partners in {_listed(layers)}" if len(layers) > 1 else ""
+        return f"; with it go its partners in {listed(layers)}" if len(layers) > 1 else ""
 
     def _unscored(self, unit):
         layers, source = self._layers_of(unit), self.ranking.source
@@ -269,11 +285,6 @@ class Selection:
             return []
         if not self.ranking.filters:
             reasons = list(dict.fromkeys(self._sentence(u) for u in range(self.graph.num_units)))
-            return [f"Nothing goes, because no filter may: {'; '.join(reasons[:3])}."]
+            return [f"Nothing goes, because no filter may: {'; '.join(reasons[:3]) or self.graph.why_none()}."]
         why = list(dict.fromkeys([*self.why.values(), *self.ranking.ragged.values()]))
         return [f"Nothing goes, because of every filter that may: {'; '.join(why[:3])}."]
-
-
-def _listed(names, most=3):
-    more = f" and {len(names) - most} more layers" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -11,7 +11,7 @@ from keras import ops
 
 from firekeras.channels import traced
 from firekeras.channels.registry import find_rule
-from firekeras.channels.rules import attention, mixing, wrappers
+from firekeras.channels.rules import attention, mixing, recurrent, wrappers
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
 from firekeras.devices import scope_of
@@ -151,9 +151,9 @@ def _reads(layer):
     rule = find_rule(layer)
     if rule in KERNELS:
         return _kernels(layer)
-    if rule is wrappers.recurrent:
+    if rule is recurrent.recurrent:
         return [(layer.cell.kernel, 0)]
-    if rule is wrappers.bidirectional:
+    if rule is recurrent.bidirectional:
         return [(one.cell.kernel, 0) for one in (layer.forward_layer, layer.backward_layer)]
     if rule is attention.multi_head_attention:
         return [(one.kernel, 0) for one in (layer.query_dense, layer.key_dense, layer.value_dense)]

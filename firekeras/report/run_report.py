@@ -294,7 +294,8 @@ def _told(given, key):
 
 def _costs(told) -> Costs:
     conv_macs, macs, params = (int(_told(told, key)) for key in ("conv_macs", "macs", "params"))
-    return Costs(conv_macs, macs, params, by_layer={})
+    uncounted = tuple(map(printable, told.get("uncounted") or ()))
+    return Costs(conv_macs, macs, params, by_layer={}, uncounted=uncounted)
 
 
 def _newest(events, key, otherwise):

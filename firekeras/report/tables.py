@@ -204,7 +204,7 @@ def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
 
 def cost_rows(before, after) -> list[tuple[str, str, str, str]]:
     """Rows for two `Costs`: convolution MACs and all MACs per sample, and parameters."""
-    named = (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params"))
+    named = (("conv MACs", "conv_macs"), (before.macs_title, "macs"), ("parameters", "params"))
     return [amount_row(title, getattr(before, field), getattr(after, field)) for title, field in named]
 
 

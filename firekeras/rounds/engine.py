@@ -13,6 +13,7 @@ from firekeras.channels import channel_graph
 from firekeras.costs import count_costs
 from firekeras.data import check_training_data
 from firekeras.devices import several_processes
+from firekeras.optimizers import NOTE, is_broken
 from firekeras.plan.planning import PruningPlan
 from firekeras.profile import FireProfile
 from firekeras.recovery.batch_statistics import Settler
@@ -123,7 +124,8 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         differs = settled_differently(given, self.baseline, self.settings.tolerance, self.monitor)
         chance = no_better_than_chance(self.baseline, self.validation_data, self.monitor)
         over = None if self.settings.trains_by_itself else self._schedule_over()
-        return [remark for remark in (differs, chance, over) if remark]
+        broken = NOTE if is_broken(self.first) else None
+        return [remark for remark in (differs, chance, over, broken) if remark]
 
     def _schedule_over(self):
         if self.settings.learning_rate is not None or self.settings.fine_tune is not None:
@@ -176,7 +178,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
 
     def _description(self, baseline) -> dict:
         """What `run.json` says."""
-        costs = {name: getattr(self.costs_before, name) for name in ("conv_macs", "macs", "params")}
+        costs = {name: getattr(self.costs_before, name) for name in ("conv_macs", "macs", "params", "uncounted")}
         settings = self.settings
         return {
             "backend": keras.backend.backend(),

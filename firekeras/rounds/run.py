@@ -46,7 +46,7 @@ class Run:
 
     def __init__(self, settings, method, model, graph, *, epochs, train_data=None, target=None):
         self.settings, self.method, self.train_data = settings, method, train_data
-        self.original_widths = graph.widths
+        self.original_widths, self._original_sizes = graph.widths, graph.sizes
         self.costs_before = self.costs = count_costs(graph)
         self.records: list[RoundRecord] = []
         self.baseline = self.accuracy = math.nan
@@ -152,7 +152,7 @@ class Run:
         """What every plan of the run keeps to, as `plan_pruning` takes it."""
         return {
             "layer_caps": self.settings.layer_caps,
-            "original_widths": self.original_widths,
+            "original_widths": self._original_sizes,
             "round_to": self.settings.round_to,
             "min_keep": self.settings.min_keep,
         }
@@ -277,8 +277,7 @@ def check_prunable(model, graph, layer_caps, compiled=True):
         )
     resolve_caps(graph, layer_caps)
     if len(graph.locks) == graph.num_units:
-        reasons = "; ".join(list(dict.fromkeys(graph.locks.values()))[:3])
-        raise ValueError(f"The model {model.name!r} has no filter that may be removed: {reasons}.")
+        raise ValueError(f"The model {model.name!r} has no filter that may be removed: {graph.why_none()}.")
 
 
 def settled_differently(given: float, settled: float, tolerance: float, monitor: str) -> str | None:

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from firekeras.atomic import save_model, whole_file, write_text
+from firekeras.paths import as_path
 from firekeras.version import __version__
 
 FORMAT = 2
@@ -67,7 +68,7 @@ class RunDirectory:
         Raises:
             ValueError: If there is no run in the folder, or of another version.
         """
-        path = Path(path)
+        path = as_path(path)
         if not (path / SETTINGS).is_file():
             raise ValueError(f"{path} is not the folder of a run: it holds no {SETTINGS}.")
         try:

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
+from firekeras.paths import existing_file
+
 PIP = 'pip install "firekeras[deployment]"'
 
 
@@ -68,14 +70,13 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
     if not isinstance(model_or_path, (str, Path)):
         return _of_keras(model_or_path, threads)
     path = Path(model_or_path)
-    if path.suffix == ".keras":
+    if path.suffix in (".keras", ".h5", ".hdf5"):
         from firekeras.model_file import load_model
 
         return _of_keras(load_model(path, compile=False), threads)
     if path.is_dir():
         return _of_saved_model(path, threads)
-    if not path.exists():
-        raise ValueError(f"There is no file {path}.")
+    existing_file(path)
     if path.suffix == ".tflite":
         from firekeras.runtimes.litert import LiteRT
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from firekeras.channels.graph import ChannelGraph, LayerInfo, Product
+from firekeras.channels.graph import ChannelGraph, LayerInfo, Part, Product
 from firekeras.profile import FilterScores
 
 
-def random_graph(rng, layers=6, shared=True):
-    """Layers of random widths, each after the one before; some share all their units, some a part."""
+def random_graph(rng, layers=6, shared=True, split=False):
+    """Layers of random widths, each after the one before; some share all their units, some a part, some are split."""
     axes, next_unit = [], 0
     for number in range(layers):
         width = int(rng.integers(1, 12))
@@ -22,7 +22,17 @@ def random_graph(rng, layers=6, shared=True):
             next_unit += width
     infos = [_layer(number) for number in range(layers)]
     locks = {int(unit): "it is an output" for unit in np.unique(axes[-1])[:2]}
-    return ChannelGraph(infos, axes, locks)
+    parts = _split(rng, axes) if split else []
+    return ChannelGraph(infos, axes, locks, parts=parts)
+
+
+def _split(rng, axes):
+    """Both parts of one layer; adds their axes."""
+    whole = axes[int(rng.integers(len(axes)))]
+    end = int(rng.integers(whole.size + 1))
+    parts = [part for part in (whole[:end], whole[end:]) if part.size]
+    axes.extend(parts)
+    return [Part(f"split[{k}]", len(axes) - len(parts) + k) for k in range(len(parts))]
 
 
 def _layer(number):

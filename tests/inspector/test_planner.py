@@ -16,7 +16,7 @@ from inspector.quick import QuickSelection
 @pytest.mark.parametrize("seed", range(150))
 def test_quick_selection_takes_what_selection_takes(seed):
     rng = np.random.default_rng(seed)
-    graph = random_graph(rng, shared=seed % 3 > 0)
+    graph = random_graph(rng, shared=seed % 3 > 0, split=seed % 4 == 0)
     ranking = Ranking(graph, random_scores(rng, graph), 1 + 3 * (seed % 5 == 0), balance=(seed % 4) / 3)
     quick = QuickSelection(ranking)
     for budget in range(0, ranking.filters + 1, 3):
@@ -28,7 +28,7 @@ def test_quick_selection_takes_what_selection_takes(seed):
 @pytest.mark.parametrize("seed", range(60))
 def test_a_preview_takes_what_a_plan_takes(seed):
     rng = np.random.default_rng(seed)
-    graph = random_graph(rng, shared=seed % 3 > 0)
+    graph = random_graph(rng, shared=seed % 3 > 0, split=seed % 4 == 0)
     planner = Planner(graph, random_scores(rng, graph))
     for ratio in (0, 0.02, 0.2, 0.4, 0.5, 0.6, 0.8, 0.95):
         caps = {name: float(rng.choice([0, 0.3, 0.5, 1])) for name in graph.filter_layers}

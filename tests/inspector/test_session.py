@@ -1,20 +1,35 @@
+from types import SimpleNamespace
+
 import keras
 import networks
 import numpy as np
 import pytest
+from random_graphs import random_graph
 
 import firekeras
+from firekeras.channels.graph import ChannelGraph, LayerInfo, Product
+from firekeras.costs import costs_without
 from inspector import exports
 from inspector.choices import Choices
 from inspector.comparison import Comparison, Mode
 from inspector.documents import open_document
 from inspector.session import CELL, CHOICES, DOCUMENT, Session
+from inspector.totals import totals
 
 
 def test_an_empty_session_takes_choices():
     session = Session()
     session.choose(Choices(ratio=0.5))
     assert session.preview is None and session.rows == []
+
+
+def test_the_totals_say_which_layers_they_leave_out():
+    rng = np.random.default_rng(0)
+    graph = random_graph(rng)
+    hidden = LayerInfo("block", "Block", (None, 4, 4, 1), None, (Product(9),), (), False, uncounted=True)
+    graph = ChannelGraph([*graph.layers.values(), hidden], graph.axes, graph.locks)
+    session = SimpleNamespace(graph=graph, costs=costs_without(graph), preview=None)
+    assert [total.title for total in totals(session)] == ["All (MACs without block)", "Conv"]
 
 
 def test_opening_tells_the_views(files):

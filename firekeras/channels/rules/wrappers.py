@@ -1,31 +1,10 @@
-"""Recurrent layers, and layers that wrap another one."""
+"""Layers that wrap another one."""
 
 from keras import layers
 
 from firekeras.channels.call import Call, Inner
 from firekeras.channels.labels import Channels
 from firekeras.channels.registry import find_rule, rule
-
-
-@rule(layers.LSTM, layers.GRU, layers.SimpleRNN)
-def recurrent(call, x, **kwargs):
-    """Recurrent layers read channels at each step; their own units, which feed back, stay."""
-    if kwargs:
-        return call.refuse((x,), kwargs, "is given a state or a mask")
-    call.weight(call.layer.cell.kernel, call.consume(x, -1), None)
-    return [Channels.fixed(shape) for shape in call.output_shapes]
-
-
-@rule(layers.Bidirectional)
-def bidirectional(call, x, **kwargs):
-    """Two recurrent layers that read the same channels."""
-    both = (call.layer.forward_layer, call.layer.backward_layer)
-    if kwargs or not all(find_rule(layer) is recurrent for layer in both):
-        return call.refuse((x,), kwargs, "wraps something else than an LSTM, GRU or SimpleRNN")
-    read = call.consume(x, -1)
-    for layer in both:
-        call.weight(layer.cell.kernel, read, None)
-    return [Channels.fixed(shape) for shape in call.output_shapes]
 
 
 class Wrapped(Call):

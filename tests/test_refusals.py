@@ -1,0 +1,140 @@
+"""What cannot be done is refused in words: what was received, what was expected, what hides the rest."""
+
+import keras
+import networks
+import numpy as np
+import pytest
+from keras import layers as L
+
+import firekeras
+from firekeras.detector.fire_detector import FireDetector
+
+
+def recurrent():
+    keras.utils.clear_session()
+    inputs = keras.Input((6, 4))
+    return keras.Model(inputs, L.LSTM(3, name="second")(L.LSTM(5, return_sequences=True, name="first")(inputs)))
+
+
+HIDING = r"what is inside first \(LSTM\), second \(LSTM\) cannot be pruned, nor seen"
+
+
+def test_a_network_without_a_filter_says_which_layers_hide_them():
+    model = recurrent()
+    model.compile("adam", "mse")
+    data = np.ones((8, 6, 4)), np.ones((8, 3))
+    for call in (
+        lambda: firekeras.score_filters(model, "l1"),
+        lambda: firekeras.measure_fire(model, data[0]),
+        lambda: firekeras.compress(model, data, data),
+    ):
+        with pytest.raises(ValueError, match=HIDING):
+            call()
+
+
+def test_a_plan_in_which_no_filter_may_go_says_so():
+    model = recurrent()
+    plan = firekeras.plan_pruning(model, firekeras.FilterScores({}, criterion="l1"), pruning_ratio=0.5)
+    assert not plan.removed
+    graph = firekeras.channel_graph(model)
+    assert graph.why_none().startswith("what is inside first (LSTM), second (LSTM)")
+
+
+def test_a_network_without_weights_has_no_filters():
+    inputs = keras.Input((4,))
+    with pytest.raises(ValueError, match=r"no filters that could be scored: it has no layer with filters"):
+        firekeras.score_filters(keras.Model(inputs, L.ReLU()(inputs)), "l1")
+
+
+@pytest.mark.parametrize("filter", [-1, 8, 1.0, "0", None])
+def test_filters_that_are_not_there(filter):
+    graph = firekeras.channel_graph(networks.sequential_cnn())
+    name = graph.filter_layers[0]
+    for ask in (graph.lock, graph.coupled):
+        with pytest.raises(ValueError, match=rf"has filters 0 to {graph.widths[name] - 1}. Received: filter="):
+            ask(name, 8 if filter == 8 and graph.widths[name] <= 8 else 10**6 if filter == 8 else filter)
+
+
+@pytest.mark.parametrize("load", [firekeras.PruningPlan.load, firekeras.FireProfile.load, FireDetector.load])
+def test_files_that_are_not_there(load, tmp_path):
+    for path, words in (("none.h5", "There is no file"), ("", "is a folder"), (None, "Expected the path of a file")):
+        with pytest.raises(ValueError, match=words):
+            load(path if path is None else tmp_path / path)
+
+
+def test_paths_that_are_none(tmp_path):
+    from firekeras.datasets import load_dataset
+    from firekeras.model_file import load_model
+    from firekeras.rounds.run_directory import RunDirectory
+
+    for load in (load_dataset, load_model, RunDirectory.open):
+        with pytest.raises(ValueError, match=r"Expected the path of a file. Received: None"):
+            load(None)
+
+
+def test_latency_of_a_file_of_keras_2(tmp_path):
+    (tmp_path / "old.h5").touch()
+    with pytest.raises(ValueError, match=r"legacy HDF5 format. Convert it once: firekeras convert"):
+        firekeras.measure_latency(tmp_path / "old.h5")
+
+
+def scored():
+    model = networks.sequential_cnn()
+    return model, firekeras.score_filters(model, "l1")
+
+
+@pytest.mark.parametrize(
+    "target", [0.5, "macs", {"macs": "0.5"}, {"macs": None}, {"macs": True}, {}, ["macs"], {"x": 0.5}]
+)
+def test_targets_of_another_type(target):
+    model, scores = scored()
+    with pytest.raises(ValueError, match=r"target is one of .* such as \{'macs': 0.5\}. Received: "):
+        firekeras.plan_pruning(model, scores, target=target)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pruning_ratio": "0.3"},
+        {"pruning_ratio": None},
+        {"min_keep": "a"},
+        {"round_to": "8"},
+        {"round_to": None},
+        {"balance": "1"},
+        {"max_cut": [1]},
+        {"layer_caps": 0.5},
+        {"layer_caps": {"Dense": "all"}},
+    ],
+)
+def test_numbers_of_another_type(settings):
+    model, scores = scored()
+    with pytest.raises(ValueError, match=r"Received: "):
+        firekeras.plan_pruning(model, scores, **settings)
+
+
+def test_scores_and_plans_of_another_type():
+    model, scores = scored()
+    with pytest.raises(ValueError, match=r"scores are FilterScores.* Received: dict"):
+        firekeras.plan_pruning(model, dict(scores))
+    with pytest.raises(ValueError, match=r"Expected a PruningPlan.* Received: dict"):
+        firekeras.prune(model, {"conv": [1]})
+
+
+class Batches(keras.utils.PyDataset):
+    """Two batches with labels."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return np.full((3, 4), index, "float32"), np.zeros(3)
+
+
+def test_a_data_set_as_samples_is_taken():
+    from firekeras.export.verification import samples_of
+
+    inputs = keras.Input((4,), name="x")
+    model = keras.Model(inputs, L.Dense(2)(inputs))
+    assert samples_of(model, Batches())["x"].shape == (6, 4)
+    with pytest.raises(ValueError, match=r"`samples` are arrays, or a data set. Received: 'digits'"):
+        samples_of(model, "digits")
