@@ -10,6 +10,8 @@ from command_line import names, refused, run, small_cnn
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.rounds.run_directory import RunDirectory
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 ROUNDS = (
     *("--data", "digits", "--limit", 64, "--max-rounds", 2, "--ratio", 0.2, "--tolerance", 1),
     *("--epochs", 4, "--learning-rate", 0.01),

@@ -17,6 +17,8 @@ from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.monitor import chosen_monitor, lost, lower_is_better, within_tolerance
 from firekeras.rounds.run_directory import RunDirectory
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def build():
     image = keras.Input((6, 6, 1), name="image")
