@@ -12,16 +12,17 @@ PADDING = 4  # pixels around an image that crops may move by
 class Augmented(keras.utils.PyDataset):
     """Shuffled batches of images that are flipped and cropped at random, as He et al. 2016, section 4.2."""
 
-    def __init__(self, x, y, seed=0):
+    def __init__(self, x, y, seed=0, batch=BATCH):
         super().__init__()
+        self.batch = batch
         self.x, self.y, self.rng = x, y, np.random.default_rng(seed)
         self.order = self.rng.permutation(len(y))
 
     def __len__(self):
-        return math.ceil(len(self.y) / BATCH)
+        return math.ceil(len(self.y) / self.batch)
 
     def __getitem__(self, index):
-        chosen = self.order[index * BATCH : (index + 1) * BATCH]
+        chosen = self.order[index * self.batch : (index + 1) * self.batch]
         return self._changed(self.x[chosen]), self.y[chosen]
 
     def _changed(self, images):

@@ -82,7 +82,7 @@ def compress(
         favour_macs: How much the MACs that go with a filter count in the ranking, from 0 to 1. Defaults to 0.
         epochs_per_round: Epochs of training between two cuts. Defaults to None: a twentieth of all epochs
             within a tolerance, a twelfth on the way to a target, one at least.
-        max_rounds: How many rounds there are at most. Defaults to 100.
+        max_rounds: How many rounds may cut, at most; training to the end comes after them. Defaults to 100.
         backtracks: After how many undone rounds in a row cutting ends. Defaults to 3.
         monitor: Which of the model's metrics to watch. Defaults to None: the accuracy, else another score, else
             the loss.

@@ -14,3 +14,16 @@ pytest_plugins = ["command_line", "trained_digits"]
 def seeded_session():
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="module")
+def uncompiled():
+    """Has TensorFlow run what it would compile for seconds to run it for an instant; other backends compile."""
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -487,3 +487,42 @@ def test_a_network_without_relus_is_refused_before_training():
     with pytest.raises(ValueError, match="has a ReLU of its own"):
         model.fit(x, y, verbose=0, callbacks=[firekeras.FirePruningCallback(), watch])
     assert not watch.losses
+
+
+def test_networks_after_a_cut_learn_from_the_one_before_it(tmp_path):
+    """A batch as large as the data, at rate zero: the loss of an epoch is that of the network as it was cut."""
+    x, y = images()
+    losses = {}
+    for distill in (False, True):
+        keras.utils.set_random_seed(0)
+        model = network(optimizer=keras.optimizers.SGD(0.0))
+        whole = keras.models.clone_model(model)
+        whole.set_weights(model.get_weights())
+        callback = firekeras.FirePruningCallback(target={"conv_macs": 0.6}, distill=distill, method="l1")
+        losses[distill] = fit(model, callback, 2, batch_size=96).history["loss"]
+        assert "compute_loss" not in vars(model)
+    softened = [softmax(one.predict(x, verbose=0) / 3) for one in (whole, model)]
+    lesson = 9 * np.mean(np.sum(softened[0] * np.log(softened[0] / softened[1]), -1))
+    assert losses[True][0] == pytest.approx(losses[False][0]) and lesson > 0
+    assert losses[True][1] == pytest.approx(0.5 * losses[False][1] + 0.5 * lesson, rel=1e-4)
+    assert model.evaluate(x, y, verbose=0)[0] == pytest.approx(losses[False][1], rel=1e-4)
+    again = fit(model, None, 1, batch_size=96, callbacks=[])  # the teacher is gone from the compiled step too
+    assert again.history["loss"] == pytest.approx(losses[False][1:], rel=1e-4)
+    model.save(tmp_path / "pruned.keras")
+
+
+def softmax(logits):
+    exponents = np.exp(logits - logits.max(-1, keepdims=True))
+    return exponents / exponents.sum(-1, keepdims=True)
+
+
+def test_a_network_that_cannot_teach_is_refused_before_training():
+    class Own(keras.Model):
+        def compute_loss(self, *args, **kwargs):
+            return super().compute_loss(*args, **kwargs)
+
+    inner = network()
+    model = Own(inner.inputs, inner.outputs)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    with pytest.raises(ValueError, match=r"distill=True: .*computes its loss in a way of its own"):
+        fit(model, firekeras.FirePruningCallback(distill=True))

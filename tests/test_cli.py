@@ -16,6 +16,8 @@ from firekeras.classifier import gives_logits, loss_name
 from firekeras.cli.caps import parsed_caps
 from firekeras.report.progress import ProgressTold
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 COMMANDS = ("demo", "measure", "prune", "compress")
 
 

@@ -10,6 +10,8 @@ from command_line import names, refused, run, small_cnn
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.rounds.run_directory import RunDirectory
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 ROUNDS = (
     *("--data", "digits", "--limit", 64, "--max-rounds", 2, "--ratio", 0.2, "--tolerance", 1),
     *("--epochs", 4, "--learning-rate", 0.01),
@@ -54,7 +56,7 @@ def test_programs_get_lines_of_json_and_nothing_else(undisturbed):
     events = [json.loads(line) for line in printed.splitlines()]
     assert events[:-1] == RunDirectory.open(folder / "run").events()
     assert events[-1] == {"event": "written", "path": str(folder / "whole.keras")}
-    assert [event["number"] for event in events if event["event"] == "round"] == [1, 2]
+    assert [event["number"] for event in events if event["event"] == "round"] == [1, 2, 3]  # the last trains to the end
 
 
 def test_a_finished_run_is_reported_in_words_and_on_a_page(undisturbed, folder):
@@ -76,7 +78,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_ends_as_an_undisturbed_one(und
     for one, other in zip(weights("pruned.keras"), weights(undisturbed[0] / "whole.keras"), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     removed = [[event["filters_removed"] for event in rounds_of(at)] for at in ("broken", undisturbed[0] / "run")]
-    assert removed[0] == removed[1] and len(removed[0]) == 2
+    assert removed[0] == removed[1] and len(removed[0]) == 3
 
 
 def test_a_run_is_asked_to_stop_and_goes_on_later(folder, monkeypatch):
@@ -93,7 +95,7 @@ def test_a_run_is_asked_to_stop_and_goes_on_later(folder, monkeypatch):
     assert stopped.exit_code == 0 and "Go on later: firekeras compress --resume run" in asked[0].stdout
     assert len(rounds_of("run")) == 1 and (folder / "pruned.keras").exists()
     assert run("compress", "--resume", "run").exit_code == 0
-    assert len(rounds_of("run")) == 2
+    assert len(rounds_of("run")) == 3  # two that cut, then training to the end
 
 
 TARGET = ("--data", "digits", "--limit", 64, "--conv-macs", 0.7, "--epochs", 2, "--no-distill")

@@ -15,6 +15,8 @@ from firekeras.methods.fire import WEAK
 from firekeras.plan.together import together
 from firekeras.profile import FilterScores
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 BESIDE = " and l1 and contribution"  # what ranks with FIRE by default
 
 
@@ -144,8 +146,8 @@ def test_measuring_in_every_round_needs_no_detector(monkeypatch):
 def test_records_of_rounds_carry_the_note(monkeypatch):
     weak(monkeypatch, 0.1)
     data, held_out = ((samples(), np.zeros((64, 2), "float32")) for _ in range(2))
-    settings = {"tolerance": 99, "max_rounds": 2, "epochs_per_round": 0, "monitor": "loss", "recovery": ()}
-    result = firekeras.compress(normalised_network(), data, held_out, verbose=0, **settings)
+    settings = {"tolerance": 99, "max_rounds": 2, "epochs": None, "monitor": "loss", "recovery": ()}
+    result = firekeras.compress(normalised_network(), data, held_out, epochs_per_round=0, verbose=0, **settings)
     assert [sum("weakly" in note for note in record.notes) for record in result.rounds] == [1, 1]
 
 
@@ -200,7 +202,8 @@ class TurnByTurn:
 def compressed(method, **settings):
     model = bare_network() if settings.pop("bare", True) else normalised_network()
     model.compile("sgd", "mse")
-    given = {"tolerance": 99.0, "monitor": "loss", "epochs_per_round": 0, "recovery": (), "verbose": 0, **settings}
+    plain = {"epochs": None, "epochs_per_round": 0, "recovery": (), "verbose": 0}
+    given = {"tolerance": 99.0, "monitor": "loss", **plain, **settings}
     data = samples(), np.zeros((64, 2), "float32")
     return firekeras.compress(model, data, (samples(), data[1]), method=method, **given)
 

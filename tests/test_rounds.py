@@ -14,8 +14,10 @@ from firekeras.latency import Latency
 from firekeras.methods.fire import FirePruning
 from firekeras.recovery import RECOVERY
 from firekeras.rounds.evaluation import Evaluation
-from firekeras.rounds.monitor import chosen_monitor, lower_is_better, within_tolerance
+from firekeras.rounds.monitor import chosen_monitor, lost, lower_is_better, within_tolerance
 from firekeras.rounds.run_directory import RunDirectory
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def build():
@@ -254,6 +256,14 @@ def test_the_tolerance_is_in_points_or_a_share_where_lower_is_better(value, moni
 
 
 @pytest.mark.parametrize(
+    ("value", "baseline", "monitor", "share"),
+    [(0.0, 0.0, "loss", 0.0), (0.1, 0.0, "loss", np.inf), (3.0, 2.0, "loss", 0.5), (0.7, 0.9, "accuracy", 0.2)],
+)
+def test_what_is_lost_is_points_or_a_share_where_lower_is_better(value, baseline, monitor, share):
+    assert lost(value, baseline, monitor) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(
     ("monitor", "names", "outputs", "chosen"),
     [
         (None, ["loss", "accuracy"], 1, "accuracy"),
@@ -324,7 +334,7 @@ def test_rounds_come_one_at_a_time_and_can_be_left(trained):
 
 def test_after_the_last_round_there_is_none(trained):
     rounds = firekeras.compression_rounds(
-        trained, TRAIN, VALIDATION, method=SmallWeights(), tolerance=1.0, max_rounds=1, epochs_per_round=0
+        trained, TRAIN, VALIDATION, method=SmallWeights(), tolerance=1.0, max_rounds=1, epochs=0
     )
     assert len(list(rounds)) == 1 and list(rounds) == []
     assert rounds.stopped_because == "max_rounds=1 is reached"
@@ -336,7 +346,9 @@ def test_data_sets_and_weights_are_taken_as_fit_takes_them(trained):
 
     train = tf.data.Dataset.from_tensor_slices(TRAIN).batch(32)
     validation = (*VALIDATION, np.ones(len(VALIDATION[0])))
-    result = firekeras.compress(trained, train, validation, method=SmallWeights(), tolerance=1.0, max_rounds=1)
+    result = firekeras.compress(
+        trained, train, validation, method=SmallWeights(), tolerance=1.0, max_rounds=1, epochs=1
+    )
     assert result.rounds[0].accepted
 
 
@@ -471,8 +483,8 @@ def test_within_a_tolerance_rounds_come_first_and_the_rest_trains_to_the_end(tra
 def test_the_rate_follows_the_cosine_by_hand(trained):
     rates = Rates()
     compress(trained, tolerance=1.0, epochs=2, max_rounds=1, callbacks=[rates], learning_rate=0.4, pruning_ratio=0.1)
-    progress = np.arange(4) / 4 / 2
-    warm = np.minimum(1, (np.arange(4) / 4 + 0.02) / 0.25)
+    progress = np.arange(8) / 4 / 2
+    warm = np.minimum(1, (np.arange(8) / 4 + 0.02) / 0.25)  # after the cut, not before the rest is trained
     np.testing.assert_allclose(rates.seen, 0.4 * (1 + np.cos(np.pi * progress)) / 2 * warm, rtol=1e-5)
 
 
@@ -521,6 +533,23 @@ def test_a_target_is_reached_in_a_few_cuts_however_bad_the_metric(trained):
     whole = result.costs_before.conv_macs
     assert 0.6 * whole < result.rounds[0].conv_macs <= 0.75 * whole
     assert result.costs_after.conv_macs <= 0.5 * whole and result.accuracy == 0.3
+
+
+def test_with_few_rounds_a_target_is_reached_and_trained_to_the_end(trained):
+    settings = {**TO_TARGET, "epochs": 4, "max_rounds": 1}
+    result = compress(trained, target={"conv_macs": 0.5}, evaluate=scripted(0.9, (0.2, 0.3)), **settings)
+    assert [record.epochs for record in result.rounds] == [4] and "is reached" in result.stopped_because
+
+
+def test_after_the_last_round_that_may_cut_comes_training(trained):
+    settings = {"epochs": 5, "epochs_per_round": 1, "max_rounds": 2, "tolerance": 1.0}
+    result = compress(trained, evaluate=scripted(0.9, (0.8, 0.8), (0.8, 0.8), (0.9,)), **settings)
+    assert [(record.filters_removed > 0, record.epochs) for record in result.rounds] == [
+        (True, 1),
+        (True, 1),
+        (False, 3),
+    ]
+    assert result.stopped_because == "max_rounds=2 is reached"
 
 
 def test_with_a_target_in_conv_macs_dense_units_stay():

@@ -29,14 +29,16 @@ from firekeras.methods.fire import FirePruning
 from firekeras.optimizers import fresh_if_broken
 from firekeras.plan.planning import COSTS, checked_target, plan_pruning
 from firekeras.profile import FilterScores, FireProfile
-from firekeras.recovery.batch_statistics import Settler
+from firekeras.recovery.batch_statistics import Settler, settled_copy
+from firekeras.recovery.distill import Teacher
+from firekeras.recovery.teaching import check_can_teach
 from firekeras.rounds.evaluation import no_better_than_chance
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
 from firekeras.rounds.monitor import chosen_monitor
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.settings import RunSettings, check_whole
-from firekeras.surgery import checked_units, rebuild
+from firekeras.surgery import checked_units, copied, rebuild
 
 OURS = ("conv_macs", "filters")  # in the logs
 UNTIL_NO_EPOCHS = "fit had no epochs left for another round."
@@ -77,6 +79,9 @@ class FirePruningCallback(keras.callbacks.Callback):
         learning_rate: If given, the learning rate begins here and falls along `schedule` over the epochs of `fit`,
             and comes back over a quarter of an epoch after each cut. Defaults to none: the rate stays the user's.
         schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1. Defaults to `"cosine"`.
+        distill: Whether networks after a cut also learn from the one before the first, settled
+            (`firekeras.recovery.distill`). It helps if that one is trained through. Defaults to False: the loss
+            stays the user's.
         method: `"fire"`, the name of another method or criterion, or a method object, as in `compress`. By its
             name it has no drift guard, which would measure FIRE after each cut.
         pruning_ratio: Share of the remaining prunable filters that go in a round. Defaults to None: sized by
@@ -120,6 +125,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         tolerance: float = 0.01,
         learning_rate: float | None = None,
         schedule: str | Callable[[float], float] = "cosine",
+        distill: bool = False,
         method: Any = "fire",
         pruning_ratio: float | None = None,
         layer_caps: Mapping[str, float] | None = None,
@@ -142,6 +148,7 @@ class FirePruningCallback(keras.callbacks.Callback):
             tolerance=tolerance,
             learning_rate=learning_rate,
             schedule=schedule,
+            distill=distill,
             pruning_ratio=pruning_ratio,
             layer_caps=dict(layer_caps or {}),
             round_to=round_to,
@@ -260,6 +267,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         if self.data is not None:
             checked_data(self.model, self.data)
         self._check_rate()
+        if self.settings.distill:
+            check_can_teach(self.model)
         scores = _equal_scores(trace) if isinstance(method, FirePruning) else _any_scores(trace.graph)
         limits = {name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep")}
         plan_pruning(trace.graph, scores, **limits)  # how far one can get hardly depends on scores
@@ -369,8 +378,14 @@ class FirePruningCallback(keras.callbacks.Callback):
         lost = self._lost(value)
         if lost:
             run.stopped_because, self._training_on = f"There is no baseline: {lost}", True
-        elif isinstance(run.method, FirePruning):
+            return
+        if isinstance(run.method, FirePruning):
             self._learn()
+        if self.settings.distill:
+            self._live.teach(Teacher(self._settled_copy()))
+
+    def _settled_copy(self):
+        return copied(self.model) if self._settle_on is None else settled_copy(self.model, self._settle_on)
 
     def _learn(self):
         with self._run.time.on("measuring"):

@@ -38,6 +38,11 @@ class LiveModel:
 
     def __init__(self, model, around=None):
         self.model, self._around = model, around
+        self._taught = None
+
+    def teach(self, teacher):
+        """Has the networks that come in from now on learn from a `Teacher` too, until `release`."""
+        self._taught = teacher.shared_loss(self.model)
 
     def guard_steps(self):
         """Wraps the steps that `fit` calls next."""
@@ -50,6 +55,8 @@ class LiveModel:
     def become(self, other) -> dict:
         """Takes over the network of another model; returns the network as it was, for `put_back`."""
         out = self._exchange({**other.__dict__, CLASS: type(other)})
+        if self._taught is not None:
+            self.model.__dict__["compute_loss"] = self._taught
         try:
             self._make_steps()
         except BaseException:
@@ -105,6 +112,8 @@ class LiveModel:
         for name in STEPS:
             step = self.model.__dict__[name]
             self.model.__dict__[name] = step.call if isinstance(step, Guarded) else step
+        if self.model.__dict__.pop("compute_loss", None) is not None:
+            self.model.__dict__.update(dict.fromkeys(STEPS))  # compiled with the teacher in them
 
     def _exchange(self, network) -> dict:
         out = {**self.model.__dict__, CLASS: type(self.model)}

@@ -137,7 +137,7 @@ def compress(
         ),
     ] = None,
     max_rounds: Annotated[
-        int, typer.Option(rich_help_panel=ROUNDS, metavar="N", min=1, help="How many rounds at most.")
+        int, typer.Option(rich_help_panel=ROUNDS, metavar="N", min=1, help="How many rounds may cut, at most.")
     ] = 100,
     backtracks: Annotated[
         int,

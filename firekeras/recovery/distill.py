@@ -158,6 +158,14 @@ class Teacher:
         student.train_function = self.plain if as_it_was else None
         self.plain = None
 
+    def shared_loss(self, student):
+        """A `compute_loss` for a student that leaves a share to this teacher; the student is not touched.
+
+        Raises:
+            ValueError: As `fit_distilled`.
+        """
+        return self._shared_loss(student, _checked_lessons(student, self.model, self.temperature))
+
     def _know(self, student):
         """Forgets the compiled step where it belongs to another student, or to another state of both."""
         state = _state(student, self.model)
@@ -291,6 +299,6 @@ def _check_callbacks(callbacks):
 
     if any(isinstance(one, FirePruningCallback) for one in keras.tree.flatten(callbacks)):
         raise ValueError(
-            "FirePruningCallback exchanges the network while fit runs, and the teacher would be lost with it. Prune "
-            "with prune or compress, and distil between the cuts."
+            "FirePruningCallback exchanges the network while fit runs, and the teacher would be lost with it. Call fit "
+            "itself, with FirePruningCallback(distill=True)."
         )

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import keras
-
 from firekeras.recovery.distill import Teacher, why_not_distilled
 from firekeras.rounds.monitor import is_accuracy
+from firekeras.samples import draw_samples
 
 TRAINED_THROUGH = 0.97  # accuracy on training samples; below, a teacher holds its student back
 SAMPLES = 2000
@@ -33,20 +32,27 @@ def teacher_for(model, data, distill: bool | None, monitor: str, batch_size: int
     """
     if distill is False:
         return None, None
-    reason = why_not_distilled(model, model)
     if distill:
-        if reason:
-            raise ValueError(f"distill=True: {reason}")
+        check_can_teach(model)
         return Teacher(model), None
-    if reason or not is_accuracy(monitor) or not _is_trained_through(model, data, monitor, batch_size):
+    if (
+        why_not_distilled(model, model)
+        or not is_accuracy(monitor)
+        or not _is_trained_through(model, data, monitor, batch_size)
+    ):
         return None, None
     return Teacher(model), "Training follows the first network too (distillation): it is trained through."
 
 
+def check_can_teach(model):
+    """Raises `ValueError` if a network cannot teach what is cut from it."""
+    reason = why_not_distilled(model, model)
+    if reason:
+        raise ValueError(f"distill=True: {reason}")
+
+
 def _is_trained_through(model, data, monitor, batch_size) -> bool:
-    """By arrays alone: reading labels of a data set would cost a pass over it."""
-    if not (isinstance(data, tuple) and len(data) > 1 and hasattr(data[1], "shape")):
-        return False
-    some = [keras.tree.map_structure(lambda a: a[:SAMPLES], part) for part in data[:2]]
-    metrics = model.evaluate(*some, batch_size=batch_size, verbose=0, return_dict=True)
+    """By samples that training sees: flipped and cropped ones, if it sees them so."""
+    x, y, weights = draw_samples(data, SAMPLES)
+    metrics = model.evaluate(x, y, sample_weight=weights, batch_size=batch_size, verbose=0, return_dict=True)
     return metrics.get(monitor, 0.0) >= TRAINED_THROUGH

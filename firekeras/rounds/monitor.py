@@ -82,6 +82,8 @@ def better(one: float, other: float, monitor: str) -> bool:
 
 def lost(value: float, baseline: float, monitor: str) -> float:
     """How much worse a metric is than the baseline: in points, or as a share where lower is better."""
+    if value == baseline:
+        return 0.0
     if lower_is_better(monitor):
         return (value - baseline) / abs(baseline) if baseline else math.copysign(math.inf, value - baseline)
     return baseline - value

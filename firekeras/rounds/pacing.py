@@ -55,7 +55,7 @@ def pace_of(settings, target, epochs: int | None) -> Pace:
         epochs: How many epochs there are; None for no limit.
     """
     if target is not None and epochs is not None:
-        return ToTarget(target, epochs, settings.epochs_per_round)
+        return ToTarget(target, epochs, settings.epochs_per_round, settings.max_rounds)
     return WithinTolerance(settings, target, epochs)
 
 
@@ -66,16 +66,17 @@ class ToTarget:
         target: The `Target`.
         epochs: Of the whole run.
         between: Epochs between two cuts; None for a twelfth of all, one at least.
+        most: How many cuts there may be.
     """
 
-    def __init__(self, target, epochs: int, between: int | None = None):
-        self.target, self.epochs = target, epochs
+    def __init__(self, target, epochs: int, between: int | None = None, most: int = 100):
+        self.target, self.epochs, self.most = target, epochs, most
         self.between = max(1, epochs // 12) if between is None else between
         self.cuts = self._number_of_cuts()
 
     def _number_of_cuts(self):
         needed = math.ceil(math.log(min(self.target.share, 1)) / math.log(ONE_CUT_LEAVES))
-        return max(1, needed, 1 + sum(self.epochs >= enough for enough in (4, 12, 24)))
+        return min(self.most, max(1, needed, 1 + sum(self.epochs >= enough for enough in (4, 12, 24))))
 
     def next(self, run) -> Step | str:
         left = self.epochs - run.epochs_spent

@@ -105,6 +105,11 @@ class Run:
         return sum(record.accepted and record.filters_removed > 0 for record in self.leg)
 
     @property
+    def rounds_that_cut(self) -> int:
+        """How many rounds of the whole run have cut, kept or undone."""
+        return sum(record.filters_removed > 0 for record in self.records)
+
+    @property
     def finished(self) -> bool:
         """Whether the network was trained to the end after the last cut."""
         return bool(self.leg) and not self.leg[-1].filters_removed
@@ -137,9 +142,8 @@ class Run:
 
     def next_step(self) -> Step | None:
         """Decides on the next round; None if there is none, for the reason in `stopped_because`."""
-        if len(self.records) >= self.settings.max_rounds:
-            self.stopped_because = f"max_rounds={self.settings.max_rounds} is reached"
-            return None
+        if self.rounds_that_cut >= self.settings.max_rounds:
+            self.exhausted = self.exhausted or f"max_rounds={self.settings.max_rounds} is reached"
         step = self.pace.next(self)
         if isinstance(step, str):
             self.stopped_because = step
