@@ -244,3 +244,45 @@ class Makes(Block):
 
 def test_layers_made_in_a_call_are_followed():
     assert opened(network(Makes(6, name="one")).get_layer("one")) is not None
+
+
+# A model at each step
+
+
+def video(*inner, steps=5):
+    image = keras.Input((8, 8, 3))
+    x = L.Conv2D(6, 3, activation="relu", name="conv1")(image)
+    for layer in inner:
+        x = layer(x)
+    x = L.GlobalAveragePooling2D()(L.Conv2D(8, 3, activation="relu", name="conv2")(x))
+    frames = keras.Model(image, x, name="frames")
+    movie = keras.Input((steps, 8, 8, 3))
+    x = L.Conv1D(4, 3, activation="relu", name="time")(L.TimeDistributed(frames, name="each")(movie))
+    return scrambled(keras.Model(movie, L.Dense(2, name="logits")(L.GlobalAveragePooling1D()(x))))
+
+
+def test_filters_of_a_model_at_each_step_go_exactly(tmp_path, oracle_sees_inside):
+    model = video()
+    costs = firekeras.count_costs(model)
+    assert costs.conv_macs == 5 * (6 * 6 * 6 * 27 + 4 * 4 * 8 * 54) + 3 * 4 * 24 and not costs.uncounted
+    plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "l1"), pruning_ratio=0.3)
+    smaller = firekeras.prune(model, plan)
+    assert len(plan.removed["each/frames/conv1"]) and len(plan.removed["each/frames/conv2"])
+    assert firekeras.count_costs(smaller) == plan.costs_after
+    x = networks.samples(model)
+    found = networks.predictions(smaller, x)
+    oracle.assert_same_outputs(oracle.masked_predictions(model, plan, smaller, x), found)
+    smaller.save(tmp_path / "smaller.keras")
+    assert keras.models.load_model(tmp_path / "smaller.keras").count_params() == plan.costs_after.params
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (lambda: video(L.BatchNormalization()), "each step has statistics of its own"),
+        (lambda: video(steps=None), "open"),
+    ],
+)
+def test_a_model_at_each_step_that_cannot_be_opened_stays_as_it_is(model, words):
+    layer = model().get_layer("each")
+    assert opened(layer) is None and words in why_closed(layer)

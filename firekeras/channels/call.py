@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import keras
@@ -47,6 +48,10 @@ def _random_like(x, rng):
     return rng.uniform(-1, 1, (x.shape[0] or 2, *x.shape[1:])).astype("float32") if isinstance(x, Channels) else x
 
 
+def _channels_in(value):
+    return [x for x in keras.tree.flatten(value) if isinstance(x, Channels)]
+
+
 def labels_in(value):
     """Yields the labels that a setting depends on."""
     if isinstance(value, (Count, Kept)):
@@ -73,7 +78,11 @@ class Call:
         name: The layer's path, `"backbone/conv1"`.
         layer: The layer or operation that is called.
         where: The same in words, for reasons: `"conv1 (Conv2D)"`.
+        samples: How many samples come in for each that the network is given.
     """
+
+    samples: Fraction | int = 1
+    samples_given: Fraction | int = 1  # for each that comes in
 
     def __init__(self, tracer: Tracer, node, key, name):
         self.tracer, self.node, self.key, self.name = tracer, node, key, name
@@ -83,14 +92,21 @@ class Call:
     def trace(self, args, kwargs):
         """Applies the operation's rule."""
         self.output_shapes = self._output_shapes(args, kwargs)
+        self.samples = max((x.samples for x in _channels_in((args, kwargs))), default=1)
         self.tracer.shapes.setdefault(self.name, self.output_shapes[0])
         self.tracer.kinds.setdefault(self.name, type(self.layer).__name__)
         apply = find_rule(self.layer) or probed
         said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
-        given = apply(self, *args, **said)
+        given = self._with_samples(apply(self, *args, **said))
         self._lock_what_cannot_be_rebuilt(args, said)
         self.tracer.note_parts(self.name, keras.tree.flatten(given))
         return given
+
+    def _with_samples(self, given):
+        samples = self.samples * self.samples_given
+        if samples == 1:
+            return given
+        return keras.tree.map_structure(lambda x: dataclasses.replace(x, samples=samples), given)
 
     def _lock_what_cannot_be_rebuilt(self, args, kwargs):
         labels = [some for some in dependent_labels(self.tracer, self.layer) if some.any()]
@@ -141,6 +157,10 @@ class Call:
         note = f"{self.where} normalises over channels: without some, the others change, so removal is not exact."
         if note not in self.tracer.notes:
             self.tracer.notes.append(note)
+
+    def gives_samples(self, ratio):
+        """Declares how many samples come out for each that comes in; costs count for all of them."""
+        self.samples_given = ratio
 
     def tie(self, a, b, reason="is computed from channels that are fixed"):
         """Makes labels go only together."""
@@ -204,7 +224,7 @@ class Call:
 
     def cost(self, factor: int, *axes, conv=False):
         """Declares multiply-accumulates: `factor` times the number of channels along each axis; 0 if there are none."""
-        self.tracer.macs[self.name].append((int(factor), axes))
+        self.tracer.macs[self.name].append((int(factor * self.samples), axes))
         if conv:
             self.tracer.convs.add(self.name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from fractions import Fraction
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -19,10 +20,12 @@ class Channels:
         shape: The tensor's shape, `(None, ...)`.
         labels: Integers that broadcast to that shape: along an axis where labels are all the
             same its size is 1. Positions of equal label are removed together or not at all.
+        samples: How many samples it has for each that the network is given: a reshape may make samples of positions.
     """
 
     shape: tuple
     labels: np.ndarray
+    samples: Fraction | int = 1
 
     @classmethod
     def fixed(cls, shape) -> Channels:

@@ -43,7 +43,13 @@ def _is_composite(layer) -> bool:
         return False
     from firekeras.channels import rules  # noqa: F401  (registers the rules)
 
-    return find_rule(layer) is None and not isinstance(layer, (Functional, keras.Sequential))
+    if isinstance(layer, (Functional, keras.Sequential)):
+        return False
+    return find_rule(layer) is None or _wraps_model(layer)
+
+
+def _wraps_model(layer):
+    return type(layer) is keras.layers.TimeDistributed and isinstance(layer.layer, (Functional, keras.Sequential))
 
 
 def _found(layer):
@@ -66,6 +72,10 @@ def _graph_or_reason(layer):
 def _graph(layer):
     _check_own(layer)
     node = _only_way_of_calling(layer)
+    if _wraps_model(layer):
+        graph = _with_steps_as_samples(layer, node)
+        _check_equal(layer, node, graph)
+        return graph
     graph = _followed(layer, node, training=None)
     if _takes_training(layer) and _shape_of(_followed(layer, node, training=True)) != _shape_of(graph):
         raise ClosedError("in training it computes something else than at inference")
@@ -123,6 +133,18 @@ def _followed(layer, node, training):
     if added or len(layer.variables) != variables:
         raise ClosedError("its call adds losses or weights")
     return graph
+
+
+def _with_steps_as_samples(layer, node):
+    """The graph of a model at each step: the steps of all samples are samples of the model."""
+    given, steps = node.input_tensors[0], node.input_tensors[0].shape[1]
+    if None in given.shape[1:] or len(node.input_tensors) > 1 or len(node.outputs) > 1:
+        raise ClosedError("its steps are open, or it is given several tensors")
+    if layer.layer.non_trainable_variables:
+        raise ClosedError("in training each step has statistics of its own")
+    image = _input_like(given, layer, 0)
+    x = layer.layer(keras.ops.reshape(image, (-1, *given.shape[2:])))
+    return Functional(image, keras.ops.reshape(x, (-1, steps, *x.shape[1:])), name=layer.name)
 
 
 def _input_like(tensor, layer, number):

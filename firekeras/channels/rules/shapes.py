@@ -1,5 +1,8 @@
 """Layers that move channels around, or change what lies beside them."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 from keras import layers
 from keras.src.ops import image as image_ops
@@ -84,13 +87,16 @@ def reshape(call, x):
 
 @rule(numpy_ops.Reshape)
 def reshape_op(call, x):
-    """`keras.ops.reshape`, where it leaves samples apart."""
+    """`keras.ops.reshape`, which may make samples of positions, or the other way round."""
+    call.gives_samples(_samples_per_sample(call.node))
     return reshaped(call, x, "newshape", tuple(call.layer.newshape))
 
 
 def reshaped(call, x, setting, target):
     """A reshape to `target`, which begins with the batch; `setting` is where the layer keeps it."""
     sizes = call.output_shape[1:]
+    if call.output_shape[-1] == x.shape[-1] and x.varies_only_along(x.rank - 1):
+        return _with_channels_last(call, x, setting, target)
     if None in sizes or np.prod(sizes) != np.prod(x.shape[1:]) or len(target) != len(call.output_shape):
         return call.refuse((x,), {}, "moves values between samples and positions")[0]
     moved = rectangular(call, compress(call.output_shape, x.full().reshape(sizes)))
@@ -99,6 +105,22 @@ def reshaped(call, x, setting, target):
             changed = (*target[:axis], Count(moved.vector(axis)), *target[axis + 1 :])
             call.setting(**{setting: changed[1:] if target[0] is None else changed})
     return moved
+
+
+def _samples_per_sample(node):
+    """How many samples a reshape gives for each that it gets; 1 if sizes are open."""
+    before, after = node.input_tensors[0].shape[1:], node.outputs[0].shape[1:]
+    known = None not in (*before, *after) and 0 not in after
+    return Fraction(math.prod(before), math.prod(after)) if known else 1
+
+
+def _with_channels_last(call, x, setting, target):
+    """Channels along the last axis stay there, whatever happens to positions, and to samples."""
+    channels = x.vector(x.rank - 1)
+    if target[-1] != -1:
+        changed = (*target[:-1], Count(channels))
+        call.setting(**{setting: changed[1:] if target[0] is None else changed})
+    return call.output(-1, channels)
 
 
 def rectangular(call, x):
