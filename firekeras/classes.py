@@ -26,6 +26,11 @@ def result_class(model) -> type:
     return type(model) if type(model) is plain or _is_loaded_by_its_graph(model, plain) else plain
 
 
+def comes_out_plain(model) -> bool:
+    """Whether surgery makes something of another class: of a layer made of layers, or of a model that builds itself."""
+    return not isinstance(model, (Functional, keras.Sequential)) or result_class(model) is not type(model)
+
+
 def loss_of_class(model, name) -> list[str]:
     """What a model loses if its class cannot be kept, in words; empty if it is kept."""
     if result_class(model) is type(model):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from firekeras.copying import Copier, attributes, same_settings
+from firekeras.inference import at_inference
 
 STAND_INS = {
     "activation": keras.activations.linear,
@@ -158,7 +159,7 @@ def is_strange(layer):
 
 
 def _unlike(layer, again, args, kwargs):
-    again.twin(*args, **kwargs)
+    at_inference(lambda: again.twin(*args, **kwargs))
     later = _set_later(layer, again.twin)
     again.finish(lambda variable, value: value)
     held = next((name for name, value in later.items() if np.ndim(value)), None)
@@ -171,8 +172,8 @@ def _unlike(layer, again, args, kwargs):
 
 
 def _outputs(layer, args, kwargs):
-    training = {"training": False} if layer._call_has_training_arg else {}
-    given = keras.tree.flatten(layer(*args, **{**kwargs, **training}))
+    kwargs = {name: value for name, value in kwargs.items() if name != "training"}
+    given = keras.tree.flatten(at_inference(lambda: layer(*args, **kwargs)))
     return [keras.ops.convert_to_numpy(one) for one in given]
 
 

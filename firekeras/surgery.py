@@ -8,9 +8,10 @@ from keras.src.models.functional import Functional
 
 from firekeras.channels import traced
 from firekeras.channels.call import Count, Inner, Kept, dependent_labels, labels_in
+from firekeras.channels.opening import unsaved
 from firekeras.channels.trace import Trace
 from firekeras.channels.walk import functional_graph, graph_inside, nodes_in_order, walk
-from firekeras.classes import plain_class, result_class
+from firekeras.classes import comes_out_plain, plain_class, result_class
 from firekeras.compiling import compile_alike
 from firekeras.copying import Copier, attributes
 from firekeras.devices import scope_of
@@ -140,6 +141,7 @@ class Cut:
         self.copier = Copier(self._twin)
         self.inserted: dict[int, object] = {}
         self._rebuilt: list[Rebuilt] = []
+        self._unsaved: set[int] = set()  # layers that could not be loaded as parts of a plain graph
         self._models: list[tuple] = []
 
     def network(self, old):
@@ -154,6 +156,8 @@ class Cut:
     def model(self, old, key=()):
         """A new model of the same structure."""
         graph = graph_inside(old) or functional_graph(old)
+        if comes_out_plain(old):
+            self._unsaved.update(map(id, unsaved(graph)))
         flat = [self._input(old, k, tensor) for k, tensor in enumerate(graph.inputs)]
         inputs = keras.tree.pack_sequence_as(graph.input, flat)
         for tensor, new in zip(graph.inputs, flat, strict=True):
@@ -218,11 +222,14 @@ class Cut:
         return self.copier.memo[id(old)]
 
     def _twin(self, old, key=()):
-        if functional_graph(old) is not None and (graph_inside(old) is not None or self._changes_inside(old, key)):
+        if functional_graph(old) is not None and self._has_to_be_opened(old, key):
             return self.model(old, key)
         if self._loses(dependent_labels(self.trace, old)):
             return self._without_what_goes(old)
         return self._with_its_graph(old) if isinstance(old, Functional) else self.copier.instance(old)
+
+    def _has_to_be_opened(self, old, key):
+        return graph_inside(old) is not None or id(old) in self._unsaved or self._changes_inside(old, key)
 
     def _loses(self, some_labels):
         return any(self._keep(labels).size < labels.size for labels in some_labels)

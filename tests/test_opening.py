@@ -78,9 +78,9 @@ def halved(model, only=()):
 
 
 def parts(model, prefix=""):
-    """Layers by path, as Keras keeps track of them, those inside layers made of layers included."""
+    """Layers with weights by path, as Keras keeps track of them, those inside layers made of layers included."""
     found = {}
-    for layer in model._flatten_layers(include_self=False, recursive=False):
+    for layer in (one for one in model._flatten_layers(include_self=False, recursive=False) if one.weights):
         inner = list(layer._flatten_layers(include_self=False, recursive=False))
         found.update(parts(layer, f"{prefix}{layer.name}/") if inner else {prefix + layer.name: layer})
     return found
@@ -244,6 +244,124 @@ class Makes(Block):
 
 def test_layers_made_in_a_call_are_followed():
     assert opened(network(Makes(6, name="one")).get_layer("one")) is not None
+
+
+# What comes out can be loaded
+
+
+class Cuts(Block):
+    """With a Lambda that reads the layer itself, which no file can hold."""
+
+    def __init__(self, filters, **settings):
+        super().__init__(filters, **settings)
+        self.twice = L.Lambda(lambda x: x * (self.filters / 3), name="twice")
+
+    def call(self, x, training=None):
+        return self.twice(super().call(x, training=training))
+
+
+class Nameless(Block):
+    """With a config that its constructor does not take, as a layer inside others may have."""
+
+    def get_config(self):
+        return {**super().get_config(), "unknown": 1}
+
+
+class Around(Block):
+    def __init__(self, filters, **settings):
+        super().__init__(filters, **settings)
+        self.inner = Nameless(filters, name="inner")
+
+    def call(self, x, training=None):
+        return self.inner(super().call(x, training=training), training=training)
+
+
+@pytest.mark.parametrize("block", [Cuts, Around])
+def test_what_only_a_block_can_build_is_opened_with_it(block, tmp_path, oracle_sees_inside):
+    model = network(block(6, name="one"))
+    plan = halved(model, only=("one/expand", "one/depthwise"))
+    assert len(plan.removed["one/expand"])
+    smaller = firekeras.prune(model, plan)
+    x = networks.samples(model)
+    found = networks.predictions(smaller, x)
+    oracle.assert_same_outputs(oracle.masked_predictions(model, plan, smaller, x), found)
+    smaller.save(tmp_path / "smaller.keras")
+    again = keras.models.load_model(tmp_path / "smaller.keras")
+    np.testing.assert_allclose(networks.predictions(again, x)[0], found[0], atol=1e-6)
+
+
+class NamelessOwn(Own):
+    def get_config(self):
+        return {**super().get_config(), "unknown": 1}
+
+
+class AroundOwn(Block):
+    def __init__(self, filters, **settings):
+        super().__init__(filters, **settings)
+        self.inner = NamelessOwn(filters, name="inner")
+
+    def build(self, shape):
+        self.inner.build(shape)
+
+    def call(self, x):
+        return self.inner(Block.call(self, x))
+
+
+class Net(keras.Model):
+    """Builds itself, so that Keras cannot load a smaller one by this class."""
+
+    def __init__(self, block):
+        inner = network(block)
+        super().__init__(inner.input, inner.output)
+
+
+def test_what_cannot_stand_on_its_own_keeps_its_block_closed():
+    assert "inner (NamelessOwn) in it cannot be built again" in why_closed(network(AroundOwn(6)).layers[2])
+
+
+def test_a_class_that_alone_can_build_its_layers_is_refused():
+    with pytest.raises(ValueError, match=r"'one' \(NamelessOwn\) cannot be built again from its config: .*unknown"):
+        firekeras.channel_graph(Net(NamelessOwn(6, name="one")))
+    assert len(firekeras.channel_graph(Net(Nameless(6, name="one"))).filter_layers) > 3  # it is opened in any case
+
+
+class Resizes(Block):
+    """Keras's Resizing has what comes after it train, unless somebody says otherwise."""
+
+    def build(self, shape):
+        self.expand.build(shape)
+        self.norm.build((*shape[:-1], 24))
+
+    def call(self, x):
+        return self.norm(self.expand(L.Resizing(8, 8)(x)))
+
+
+def test_to_try_a_layer_out_leaves_its_statistics_alone():
+    image = keras.Input((8, 8, 3))
+    model = scrambled(keras.Model(image, L.Conv2D(2, 1)(Resizes(6, name="one")(image))))
+    before = model.get_weights()
+    firekeras.channel_graph(model)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+class Affine(L.Layer):
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(), initializer="ones", name="scale")
+        self.shift = self.add_weight(shape=(1,), initializer="zeros", name="shift")
+
+    def call(self, x):
+        return x * self.scale + self.shift
+
+
+def test_a_layer_with_numbers_for_weights_is_tried_out(oracle_sees_inside):
+    model = network(Affine(name="affine"))
+    model.get_layer("affine").set_weights([np.float32(2), np.float32([0.1])])
+    plan = halved(model)
+    assert len(plan.removed["stem"])
+    smaller, x = firekeras.prune(model, plan), networks.samples(model)
+    found = networks.predictions(smaller, x)
+    oracle.assert_same_outputs(oracle.masked_predictions(model, plan, smaller, x), found)
 
 
 # A model at each step

@@ -5,7 +5,9 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from firekeras.channels.walk import functional_graph, graph_inside, leaf_layers
+from firekeras.channels.opening import opened, unsaved
+from firekeras.channels.walk import functional_graph, graph_inside, layers_of, leaf_layers
+from firekeras.classes import comes_out_plain
 
 
 def check_model(model):
@@ -14,6 +16,7 @@ def check_model(model):
         raise ValueError(f"Expected a keras.Model. Received: {model!r} of type {type(model).__name__}.")
     _check_functional(model)
     _check_layers(model)
+    _check_loads(model)
 
 
 def _check_functional(model):
@@ -56,6 +59,25 @@ def _check_layers(model):
                     f"Layers {other!r} and {path!r} share the weight {variable.name!r}, which surgery cannot keep "
                     "shared. Call one and the same layer twice instead."
                 )
+
+
+def _check_loads(model):
+    """Refuses what could not be loaded: a class of its own that cannot be kept, with layers that only it can build."""
+    for one in (model, *_models_inside(model)):
+        for layer, reason in (unsaved(graph_inside(one)) if comes_out_plain(one) else {}).items():
+            if opened(layer) is None:
+                raise ValueError(
+                    f"Layer {layer.name!r} ({type(layer).__name__}) {reason}. Only the class of the model {one.name!r} "
+                    f"({type(one).__name__}) can build it, but what comes out is a plain Keras model, and could not be "
+                    "loaded again. Have the get_config of that layer return what its constructor takes."
+                )
+
+
+def _models_inside(model):
+    for layer in layers_of(model):
+        if graph_inside(layer) is not None:
+            yield layer
+            yield from _models_inside(layer)
 
 
 def check_weights(model):

@@ -7,6 +7,7 @@ proven to be all that the layer does; else the layer stays closed, for a reason 
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import weakref
@@ -16,6 +17,8 @@ import numpy as np
 from keras.src.models.functional import Functional
 
 from firekeras.channels.registry import find_rule
+from firekeras.channels.saving import why_not_saved
+from firekeras.inference import at_inference
 
 OPEN_SIZE = 32  # stands in for sizes that are open where a layer is tried out
 _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
@@ -35,6 +38,28 @@ def why_closed(layer) -> str | None:
     """Why a composite layer cannot be opened; None for any other operation, and for one that can."""
     found = _found(layer) if _is_composite(layer) else None
     return found if isinstance(found, str) else None
+
+
+def unsaved(graph) -> dict:
+    """Why layers that a graph calls could not be loaded as parts of it, in words, by the layer.
+
+    A composite layer or a class makes its layers itself, and needs no config of theirs; the plain graph of them does.
+    """
+    return {
+        node.operation: reason
+        for node in _calls(graph)
+        if (reason := why_not_saved(node.operation, functools.partial(_random_arguments, node)))
+    }
+
+
+def _calls(graph):
+    """The calls of a graph and of those nested in it."""
+    for node in (node for nodes in graph._nodes_by_depth.values() for node in nodes if not node.is_input):
+        inner = getattr(node.operation, "_functional", node.operation)
+        if isinstance(inner, Functional):
+            yield from _calls(inner)
+        else:
+            yield node
 
 
 def _is_composite(layer) -> bool:
@@ -81,6 +106,7 @@ def _graph(layer):
         raise ClosedError("in training it computes something else than at inference")
     _check_complete(layer, graph)
     _check_equal(layer, node, graph)
+    _check_saved(graph)
     return graph
 
 
@@ -124,7 +150,7 @@ def _followed(layer, node, training):
     losses, variables = list(layer._losses), len(layer.variables)
     try:
         outputs = layer.call(*args, **kwargs)
-        graph = Functional(inputs if len(inputs) > 1 else inputs[0], outputs, name=layer.name)
+        graph = _without_lambdas(Functional(inputs if len(inputs) > 1 else inputs[0], outputs, name=layer.name))
     except Exception as error:
         raise ClosedError(f"its call cannot be followed: {_in_short(error)}") from error
     finally:
@@ -133,6 +159,20 @@ def _followed(layer, node, training):
     if added or len(layer.variables) != variables:
         raise ClosedError("its call adds losses or weights")
     return graph
+
+
+def _without_lambdas(graph):
+    """The graph with what its Lambdas compute in their place: Keras loads no Lambda unless it is asked to."""
+    if not any(type(layer) is keras.layers.Lambda for layer in graph.layers):
+        return graph
+    outputs = graph._run_through_graph(graph.inputs, operation_fn=_function_of)
+    return Functional(graph._inputs_struct, outputs, name=graph.name)
+
+
+def _function_of(operation):
+    if type(operation) is not keras.layers.Lambda:
+        return operation
+    return lambda x, **_: operation.function(x, **operation.arguments)
 
 
 def _with_steps_as_samples(layer, node):
@@ -205,11 +245,10 @@ def _dtypes(layer, graph):
 
 def _check_equal(layer, node, graph):
     """Tries layer and graph out on the same random numbers."""
-    rng = np.random.default_rng(0)
-    values = [_random(rng, tensor) for tensor in node.input_tensors]
-    args, kwargs = _arguments(layer, node, values, False)
+    args, kwargs = _random_arguments(node)
+    values = [x for x in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(x)]
     try:
-        one = keras.tree.flatten(layer(*args, **kwargs))
+        one = keras.tree.flatten(at_inference(lambda: layer(*args, **kwargs)))
         other = keras.tree.flatten(graph(values if len(values) > 1 else values[0], training=False))
     except Exception as error:
         raise ClosedError(f"it fails when it is tried out: {_in_short(error)}") from error
@@ -217,6 +256,18 @@ def _check_equal(layer, node, graph):
         given, found = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
         if not np.allclose(given, found, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ClosedError("it computes something else than the layers that its call calls")
+
+
+def _check_saved(graph):
+    """Refuses a graph with layers that only the composite layer can build; those that can be opened need not stay."""
+    for layer, reason in unsaved(graph).items():
+        if opened(layer) is None:
+            raise ClosedError(f"{layer.name} ({type(layer).__name__}) in it {reason}")
+
+
+def _random_arguments(node):
+    rng = np.random.default_rng(0)
+    return _arguments(node.operation, node, [_random(rng, tensor) for tensor in node.input_tensors], False)
 
 
 def _in_short(error):

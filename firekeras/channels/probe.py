@@ -30,7 +30,7 @@ def probed(call, *args, **kwargs):
 
 
 def _cannot_be_tried(call, args, tensors):
-    if getattr(call.layer, "weights", None):
+    if any(np.prod(weight.shape) > 1 for weight in getattr(call.layer, "weights", ())):
         closed = why_closed(call.layer)
         return closed or "is of a type that no rule knows, and has weights; register a rule (firekeras.channels.rule)"
     if len(tensors) != 1 or not isinstance(args[0], Channels) or len(call.output_shapes) != 1:
