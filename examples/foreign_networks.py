@@ -167,7 +167,7 @@ def of_kimm():
     small = (
         *("ResNet18", "GhostNetW050", "GhostNetV2W100", "RegNetY002", "MobileNetV3W050Small", "RepVGGA0"),
         *("MobileOneS0", "ConvMixer736D32", "ConvNeXtAtto", "InceptionNeXtTiny", "MobileViTXS", "MobileViTV2W050"),
-        *("HGNetTiny", "DenseNet121", "EfficientNetLiteB0", "VisionTransformerTiny16", "VGG11"),
+        *("HGNetTiny", "DenseNet121", "EfficientNetLiteB0", "VisionTransformerTiny16"),
     )
     return {
         **{name: functools.partial(classifier, name) for name in small},
