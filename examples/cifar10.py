@@ -22,9 +22,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
 from augmented import Augmented
-from fashion_mnist import append, read
+from fashion_mnist import accuracy, append, read
 
 import firekeras
 from firekeras import classifier, datasets, model_file
@@ -44,10 +43,6 @@ class Cifar:
         self.train = Augmented(x, y, batch=BATCH)
         self.validation = tuple(validation)
         self.test = (dataset.x_test, dataset.y_test)
-
-    def accuracy(self, model):
-        x, y = self.test
-        return float(np.mean(model.predict(x, batch_size=500, verbose=0).argmax(-1) == y))
 
 
 def compiled(model, learning_rate):
@@ -76,7 +71,7 @@ def row(key, data, options):
     """What a row comes to, as the results hold it."""
     keras.utils.set_random_seed(key["seed"])
     model = compiled(model_file.load_model(key["file"], compile=False), options.learning_rate)
-    whole, before = firekeras.count_costs(model).conv_macs, data.accuracy(model)
+    whole, before = firekeras.count_costs(model).conv_macs, accuracy(model, data)
     start, settings = time.monotonic(), ROWS[key["row"]]
     if settings is None:
         model, parts = trained_on(model, data, options)
@@ -84,7 +79,7 @@ def row(key, data, options):
         model, parts = compressed(model, data, key["share"], options, settings)
     seconds = round(time.monotonic() - start, 1)
     firekeras.reestimate_batch_norm(model, data.train)
-    found = {"before": before, "after": data.accuracy(model), "seconds": seconds, "parts": parts}
+    found = {"before": before, "after": accuracy(model, data), "seconds": seconds, "parts": parts}
     return {"conv_macs": firekeras.count_costs(model).conv_macs / whole} | found
 
 

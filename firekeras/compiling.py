@@ -10,7 +10,11 @@ import keras
 from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from firekeras.copying import Copier, holds_variables
-from firekeras.optimizers import is_broken
+
+MENDED = (
+    "The optimizer is a new one with the same settings: Keras loads that of an .h5 file in a state in which it cannot "
+    "train."
+)
 
 
 def compile_alike(old, new, cut):
@@ -54,6 +58,25 @@ def fresh_optimizer(optimizer, rate=None):
         if name not in vars(fresh) and not holds_variables(value):
             setattr(fresh, name, value)
     return fresh
+
+
+def is_broken(model) -> bool:
+    """Whether a model has an optimizer that was built for no weight at all, so that its first step fails.
+
+    Keras 3 loads such optimizers from `.h5` files: they say that they are built, but know none of the weights.
+    """
+    optimizer = getattr(model, "optimizer", None)
+    known = getattr(optimizer, "_trainable_variables", None)
+    return bool(model.compiled and getattr(optimizer, "built", False) and known == [] and model.trainable_variables)
+
+
+def fresh_if_broken(model) -> str | None:
+    """Gives a model a new optimizer if its own cannot train; a note in words, None if there was no need."""
+    if not is_broken(model):
+        return None
+    model.optimizer = fresh_optimizer(model.optimizer)
+    model.optimizer.build(model.trainable_variables)
+    return MENDED
 
 
 def followed_by(optimizer):

@@ -10,7 +10,7 @@ from firekeras.channels import traced
 from firekeras.channels.call import Count, Inner, Kept, dependent_labels, labels_in
 from firekeras.channels.opening import unsaved
 from firekeras.channels.trace import Trace
-from firekeras.channels.walk import functional_graph, graph_inside, nodes_in_order, walk
+from firekeras.channels.walk import functional_graph, graph_inside, graph_of, nodes_in_order, walk
 from firekeras.classes import comes_out_plain, plain_class, result_class
 from firekeras.compiling import compile_alike
 from firekeras.copying import Copier, attributes
@@ -155,7 +155,7 @@ class Cut:
 
     def model(self, old, key=()):
         """A new model of the same structure."""
-        graph = graph_inside(old) or functional_graph(old)
+        graph = graph_of(old)
         if comes_out_plain(old):
             self._unsaved.update(map(id, unsaved(graph)))
         flat = [self._input(old, k, tensor) for k, tensor in enumerate(graph.inputs)]
@@ -183,15 +183,15 @@ class Cut:
 
     def _assembled(self, old, inputs, flat, outputs):
         """A model of the old one's class, made by Keras's own constructor: a stranger's builds what it likes."""
+        structure = keras.tree.pack_sequence_as(graph_of(old).output, outputs)
         if graph_inside(old) is None:
-            return _of_composite(old, inputs, keras.tree.pack_sequence_as(functional_graph(old).output, outputs), self)
+            return _of_composite(old, inputs, structure, self)
         plain = plain_class(old)
         new = plain.__new__(result_class(old))
         if plain is keras.Sequential:
             layers = [layer for one in old.layers for layer in self._with_inserted(one)]
             plain.__init__(new, [flat[0]._keras_history.operation, *layers], name=old.name)
         else:
-            structure = keras.tree.pack_sequence_as(graph_inside(old).output, outputs)
             plain.__init__(new, inputs, structure, name=old.name)
         return new
 

@@ -11,8 +11,8 @@ import tf_keras
 from command_line import run
 
 import firekeras
+from firekeras.compiling import MENDED, is_broken
 from firekeras.keras2.config import Mender
-from firekeras.optimizers import NOTE, is_broken
 
 L2 = tf_keras.layers
 
@@ -202,14 +202,14 @@ def test_rounds_train_a_model_with_a_broken_optimizer(broken):
     with pytest.raises(ValueError, match="Unknown variable"):
         broken.fit(*data(), verbose=0)
     result = firekeras.compress(broken, data(), data(), target={"macs": 0.6}, epochs=2, verbose=0)
-    assert NOTE in result.notes
+    assert MENDED in result.notes
     assert result.rounds and not is_broken(result.model)
 
 
 def test_fit_with_the_callback_trains_it(broken):
     callback = firekeras.FirePruningCallback(tolerance=1.0)
     broken.fit(*data(), validation_data=data(), epochs=2, callbacks=[callback], verbose=0)
-    assert NOTE in callback.result.notes
+    assert MENDED in callback.result.notes
     assert float(broken.optimizer.learning_rate) == pytest.approx(0.01)
 
 

@@ -21,12 +21,12 @@ from firekeras.callback.voice import Voice
 from firekeras.channels import traced
 from firekeras.channels.check import check_weights
 from firekeras.classes import check_trains_as_keras_does
+from firekeras.compiling import fresh_if_broken
 from firekeras.data import checked_data
 from firekeras.devices import several_processes
 from firekeras.measure.counting import ZeroCounter
 from firekeras.measure.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters
 from firekeras.methods.fire import FirePruning
-from firekeras.optimizers import fresh_if_broken
 from firekeras.plan.planning import COSTS, checked_target, plan_pruning
 from firekeras.profile import FilterScores, FireProfile
 from firekeras.recovery.batch_statistics import Settler, settled_copy

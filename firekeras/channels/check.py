@@ -16,7 +16,6 @@ def check_model(model):
         raise ValueError(f"Expected a keras.Model. Received: {model!r} of type {type(model).__name__}.")
     _check_functional(model)
     _check_layers(model)
-    _check_loads(model)
 
 
 def _check_functional(model):
@@ -61,7 +60,7 @@ def _check_layers(model):
                 )
 
 
-def _check_loads(model):
+def check_loads(model):
     """Refuses what could not be loaded: a class of its own that cannot be kept, with layers that only it can build."""
     for one in (model, *_models_inside(model)):
         for layer, reason in (unsaved(graph_inside(one)) if comes_out_plain(one) else {}).items():

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 from keras.src.models.functional import Functional
 
+from firekeras.channels.nodes import calls_in_order, graph_inside
 from firekeras.channels.registry import find_rule
 from firekeras.channels.saving import why_not_saved
 from firekeras.inference import at_inference
@@ -54,12 +55,9 @@ def unsaved(graph) -> dict:
 
 def _calls(graph):
     """The calls of a graph and of those nested in it."""
-    for node in (node for nodes in graph._nodes_by_depth.values() for node in nodes if not node.is_input):
-        inner = getattr(node.operation, "_functional", node.operation)
-        if isinstance(inner, Functional):
-            yield from _calls(inner)
-        else:
-            yield node
+    for node in calls_in_order(graph):
+        inner = graph_inside(node.operation)
+        yield from [node] if inner is None else _calls(inner)
 
 
 def _is_composite(layer) -> bool:
@@ -203,9 +201,10 @@ def _arguments(layer, node, values, training):
 
 def _shape_of(graph):
     """What a graph computes, but for whether it trains: its operations, and what each is given."""
-    nodes = [node for depth in sorted(graph._nodes_by_depth, reverse=True) for node in graph._nodes_by_depth[depth]]
-    place = {id(tensor): k for k, tensor in enumerate(t for node in nodes for t in node.outputs)}
-    return [_shape_of_call(node, place) for node in nodes if not node.is_input]
+    nodes = list(calls_in_order(graph))
+    tensors = [*graph.inputs, *(tensor for node in nodes for tensor in node.outputs)]
+    place = {id(tensor): k for k, tensor in enumerate(tensors)}
+    return [_shape_of_call(node, place) for node in nodes]
 
 
 def _shape_of_call(node, place):
@@ -235,12 +234,9 @@ def _check_complete(layer, graph):
     if missing:
         names = ", ".join(sorted({variable.path for variable in missing.values()})[:3])
         raise ClosedError(f"it holds weights that its call does not reach through layers: {names}")
-    if any(tensor.dtype != other.dtype for tensor, other in zip(*_dtypes(layer, graph), strict=True)):
+    given = layer._inbound_nodes[0].outputs
+    if any(tensor.dtype != other.dtype for tensor, other in zip(given, graph.outputs, strict=True)):
         raise ClosedError("it changes the type of what it is given")
-
-
-def _dtypes(layer, graph):
-    return layer._inbound_nodes[0].outputs, graph.outputs
 
 
 def _check_equal(layer, node, graph):

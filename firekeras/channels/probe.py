@@ -75,10 +75,10 @@ def follows_itself(function, x):
     return None if itself or x.shape[axis] == 1 else "moves channels"
 
 
-def tried(function, x):
+def tried(function, x, *args, **kwargs):
     """What an operation, layer or function makes of an array, at inference."""
     training = {"training": False} if getattr(function, "_call_has_training_arg", False) else {}
-    return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(x), **training))
+    return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(x), *args, **kwargs, **training))
 
 
 class Trial:
@@ -92,9 +92,7 @@ class Trial:
 
     def run(self, x):
         """What the operation makes of an array."""
-        training = {"training": False} if getattr(self.operation, "_call_has_training_arg", False) else {}
-        given = self.operation(keras.ops.convert_to_tensor(x), *self.args, **self.kwargs, **training)
-        return keras.ops.convert_to_numpy(given)
+        return tried(self.operation, x, *self.args, **self.kwargs)
 
     def sample(self, count=2):
         """Random input."""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from firekeras.channels.call import Call
+from firekeras.channels.check import check_loads
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
 from firekeras.channels.parts import parts_of
@@ -193,6 +194,7 @@ def _opened_note(layer, name):
 
 def trace_model(model) -> Trace:
     """Runs a whole model on labels."""
+    check_loads(model)
     tracer = Tracer()
     tracer.notes += loss_of_class(model, model.name)
     inputs = [Channels.fixed(tracer.sized(tensor.shape, "the input")) for tensor in model.inputs]

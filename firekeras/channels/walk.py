@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras.src.models.functional import Functional
 
+from firekeras.channels.nodes import calls_in_order, graph_inside
 from firekeras.channels.opening import opened
 
 
@@ -19,20 +20,13 @@ def functional_graph(model):
     return graph if _runs_its_graph(model) else None
 
 
-def graph_inside(model):
-    """The functional graph inside a model, whether or not it is what the model runs."""
-    if isinstance(model, keras.Sequential):
-        return getattr(model, "_functional", None)
-    return model if hasattr(model, "_nodes_by_depth") and isinstance(model, keras.Model) else None
-
-
 def _runs_its_graph(model):
     plain = keras.Sequential if isinstance(model, keras.Sequential) else Functional
     names = [name for name in ("call", "__call__", "_run_through_graph") if hasattr(plain, name)]
     return all(getattr(type(model), name) is getattr(plain, name) and name not in vars(model) for name in names)
 
 
-def _graph_of(model):
+def graph_of(model):
     """The graph that a walk goes through, whether or not it is all that the model does."""
     graph = graph_inside(model)
     return opened(model) if graph is None else graph
@@ -40,14 +34,12 @@ def _graph_of(model):
 
 def layers_of(model):
     """The layers of a model, or of a layer that can be opened."""
-    return model.layers if graph_inside(model) is not None else _graph_of(model).layers
+    return model.layers if graph_inside(model) is not None else graph_of(model).layers
 
 
 def nodes_in_order(model):
     """The calls of a functional graph in the order in which Keras runs them, inputs left out."""
-    by_depth = _graph_of(model)._nodes_by_depth
-    for depth in sorted(by_depth, reverse=True):
-        yield from (node for node in by_depth[depth] if node.operation and not node.is_input)
+    return calls_in_order(graph_of(model))
 
 
 def walk(model, inputs, call):
@@ -63,7 +55,7 @@ def walk(model, inputs, call):
     Returns:
         The list of values at the model's outputs, flat, as `model.outputs`.
     """
-    graph = _graph_of(model)
+    graph = graph_of(model)
     values = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
     for node in nodes_in_order(model):
         if any(id(tensor) not in values for tensor in node.input_tensors):

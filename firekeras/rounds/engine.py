@@ -10,10 +10,10 @@ import keras
 
 from firekeras import methods, model_file
 from firekeras.channels import channel_graph
+from firekeras.compiling import MENDED, is_broken
 from firekeras.costs import count_costs
 from firekeras.data import check_training_data
 from firekeras.devices import several_processes
-from firekeras.optimizers import NOTE, is_broken
 from firekeras.plan.planning import PruningPlan
 from firekeras.profile import FireProfile
 from firekeras.recovery.batch_statistics import Settler
@@ -124,7 +124,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         differs = settled_differently(given, self.baseline, self.settings.tolerance, self.monitor)
         chance = no_better_than_chance(self.baseline, self.validation_data, self.monitor)
         over = None if self.settings.trains_by_itself else self._schedule_over()
-        broken = NOTE if is_broken(self.first) else None
+        broken = MENDED if is_broken(self.first) else None
         return [remark for remark in (differs, chance, over, broken) if remark]
 
     def _schedule_over(self):
