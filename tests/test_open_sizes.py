@@ -74,14 +74,30 @@ def test_masks_and_comparisons_over_open_steps():
     assert plan.costs_after.macs == firekeras.count_costs(smaller).macs
 
 
-def test_sizes_that_stand_in_and_do_not_fit_are_taken_from_the_model():
-    """224 x 224 is no 4 x 4, which the reshape needs: what Keras knows of it is enough."""
+def reshaped(shape):
+    """A reshape that fits images of 4 x 4, and not the 224 x 224 that stand in for an open size."""
     keras.utils.clear_session()
     inputs = keras.Input((None, None, 3))
-    x = L.Reshape((16, 8))(L.Conv2D(8, 1, name="conv")(inputs))
-    model = keras.Model(inputs, L.Dense(2)(L.GlobalAveragePooling1D()(x)))
-    graph = firekeras.channel_graph(model)
+    x = L.Reshape(shape)(L.Conv2D(8, 1, name="conv")(inputs))
+    return networks.scramble(keras.Model(inputs, L.Dense(2)(L.GlobalAveragePooling1D()(x))))
+
+
+def test_a_reshape_of_open_sizes_that_mixes_channels_and_positions_locks_them():
+    graph = firekeras.channel_graph(reshaped((8, 16)))
     assert all(graph.lock("conv", k) for k in range(8))
+
+
+def test_a_reshape_of_open_sizes_that_leaves_the_channels_last_is_cut_exactly():
+    model = reshaped((16, 8))
+    plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "l1"), pruning_ratio=0.5)
+    smaller = firekeras.prune(model, plan)
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
+    kernel, bias = model.get_layer("conv").get_weights()
+    gone = plan.removed["conv"]
+    kernel[..., gone], bias[gone] = 0, 0
+    model.get_layer("conv").set_weights([kernel, bias])
+    assert gone.size == 4
+    np.testing.assert_allclose(model.predict(x, verbose=0), smaller.predict(x, verbose=0), atol=1e-6)
 
 
 def test_dense_behind_a_reshape_to_as_many_rows_as_there_are():
