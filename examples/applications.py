@@ -27,7 +27,7 @@ import numpy as np
 
 import firekeras
 from firekeras.channels import traced
-from firekeras.surgery import checked_units
+from firekeras.plan.pruning import checked_units
 
 SIZES = (32, 48, 71, 75, 96, 128, 224)
 RELOAD = """

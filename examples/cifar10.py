@@ -26,7 +26,8 @@ from augmented import Augmented
 from fashion_mnist import accuracy, append, read
 
 import firekeras
-from firekeras import classifier, datasets, model_file
+from firekeras import datasets, model_file
+from firekeras.cli import classifier
 
 RESULTS = Path(__file__).parent / "results" / "cifar10.jsonl"
 ROWS = {"compress": {}, "distill": {"distill": True}, "no distill": {"distill": False}, "unpruned": None}

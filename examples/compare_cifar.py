@@ -19,7 +19,7 @@ import keras
 from augmented import Augmented
 
 from firekeras import atomic, datasets, methods, zoo
-from firekeras.classifier import compile_for_tuning
+from firekeras.cli.classifier import compile_for_tuning
 from firekeras.compare import Scratch, compare
 from firekeras.compare.contest import factories
 from firekeras.compare.report import markdown, outcome_line, write_report

@@ -19,7 +19,8 @@ import keras
 from augmented import Augmented
 
 import firekeras
-from firekeras import atomic, classifier, datasets, model_file
+from firekeras import atomic, datasets, model_file
+from firekeras.cli import classifier
 from firekeras.recovery import get_recovery
 
 MEASURED = 10_000

@@ -26,7 +26,8 @@ import keras
 import numpy as np
 
 import firekeras
-from firekeras import classifier, datasets, model_file
+from firekeras import datasets, model_file
+from firekeras.cli import classifier
 from firekeras.plan.balance import balanced
 from firekeras.plan.selection import open_scores
 from firekeras.recovery import get_recovery

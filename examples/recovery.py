@@ -17,7 +17,8 @@ import keras
 import numpy as np
 
 import firekeras
-from firekeras import classifier, datasets
+from firekeras import datasets
+from firekeras.cli import classifier
 from firekeras.recovery import get_recovery
 from firekeras.recovery.distill import fit_distilled
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from firekeras.callback.fire_callback import FirePruningCallback
     from firekeras.channels import channel_graph
     from firekeras.channels.graph import ChannelGraph
-    from firekeras.compressing import compress
+    from firekeras.compressing import compress, compression_rounds
     from firekeras.costs import Costs, count_costs
     from firekeras.criteria import score_filters
     from firekeras.detector.fire_detector import FireDetector
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from firekeras.latency import measure_latency
     from firekeras.measure.measuring import measure_fire
     from firekeras.plan.planning import PruningPlan, plan_pruning
+    from firekeras.plan.pruning import prune
     from firekeras.profile import FilterScores, FireProfile
     from firekeras.recovery.batch_statistics import reestimate_batch_norm
     from firekeras.recovery.mean_folding import fold_means
-    from firekeras.rounds.engine import compression_rounds
-    from firekeras.surgery import prune
 
 _MODULES = ("channels", "datasets", "export", "methods", "recovery", "zoo")
 _HOME = {
@@ -39,14 +38,14 @@ _HOME = {
     "channel_graph": "firekeras.channels",
     "convert_model": "firekeras.keras2.converting",
     "compress": "firekeras.compressing",
-    "compression_rounds": "firekeras.rounds.engine",
+    "compression_rounds": "firekeras.compressing",
     "count_costs": "firekeras.costs",
     "export_model": "firekeras.export.exporting",
     "fold_means": "firekeras.recovery.mean_folding",
     "measure_fire": "firekeras.measure.measuring",
     "measure_latency": "firekeras.latency",
     "plan_pruning": "firekeras.plan.planning",
-    "prune": "firekeras.surgery",
+    "prune": "firekeras.plan.pruning",
     "reestimate_batch_norm": "firekeras.recovery.batch_statistics",
     "score_filters": "firekeras.criteria",
 }

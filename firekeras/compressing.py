@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from firekeras import methods
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.report.tensorboard import TensorBoardRounds
-from firekeras.rounds.engine import compression_rounds
+from firekeras.rounds.engine import Rounds
+from firekeras.rounds.method import Method
 from firekeras.rounds.records import CompressionResult
 
 
@@ -22,7 +24,7 @@ def compress(
     learning_rate: float | None = None,
     schedule: str | Callable[[float], float] = "cosine",
     distill: bool | None = None,
-    method: Any = "fire",
+    method: str | Method | type[Method] = "fire",
     pruning_ratio: float | None = None,
     layer_caps: Mapping[str, float] | None = None,
     round_to: int = 1,
@@ -127,6 +129,33 @@ def compress(
             if writer:
                 writer.write(record, rounds.profile)
     return rounds.result()
+
+
+def compression_rounds(
+    model, train_data, validation_data, *, method: str | Method | type[Method] = "fire", **settings: Any
+) -> Rounds:
+    """The rounds of `compress`, one at a time: stop iterating to stop.
+
+    Args:
+        model, train_data, validation_data, method: As in `compress`.
+        **settings: As in `compress`, arguments for `fit` among them; and `source`, a dict that says where model and
+            data came from, for `run.json`.
+
+    Returns:
+        An iterator over a `RoundRecord` per round. The last round of a run trains the network to the end; that
+        network is the one of the round before, trained on in place. Its `best` is the last accepted model, its
+        `result()` what the rounds so far came to.
+
+    Raises:
+        ValueError: As `compress`.
+
+    Example:
+    >>> for record in firekeras.compression_rounds(model, train, validation):
+    ...     if record.macs < budget:
+    ...         break
+    >>> record.model.save("pruned.keras")
+    """
+    return Rounds(model, train_data, validation_data, method=methods.get(method), **settings)
 
 
 NOT_A_SETTING = ("model", "train_data", "validation_data", "tensorboard", "on_event", "verbose", "fit")

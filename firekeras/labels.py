@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from firekeras.classifier import is_loss
+from firekeras.losses import is_loss
 
 
 def check_labels(model, name, data):

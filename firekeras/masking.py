@@ -10,10 +10,9 @@ import numpy as np
 from firekeras.channels import traced
 from firekeras.channels.graph import FIXED_UNIT
 from firekeras.channels.walk import leaf_layers
-from firekeras.criteria.units import units_of
 from firekeras.devices import scope_of
+from firekeras.normalizing import normalised_by_batch, norms_to_measure
 from firekeras.observing import LayerByLayer, pooled
-from firekeras.recovery.batch_statistics import _by_its_batch, _candidates
 from firekeras.surgery import rebuild
 
 
@@ -50,7 +49,7 @@ class MaskedNetwork:
         self.graph = trace.graph
         self._weights = [found for _, layer in leaf_layers(self.model) for found in _cuttable(trace, layer)]
         self._calibration = list(calibration)
-        self._normalisations = _candidates(self.model)[0] if self._calibration else {}
+        self._normalisations = norms_to_measure(self.model)[0] if self._calibration else {}
         self._observer = self._observing()
         for weight in self.model.trainable_variables:
             weight.regularizer = None  # masking must not look like an improvement
@@ -59,7 +58,7 @@ class MaskedNetwork:
         """The pass that tells what the normalisations see."""
 
         def watch(path, layer, x, inference):
-            return None if inference or path not in self._normalisations else _by_its_batch(layer, x)
+            return None if inference or path not in self._normalisations else normalised_by_batch(layer, x)
 
         with scope_of(self.model):
             observer = LayerByLayer(self.model, watch, ())
@@ -99,7 +98,7 @@ class MaskedNetwork:
 def _cuttable(trace, layer):
     """Yields (variable, value, [(axis, units)]) of what has slices that surgery may cut."""
     for variable in layer.variables:
-        along = [(axis, units_of(trace, variable, axis)) for axis in range(len(variable.shape))]
+        along = [(axis, trace.units_along(variable, axis)) for axis in range(len(variable.shape))]
         along = [(axis, units) for axis, units in along if (units != FIXED_UNIT).any()]
         if along:
             yield variable, keras.ops.convert_to_numpy(variable), along

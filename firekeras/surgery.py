@@ -1,4 +1,4 @@
-"""Plan in, smaller model out: the functional graph is built again with the removed channels gone."""
+"""Surgery: the functional graph is built again with the removed channels gone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from firekeras.classes import comes_out_plain, plain_class, result_class
 from firekeras.compiling import compile_alike
 from firekeras.copying import Copier, attributes
 from firekeras.devices import scope_of
-from firekeras.plan.planning import PruningPlan, known_layer
 from firekeras.rebuilding import Rebuilt, is_strange
 
 OF_A_GRAPH = {  # what makes a functional model run these layers, not those of another one
@@ -27,75 +26,6 @@ OF_A_FIT = {  # what training leaves behind
     *("_distribute_reduction_method", "_supports_reduce_retracing", "distribute_reduction_method"),
     *("_compile_config", "jit_compile", "run_eagerly", "stop_training", "_self_unconditional_checkpoint_dependencies"),
 }
-
-
-def prune(model, plan: PruningPlan):
-    """Removes the filters of a plan, and every slice of every weight that belongs to them.
-
-    The new model has the same layer names, order, dtype policies, trainable flags, regularisers,
-    input and output structure; shared layers stay shared, nested models nested. If the model was
-    compiled, so is the new one, with the optimizer's state cut along.
-
-    Args:
-        model: A built Functional or Sequential model. It is left untouched.
-        plan: A `PruningPlan` for this model.
-
-    Returns:
-        A new `keras.Model` that needs no firekeras.
-
-    Raises:
-        ValueError: If the plan is for another model, or removes what is locked.
-
-    Example:
-    >>> smaller = firekeras.prune(model, plan)
-    """
-    trace = traced(model)
-    return rebuild(model, trace, checked_units(trace.graph, plan))
-
-
-def checked_units(graph, plan) -> np.ndarray:
-    """The units that a plan removes, as a mask, after checking that the plan fits the network."""
-    if not isinstance(plan, PruningPlan):
-        raise ValueError(f"Expected a PruningPlan, as plan_pruning gives it. Received: {type(plan).__name__}.")
-    for name, width in plan.widths.items():
-        known_layer(name, graph.filter_layers)
-        if graph.filters(name).size != width:
-            raise ValueError(
-                f"The plan is for another model: it expects {width} filters in layer {name!r}, which has "
-                f"{graph.filters(name).size}. Plan again for this model."
-            )
-        _check_filters(name, width, plan.removed.get(name, ()))
-    gone = graph.units_of(plan.removed)
-    for name, filters in graph.removed_filters(gone).items():
-        _check_layer(graph, name, filters, set(np.asarray(plan.removed.get(name, ())).tolist()))
-    emptied = graph.emptied(gone)
-    if emptied:
-        size = graph.axes[emptied.axis].size
-        raise ValueError(
-            f"The plan removes all {size} channels that {emptied.name} takes of the layers before it; at least one "
-            "must stay. Make the plan with plan_pruning, which sees to that."
-        )
-    return gone
-
-
-def _check_filters(name, width, filters):
-    beyond = [int(k) for k in filters if not 0 <= k < width]
-    if beyond:
-        raise ValueError(f"The plan removes filters {beyond} of layer {name!r}, which has filters 0 to {width - 1}.")
-
-
-def _check_layer(graph, name, filters, planned):
-    missing = sorted(set(filters.tolist()) - planned)
-    if missing:
-        raise ValueError(
-            f"The plan tears apart filters that only go together: filters {missing} of layer {name!r} would have to "
-            f"go too. Make the plan with plan_pruning, or add what graph.coupled({name!r}, {missing[0]}) lists."
-        )
-    locked = next((graph.lock(name, k) for k in filters if graph.lock(name, k)), None)
-    if locked:
-        raise ValueError(f"The plan removes filters of layer {name!r} that must stay: {locked}.")
-    if filters.size == graph.filters(name).size:
-        raise ValueError(f"The plan removes all {filters.size} filters of layer {name!r}; at least one must stay.")
 
 
 def rebuild(model, trace: Trace, gone, behind=None):

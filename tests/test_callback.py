@@ -9,7 +9,8 @@ from firekeras.callback.live import LiveModel
 from firekeras.channels import traced
 from firekeras.measure.counting import ZeroCounter
 from firekeras.plan.planning import plan_pruning
-from firekeras.surgery import checked_units, rebuild
+from firekeras.plan.pruning import checked_units
+from firekeras.surgery import rebuild
 
 BESIDE = " and l1 and contribution"  # what ranks with FIRE by default
 

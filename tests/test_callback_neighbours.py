@@ -18,7 +18,8 @@ from firekeras.callback.interruption import Guarded
 from firekeras.callback.live import LiveModel
 from firekeras.channels import traced
 from firekeras.measure.counting import ZeroCounter
-from firekeras.surgery import checked_units, rebuild
+from firekeras.plan.pruning import checked_units
+from firekeras.surgery import rebuild
 
 BACKEND = keras.backend.backend()
 QUICK = {"run_eagerly": BACKEND == "tensorflow"}  # where compiling takes longest, and is not what a test is about

@@ -12,9 +12,9 @@ from command_line import names, refused, run, small_cnn
 
 import firekeras
 from firekeras.channels.graph import ChannelGraph
-from firekeras.classifier import gives_logits, loss_name
 from firekeras.cli.caps import parsed_caps
-from firekeras.report.progress import ProgressTold
+from firekeras.losses import gives_logits, loss_name
+from firekeras.measure.progress import ProgressReports
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -131,7 +131,7 @@ def test_measure_tells_programs_how_far_it_is(folder):
 
 def test_progress_is_told_without_a_total_where_nobody_knows_it():
     told = []
-    progress = ProgressTold(lambda done, total: told.append((done, total)))
+    progress = ProgressReports(lambda done, total: told.append((done, total)))
     for batch in range(3):
         progress.on_test_batch_end(batch)
     progress.on_test_end()

@@ -17,7 +17,7 @@ from sides import draw
 from typer.testing import CliRunner
 
 import firekeras
-from firekeras.classifier import compile_for_tuning
+from firekeras.cli.classifier import compile_for_tuning
 from firekeras.cli.compare import compare as command
 from firekeras.compare import Comparison, Outcome, Scratch, Unpruned, compare, report
 from firekeras.compare import comparison as module

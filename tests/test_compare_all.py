@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 import firekeras
-from firekeras import classifier, datasets, zoo
-from firekeras.cli import app
+from firekeras import datasets, zoo
+from firekeras.cli import app, classifier
 
 SHARE, EPOCHS = 0.5, 6
 NAMES = ["fire", "fire_paper", "l1", "play_and_prune", "taylor", "scratch", "unpruned"]

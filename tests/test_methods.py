@@ -184,7 +184,7 @@ def test_fire_of_synthetic_images_needs_no_training_data():
     assert method.details["samples"] == 16  # drift is looked for on the same images
 
 
-class TurnByTurn:
+class TurnByTurn(methods.Method):
     """A user's own method: one layer in each round, in turn, and of it the filters of the largest l2 norm."""
 
     def __init__(self, share=0.25):
@@ -214,8 +214,7 @@ def test_a_method_of_ones_own(monkeypatch):
     by_object = compressed(TurnByTurn(), **settings)
     assert [record.filters_removed for record in by_object.rounds] == [6, 6]
     assert len({record.details["layer"] for record in by_object.rounds}) == 2
-    monkeypatch.setattr(methods, "METHODS", dict(methods.METHODS))
-    methods.register("turn_by_turn")(TurnByTurn)
+    monkeypatch.setitem(methods.METHODS, "turn_by_turn", TurnByTurn)
     by_name = compressed("turn_by_turn", **settings)
     assert by_name.costs_after.macs == by_object.costs_after.macs < by_name.costs_before.macs
 

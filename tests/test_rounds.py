@@ -45,7 +45,7 @@ def trained():
     return model
 
 
-class SmallWeights:
+class SmallWeights(firekeras.methods.Method):
     """A method that needs no measuring: the smallest norms go."""
 
     def __init__(self):

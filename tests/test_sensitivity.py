@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras import sensitivity as module
 from firekeras.channels import traced
-from firekeras.classifier import compile_for_tuning
+from firekeras.cli.classifier import compile_for_tuning
 from firekeras.cli.sensitivity import sensitivity as command
 from firekeras.methods import L1Pruning
 from firekeras.profile import FilterScores

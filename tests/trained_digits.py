@@ -3,7 +3,8 @@
 import keras
 import pytest
 
-from firekeras import classifier, datasets, zoo
+from firekeras import datasets, zoo
+from firekeras.cli import classifier
 from firekeras.runtimes.runtime import open_runtime, run
 
 

@@ -28,17 +28,18 @@ from firekeras.measure.counting import ZeroCounter
 from firekeras.measure.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters
 from firekeras.methods.fire import FirePruning
 from firekeras.plan.planning import COSTS, checked_target, plan_pruning
+from firekeras.plan.pruning import checked_units
 from firekeras.profile import FilterScores, FireProfile
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
-from firekeras.recovery.teaching import check_can_teach
 from firekeras.rounds.evaluation import no_better_than_chance
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
 from firekeras.rounds.monitor import chosen_monitor
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.settings import RunSettings, check_whole
-from firekeras.surgery import checked_units, copied, rebuild
+from firekeras.rounds.teaching import check_can_teach
+from firekeras.surgery import copied, rebuild
 
 OURS = ("conv_macs", "filters")  # in the logs
 UNTIL_NO_EPOCHS = "fit had no epochs left for another round."
@@ -257,8 +258,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         if isinstance(method, FirePruning):
             check_has_relus(self.model, trace)
         else:
-            methods.check(method, self.model, self._fit.train)
-            if hasattr(method, "prepare"):
+            method.check(self.model, self._fit.train)
+            if method.trains:
                 raise ValueError(
                     f"{type(method).__name__} trains networks of its own between cuts, which fit leaves no room for. "
                     "Use firekeras.compress, or another method."
@@ -441,7 +442,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         trace = traced(self.model)
         smaller = rebuild(self.model, trace, checked_units(trace.graph, plan))
         before = self._live.become(smaller)
-        self._trial = Trial(plan, arrives, wanted, before, self._settler, dict(getattr(run.method, "details", {})))
+        self._trial = Trial(plan, arrives, wanted, before, self._settler, dict(run.method.details))
         self._settler = None
         if self._rate is not None:
             self._rate.since_cut = 0.0

@@ -68,6 +68,13 @@ class Trace:
         units = self.unit_of[self.classes[labels]]
         return np.flatnonzero((units == FIXED_UNIT) | ~np.append(gone, False)[units])
 
+    def units_along(self, variable, axis) -> np.ndarray:
+        """The unit that each position along an axis of a weight belongs to; -1 for none, `(size,)`."""
+        labels = self.weights.get(id(variable), (None,) * len(variable.shape))[axis]
+        if labels is None:
+            return np.full(variable.shape[axis], FIXED_UNIT)
+        return self.unit_of[self.classes[labels]]
+
     def moments(self) -> dict[str, np.ndarray]:
         """Mean and deviation that a BatchNormalization gives each filter before its ReLU, `(filters, 2)`.
 

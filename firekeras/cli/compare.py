@@ -78,7 +78,8 @@ def compare(
     target = _target(macs, params)
     network = load_model(model)
     dataset = load_data(data, network, limit)
-    from firekeras import classifier, datasets
+    from firekeras import datasets
+    from firekeras.cli import classifier
     from firekeras.compare import compare as compared
     from firekeras.compare.contest import Scratch, factories
     from firekeras.compare.report import comparison_table, outcome_line, write_report

@@ -287,7 +287,8 @@ def _run(options, resume, listener):
     caps, epochs = parsed_caps(options["cap"]), parsed_epochs(options["epochs"])
     network = load_model(options["model"])
     dataset = load_data(options["data"], network, options["limit"])
-    from firekeras import classifier, datasets
+    from firekeras import datasets
+    from firekeras.cli import classifier
 
     classifier.check_classes(network, dataset)
     classifier.prepare(network, options["learning_rate"])

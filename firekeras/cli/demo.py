@@ -37,7 +37,8 @@ def demo(
     """
     check_output(output)
     keras = import_keras()
-    from firekeras import classifier, datasets, zoo
+    from firekeras import datasets, zoo
+    from firekeras.cli import classifier
     from firekeras.report.progress import RoundsOnTerminal
 
     keras.utils.set_random_seed(seed)
@@ -55,7 +56,7 @@ def demo(
 def _train_demo(network, split, epochs):
     """Trains with a learning rate that ends at zero, so that the accuracy to compare with is a settled one."""
     keras = import_keras()
-    from firekeras import classifier
+    from firekeras.cli import classifier
 
     x, y, *_ = split
     steps = epochs * math.ceil(len(x) / DEMO_BATCH)

@@ -40,7 +40,8 @@ def sensitivity(
         if path:
             check_output(path, model, ending)
     network = load_model(model)
-    from firekeras import atomic, classifier
+    from firekeras import atomic
+    from firekeras.cli import classifier
     from firekeras.report.sensitivity_report import sensitivity_chart, sensitivity_table
     from firekeras.report.series_chart import write_svg
     from firekeras.sensitivity import sensitivity as measured

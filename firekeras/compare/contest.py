@@ -17,7 +17,7 @@ from firekeras.compare.settings import BETWEEN_SEEDS, ComparisonSettings
 from firekeras.compiling import compile_settings, fresh_optimizer
 from firekeras.costs import count_costs
 from firekeras.recovery.batch_statistics import Settler
-from firekeras.rounds.engine import compression_rounds
+from firekeras.rounds.engine import Rounds
 from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.fine_tuning import FineTuning
 from firekeras.rounds.repeatable import reseed
@@ -49,7 +49,7 @@ class Unpruned:
 CONTROLS: dict[str, type[Scratch] | type[Unpruned]] = {"scratch": Scratch, "unpruned": Unpruned}
 
 
-class SameChoice(compression_rounds):
+class SameChoice(Rounds):
     """Rounds in which the filters of layers that are left alone do not take part in the ranking.
 
     Not every criterion scores them: places would be counted among more filters by one criterion than by another.
@@ -126,7 +126,7 @@ class Contest:
     def check(self, makers: Iterable[Callable]):
         """Raises `ValueError` if one of the methods can do nothing with this network, or these data."""
         for make in makers:
-            methods.check(make(self.settings.seeds[0]), self.model, self.train_data)
+            make(self.settings.seeds[0]).check(self.model, self.train_data)
 
     def test(self, network) -> float:
         """The metric on the test data."""

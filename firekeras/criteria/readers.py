@@ -11,7 +11,7 @@ from firekeras.channels import traced
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules import channelwise, mixing, normalization, recurrent, wrappers
 from firekeras.channels.walk import leaf_layers
-from firekeras.criteria.units import scores_of_units, units_of
+from firekeras.criteria.units import scores_of_units
 from firekeras.profile import FilterScores
 
 WRAPPERS = (wrappers.time_distributed, wrappers.spectral_normalization)
@@ -73,7 +73,7 @@ class Readers(dict):
         inner = _inner(layer)
         axis = mixing.channel_axis(inner)
         axis += find_rule(layer) is wrappers.time_distributed and axis > 0  # the axis of steps comes before it
-        return Reader(layer, axis, units_of(self.trace, *_first_kernel(inner)))
+        return Reader(layer, axis, self.trace.units_along(*_first_kernel(inner)))
 
     def _strange(self, path, layer):
         """Units that are read in a way that is not known here, with the reason."""
@@ -81,7 +81,7 @@ class Readers(dict):
             return
         for variable in layer.weights:
             for axis in range(len(variable.shape) if len(variable.shape) > 1 else 0):
-                read = units_of(self.trace, variable, axis)
+                read = self.trace.units_along(variable, axis)
                 for unit in read[read >= 0].tolist():
                     yield unit, f"is read by {path} ({type(layer).__name__}), of which it is not known how"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from firekeras.names import nearest
+from firekeras.names import Registry
 
 NEEDS = ("kernel", "model", "data")
 
@@ -18,7 +18,7 @@ class Criterion:
     needs: str
 
 
-CRITERIA: dict[str, Criterion] = {}
+CRITERIA = Registry("criterion")
 
 
 def criterion(name: str, needs: str = "kernel"):
@@ -52,7 +52,4 @@ def criterion(name: str, needs: str = "kernel"):
 
 def get_criterion(name: str) -> Criterion:
     """The criterion of a name; `ValueError` with the nearest where there is none."""
-    if name in CRITERIA:
-        return CRITERIA[name]
-    names = sorted(CRITERIA)
-    raise ValueError(f"Unknown criterion {name!r}. Expected one of {names}. Did you mean {nearest(name, names)!r}?")
+    return CRITERIA.find(name)

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.channels.graph import FIXED_UNIT
 from firekeras.profile import FilterScores
-
-
-def units_of(trace, variable, axis) -> np.ndarray:
-    """The unit that each position along an axis of a weight belongs to; -1 for none, `(size,)`."""
-    labels = trace.weights.get(id(variable), (None,) * len(variable.shape))[axis]
-    if labels is None:
-        return np.full(variable.shape[axis], FIXED_UNIT)
-    return trace.unit_of[trace.classes[labels]]
 
 
 def scores_of_units(graph, values, criterion, missing, reasons=None) -> FilterScores:

@@ -10,7 +10,7 @@ from firekeras.channels.rules.mixing import array
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import leaf_layers
 from firekeras.criteria.registry import criterion
-from firekeras.criteria.units import scores_of_units, units_of
+from firekeras.criteria.units import scores_of_units
 
 
 def l1_norm(kernel):
@@ -60,7 +60,7 @@ def small_bn_scale(model):
     total, count = np.zeros((2, trace.graph.num_units))
     for _, layer in leaf_layers(model):
         if find_rule(layer) is batch_normalization and layer.gamma is not None:
-            units = units_of(trace, layer.gamma, 0)
+            units = trace.units_along(layer.gamma, 0)
             known = units >= 0
             np.add.at(total, units[known], np.abs(array(layer.gamma).astype("float64"))[known])
             np.add.at(count, units[known], 1)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
-from collections.abc import Callable
 
 import numpy as np
 from sklearn.base import clone
@@ -17,8 +15,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 from firekeras.detector.features import FEATURES
+from firekeras.names import Registry
 
-REGRESSORS: dict[str, Callable] = {}
+REGRESSORS = Registry("regressor")
 
 
 def register_regressor(name: str):
@@ -37,11 +36,7 @@ def register_regressor(name: str):
     >>> detector = FireDetector("ridge")
     """
 
-    def register(make):
-        REGRESSORS[name] = make
-        return make
-
-    return register
+    return REGRESSORS.register(name)
 
 
 @register_regressor("random_forest")
@@ -127,24 +122,13 @@ def get_regressor(identifier, seed: int = 0):
     200
     """
     if isinstance(identifier, str):
-        return _make_by_name(identifier, seed)
+        return REGRESSORS.find(identifier)(seed)
     if isinstance(identifier, type) or not all(hasattr(identifier, m) for m in ("fit", "predict")):
         raise ValueError(
             "A regressor must be a name or an object with fit(X, y) and predict(X); received "
             f"{identifier!r}. Pass one of {_known_names()}, or an instance such as SVR()."
         )
     return clone(identifier, safe=False)
-
-
-def _make_by_name(name, seed):
-    if name not in REGRESSORS:
-        near = difflib.get_close_matches(name.lower(), REGRESSORS, n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
-        raise ValueError(
-            f"Unknown regressor {name!r}. {hint}Expected one of {_known_names()}; "
-            "add others with firekeras.detector.regressors.register_regressor(name)."
-        )
-    return REGRESSORS[name](seed)
 
 
 def _known_names():

@@ -9,8 +9,8 @@ import warnings
 
 import numpy as np
 
-from firekeras import classifier
 from firekeras.labels import described
+from firekeras.losses import gives_logits
 from firekeras.runtimes.runtime import needed
 
 
@@ -42,7 +42,7 @@ def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, lo
 
     rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, max(1, num_steps(train_data, epochs, batch_size)))
     if loss is None:
-        loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=classifier.gives_logits(model))
+        loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=gives_logits(model))
     tuned.compile(tf_keras.optimizers.SGD(rate, momentum=0.9, nesterov=True), loss)
     x, y = train_data
     with _without_warnings():

@@ -17,8 +17,8 @@ from firekeras.data import checked_data, num_samples, shuffled_or_share
 from firekeras.detector.features import extract_features
 from firekeras.measure.counting import NonFiniteCounter, ZeroCounter
 from firekeras.measure.enough import StopWhenSettled
+from firekeras.measure.progress import ProgressBar, ProgressReports
 from firekeras.profile import FireProfile
-from firekeras.report.progress import ProgressBar, ProgressTold
 from firekeras.surgery import copied
 
 
@@ -71,7 +71,7 @@ def measure_fire(
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in trace.relus}
     stop = [StopWhenSettled(lambda: rates_so_far(trace, counters), num_samples(data), cut)] if auto else []
-    shown = ProgressTold(on_progress) if on_progress else ProgressBar("Measuring FIRE")
+    shown = ProgressReports(on_progress) if on_progress else ProgressBar("Measuring FIRE")
     run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
     return profile_from_counters(model, trace, counters)
 

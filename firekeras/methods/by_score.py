@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from firekeras.criteria import CRITERIA, get_criterion, score_filters
 from firekeras.plan.planning import PruningPlan
+from firekeras.rounds.method import Method, register
 from firekeras.rounds.settings import check_share, check_whole
 from firekeras.samples import draw_samples
 
 A_FEW = 32  # samples by which one sees whether a criterion has anything to say of a network
 
 
-class ByScore:
+class ByScore(Method):
     """Removes the filters that a criterion scores highest: of each layer, or of all layers together.
 
     Args:
@@ -54,6 +55,7 @@ def check_balance(balance):
         check_share("balance", balance)
 
 
-def criterion_names() -> list[str]:
-    """The criteria that there are."""
-    return sorted(CRITERIA)
+@register("l1_global")
+def l1_over_all_layers(**options) -> ByScore:
+    """The criterion "l1", over all layers together."""
+    return ByScore("l1", balance=0, **options)

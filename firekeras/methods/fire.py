@@ -11,10 +11,11 @@ from firekeras.criteria import CRITERIA, get_criterion, l1_norm, score_filters
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.measure.measuring import check_has_relus, measure_fire
 from firekeras.methods.by_score import check_balance
+from firekeras.methods.drift import DriftGuard
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
 from firekeras.profile import FilterScores
-from firekeras.rounds.drift import DriftGuard
+from firekeras.rounds.method import Method, register
 from firekeras.samples import draw_samples
 
 MODES = ("learned", "measured")
@@ -23,7 +24,8 @@ SAMPLES = 2000  # for criteria beside FIRE that are measured
 WEAK = 0.5  # a detector whose cross-validated rank correlation is below this is pointed out
 
 
-class FirePruning:
+@register("fire")
+class FirePruning(Method):
     """Removes filters of high FIRE: those that other criteria find dispensable too go first.
 
     Args:
@@ -175,3 +177,9 @@ class FirePruning:
 def _check_fraction(fraction):
     if fraction != "auto" and (isinstance(fraction, str) or not 0 < fraction <= 1):
         raise ValueError(f"fraction is a share of the data, above 0, up to 1, or 'auto'. Received: {fraction!r}.")
+
+
+@register("fire_paper")
+def fire_over_all_layers(**options) -> FirePruning:
+    """FIRE alone, over all layers together, as the paper ranks."""
+    return FirePruning(beside=(), balance=0, **options)

@@ -14,6 +14,7 @@ from firekeras.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, COSTS, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
+from firekeras.rounds.method import Method, register
 from firekeras.samples import draw_samples, in_batches, shared_out
 
 SEARCHES = ("elite", "random")
@@ -53,7 +54,8 @@ class Learning:
         _check("shrink", self.shrink, 0 <= self.shrink <= 1, "from 0 to 1")
 
 
-class FPPMO:
+@register("fppmo")
+class FPPMO(Method):
     """Draws pruned networks by a probability of each filter, and learns these from the best networks.
 
     From the paper's abstract: filters have a pruning probability, pruning is guided by sampling from

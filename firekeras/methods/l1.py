@@ -12,6 +12,7 @@ from firekeras.methods.l1_presets import known_preset, preset_rates
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.profile import FilterScores
+from firekeras.rounds.method import Method, register
 from firekeras.rounds.targets import LATENCIES
 
 SELECTIONS = ("independent", "greedy")
@@ -19,7 +20,8 @@ NOT_ALONE, NO_CONVOLUTION = "no filter goes by its own norm", "filters are those
 ALL = 1 - 1e-9  # as a pruning ratio: whatever has a score
 
 
-class L1Pruning:
+@register("l1")
+class L1Pruning(Method):
     """Removes the same share of every layer, or a rate of each: those filters whose weights are smallest.
 
     All goes at once, down to the rates or to the run's target, and the network is trained once after

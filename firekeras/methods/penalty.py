@@ -8,7 +8,6 @@ from keras import ops
 
 from firekeras.channels import traced
 from firekeras.channels.walk import leaf_layers
-from firekeras.criteria.units import units_of
 from firekeras.devices import scope_of
 
 
@@ -36,7 +35,7 @@ class FilterPenalty:
             zeros = np.zeros(trace.graph.num_units + 1, "float32")  # the last is for channels of no filter
             self._coefficients = keras.Variable(zeros, trainable=False, name="filter_penalty")
         self._weights = [
-            (weight, FilterNorms(self._coefficients, units_of(trace, weight, axis), axis, weight.regularizer))
+            (weight, FilterNorms(self._coefficients, trace.units_along(weight, axis), axis, weight.regularizer))
             for weight, axis in _penalised(model, trace, batch_norm)
         ]
 

@@ -15,6 +15,7 @@ from firekeras.methods.penalty import FilterPenalty
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
+from firekeras.rounds.method import Method, register
 from firekeras.rounds.monitor import lost, within_tolerance
 from firekeras.rounds.repeatable import reseed
 from firekeras.samples import draw_samples, in_batches
@@ -27,7 +28,8 @@ GROWTH, MOST_GROWTH = 1.25, 10.0
 CALIBRATION_SAMPLES, CALIBRATION_BATCH = 1024, 256
 
 
-class PlayAndPrune:
+@register("play_and_prune")
+class PlayAndPrune(Method):
     """Two players take turns: one removes filters, the other one watches accuracy and sets the pace.
 
     From the paper's abstract: pruning and fine-tuning are one process. Adaptive filter pruning

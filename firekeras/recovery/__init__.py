@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from firekeras.names import nearest
+from firekeras.names import Registry
 from firekeras.recovery.batch_statistics import Settler, reestimate_batch_norm, settled_copy
 from firekeras.recovery.mean_folding import fold_means
 
-RECOVERY: dict[str, Callable] = {"fold_means": fold_means}  # in the order in which they are run
+RECOVERY = Registry("recovery step")  # in the order in which they are run
+RECOVERY["fold_means"] = fold_means
 
 
 def recovery_step(name: str):
@@ -30,11 +31,7 @@ def recovery_step(name: str):
     ...     return []
     """
 
-    def register(step):
-        RECOVERY[name] = step
-        return step
-
-    return register
+    return RECOVERY.register(name)
 
 
 @recovery_step("batch_norm")
@@ -58,11 +55,7 @@ def get_recovery(names: str | Iterable[str]) -> list[Callable]:
     """
     names = [names] if isinstance(names, str) else list(names)
     for name in names:
-        if name not in RECOVERY:
-            raise ValueError(
-                f"Unknown recovery step {name!r}. Expected some of {list(RECOVERY)}. Did you mean "
-                f"{nearest(name, RECOVERY)!r}?"
-            )
+        RECOVERY.find(name)
     return [step for name, step in RECOVERY.items() if name in names]
 
 

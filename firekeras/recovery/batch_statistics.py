@@ -1,18 +1,13 @@
-"""The moving statistics of BatchNormalization, measured anew on data."""
+"""The moving statistics of BatchNormalization, measured again on data."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 
-import keras
-from keras import ops
-
 from firekeras.channels.check import check_model
-from firekeras.channels.registry import find_rule
-from firekeras.channels.rules.normalization import batch_normalization
-from firekeras.channels.walk import leaf_layers
 from firekeras.devices import scope_of
-from firekeras.observing import RepeatedPass, calls, check_finite, moments, pooled
+from firekeras.normalizing import normalised_by_batch, norms_to_measure
+from firekeras.observing import RepeatedPass, check_finite, pooled
 from firekeras.surgery import copied
 
 
@@ -98,7 +93,7 @@ class Settler:
     def __init__(self, model, data, batch_size=None, samples=2000):
         check_model(model)
         self.model = model
-        self.layers, self.kept = _candidates(model)
+        self.layers, self.kept = norms_to_measure(model)
         self.passes = None
         if self.layers:
             self.passes = RepeatedPass(model, data, self._watch, batch_size=batch_size, samples=samples)
@@ -120,47 +115,7 @@ class Settler:
         return _notes(self.kept | uncalled)
 
     def _watch(self, path, layer, x, inference):
-        return None if inference or path not in self.layers else _by_its_batch(layer, x)
-
-
-def _by_its_batch(layer, x):
-    """What the layer gives in training, and the moments of what comes in."""
-    x = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
-    rows = moments(x, layer.axis)
-    _, mean, variance = (row[0] for row in rows)
-    given = ops.batch_normalization(
-        x, mean, variance, axis=layer.axis, offset=layer.beta, scale=layer.gamma, epsilon=layer.epsilon
-    )
-    return ops.cast(given, layer.compute_dtype), rows
-
-
-def _candidates(model):
-    """The layers to measure, by path; and why others keep their statistics, by path."""
-    masked = {path for path, node in calls(model) if _is_masked(node)}
-    layers, kept = {}, {}
-    for path, layer in leaf_layers(model):
-        reason = _reason_to_keep(layer) or ("given a mask" if path in masked else None)
-        if reason and _holds_batch_norm(layer):
-            kept[path] = reason
-        elif not reason:
-            layers[path] = layer
-    return layers, kept
-
-
-def _holds_batch_norm(layer):
-    return any(isinstance(one, keras.layers.BatchNormalization) for one in layer._flatten_layers())
-
-
-def _is_masked(node):
-    return any(getattr(tensor, "_keras_mask", None) is not None for tensor in node.input_tensors)
-
-
-def _reason_to_keep(layer):
-    if not isinstance(layer, keras.layers.BatchNormalization):
-        return "inside another layer"
-    if find_rule(layer) is not batch_normalization or getattr(layer, "renorm", False):
-        return "no plain BatchNormalization"
-    return None if layer.trainable else "frozen (trainable=False)"
+        return None if inference or path not in self.layers else normalised_by_batch(layer, x)
 
 
 def _notes(kept):

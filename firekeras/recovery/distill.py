@@ -69,7 +69,6 @@ def fit_distilled(student, teacher, x, y=None, *, temperature=3.0, weight=0.5, *
     >>> smaller = firekeras.prune(model, plan)
     >>> history = fit_distilled(smaller, settled_copy(model, x_train), x_train, y_train, epochs=5)
     """
-    _check_callbacks(fit_arguments.get("callbacks"))
     with distilling(student, teacher, temperature=temperature, weight=weight):
         return student.fit(x, y, **fit_arguments)
 
@@ -292,13 +291,3 @@ def _check_shapes(student, teacher):
 def _names(outputs):
     """The keys of outputs in a dict; None for those in a list."""
     return sorted(outputs) if isinstance(outputs, dict) else None
-
-
-def _check_callbacks(callbacks):
-    from firekeras.callback.fire_callback import FirePruningCallback
-
-    if any(isinstance(one, FirePruningCallback) for one in keras.tree.flatten(callbacks)):
-        raise ValueError(
-            "FirePruningCallback exchanges the network while fit runs, and the teacher would be lost with it. Call fit "
-            "itself, with FirePruningCallback(distill=True)."
-        )

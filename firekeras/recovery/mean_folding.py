@@ -16,8 +16,8 @@ from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
 from firekeras.devices import scope_of
 from firekeras.observing import calls, check_finite, moments, observed, pooled
+from firekeras.plan.pruning import checked_units
 from firekeras.rebuilding import bare_config
-from firekeras.surgery import checked_units
 
 # Of the layers that can take it: their kernels, with the axis along which each reads channels.
 KERNELS = {

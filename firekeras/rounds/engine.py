@@ -8,20 +8,21 @@ from collections.abc import Callable, Iterator
 
 import keras
 
-from firekeras import methods, model_file
+from firekeras import model_file
 from firekeras.channels import channel_graph
 from firekeras.compiling import MENDED, is_broken
 from firekeras.costs import count_costs
 from firekeras.data import check_training_data
 from firekeras.devices import several_processes
 from firekeras.plan.planning import PruningPlan
+from firekeras.plan.pruning import prune
 from firekeras.profile import FireProfile
 from firekeras.recovery.batch_statistics import Settler
-from firekeras.recovery.teaching import teacher_for
 from firekeras.rounds.evaluation import Evaluation, no_better_than_chance, warn_unless_held_out
 from firekeras.rounds.fine_tuning import EpochEvents, FineTuning
 from firekeras.rounds.journal import Journal
 from firekeras.rounds.learning_rate import restore_rate, run_out
+from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import better
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.repeatable import reseed, seed_round
@@ -29,16 +30,18 @@ from firekeras.rounds.run import Run, check_prunable, settled_differently
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.snapshot import Snapshot
 from firekeras.rounds.survivors import Survivors
-from firekeras.surgery import copied, prune
+from firekeras.rounds.teaching import teacher_for
+from firekeras.surgery import copied
 
 
-class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it is a generator with a result)
+class Rounds(Run, Iterator):
     """The rounds of `compress`, one at a time: stop iterating to stop.
 
     A method is given this object as its `run`, and asks it for what it needs.
 
     Args:
-        model, train_data, validation_data, method, run_dir, resume, on_event: As in `compress`.
+        model, train_data, validation_data, run_dir, resume, on_event: As in `compress`.
+        method: A `Method`.
         source: Where model and data came from, for `run.json`. Defaults to none.
         **settings: As in `compress`, arguments for `fit` among them.
 
@@ -53,10 +56,8 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         stopped_because: Why there is no further round; empty while there may be one.
 
     Example:
-    >>> for record in firekeras.compression_rounds(model, train, validation):
-    ...     if record.macs < budget:
-    ...         break
-    >>> record.model.save("pruned.keras")
+    >>> rounds = Rounds(model, train, validation, method=firekeras.methods.get("fire"))
+    >>> macs = [record.macs for record in rounds]
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         train_data,
         validation_data,
         *,
-        method="fire",
+        method: Method,
         run_dir=None,
         resume=False,
         on_event: Callable[[dict], None] | None = None,
@@ -78,9 +79,9 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         self._journal.check(resume)
         self._graph = channel_graph(model)
         self._check(model, checked)
-        super().__init__(checked, methods.get(method), model, self._graph, epochs=checked.epochs, train_data=train_data)
+        super().__init__(checked, method, model, self._graph, epochs=checked.epochs, train_data=train_data)
         self.first, self.best = model, model
-        self._described = methods.described(self.method)
+        self._described = method.description()
         self._survivors = Survivors(self.original_widths)
         self._settler: Settler | None = None
         self._notes_told = 0
@@ -173,7 +174,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         self.begin_leg(self.settings.epochs, self.best, directory.leg_begins())
         self._survivors.cut(_removed_so_far(rounds))
         profile = directory.newest_profile()
-        methods.restore(self.method, FireProfile.load(profile) if profile else None, directory.state())
+        self.method.restore(FireProfile.load(profile) if profile else None, directory.state())
         self._journal.last_profile = self.profile
 
     def _description(self, baseline) -> dict:
@@ -235,7 +236,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
     def _plan(self) -> tuple[keras.Model, PruningPlan]:
         """The network to cut, and the plan for it."""
         with self.time.on("measuring"):
-            model = methods.prepared(self.method, self.best, self)
+            model = self.method.prepare(self.best, self)
             return model, self.method.plan(model, self)
 
     def _round(self, model, plan) -> RoundRecord:
@@ -256,7 +257,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
             baseline=self.baseline,
             model=candidate if trained["accepted"] else self.best,
             pruning_ratio=self.step.ratio if self.step.ratio is not None else plan.num_removed / max(1, plan.ranked),
-            details=getattr(self.method, "details", {}),
+            details=dict(self.method.details),
             seconds=time.monotonic() - start,
             **trained,
         )
@@ -347,7 +348,7 @@ class compression_rounds(Run, Iterator):  # noqa: N801 (used as a function: it i
         if plan is not None and record.accepted:
             self._survivors.cut(plan.removed)
         shape = {"widths": self._widths_after(plan, record), "removed": self._survivors.removed}
-        self._journal.round(record, shape, self.profile, methods.state(self.method))
+        self._journal.round(record, shape, self.profile, self.method.state())
         self.best = record.model
         self.add(record, arrives)
         self._tell_notes()

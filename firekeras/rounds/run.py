@@ -136,7 +136,7 @@ class Run:
     @property
     def profile(self) -> FireProfile | None:
         """The FIRE that the method measured last, if it measures."""
-        return getattr(self.method, "profile", None)
+        return self.method.profile
 
     # What comes next
 
@@ -174,7 +174,7 @@ class Run:
 
     def _spread(self) -> dict:
         """How a plan is spread over layers: as the method says that it ranks, else as the settings do."""
-        balance = getattr(self.method, "balance", None)
+        balance = self.method.balance
         if balance is None:
             return {"balance": self.settings.balance, "max_cut": self.settings.max_cut}
         return {"balance": balance, "max_cut": self.settings.max_cut if balance else AS_SCORED["max_cut"]}

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from firekeras.costs import Costs, costs_without
 from firekeras.latency import measure_latency
 from firekeras.plan.planning import COSTS, PruningPlan, checked_target, plan_pruning
+from firekeras.plan.pruning import prune
 from firekeras.profile import FilterScores
 
 LATENCY, LITERT_LATENCY = "latency", "litert_latency"
@@ -93,8 +94,6 @@ class Target:
     def _amount_after(self, plan, model):
         if self.measure not in LATENCIES:
             return getattr(plan.costs_after, self.measure)
-        from firekeras.surgery import prune
-
         return _amount(self.measure, prune(model, plan), plan.costs_after)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import keras
 
+from firekeras.losses import gives_logits, is_loss
+
 
 def check_classes(network, dataset):
     """Raises `ValueError` where the network does not give one score per class of the data."""
@@ -29,16 +31,6 @@ def prepare(network, learning_rate):
         compile_for_tuning(network, learning_rate or 0.01)
 
 
-def loss_name(loss) -> str:
-    """What a compiled loss is called: as it was given, or by its class."""
-    return loss if isinstance(loss, str) else type(loss).__name__
-
-
-def is_loss(loss, name: str) -> bool:
-    """Whether a compiled loss, as text or as an object, is the one of this name, in small letters alone."""
-    return loss_name(loss).replace("_", "").lower() == name
-
-
 def compile_for_tuning(network, learning_rate):
     """Compiles a classifier: SGD with Nesterov momentum 0.9, sparse categorical crossentropy, accuracy."""
     network.compile(
@@ -46,12 +38,3 @@ def compile_for_tuning(network, learning_rate):
         keras.losses.SparseCategoricalCrossentropy(from_logits=gives_logits(network)),
         metrics=["accuracy"],
     )
-
-
-def gives_logits(network) -> bool:
-    """Whether the last layer gives logits, not probabilities, by its activation."""
-    last = network.outputs[0]._keras_history.operation
-    while getattr(last, "outputs", None) and hasattr(last, "layers"):
-        last = last.outputs[0]._keras_history.operation
-    activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
-    return activation not in ("softmax", "sigmoid")
