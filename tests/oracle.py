@@ -2,7 +2,8 @@
 
 It reads from the weights that survived which input channels each mixing layer kept, and sets the
 others to zero in the original for a while: a channel that no consumer looks at is a channel that is
-zero after its normalization and activation. Weights must all differ (`networks.scramble`).
+zero after its normalization and activation. A recurrent layer is a consumer of its own units, one step
+later. Weights must all differ (`networks.scramble`).
 """
 
 import keras
@@ -13,7 +14,8 @@ from networks import leaves, predictions, samples
 TRANSPOSED = (L.Conv1DTranspose, L.Conv2DTranspose, L.Conv3DTranspose)
 SEPARABLE = (L.SeparableConv1D, L.SeparableConv2D)
 MIXING = (L.Conv1D, L.Conv2D, L.Conv3D, L.Dense, *TRANSPOSED, *SEPARABLE)
-RECURRENT = (L.LSTM, L.GRU, L.SimpleRNN)
+RECURRENT = (L.LSTM, L.GRU, L.SimpleRNN, L.RNN)
+CELLS = (L.LSTMCell, L.GRUCell, L.SimpleRNNCell)
 
 
 def assert_pruned_equals_masked(model, plan, smaller, tolerance=1e-3):
@@ -59,13 +61,17 @@ def _mixing(layer):
     if isinstance(layer, L.Bidirectional):
         return [layer.forward_layer.cell, layer.backward_layer.cell]
     if isinstance(layer, RECURRENT):
-        return [layer.cell]
+        return [layer.cell] if isinstance(layer.cell, CELLS) else []
     return [layer] if isinstance(layer, MIXING) and getattr(layer, "groups", 1) == 1 else []
 
 
 def _width(layer):
     if isinstance(layer, (L.TimeDistributed, L.SpectralNormalization)):
         return _width(layer.layer)
+    if isinstance(layer, (L.Bidirectional, *RECURRENT)):
+        widths = {cell.units for cell in _mixing(layer)}
+        assert len(widths) == 1
+        return widths.pop()
     if isinstance(layer, (L.DepthwiseConv1D, L.DepthwiseConv2D)):
         return int(np.prod(layer.kernel.shape[-2:]))
     kernel = _filters_last(layer)
@@ -78,6 +84,9 @@ def _filters_last(layer):
 
 
 def _ignore_removed_inputs(layer, smaller, removed):
+    if isinstance(layer, CELLS):
+        _ignore_own_units(layer, removed)
+        removed = [gate + unit for gate in range(0, layer.kernel.shape[-1], layer.units) for unit in removed]
     full, cut = _filters_last(layer).copy(), _filters_last(smaller)
     rows = {one.tobytes(): k for k, one in enumerate(_by_input(np.delete(full, removed, axis=-1)))}
     kept = [rows[one.tobytes()] for one in _by_input(cut)]
@@ -86,6 +95,12 @@ def _ignore_removed_inputs(layer, smaller, removed):
     full[..., gone, :] = 0
     variable = layer.pointwise_kernel if isinstance(layer, SEPARABLE) else layer.kernel
     variable.assign(np.swapaxes(full, -1, -2) if isinstance(layer, TRANSPOSED) else full)
+
+
+def _ignore_own_units(cell, removed):
+    kernel = keras.ops.convert_to_numpy(cell.recurrent_kernel).copy()
+    kernel[np.asarray(removed, int)] = 0
+    cell.recurrent_kernel.assign(kernel)
 
 
 def _by_input(kernel):

@@ -58,8 +58,8 @@ def labels_in(value):
         yield value.labels
     elif isinstance(value, slice):
         yield from labels_in((value.start, value.stop))
-    elif isinstance(value, (tuple, list)):
-        for part in value:
+    elif isinstance(value, (tuple, list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
             yield from labels_in(part)
 
 
@@ -210,7 +210,10 @@ class Call:
         self.tracer.normalise(x, axis, moments)
 
     def setting(self, **entries):
-        """Declares config entries of the layer that hold a `Count` (or `Inner`), alone or within tuples."""
+        """Declares config entries of the layer that hold a `Count` (or `Inner`), alone or within tuples.
+
+        A dict changes those entries of a config within the config, `cell={"config": {"units": Count(labels)}}`.
+        """
         for key, value in entries.items():
             self._dependent(self.tracer.settings[id(self.layer)], id(self.layer), key, value)
 
