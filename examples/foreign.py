@@ -114,7 +114,7 @@ def predictions(model, x):
 def reading_axes(layer):
     """Pairs (weight, axis) of what a layer multiplies and adds up its channels with."""
     if isinstance(layer, CELLS):
-        return [(layer.kernel, 0)]
+        return [(layer.kernel, 0), (layer.recurrent_kernel, 0)]
     if isinstance(layer, TRANSPOSED):
         return [(layer.kernel, layer.kernel.ndim - 1)]
     if isinstance(layer, (layers.SeparableConv1D, layers.SeparableConv2D)):

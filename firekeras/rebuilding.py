@@ -26,7 +26,8 @@ class Rebuilt:
 
     Args:
         old: A layer or operation.
-        settings: Entries of its config that change, with live layers for those that a wrapper wraps.
+        settings: Entries of its config that change, with live layers for those that a wrapper wraps; a dict changes
+            entries of a config within it.
         copier: Copies what the new layer takes over. Defaults to one of its own.
 
     Attributes:
@@ -69,12 +70,18 @@ class Rebuilt:
 
 
 def _from_config(old, settings):
-    config = {**bare_config(old), **settings}
+    config = _changed(bare_config(old), settings)
     if "dtype" in config:
         config["dtype"] = old.dtype_policy
     if any(isinstance(value, keras.Layer) for value in settings.values()):
         return type(old)(**config)
     return type(old).from_config(config)
+
+
+def _changed(config, settings):
+    """A config with other settings; those of a config within it by a dict of their own."""
+    within = {name: value for name, value in settings.items() if isinstance(value, dict)}
+    return {**config, **settings, **{name: _changed(config[name], value) for name, value in within.items()}}
 
 
 def bare_config(operation) -> dict:

@@ -204,6 +204,8 @@ class Cut:
             return self._rebuilding(value.layer).twin
         if isinstance(value, slice):
             return slice(self._resolved(value.start), self._resolved(value.stop), value.step)
+        if isinstance(value, dict):
+            return {name: self._resolved(part) for name, part in value.items()}
         if isinstance(value, (tuple, list)):
             return type(value)(self._resolved(part) for part in value)
         return value

@@ -13,10 +13,11 @@ from firekeras.detector.fire_detector import FireDetector
 def recurrent():
     keras.utils.clear_session()
     inputs = keras.Input((6, 4))
-    return keras.Model(inputs, L.LSTM(3, name="second")(L.LSTM(5, return_sequences=True, name="first")(inputs)))
+    first = L.RNN([L.LSTMCell(5), L.GRUCell(4)], return_sequences=True, name="first")(inputs)
+    return keras.Model(inputs, L.RNN([L.LSTMCell(3)], name="second")(first))
 
 
-HIDING = r"what is inside first \(LSTM\), second \(LSTM\) cannot be pruned, nor seen"
+HIDING = r"what is inside first \(RNN\), second \(RNN\) cannot be pruned, nor seen"
 
 
 def test_a_network_without_a_filter_says_which_layers_hide_them():
@@ -37,7 +38,7 @@ def test_a_plan_in_which_no_filter_may_go_says_so():
     plan = firekeras.plan_pruning(model, firekeras.FilterScores({}, criterion="l1"), pruning_ratio=0.5)
     assert not plan.removed
     graph = firekeras.channel_graph(model)
-    assert graph.why_none().startswith("what is inside first (LSTM), second (LSTM)")
+    assert graph.why_none().startswith("what is inside first (RNN), second (RNN)")
 
 
 def test_a_network_without_weights_has_no_filters():

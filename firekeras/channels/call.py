@@ -58,8 +58,8 @@ def labels_in(value):
         yield value.labels
     elif isinstance(value, slice):
         yield from labels_in((value.start, value.stop))
-    elif isinstance(value, (tuple, list)):
-        for part in value:
+    elif isinstance(value, (tuple, list, dict)):
+        for part in value.values() if isinstance(value, dict) else value:
             yield from labels_in(part)
 
 
@@ -179,19 +179,24 @@ class Call:
             return np.full(x.shape[axis], FIXED)
         return x.vector(axis)
 
-    def filters(self, count: int, kernel) -> np.ndarray:
+    def filters(self, count: int, kernel, part="") -> np.ndarray:
         """Labels for the filters of this layer, `(count,)`, new at each call and tied to the layer.
 
         Args:
             count: How many filters.
             kernel: A function without arguments that gives their weights as a NumPy array of
                 shape `(..., input channels, filters)`.
+            part: What they are, if they stand beside the filters that the layer is known for: they go by the name
+                `"LAYER/part"`. Defaults to those.
         """
+        name = f"{self.name}/{part}" if part else self.name
+        self.tracer.shapes.setdefault(name, self.output_shape)
+        self.tracer.kinds.setdefault(name, type(self.layer).__name__)
         labels = self.tracer.space.new(count)
-        known = self.tracer.filters.setdefault(self.name, labels)
-        self.tracer.kernels[self.name] = kernel
+        known = self.tracer.filters.setdefault(name, labels)
+        self.tracer.kernels[name] = kernel
         self.tie(known, labels)
-        self.tracer.births.update((int(label), (self.name, k)) for k, label in enumerate(labels))
+        self.tracer.births.update((int(label), (name, k)) for k, label in enumerate(labels))
         return labels
 
     def weight(self, variable, *axes):
@@ -210,7 +215,10 @@ class Call:
         self.tracer.normalise(x, axis, moments)
 
     def setting(self, **entries):
-        """Declares config entries of the layer that hold a `Count` (or `Inner`), alone or within tuples."""
+        """Declares config entries of the layer that hold a `Count` (or `Inner`), alone or within tuples.
+
+        A dict changes those entries of a config within the config, `cell={"config": {"units": Count(labels)}}`.
+        """
         for key, value in entries.items():
             self._dependent(self.tracer.settings[id(self.layer)], id(self.layer), key, value)
 

@@ -247,8 +247,8 @@ def _solve(model, tracer):
 def _layers(model, tracer):
     order = {name: k for k, name in enumerate(tracer.kinds)}
     found = [(name, layer) for name, layer in leaf_layers(model) if name in order]
-    operations = {*tracer.macs, *tracer.uncounted}.difference(name for name, _ in found)
-    found += [(name, None) for name in operations]
+    others = {*tracer.macs, *tracer.uncounted, *tracer.filters}.difference(name for name, _ in found)
+    found += [(name, None) for name in others]  # operations, and parts of layers
     return sorted(found, key=lambda pair: order[pair[0]])
 
 

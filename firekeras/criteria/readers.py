@@ -16,7 +16,6 @@ from firekeras.profile import FilterScores
 
 WRAPPERS = (wrappers.time_distributed, wrappers.spectral_normalization)
 MIXING = (mixing.dense, mixing.conv, mixing.conv_transpose, mixing.separable_conv)
-RECURRENT = (recurrent.recurrent, recurrent.bidirectional)
 CHANNELWISE = (
     *(mixing.depthwise_conv, mixing.conv, channelwise.prelu),  # a grouped convolution goes with what it reads
     *(normalization.batch_normalization, normalization.layer_normalization, normalization.group_normalization),
@@ -67,7 +66,8 @@ class Readers(dict):
 
     def _mixes(self, layer):
         inner = _inner(layer)
-        return find_rule(inner) in (*MIXING, *RECURRENT) and getattr(inner, "groups", 1) == 1
+        mixes = find_rule(inner) in MIXING and getattr(inner, "groups", 1) == 1
+        return mixes or bool(recurrent.cells_of(inner))
 
     def _reader(self, layer):
         inner = _inner(layer)
@@ -77,13 +77,16 @@ class Readers(dict):
 
     def _strange(self, path, layer):
         """Units that are read in a way that is not known here, with the reason."""
+        for cell in recurrent.cells_of(_inner(layer)):
+            back = units_of(self.trace, cell.recurrent_kernel, 0)
+            yield from ((unit, f"feeds back within {_where(path, layer)}") for unit in back[back >= 0].tolist())
         if path in self or find_rule(layer) in CHANNELWISE:
             return
         for variable in layer.weights:
             for axis in range(len(variable.shape) if len(variable.shape) > 1 else 0):
                 read = self.trace.units_along(variable, axis)
                 for unit in read[read >= 0].tolist():
-                    yield unit, f"is read by {path} ({type(layer).__name__}), of which it is not known how"
+                    yield unit, f"is read by {_where(path, layer)}, of which it is not known how"
 
     def scores(self, values, criterion, missing="has none") -> FilterScores:
         """Scores from one value per unit; units that are not read, or in a way that is not known, have none.
@@ -101,6 +104,10 @@ class Readers(dict):
         return scores_of_units(self.graph, values, criterion, missing, reasons)
 
 
+def _where(path, layer):
+    return f"{path} ({type(layer).__name__})"
+
+
 def _inner(layer):
     """The layer itself, or what is inside its wrappers."""
     return _inner(layer.layer) if find_rule(layer) in WRAPPERS else layer
@@ -108,20 +115,19 @@ def _inner(layer):
 
 def _first_kernel(layer):
     """The weights with which a layer reads channels, and the axis of these."""
-    if find_rule(layer) is recurrent.bidirectional:
-        return _first_kernel(layer.forward_layer)
-    if find_rule(layer) is recurrent.recurrent:
-        return layer.cell.kernel, -2
+    cells = recurrent.cells_of(layer)
+    if cells:
+        return cells[0].kernel, -2
     if find_rule(layer) is mixing.separable_conv:
         return layer.depthwise_kernel, -2
     return layer.kernel, -1 if find_rule(layer) is mixing.conv_transpose else -2
 
 
 def _strengths(layer):
-    rule = find_rule(layer)
-    if rule is recurrent.bidirectional:
-        return np.hstack([_strengths(one) for one in (layer.forward_layer, layer.backward_layer)])
-    if rule is mixing.separable_conv:
+    cells = recurrent.cells_of(layer)
+    if cells:
+        return np.hstack([_squares(cell.kernel) for cell in cells])
+    if find_rule(layer) is mixing.separable_conv:
         depthwise, pointwise = _squares(layer.depthwise_kernel), _squares(layer.pointwise_kernel)
         return np.einsum("cm,cmf->cf", depthwise, pointwise.reshape(*depthwise.shape, -1))
     kernel, axis = _first_kernel(layer)

@@ -151,12 +151,12 @@ def _reads(layer):
     rule = find_rule(layer)
     if rule in KERNELS:
         return _kernels(layer)
-    if rule is recurrent.recurrent:
-        return [(layer.cell.kernel, 0)]
-    if rule is recurrent.bidirectional:
-        return [(one.cell.kernel, 0) for one in (layer.forward_layer, layer.backward_layer)]
-    if rule is attention.multi_head_attention:
-        return [(one.kernel, 0) for one in (layer.query_dense, layer.key_dense, layer.value_dense)]
+    cells = recurrent.cells_of(layer)
+    if cells:
+        return [(kernel, 0) for cell in cells for kernel in (cell.kernel, cell.recurrent_kernel)]
+    if rule in (attention.multi_head_attention, attention.group_query_attention):
+        denses = layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense
+        return [(one.kernel, 0) for one in denses]
     return _reads(layer.layer) if rule in (wrappers.time_distributed, wrappers.spectral_normalization) else []
 
 

@@ -1,67 +1,144 @@
-"""Attention: its inputs can lose channels; what goes on between its heads stays as it is."""
+"""Attention: heads are filters that can go, and so are the channels of what it reads and puts out."""
 
 import math
 
 import numpy as np
-from keras import layers, ops
+from keras import layers
 
 from firekeras.channels.call import Count
-from firekeras.channels.labels import FIXED
+from firekeras.channels.labels import FIXED, Channels
 from firekeras.channels.registry import rule
+from firekeras.channels.rules.mixing import array
 
 
 @rule(layers.MultiHeadAttention)
 def multi_head_attention(call, query, value, key=None, **kwargs):
-    """Reads channels of query, value and key; puts out as many as the query has."""
+    """Puts out as many channels as its query has, unless it is told how many."""
     layer = call.layer
-    if kwargs or len(call.output_shapes) > 1 or getattr(layer, "_use_gate", False):
-        fixed = [np.full(x.shape[-1], FIXED) for x in (query, value, query if key is None else key)]
-        _count(call, query, value, fixed, np.full(call.output_shape[-1], FIXED))
-        return call.refuse((query, value, key), kwargs, "is called with masks, gates or scores")
-    read = [call.consume(x, -1) for x in (query, value, value if key is None else key)]
-    denses = (layer.query_dense, layer.value_dense, layer.key_dense)
-    for dense, labels in zip(denses, read, strict=True):
-        call.weight(dense.kernel, labels, None, None)
-    output = layer.output_dense
-    made = call.filters(call.output_shape[-1], lambda: _as_filters(output.kernel))
-    call.weight(output.kernel, None, None, made)
-    call.weight(output.bias, made)
-    if layer._output_shape is None:
-        call.tie(made, read[0], "puts out as many channels as its query has, which are fixed")
+    heads = Heads(call, layer.num_heads, (query, value, value if key is None else key), layer._attention_axes)
+    reason = heads.why_all_stay(kwargs)
+    if reason:
+        return heads.refused(kwargs, reason)
+    call.setting(num_heads=Count(heads.follow()))
+    if layer._output_shape is not None:
+        call.setting(output_shape=(*layer._output_shape[:-1], Count(heads.made)))
     else:
-        call.setting(output_shape=Count(made))
-    _count(call, query, value, read, made)
-    return call.output(-1, made)
-
-
-def _as_filters(kernel):
-    value = ops.convert_to_numpy(kernel)
-    return value.reshape(1, -1, value.shape[-1])
-
-
-def _count(call, query, value, read, made):
-    layer = call.layer
-    asked, given = (math.prod(x.shape[1:-1]) for x in (query, value))
-    attended = math.prod(value.shape[axis] for axis in layer._attention_axes)
-    keys, values = layer.num_heads * layer.key_dim, layer.num_heads * layer.value_dim
-    for positions, width, labels in ((asked, keys, read[0]), (given, values, read[1]), (given, keys, read[2])):
-        call.cost(positions * width, labels)
-    if getattr(layer, "_use_gate", False):
-        call.cost(asked * values, read[0])
-    call.cost(asked * attended * (keys + values))
-    call.cost(asked * values, made)
+        heads.put_out_as_the_query()
+    return heads.outputs()
 
 
 @rule(layers.GroupQueryAttention)
 def group_query_attention(call, query, value, key=None, **kwargs):
-    """Several query heads to each head of keys and values."""
+    """Several heads of queries to each head of keys and values, with which they go."""
     layer = call.layer
-    asked, given = query.shape[1], value.shape[1]
-    queries, pairs = (heads * layer.head_dim for heads in (layer.num_query_heads, layer.num_key_value_heads))
-    reads = (value if key is None else key).shape[-1] + value.shape[-1]
-    call.cost(asked * queries * (query.shape[-1] * (2 if layer.use_gate else 1) + call.output_shape[-1]))
-    call.cost(given * pairs * reads + 2 * asked * given * queries)
-    return call.refuse((query, value, key), kwargs, "shares keys and values among heads, which surgery does not follow")
+    heads = Heads(call, layer.num_key_value_heads, (query, value, value if key is None else key))
+    reason = heads.why_all_stay(kwargs)
+    if reason:
+        return heads.refused(kwargs, reason)
+    call.setting(num_key_value_heads=Count(heads.follow()), num_query_heads=Count(heads.of(layer._query_dense)))
+    reads = [call.vector(x, -1) for x in (query, value)]
+    call.tie(*reads, "takes as many channels of values as of queries, which are fixed")
+    heads.put_out_as_the_query()
+    return heads.outputs()
+
+
+class Heads:
+    """One call of an attention layer with projections: its heads are the filters of "NAME/heads".
+
+    Those of its last projection go by the layer's own name.
+
+    Args:
+        call: The `Call`.
+        count: How many heads go by themselves: those of keys and values.
+        tensors: Query, value and key.
+        axes: Those that it attends over.
+
+    Attributes:
+        made: The labels of what it puts out, once it is followed.
+    """
+
+    def __init__(self, call, count, tensors, axes=(1,)):
+        self.call, self.count, self.tensors, self.axes = call, count, tensors, axes
+        layer = call.layer
+        self.output = layer._output_dense
+        self.projections = [(layer._query_dense, 0), (layer._value_dense, 1), (layer._key_dense, 2)]
+        if hasattr(layer, "_gate_dense"):
+            self.projections.append((layer._gate_dense, 0))
+        self.labels, self.made = np.full(count, FIXED), np.full(self.output.kernel.shape[-1], FIXED)
+
+    def why_all_stay(self, kwargs):
+        """Why nothing of the layer may go, given these masks; None if it may."""
+        masks = {name: mask for name, mask in kwargs.items() if hasattr(mask, "shape")}
+        if any(isinstance(mask, Channels) and not mask.is_fixed for mask in masks.values()):
+            return "is given a mask that depends on channels"
+        by_head = getattr(masks.get("attention_mask"), "shape", ())
+        if len(by_head) == self.tensors[0].rank + len(self.axes) and by_head[self._axis_of_heads] != 1:
+            return "is given a mask for each head"
+        return None
+
+    @property
+    def _axis_of_heads(self):
+        """The axis of heads in scores: behind those that it does not attend over."""
+        return self.tensors[0].rank - 1 - len(self.axes)
+
+    def refused(self, kwargs, reason):
+        """What the call gives if nothing may go."""
+        self._count([np.full(x.shape[-1], FIXED) for x in self.tensors])
+        return self.call.refuse(self.tensors, kwargs, reason)
+
+    def follow(self):
+        """Declares filters, weights and costs; the labels of the heads."""
+        call, output = self.call, self.output
+        self.made = call.filters(self.made.size, lambda: array(output.kernel).reshape(1, -1, self.made.size))
+        self.labels = call.filters(self.count, self._weights_by_head, part="heads")
+        read = [call.consume(x, -1) for x in self.tensors]
+        for dense, tensor in self.projections:
+            call.weight(dense.kernel, read[tensor], self.of(dense), None)
+            call.weight(dense.bias, self.of(dense), None)
+        between = (None,) * (len(output.kernel.shape) - 3)
+        call.weight(output.kernel, self._of_queries, None, *between, self.made)
+        call.weight(output.bias, *between, self.made)
+        self._count(read)
+        return self.labels
+
+    def of(self, dense):
+        """The labels along the heads of a projection."""
+        return np.repeat(self.labels, dense.kernel.shape[1] // self.count)
+
+    @property
+    def _of_queries(self):
+        return self.of(self.call.layer._query_dense)
+
+    def _weights_by_head(self):
+        shares = [np.moveaxis(array(dense.kernel), 1, 0) for dense, _ in self.projections]
+        shares.append(array(self.output.kernel))
+        return np.concatenate([share.reshape(self.count, -1) for share in shares], axis=1).T
+
+    def put_out_as_the_query(self):
+        """Ties what comes out to the channels of the query."""
+        read = self.call.vector(self.tensors[0], -1)
+        self.call.tie(self.made, read, "puts out as many channels as its query has, which are fixed")
+
+    def outputs(self):
+        """What it puts out, and its scores if it was asked for them."""
+        call = self.call
+        reason = f"is weighed by the softmax of {call.where}, and has no ReLU of its own"
+        call.tracer.mark_unscored(Channels.along((None, self.count), -1, self.labels), reason)
+        scores = call.tracer.space.new(self._of_queries.size)
+        call.tie(scores, self._of_queries)
+        others = [Channels.along(shape, self._axis_of_heads, scores) for shape in call.output_shapes[1:]]
+        return [call.output(-1, self.made), *others]
+
+    def _count(self, read):
+        query, value, _ = self.tensors
+        asked, given = (math.prod(x.shape[1:-1]) for x in (query, value))
+        attended = math.prod(value.shape[axis] for axis in self.axes)
+        for dense, tensor in self.projections:
+            self.call.cost((given if tensor else asked) * dense.kernel.shape[2], read[tensor], self.of(dense))
+        value_dim, *between, _ = self.output.kernel.shape[1:]
+        key_dim = self.call.layer._query_dense.kernel.shape[2]
+        self.call.cost(asked * attended * (key_dim + value_dim), self._of_queries)
+        self.call.cost(asked * value_dim * math.prod(between), self._of_queries, self.made)
 
 
 @rule(layers.Attention, layers.AdditiveAttention)

@@ -50,8 +50,6 @@ def activate(call, x, activation):
         return call.relu(x)
     if activation in SMOOTH:
         return call.fresh_like(x, f"passes {name_of(activation)} in {call.where}, not a ReLU")
-    if activation in SOFTMAX:
-        return call.refuse((x,), {}, "takes a softmax over these channels, so that each depends on all")[0]
     return _tried_out(call, x, activation)
 
 
@@ -80,15 +78,26 @@ def name_of(activation):
 
 def _tried_out(call, x, activation):
     """An activation that nobody knows is followed if it works on each channel by itself."""
+    reason = why_not_elementwise(activation, x)
+    if reason:
+        return call.refuse((x,), {}, reason)[0]
+    if _rectifies(activation):
+        return call.relu(x)
+    return call.fresh_like(x, f"passes {name_of(activation)} in {call.where}, not a ReLU")
+
+
+def why_not_elementwise(activation, x):
+    """Why an activation does not take each channel of `x` by itself, to go on after a layer's name; None if it does."""
+    activation = standard(activation)
+    if activation in (activations.linear, *RECTIFIERS, *SMOOTH):
+        return None
+    if activation in SOFTMAX:
+        return "takes a softmax over these channels, so that each depends on all"
     copy = Copier()(activation)
     reason = follows_itself(copy, x)
     if getattr(copy, "weights", None):
         reason = "has weights"
-    if reason:
-        return call.refuse((x,), {}, f"has the activation {name_of(activation)}, which {reason}")[0]
-    if _rectifies(activation):
-        return call.relu(x)
-    return call.fresh_like(x, f"passes {name_of(activation)} in {call.where}, not a ReLU")
+    return reason and f"has the activation {name_of(activation)}, which {reason}"
 
 
 def _rectifies(activation):

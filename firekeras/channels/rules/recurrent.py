@@ -1,41 +1,35 @@
-"""Recurrent layers: they read channels at each step; their own units, which feed back, stay."""
+"""Recurrent layers: a unit is a filter. It goes with its part of every gate, and with what reads it one step later."""
 
 import math
 
-from keras import layers, ops
+import numpy as np
+from keras import layers, ops, tree
 
-from firekeras.channels.call import Call
+from firekeras.channels.call import Call, Count
+from firekeras.channels.labels import FIXED, Channels
 from firekeras.channels.registry import find_rule, rule
-from firekeras.channels.rules.mixing import channel_axis
+from firekeras.channels.rules.channelwise import why_not_elementwise
+from firekeras.channels.rules.mixing import array, channel_axis
 
 CELLS = (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell)
 
 
 @rule(layers.LSTM, layers.GRU, layers.SimpleRNN)
-def recurrent(call, x, **kwargs):
+def recurrent(call, x, initial_state=None, mask=None):
     """LSTM, GRU and SimpleRNN."""
-    if kwargs:
-        _count(call, x, [call.layer.cell])
-        return call.refuse((x,), kwargs, "is given a state or a mask")
-    return _read(call, x, [call.layer.cell])
-
-
-@rule(layers.Bidirectional)
-def bidirectional(call, x, **kwargs):
-    """Two recurrent layers that read the same channels."""
-    both = (call.layer.forward_layer, call.layer.backward_layer)
-    cells = [cell for layer in both for cell in _cells(layer)]
-    if kwargs or not all(find_rule(layer) is recurrent for layer in both):
-        _count(call, x, cells)
-        return call.refuse((x,), kwargs, "is given a state or a mask, or wraps no LSTM, GRU or SimpleRNN")
-    return _read(call, x, cells)
+    return _followed(call, x, initial_state, mask)
 
 
 @rule(layers.RNN)
-def cells_in_a_row(call, x, **kwargs):
-    """RNN of any cells: counted if Keras's own are all that it runs."""
-    _count(call, x, _cells(call.layer))
-    return call.refuse((x,), kwargs, "runs cells whose channels are not followed")
+def run_cell(call, x, initial_state=None, mask=None):
+    """RNN of one of Keras's own cells."""
+    return _followed(call, x, initial_state, mask)
+
+
+@rule(layers.Bidirectional)
+def bidirectional(call, x, initial_state=None, mask=None):
+    """Two recurrent layers that read the same channels: unit k is unit k of both, for Keras wants them equally wide."""
+    return _followed(call, x, initial_state, mask)
 
 
 @rule(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)
@@ -49,25 +43,101 @@ def conv_lstm(call, x, **kwargs):
     return call.refuse((x,), kwargs, "convolves over steps, which surgery does not follow")
 
 
-def _cells(layer):
-    """The cells of a recurrent layer, one after the other; none if it has others than Keras's own."""
+def cells_of(layer) -> list:
+    """The cells of a recurrent layer that can be followed, those of both directions; none for any other layer."""
+    rule = find_rule(layer)
+    if rule is bidirectional:
+        both = cells_of(layer.forward_layer), cells_of(layer.backward_layer)
+        return [*both[0], *both[1]] if all(both) else []
+    return [layer.cell] if rule in (recurrent, run_cell) and type(layer.cell) in CELLS else []
+
+
+def _followed(call, x, initial_state, mask):
+    cells = cells_of(call.layer)
+    reason = _why_not_followed(cells, mask)
+    if reason:
+        for cell in cells or _stacked(call.layer):
+            call.cost(x.shape[1] * (_size(cell.kernel) + _size(cell.recurrent_kernel)))
+        return call.refuse((x, initial_state, mask), {}, reason)
+    made = call.filters(cells[0].units, lambda: np.concatenate([_as_filters(cell) for cell in cells]))
+    _read(call, x, cells, made)
+    for state in [] if initial_state is None else tree.flatten(initial_state):
+        start = call.consume(state, -1) if isinstance(state, Channels) else np.full(made.size, FIXED)
+        call.tie(made, start, "starts from a state that is fixed")
+    _keep_or_size(call, cells, made)
+    return _outputs(call, made)
+
+
+def _why_not_followed(cells, mask):
+    if not cells:
+        return "runs several cells, or one that is not Keras's own"
+    if len({cell.units for cell in cells}) > 1:
+        return "has directions of different width"
+    if isinstance(mask, Channels) and not mask.is_fixed:
+        return "is given a mask that depends on channels"
+    return None
+
+
+def _read(call: Call, x, cells, made):
+    """Declares the weights and costs of cells that read the same channels, and the same units one step before."""
+    steps, read = x.shape[1], call.consume(x, -1)
+    for cell in cells:
+        gates = cell.kernel.shape[1] // cell.units
+        gated = np.tile(made, gates)
+        call.weight(cell.kernel, read, gated)
+        call.weight(cell.recurrent_kernel, made, gated)
+        if cell.use_bias:
+            call.weight(cell.bias, *(None,) * (len(cell.bias.shape) - 1), gated)
+        call.cost(steps * gates, read, made)
+        call.cost(steps * gates, made, made)
+
+
+def _keep_or_size(call, cells, made):
+    """Declares the setting that holds the number of units; locks them if they have to stay."""
+    reason = _why_units_stay(call.layer, cells)
+    if reason:
+        call.lock(Channels.along((None, made.size), -1, made), reason)
+    else:
+        call.setting(**_settings(call.layer, Count(made)))
+
+
+def _why_units_stay(layer, cells):
+    if layer.stateful:
+        return "is stateful: it keeps its units from batch to batch"
+    units = Channels.along((None, cells[0].units), -1, np.arange(1, cells[0].units + 1))
+    used = (getattr(cell, name, None) for cell in cells for name in ("activation", "recurrent_activation"))
+    return next((reason for one in used if (reason := why_not_elementwise(one, units))), None)
+
+
+def _settings(layer, count):
+    if find_rule(layer) is bidirectional:
+        both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
+        return {name: {"config": _settings(one, count)} for name, one in both.items()}
+    return {"cell": {"config": {"units": count}}} if find_rule(layer) is run_cell else {"units": count}
+
+
+def _outputs(call, made):
+    """Outputs and states; two directions side by side have their units twice."""
+    reason = f"feeds back within {call.where}, and has no ReLU of its own"
+    call.tracer.mark_unscored(Channels.along((None, made.size), -1, made), reason)
+    units = call.tracer.space.new(made.size)
+    call.tie(units, made)
+    return [Channels.along(shape, -1, np.tile(units, shape[-1] // made.size)) for shape in call.output_shapes]
+
+
+def _as_filters(cell):
+    """The weights of each unit, those of a gate after those of another, `(gates, inputs and units, units)`."""
+    kernel = np.concatenate([array(cell.kernel), array(cell.recurrent_kernel)])
+    return np.moveaxis(kernel.reshape(len(kernel), -1, cell.units), 1, 0)
+
+
+def _stacked(layer):
+    """The cells of an RNN, one after the other; none if it has others than Keras's own."""
+    if find_rule(layer) is bidirectional:
+        return [*_stacked(layer.forward_layer), *_stacked(layer.backward_layer)]
     cell = getattr(layer, "cell", None)
     cells = list(cell.cells) if isinstance(cell, layers.StackedRNNCells) else [cell]
     return cells if all(type(one) in CELLS for one in cells) else []
-
-
-def _read(call: Call, x, cells):
-    steps, read = x.shape[1], call.consume(x, -1)
-    for cell in cells:
-        call.weight(cell.kernel, read, None)
-        call.cost(steps * cell.kernel.shape[1], read)
-        call.cost(steps * _size(cell.recurrent_kernel))
-    return call.fixed_outputs()
-
-
-def _count(call, x, cells):
-    for cell in cells:
-        call.cost(x.shape[1] * (_size(cell.kernel) + _size(cell.recurrent_kernel)))
 
 
 def _size(variable):
