@@ -9,7 +9,8 @@ import dis
 import inspect
 
 import keras
-from keras.src.models.functional import Functional
+
+from firekeras.internals import Functional
 
 OF_TRAINING = {"train_step", "test_step", "compute_loss", "compute_metrics", "fit", "evaluate"}
 OF_A_GRAPH = {"name", "layers"}  # what the config of a network has in it, if Keras is to build it from that

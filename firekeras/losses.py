@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from firekeras.internals import maker
+
 
 def loss_name(loss) -> str:
     """What a compiled loss is called: as it was given, or by its class."""
@@ -15,8 +17,8 @@ def is_loss(loss, name: str) -> bool:
 
 def gives_logits(network) -> bool:
     """Whether the last layer gives logits, not probabilities, by its activation."""
-    last = network.outputs[0]._keras_history.operation
+    last = maker(network.outputs[0])
     while getattr(last, "outputs", None) and hasattr(last, "layers"):
-        last = last.outputs[0]._keras_history.operation
+        last = maker(last.outputs[0])
     activation = getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
     return activation not in ("softmax", "sigmoid")

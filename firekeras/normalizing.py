@@ -8,6 +8,7 @@ from keras import ops
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import leaf_layers
+from firekeras.internals import all_layers
 from firekeras.observing import calls, moments
 
 
@@ -36,7 +37,7 @@ def norms_to_measure(model):
 
 
 def _holds_batch_norm(layer):
-    return any(isinstance(one, keras.layers.BatchNormalization) for one in layer._flatten_layers())
+    return any(isinstance(one, keras.layers.BatchNormalization) for one in all_layers(layer))
 
 
 def _is_masked(node):

@@ -13,6 +13,7 @@ from keras import ops
 from firekeras import devices
 from firekeras.channels.walk import functional_graph, nodes_in_order, walk
 from firekeras.data import checked_data, num_samples
+from firekeras.internals import flat_inputs, strategy_of
 
 BATCH_SIZE = 128
 
@@ -110,9 +111,9 @@ class LayerByLayer(keras.Model):
         self.built = True
 
     def call(self, inputs, training=None):
-        flat = functional_graph(self.model)._standardize_inputs(inputs)
+        flat = flat_inputs(functional_graph(self.model), inputs)
         size = ops.shape(flat[0])[0]
-        if getattr(self, "_distribute_strategy", None) is None or isinstance(size, int):
+        if strategy_of(self) is None or isinstance(size, int):
             return _one_row(size), self._rows(flat)
         # Of a small last batch nothing may be left for a replica, and not every layer takes nothing.
         rows = self._rows(ops.cond(size > 0, lambda: flat, lambda: [_zeros(tensor) for tensor in flat]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import keras
 import numpy as np
-from keras.src.models.functional import Functional
 
 from firekeras.channels import traced
 from firekeras.channels.call import Count, Inner, Kept, dependent_labels, labels_in
@@ -15,6 +14,7 @@ from firekeras.classes import comes_out_plain, plain_class, result_class
 from firekeras.compiling import compile_alike
 from firekeras.copying import Copier, attributes
 from firekeras.devices import scope_of
+from firekeras.internals import Functional, all_layers, is_trainable_alone, maker, set_trainable_alone, structures
 from firekeras.rebuilding import Rebuilt, is_strange
 
 OF_A_GRAPH = {  # what makes a functional model run these layers, not those of another one
@@ -91,19 +91,19 @@ class Cut:
         flat = [self._input(old, k, tensor) for k, tensor in enumerate(graph.inputs)]
         inputs = keras.tree.pack_sequence_as(graph.input, flat)
         for tensor, new in zip(graph.inputs, flat, strict=True):
-            layer, twin = tensor._keras_history.operation, new._keras_history.operation
-            twin._trainable = layer._trainable
+            layer, twin = maker(tensor), maker(new)
+            set_trainable_alone(twin, is_trainable_alone(layer))
             self.copier.remember(tensor, new)
             self.copier.remember(layer, twin)
         outputs = walk(old, flat, lambda node, args, kwargs: self._call(node, args, kwargs, key))
         new = self._assembled(old, inputs, flat, outputs)
         new.dtype_policy = old.dtype_policy
-        new._trainable = old._trainable  # not by its setter, which would set all layers inside
+        set_trainable_alone(new, is_trainable_alone(old))
         self._models.append((old, new))
         return self.copier.remember(old, new)
 
     def _input(self, model, number, tensor):
-        layer, shape = tensor._keras_history.operation, list(tensor.shape)
+        layer, shape = maker(tensor), list(tensor.shape)
         axis, labels = self.trace.inputs.get((id(model), number), (None, None))
         if labels is not None and shape[axis] is not None:
             shape[axis] = self._keep(labels).size
@@ -120,7 +120,7 @@ class Cut:
         new = plain.__new__(result_class(old))
         if plain is keras.Sequential:
             layers = [layer for one in old.layers for layer in self._with_inserted(one)]
-            plain.__init__(new, [flat[0]._keras_history.operation, *layers], name=old.name)
+            plain.__init__(new, [maker(flat[0]), *layers], name=old.name)
         else:
             plain.__init__(new, inputs, structure, name=old.name)
         return new
@@ -189,7 +189,7 @@ class Cut:
 
     def _with_its_graph(self, old):
         """A copy of a functional model that does not simply run its graph, on a copy of that graph."""
-        graph = self.model(Functional(old._inputs_struct, old._outputs_struct, name=old.name))
+        graph = self.model(Functional(*structures(old), name=old.name))
         twin = self.copier.instance(old)
         vars(twin).update({name: value for name, value in vars(graph).items() if name in OF_A_GRAPH})
         return twin
@@ -238,7 +238,7 @@ def _for_a_graph(args, kwargs):
 def _of_composite(old, inputs, outputs, cut):
     """What comes out of a layer made of layers: its variables keep their order, by which optimizers know them."""
     new = keras.Model(inputs, outputs, name=old.name)
-    order = {id(cut.copier.memo.get(id(layer))): k for k, layer in enumerate(old._flatten_layers(include_self=False))}
+    order = {id(cut.copier.memo.get(id(layer))): k for k, layer in enumerate(all_layers(old, include_self=False))}
     new._layers = sorted(new._layers, key=lambda layer: order.get(id(layer), -1))
     return new
 

@@ -11,6 +11,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.internals import build_metrics
+
 BATCHES = 100  # of a data set that never ends
 
 
@@ -76,7 +78,7 @@ def metric_names(model, data: FitData) -> list[str] | None:
         batch = _one_batch(data.train)
         if batch is None:
             return None
-        model._symbolic_build(data_batch=batch)
+        build_metrics(model, batch)
         return list(model.get_metrics_result())
 
 

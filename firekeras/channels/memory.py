@@ -14,6 +14,7 @@ import keras
 
 from firekeras.channels.registry import known_rules
 from firekeras.channels.walk import functional_graph
+from firekeras.internals import all_layers, operations_of
 
 MODELS = 4
 STRUCTURE = ("_nodes_by_depth", "_operations", "_inputs", "_outputs")  # of a functional model
@@ -43,11 +44,11 @@ def _forget(gone):
 
 def _state_of(model) -> list:
     """All that a trace rests on: pairs of an object and its attributes; the model itself is held by nobody here."""
-    layers = list(model._flatten_layers())
+    layers = all_layers(model)
     operations = {id(one): one for one in layers}
     for layer in layers:
         graph = functional_graph(layer)
-        operations.update({id(one): one for one in (graph._operations if graph is not None else ())})
+        operations.update({id(one): one for one in (operations_of(graph) if graph is not None else ())})
     return [known_rules(), *((None if one is model else one, _attributes(one)) for one in operations.values())]
 
 

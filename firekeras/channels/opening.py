@@ -14,12 +14,21 @@ import weakref
 
 import keras
 import numpy as np
-from keras.src.models.functional import Functional
 
 from firekeras.channels.nodes import calls_in_order, graph_inside
 from firekeras.channels.registry import find_rule
 from firekeras.channels.saving import why_not_saved
 from firekeras.inference import at_inference
+from firekeras.internals import (
+    Functional,
+    all_layers,
+    calls_of,
+    losses_kept,
+    own_variables,
+    run_graph,
+    seed_generators,
+    structures,
+)
 
 OPEN_SIZE = 32  # stands in for sizes that are open where a layer is tried out
 _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
@@ -62,7 +71,7 @@ def _calls(graph):
 
 def _is_composite(layer) -> bool:
     """Whether an operation is a layer made of layers with weights, which no rule knows."""
-    if not isinstance(layer, keras.Layer) or not layer._layers or not layer.weights:
+    if not isinstance(layer, keras.Layer) or not all_layers(layer, include_self=False) or not layer.weights:
         return False
     from firekeras.channels import rules  # noqa: F401  (registers the rules)
 
@@ -77,7 +86,7 @@ def _wraps_model(layer):
 
 def _found(layer):
     """The graph, or why there is none; found out once for the same variables and calls."""
-    state = [id(one) for one in (*layer.variables, *layer._inbound_nodes)]
+    state = [id(one) for one in (*layer.variables, *calls_of(layer))]
     known = _KNOWN.get(layer)
     if known is None or known[0] != state:
         known = state, _graph_or_reason(layer)
@@ -110,7 +119,7 @@ def _graph(layer):
 
 def _check_own(layer):
     """Refuses what a graph could not keep."""
-    if layer._trainable_variables or layer._non_trainable_variables or layer._seed_generators:
+    if own_variables(layer) or seed_generators(layer):
         raise ClosedError("it has weights or random numbers of its own beside them")
     if getattr(layer, "activity_regularizer", None) is not None:
         raise ClosedError("it has an activity regulariser of its own")
@@ -118,9 +127,9 @@ def _check_own(layer):
 
 def _only_way_of_calling(layer):
     """The first call; all others must be like it."""
-    if not layer._inbound_nodes:
+    if not calls_of(layer):
         raise ClosedError("it is not part of a graph")
-    first, *others = layer._inbound_nodes
+    first, *others = calls_of(layer)
     for node in others:
         if _way(node) != _way(first):
             raise ClosedError("it is called in several ways")
@@ -145,15 +154,13 @@ def _followed(layer, node, training):
     """The graph of one call on symbolic tensors."""
     inputs = [_input_like(tensor, layer, k) for k, tensor in enumerate(node.input_tensors)]
     args, kwargs = _arguments(layer, node, inputs, training)
-    losses, variables = list(layer._losses), len(layer.variables)
+    variables = len(layer.variables)
     try:
-        outputs = layer.call(*args, **kwargs)
-        graph = _without_lambdas(Functional(inputs if len(inputs) > 1 else inputs[0], outputs, name=layer.name))
+        with losses_kept(layer) as added:
+            outputs = layer.call(*args, **kwargs)
+            graph = _without_lambdas(Functional(inputs if len(inputs) > 1 else inputs[0], outputs, name=layer.name))
     except Exception as error:
         raise ClosedError(f"its call cannot be followed: {_in_short(error)}") from error
-    finally:
-        added = len(layer._losses) > len(losses)
-        layer._losses[:] = losses
     if added or len(layer.variables) != variables:
         raise ClosedError("its call adds losses or weights")
     return graph
@@ -163,8 +170,8 @@ def _without_lambdas(graph):
     """The graph with what its Lambdas compute in their place: Keras loads no Lambda unless it is asked to."""
     if not any(type(layer) is keras.layers.Lambda for layer in graph.layers):
         return graph
-    outputs = graph._run_through_graph(graph.inputs, operation_fn=_function_of)
-    return Functional(graph._inputs_struct, outputs, name=graph.name)
+    outputs = run_graph(graph, graph.inputs, _function_of)
+    return Functional(structures(graph)[0], outputs, name=graph.name)
 
 
 def _function_of(operation):
@@ -234,7 +241,7 @@ def _check_complete(layer, graph):
     if missing:
         names = ", ".join(sorted({variable.path for variable in missing.values()})[:3])
         raise ClosedError(f"it holds weights that its call does not reach through layers: {names}")
-    given = layer._inbound_nodes[0].outputs
+    given = calls_of(layer)[0].outputs
     if any(tensor.dtype != other.dtype for tensor, other in zip(given, graph.outputs, strict=True)):
         raise ClosedError("it changes the type of what it is given")
 

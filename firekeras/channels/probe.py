@@ -12,6 +12,7 @@ import numpy as np
 
 from firekeras.channels.labels import Channels
 from firekeras.channels.opening import why_closed
+from firekeras.internals import at_inference_arguments
 
 VALUES_AT_ONCE = 1 << 24  # how many input values one run may hold
 CHOICES = 3  # random choices of channels on which a mapping has to hold
@@ -77,8 +78,8 @@ def follows_itself(function, x):
 
 def tried(function, x, *args, **kwargs):
     """What an operation, layer or function makes of an array, at inference."""
-    training = {"training": False} if getattr(function, "_call_has_training_arg", False) else {}
-    return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(x), *args, **kwargs, **training))
+    kwargs = at_inference_arguments(function, kwargs)
+    return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(x), *args, **kwargs))
 
 
 class Trial:

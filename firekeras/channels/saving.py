@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from firekeras.inference import at_inference
+from firekeras.internals import all_layers
 from firekeras.rebuilding import is_strange
 
 
@@ -33,7 +34,7 @@ def why_not_saved(operation, arguments) -> str | None:
 
 def _loaded(layer):
     config = keras.saving.serialize_keras_object(layer)
-    classes = {type(one).__name__: type(one) for one in layer._flatten_layers() if is_strange(one)}
+    classes = {type(one).__name__: type(one) for one in all_layers(layer) if is_strange(one)}
     return keras.saving.deserialize_keras_object(config, custom_objects=classes, safe_mode=False)
 
 

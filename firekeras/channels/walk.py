@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import keras
-from keras.src.models.functional import Functional
 
 from firekeras.channels.nodes import calls_in_order, graph_inside
 from firekeras.channels.opening import opened
+from firekeras.internals import Functional
 
 
 def functional_graph(model):

@@ -11,14 +11,13 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from keras import activations, layers, ops
-from keras.src.ops import nn as nn_ops
-from keras.src.ops import numpy as numpy_ops
 from scipy.special import ndtr
 
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules import channelwise, elementwise, mixing, normalization, shapes, slicing
 from firekeras.channels.trace import NOMINAL_SIZE
 from firekeras.channels.walk import functional_graph, walk
+from firekeras.internals import at_inference_arguments, nn_ops, numpy_ops
 from firekeras.rebuilding import bare_config
 
 NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
@@ -98,8 +97,7 @@ def _by_channel(values, axis):
 
 def _run(operation, args, kwargs):
     """What an operation makes of arrays, in float64."""
-    if getattr(operation, "_call_has_training_arg", False):
-        kwargs = {**kwargs, "training": False}
+    kwargs = at_inference_arguments(operation, kwargs)
     args, kwargs = keras.tree.map_structure(_as_float32, (args, kwargs))
     return keras.tree.map_structure(lambda y: ops.convert_to_numpy(y).astype("float64"), operation(*args, **kwargs))
 

@@ -10,6 +10,7 @@ from firekeras.channels.walk import functional_graph, walk
 from firekeras.criteria.readers import Readers
 from firekeras.criteria.registry import criterion
 from firekeras.data import checked_data
+from firekeras.internals import at_inference_arguments, flat_inputs
 from firekeras.samples import batches
 
 BATCH_SIZE = 32  # all activations of a batch are held at once
@@ -97,7 +98,7 @@ class GatedLoss:
         gates = ops.pad(gates, ((0, 0), (0, 1)))  # the last stands for channels of no unit, which are number -1
         graph = functional_graph(self.model)
         with keras.StatelessScope(collect_losses=True):
-            outputs = self._run(self.model, graph._standardize_inputs(x), "", gates)
+            outputs = self._run(self.model, flat_inputs(graph, x), "", gates)
             given = keras.tree.pack_sequence_as(graph.output, outputs)
             return self.model.compute_loss(x, y, given, weights, training=False)
 
@@ -109,9 +110,7 @@ class GatedLoss:
                 return self._run(operation, tensors, f"{path}/", gates)
             if path in self.readers:
                 args = (self._gated(args[0], self.readers[path], gates), *args[1:])
-            if getattr(operation, "_call_has_training_arg", False):
-                kwargs = {**kwargs, "training": False}
-            return operation(*args, **kwargs)
+            return operation(*args, **at_inference_arguments(operation, kwargs))
 
         return walk(model, inputs, call)
 

@@ -78,7 +78,7 @@ class Readers(dict):
     def _strange(self, path, layer):
         """Units that are read in a way that is not known here, with the reason."""
         for cell in recurrent.cells_of(_inner(layer)):
-            back = units_of(self.trace, cell.recurrent_kernel, 0)
+            back = self.trace.units_along(cell.recurrent_kernel, 0)
             yield from ((unit, f"feeds back within {_where(path, layer)}") for unit in back[back >= 0].tolist())
         if path in self or find_rule(layer) in CHANNELWISE:
             return

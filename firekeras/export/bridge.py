@@ -9,6 +9,7 @@ from firekeras.channels.check import check_model
 from firekeras.channels.walk import functional_graph, walk
 from firekeras.export.bridge_layers import converted
 from firekeras.export.verification import VERIFIED, difference, samples_of
+from firekeras.internals import all_layers
 from firekeras.runtimes.runtime import needed, open_runtime, run
 
 TOLERANCE = 1e-4
@@ -83,7 +84,7 @@ class Bridge:
     def _copy_weights(self):
         """Into the tf_keras layers, where Keras 3 has any; returns their names, by the id of the Keras 3 layer."""
         names = {}
-        for layer in self.model._flatten_layers():
+        for layer in all_layers(self.model):
             counterpart = self.layers.get(self._paths.get(id(layer), ""), [None])[0]
             if counterpart is not None and len(layer.weights) == len(counterpart.weights) > 0:
                 counterpart.set_weights(layer.get_weights())
@@ -109,7 +110,7 @@ class Bridge:
         """
         copy = keras.models.clone_model(self.model)
         copy.set_weights(self.model.get_weights())
-        for layer, twin in zip(self.model._flatten_layers(), copy._flatten_layers(), strict=True):
+        for layer, twin in zip(all_layers(self.model), all_layers(copy), strict=True):
             if id(layer) in self._names:
                 twin.set_weights((tuned or self.legacy).get_layer(self._names[id(layer)]).get_weights())
         return copy

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from firekeras.export.endings import ENDINGS
+from firekeras.internals import all_layers
 from firekeras.runtimes.runtime import PIP
 
 KERAS_NAMES = {"litert": "litert", "onnx": "onnx", "saved-model": "tf_saved_model"}
@@ -71,7 +72,7 @@ def _quiet():
 @contextlib.contextmanager
 def _constants_inside(model):
     """Has Normalization hold NumPy arrays: tf2onnx takes tensors from outside the function for further inputs."""
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.Normalization)]
+    layers = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Normalization)]
     kept = [(layer.mean, layer.variance) for layer in layers]
     try:
         for layer in layers:

@@ -15,6 +15,7 @@ from firekeras.channels.check import check_weights
 from firekeras.channels.walk import functional_graph, walk
 from firekeras.data import checked_data, num_samples, shuffled_or_share
 from firekeras.detector.features import extract_features
+from firekeras.internals import at_inference_arguments, check_inputs, flat_inputs, strategy_of
 from firekeras.measure.counting import NonFiniteCounter, ZeroCounter
 from firekeras.measure.enough import StopWhenSettled
 from firekeras.measure.progress import ProgressBar, ProgressReports
@@ -166,15 +167,15 @@ class CountingModel(keras.Model):
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Builds on one replica's batch: Keras takes the replicas' mean, and theirs may differ in size."""
-        if iterator is not None and self._distribute_strategy is not None:
+        if iterator is not None and strategy_of(self) is not None:
             batch = next(next(iter(iterator))[-1])
-            parts = self._distribute_strategy.experimental_local_results
+            parts = strategy_of(self).experimental_local_results
             iterator, data_batch = None, keras.tree.map_structure(lambda x: parts(x)[0], batch)
         super()._maybe_symbolic_build(iterator, data_batch)
 
     def call(self, inputs, training=None):
         size = keras.ops.shape(keras.tree.flatten(inputs)[0])[0]
-        if getattr(self, "_distribute_strategy", None) is None or isinstance(size, int):
+        if strategy_of(self) is None or isinstance(size, int):
             return self._count(inputs)
         # Of a small last batch nothing may be left for a replica, and not every layer takes nothing.
         return keras.ops.cond(size > 0, lambda: self._count(inputs), lambda: keras.ops.zeros((1,)))
@@ -191,8 +192,8 @@ class CountingModel(keras.Model):
     def _standardized(self, inputs):
         """The inputs as the model would take them, or its own error."""
         graph = functional_graph(self.model)
-        flat = graph._standardize_inputs(inputs)
-        graph._assert_input_compatibility(keras.tree.pack_sequence_as(graph.input, flat))
+        flat = flat_inputs(graph, inputs)
+        check_inputs(graph, flat)
         return self._watched(flat)
 
     def _run(self, model, inputs, prefix, left):
@@ -202,7 +203,7 @@ class CountingModel(keras.Model):
             if functional_graph(operation) is not None:
                 tensors = [x for x in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(x)]
                 return self._run(operation, tensors, key, left)
-            given = operation(*args, **_inference(operation, kwargs))
+            given = operation(*args, **at_inference_arguments(operation, kwargs))
             if key in left:
                 self.counters[self._place[key]](given)
                 left.discard(key)
@@ -218,12 +219,6 @@ class CountingModel(keras.Model):
 
 class _AllCounted(Exception):  # noqa: N818 (it ends a pass, and is no error)
     """Nothing after the last ReLU needs to be computed."""
-
-
-def _inference(operation, kwargs):
-    if getattr(operation, "_call_has_training_arg", False):
-        return {**kwargs, "training": False}
-    return kwargs
 
 
 def profile_from_counters(model, trace, counters, mode="inference") -> FireProfile:

@@ -9,6 +9,7 @@ from keras import ops
 from firekeras.channels import traced
 from firekeras.channels.walk import leaf_layers
 from firekeras.devices import scope_of
+from firekeras.internals import track, untrack
 
 
 class FilterPenalty:
@@ -46,14 +47,14 @@ class FilterPenalty:
     def __enter__(self):
         for weight, norms in self._weights:
             weight.regularizer = norms
-        self.model._track_variable(self._coefficients)  # JAX takes what is not the model's for constant
+        track(self.model, self._coefficients)  # JAX takes what is not the model's for constant
         self._compile_anew()
         return self
 
     def __exit__(self, *error):
         for weight, norms in self._weights:
             weight.regularizer = norms.own
-        self.model._untrack_variable(self._coefficients)
+        untrack(self.model, self._coefficients)
         self._compile_anew()
 
     def _compile_anew(self):

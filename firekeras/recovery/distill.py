@@ -15,6 +15,7 @@ from keras import ops
 from firekeras.channels.check import check_model
 from firekeras.channels.walk import functional_graph
 from firekeras.devices import several_processes
+from firekeras.internals import compile_config, penalty_of
 from firekeras.recovery.lessons import lessons
 
 KEPT = "_firekeras_teacher"  # the attribute under which a model keeps what it is as a teacher
@@ -183,7 +184,7 @@ class Teacher:
             own = whole(x, y, y_pred, sample_weight, training=training)
             if not training:
                 return own
-            penalties = sum(student._aggregate_additional_loss(one) for one in student.losses)
+            penalties = sum(penalty_of(student, one) for one in student.losses)
             given, found = self._outputs(x), keras.tree.flatten(y_pred)
             lesson = sum(one(given, found, sample_weight) for one in taught)
             return (1 - self.weight) * own + self.weight * (lesson + penalties)
@@ -206,7 +207,7 @@ def _kept_teacher(model, temperature, weight):
 
 def _state(student, teacher) -> tuple:
     """What a compiled training step depends on, beside shapes."""
-    return student._compile_config, student.optimizer, _constants(teacher)
+    return compile_config(student), student.optimizer, _constants(teacher)
 
 
 def _same(one, other):

@@ -7,11 +7,18 @@ from typing import NamedTuple
 
 import keras
 from keras import layers, ops
-from keras.src.ops import core as core_ops
-from keras.src.ops import nn as nn_ops
-from keras.src.trainers.compile_utils import CompileLoss
 
 from firekeras.channels.walk import functional_graph
+from firekeras.internals import (
+    CompileLoss,
+    calls_of,
+    compiled_loss,
+    core_ops,
+    flat_losses,
+    losses_as_given,
+    nn_ops,
+    origin,
+)
 
 CATEGORICAL = (
     keras.losses.categorical_crossentropy,
@@ -80,10 +87,10 @@ def lessons(student, teacher, temperature=1.0) -> list[Lesson]:
 
 def _losses(model) -> list[tuple]:
     """Each loss that a compiled model has, as Keras resolves them, with the number of its output."""
-    own, outputs = model._compile_loss, functional_graph(model).output
+    own, outputs = compiled_loss(model), functional_graph(model).output
     if own is None:
         return []
-    resolved = CompileLoss(own._user_loss, own._user_loss_weights, output_names=own.output_names)
+    resolved = CompileLoss(*losses_as_given(own), output_names=own.output_names)
     try:
         resolved.build(outputs, outputs)
     except (KeyError, TypeError, ValueError) as error:
@@ -92,7 +99,7 @@ def _losses(model) -> list[tuple]:
             "Compile it with a loss for each of them."
         ) from error
     numbers = keras.tree.pack_sequence_as(outputs, list(range(len(model.outputs))))
-    found = [(_at(one.path, numbers), one) for one in resolved._flat_losses]
+    found = [(_at(one.path, numbers), one) for one in flat_losses(resolved)]
     return found if keras.tree.is_nested(outputs) else found[:1]  # of several on one output Keras counts the first
 
 
@@ -126,11 +133,11 @@ class End(NamedTuple):
         tensor = model.outputs[output]
         rank = len(tensor.shape)
         while True:
-            operation, node, number = tensor._keras_history
+            operation, node, number = origin(tensor)
             if functional_graph(operation) is not None:
                 tensor = functional_graph(operation).outputs[number]
             elif _hands_on(operation):
-                tensor = operation._inbound_nodes[node].input_tensors[0]
+                tensor = calls_of(operation)[node].input_tensors[0]
             else:
                 return cls(operation, rank, model.name)
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from firekeras.channels.walk import leaf_layers
+from firekeras.internals import seed_generators
 
 
 def seed_round(seed: int, number: int):
@@ -18,7 +19,7 @@ def reseed(model, seed: int, number: int):
 
     Keras does not save that state with a model, so that a loaded one would go on differently.
     """
-    generators = [one for _, layer in leaf_layers(model) for one in layer._seed_generators]
+    generators = [one for _, layer in leaf_layers(model) for one in seed_generators(layer)]
     for place, generator in enumerate(generators):
         state = np.random.SeedSequence([seed, number, place]).generate_state(1, "uint32")[0]
         generator.state.assign(np.array([state >> 1, 0], str(generator.state.dtype)))
