@@ -9,7 +9,7 @@ import numpy as np
 
 from firekeras.channels import traced
 from firekeras.channels.registry import find_rule
-from firekeras.channels.rules import channelwise, mixing, normalization, recurrent, wrappers
+from firekeras.channels.rules import channelwise, mixing, normalization, products, recurrent, wrappers
 from firekeras.channels.walk import leaf_layers
 from firekeras.criteria.units import scores_of_units, units_of
 from firekeras.profile import FilterScores
@@ -67,18 +67,19 @@ class Readers(dict):
     def _mixes(self, layer):
         inner = _inner(layer)
         mixes = find_rule(inner) in MIXING and getattr(inner, "groups", 1) == 1
-        return mixes or bool(recurrent.cells_of(inner))
+        return mixes or products.is_dense(inner) or bool(recurrent.cells_of(inner))
 
     def _reader(self, layer):
         inner = _inner(layer)
-        axis = mixing.channel_axis(inner)
+        cells = recurrent.cells_of(inner)
+        axis = recurrent.axis_of(cells[0]) if cells else mixing.channel_axis(inner)
         axis += find_rule(layer) is wrappers.time_distributed and axis > 0  # the axis of steps comes before it
         return Reader(layer, axis, units_of(self.trace, *_first_kernel(inner)))
 
     def _strange(self, path, layer):
         """Units that are read in a way that is not known here, with the reason."""
         for cell in recurrent.cells_of(_inner(layer)):
-            back = units_of(self.trace, cell.recurrent_kernel, 0)
+            back = units_of(self.trace, cell.recurrent_kernel, -2)
             yield from ((unit, f"feeds back within {_where(path, layer)}") for unit in back[back >= 0].tolist())
         if path in self or find_rule(layer) in CHANNELWISE:
             return

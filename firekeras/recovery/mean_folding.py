@@ -11,7 +11,7 @@ from keras import ops
 
 from firekeras.channels import traced
 from firekeras.channels.registry import find_rule
-from firekeras.channels.rules import attention, mixing, recurrent, wrappers
+from firekeras.channels.rules import attention, mixing, products, recurrent, wrappers
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
 from firekeras.devices import scope_of
@@ -151,9 +151,11 @@ def _reads(layer):
     rule = find_rule(layer)
     if rule in KERNELS:
         return _kernels(layer)
+    if products.is_dense(layer):
+        return [(layer.kernel, 0)]
     cells = recurrent.cells_of(layer)
     if cells:
-        return [(kernel, 0) for cell in cells for kernel in (cell.kernel, cell.recurrent_kernel)]
+        return [(kernel, -2) for cell in cells for kernel in (cell.kernel, cell.recurrent_kernel)]
     if rule in (attention.multi_head_attention, attention.group_query_attention):
         denses = layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense
         return [(one.kernel, 0) for one in denses]

@@ -23,14 +23,20 @@ def array(variable):
 @rule(layers.Dense)
 def dense(call, x):
     """Dense, on the last axis."""
-    layer = call.layer
-    read = call.consume(x, -1)
-    made = call.filters(layer.units, lambda: array(layer.kernel))
-    call.weight(layer.kernel, read, made)
-    call.weight(layer.bias, made)
+    made = read_last_axis(call, x)
     call.setting(units=Count(made))
+    return activate(call, call.output(-1, made), call.layer.activation)
+
+
+def read_last_axis(call, x):
+    """Declares what a layer multiplies the last axis by, a kernel `(inputs, filters)`; the labels of its filters."""
+    kernel = call.layer.kernel
+    read = call.consume(x, -1)
+    made = call.filters(kernel.shape[-1], lambda: array(kernel))
+    call.weight(kernel, read, made)
+    call.weight(call.layer.bias, made)
     call.cost(call.positions(-1), read, made)
-    return activate(call, call.output(-1, made), layer.activation)
+    return made
 
 
 @rule(layers.Conv1D, layers.Conv2D, layers.Conv3D)
