@@ -34,11 +34,12 @@ import foreign_networks
 import keras
 import numpy as np
 from keras import layers
+from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 
 TOLERANCE = 1e-3
 COLUMNS = ("network", "class", "filters", "locked", "MACs gone", "error", "reload", "verdict")
 TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
-CELLS = (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell)
+CELLS = (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell, ConvLSTMCell)
 NORMS = (layers.LayerNormalization, layers.RMSNormalization, layers.GroupNormalization)
 FINE = ("OK", "NOTHING", "REFUSED", "NOT BUILT", "UNCLEAR")
 
@@ -114,7 +115,7 @@ def predictions(model, x):
 def reading_axes(layer):
     """Pairs (weight, axis) of what a layer multiplies and adds up its channels with."""
     if isinstance(layer, CELLS):
-        return [(layer.kernel, 0), (layer.recurrent_kernel, 0)]
+        return [(kernel, kernel.ndim - 2) for kernel in (layer.kernel, layer.recurrent_kernel)]
     if isinstance(layer, TRANSPOSED):
         return [(layer.kernel, layer.kernel.ndim - 1)]
     if isinstance(layer, (layers.SeparableConv1D, layers.SeparableConv2D)):

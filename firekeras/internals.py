@@ -120,7 +120,8 @@ def is_trainable_alone(layer) -> bool:
 @contextlib.contextmanager
 def losses_kept(layer) -> Iterator[list]:
     """Takes losses away that calls add within the context; gives a list that holds them at its end."""
-    before, added = list(layer._losses), []
+    before = list(layer._losses)
+    added: list = []
     try:
         yield added
     finally:

@@ -9,14 +9,15 @@ later; attention, in its last projection, of its heads. Weights must all differ 
 import keras
 import numpy as np
 from keras import layers as L
+from keras.src.layers.rnn.conv_lstm import ConvLSTMCell
 from networks import leaves, predictions, samples
 
 TRANSPOSED = (L.Conv1DTranspose, L.Conv2DTranspose, L.Conv3DTranspose)
 SEPARABLE = (L.SeparableConv1D, L.SeparableConv2D)
 MIXING = (L.Conv1D, L.Conv2D, L.Conv3D, L.Dense, *TRANSPOSED, *SEPARABLE)
-RECURRENT = (L.LSTM, L.GRU, L.SimpleRNN, L.RNN)
+RECURRENT = (L.LSTM, L.GRU, L.SimpleRNN, L.RNN, L.ConvLSTM1D, L.ConvLSTM2D, L.ConvLSTM3D)
 ATTENTION = (L.MultiHeadAttention, L.GroupQueryAttention)
-CELLS = (L.LSTMCell, L.GRUCell, L.SimpleRNNCell)
+CELLS = (L.LSTMCell, L.GRUCell, L.SimpleRNNCell, ConvLSTMCell)
 
 
 def assert_pruned_equals_masked(model, plan, smaller, tolerance=1e-3):
@@ -66,6 +67,8 @@ def _mixing(layer):
         return [layer.forward_layer.cell, layer.backward_layer.cell]
     if isinstance(layer, RECURRENT):
         return [layer.cell] if isinstance(layer.cell, CELLS) else []
+    if isinstance(layer, L.EinsumDense):
+        return [layer] if len(layer.kernel.shape) == 2 else []
     return [layer] if isinstance(layer, MIXING) and getattr(layer, "groups", 1) == 1 else []
 
 
@@ -73,7 +76,7 @@ def _width(layer):
     if isinstance(layer, (L.TimeDistributed, L.SpectralNormalization)):
         return _width(layer.layer)
     if isinstance(layer, (L.Bidirectional, *RECURRENT)):
-        widths = {cell.units for cell in _mixing(layer)}
+        widths = {_units(cell) for cell in _mixing(layer)}
         assert len(widths) == 1
         return widths.pop()
     if isinstance(layer, ATTENTION):
@@ -89,14 +92,18 @@ def _filters_last(layer):
     return np.swapaxes(kernel, -1, -2) if isinstance(layer, TRANSPOSED) else kernel
 
 
+def _units(cell):
+    return cell.filters if isinstance(cell, ConvLSTMCell) else cell.units
+
+
 def _heads(layer):
     return layer._key_dense.kernel.shape[1]
 
 
 def _ignore_removed_inputs(layer, smaller, removed):
     if isinstance(layer, CELLS):
-        _ignore_rows(layer.recurrent_kernel, removed)
-        removed = [gate + unit for gate in range(0, layer.kernel.shape[-1], layer.units) for unit in removed]
+        _ignore_rows(layer.recurrent_kernel, removed, axis=-2)
+        removed = [gate + unit for gate in range(0, layer.kernel.shape[-1], _units(layer)) for unit in removed]
     full = _filters_last(layer).copy()
     full[..., _unread(full, _filters_last(smaller), removed), :] = 0
     variable = layer.pointwise_kernel if isinstance(layer, SEPARABLE) else layer.kernel
@@ -127,9 +134,9 @@ def _unread(full, cut, removed):
     return np.delete(np.arange(full.shape[-2]), kept)
 
 
-def _ignore_rows(variable, rows):
+def _ignore_rows(variable, rows, axis=0):
     value = keras.ops.convert_to_numpy(variable).copy()
-    value[np.asarray(rows, int)] = 0
+    np.moveaxis(value, axis, 0)[np.asarray(rows, int)] = 0
     variable.assign(value)
 
 

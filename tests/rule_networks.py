@@ -400,6 +400,38 @@ def einsum_dense():
 
 
 @case
+def einsum_along_steps():
+    i = keras.Input((5, 4))
+    x = L.EinsumDense("abc,cd->abd", output_shape=(None, 8), bias_axes="d", activation="relu")(i)
+    x = L.EinsumDense("...x,xy->...y", output_shape=6, bias_axes="y")(x)
+    return keras.Model(i, L.Dense(3)(L.GlobalAveragePooling1D()(x)))
+
+
+@case
+def einsum_heads():
+    i = keras.Input((5, 4))
+    x = L.Dense(8)(L.Dense(6)(i))
+    x = L.EinsumDense("abc,cde->abde", output_shape=(5, 2, 3))(x)
+    return keras.Model(i, L.Dense(3)(L.Flatten()(x)))
+
+
+@case
+def einsum_positions():
+    i = keras.Input((5, 4))
+    x = L.Dense(8)(L.Dense(6)(i))
+    x = L.EinsumDense("abc,bd->adc", output_shape=(3, 8))(x)
+    return keras.Model(i, L.Dense(3)(L.Flatten()(x)))
+
+
+@case
+def attention():
+    i = keras.Input((5, 4))
+    x = L.Dense(8)(L.Dense(6)(i))
+    x = L.Add()([L.Attention()([x, x]), L.AdditiveAttention()([x, x])])
+    return keras.Model(i, L.Dense(3)(L.Flatten()(x)))
+
+
+@case
 def dense4d_broadcast():
     i = image()
     x = conv(i, 8, activation="relu")

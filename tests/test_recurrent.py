@@ -86,6 +86,45 @@ def test_units_inside_time_distributed_go_exactly():
     proven(network(L.TimeDistributed(L.LSTM(8)), L.Flatten(), shape=(2, STEPS, INPUTS)))
 
 
+VIDEO = (2, 6, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        (lambda: (L.ConvLSTM2D(6, 3, padding="same", **SEQUENCES), L.ConvLSTM2D(5, 2, strides=2)), VIDEO),
+        (lambda: (L.ConvLSTM1D(6, 3, use_bias=False, **SEQUENCES), L.BatchNormalization()), (3, 6, 3)),
+        (lambda: (L.Conv3D(5, 1, activation="relu"), L.ConvLSTM2D(6, 3, dilation_rate=2)), VIDEO),
+    ],
+)
+def test_units_of_conv_lstms_go_exactly(layers, shape):
+    model = network(*layers(), L.Flatten(), shape=shape)
+    plan, _ = proven(model)
+    assert len(plan.removed) == len([layer for layer in model.layers if layer.weights and layer.name != "logits"]) - (
+        "batch_normalization" in [layer.name for layer in model.layers]
+    )
+
+
+def test_costs_of_a_smaller_conv_lstm_by_hand():
+    model = network(L.ConvLSTM2D(6, (3, 2), padding="same", name="a"), L.GlobalAveragePooling2D(), shape=VIDEO)
+    plan, smaller = cut(model)
+    left = 6 - plan.removed["a"].size
+    assert firekeras.count_costs(smaller).macs == 2 * 6 * 5 * 3 * 2 * 4 * (3 + left) * left + left * 3
+    assert firekeras.count_costs(smaller) == plan.costs_after
+
+
+def test_conv_lstms_that_begin_with_channels_are_followed():
+    """TensorFlow does not run them on a CPU: there the cut is made, and only its sizes are looked at."""
+    first = {"data_format": "channels_first"}
+    layers = L.ConvLSTM2D(6, 3, name="a", **SEQUENCES, **first), L.ConvLSTM2D(5, 2, name="b", **first)
+    model = network(*layers, L.GlobalAveragePooling2D(**first), shape=(2, 3, 6, 5))
+    plan, smaller = cut(model)
+    assert set(plan.removed) == {"a", "b"}
+    assert smaller.count_params() == plan.costs_after.params
+    if keras.backend.backend() != "tensorflow":
+        assert_pruned_equals_masked(model, plan, smaller, EXACT)
+
+
 def test_a_mask_behind_the_layer_is_not_the_same():
     """The trap: what is multiplied by zero behind the layer still feeds back inside."""
     model = network(L.LSTM(8, name="a"))
@@ -214,7 +253,7 @@ class Counting(L.LSTMCell):
     ("layer", "words"),
     [
         (lambda: L.RNN([L.LSTMCell(8), L.GRUCell(6)], name="a"), "a (RNN) runs several cells"),
-        (lambda: L.RNN(Counting(8), name="a"), "or one that is not Keras's own"),
+        (lambda: L.RNN(Counting(8), name="a"), "or others than those of LSTM, GRU and SimpleRNN"),
         (lambda: L.Bidirectional(L.RNN(Counting(8)), name="a"), "a (Bidirectional) runs several cells"),
     ],
 )

@@ -19,7 +19,9 @@ LOCKED = {
     "roll_ops": "does something else once channels are missing",
     "depth_to_space": "mixes channels, or moves them to several axes",
     "dot_layer": "no rule knows, with several tensors",
-    "einsum_dense": "no rule knows, and has weights",
+    "einsum_heads": "multiplies by 'abc,cde->abde'; what is followed reads the last axis alone",
+    "einsum_positions": "multiplies by 'abc,bd->adc'",
+    "attention": "pairs queries with keys",
 }
 
 

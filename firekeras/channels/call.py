@@ -12,6 +12,7 @@ import numpy as np
 
 from firekeras.channels.labels import FIXED, Channels
 from firekeras.channels.probe import probed
+from firekeras.channels.reading import Reading
 from firekeras.channels.registry import find_rule
 from firekeras.channels.sizes import output_shapes
 from firekeras.rebuilding import why_not
@@ -169,7 +170,19 @@ class Call:
     def consume(self, x: Channels, axis: int) -> np.ndarray:
         """The labels along the channel axis of an input that ends here, mixed into new channels."""
         self.tracer.mark_unscored(x, f"meets {self.where} before any ReLU")
-        return self.vector(x, axis)
+        labels = self.vector(x, axis)
+        self.tracer.consumed[self.name].append(labels)
+        return labels
+
+    def reads(self, axis: int, *kernels, back=(), strengths=None, linear=False):
+        """Declares how this layer mixes the channels that it reads; see `Reading`.
+
+        Args:
+            axis: The axis of the channels of its input.
+            kernels: `(variable, axis)` of each weight that reads.
+            back, strengths, linear: As `Reading` has them.
+        """
+        self.tracer.readings[self.name] = Reading(self.layer, axis, kernels, tuple(back), strengths, linear)
 
     def vector(self, x: Channels, axis: int) -> np.ndarray:
         """The labels of `x` along its channel axis; locks them if they vary along another axis."""

@@ -14,6 +14,7 @@ from firekeras.channels.check import check_loads
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
 from firekeras.channels.parts import parts_of
+from firekeras.channels.reading import Reading
 from firekeras.channels.walk import functional_graph, graph_inside, leaf_layers, walk
 from firekeras.classes import loss_of_class
 from firekeras.names import listed
@@ -48,6 +49,8 @@ class Trace:
         norms: For each such label that met a BatchNormalization before its ReLU: (moments, channel); see
             `Call.normalised`.
         unscored: For layers whose filters meet no ReLU of their own, what they meet.
+        consumed: For each layer that mixes channels, the labels of these, an array per input.
+        readings: For each layer whose rule says how it mixes them, a `Reading`.
     """
 
     graph: ChannelGraph
@@ -62,6 +65,8 @@ class Trace:
     births: dict
     norms: dict
     unscored: dict
+    consumed: dict
+    readings: dict
 
     def keep(self, gone, labels):
         """Which positions of `labels` stay, ascending, where the units in mask `gone` go."""
@@ -74,6 +79,17 @@ class Trace:
         if labels is None:
             return np.full(variable.shape[axis], FIXED_UNIT)
         return self.unit_of[self.classes[labels]]
+
+    def units_read(self, name) -> np.ndarray:
+        """The units of all channels that a layer reads and mixes, ascending, `(units,)`."""
+        labels = np.concatenate([np.zeros(0, "int64"), *self.consumed.get(name, ())])
+        units = np.unique(self.unit_of[self.classes[labels]])
+        return units[units != FIXED_UNIT]
+
+    def goes_with_its_input(self, name) -> bool:
+        """Whether all filters of a layer go together with channels that it reads, as those of depthwise ones do."""
+        units = self.graph.filters(name)
+        return name not in self.readings and bool(np.isin(units, [*self.units_read(name), *self.graph.locks]).all())
 
     def moments(self) -> dict[str, np.ndarray]:
         """Mean and deviation that a BatchNormalization gives each filter before its ReLU, `(filters, 2)`.
@@ -107,6 +123,8 @@ class Tracer:
         self.kernels: dict[str, object] = {}
         self.births: dict[int, tuple[str, int]] = {}
         self.norms: dict[int, tuple] = {}
+        self.consumed: dict[str, list[np.ndarray]] = defaultdict(list)
+        self.readings: dict[str, Reading] = {}
         self.relus: list[Relu] = []
         self.bound: set[int] = set()
         self.unscored: dict[str, str] = {}
@@ -241,6 +259,8 @@ def _solve(model, tracer):
         births=tracer.births,
         norms={label: norm for label, norm in tracer.norms.items() if label in tracer.bound},
         unscored=tracer.unscored,
+        consumed=dict(tracer.consumed),
+        readings=tracer.readings,
     )
 
 

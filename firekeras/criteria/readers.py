@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-import keras
 import numpy as np
 
 from firekeras.channels import traced
-from firekeras.channels.registry import find_rule
-from firekeras.channels.rules import channelwise, mixing, normalization, recurrent, wrappers
-from firekeras.channels.walk import leaf_layers
+from firekeras.channels.reading import Reading
 from firekeras.criteria.units import scores_of_units
 from firekeras.profile import FilterScores
 
-WRAPPERS = (wrappers.time_distributed, wrappers.spectral_normalization)
-MIXING = (mixing.dense, mixing.conv, mixing.conv_transpose, mixing.separable_conv)
-CHANNELWISE = (
-    *(mixing.depthwise_conv, mixing.conv, channelwise.prelu),  # a grouped convolution goes with what it reads
-    *(normalization.batch_normalization, normalization.layer_normalization, normalization.group_normalization),
-)
 
-
-@dataclasses.dataclass(frozen=True)
 class Reader:
     """A layer that mixes the channels that it reads.
 
     Args:
-        layer: The layer.
-        axis: The axis of the channels of its input.
+        reading: Its `Reading`.
         units: The unit of each channel that it reads, -1 for one that comes from no filter, `(channels,)`.
     """
 
-    layer: keras.Layer
-    axis: int
-    units: np.ndarray
-
-    def strengths(self) -> np.ndarray:
-        """How strongly each output depends on each channel: its squared weights, summed, `(channels, outputs)`."""
-        return _strengths(_inner(self.layer))
+    def __init__(self, reading: Reading, units: np.ndarray):
+        self.axis, self.strengths, self.units = reading.axis, reading.strengths, units
 
     def sum_over_units(self, total, values):
         """Adds the values of its channels, `(channels,)`, to those of their units, `(num_units,)`."""
@@ -60,33 +41,32 @@ class Readers(dict):
     def __init__(self, model):
         self.trace = traced(model)
         self.graph = self.trace.graph
-        leaves = dict(leaf_layers(model))
-        super().__init__((path, self._reader(layer)) for path, layer in leaves.items() if self._mixes(layer))
-        self._reasons = {unit: reason for path, layer in leaves.items() for unit, reason in self._strange(path, layer)}
+        known = {path: reading for path, reading in self.trace.readings.items() if reading.strengths}
+        super().__init__(
+            (path, Reader(reading, self.trace.units_along(*reading.kernels[0]))) for path, reading in known.items()
+        )
+        self._reasons = {unit: reason for path in self.trace.consumed for unit, reason in self._strange(path)}
 
-    def _mixes(self, layer):
-        inner = _inner(layer)
-        mixes = find_rule(inner) in MIXING and getattr(inner, "groups", 1) == 1
-        return mixes or bool(recurrent.cells_of(inner))
-
-    def _reader(self, layer):
-        inner = _inner(layer)
-        axis = mixing.channel_axis(inner)
-        axis += find_rule(layer) is wrappers.time_distributed and axis > 0  # the axis of steps comes before it
-        return Reader(layer, axis, self.trace.units_along(*_first_kernel(inner)))
-
-    def _strange(self, path, layer):
+    def _strange(self, path):
         """Units that are read in a way that is not known here, with the reason."""
-        for cell in recurrent.cells_of(_inner(layer)):
-            back = self.trace.units_along(cell.recurrent_kernel, 0)
-            yield from ((unit, f"feeds back within {_where(path, layer)}") for unit in back[back >= 0].tolist())
-        if path in self or find_rule(layer) in CHANNELWISE:
-            return
-        for variable in layer.weights:
-            for axis in range(len(variable.shape) if len(variable.shape) > 1 else 0):
-                read = self.trace.units_along(variable, axis)
-                for unit in read[read >= 0].tolist():
-                    yield unit, f"is read by {_where(path, layer)}, of which it is not known how"
+        if path not in self.graph.layers:
+            return  # it has no weights
+        where = f"{path} ({self.graph.layers[path].kind})"
+        for kernel in self.trace.readings[path].back if path in self.trace.readings else ():
+            yield from ((unit, f"feeds back within {where}") for unit in self._units(kernel))
+        if path not in self:
+            yield from ((unit, f"is read by {where}, of which it is not known how") for unit in self._missed_by(path))
+
+    def _missed_by(self, path):
+        """The units that a layer reads and mixes by weights; not those that go together with what it makes of them."""
+        if path in self.trace.readings:
+            return [unit for kernel in self.trace.readings[path].kernels for unit in self._units(kernel)]
+        own = self.graph.filters(path).tolist() if path in self.graph.filter_layers else []
+        return sorted({*self.trace.units_read(path).tolist()} - {*own}) if self.graph.layers[path].weights else []
+
+    def _units(self, kernel):
+        units = self.trace.units_along(*kernel)
+        return units[units >= 0].tolist()
 
     def scores(self, values, criterion, missing="has none") -> FilterScores:
         """Scores from one value per unit; units that are not read, or in a way that is not known, have none.
@@ -102,38 +82,3 @@ class Readers(dict):
         values = np.array(values)
         values[list(reasons)] = np.nan
         return scores_of_units(self.graph, values, criterion, missing, reasons)
-
-
-def _where(path, layer):
-    return f"{path} ({type(layer).__name__})"
-
-
-def _inner(layer):
-    """The layer itself, or what is inside its wrappers."""
-    return _inner(layer.layer) if find_rule(layer) in WRAPPERS else layer
-
-
-def _first_kernel(layer):
-    """The weights with which a layer reads channels, and the axis of these."""
-    cells = recurrent.cells_of(layer)
-    if cells:
-        return cells[0].kernel, -2
-    if find_rule(layer) is mixing.separable_conv:
-        return layer.depthwise_kernel, -2
-    return layer.kernel, -1 if find_rule(layer) is mixing.conv_transpose else -2
-
-
-def _strengths(layer):
-    cells = recurrent.cells_of(layer)
-    if cells:
-        return np.hstack([_squares(cell.kernel) for cell in cells])
-    if find_rule(layer) is mixing.separable_conv:
-        depthwise, pointwise = _squares(layer.depthwise_kernel), _squares(layer.pointwise_kernel)
-        return np.einsum("cm,cmf->cf", depthwise, pointwise.reshape(*depthwise.shape, -1))
-    kernel, axis = _first_kernel(layer)
-    return _squares(kernel).T if axis == -1 else _squares(kernel)
-
-
-def _squares(kernel):
-    """Squared weights, summed over all but the last two axes, in float64."""
-    return np.square(mixing.array(kernel).astype("float64")).sum(axis=tuple(range(len(kernel.shape) - 2)))

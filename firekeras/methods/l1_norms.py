@@ -8,13 +8,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from firekeras.channels.graph import FIXED_UNIT
-from firekeras.channels.registry import find_rule
 from firekeras.channels.trace import Trace
-from firekeras.channels.walk import leaf_layers
 from firekeras.methods.shortcuts import projections
-from firekeras.recovery.mean_folding import KERNELS
-
-DEPTHWISE = ("DepthwiseConv1D", "DepthwiseConv2D")  # their filters go with the one channel that each reads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,46 +72,42 @@ def ranked_layers(model, trace: Trace, kernels: Mapping, shortcuts: bool) -> lis
         shortcuts: Whether residual stages that begin with a projection are pruned.
     """
     deciding = projections(model, kernels) if shortcuts else []
-    layers = dict(leaf_layers(model))
     left = np.ones(trace.graph.num_units, bool)
     left[list(trace.graph.locks)] = False
-    alone = left & (_filters_per_unit(trace.graph) == 1)
+    alone = left & (_filters_per_unit(trace) == 1)
     found = []
     for name, kernel in kernels.items():
-        found.append(_ranked(trace, name, kernel, layers[name], left if name in deciding else alone))
+        found.append(_ranked(trace, name, kernel, left if name in deciding else alone))
         left[found[-1].makes[found[-1].rankable]] = False  # of several projections of a stage the first decides
     return [layer for layer in found if layer.rankable.size]
 
 
 def convolution_kernels(trace: Trace) -> dict[str, np.ndarray]:
     """The kernel of each convolution that is not depthwise, `(*taps, input channels, filters)`."""
-    layers = [trace.graph.layers[name] for name in trace.graph.filter_layers]
-    return {
-        layer.name: trace.kernels[layer.name]() for layer in layers if layer.is_conv and layer.kind not in DEPTHWISE
-    }
+    names = [name for name in trace.graph.filter_layers if trace.graph.layers[name].is_conv]
+    return {name: trace.kernels[name]() for name in names if not trace.goes_with_its_input(name)}
 
 
-def _filters_per_unit(graph):
+def _filters_per_unit(trace):
     """How many filters each unit holds, those of depthwise convolutions left out, `(num_units,)`."""
-    own = [graph.filters(name) for name in graph.filter_layers if graph.layers[name].kind not in DEPTHWISE]
+    graph = trace.graph
+    own = [graph.filters(name) for name in graph.filter_layers if not trace.goes_with_its_input(name)]
     return np.bincount(np.concatenate([*own, np.zeros(0, "int64")]), minlength=graph.num_units)
 
 
-def _ranked(trace, name, kernel, layer, may_go):
+def _ranked(trace, name, kernel, may_go):
     makes = trace.graph.filters(name)
     once = np.bincount(makes, minlength=may_go.size) == 1
     return RankedLayer(
         name=name,
         sums=np.abs(kernel).sum(axis=tuple(range(kernel.ndim - 2)), dtype="float64"),
-        reads=_reads(trace, layer, kernel.shape[-2]),
+        reads=_reads(trace, name, kernel.shape[-2]),
         makes=makes,
         rankable=np.flatnonzero((once & may_go)[makes]),
     )
 
 
-def _reads(trace, layer, inputs):
+def _reads(trace, name, inputs):
     """The unit of each input that a convolution's filters read; a grouped one's go with what they read."""
-    weights = KERNELS.get(find_rule(layer), {})
-    variable, axis = [(getattr(layer, name), axis) for name, axis in weights.items()][-1] if weights else (None, 0)
-    labels = trace.weights.get(id(variable), {axis: None})[axis]
-    return np.full(inputs, FIXED_UNIT) if labels is None else trace.unit_of[trace.classes[labels]]
+    reading = trace.readings.get(name)
+    return trace.units_along(*reading.kernels[-1]) if reading else np.full(inputs, FIXED_UNIT)

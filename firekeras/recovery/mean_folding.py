@@ -11,21 +11,12 @@ from keras import ops
 
 from firekeras.channels import traced
 from firekeras.channels.registry import find_rule
-from firekeras.channels.rules import attention, mixing, recurrent, wrappers
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
 from firekeras.devices import scope_of
 from firekeras.observing import calls, check_finite, moments, observed, pooled
 from firekeras.plan.pruning import checked_units
 from firekeras.rebuilding import bare_config
-
-# Of the layers that can take it: their kernels, with the axis along which each reads channels.
-KERNELS = {
-    mixing.dense: {"kernel": -2},
-    mixing.conv: {"kernel": -2},
-    mixing.conv_transpose: {"kernel": -1},
-    mixing.separable_conv: {"depthwise_kernel": -2, "pointwise_kernel": -2},
-}
 
 
 def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> list[str]:
@@ -69,7 +60,7 @@ def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> 
     _check_cut(trace, gone, model, smaller)
     homes, notes = _homes(trace, gone, model)
     with scope_of(model):
-        parts = {path: RemovedPart(trace, gone, layer) for path, layer in leaf_layers(model) if path in homes}
+        parts = {path: RemovedPart(trace, gone, trace.readings[path]) for path in homes}
     leaves = dict(leaf_layers(smaller))
     for path, shift in _shifts(model, parts, data, batch_size, samples).items():
         home = homes[path]
@@ -123,11 +114,12 @@ class Home(NamedTuple):
 
 def _homes(trace, gone, model) -> tuple[dict[str, Home], list[str]]:
     """Where the shift of each layer that reads removed channels is taken up; and notes on those where it is not."""
-    norms = _own_norms(model)
+    norms = _own_norms(model, trace)
     homes, notes = {}, []
     for path, layer in leaf_layers(model):
-        if any(_lost(trace, gone, *read).size for read in _reads(layer)):
-            home = _home(path, layer, norms)
+        reading = trace.readings.get(path)
+        if reading and any(_lost(trace, gone, *kernel).size for kernel in (*reading.kernels, *reading.back)):
+            home = _home(path, reading, norms)
             if isinstance(home, Home):
                 homes[path] = home
             else:
@@ -135,9 +127,10 @@ def _homes(trace, gone, model) -> tuple[dict[str, Home], list[str]]:
     return homes, notes
 
 
-def _home(path, layer, norms) -> Home | str:
+def _home(path, reading, norms) -> Home | str:
     """Where a layer's shift is taken up; or why nowhere, in words."""
-    if find_rule(layer) not in KERNELS:
+    layer = reading.layer
+    if not reading.linear:
         return "is neither a convolution nor a dense layer"
     if layer.use_bias:
         return Home(path, "bias", 1)
@@ -146,31 +139,13 @@ def _home(path, layer, norms) -> Home | str:
     return Home(norms[path], "moving_mean", -1)
 
 
-def _reads(layer):
-    """The weights with which a layer reads and mixes channels, each with the axis along which they lie."""
-    rule = find_rule(layer)
-    if rule in KERNELS:
-        return _kernels(layer)
-    cells = recurrent.cells_of(layer)
-    if cells:
-        return [(kernel, 0) for cell in cells for kernel in (cell.kernel, cell.recurrent_kernel)]
-    if rule in (attention.multi_head_attention, attention.group_query_attention):
-        denses = layer._query_dense, layer._key_dense, layer._value_dense, layer._output_dense
-        return [(one.kernel, 0) for one in denses]
-    return _reads(layer.layer) if rule in (wrappers.time_distributed, wrappers.spectral_normalization) else []
-
-
-def _kernels(layer):
-    return [(getattr(layer, name), axis) for name, axis in KERNELS[find_rule(layer)].items()]
-
-
 def _lost(trace, gone, variable, axis):
     """Which positions go along an axis of a weight."""
     labels = trace.weights.get(id(variable), {axis: None})[axis]
     return np.zeros(0, "int64") if labels is None else np.setdiff1d(np.arange(labels.size), trace.keep(gone, labels))
 
 
-def _own_norms(model) -> dict[str, str]:
+def _own_norms(model, trace) -> dict[str, str]:
     """For each layer whose outputs all go to one BatchNormalization, and nowhere else, which reads nothing else."""
     made, read, readers = _wiring(model)
     leaves = dict(leaf_layers(model))
@@ -178,7 +153,7 @@ def _own_norms(model) -> dict[str, str]:
     for path, tensors in made.items():
         names = set().union(*(readers[tensor] for tensor in tensors))
         norm = names.pop() if len(names) == 1 else None
-        if norm and read[norm] == tensors and _follows(leaves.get(path), leaves.get(norm)):
+        if norm and read[norm] == tensors and _follows(trace.readings.get(path), leaves.get(norm)):
             found[path] = norm
     return found
 
@@ -198,11 +173,11 @@ def _wiring(model):
     return made, read, readers
 
 
-def _follows(layer, norm):
-    """Whether `norm` normalises the channels that `layer` makes."""
-    if norm is None or find_rule(layer) not in KERNELS or find_rule(norm) is not batch_normalization:
+def _follows(reading, norm):
+    """Whether `norm` normalises the channels that a layer makes of those that it reads."""
+    if norm is None or reading is None or not reading.linear or find_rule(norm) is not batch_normalization:
         return False
-    return (norm.axis - mixing.channel_axis(layer)) % norm.input_spec.ndim == 0
+    return (norm.axis - reading.axis) % norm.input_spec.ndim == 0
 
 
 # What is missed
@@ -214,18 +189,18 @@ class RemovedPart:
     Args:
         trace: The `Trace`.
         gone: A mask over units.
-        layer: A layer of one of `KERNELS`.
+        reading: The `Reading` of a layer that is linear.
 
     Attributes:
         layer: That part of the layer, with all its filters.
         kept: Which of these stay.
     """
 
-    def __init__(self, trace, gone, layer):
-        weights = _kernels(layer)
+    def __init__(self, trace, gone, reading):
+        weights = reading.kernels
         lost = [_lost(trace, gone, *weight) for weight in weights]
-        self.axis, self.channels = mixing.channel_axis(layer), lost[0]
-        self.layer = _linear(layer)
+        self.axis, self.channels = reading.axis, lost[0]
+        self.layer = _linear(reading.layer)
         self.layer.build(self._input_shape(weights[0][0]))
         values = [np.take(ops.convert_to_numpy(w), k, axis) for (w, axis), k in zip(weights, lost, strict=True)]
         self.layer.set_weights(values)

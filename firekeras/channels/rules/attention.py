@@ -98,6 +98,7 @@ class Heads:
         between = (None,) * (len(output.kernel.shape) - 3)
         call.weight(output.kernel, self._of_queries, None, *between, self.made)
         call.weight(output.bias, *between, self.made)
+        call.reads(-1, *((dense.kernel, 0) for dense, _ in self.projections), (output.kernel, 0))
         self._count(read)
         return self.labels
 

@@ -6,6 +6,7 @@ import numpy as np
 from keras import layers, ops
 
 from firekeras.channels.call import Count
+from firekeras.channels.reading import squared
 from firekeras.channels.registry import rule
 from firekeras.channels.rules.channelwise import activate
 
@@ -23,14 +24,21 @@ def array(variable):
 @rule(layers.Dense)
 def dense(call, x):
     """Dense, on the last axis."""
-    layer = call.layer
-    read = call.consume(x, -1)
-    made = call.filters(layer.units, lambda: array(layer.kernel))
-    call.weight(layer.kernel, read, made)
-    call.weight(layer.bias, made)
+    made = read_last_axis(call, x, linear=True)
     call.setting(units=Count(made))
+    return activate(call, call.output(-1, made), call.layer.activation)
+
+
+def read_last_axis(call, x, linear=False):
+    """Declares what a layer multiplies the last axis by, a kernel `(inputs, filters)`; the labels of its filters."""
+    kernel = call.layer.kernel
+    call.reads(-1, (kernel, -2), strengths=lambda: squared(kernel), linear=linear)
+    read = call.consume(x, -1)
+    made = call.filters(kernel.shape[-1], lambda: array(kernel))
+    call.weight(kernel, read, made)
+    call.weight(call.layer.bias, made)
     call.cost(call.positions(-1), read, made)
-    return activate(call, call.output(-1, made), layer.activation)
+    return made
 
 
 @rule(layers.Conv1D, layers.Conv2D, layers.Conv3D)
@@ -41,6 +49,7 @@ def conv(call, x):
     made = call.filters(layer.filters, lambda: array(layer.kernel))
     taps = math.prod(layer.kernel_size) * call.positions(axis)
     if layer.groups == 1:
+        call.reads(axis, (layer.kernel, -2), strengths=lambda: squared(layer.kernel), linear=True)
         call.weight(layer.kernel, *(None,) * layer.rank, read, made)
         call.cost(taps, read, made, conv=True)
     else:
@@ -72,6 +81,7 @@ def conv_transpose(call, x):
         return call.refuse((x,), {}, "is grouped, which no rule covers for transposed convolutions")
     read = call.consume(x, axis)
     made = call.filters(layer.filters, lambda: np.swapaxes(array(layer.kernel), -1, -2))
+    call.reads(axis, (layer.kernel, -1), strengths=lambda: squared(layer.kernel, -1), linear=True)
     call.weight(layer.kernel, *(None,) * layer.rank, made, read)
     call.weight(layer.bias, made)
     call.setting(filters=Count(made))
@@ -105,6 +115,8 @@ def separable_conv(call, x):
     read = call.consume(x, axis)
     spread = np.repeat(read, layer.depth_multiplier)
     made = call.filters(layer.filters, lambda: array(layer.pointwise_kernel))
+    kernels = (layer.depthwise_kernel, -2), (layer.pointwise_kernel, -2)
+    call.reads(axis, *kernels, strengths=lambda: _squared_in_a_row(layer), linear=True)
     call.weight(layer.depthwise_kernel, *(None,) * layer.rank, read, None)
     call.weight(layer.pointwise_kernel, *(None,) * layer.rank, spread, made)
     call.weight(layer.bias, made)
@@ -112,3 +124,9 @@ def separable_conv(call, x):
     call.cost(math.prod(layer.kernel_size) * call.positions(axis), spread, conv=True)
     call.cost(call.positions(axis), spread, made, conv=True)
     return activate(call, call.output(axis, made), layer.activation)
+
+
+def _squared_in_a_row(layer):
+    """How strongly each output of two convolutions in a row depends on each channel, `(channels, outputs)`."""
+    depthwise, pointwise = squared(layer.depthwise_kernel), squared(layer.pointwise_kernel)
+    return np.einsum("cm,cmf->cf", depthwise, pointwise.reshape(*depthwise.shape, -1))

@@ -7,10 +7,12 @@ from keras import layers
 from keras.src.ops import nn as nn_ops
 from keras.src.ops import numpy as numpy_ops
 
+from firekeras.channels.call import Count
 from firekeras.channels.labels import Channels
 from firekeras.channels.probe import probed
-from firekeras.channels.registry import rule
-from firekeras.channels.rules.mixing import channel_axis
+from firekeras.channels.registry import find_rule, rule
+from firekeras.channels.rules.channelwise import activate
+from firekeras.channels.rules.mixing import channel_axis, read_last_axis
 
 
 @rule(numpy_ops.Matmul, numpy_ops.Dot, numpy_ops.Inner)
@@ -48,9 +50,24 @@ def einsum(call, *operands):
 
 @rule(layers.EinsumDense)
 def einsum_dense(call, x):
-    """EinsumDense: a dense layer over any axes."""
-    call.cost(einsum_macs(call.layer.equation, x.shape, call.layer.kernel.shape))
-    return probed(call, x)
+    """EinsumDense: followed if it is a dense layer on the last axis, such as `"abc,cd->abd"`."""
+    layer = call.layer
+    if not is_dense(layer):
+        call.cost(einsum_macs(layer.equation, x.shape, layer.kernel.shape))
+        return call.refuse((x,), {}, f"multiplies by {layer.equation!r}; what is followed reads the last axis alone")
+    made = read_last_axis(call, x)
+    call.setting(output_shape=(*layer.partial_output_shape[:-1], Count(made)))
+    return activate(call, call.output(-1, made), layer.activation)
+
+
+def is_dense(layer) -> bool:
+    """Whether a layer is an EinsumDense that computes what a dense layer does."""
+    if find_rule(layer) is not einsum_dense:
+        return False
+    given, kernel, made = layer.equation.replace("->", ",").split(",")
+    reads, makes = kernel if len(kernel) == 2 else ("", "")
+    alone = reads and reads not in given[:-1] and makes not in given
+    return bool(alone and given.endswith(reads) and made == given[:-1] + makes and layer.bias_axes in (None, makes))
 
 
 @rule(layers.Embedding)

@@ -5,11 +5,12 @@ import math
 import numpy as np
 from keras import layers, ops, tree
 
-from firekeras.channels.call import Call, Count
+from firekeras.channels.call import Count
 from firekeras.channels.labels import FIXED, Channels
+from firekeras.channels.reading import squared
 from firekeras.channels.registry import find_rule, rule
 from firekeras.channels.rules.channelwise import why_not_elementwise
-from firekeras.channels.rules.mixing import array, channel_axis
+from firekeras.channels.rules.mixing import array
 
 CELLS = (layers.LSTMCell, layers.GRUCell, layers.SimpleRNNCell)
 
@@ -33,23 +34,30 @@ def bidirectional(call, x, initial_state=None, mask=None):
 
 
 @rule(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)
-def conv_lstm(call, x, **kwargs):
-    """ConvLSTM: the convolutions of what comes in and of the state, at each position of each step."""
-    cell = call.layer.cell
-    axis = channel_axis(cell) % (x.rank - 1) - 1  # of one sample at one step
-    sizes = call.layer.compute_output_shape((None, *x.shape[1:]))[-cell.rank - 1 :]
-    positions = math.prod(size for k, size in enumerate(sizes) if k != axis)
-    call.cost(x.shape[1] * positions * (_size(cell.kernel) + _size(cell.recurrent_kernel)))
-    return call.refuse((x,), kwargs, "convolves over steps, which surgery does not follow")
+def conv_lstm(call, x, initial_state=None, mask=None):
+    """ConvLSTM: convolutions of what comes in and of the state, at each position of each step."""
+    return _followed(call, x, initial_state, mask)
 
 
 def cells_of(layer) -> list:
     """The cells of a recurrent layer that can be followed, those of both directions; none for any other layer."""
     rule = find_rule(layer)
     if rule is bidirectional:
-        both = cells_of(layer.forward_layer), cells_of(layer.backward_layer)
-        return [*both[0], *both[1]] if all(both) else []
+        both = [cells_of(one) for one in (layer.forward_layer, layer.backward_layer) if find_rule(one) is not conv_lstm]
+        return [*both[0], *both[1]] if len(both) == 2 and all(both) else []
+    if rule is conv_lstm:
+        return [layer.cell]
     return [layer.cell] if rule in (recurrent, run_cell) and type(layer.cell) in CELLS else []
+
+
+def axis_of(cell):
+    """The axis of channels of what a cell reads and gives, counted from the last one."""
+    return -1 - cell.rank if getattr(cell, "data_format", None) == "channels_first" else -1
+
+
+def width_of(cell):
+    """How many units a cell has."""
+    return cell.filters if hasattr(cell, "filters") else cell.units
 
 
 def _followed(call, x, initial_state, mask):
@@ -57,39 +65,54 @@ def _followed(call, x, initial_state, mask):
     reason = _why_not_followed(cells, mask)
     if reason:
         for cell in cells or _stacked(call.layer):
-            call.cost(x.shape[1] * (_size(cell.kernel) + _size(cell.recurrent_kernel)))
+            call.cost(x.shape[1] * _positions(call, cell) * (_size(cell.kernel) + _size(cell.recurrent_kernel)))
         return call.refuse((x, initial_state, mask), {}, reason)
-    made = call.filters(cells[0].units, lambda: np.concatenate([_as_filters(cell) for cell in cells]))
-    _read(call, x, cells, made)
+    made = call.filters(width_of(cells[0]), lambda: np.concatenate([_as_filters(cell) for cell in cells]))
+    axis = axis_of(cells[0])
+    _read(call, x.shape[1], call.consume(x, axis), cells, made)
     for state in [] if initial_state is None else tree.flatten(initial_state):
-        start = call.consume(state, -1) if isinstance(state, Channels) else np.full(made.size, FIXED)
+        start = call.consume(state, axis) if isinstance(state, Channels) else np.full(made.size, FIXED)
         call.tie(made, start, "starts from a state that is fixed")
     _keep_or_size(call, cells, made)
-    return _outputs(call, made)
+    return _outputs(call, made, axis)
 
 
 def _why_not_followed(cells, mask):
     if not cells:
-        return "runs several cells, or one that is not Keras's own"
-    if len({cell.units for cell in cells}) > 1:
+        return "runs several cells, or others than those of LSTM, GRU and SimpleRNN"
+    if len({width_of(cell) for cell in cells}) > 1:
         return "has directions of different width"
     if isinstance(mask, Channels) and not mask.is_fixed:
         return "is given a mask that depends on channels"
     return None
 
 
-def _read(call: Call, x, cells, made):
-    """Declares the weights and costs of cells that read the same channels, and the same units one step before."""
-    steps, read = x.shape[1], call.consume(x, -1)
+def _read(call, steps, read, cells, made):
+    """Declares weights and costs of cells that read the same channels, and the same units one step before."""
+    call.reads(
+        axis_of(cells[0]),
+        *((cell.kernel, -2) for cell in cells),
+        back=((cell.recurrent_kernel, -2) for cell in cells),
+        strengths=lambda: np.hstack([squared(cell.kernel) for cell in cells]),
+    )
     for cell in cells:
-        gates = cell.kernel.shape[1] // cell.units
+        *taps, _, outputs = cell.kernel.shape
+        gates, beside = outputs // made.size, (None,) * len(taps)
         gated = np.tile(made, gates)
-        call.weight(cell.kernel, read, gated)
-        call.weight(cell.recurrent_kernel, made, gated)
+        call.weight(cell.kernel, *beside, read, gated)
+        call.weight(cell.recurrent_kernel, *beside, made, gated)
         if cell.use_bias:
             call.weight(cell.bias, *(None,) * (len(cell.bias.shape) - 1), gated)
-        call.cost(steps * gates, read, made)
-        call.cost(steps * gates, made, made)
+        factor = steps * _positions(call, cell) * math.prod(taps) * gates
+        call.cost(factor, read, made)
+        call.cost(factor, made, made)
+
+
+def _positions(call, cell):
+    """How many positions a cell convolves at in each step; 1 if it has none."""
+    rank = getattr(cell, "rank", 0)
+    sizes = call.output_shape[-rank - 1 :]
+    return math.prod(size for k, size in enumerate(sizes) if k != axis_of(cell) % len(sizes)) if rank else 1
 
 
 def _keep_or_size(call, cells, made):
@@ -104,7 +127,8 @@ def _keep_or_size(call, cells, made):
 def _why_units_stay(layer, cells):
     if layer.stateful:
         return "is stateful: it keeps its units from batch to batch"
-    units = Channels.along((None, cells[0].units), -1, np.arange(1, cells[0].units + 1))
+    count = width_of(cells[0])
+    units = Channels.along((None, count), -1, np.arange(1, count + 1))
     used = (getattr(cell, name, None) for cell in cells for name in ("activation", "recurrent_activation"))
     return next((reason for one in used if (reason := why_not_elementwise(one, units))), None)
 
@@ -113,22 +137,24 @@ def _settings(layer, count):
     if find_rule(layer) is bidirectional:
         both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
         return {name: {"config": _settings(one, count)} for name, one in both.items()}
-    return {"cell": {"config": {"units": count}}} if find_rule(layer) is run_cell else {"units": count}
+    if find_rule(layer) is run_cell:
+        return {"cell": {"config": {"units": count}}}
+    return {"filters" if find_rule(layer) is conv_lstm else "units": count}
 
 
-def _outputs(call, made):
+def _outputs(call, made, axis):
     """Outputs and states; two directions side by side have their units twice."""
     reason = f"feeds back within {call.where}, and has no ReLU of its own"
     call.tracer.mark_unscored(Channels.along((None, made.size), -1, made), reason)
     units = call.tracer.space.new(made.size)
     call.tie(units, made)
-    return [Channels.along(shape, -1, np.tile(units, shape[-1] // made.size)) for shape in call.output_shapes]
+    return [Channels.along(shape, axis, np.tile(units, shape[axis] // made.size)) for shape in call.output_shapes]
 
 
 def _as_filters(cell):
-    """The weights of each unit, those of a gate after those of another, `(gates, inputs and units, units)`."""
-    kernel = np.concatenate([array(cell.kernel), array(cell.recurrent_kernel)])
-    return np.moveaxis(kernel.reshape(len(kernel), -1, cell.units), 1, 0)
+    """The weights of each unit, those of a gate after those of another, `(gates, *taps, inputs and units, units)`."""
+    kernel = np.concatenate([array(cell.kernel), array(cell.recurrent_kernel)], axis=-2)
+    return np.moveaxis(kernel.reshape(*kernel.shape[:-1], -1, width_of(cell)), -2, 0)
 
 
 def _stacked(layer):

@@ -14,7 +14,12 @@ class Wrapped(Call):
         self.tracer, self.node, self.key, self.name = outer.tracer, outer.node, outer.key, outer.name
         self.layer, self.where = layer, outer.where
         self.output_shapes = [output_shape]
-        self.steps = 1
+        self.steps, self.axes_before = 1, 0
+
+    def reads(self, axis, *kernels, back=(), strengths=None, linear=False):
+        """As the layer inside reads, behind the axis of steps; it is not built without its wrapper."""
+        axis += self.axes_before if axis > 0 else 0
+        super().reads(axis, *kernels, back=back, strengths=strengths)
 
     def relu(self, x):
         """No ReLU of its own: what happens inside a wrapper is not seen from outside."""
@@ -33,7 +38,7 @@ def time_distributed(call, x, **kwargs):
         return call.refuse((x,), kwargs, "wraps a layer that no rule knows, or uses channels as steps")[0]
     shape = call.output_shape
     inner = Wrapped(call, call.layer.layer, (shape[0], *shape[2:]))
-    inner.steps = shape[1]
+    inner.steps, inner.axes_before = shape[1], 1
     given = apply(inner, Channels((x.shape[0], *x.shape[2:]), x.labels.squeeze(1)))
     given = given[0] if isinstance(given, list) else given
     call.setting(layer=Inner(call.layer.layer))
