@@ -7,13 +7,12 @@ import math
 import keras
 import numpy as np
 
-from firekeras.channels import traced
 from firekeras.channels.graph import FIXED_UNIT
 from firekeras.channels.walk import leaf_layers
 from firekeras.devices import scope_of
+from firekeras.network import Network
 from firekeras.normalizing import normalised_by_batch, norms_to_measure
 from firekeras.observing import LayerByLayer, pooled
-from firekeras.surgery import rebuild
 
 
 class MaskedNetwork:
@@ -43,11 +42,10 @@ class MaskedNetwork:
     """
 
     def __init__(self, model, calibration=()):
-        before = traced(model)
-        self.model = rebuild(model, before, np.zeros(before.graph.num_units, bool))
-        trace = traced(self.model)
-        self.graph = trace.graph
-        self._weights = [found for _, layer in leaf_layers(self.model) for found in _cuttable(trace, layer)]
+        self.model = Network.of(model).copy(compiled=model.compiled)
+        network = Network.of(self.model)
+        self.graph = network.graph
+        self._weights = [found for _, layer in leaf_layers(self.model) for found in _cuttable(network, layer)]
         self._calibration = list(calibration)
         self._normalisations = norms_to_measure(self.model)[0] if self._calibration else {}
         self._observer = self._observing()
@@ -95,10 +93,10 @@ class MaskedNetwork:
         return mean if math.isfinite(mean) else math.inf
 
 
-def _cuttable(trace, layer):
+def _cuttable(network, layer):
     """Yields (variable, value, [(axis, units)]) of what has slices that surgery may cut."""
     for variable in layer.variables:
-        along = [(axis, trace.units_along(variable, axis)) for axis in range(len(variable.shape))]
+        along = [(axis, network.units_along(variable, axis)) for axis in range(len(variable.shape))]
         along = [(axis, units) for axis, units in along if (units != FIXED_UNIT).any()]
         if along:
             yield variable, keras.ops.convert_to_numpy(variable), along

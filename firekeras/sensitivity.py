@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from firekeras.channels import traced
 from firekeras.criteria import score_filters
 from firekeras.masking import MaskedNetwork
+from firekeras.network import Network
 from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.plan.selection import Ranking
 from firekeras.profile import FilterScores
@@ -19,7 +19,6 @@ from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.monitor import within_tolerance
 from firekeras.rounds.run import check_prunable
 from firekeras.samples import draw_samples, in_batches
-from firekeras.surgery import rebuild
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 PROOF = 16  # samples on which masking is held against surgery
@@ -128,7 +127,7 @@ def sensitivity(
     >>> found = sensitivity(model, (x_val, y_val))
     >>> found.values["conv1"]                 # accuracy without 10%, 20%, ..., 90% of its filters
     """
-    graph = traced(model).graph
+    graph = Network.of(model).graph
     check_prunable(model, graph, {})
     _check_shares(shares)
     known = data if train_data is None else train_data
@@ -192,7 +191,7 @@ def _masks_exactly(model, gone, samples):
     """Whether a masked network computes what the cut one does."""
     masked = MaskedNetwork(model)
     masked.remove(gone)
-    return _alike(masked.model, rebuild(model, traced(model), gone), samples)
+    return _alike(masked.model, Network.of(model).without(gone), samples)
 
 
 def _by_masking(model, settling):
@@ -207,7 +206,7 @@ def _by_masking(model, settling):
 
 def _by_cutting(model, settling):
     def without(gone):
-        network = rebuild(model, traced(model), gone)
+        network = Network.of(model).without(gone)
         Settler(network, settling[:1], batch_size=BATCH).settle()
         return network
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from firekeras.channels import traced
 from firekeras.channels.call import Count, Inner, Kept, dependent_labels, labels_in
 from firekeras.channels.opening import unsaved
-from firekeras.channels.trace import Trace
 from firekeras.channels.walk import functional_graph, graph_inside, graph_of, nodes_in_order, walk
 from firekeras.classes import comes_out_plain, plain_class, result_class
-from firekeras.compiling import compile_alike
 from firekeras.copying import Copier, attributes
-from firekeras.devices import scope_of
 from firekeras.internals import Functional, all_layers, is_trainable_alone, maker, set_trainable_alone, structures
 from firekeras.rebuilding import Rebuilt, is_strange
 
@@ -26,38 +22,6 @@ OF_A_FIT = {  # what training leaves behind
     *("_distribute_reduction_method", "_supports_reduce_retracing", "distribute_reduction_method"),
     *("_compile_config", "jit_compile", "run_eagerly", "stop_training", "_self_unconditional_checkpoint_dependencies"),
 }
-
-
-def rebuild(model, trace: Trace, gone, behind=None):
-    """Builds a model again without some units.
-
-    Args:
-        model: The model.
-        trace: Its `Trace`.
-        gone: A mask over units.
-        behind: Layers to insert, by the key of the call whose output they take. Defaults to none.
-
-    Returns:
-        The new model, compiled like the old one, with weights and optimizer state cut.
-    """
-    cut = Cut(trace, gone, behind or {})
-    with scope_of(model):
-        new = cut.network(model)
-        if model.compiled:
-            compile_alike(model, new, cut)
-    return new
-
-
-def copied(model, compiled=False):
-    """The same network with variables of its own.
-
-    Args:
-        model: The network.
-        compiled: Whether the copy is compiled too, with the optimizer's state. Defaults to False.
-    """
-    trace = traced(model)
-    nothing = np.zeros(trace.graph.num_units, bool)
-    return rebuild(model, trace, nothing) if compiled else Cut(trace, nothing, {}).network(model)
 
 
 class Cut:

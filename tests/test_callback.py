@@ -6,11 +6,10 @@ import pytest
 
 import firekeras
 from firekeras.callback.live import LiveModel
-from firekeras.channels import traced
 from firekeras.measure.counting import ZeroCounter
+from firekeras.network import Network
 from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
-from firekeras.surgery import rebuild
 
 BESIDE = " and l1 and contribution"  # what ranks with FIRE by default
 
@@ -190,10 +189,10 @@ def test_after_a_cut_of_dead_filters_training_goes_on_as_without_the_cut(optimiz
     x, y = images()
     for model in (whole, cut):
         model.fit(x, y, batch_size=32, shuffle=False, epochs=2, verbose=0)
-    trace = traced(cut)
+    live = Network.of(cut)
     plan = firekeras.plan_pruning(cut, firekeras.measure_fire(cut, x), pruning_ratio=4 / 24, balance=0)
     assert {k: v.tolist() for k, v in plan.removed.items()} == {"conv2": list(dead)}
-    LiveModel(cut).become(rebuild(cut, trace, checked_units(trace.graph, plan)))
+    LiveModel(cut).become(live.without(checked_units(live.graph, plan)))
     losses = [
         model.fit(x, y, batch_size=32, shuffle=False, epochs=2, verbose=0).history["loss"] for model in (whole, cut)
     ]

@@ -16,10 +16,7 @@ from test_callback import Poison, States, Tell, Told, check_state, fit, images, 
 import firekeras
 from firekeras.callback.interruption import Guarded
 from firekeras.callback.live import LiveModel
-from firekeras.channels import traced
 from firekeras.measure.counting import ZeroCounter
-from firekeras.plan.pruning import checked_units
-from firekeras.surgery import rebuild
 
 BACKEND = keras.backend.backend()
 QUICK = {"run_eagerly": BACKEND == "tensorflow"}  # where compiling takes longest, and is not what a test is about
@@ -383,8 +380,7 @@ def test_a_network_is_not_trained_by_the_compiled_step_of_another_of_its_shape()
     for filters in ([0], [3]):
         plan = firekeras.plan_pruning(model, firekeras.score_filters(model), pruning_ratio=0.0)
         plan.removed = {"conv": np.array(filters)}
-        trace = traced(model)
-        smaller = rebuild(model, trace, checked_units(trace.graph, plan))
+        smaller = firekeras.prune(model, plan)
         expected = smaller.evaluate(x, y, verbose=0)
         kept.append(live.become(smaller))
         assert model.evaluate(x, y, verbose=0) == pytest.approx(expected)

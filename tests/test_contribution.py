@@ -113,7 +113,7 @@ def given(model, tensor, x):
 
 def closed_form(model, name):
     readers = Readers(model)
-    return variances_read(model, readers, gains_behind(model, readers.trace))[name]
+    return variances_read(model, readers, gains_behind(readers.network))[name]
 
 
 def assert_variance_read(model, name, tolerance=0.05):
@@ -159,7 +159,7 @@ def test_variance_of_sums_without_normalisation():
 def test_what_is_not_normalised_at_all_is_unknown():
     model = networks.scramble(networks.residual())
     readers = Readers(model)
-    variances = variances_read(model, readers, gains_behind(model, readers.trace))
+    variances = variances_read(model, readers, gains_behind(readers.network))
     assert (
         np.isnan(variances["stem"]).all()
         and np.isfinite(variances["a1"]).all()
@@ -171,7 +171,7 @@ def test_what_is_not_normalised_at_all_is_unknown():
 def test_closed_forms_exist_wherever_there_is_a_normalisation_before(build):
     model = networks.scramble(build())
     readers = Readers(model)
-    variances = variances_read(model, readers, gains_behind(model, readers.trace))
+    variances = variances_read(model, readers, gains_behind(readers.network))
     assert set(variances) == set(readers)
     assert all(len(values) == len(readers[path].units) for path, values in variances.items())
 
@@ -262,7 +262,7 @@ def test_filters_that_go_together_share_what_they_contribute():
     """A residual stage: what all its readers lose, divided by the number of its filters."""
     model = networks.scramble(networks.residual())
     readers = Readers(model)
-    gains = gains_behind(model, readers.trace)
+    gains = gains_behind(readers.network)
     variances = variances_read(model, readers, gains)
     total = 0
     for name in ("a1", "b1", "b_shortcut"):

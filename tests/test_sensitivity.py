@@ -15,15 +15,14 @@ from typer.testing import CliRunner
 
 import firekeras
 from firekeras import sensitivity as module
-from firekeras.channels import traced
 from firekeras.cli.classifier import compile_for_tuning
 from firekeras.cli.sensitivity import sensitivity as command
 from firekeras.methods import L1Pruning
+from firekeras.network import Network
 from firekeras.profile import FilterScores
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.report.sensitivity_report import sensitivity_chart, sensitivity_table
 from firekeras.sensitivity import Sensitivity, sensitivity
-from firekeras.surgery import copied
 
 SHARES = (0.25, 0.5)
 
@@ -59,7 +58,7 @@ def test_what_is_measured_is_the_pruned_network():
     scores = firekeras.score_filters(model, "l1")
     found = sensitivity(model, data(), shares=SHARES, monitor="loss")
     assert set(found.values) == {"conv1", "conv2", "fc"}
-    whole = settled(copied(model, compiled=True))
+    whole = settled(Network.of(model).copy(compiled=True))
     assert found.baseline == pytest.approx(whole.evaluate(*data(), verbose=0, return_dict=True)["loss"], rel=1e-5)
     for layer in ("conv1", "fc"):
         for share, value in zip(SHARES, found.values[layer], strict=True):
@@ -70,7 +69,7 @@ def test_networks_are_settled_on_the_training_data():
     model = compiled(scramble(networks.plain_cnn()))
     train = np.random.default_rng(7).normal(1, 2, (64, 8, 8, 3)).astype("float32")
     found = sensitivity(model, data(), shares=(0.5,), monitor="loss", train_data=(train, np.zeros(64)))
-    whole = settled(copied(model, compiled=True), train)
+    whole = settled(Network.of(model).copy(compiled=True), train)
     assert found.baseline == pytest.approx(whole.evaluate(*data(), verbose=0, return_dict=True)["loss"], rel=1e-5)
     assert found.baseline != sensitivity(model, data(), shares=(0.5,), monitor="loss").baseline
 
@@ -96,10 +95,10 @@ def test_where_masking_is_not_exact_the_network_is_cut():
     scores = firekeras.score_filters(model, "l1")
     found = sensitivity(model, data(), shares=(0.5,), monitor="loss")
     assert found.values["conv"][0] == pytest.approx(cut_for_real(model, "conv", 0.5, scores), rel=1e-5)
-    units = np.arange(traced(model).graph.num_units) < 4
+    units = np.arange(Network.of(model).graph.num_units) < 4
     masked = module.MaskedNetwork(model)
     masked.remove(units)
-    assert not module._alike(masked.model, module.rebuild(model, traced(model), units), data()[0][:8])
+    assert not module._alike(masked.model, Network.of(model).without(units), data()[0][:8])
 
 
 def test_coupled_layers_are_measured_together():

@@ -18,7 +18,6 @@ from firekeras.callback.live import LiveModel
 from firekeras.callback.neighbours import callbacks_of_fit, check_neighbours, go_first
 from firekeras.callback.trial import Trial
 from firekeras.callback.voice import Voice
-from firekeras.channels import traced
 from firekeras.channels.check import check_weights
 from firekeras.classes import check_trains_as_keras_does
 from firekeras.compiling import fresh_if_broken
@@ -27,6 +26,7 @@ from firekeras.devices import several_processes
 from firekeras.measure.counting import ZeroCounter
 from firekeras.measure.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters
 from firekeras.methods.fire import FirePruning
+from firekeras.network import Network
 from firekeras.plan.planning import COSTS, checked_target, plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.profile import FilterScores, FireProfile
@@ -39,7 +39,6 @@ from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.settings import RunSettings, check_whole
 from firekeras.rounds.teaching import check_can_teach
-from firekeras.surgery import copied, rebuild
 
 OURS = ("conv_macs", "filters")  # in the logs
 UNTIL_NO_EPOCHS = "fit had no epochs left for another round."
@@ -183,10 +182,10 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._counts = self.data is None and isinstance(method, FirePruning)
         check_neighbours(self, callbacks, probes=self._counts)
         _end_unfinished_run(self.model)
-        trace = traced(self.model)
+        network = Network.of(self.model)
         self._fit = data_of_fit(self.model)
-        self._check(trace, method)
-        self._forget(trace.graph, method)
+        self._check(network, method)
+        self._forget(network.graph, method)
         go_first(self, callbacks)
         self._guard = FitGuard(callbacks, self._leave)
         self._live = LiveModel(self.model, self._guard.around)
@@ -253,10 +252,10 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     # Before training
 
-    def _check(self, trace, method):
+    def _check(self, network, method):
         check_trains_as_keras_does(self.model)
         if isinstance(method, FirePruning):
-            check_has_relus(self.model, trace)
+            check_has_relus(network)
         else:
             method.check(self.model, self._fit.train)
             if method.trains:
@@ -264,15 +263,15 @@ class FirePruningCallback(keras.callbacks.Callback):
                     f"{type(method).__name__} trains networks of its own between cuts, which fit leaves no room for. "
                     "Use firekeras.compress, or another method."
                 )
-        check_prunable(self.model, trace.graph, self.settings.layer_caps)
+        check_prunable(self.model, network.graph, self.settings.layer_caps)
         if self.data is not None:
             checked_data(self.model, self.data)
         self._check_rate()
         if self.settings.distill:
             check_can_teach(self.model)
-        scores = _equal_scores(trace) if isinstance(method, FirePruning) else _any_scores(trace.graph)
+        scores = _equal_scores(network) if isinstance(method, FirePruning) else _any_scores(network.graph)
         limits = {name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep")}
-        plan_pruning(trace.graph, scores, **limits)  # how far one can get hardly depends on scores
+        plan_pruning(network.graph, scores, **limits)  # how far one can get hardly depends on scores
 
     def _check_rate(self):
         optimizer = self.model.optimizer
@@ -353,9 +352,9 @@ class FirePruningCallback(keras.callbacks.Callback):
     # Measuring
 
     def _put_counters_in(self):
-        self._trace = traced(self.model)
-        self._counters = {relu.key: ZeroCounter(relu.axis, only_training=True) for relu in self._trace.relus}
-        self._unprobed, self._settler = self._live.insert(self._trace, self._counters), None
+        self._network = Network.of(self.model)
+        self._counters = {relu.key: ZeroCounter(relu.axis, only_training=True) for relu in self._network.relus}
+        self._unprobed, self._settler = self._live.insert(self._network, self._counters), None
 
     def _take_counters_out(self):
         if self._unprobed is not None:
@@ -386,7 +385,7 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._live.teach(Teacher(self._settled_copy()))
 
     def _settled_copy(self):
-        return copied(self.model) if self._settle_on is None else settled_copy(self.model, self._settle_on)
+        return Network.of(self.model).copy() if self._settle_on is None else settled_copy(self.model, self._settle_on)
 
     def _learn(self):
         with self._run.time.on("measuring"):
@@ -395,7 +394,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _counted(self) -> FireProfile:
         counted = {key: counter for key, counter in self._counters.items() if counter.built}
-        return profile_from_counters(self.model, self._trace, counted, mode="training")
+        return profile_from_counters(self._network, counted, mode="training")
 
     def _say_start(self):
         run = self._run
@@ -439,8 +438,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         run = self._run
         arrives = run.arrives(plan, self.model)
         wanted = max(1, run.epochs_for(arrives))
-        trace = traced(self.model)
-        smaller = rebuild(self.model, trace, checked_units(trace.graph, plan))
+        network = Network.of(self.model)
+        smaller = network.without(checked_units(network.graph, plan))
         before = self._live.become(smaller)
         self._trial = Trial(plan, arrives, wanted, before, self._settler, dict(run.method.details))
         self._settler = None
@@ -579,13 +578,13 @@ def _ended_by(error) -> str:
     return f"fit ended in an error: {error!r}." if error else "fit ended in an error that callbacks are not told of."
 
 
-def _equal_scores(trace) -> FilterScores:
+def _equal_scores(network) -> FilterScores:
     """The same score for all filters that have FIRE, NaN for the others."""
-    scores = {name: np.full(width, np.nan) for name, width in trace.graph.widths.items()}
-    for relu in trace.relus:
-        for name, filters, _ in filters_behind(trace, relu):
+    scores = {name: np.full(width, np.nan) for name, width in network.graph.widths.items()}
+    for relu in network.relus:
+        for name, filters, _ in filters_behind(network, relu):
             scores[name][filters] = 0.0
-    return FilterScores(scores, criterion="fire", reasons=trace.unscored)
+    return FilterScores(scores, criterion="fire", reasons=network.unscored)
 
 
 def _any_scores(graph) -> FilterScores:

@@ -11,7 +11,6 @@ import numpy as np
 from firekeras.callback.interruption import Guarded
 from firekeras.channels.walk import leaf_layers
 from firekeras.devices import scope_of
-from firekeras.surgery import rebuild
 
 # What `fit` goes on using; all else belongs to the network, but for what another one does not have at all.
 # Loss and metrics are among it: they were built on the first batch, and JAX, on several devices, wants
@@ -64,10 +63,10 @@ class LiveModel:
             raise
         return out
 
-    def insert(self, trace, behind) -> dict:
+    def insert(self, network, behind) -> dict:
         """Puts layers behind calls; returns the network without them, for `withdraw`."""
-        nothing = np.zeros(trace.graph.num_units, bool)
-        return self.become(rebuild(self.model, trace, nothing, behind))
+        nothing = np.zeros(network.graph.num_units, bool)
+        return self.become(network.without(nothing, behind))
 
     def withdraw(self, without):
         """Takes inserted layers out again; all that was learned meanwhile stays."""

@@ -31,7 +31,7 @@ class Relu:
     labels: np.ndarray
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
 class Trace:
     """All that running a model on labels tells.
 

@@ -16,6 +16,7 @@ from firekeras.compare.results import Outcome
 from firekeras.compare.settings import BETWEEN_SEEDS, ComparisonSettings
 from firekeras.compiling import compile_settings, fresh_optimizer
 from firekeras.costs import count_costs
+from firekeras.network import Network
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.evaluation import Evaluation
@@ -23,7 +24,6 @@ from firekeras.rounds.fine_tuning import FineTuning
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.time_spent import TimeSpent
-from firekeras.surgery import copied
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Contest:
     @functools.cached_property
     def baseline(self) -> keras.Model:
         """The network that all begin with, settled."""
-        network = copied(self.model, compiled=True)
+        network = Network.of(self.model).copy(compiled=True)
         self._settle(network)
         return network
 
@@ -119,7 +119,7 @@ class Contest:
     def unpruned(self, label, seed) -> tuple[keras.Model, Outcome]:
         """One run of the control that loses nothing; arguments as of `prune`."""
         start, epochs = self._begin(seed), self.settings.epochs
-        network = copied(self.model, compiled=True)
+        network = Network.of(self.model).copy(compiled=True)
         notes = self._train(network, seed, epochs, self.settings.learning_rate)
         return network, self._outcome(label, 1.0, seed, start, network, epochs=epochs, notes=notes)
 

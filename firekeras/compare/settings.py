@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from firekeras.channels import channel_graph, traced
+from firekeras.channels import channel_graph
 from firekeras.costs import count_costs
 from firekeras.measure.measuring import filters_behind
+from firekeras.network import Network
 from firekeras.plan.planning import checked_target
 from firekeras.rounds.learning_rate import peak_rate
 from firekeras.rounds.settings import RunSettings, check_whole
@@ -108,24 +109,24 @@ def _checked_shares(target):
     return measure, shares
 
 
-def _reasons(trace):
-    told = [f"{name}: {reason}" for name, reason in list(trace.unscored.items())[:3]]
-    return "; ".join(told) or trace.graph.why_none()
+def _reasons(network):
+    told = [f"{name}: {reason}" for name, reason in list(network.unscored.items())[:3]]
+    return "; ".join(told) or network.graph.why_none()
 
 
 def left_alone(model) -> dict[str, float]:
     """Caps for the layers whose filters have no FIRE, or go only together with others that have none."""
-    trace = traced(model)
-    own = {name: np.zeros(width, bool) for name, width in trace.graph.widths.items()}
-    for relu in trace.relus:
-        for name, filters, _ in filters_behind(trace, relu):
+    network = Network.of(model)
+    own = {name: np.zeros(width, bool) for name, width in network.graph.widths.items()}
+    for relu in network.relus:
+        for name, filters, _ in filters_behind(network, relu):
             own[name][filters] = True
-    whole = np.ones(trace.graph.num_units, bool)
+    whole = np.ones(network.graph.num_units, bool)
     for name, has_relu in own.items():
-        whole[trace.graph.filters(name)[~has_relu]] = False
+        whole[network.graph.filters(name)[~has_relu]] = False
     if not whole.any():
         raise ValueError(
             f"No filter of {model.name!r} has a ReLU of its own, so that none has FIRE: "
-            f"{_reasons(trace)}. Compare other methods, with all_filters=True."
+            f"{_reasons(network)}. Compare other methods, with all_filters=True."
         )
-    return {name: 0.0 for name in trace.graph.filter_layers if not whole[trace.graph.filters(name)].any()}
+    return {name: 0.0 for name in network.graph.filter_layers if not whole[network.graph.filters(name)].any()}

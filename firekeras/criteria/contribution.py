@@ -7,7 +7,6 @@ import numpy as np
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.mixing import array
 from firekeras.channels.rules.normalization import batch_normalization
-from firekeras.channels.walk import leaf_layers
 from firekeras.criteria.activations import moments_read
 from firekeras.criteria.gaussian import variances_read
 from firekeras.criteria.readers import Readers
@@ -31,7 +30,7 @@ def small_contribution(model) -> FilterScores:
     importance arrives through the next layer's weights.
     """
     readers = Readers(model)
-    gains = gains_behind(model, readers.trace)
+    gains = gains_behind(readers.network)
     variances = variances_read(model, readers, gains.keys())
     missing = "passes no BatchNormalization that would tell its variance: measure it, with 'contribution_measured'"
     return _scores(readers, gains, variances, "contribution", missing)
@@ -47,7 +46,7 @@ def small_measured_contribution(model, data) -> FilterScores:
     readers = Readers(model)
     measured = moments_read(model, readers, data)
     variances = {path: variance for path, (_, variance) in measured.items()}
-    return _scores(readers, gains_behind(model, readers.trace), variances, "contribution_measured", "is not read")
+    return _scores(readers, gains_behind(readers.network), variances, "contribution_measured", "is not read")
 
 
 def _scores(readers, gains, variances, name, missing):
@@ -84,19 +83,19 @@ def contributions(variance, strengths, gain) -> np.ndarray:
     return np.where(np.isnan(gain), share, lost * gain).sum(axis=1)
 
 
-def gains_behind(model, trace) -> dict[str, np.ndarray]:
+def gains_behind(network) -> dict[str, np.ndarray]:
     """What a BatchNormalization right behind a layer multiplies variances by: gamma^2 / (variance + epsilon).
 
     Returns:
         For each layer with filters that one follows, by path, `(filters,)`; NaN for filters that none follows.
     """
     gains: dict = {}
-    for _, layer in leaf_layers(model):
+    for layer in network.leaves.values():
         if find_rule(layer) is batch_normalization:
             gamma = 1.0 if layer.gamma is None else array(layer.gamma).astype("float64")
             gain = np.square(gamma) / (array(layer.moving_variance).astype("float64") + layer.epsilon)
-            for label, value in zip(trace.weights[id(layer.moving_variance)][0].tolist(), gain, strict=True):
-                if label in trace.births:
-                    name, filter = trace.births[label]
-                    gains.setdefault(name, np.full(trace.graph.widths[name], np.nan))[filter] = value
+            for label, value in zip(network.weights[id(layer.moving_variance)][0].tolist(), gain, strict=True):
+                if label in network.births:
+                    name, filter = network.births[label]
+                    gains.setdefault(name, np.full(network.graph.widths[name], np.nan))[filter] = value
     return gains

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.channels import traced
 from firekeras.channels.reading import Reading
 from firekeras.criteria.units import scores_of_units
+from firekeras.network import Network
 from firekeras.profile import FilterScores
 
 
@@ -34,38 +34,38 @@ class Readers(dict):
         model: A Functional or Sequential model.
 
     Attributes:
-        trace: The model's `Trace`.
+        network: The model's `Network`.
         graph: Its `ChannelGraph`.
     """
 
     def __init__(self, model):
-        self.trace = traced(model)
-        self.graph = self.trace.graph
-        known = {path: reading for path, reading in self.trace.readings.items() if reading.strengths}
+        self.network = Network.of(model)
+        self.graph = self.network.graph
+        known = {path: reading for path, reading in self.network.readings.items() if reading.strengths}
         super().__init__(
-            (path, Reader(reading, self.trace.units_along(*reading.kernels[0]))) for path, reading in known.items()
+            (path, Reader(reading, self.network.units_along(*reading.kernels[0]))) for path, reading in known.items()
         )
-        self._reasons = {unit: reason for path in self.trace.consumed for unit, reason in self._strange(path)}
+        self._reasons = {unit: reason for path in self.network.consumed for unit, reason in self._strange(path)}
 
     def _strange(self, path):
         """Units that are read in a way that is not known here, with the reason."""
         if path not in self.graph.layers:
             return  # it has no weights
         where = f"{path} ({self.graph.layers[path].kind})"
-        for kernel in self.trace.readings[path].back if path in self.trace.readings else ():
+        for kernel in self.network.readings[path].back if path in self.network.readings else ():
             yield from ((unit, f"feeds back within {where}") for unit in self._units(kernel))
         if path not in self:
             yield from ((unit, f"is read by {where}, of which it is not known how") for unit in self._missed_by(path))
 
     def _missed_by(self, path):
         """The units that a layer reads and mixes by weights; not those that go together with what it makes of them."""
-        if path in self.trace.readings:
-            return [unit for kernel in self.trace.readings[path].kernels for unit in self._units(kernel)]
+        if path in self.network.readings:
+            return [unit for kernel in self.network.readings[path].kernels for unit in self._units(kernel)]
         own = self.graph.filters(path).tolist() if path in self.graph.filter_layers else []
-        return sorted({*self.trace.units_read(path).tolist()} - {*own}) if self.graph.layers[path].weights else []
+        return sorted({*self.network.units_read(path).tolist()} - {*own}) if self.graph.layers[path].weights else []
 
     def _units(self, kernel):
-        units = self.trace.units_along(*kernel)
+        units = self.network.units_along(*kernel)
         return units[units >= 0].tolist()
 
     def scores(self, values, criterion, missing="has none") -> FilterScores:

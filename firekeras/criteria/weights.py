@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.channels import traced
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.mixing import array
 from firekeras.channels.rules.normalization import batch_normalization
-from firekeras.channels.walk import leaf_layers
 from firekeras.criteria.registry import criterion
 from firekeras.criteria.units import scores_of_units
+from firekeras.network import Network
 
 
 def l1_norm(kernel):
@@ -56,13 +55,13 @@ def small_bn_scale(model):
     Where its channels, or those that go with it, pass several, the mean. Meant for networks that were
     trained with an l1 penalty on gamma, as the paper does.
     """
-    trace = traced(model)
-    total, count = np.zeros((2, trace.graph.num_units))
-    for _, layer in leaf_layers(model):
+    network = Network.of(model)
+    total, count = np.zeros((2, network.graph.num_units))
+    for layer in network.leaves.values():
         if find_rule(layer) is batch_normalization and layer.gamma is not None:
-            units = trace.units_along(layer.gamma, 0)
+            units = network.units_along(layer.gamma, 0)
             known = units >= 0
             np.add.at(total, units[known], np.abs(array(layer.gamma).astype("float64"))[known])
             np.add.at(count, units[known], 1)
     values = np.divide(-total, count, out=np.full(total.shape, np.nan), where=count > 0)
-    return scores_of_units(trace.graph, values, "bn_scale", "passes no BatchNormalization that has a scale")
+    return scores_of_units(network.graph, values, "bn_scale", "passes no BatchNormalization that has a scale")

@@ -136,13 +136,14 @@ def extract_features(model, layer_indices: Mapping[str, int] | None = None) -> d
     Source: FIREPruning (Fang et al. 2020), Table 1 and section 3.3.1, for the first 14; those of the
     BatchNormalization are firekeras's own.
     """
-    from firekeras.channels import traced
 
-    trace = traced(model)
-    moments = trace.moments()
-    indices = number_layers(trace.graph.filter_layers, layer_indices)
+    from firekeras.network import Network
+
+    network = Network.of(model)
+    moments = network.moments()
+    indices = number_layers(network.graph.filter_layers, layer_indices)
     return {
-        name: np.hstack([_kernel_features(trace.kernels[name](), index), bn_features(moments[name])])
+        name: np.hstack([_kernel_features(network.kernel(name), index), bn_features(moments[name])])
         for name, index in indices.items()
     }
 

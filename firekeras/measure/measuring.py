@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from firekeras import devices
-from firekeras.channels import traced
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import functional_graph, walk
 from firekeras.data import checked_data, num_samples, shuffled_or_share
@@ -19,8 +18,8 @@ from firekeras.internals import at_inference_arguments, check_inputs, flat_input
 from firekeras.measure.counting import NonFiniteCounter, ZeroCounter
 from firekeras.measure.enough import StopWhenSettled
 from firekeras.measure.progress import ProgressBar, ProgressReports
+from firekeras.network import Network
 from firekeras.profile import FireProfile
-from firekeras.surgery import copied
 
 
 def measure_fire(
@@ -63,18 +62,18 @@ def measure_fire(
     """
     devices.check_strategy(model)
     model = _on_this_process(model)
-    trace = traced(model)
+    network = Network.of(model)
     check_weights(model)
-    check_has_relus(model, trace)
+    check_has_relus(network)
     auto = fraction == "auto"
     if auto and not 0 < cut < 1:
         raise ValueError(f"cut is the share of filters about to go, above 0 and below 1. Received: {cut}.")
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
-    counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in trace.relus}
-    stop = [StopWhenSettled(lambda: rates_so_far(trace, counters), num_samples(data), cut)] if auto else []
+    counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
+    stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []
     shown = ProgressReports(on_progress) if on_progress else ProgressBar("Measuring FIRE")
     run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
-    return profile_from_counters(model, trace, counters)
+    return profile_from_counters(network, counters)
 
 
 def _on_this_process(model):
@@ -85,27 +84,27 @@ def _on_this_process(model):
     if not devices.several_processes():
         return model
     with devices.in_force(devices.of_this_process()):
-        return copied(model)
+        return Network.of(model).copy()
 
 
-def check_has_relus(model, trace):
+def check_has_relus(network):
     """Raises `ValueError` where no filter has a ReLU of its own, so that there is no FIRE."""
-    if not trace.relus:
-        reasons = [f"{name}: {reason}" for name, reason in list(trace.unscored.items())[:3]]
-        if not trace.graph.filter_layers:
-            raise ValueError(f"The model {model.name!r} has no filters to measure: {trace.graph.why_none()}.")
+    if not network.relus:
+        reasons = [f"{name}: {reason}" for name, reason in list(network.unscored.items())[:3]]
+        if not network.graph.filter_layers:
+            raise ValueError(f"The model {network.model.name!r} has no filters to measure: {network.graph.why_none()}.")
         raise ValueError(
-            f"No filter of {model.name!r} has a ReLU of its own, so that there is no FIRE to measure "
+            f"No filter of {network.model.name!r} has a ReLU of its own, so that there is no FIRE to measure "
             f"({'; '.join(reasons)}). Use another criterion: score_filters(model, criterion='l1')."
         )
 
 
-def rates_so_far(trace, counters):
+def rates_so_far(network, counters):
     """(mean, deviation, samples) over samples so far, of the filters that can be ranked, each an array."""
     means, deviations = [], []
-    for relu in trace.relus:
+    for relu in network.relus:
         counter = counters[relu.key]
-        channels = [channel for name, _, own in filters_behind(trace, relu) for channel in own]
+        channels = [channel for name, _, own in filters_behind(network, relu) for channel in own]
         means.append(counter.zeros().reshape(-1, counter.zeros().shape[-1]).sum(0)[channels] / max(1, counter.seen()))
         deviations.append(counter.deviation()[channels])
     samples = max(counter.samples() for counter in counters.values())
@@ -221,25 +220,24 @@ class _AllCounted(Exception):  # noqa: N818 (it ends a pass, and is no error)
     """Nothing after the last ReLU needs to be computed."""
 
 
-def profile_from_counters(model, trace, counters, mode="inference") -> FireProfile:
+def profile_from_counters(network, counters, mode="inference") -> FireProfile:
     """Sums what the counters hold by filter: a filter whose layer is called twice has two ReLUs.
 
     Args:
-        model: The model that was counted.
-        trace: Its `Trace`.
+        network: The network that was counted.
         counters: A `ZeroCounter` for each ReLU, by key; a ReLU without one is passed over.
         mode: How the model ran: `"inference"` or `"training"`.
     """
-    widths = trace.graph.widths
+    widths = network.graph.widths
     zeros = {name: np.zeros(width, "int64") for name, width in widths.items()}
     seen = {name: np.zeros(width, "int64") for name, width in widths.items()}
     maps: dict[str, list] = defaultdict(list)
-    for relu in trace.relus:
+    for relu in network.relus:
         counter = counters.get(relu.key)
         if counter is None:
             continue
         counts = np.moveaxis(counter.zeros(), relu.axis - 1 if counter.per_position else 0, 0)
-        for name, filters, channels in filters_behind(trace, relu):
+        for name, filters, channels in filters_behind(network, relu):
             np.add.at(zeros[name], filters, counts[channels].reshape(filters.size, -1).sum(axis=1))
             np.add.at(seen[name], filters, counter.seen())
             if counter.per_position:
@@ -248,18 +246,18 @@ def profile_from_counters(model, trace, counters, mode="inference") -> FireProfi
         zeros,
         seen,
         samples=max(counter.samples() for counter in counters.values()),
-        features=extract_features(model),
-        graph=trace.graph,
-        reasons=trace.unscored,
+        features=extract_features(network),
+        graph=network.graph,
+        reasons=network.unscored,
         maps={name: _joined_maps(name, widths[name], parts) for name, parts in maps.items()},
         mode=mode,
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
 
 
-def filters_behind(trace, relu):
+def filters_behind(network, relu):
     """Yields (layer, filters, channels): which channels of a ReLU's output are whose filters'."""
-    owners = [(channel, *trace.births[label]) for channel, label in enumerate(relu.labels.tolist()) if label]
+    owners = [(channel, *network.births[label]) for channel, label in enumerate(relu.labels.tolist()) if label]
     for name in dict.fromkeys(owner[1] for owner in owners):
         mine = [(channel, filter) for channel, owner, filter in owners if owner == name]
         channels, filters = np.array(mine).T

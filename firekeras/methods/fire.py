@@ -6,12 +6,13 @@ import contextlib
 
 import numpy as np
 
-from firekeras.channels import channel_graph, filter_kernels, traced
+from firekeras.channels import channel_graph, filter_kernels
 from firekeras.criteria import CRITERIA, get_criterion, l1_norm, score_filters
 from firekeras.detector.fire_detector import FireDetector
 from firekeras.measure.measuring import check_has_relus, measure_fire
 from firekeras.methods.by_score import check_balance
 from firekeras.methods.drift import DriftGuard
+from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
 from firekeras.profile import FilterScores
@@ -92,7 +93,7 @@ class FirePruning(Method):
 
     def check(self, model, train_data):
         """Raises `ValueError` where no filter has a ReLU of its own."""
-        check_has_relus(model, traced(model))
+        check_has_relus(Network.of(model))
 
     def plan(self, model, run) -> PruningPlan:
         """The plan for the next round."""

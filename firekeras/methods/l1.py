@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from firekeras.channels import traced
 from firekeras.methods.l1_norms import convolution_kernels, greedy_orders, independent_orders, ranked_layers
 from firekeras.methods.l1_presets import known_preset, preset_rates
+from firekeras.network import Network
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.profile import FilterScores
@@ -65,21 +65,22 @@ class L1Pruning(Method):
 
     def plan(self, model, run) -> PruningPlan:
         """The plan for the next round."""
-        trace = traced(model)
-        kernels = convolution_kernels(trace)
-        layers = ranked_layers(model, trace, kernels, self.shortcuts)
-        quotas = _quotas(layers, self._rates(trace.graph, kernels, layers), run.original_widths)
-        plan = self._cut(model, run, trace.graph, _scores(trace.graph, layers, independent_orders(layers), quotas))
+        network = Network.of(model)
+        kernels = convolution_kernels(network)
+        layers = ranked_layers(network, kernels, self.shortcuts)
+        quotas = _quotas(layers, self._rates(network.graph, kernels, layers), run.original_widths)
+        plan = self._cut(model, run, network.graph, _scores(network.graph, layers, independent_orders(layers), quotas))
         if self.selection == "independent":
             return plan
         counts = {name: filters.size for name, filters in plan.removed.items()}
-        return self._cut(model, run, trace.graph, _scores(trace.graph, layers, greedy_orders(layers, counts), quotas))
+        scores = _scores(network.graph, layers, greedy_orders(layers, counts), quotas)
+        return self._cut(model, run, network.graph, scores)
 
     def check(self, model, train_data):
         """Raises `ValueError` where the rates are not for this network."""
-        trace = traced(model)
-        kernels = convolution_kernels(trace)
-        self._rates(trace.graph, kernels, ranked_layers(model, trace, kernels, self.shortcuts))
+        network = Network.of(model)
+        kernels = convolution_kernels(network)
+        self._rates(network.graph, kernels, ranked_layers(network, kernels, self.shortcuts))
 
     def _rates(self, graph, kernels, layers) -> Mapping[str, float]:
         """The rate of each layer that has one."""

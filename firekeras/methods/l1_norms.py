@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from firekeras.channels.graph import FIXED_UNIT
-from firekeras.channels.trace import Trace
 from firekeras.methods.shortcuts import projections
+from firekeras.network import Network
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,54 +60,54 @@ def greedy_orders(layers: Iterable[RankedLayer], counts: Mapping[str, int]) -> d
     return orders
 
 
-def ranked_layers(model, trace: Trace, kernels: Mapping, shortcuts: bool) -> list[RankedLayer]:
+def ranked_layers(network: Network, kernels: Mapping, shortcuts: bool) -> list[RankedLayer]:
     """The convolutions that have filters to rank, in topological order.
 
     Filters that only go together with those of other layers have no norm of their own, and are left out;
     with `shortcuts`, a projection decides for all that its output is added to (section 3.3, figure 4).
 
     Args:
-        model, trace: The network, and its `Trace`.
+        network: The network.
         kernels: The kernel of each of its convolutions, `(*taps, input channels, filters)`.
         shortcuts: Whether residual stages that begin with a projection are pruned.
     """
-    deciding = projections(model, kernels) if shortcuts else []
-    left = np.ones(trace.graph.num_units, bool)
-    left[list(trace.graph.locks)] = False
-    alone = left & (_filters_per_unit(trace) == 1)
+    deciding = projections(network.model, kernels) if shortcuts else []
+    left = np.ones(network.graph.num_units, bool)
+    left[list(network.graph.locks)] = False
+    alone = left & (_filters_per_unit(network) == 1)
     found = []
     for name, kernel in kernels.items():
-        found.append(_ranked(trace, name, kernel, left if name in deciding else alone))
+        found.append(_ranked(network, name, kernel, left if name in deciding else alone))
         left[found[-1].makes[found[-1].rankable]] = False  # of several projections of a stage the first decides
     return [layer for layer in found if layer.rankable.size]
 
 
-def convolution_kernels(trace: Trace) -> dict[str, np.ndarray]:
+def convolution_kernels(network: Network) -> dict[str, np.ndarray]:
     """The kernel of each convolution that is not depthwise, `(*taps, input channels, filters)`."""
-    names = [name for name in trace.graph.filter_layers if trace.graph.layers[name].is_conv]
-    return {name: trace.kernels[name]() for name in names if not trace.goes_with_its_input(name)}
+    names = [name for name in network.graph.filter_layers if network.graph.layers[name].is_conv]
+    return {name: network.kernel(name) for name in names if not network.goes_with_its_input(name)}
 
 
-def _filters_per_unit(trace):
+def _filters_per_unit(network):
     """How many filters each unit holds, those of depthwise convolutions left out, `(num_units,)`."""
-    graph = trace.graph
-    own = [graph.filters(name) for name in graph.filter_layers if not trace.goes_with_its_input(name)]
+    graph = network.graph
+    own = [graph.filters(name) for name in graph.filter_layers if not network.goes_with_its_input(name)]
     return np.bincount(np.concatenate([*own, np.zeros(0, "int64")]), minlength=graph.num_units)
 
 
-def _ranked(trace, name, kernel, may_go):
-    makes = trace.graph.filters(name)
+def _ranked(network, name, kernel, may_go):
+    makes = network.graph.filters(name)
     once = np.bincount(makes, minlength=may_go.size) == 1
     return RankedLayer(
         name=name,
         sums=np.abs(kernel).sum(axis=tuple(range(kernel.ndim - 2)), dtype="float64"),
-        reads=_reads(trace, name, kernel.shape[-2]),
+        reads=_reads(network, name, kernel.shape[-2]),
         makes=makes,
         rankable=np.flatnonzero((once & may_go)[makes]),
     )
 
 
-def _reads(trace, name, inputs):
+def _reads(network, name, inputs):
     """The unit of each input that a convolution's filters read; a grouped one's go with what they read."""
-    reading = trace.readings.get(name)
-    return trace.units_along(*reading.kernels[-1]) if reading else np.full(inputs, FIXED_UNIT)
+    reading = network.readings.get(name)
+    return network.units_along(*reading.kernels[-1]) if reading else np.full(inputs, FIXED_UNIT)

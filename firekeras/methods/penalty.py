@@ -6,10 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.channels import traced
-from firekeras.channels.walk import leaf_layers
 from firekeras.devices import scope_of
 from firekeras.internals import track, untrack
+from firekeras.network import Network
 
 
 class FilterPenalty:
@@ -31,13 +30,13 @@ class FilterPenalty:
     """
 
     def __init__(self, model, batch_norm=False):
-        self.model, trace = model, traced(model)
+        self.model, network = model, Network.of(model)
         with scope_of(model):
-            zeros = np.zeros(trace.graph.num_units + 1, "float32")  # the last is for channels of no filter
+            zeros = np.zeros(network.graph.num_units + 1, "float32")  # the last is for channels of no filter
             self._coefficients = keras.Variable(zeros, trainable=False, name="filter_penalty")
         self._weights = [
-            (weight, FilterNorms(self._coefficients, trace.units_along(weight, axis), axis, weight.regularizer))
-            for weight, axis in _penalised(model, trace, batch_norm)
+            (weight, FilterNorms(self._coefficients, network.units_along(weight, axis), axis, weight.regularizer))
+            for weight, axis in _penalised(network, batch_norm)
         ]
 
     def set(self, coefficients):
@@ -81,19 +80,19 @@ class FilterNorms:
         return penalty if self.own is None else penalty + self.own(weight)
 
 
-def _penalised(model, trace, batch_norm):
+def _penalised(network, batch_norm):
     """Yields (weight, axis) of what filters consist of."""
-    for path, layer in leaf_layers(model):
-        if path in trace.graph.filter_layers:
-            yield from _kernels(trace, path, layer)
+    for path, layer in network.leaves.items():
+        if path in network.graph.filter_layers:
+            yield from _kernels(network, path, layer)
         elif batch_norm and isinstance(layer, keras.layers.BatchNormalization):
             yield from ((weight, 0) for weight in layer.trainable_variables)
 
 
-def _kernels(trace, path, layer):
+def _kernels(network, path, layer):
     """The weights whose filters are the layer's; a depthwise kernel has none but the channels that it reads."""
     kernels = [weight for weight in layer.trainable_variables if len(weight.shape) > 1]
-    labelled = [(kernel, *found) for kernel in kernels for found in enumerate(trace.weights.get(id(kernel), ()))]
+    labelled = [(kernel, *found) for kernel in kernels for found in enumerate(network.weights.get(id(kernel), ()))]
     labelled = [(kernel, axis, labels) for kernel, axis, labels in labelled if labels is not None]
-    made = [found for found in labelled if trace.births.get(int(found[2][0]), ("",))[0] == path]
+    made = [found for found in labelled if network.births.get(int(found[2][0]), ("",))[0] == path]
     return [(kernel, axis) for kernel, axis, _ in made or labelled]

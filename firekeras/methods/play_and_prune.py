@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from firekeras.channels import traced
 from firekeras.criteria import l1_norm
 from firekeras.masking import MaskedNetwork
 from firekeras.methods.penalty import FilterPenalty
+from firekeras.network import Network
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.profile import FilterScores
@@ -19,7 +19,6 @@ from firekeras.rounds.method import Method, register
 from firekeras.rounds.monitor import lost, within_tolerance
 from firekeras.rounds.repeatable import reseed
 from firekeras.samples import draw_samples, in_batches
-from firekeras.surgery import rebuild
 
 ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits let go
 HARMLESS = 0.001  # as a tolerance: what the first threshold of a layer may cost on its own
@@ -101,8 +100,7 @@ class PlayAndPrune(Method):
             self._memory = Memory(first_thresholds(model, run))
         elif not run.records[-1].accepted:
             self._memory.give_way()
-        trace = traced(model)
-        copy = rebuild(model, trace, np.zeros(trace.graph.num_units, bool))
+        copy = Network.of(model).copy(compiled=model.compiled)
         reseed(copy, run.settings.seed, len(run.records))
         with FilterPenalty(copy, self.penalise_bn) as penalty:
             self._play(copy, penalty, run)
@@ -280,10 +278,10 @@ def longest(units, harmless) -> int:
 
 def strengths(model):
     """The channel graph, and the mean |w| of the filters of each unit, `(num_units,)`."""
-    trace = traced(model)
-    kernels = {name: trace.kernels[name]() for name in trace.graph.filter_layers}
+    network = Network.of(model)
+    kernels = {name: network.kernel(name) for name in network.graph.filter_layers}
     means = {name: l1_norm(kernel) * kernel.shape[-1] / kernel.size for name, kernel in kernels.items()}
-    return trace.graph, over_units(trace.graph, means)
+    return network.graph, over_units(network.graph, means)
 
 
 def free_units(graph, strength):

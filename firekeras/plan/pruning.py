@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.channels import traced
+from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan, known_layer
-from firekeras.surgery import rebuild
 
 
 def prune(model, plan: PruningPlan):
@@ -29,8 +28,8 @@ def prune(model, plan: PruningPlan):
     Example:
     >>> smaller = firekeras.prune(model, plan)
     """
-    trace = traced(model)
-    return rebuild(model, trace, checked_units(trace.graph, plan))
+    network = Network.of(model)
+    return network.without(checked_units(network.graph, plan))
 
 
 def checked_units(graph, plan) -> np.ndarray:

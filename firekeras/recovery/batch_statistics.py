@@ -6,9 +6,9 @@ from collections import defaultdict
 
 from firekeras.channels.check import check_model
 from firekeras.devices import scope_of
+from firekeras.network import Network
 from firekeras.normalizing import normalised_by_batch, norms_to_measure
 from firekeras.observing import RepeatedPass, check_finite, pooled
-from firekeras.surgery import copied
 
 
 def reestimate_batch_norm(model, data, *, batch_size=None, samples=2000) -> list[str]:
@@ -64,7 +64,7 @@ def settled_copy(model, data, batch_size=None, *, samples=2000):
     """
     check_model(model)
     with scope_of(model):
-        copy = copied(model)
+        copy = Network.of(model).copy()
     reestimate_batch_norm(copy, data, batch_size=batch_size, samples=samples)
     return copy
 

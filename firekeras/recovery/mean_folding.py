@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.channels import traced
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
 from firekeras.devices import scope_of
+from firekeras.network import Network
 from firekeras.observing import calls, check_finite, moments, observed, pooled
 from firekeras.plan.pruning import checked_units
 from firekeras.rebuilding import bare_config
@@ -55,12 +55,12 @@ def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> 
     >>> smaller = firekeras.prune(model, plan)
     >>> notes = fold_means(model, smaller, plan, x_train)
     """
-    trace = traced(model)
-    gone = checked_units(trace.graph, plan)
-    _check_cut(trace, gone, model, smaller)
-    homes, notes = _homes(trace, gone, model)
+    network = Network.of(model)
+    gone = checked_units(network.graph, plan)
+    _check_cut(network, gone, smaller)
+    homes, notes = _homes(network, gone)
     with scope_of(model):
-        parts = {path: RemovedPart(trace, gone, trace.readings[path]) for path in homes}
+        parts = {path: RemovedPart(network, gone, network.readings[path]) for path in homes}
     leaves = dict(leaf_layers(smaller))
     for path, shift in _shifts(model, parts, data, batch_size, samples).items():
         home = homes[path]
@@ -84,8 +84,8 @@ def _shifts(model, parts, data, batch_size, samples) -> dict[str, np.ndarray]:
     return shifts
 
 
-def _check_cut(trace, gone, model, smaller):
-    expected = {path: [_cut_shape(trace, gone, v) for v in layer.variables] for path, layer in leaf_layers(model)}
+def _check_cut(network, gone, smaller):
+    expected = {path: [_cut_shape(network, gone, v) for v in layer.variables] for path, layer in network.leaves.items()}
     found = {path: [tuple(v.shape) for v in layer.variables] for path, layer in leaf_layers(smaller)}
     wrong = next((path for path in expected if expected[path] != found.get(path)), None)
     if wrong is not None:
@@ -95,10 +95,10 @@ def _check_cut(trace, gone, model, smaller):
         )
 
 
-def _cut_shape(trace, gone, variable):
-    axes = trace.weights.get(id(variable), (None,) * len(variable.shape))
+def _cut_shape(network, gone, variable):
+    axes = network.weights.get(id(variable), (None,) * len(variable.shape))
     sizes = zip(axes, variable.shape, strict=True)
-    return tuple(size if labels is None else trace.keep(gone, labels).size for labels, size in sizes)
+    return tuple(size if labels is None else network.keep(gone, labels).size for labels, size in sizes)
 
 
 # Who misses what is removed, and what makes up for it
@@ -112,13 +112,13 @@ class Home(NamedTuple):
     sign: int
 
 
-def _homes(trace, gone, model) -> tuple[dict[str, Home], list[str]]:
+def _homes(network, gone) -> tuple[dict[str, Home], list[str]]:
     """Where the shift of each layer that reads removed channels is taken up; and notes on those where it is not."""
-    norms = _own_norms(model, trace)
+    norms = _own_norms(network)
     homes, notes = {}, []
-    for path, layer in leaf_layers(model):
-        reading = trace.readings.get(path)
-        if reading and any(_lost(trace, gone, *kernel).size for kernel in (*reading.kernels, *reading.back)):
+    for path, layer in network.leaves.items():
+        reading = network.readings.get(path)
+        if reading and any(_lost(network, gone, *kernel).size for kernel in (*reading.kernels, *reading.back)):
             home = _home(path, reading, norms)
             if isinstance(home, Home):
                 homes[path] = home
@@ -139,21 +139,21 @@ def _home(path, reading, norms) -> Home | str:
     return Home(norms[path], "moving_mean", -1)
 
 
-def _lost(trace, gone, variable, axis):
+def _lost(network, gone, variable, axis):
     """Which positions go along an axis of a weight."""
-    labels = trace.weights.get(id(variable), {axis: None})[axis]
-    return np.zeros(0, "int64") if labels is None else np.setdiff1d(np.arange(labels.size), trace.keep(gone, labels))
+    labels = network.weights.get(id(variable), {axis: None})[axis]
+    return np.zeros(0, "int64") if labels is None else np.setdiff1d(np.arange(labels.size), network.keep(gone, labels))
 
 
-def _own_norms(model, trace) -> dict[str, str]:
+def _own_norms(network) -> dict[str, str]:
     """For each layer whose outputs all go to one BatchNormalization, and nowhere else, which reads nothing else."""
-    made, read, readers = _wiring(model)
-    leaves = dict(leaf_layers(model))
+    made, read, readers = _wiring(network.model)
+    leaves = network.leaves
     found = {}
     for path, tensors in made.items():
         names = set().union(*(readers[tensor] for tensor in tensors))
         norm = names.pop() if len(names) == 1 else None
-        if norm and read[norm] == tensors and _follows(trace.readings.get(path), leaves.get(norm)):
+        if norm and read[norm] == tensors and _follows(network.readings.get(path), leaves.get(norm)):
             found[path] = norm
     return found
 
@@ -187,7 +187,7 @@ class RemovedPart:
     """What a layer makes of the channels that go: itself, without bias and activation, on them alone.
 
     Args:
-        trace: The `Trace`.
+        network: The `Network`.
         gone: A mask over units.
         reading: The `Reading` of a layer that is linear.
 
@@ -196,16 +196,17 @@ class RemovedPart:
         kept: Which of these stay.
     """
 
-    def __init__(self, trace, gone, reading):
+    def __init__(self, network, gone, reading):
         weights = reading.kernels
-        lost = [_lost(trace, gone, *weight) for weight in weights]
+        lost = [_lost(network, gone, *weight) for weight in weights]
         self.axis, self.channels = reading.axis, lost[0]
         self.layer = _linear(reading.layer)
         self.layer.build(self._input_shape(weights[0][0]))
         values = [np.take(ops.convert_to_numpy(w), k, axis) for (w, axis), k in zip(weights, lost, strict=True)]
         self.layer.set_weights(values)
         kernel, axis = weights[-1]
-        self.kept = trace.keep(gone, trace.weights[id(kernel)][-3 - axis])  # filters: the other of the last two axes
+        filters = network.weights[id(kernel)][-3 - axis]  # the other of the last two axes
+        self.kept = network.keep(gone, filters)
 
     def _input_shape(self, kernel):
         shape = [None] * len(kernel.shape)

@@ -14,6 +14,7 @@ from firekeras.compiling import MENDED, is_broken
 from firekeras.costs import count_costs
 from firekeras.data import check_training_data
 from firekeras.devices import several_processes
+from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import prune
 from firekeras.profile import FireProfile
@@ -31,7 +32,6 @@ from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.snapshot import Snapshot
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
-from firekeras.surgery import copied
 
 
 class Rounds(Run, Iterator):
@@ -115,7 +115,7 @@ class Rounds(Run, Iterator):
             self._note("Statistics are not settled: that does not run over several processes.")
             return self.first
         return (
-            copied(self.first, compiled=self.first.compiled)
+            Network.of(self.first).copy(compiled=self.first.compiled)
             if Settler(self.first, self.train_data).layers
             else self.first
         )
