@@ -769,7 +769,7 @@ def test_a_plan_file_is_plain_json(tmp_path):
         raise AssertionError(f"{constant} is not JSON")
 
     data = json.loads((tmp_path / "plan.json").read_text("utf-8"), parse_constant=strict)
-    assert data["format"] == "firekeras.plan.planning" and isinstance(data["version"], int)
+    assert data["format"] == "firekeras.plan" and isinstance(data["version"], int)
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.9, 0.999])
@@ -787,10 +787,10 @@ def test_a_truncated_plan_is_refused(tmp_path, share):
     [
         (b"\x89HDF\r\n\x1a\n\x00\xff", r"not a pruning plan"),
         (b"[1, 2]", r'expected JSON with "format"'),
-        (b'"firekeras.plan.planning"', r'expected JSON with "format"'),
+        (b'"firekeras.plan"', r'expected JSON with "format"'),
         (b'{"format": "other"}', r'expected JSON with "format"'),
-        (b'{"format": "firekeras.plan.planning", "version": 99}', r"of another version"),
-        (b'{"format": "firekeras.plan.planning", "version": 1}', r"not a whole pruning plan"),
+        (b'{"format": "firekeras.plan", "version": 99}', r"of another version"),
+        (b'{"format": "firekeras.plan", "version": 1}', r"not a whole pruning plan"),
     ],
 )
 def test_other_files_are_no_plans(tmp_path, content, words):

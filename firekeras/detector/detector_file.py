@@ -9,7 +9,8 @@ from firekeras.atomic import whole_file
 from firekeras.detector.features import FEATURES
 from firekeras.paths import existing_file
 
-FORMAT, VERSION = "firekeras.detector.fire_detector", 2
+FORMAT, VERSION = "firekeras.detector", 2
+ALSO_CALLED = "firekeras.detector.fire_detector"  # by one release
 PARTS = ("X", "y", "layers", "indices", "reasons")
 SETTINGS = ("regressor", "features", "seed")
 
@@ -48,7 +49,7 @@ def load(path):
 
 def _check_header(path, attributes):
     received, version = attributes.get("format"), attributes.get("version", 0)
-    if received != FORMAT:
+    if received not in (FORMAT, ALSO_CALLED):
         raise ValueError(
             f"{str(path)!r} is not a FIRE detector: expected format {FORMAT!r}, received "
             f"{received!r}. Pass a file that FireDetector.save wrote; measured FIRE (.fire.h5) is "

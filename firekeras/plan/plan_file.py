@@ -12,7 +12,8 @@ from firekeras.atomic import write_text
 from firekeras.costs import Costs, LayerCosts
 from firekeras.paths import existing_file
 
-FORMAT, VERSION = "firekeras.plan.planning", 2
+FORMAT, VERSION = "firekeras.plan", 2
+ALSO_CALLED = "firekeras.plan.planning"  # by one release
 WITHOUT_BALANCE = 1  # the version whose plans all ranked by the scores themselves
 FIELDS = (
     "removed",
@@ -63,7 +64,7 @@ def load(path) -> dict:
             data = json.load(file)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"{path} is not a pruning plan, or is damaged: {error}.") from error
-    if not isinstance(data, dict) or data.pop("format", None) != FORMAT:
+    if not isinstance(data, dict) or data.pop("format", None) not in (FORMAT, ALSO_CALLED):
         raise ValueError(f'{path} is not a pruning plan: expected JSON with "format": {FORMAT!r}.')
     version = data.pop("version", None)
     if version not in (WITHOUT_BALANCE, VERSION):

@@ -1,0 +1,40 @@
+"""Files that earlier releases wrote stay readable: one of each version is kept here."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import firekeras
+from firekeras.rounds.run_directory import RunDirectory
+
+FILES = Path(__file__).parent / "files"
+
+
+@pytest.mark.parametrize("name", ["plan-1.json", "plan-2.json", "plan-2-of-one-release.json"])
+def test_plans(name):
+    plan = firekeras.PruningPlan.load(FILES / name)
+    assert {layer: filters.tolist() for layer, filters in plan.removed.items()} == {"conv": [1]}
+    assert (plan.costs_before.macs, plan.costs_after.macs, plan.ranked) == (152, 114, 4)
+    assert plan.balance == (0.0 if name == "plan-1.json" else 1.0)
+    assert plan.explain("conv", 1).startswith("Filter 1 of conv goes: its fire score of 0.625 ranks 1 of 4")
+
+
+def test_profiles():
+    profile = firekeras.FireProfile.load(FILES / "profile-1.fire.h5")
+    assert profile["conv"].tolist() == [0.390625, 0.625, 0.5, 0.4375] and profile.samples == 16
+    assert np.isnan(profile["out"]).all() and "output of the model" in profile.reasons["out"]
+    assert profile.graph.widths == {"conv": 4, "out": 2}
+
+
+@pytest.mark.parametrize("name", ["detector-2.h5", "detector-2-of-one-release.h5"])
+def test_detectors(name):
+    detector = firekeras.FireDetector.load(FILES / name)
+    profile = firekeras.FireProfile.load(FILES / "profile-1.fire.h5")
+    assert detector.evaluate(None, profile)["mae"] == pytest.approx(0, abs=1e-6)  # a line through four filters is exact
+
+
+def test_runs():
+    run = RunDirectory.open(FILES / "run-2")
+    assert [event["macs"] for event in run.rounds()] == [114, 76] and run.ended()
+    assert run.settings["monitor"] == "accuracy" and run.settings["baseline"] == 0.5625
