@@ -11,7 +11,7 @@ import sys
 KIND = sys.argv[1]
 os.environ["KERAS_BACKEND"] = "tensorflow" if KIND in ("mirrored", "multi_worker") else "jax"
 if KIND == "data_parallel":
-    os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    os.environ["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=2"
 
 import keras  # noqa: E402
 import networks  # noqa: E402

@@ -1,6 +1,5 @@
 """FirePruningCallback among other callbacks, at Ctrl-C and at errors: what others see, and what is left behind."""
 
-import os
 import pathlib
 import signal
 import subprocess
@@ -386,14 +385,3 @@ def test_a_network_is_not_trained_by_the_compiled_step_of_another_of_its_shape()
         assert model.evaluate(x, y, verbose=0) == pytest.approx(expected)
         assert model.fit(x, y, verbose=0).history["loss"][0] == pytest.approx(expected, rel=1e-4)
         live.put_back(kept[0])
-
-
-def test_the_same_under_other_backends():
-    if BACKEND != "tensorflow":
-        return  # this is one of them
-    chosen = "broken_off or shape or error_in_a_step and batch_end"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", __file__, "-k", chosen]
-    for backend in ("jax", "torch"):
-        environment = os.environ | {"KERAS_BACKEND": backend}
-        ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
-        assert ran.returncode == 0, ran.stdout[-4000:]

@@ -84,7 +84,7 @@ def real(trained, tmp_path_factory):
         if len(ended) == 2:
             raise KeyboardInterrupt
 
-    settings = {"epochs": 4, "seeds": [5], "target": {"macs": 0.6}, "batch_size": 32}
+    settings = {"epochs": 4, "seeds": [5], "target": {"macs": 0.6}, "batch_size": 96}
     with pytest.raises(KeyboardInterrupt):
         compare(trained, TRAIN, VALIDATION, TEST, folder=folder, on_result=interrupt, **settings)
     with open(folder / "results.jsonl", "ab") as file:
@@ -258,7 +258,7 @@ def test_a_seed_decides_all_that_methods_draw(trained):
         "play_and_prune": lambda seed: PlayAndPrune(),
         "fppmo": lambda seed: FPPMO(seed=seed, **quick),
     }
-    settings = {"seeds": [3], "epochs": 4, "target": {"macs": 0.7}, "batch_size": 32}
+    settings = {"seeds": [3], "epochs": 2, "target": {"macs": 0.7}, "batch_size": 96}
 
     def outcomes():
         found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)

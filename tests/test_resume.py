@@ -13,7 +13,7 @@ import run_in_child
 
 from firekeras.rounds.run_directory import RunDirectory
 
-KILLS = 10 if keras.backend.backend() == "tensorflow" else 5
+KILLS = 4 if keras.backend.backend() == "tensorflow" else 2
 PATIENCE = 240  # seconds, for a process that nobody kills
 
 
