@@ -39,7 +39,7 @@ def scores_as_features(y):
 CAUSAL = np.tril(np.ones((STEPS, STEPS), bool))
 NETWORKS = {
     "itself": lambda q, v: multi()(q, q),
-    "another": lambda q, v: multi(value_dim=2)(q, v, use_causal_mask=True),
+    "another": lambda q, v: multi(value_dim=2, dropout=0.1)(q, v, use_causal_mask=True),
     "key": lambda q, v: multi(output_shape=9, use_bias=False)(q, v, L.Dense(6)(v)),
     "mask": lambda q, v: multi()(q, v, attention_mask=CAUSAL[None]),
     "mask of one head": lambda q, v: multi()(q, v, attention_mask=CAUSAL[None, None]),

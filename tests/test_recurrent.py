@@ -161,6 +161,17 @@ def test_costs_of_what_is_left_by_hand():
     assert found == plan.costs_after
 
 
+def test_a_layer_that_is_called_twice_in_a_nested_model():
+    keras.utils.clear_session()
+    inner = keras.Input((None, INPUTS))
+    tower = keras.Model(inner, L.LSTM(8, name="a", **SEQUENCES)(inner), name="tower")
+    last = L.Bidirectional(L.GRU(6), name="last")
+    series = [keras.Input((STEPS, INPUTS), name=name) for name in ("left", "right")]
+    model = keras.Model(series, L.Dense(3)(L.Concatenate()([last(tower(one)) for one in series])))
+    plan, _ = proven(scramble(model))
+    assert set(plan.removed) == {"tower/a", "last"}
+
+
 def test_states_carry_units_from_an_encoder_to_a_decoder():
     keras.utils.clear_session()
     source, target = keras.Input((STEPS, INPUTS), name="source"), keras.Input((3, 2), name="target")
@@ -231,7 +242,7 @@ def test_units_of_a_stateful_layer_must_stay_but_its_inputs_may_go():
 def test_units_that_start_from_an_input_must_stay():
     keras.utils.clear_session()
     inputs, start = keras.Input((STEPS, INPUTS)), keras.Input((8,))
-    model = keras.Model([inputs, start], L.Dense(3)(L.GRU(8, name="a")(inputs, initial_state=start)))
+    model = keras.Model([inputs, start], L.Dense(3)(L.GRU(8, name="a")(inputs, start)))
     assert firekeras.channel_graph(model).lock("a", 0) == "a (GRU) starts from a state that is fixed"
 
 

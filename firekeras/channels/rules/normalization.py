@@ -35,7 +35,17 @@ def _float64(variable):
 
 @rule(layers.LayerNormalization, layers.RMSNormalization)
 def layer_normalization(call, x):
-    """Layer and RMS normalisation: scales per channel; exact only where channels are not averaged over."""
+    """Layer and RMS normalisation: scales per channel; exact only where channels are not averaged over.
+
+    If they are, the smaller layer takes its moments over the channels that are left. Beside removed channels that are
+    zero, the original gives `(x - r m) / sqrt(r v + r (1 - r) m^2 + epsilon)`, with r the share of channels that are
+    left, m their mean and v their variance. No setting of Keras's layer gives that, since m changes from position to
+    position. Zeros in front and a slice behind (`ops.pad`, the old layer, `x[..., :n]`) would be exact, but cost three
+    operations over all the old channels at each such layer, and no round would make them cheaper. RMS normalisation
+    could have it for nothing (scale / sqrt(r), epsilon / r), but what is removed is seldom zero in the network that
+    was trained: the others would be scaled up by 1 / sqrt(r) even if those that went had been average ones, when
+    leaving the scales alone is nearly right. So weights are only cut, never rescaled, and training makes up for it.
+    """
     axes = call.layer.axis if isinstance(call.layer.axis, (list, tuple)) else [call.layer.axis]
     axes = [axis % x.rank for axis in axes]
     along = [x.vector(axis) if axis in x.axes() else None for axis in axes]
