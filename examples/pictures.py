@@ -19,9 +19,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from inspector.comparison import Mode
-from inspector.preferences import Preferences
-from inspector.window import Window
+from inspector.state import Mode
+from inspector.window import Preferences, Window
 
 SIZE = (1024, 700)  # the smallest that everything must fit into
 

@@ -35,9 +35,8 @@ def main(arguments=None) -> int:
 
 def make_window(fresh: bool = False):
     """The window, as it was left, or as it is at first."""
-    from inspector.preferences import Preferences
-    from inspector.scratch import remove_forgotten
-    from inspector.window import Window
+    from inspector.children import remove_forgotten
+    from inspector.window import Preferences, Window
 
     remove_forgotten()
     preferences = Preferences()

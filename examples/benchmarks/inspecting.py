@@ -24,7 +24,7 @@ import sys, time
 begin = time.perf_counter()
 from PySide6 import QtCore, QtWidgets
 application = QtWidgets.QApplication([])
-from inspector.preferences import Preferences
+from inspector.window import Preferences
 from inspector.window import Window
 window = Window(Preferences(QtCore.QSettings(sys.argv[2], QtCore.QSettings.Format.IniFormat)))
 window.resize(1180, 760)
@@ -63,8 +63,7 @@ def changes(path, runs=60):
     """By kind of change, (seconds, processor seconds) of each."""
     from PySide6 import QtCore, QtWidgets
 
-    from inspector.preferences import Preferences
-    from inspector.window import Window
+    from inspector.window import Preferences, Window
 
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     with tempfile.TemporaryDirectory() as folder:

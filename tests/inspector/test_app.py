@@ -9,8 +9,8 @@ import sys
 sys.modules["keras"] = sys.modules["tensorflow"] = None  # whoever imports them fails
 from PySide6 import QtCore, QtWidgets
 from inspector import app
-from inspector.window import Window
-from inspector.preferences import Preferences
+from inspector.window.main_window import Window
+from inspector.window.preferences import Preferences
 
 application = QtWidgets.QApplication([])
 settings = QtCore.QSettings(sys.argv[1] + ".ini", QtCore.QSettings.Format.IniFormat)

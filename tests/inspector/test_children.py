@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras import zoo
 from firekeras.cli import app
-from inspector import predicting
-from inspector.commands import MeasureOptions, RunOptions
-from inspector.comparison import Mode
-from inspector.weights import ModelWeights
+from inspector.children import predicting
+from inspector.children.commands import MeasureOptions, RunOptions
+from inspector.state.comparison import Mode
+from inspector.state.weights import ModelWeights
 
 LONG = 300000  # milliseconds: a child imports Keras, on a machine that may be busy
 

@@ -1,0 +1,63 @@
+"""What is remembered from one time to the next: places of the window, recent files, and where data lies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6 import QtCore
+
+from inspector.views import HIDDEN_AT_FIRST
+
+MOST_RECENT = 9
+
+
+class Preferences:
+    """A thin layer over `QSettings`.
+
+    Args:
+        settings: Where they are kept; by default where the system keeps a user's.
+    """
+
+    def __init__(self, settings: QtCore.QSettings | None = None):
+        self.settings = settings or QtCore.QSettings("firekeras", "inspector")
+
+    def recent(self) -> list[str]:
+        """Paths that were opened, the newest first."""
+        found = self.settings.value("recent", [])
+        return list(found) if isinstance(found, (list, tuple)) else [str(found)] if found else []
+
+    def remember(self, path):
+        """Puts a path in front of the recent ones."""
+        path = str(Path(path).resolve())
+        others = [one for one in self.recent() if one != path]
+        self.settings.setValue("recent", [path, *others][:MOST_RECENT])
+
+    def forget(self, path):
+        """Takes a path off the recent ones: there is nothing any more."""
+        self.settings.setValue("recent", [one for one in self.recent() if one != str(path)])
+
+    def forget_all(self):
+        """Empties the recent ones."""
+        self.settings.remove("recent")
+
+    def text(self, key: str, default: str = "") -> str:
+        """Something that was typed."""
+        return str(self.settings.value(key, default))
+
+    def set_text(self, key: str, value: str):
+        """Remembers something that was typed."""
+        self.settings.setValue(key, value)
+
+    def restore(self, window):
+        """Puts a window where it was."""
+        for key, put in (("geometry", window.restoreGeometry), ("state", window.restoreState)):
+            value = self.settings.value(key)
+            if isinstance(value, QtCore.QByteArray):
+                put(value)
+        window.table.columns.hide(self.text("hidden columns", HIDDEN_AT_FIRST))
+
+    def keep(self, window):
+        """Remembers where a window is."""
+        self.settings.setValue("geometry", window.saveGeometry())
+        self.settings.setValue("state", window.saveState())
+        self.set_text("hidden columns", window.table.columns.hidden)
