@@ -66,8 +66,8 @@ def prepared(window, model):
     window.editor.set_ratio(0.4)
     window.editor.set_caps([free[len(free) // 2]], 0.25)
     window.editor.set_locks([free[3]], True)
-    row = session.row_of(free[-6])
-    session.point_at(free[-6], session.cells.filter_in(row, session.cells.width(row) * 2 // 3))
+    row = session.opened.row_of(free[-6])
+    session.point_at(free[-6], session.measured.cells.filter_in(row, session.measured.cells.width(row) * 2 // 3))
 
 
 def time_it(application, window):

@@ -81,7 +81,8 @@ def changes(path, runs=60):
                 for k in range(runs)
             ],
             "preview alone": [
-                timed(None, lambda: window.session.planner.preview(window.session.choices)) for _ in range(runs)
+                timed(None, lambda: window.session.measured.planner.preview(window.session.choices))
+                for _ in range(runs)
             ],
         }
         window.editor.stack.setClean()

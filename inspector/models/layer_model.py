@@ -9,7 +9,7 @@ from PySide6 import QtCore, QtGui
 
 from firekeras.report.tables import short_number
 from inspector.models.editing import Editor
-from inspector.state import CHOICES, DOCUMENT, Session, change, percent
+from inspector.state import CHOICES, DOCUMENT, Session, change, percent, words
 from inspector.widgets import BANDS, theme
 
 SORT = QtCore.Qt.ItemDataRole.UserRole
@@ -104,11 +104,11 @@ class LayerModel(QtCore.QAbstractTableModel):
 
     def _after(self, row):
         """How many filters stay; `None` where that cannot be said yet."""
-        return self.session.preview.widths[row.name] if self.session.preview else None
+        return self.session.measured.preview.widths[row.name] if self.session.measured else None
 
     def _cost_after(self, row, cost):
         """A cost of what stays; -1 where that cannot be said yet."""
-        own = self.session.preview.costs.by_layer.get(row.name) if self.session.preview else None
+        own = self.session.measured.preview.costs.by_layer.get(row.name) if self.session.measured else None
         return getattr(own, cost) if own else -1
 
     def _change(self, row, cost):
@@ -174,7 +174,7 @@ class LayerModel(QtCore.QAbstractTableModel):
     def _manner(self, row, column, role):
         roles = QtCore.Qt.ItemDataRole
         if role in (roles.ToolTipRole, roles.StatusTipRole):
-            return self.session.why_layer(row.name)
+            return words.why_layer(self.session, row.name)
         if role == roles.AccessibleTextRole:
             return f"{SPOKEN.get(column, TITLES[column][0])} of {row.name}: {self._spoken(row, column)}"
         if role == roles.ForegroundRole and row.locked:
@@ -184,7 +184,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         return None
 
     def _band(self, group):
-        groups = [number for number, one in enumerate(self.session.graph.groups) if len(one) > 1]
+        groups = [number for number, one in enumerate(self.session.need_opened().graph.groups) if len(one) > 1]
         return groups.index(group)
 
     def _is_locked(self, row):
@@ -200,7 +200,7 @@ class LayerModel(QtCore.QAbstractTableModel):
             share = self._change(row, CHANGES[column])
             return 1.0 if share is None else share
         values = {
-            Column.LAYER: self.session.row_of(row.name),
+            Column.LAYER: self.session.need_opened().row_of(row.name),
             Column.FIRE: -1.0 if math.isnan(row.fire) else row.fire,
             Column.LOCK: int(self._is_locked(row)),
             Column.AFTER: -1 if self._after(row) is None else self._after(row),
@@ -257,4 +257,4 @@ class LayerModel(QtCore.QAbstractTableModel):
 
     def row_of(self, layer: str) -> int:
         """The row of a layer."""
-        return self.session.row_of(layer)
+        return self.session.need_opened().row_of(layer)

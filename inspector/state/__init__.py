@@ -1,5 +1,6 @@
 """What is open, chosen and pointed at, and all that can be worked out from it: no Qt in here."""
 
+from inspector.state import exports, palette, words
 from inspector.state.cells import PADDING, bands, stretches
 from inspector.state.changes import change, percent
 from inspector.state.choices import Choices
@@ -7,8 +8,9 @@ from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import Document, beside_model, open_document, profiles_of, read_profile
 from inspector.state.kernels import flat_map, kernel_picture
 from inspector.state.obstacles import obstacles
+from inspector.state.opened import Measured, Opened
 from inspector.state.pictures import WHOLE, heatmap_image, largest_difference
 from inspector.state.runs import RunView, events_size
-from inspector.state.session import CELL, CHOICES, DOCUMENT, FIRST_NETWORK, LATENCY, PICTURE, Session
+from inspector.state.session import CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
 from inspector.state.timed import Timed
 from inspector.state.weights import ModelWeights

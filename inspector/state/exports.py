@@ -43,13 +43,14 @@ def table_text(session: Session) -> str:
 
 
 def _row(session, row):
-    own = session.preview.costs.by_layer.get(row.name)
+    preview = session.need_measured().preview
+    own = preview.costs.by_layer.get(row.name)
     macs, params = (own.macs, own.params) if own else (0, 0)
     return [
         *(row.name, row.kind, row.shape, row.filters, row.macs, row.params),
         "" if math.isnan(row.fire) else repr(row.fire),
         session.choices.layer_caps.get(row.name, ""),
-        session.preview.widths[row.name],
+        preview.widths[row.name],
         *(macs, params, change(row.macs, macs), change(row.params, params)),
         row.locked,
     ]
@@ -70,13 +71,13 @@ def _metrics(session, row):
     numbers = {
         "FIRE, mean": row.fire,
         "filters": row.filters,
-        "filters after": session.preview.widths[row.name],
+        "filters after": session.need_measured().preview.widths[row.name],
         "MACs": row.macs,
         "parameters": row.params,  # as Netron calls what it counts itself, which is left out then
     }
-    told = [(name, value) for name, value in numbers.items() if not math.isnan(value)]
-    targets = netron_names(session.graph, row.name)
-    return [_metric("node", target, name, value) for target in targets for name, value in told]
+    known = [(name, value) for name, value in numbers.items() if not math.isnan(value)]
+    targets = netron_names(session.need_opened().graph, row.name)
+    return [_metric("node", target, name, value) for target in targets for name, value in known]
 
 
 def netron_names(graph: ChannelGraph, layer: str) -> list[str]:
@@ -106,7 +107,8 @@ def _ends(path):
 
 def _totals(session):
     names = {"conv MACs": "conv_macs", "MACs": "macs", "parameters": "params"}
-    states = {"": session.costs, " after": session.preview.costs}
+    measured = session.need_measured()
+    states = {"": measured.costs, " after": measured.preview.costs}
     numbers = [(name + when, getattr(costs, key)) for name, key in names.items() for when, costs in states.items()]
     return [_metric("model", "", name, value) for name, value in numbers]
 

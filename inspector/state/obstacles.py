@@ -45,13 +45,13 @@ def obstacles(session: Session, work, running) -> dict[str, str]:
 def _without_profile(session):
     if session.document is None:
         return "nothing is open"
-    return "" if session.planner else f"{session.document.name} is not measured yet"
+    return "" if session.measured else f"{session.document.name} is not measured yet"
 
 
 def _without_layers(session):
     if session.document is None:
         return "nothing is open"
-    return "" if session.graph is not None else f"the layers of {session.document.name} are not read yet"
+    return "" if session.opened is not None else f"the layers of {session.document.name} are not read yet"
 
 
 def _without_model(session):
@@ -76,9 +76,9 @@ def _without_cut(session):
 
 
 def _nothing_goes(session):
-    if session.preview.num_gone:
+    if session.need_measured().preview.num_gone:
         return ""
-    result = session.document.result
+    result = session.need_document().result
     kept = f"; what the run came to is saved already, as {result}" if result else ""
     return f"with these caps and this ratio no filter goes{kept}"
 

@@ -28,14 +28,14 @@ def heatmap_image(session, mode: Mode, split: float, middle, unscored) -> np.nda
         image[:, round(split) :] = after[:, round(split) :]
         return image
     colours = _of_filters(session, mode, middle, (*unscored, 255))
-    grid = session.cells.grid
+    grid = session.need_measured().cells.grid
     image = np.append(colours, [NOTHING], axis=0).astype("uint8")[grid]
     image[grid == PADDING] = NOTHING
     return image
 
 
 def _of_filters(session, mode, middle, unscored):
-    before, after, gone = session.planner.fire, _after(session), session.gone_afterwards
+    before, after, gone = session.need_measured().planner.fire, _after(session), session.gone_afterwards
     if mode in WHOLE:
         return palette.coloured(before, palette.FIRE, 0, 1, unscored)
     if mode is Mode.AFTER:
@@ -49,9 +49,9 @@ def _of_filters(session, mode, middle, unscored):
 
 def largest_difference(session) -> float:
     """By how much FIRE of a filter changes most, regardless of the sign; 1 where none changes."""
-    change = np.abs(_after(session) - session.planner.fire)[~session.gone_afterwards]
+    change = np.abs(_after(session) - session.need_measured().planner.fire)[~session.gone_afterwards]
     return float(change[np.isfinite(change)].max(initial=0.0)) or 1.0
 
 
 def _after(session):
-    return session.comparison.fire if session.comparison else session.planner.fire
+    return session.comparison.fire if session.comparison else session.need_measured().planner.fire

@@ -52,7 +52,7 @@ class Running(QtCore.QObject):
     def start(self, options: RunOptions):
         """Begins a run with the open model."""
         self.window.preferences.set_text("data", options.data)
-        arguments = compress_arguments(self.session.document.model, self.session.choices, options)
+        arguments = compress_arguments(self.session.need_document().model, self.session.choices, options)
         self._start(arguments, options.run_dir)
 
     def resume(self):
@@ -123,14 +123,14 @@ class Running(QtCore.QObject):
 
     def _show_network(self):
         """Lays the network of the last round that was kept over the heatmap."""
-        report, profile = self.view.report, self.session.profile
-        if profile is None:
+        report, measured = self.view.report, self.session.measured
+        if measured is None:
             self._open_first_profile()
         elif report.accepted and report.accepted[-1].widths:
             name = f"round {report.accepted[-1].number}"
             first = self.session.comparison is None and self.session.mode is Mode.BEFORE and not self.own
             mode = Mode.CUTS if first else self.session.mode
-            self.session.compare(self._comparison(profile, report, name), mode)
+            self.session.compare(self._comparison(measured.profile, report, name), mode)
 
     def _comparison(self, profile, report, name):
         """By what was measured of that network, where it was; else by the cuts, or where not told by its widths."""
@@ -138,7 +138,7 @@ class Running(QtCore.QObject):
         widths = report.widths_after
         told = profile.graph.widths == report.widths_before  # else filters have other numbers in this profile
         removed = report.removed if told else {}
-        if newest and newest[-1] != self.session.document.profile_path:
+        if newest and newest[-1] != self.session.need_document().profile_path:
             later = read_profile(newest[-1])
             if later.graph.widths == widths:
                 return Comparison.of(profile, later, name, removed)
@@ -147,7 +147,7 @@ class Running(QtCore.QObject):
         return Comparison.of_widths(profile, widths, name)
 
     def _open_first_profile(self):
-        if self.session.document.run is not None and profiles_of(self.view.directory):
+        if self.session.of_run and profiles_of(self.view.directory):
             self.window.show_document_of_run(self.view.directory)
 
     # end
@@ -185,6 +185,7 @@ class Running(QtCore.QObject):
 
 def _share_left(session):
     """Which share of the MACs the preview leaves."""
-    if session.preview is None or not session.preview.num_gone:
+    measured = session.measured
+    if measured is None or not measured.preview.num_gone:
         return HALF
-    return session.preview.costs.macs / max(1, session.planner.costs.macs)
+    return measured.preview.costs.macs / max(1, measured.costs.macs)

@@ -9,7 +9,7 @@ from PySide6 import QtCore, QtGui, QtSvg, QtWidgets
 
 from firekeras.atomic import whole_file
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
-from inspector.state import FIRST_NETWORK, ModelWeights, exports
+from inspector.state import ModelWeights, exports, words
 
 
 class Saving(QtCore.QObject):
@@ -37,28 +37,29 @@ class Saving(QtCore.QObject):
         self.window.show_dialog(dialog)
 
     def _folder(self):
-        return self.session.document.path.resolve().parent
+        return self.session.need_document().path.resolve().parent
 
     def _stem(self):
-        if self.session.document.run:  # what is exported is of this network, and not what the run came to
-            return f"{self.session.document.name}-round-000"
-        return self.session.document.name.removesuffix(".keras").removesuffix(".fire.h5")
+        name = self.session.need_document().name
+        if self.session.of_run:  # what is exported is of this network, and not what the run came to
+            return f"{name}-round-000"
+        return name.removesuffix(".keras").removesuffix(".fire.h5")
 
     # the pruned model
 
     def ask_for_model(self):
         """Asks where the pruned model goes."""
-        title = f"Save a cut of {FIRST_NETWORK}" if self.session.document.run else "Save the pruned model"
+        title = f"Save a cut of {words.FIRST_NETWORK}" if self.session.of_run else "Save the pruned model"
         self.ask(title, f"{self._stem()}-pruned.keras", "Keras models (*.keras)", self.save_model)
 
     def save_model(self, path: Path):
         """Prunes as previewed, loads what was written to check it, and only then gives it its name."""
-        model = self.session.document.model
+        model = self.session.need_document().model
         if path.resolve() == model.resolve():
             raise ValueError(f"{path.name} is the model itself, which is never overwritten. Give another name.")
         if not path.parent.is_dir():
             raise ValueError(f"There is no folder {path.parent}. Choose another.")
-        plan = self.session.planner.plan(self.session.choices)
+        plan = self.session.need_measured().plan(self.session.choices)
         if not plan.removed:
             raise ValueError(f"Nothing would go, so that there is nothing to save. {' '.join(plan.notes)}".strip())
         scratch = Scratch()
@@ -70,11 +71,11 @@ class Saving(QtCore.QObject):
 
     def _not_the_result(self):
         """What sets a cut that is saved while a run is open apart from what that run came to."""
-        document = self.session.document
+        document = self.session.need_document()
         if document.run is None:
             return ""
         where = f", which is {document.result}" if document.result else ""
-        return f" It is a cut of {FIRST_NETWORK}, and not what the run came to{where}."
+        return f" It is a cut of {words.FIRST_NETWORK}, and not what the run came to{where}."
 
     # the rest
 
@@ -84,7 +85,7 @@ class Saving(QtCore.QObject):
 
     def save_plan(self, path: Path):
         """Writes the plan as JSON, for `firekeras prune --plan`."""
-        self.session.planner.plan(self.session.choices).save(path)
+        self.session.need_measured().plan(self.session.choices).save(path)
         self.window.editor.stack.setClean()
         self.window.banner.say(f"Written: {path}. `firekeras prune MODEL.keras --plan {path.name}` does what it says.")
 

@@ -31,7 +31,7 @@ class Timing(QtCore.QObject):
         Both are timed in LiteRT where it is installed, since much of what Keras takes is Python's.
         """
         session, scratch = self.session, Scratch()
-        model, plan = session.document.model, session.planner.plan(session.choices)
+        model, plan = session.need_document().model, session.need_measured().plan(session.choices)
         cut = _Cut(session.choices, plan, model, scratch)
         plan.save(cut.plan_path)
         command = firekeras_command(prune_by_plan_arguments(model, cut.plan_path, cut.path))
@@ -63,7 +63,7 @@ class Timing(QtCore.QObject):
         before, after = self._stages
         cut.check(after["costs"])
         timed = Timed(cut.choices, Latency(**before["latency"]), Latency(**after["latency"]))
-        if self.session.document.model == cut.model:
+        if self.session.need_document().model == cut.model:
             self.session.add_timed(timed)
         self.window.statusBar().showMessage(timed.words)
         self.window.run_panel.show_run(self.window.running.view, f"{cut.model.name}: {timed.words}.\n\n{timed.details}")

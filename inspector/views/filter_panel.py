@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from PySide6 import QtCore, QtWidgets
 
-from inspector.state import CELL, CHOICES, DOCUMENT, PICTURE, WHOLE, Mode, Session, flat_map, kernel_picture
+from inspector.state import CELL, CHOICES, DOCUMENT, PICTURE, WHOLE, Mode, Session, flat_map, kernel_picture, words
 from inspector.views.picture_view import PictureView
 from inspector.widgets import Scale
 
 REST = 120  # milliseconds without a change before reasons are worked out
 INACTIVE = Scale.of_rates("inactive")
+NOTHING_POINTED_AT = "Point at a layer or a filter: click it, or use the arrow keys in the heatmap."
 NO_MAPS = "This profile has no maps. Measure again (F5) with “Keep maps” ticked."
 
 
@@ -80,29 +81,28 @@ class FilterPanel(QtWidgets.QWidget):
         session = self.session
         if session.layer is None:
             self.why.setPlainText("")
-        elif session.planner is None:
-            self.why.setPlainText(session.why_layer(session.layer))
+        elif session.measured is None:
+            self.why.setPlainText(words.why_layer(session, session.layer))
         else:
-            self.why.setPlainText("\n".join(session.reasons(session.layer, session.filter)))
+            self.why.setPlainText("\n".join(words.reasons(session, session.layer, session.filter)))
 
     def show_cell(self):
         """Shows what is pointed at now."""
-        session = self.session
-        if session.planner is None or session.layer is None:
+        measured, layer, filter = self.session.measured, self.session.layer, self.session.filter
+        if measured is None or layer is None:
             self._show_nothing()
             return
-        part = "all its filters" if session.filter is None else f"filter {session.filter}"
-        self.title.setText(f"<b>{_escaped(session.layer)}</b>, {part}")
-        self._show_map()
-        self._show_kernel()
-        self._show_numbers()
+        part = "all its filters" if filter is None else f"filter {filter}"
+        self.title.setText(f"<b>{_escaped(layer)}</b>, {part}")
+        self._show_map(measured.profile, layer, filter)
+        self._show_kernel(measured.row(layer), filter)
+        self._show_numbers(measured, layer, filter)
         self._later()
 
     def _show_nothing(self):
         """No filter can be shown; where a layer is pointed at, why not."""
         layer = self.session.layer
-        words = "Point at a layer or a filter: click it, or use the arrow keys in the heatmap."
-        self.title.setText(f"<b>{_escaped(layer)}</b>" if layer else words)
+        self.title.setText(f"<b>{_escaped(layer)}</b>" if layer else NOTHING_POINTED_AT)
         for view in (self.map, self.kernel):
             view.clear("")
         self.numbers.clear()
@@ -110,31 +110,21 @@ class FilterPanel(QtWidgets.QWidget):
 
     # the map
 
-    def _map(self, profile, filter):
-        maps = profile.maps.get(self.session.layer)
-        if maps is None or filter is None:
-            return None if maps is None else flat_map(maps.mean(axis=0))
-        return flat_map(maps[filter])
-
-    def _show_map(self):
-        session, mode = self.session, self.session.mode
-        before = self._map(session.profile, session.filter)
+    def _show_map(self, profile, layer, filter):
+        mode, comparison = self.session.mode, self.session.comparison
+        before = _map(profile, layer, filter)
         if before is None:
-            self.map.clear(NO_MAPS if not session.profile.maps else "This layer has no ReLU of its own: no map.")
+            self.map.clear(NO_MAPS if not profile.maps else "This layer has no ReLU of its own: no map.")
             return
-        what = "of its filters together" if session.filter is None else "of the filter"
+        what = "of its filters together" if filter is None else "of the filter"
         size = f"{before.shape[0]} x {before.shape[1]} positions"
-        if mode in WHOLE or session.comparison is None:
+        if mode in WHOLE or comparison is None:
             caption = f"How often each position {what} is inactive, mean {before.mean():.3f}; {size}."
             self.map.show_values(before, caption, INACTIVE)
             return
-        self._show_map_after(before, mode)
+        self._show_map_after(before, _map_after(comparison, layer, filter), mode)
 
-    def _show_map_after(self, before, mode):
-        session, comparison = self.session, self.session.comparison
-        filter = None if session.filter is None else comparison.filter_after(session.layer, session.filter)
-        known = comparison.after is not None and (session.filter is None or filter is not None)
-        after = self._map(comparison.after, filter) if known else None
+    def _show_map_after(self, before, after, mode):
         if after is None:
             self.map.clear("There is no map of this filter afterwards: it went, or it is not known which one it is.")
         elif after.shape != before.shape:
@@ -150,14 +140,12 @@ class FilterPanel(QtWidgets.QWidget):
 
     # the kernel
 
-    def _show_kernel(self):
-        session = self.session
-        weights = session.document.weights
-        if session.filter is None or weights is None:
+    def _show_kernel(self, row, filter):
+        weights = self.session.need_document().weights
+        if filter is None or weights is None:
             self.kernel.clear("Point at a filter." if weights else "Open its model too, to see kernels.")
             return
-        row = session.rows[session.row_of(session.layer)]
-        kernel = weights.kernel(row.name, session.filter, row.kind, row.filters)
+        kernel = weights.kernel(row.name, filter, row.kind, row.filters)
         if kernel is None:
             self.kernel.clear("The kernel of this filter cannot be told apart from the others'.")
             return
@@ -168,53 +156,60 @@ class FilterPanel(QtWidgets.QWidget):
 
     # the numbers
 
-    def _show_numbers(self):
+    def _show_numbers(self, measured, layer, filter):
         self.numbers.clear()
         if self.tabs.currentWidget() is not self.numbers:
             return
-        rows = self._layer_numbers() if self.session.filter is None else self._filter_numbers()
+        whole = filter is None
+        rows = self._layer_numbers(measured, layer) if whole else self._filter_numbers(measured, layer, filter)
         self.numbers.addTopLevelItems([QtWidgets.QTreeWidgetItem([name, value]) for name, value in rows])
         self.numbers.resizeColumnToContents(0)
 
-    def _layer_numbers(self):
-        session = self.session
-        row = session.rows[session.row_of(session.layer)]
-        fire = session.profile[row.name] if row.name in session.profile else np.zeros(0)
+    def _layer_numbers(self, measured, layer):
+        fire = measured.profile.get(layer, np.zeros(0))
         fire = fire[np.isfinite(fire)]
         spread = [("FIRE, least", fire.min()), ("FIRE, mean", fire.mean()), ("FIRE, greatest", fire.max())]
         return [
-            ("filters", str(row.filters)),
-            ("filters after", str(session.left(row.name))),
+            ("filters", str(measured.row(layer).filters)),
+            ("filters after", str(self.session.left(layer))),
             *((name, f"{value:.4f}") for name, value in spread if fire.size),
             ("dead (FIRE exactly 1)", str(int((fire == 1).sum()))),
         ]
 
-    def _filter_numbers(self):
+    def _filter_numbers(self, measured, layer, filter):
         from firekeras.detector.features import BN_FEATURE_NAMES, FEATURE_NAMES
 
-        session, layer, filter = self.session, self.session.layer, self.session.filter
-        profile = session.profile
-        place = session.place(layer, filter)
+        profile, comparison = measured.profile, self.session.comparison
+        place = measured.place(layer, filter)
         rows = [
             ("FIRE, measured", _number(profile[layer][filter])),
-            ("FIRE, predicted", self._prediction()),
-            ("rank", f"{place} of {session.planner.ranked}" if place else "none"),
+            ("FIRE, predicted", self._prediction(layer, filter)),
+            ("rank", f"{place} of {measured.planner.ranked}" if place else "none"),
             ("zeros seen", str(profile.zeros[layer][filter])),
             ("outputs seen", str(profile.seen[layer][filter])),
         ]
-        if session.comparison is not None:
-            rows.append(("FIRE afterwards", _number(session.comparison.fire[self._number()])))
+        if comparison is not None:
+            rows.append(("FIRE afterwards", _number(comparison.fire[measured.number(layer, filter)])))
         names = (*FEATURE_NAMES, *BN_FEATURE_NAMES)
         return rows + [(n, _number(v)) for n, v in zip(names, profile.features[layer][filter].tolist(), strict=False)]
 
-    def _number(self):
-        return int(self.session.planner.starts[self.session.row_of(self.session.layer)]) + self.session.filter
+    def _prediction(self, layer, filter):
+        values = self.predicted.get(layer)
+        return "press F6" if values is None else _number(values[filter])
 
-    def _prediction(self):
-        values = self.predicted.get(self.session.layer)
-        if values is None:
-            return "press F6"
-        return _number(values[self.session.filter])
+
+def _map(profile, layer, filter):
+    maps = profile.maps.get(layer)
+    if maps is None or filter is None:
+        return None if maps is None else flat_map(maps.mean(axis=0))
+    return flat_map(maps[filter])
+
+
+def _map_after(comparison, layer, filter):
+    """The map of a filter, or of a whole layer, in the other network; `None` if there is none."""
+    later = None if filter is None else comparison.filter_after(layer, filter)
+    known = comparison.after is not None and (filter is None or later is not None)
+    return _map(comparison.after, layer, later) if known else None
 
 
 def _number(value):

@@ -19,6 +19,7 @@ from inspector.state import (
     heatmap_image,
     largest_difference,
     stretches,
+    words,
 )
 from inspector.views.heatmap_box import HeatmapBox
 from inspector.views.heatmap_items import CapMarks, GoneCells, PointedAt
@@ -85,17 +86,17 @@ class HeatmapView(pg.PlotWidget):
         current = theme.current()
         self.setBackground(current.background)
         self.names.take_theme(current)
-        if self.session.cells is not None:
+        if self.session.measured is not None:
             self._show_image()
             self._show_cell()
 
     def _show_document(self):
-        if self.session.cells is None:
+        session, measured = self.session, self.session.measured
+        if measured is None:
             return
-        session, cells = self.session, self.session.cells
-        rows = len(session.rows)
+        cells, rows = measured.cells, len(session.rows)
         locked = [number for number, row in enumerate(session.rows) if row.locked]
-        groups = [[session.row_of(name) for name in group] for group in session.planner.graph.groups if len(group) > 1]
+        groups = [[measured.row_of(name) for name in group] for group in measured.graph.groups if len(group) > 1]
         self.names.show_layers([row.name for row in session.rows], locked, bands(groups))
         for item in (self.gone, self.caps, self.pointed):
             item.cover(cells.columns, rows)
@@ -115,45 +116,35 @@ class HeatmapView(pg.PlotWidget):
         self.image.setImage(picture, levels=AS_THEY_ARE)
 
     def _show_choices(self):
-        session = self.session
-        if session.cells is None:
+        session, measured = self.session, self.session.measured
+        if measured is None:
             return
         whole = session.mode in WHOLE
-        grid = session.cells.grid
+        grid = measured.cells.grid
         self.gone.show_runs(*stretches(session.hatched[grid] & (grid != PADDING)))
         self.gone.setVisible(whole)
         if not whole and session.comparison is None:
             self._show_image()
         caps = session.choices.layer_caps
-        marks = [(session.row_of(name), self._cap_column(session.row_of(name), share)) for name, share in caps.items()]
+        rows = [(measured.row_of(name), share) for name, share in caps.items()]
+        marks = [(row, _cap_column(measured.cells, row, share)) for row, share in rows]
         self.caps.show_marks(marks, (255, 255, 255))
 
-    def _cap_column(self, row, share):
-        cells = self.session.cells
-        return cells.left_edge(row, cells.width(row) * (1 - share))
-
     def _show_cell(self):
-        session = self.session
-        if session.cells is None or session.layer is None:
+        session, measured = self.session, self.session.measured
+        if measured is None or session.layer is None:
             self.names.show_current(-1)
             self.pointed.show_cell(None, None, (0, 0, 0))
             return
-        row, cells = session.row_of(session.layer), session.cells
+        row, cells = measured.row_of(session.layer), measured.cells
         self.names.show_current(row)
         end = cells.left_edge(row, cells.width(row))
-        self.pointed.show_cell(QtCore.QRectF(0, row, end, 1), self._cell_rect(row), theme.current().focus)
+        cell = None if session.filter is None else _cell_rect(cells, row, session.filter)
+        self.pointed.show_cell(QtCore.QRectF(0, row, end, 1), cell, theme.current().focus)
         self._say_cell()
 
-    def _cell_rect(self, row):
-        if self.session.filter is None:
-            return None
-        cells = self.session.cells
-        place = cells.position(row, self.session.filter)
-        left, right = cells.left_edge(row, place), cells.left_edge(row, place + 1)
-        return QtCore.QRectF(left, row, right - left, 1)
-
     def _say_cell(self):
-        line = self.session.cell_in_words()
+        line = words.cell(self.session)
         self.setAccessibleDescription(line)
         self.said.emit(line)
 
@@ -161,28 +152,27 @@ class HeatmapView(pg.PlotWidget):
 
     def _edges(self, row):
         """The columns of a row that can be dragged: where what goes begins, and its cap."""
-        session = self.session
-        if session.cells is None or not 0 <= row < len(session.rows) or session.rows[row].locked:
+        session, measured = self.session, self.session.measured
+        if measured is None or not 0 <= row < len(measured.rows) or measured.rows[row].locked:
             return []
-        name = session.rows[row].name
-        cells = session.cells
-        edges = [cells.left_edge(row, session.preview.widths[name])]
+        name = measured.rows[row].name
+        edges = [measured.cells.left_edge(row, measured.preview.widths[name])]
         if name in session.choices.caps:
-            edges.append(self._cap_column(row, session.choices.caps[name]))
+            edges.append(_cap_column(measured.cells, row, session.choices.caps[name]))
         return edges
 
     def _drag(self, row, column, last):
-        share = self.session.cells.share_right_of(row, column)
-        self.editor.set_caps([self.session.rows[row].name], share)
-        self.said.emit(self.session.why_layer(self.session.rows[row].name))
+        layer = self.session.rows[row].name
+        self.editor.set_caps([layer], self.session.need_measured().cells.share_right_of(row, column))
+        self.said.emit(words.why_layer(self.session, layer))
         if last:
             self.editor.end_gesture()
 
     def _cell_at(self, row, column):
-        session = self.session
-        if session.cells is None or not 0 <= row < len(session.rows):
+        measured = self.session.measured
+        if measured is None or not 0 <= row < len(measured.rows):
             return None, None
-        return session.rows[row].name, session.cells.filter_at(row, column)
+        return measured.rows[row].name, measured.cells.filter_at(row, column)
 
     def _point(self, row, column):
         layer, filter = self._cell_at(row, column)
@@ -197,12 +187,12 @@ class HeatmapView(pg.PlotWidget):
         at = self.box.mapSceneToView(place)
         layer, filter = self._cell_at(int(at.y()), at.x())
         if layer is not None and filter is not None and self.box.sceneBoundingRect().contains(place):
-            self.said.emit(self.session.readout(layer, filter))
+            self.said.emit(words.readout(self.session, layer, filter))
 
     # the keyboard
 
     def keyPressEvent(self, event):  # noqa: N802 (Qt's name)
-        if self.session.cells is None or not self._on_key(event.key()):
+        if self.session.measured is None or not self._on_key(event.key()):
             super().keyPressEvent(event)
 
     def _on_key(self, key):
@@ -214,9 +204,10 @@ class HeatmapView(pg.PlotWidget):
         elif key in jumps:
             self._move(0, jumps[key])
         elif key in (keys.Key_Plus, keys.Key_Minus):
-            self._change_cap(STEP if key == keys.Key_Plus else -STEP)
+            by = STEP if key == keys.Key_Plus else -STEP
+            self._change(lambda layer: self._change_cap(layer, by))
         elif key == keys.Key_L:
-            self._lock()
+            self._change(self._lock)
         elif key in (keys.Key_Return, keys.Key_Enter):
             self.activated.emit()
         else:
@@ -224,41 +215,34 @@ class HeatmapView(pg.PlotWidget):
         return True
 
     def _move(self, down, right):
-        session, cells = self.session, self.session.cells
+        session, measured = self.session, self.session.need_measured()
+        cells = measured.cells
         if session.layer is None:
-            session.point_at(session.rows[0].name, cells.filter_in(0, 0))
+            session.point_at(measured.rows[0].name, cells.filter_in(0, 0))
             return
-        old = session.row_of(session.layer)
-        row = min(max(0, old + down), len(session.rows) - 1)
+        old = measured.row_of(session.layer)
+        row = min(max(0, old + down), len(measured.rows) - 1)
         place = 0 if session.filter is None else cells.position(old, session.filter)
         if cells.stretched and down:
             place = place * cells.width(row) // cells.width(old)
-        session.point_at(session.rows[row].name, cells.filter_in(row, place + right))
+        session.point_at(measured.rows[row].name, cells.filter_in(row, place + right))
 
-    def _can_be_changed(self):
-        """Whether the layer that is pointed at can be; why not is said."""
-        session = self.session
-        if session.layer is None:
+    def _change(self, change):
+        """Changes the layer that is pointed at, and says what it keeps now; or why it cannot be changed."""
+        session, layer = self.session, self.session.layer
+        if layer is None:
             self.said.emit(NO_LAYER)
-            return False
-        if session.rows[session.row_of(session.layer)].locked:
-            self.said.emit(session.why_layer(session.layer))
-            return False
-        return True
-
-    def _lock(self):
-        session = self.session
-        if self._can_be_changed():
-            self.editor.set_locks([session.layer], session.layer not in session.choices.locked)
-            self.said.emit(session.why_layer(session.layer))
-
-    def _change_cap(self, by):
-        session = self.session
-        if not self._can_be_changed():
             return
-        cap = min(1.0, max(0.0, round(session.choices.caps.get(session.layer, 1.0) + by, 2)))
-        self.editor.set_caps([session.layer], cap)
-        self.said.emit(session.why_layer(session.layer))
+        if not session.need_opened().row(layer).locked:
+            change(layer)
+        self.said.emit(words.why_layer(session, layer))
+
+    def _lock(self, layer):
+        self.editor.set_locks([layer], layer not in self.session.choices.locked)
+
+    def _change_cap(self, layer, by):
+        cap = min(1.0, max(0.0, round(self.session.choices.caps.get(layer, 1.0) + by, 2)))
+        self.editor.set_caps([layer], cap)
 
     def focusInEvent(self, event):  # noqa: N802 (Qt's name)
         super().focusInEvent(event)
@@ -280,6 +264,16 @@ class HeatmapView(pg.PlotWidget):
         super().changeEvent(event)
         if event.type() == QtCore.QEvent.Type.PaletteChange:
             self.take_theme()
+
+
+def _cap_column(cells, row, share):
+    return cells.left_edge(row, cells.width(row) * (1 - share))
+
+
+def _cell_rect(cells, row, filter):
+    place = cells.position(row, filter)
+    left, right = cells.left_edge(row, place), cells.left_edge(row, place + 1)
+    return QtCore.QRectF(left, row, right - left, 1)
 
 
 class HeatmapPanel(QtWidgets.QWidget):
@@ -312,8 +306,8 @@ class HeatmapPanel(QtWidgets.QWidget):
 
     def _show_mode(self):
         mode, compared = self.view.session.mode, self.view.session.comparison is not None
-        for number, one in enumerate(Mode):
-            self.modes.item(number).setEnabled(compared or one not in COMPARING)
+        for number, each in enumerate(Mode):
+            self.modes.item(number).setEnabled(compared or each not in COMPARING)
         self.mode.setCurrentIndex(list(Mode).index(mode))
-        difference = mode is Mode.DIFFERENCE and self.view.session.planner is not None
+        difference = mode is Mode.DIFFERENCE and self.view.session.measured is not None
         self.legend.show_mode(mode, largest_difference(self.view.session) if difference else 1.0)

@@ -27,7 +27,7 @@ class LatencyLabel(QtWidgets.QLabel):
 
     def _show(self):
         timed = self.session.timed
-        if self.session.planner is None:
+        if self.session.measured is None:
             self._say("", "")
         elif timed is None:
             self._say(NOT_TIMED, "F7 cuts the model as previewed, and measures its latency before and after.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6 import QtCore, QtWidgets
 
 from inspector.models import SORT, Column, Editor, LayerModel
-from inspector.state import CELL, DOCUMENT, Session
+from inspector.state import CELL, DOCUMENT, Session, words
 from inspector.views.column_chooser import ColumnChooser
 from inspector.views.totals import TotalsView
 from inspector.widgets import CheckBoxDelegate
@@ -91,7 +91,7 @@ class LayerTable(QtWidgets.QWidget):
     def _find(self, text):
         self.proxy.setFilterFixedString(text)
         nothing = bool(text and self.model.rowCount() and not self.proxy.rowCount())
-        self.said.emit(f"No layer's name contains “{text}”." if nothing else self.session.cell_in_words())
+        self.said.emit(f"No layer's name contains “{text}”." if nothing else words.cell(self.session))
 
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
@@ -123,14 +123,14 @@ class LayerTable(QtWidgets.QWidget):
         return line
 
     def _show_what_is_known(self):
-        self.edits.setEnabled(self.session.graph is not None)
-        self.columns.show_measured(self.session.planner is not None)
+        self.edits.setEnabled(self.session.opened is not None)
+        self.columns.show_measured(self.session.measured is not None)
 
     def selected(self) -> list[str]:
         """The layers whose rows are selected and can be changed."""
         rows = [self.proxy.mapToSource(index) for index in self.view.selectionModel().selectedRows()]
         names = [self.model.layer(index) for index in rows]
-        return [name for name in names if not self.session.rows[self.session.row_of(name)].locked]
+        return [name for name in names if not self.session.need_opened().row(name).locked]
 
     def to_change(self) -> list[str]:
         """The same; where there are none it says why."""
@@ -141,7 +141,7 @@ class LayerTable(QtWidgets.QWidget):
         return names
 
     def _why_fixed(self, index):
-        return self.session.why_layer(self.model.layer(self.proxy.mapToSource(index)))
+        return words.why_layer(self.session, self.model.layer(self.proxy.mapToSource(index)))
 
     def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
         """Keys that change a layer say why, where it cannot be changed."""

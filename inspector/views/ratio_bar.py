@@ -6,7 +6,7 @@ from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.models import Editor
-from inspector.state import CHOICES, DOCUMENT, FIRST_NETWORK, Session
+from inspector.state import CHOICES, DOCUMENT, Session, words
 from inspector.views.latency_label import LatencyLabel
 
 MOST = 99.0  # percent
@@ -59,7 +59,7 @@ class RatioBar(QtWidgets.QWidget):
         return super().eventFilter(watched, event)
 
     def _show_document(self):
-        measured = self.session.planner is not None
+        measured = self.session.measured is not None
         for control in (self.slider, self.box):
             control.setEnabled(measured)
             control.setStatusTip(TIP if measured else f"{TIP}. Not now: nothing is measured yet")
@@ -75,20 +75,21 @@ class RatioBar(QtWidgets.QWidget):
         self.costs.setText(self._costs())
 
     def _costs(self):
-        before = self.session.costs
-        if before is None:
+        opened, measured = self.session.opened, self.session.measured
+        if opened is None:
             return NOTHING if self.session.document is None else UNKNOWN
-        if self.session.preview is None:
+        before = opened.costs
+        if measured is None:
             return f"MACs {short_number(before.macs)}   params {short_number(before.params)}\n{UNKNOWN}"
-        after = self.session.preview.costs
+        after = measured.preview.costs
         costs = f"{_change('MACs', before.macs, after.macs)}   {_change('params', before.params, after.params)}"
-        return f"{self._of_what()}{costs}"
+        return f"{self._of_what(measured.preview)}{costs}"
 
-    def _of_what(self):
-        """Which network is previewed, where that is not the one that one looks for: of a run it is the first."""
-        if self.session.document.run is None:
+    def _of_what(self, preview):
+        """Which network is previewed, if it is not the obvious one: of a run it is the first."""
+        if not self.session.of_run:
             return ""
-        return f"Preview on {FIRST_NETWORK}:\n" if self.session.preview.num_gone else f"Ratio 0 on {FIRST_NETWORK}:\n"
+        return f"Preview on {words.FIRST_NETWORK}:\n" if preview.num_gone else f"Ratio 0 on {words.FIRST_NETWORK}:\n"
 
 
 def _begins_anew(event):

@@ -30,13 +30,14 @@ class Total:
 
 def totals(session: Session) -> list[Total]:
     """The rows: all layers, and convolutions by themselves; each followed by what is left, where that is known."""
-    if session.graph is None:
+    opened, measured = session.opened, session.measured
+    if opened is None:
         return []
-    convs = [name for name in session.graph.filter_layers if session.graph.layers[name].is_conv]
-    before = _sums(session.graph.widths, session.costs, convs)
-    if session.preview is None:
+    convs = [name for name in opened.graph.filter_layers if opened.graph.layers[name].is_conv]
+    before = _sums(opened.graph.widths, opened.costs, convs)
+    if measured is None:
         return before
-    after = _sums(session.preview.widths, session.preview.costs, convs)
+    after = _sums(measured.preview.widths, measured.preview.costs, convs)
     left = [dataclasses.replace(b, title=f"{a.title}, after", before=a) for a, b in zip(before, after, strict=True)]
     return [total for pair in zip(before, left, strict=True) for total in pair]
 

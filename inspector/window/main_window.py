@@ -23,6 +23,7 @@ from inspector.state import (
     obstacles,
     open_document,
     read_profile,
+    words,
 )
 from inspector.tasks import Measuring, Running, Saving, Timing
 from inspector.views import Banner, FilterPanel, HeatmapPanel, HeatmapView, LayerTable, RatioBar, RunPanel, empty_page
@@ -175,7 +176,7 @@ class Window(QtWidgets.QMainWindow):
         self.statusBar().clearMessage()
 
     def _say_no_structure(self, words):
-        name = self.session.document.name
+        name = self.session.need_document().name
         self.banner.say(
             f"The layers of {name} cannot be shown: {words}", error=True, way_out="&Open another…", then=self.do_open
         )
@@ -195,11 +196,11 @@ class Window(QtWidgets.QMainWindow):
             self.empty.offer(empty_page.NO_PROFILE_IN_RUN.format(name=document.name), self.actions_["open"])
         elif document.profile is None:
             self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
-        self.pages.setCurrentWidget(self.heatmap_panel if self.session.planner else self.empty)
+        self.pages.setCurrentWidget(self.heatmap_panel if self.session.measured else self.empty)
 
     def _say_cell(self):
         """What the status bar said may hold no longer: it tells what is pointed at, or nothing."""
-        self.statusBar().showMessage(self.session.cell_in_words())
+        self.statusBar().showMessage(words.cell(self.session))
 
     def _show_clean(self, clean):
         self.setWindowModified(not clean)
@@ -300,7 +301,7 @@ class Window(QtWidgets.QMainWindow):
         """Lays the profile at a path over the one that is open."""
         path = Path(path)
         removed = next((r for model, r in self.saving.removed.items() if beside_model(model) == path.resolve()), None)
-        comparison = Comparison.of(self.session.profile, read_profile(path), path.name, removed)
+        comparison = Comparison.of(self.session.need_measured().profile, read_profile(path), path.name, removed)
         self.session.compare(comparison, Mode.SPLIT)
         self.banner.say(comparison.note)
 
@@ -323,7 +324,7 @@ class Window(QtWidgets.QMainWindow):
         self.saving.ask_for_netron()
 
     def do_show_netron(self):
-        self.banner.say(open_in_netron(self.session.document.model))
+        self.banner.say(open_in_netron(self.session.need_document().model))
 
     def do_quit(self):
         self.close()
@@ -350,7 +351,7 @@ class Window(QtWidgets.QMainWindow):
 
     def command_text(self) -> str:
         """The command line that prunes as previewed."""
-        document = self.session.document
+        document = self.session.need_document()
         model = document.model.resolve() if document.model else Path("MODEL.keras")
         scores = Path(document.profile_path or "").resolve()
         return as_text(prune_arguments(model, scores, self.session.choices, "pruned.keras"))
@@ -359,7 +360,7 @@ class Window(QtWidgets.QMainWindow):
         self.session.stretch(self.actions_["stretch"].isChecked())
 
     def do_whole(self):
-        cells = self.session.cells
+        cells = self.session.need_measured().cells
         self.heatmap.box.setRange(QtCore.QRectF(0, 0, cells.columns, len(cells.grid)), padding=0)
 
     def do_to_heatmap(self):
@@ -435,8 +436,7 @@ class Window(QtWidgets.QMainWindow):
         else:
             self.preferences.keep(self)
             self.structure.leave()
-            if self.session.document and self.session.document.weights:
-                self.session.document.weights.close()
+            self.session.close()
             super().closeEvent(event)
 
     def _ask_before_closing(self, words, label, then):

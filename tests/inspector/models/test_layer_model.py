@@ -46,7 +46,7 @@ def test_a_cap_is_edited_in_its_cell(window, qtbot):
     qtbot.waitUntil(lambda: window.session.choices.caps == {name: 0.25})
     assert index.data() == "25%"
     after = model.index(row, Column.AFTER).data()
-    assert after == str(window.session.preview.widths[name])
+    assert after == str(window.session.measured.preview.widths[name])
 
 
 def test_costs_of_what_stays_follow_every_choice(window):
@@ -56,7 +56,7 @@ def test_costs_of_what_stays_follow_every_choice(window):
     assert heard == list(CHANGING)
     assert {column for first, last in CHANGING for column in range(first, last + 1)} >= set(Column) - CONSTANT
     for number, row in enumerate(session.rows):
-        after = session.preview.costs.by_layer[row.name]
+        after = session.measured.preview.costs.by_layer[row.name]
         shown = [model.index(number, column).data() for column in (Column.MACS_AFTER, Column.PARAMS_AFTER)]
         assert shown == [short_number(after.macs), short_number(after.params)]
 
@@ -65,7 +65,7 @@ def test_changes_are_exact_and_spoken_in_words(window):
     window.editor.set_ratio(0.6)
     model, session = window.table.model, window.session
     for number, row in enumerate(session.rows):
-        after = session.preview.costs.by_layer[row.name]
+        after = session.measured.preview.costs.by_layer[row.name]
         index = model.index(number, Column.MACS_CHANGE)
         share = (after.macs - row.macs) / row.macs
         assert index.data() == (f"{share:+.1%}" if share else "0%") and index.data(SORT) == share
@@ -84,7 +84,7 @@ def test_locks_are_ticked(window):
     assert model.setData(index, Qt.CheckState.Checked.value, Qt.ItemDataRole.CheckStateRole)
     name = window.session.rows[row].name
     assert name in window.session.choices.locked
-    assert window.session.preview.widths[name] == window.session.planner.widths[name]
+    assert window.session.measured.preview.widths[name] == window.session.measured.planner.widths[name]
     assert Qt.CheckState(index.data(Qt.ItemDataRole.CheckStateRole)) == Qt.CheckState.Checked
 
 

@@ -7,13 +7,13 @@ import pytest
 def test_a_profile_finds_its_model(empty_window, files):
     empty_window.open_path(files[1])
     assert empty_window.session.document.model == files[0]
-    assert empty_window.session.planner and empty_window.pages.currentWidget() is empty_window.heatmap_panel
+    assert empty_window.session.measured and empty_window.pages.currentWidget() is empty_window.heatmap_panel
 
 
 def test_a_profile_alone_is_shown_and_says_what_it_lacks(empty_window, files):
     model = files[0].rename(files[0].with_name("elsewhere.keras"))
     empty_window.open_path(files[1])
-    assert empty_window.session.planner is not None
+    assert empty_window.session.measured is not None
     assert "no net.keras beside it" in empty_window.banner.words.text()
     assert "open its model first" in empty_window.actions_["run"].statusTip()
     empty_window.actions_["attach"].trigger()
@@ -97,7 +97,7 @@ def test_the_profile_of_another_model_is_left_alone(empty_window, files, tmp_pat
     empty_window.open_path(other)
     assert "is of another model than other.keras" in empty_window.banner.words.text()
     assert empty_window.banner.way_out.isVisible()
-    assert empty_window.session.planner is None and empty_window.session.document.model == other
+    assert empty_window.session.measured is None and empty_window.session.document.model == other
     assert keras.models.load_model(other)
 
 

@@ -12,8 +12,8 @@ def test_table_as_csv(session):
     assert lines[0].split(",") == list(exports.COLUMNS) and len(lines) == len(session.rows) + 1
     first = dict(zip(exports.COLUMNS, lines[1].split(","), strict=False))
     assert first["layer"] == session.rows[0].name
-    assert int(first["filters_after"]) == session.preview.widths[first["layer"]]
-    after = session.preview.costs.by_layer[first["layer"]]
+    assert int(first["filters_after"]) == session.measured.preview.widths[first["layer"]]
+    after = session.measured.preview.costs.by_layer[first["layer"]]
     assert float(first["macs_change"]) == (after.macs - int(first["macs"])) / int(first["macs"])
     assert float(first["params_change"]) == (after.params - int(first["params"])) / int(first["params"])
 
@@ -51,9 +51,9 @@ def test_netron_reads_the_attachment(session):
     layers = [m for m in attachment["metrics"] if m["kind"] == "node"]
     assert {m["target"] for m in layers} == names
     totals = {m["name"]: m["value"] for m in attachment["metrics"] if (m["kind"], m["target"]) == ("model", "")}
-    assert totals["conv MACs"] == session.planner.costs.conv_macs
-    assert totals["parameters after"] == session.preview.costs.params
+    assert totals["conv MACs"] == session.opened.costs.conv_macs
+    assert totals["parameters after"] == session.measured.preview.costs.params
     assert len({(m["kind"], m["target"], m["name"]) for m in attachment["metrics"]}) == len(attachment["metrics"])
     fire = {m["target"]: m["value"] for m in attachment["metrics"] if m["name"] == "FIRE, mean"}
-    scored = next(name for name, f in session.profile.items() if np.isfinite(f).all())
-    assert fire[scored] == pytest.approx(session.profile[scored].mean())
+    scored = next(name for name, f in session.measured.profile.items() if np.isfinite(f).all())
+    assert fire[scored] == pytest.approx(session.measured.profile[scored].mean())

@@ -6,6 +6,7 @@ from PySide6 import QtWidgets
 from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
 from inspector.children.commands import RunOptions
+from inspector.state import words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 
@@ -21,7 +22,7 @@ def options(folder):
 
 def smaller(window, by):
     row = next(row for row in window.session.rows if not row.locked)
-    return {**window.session.planner.widths, row.name: row.filters - by}
+    return {**window.session.measured.planner.widths, row.name: row.filters - by}
 
 
 def run(window, qtbot, folder):
@@ -30,7 +31,7 @@ def run(window, qtbot, folder):
 
 
 def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
-    begin(folder, window.session.planner.widths)
+    begin(folder, window.session.measured.planner.widths)
     events = [start(), cut(1), epoch(1, 1), epoch(1, 2), whole_round(1, True, 0.91, 0.8, smaller(window, 1))]
     events += [
         cut(2),
@@ -50,7 +51,7 @@ def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
 
 
 def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder, replay, tmp_path):
-    begin(folder, window.session.planner.widths)
+    begin(folder, window.session.measured.planner.widths)
     widths = smaller(window, 2)
     events = [start(), cut(1), epoch(1, 2), whole_round(1, True, 0.91, 0.8, widths), cut(2), epoch(2, 1)]
     go = tmp_path / "go"
@@ -70,7 +71,7 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
 
 
 def test_stop_after_this_round_asks_the_run(window, qtbot, folder, replay):
-    begin(folder, window.session.planner.widths)
+    begin(folder, window.session.measured.planner.widths)
     end = steps_of(folder, [whole_round(1, True, 0.9, 0.8, smaller(window, 1)), {"event": "stop", "reason": "stopped"}])
     replay([*steps_of(folder, [start(), cut(1)]), {"wait": str(folder / "stop")}, *end])
     window.running.start(options(folder))
@@ -83,7 +84,7 @@ def test_stop_after_this_round_asks_the_run(window, qtbot, folder, replay):
 
 
 def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot, folder, replay):
-    begin(folder, window.session.planner.widths)
+    begin(folder, window.session.measured.planner.widths)
     events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1)), cut(2)]
     asked = replay([*steps_of(folder, events), {"sleep": 60}])
     window.running.start(options(folder))
@@ -103,7 +104,7 @@ def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot,
 
 def test_notes_and_a_last_round_that_only_trains_are_shown(window, qtbot, folder, replay):
     widths = smaller(window, 1)
-    begin(folder, window.session.planner.widths)
+    begin(folder, window.session.measured.planner.widths)
     training = {**whole_round(2, True, 0.93, 0.8, widths), "filters_removed": 0, "pruning_ratio": 0.0, "epochs": 4}
     note = {"event": "note", "text": "The baseline is settled."}
     stop = {"event": "stop", "reason": "over", "seconds": {"training": 61.0, "judging": 2.0}}
@@ -125,7 +126,7 @@ STAGES = ["before anything", "after the start", "in a round", "between rounds", 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_child_that_dies_is_told_and_nothing_is_lost(window, qtbot, folder, replay, stage):
-    begin(folder, window.session.planner.widths)
+    begin(folder, window.session.measured.planner.widths)
     events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1))]
     told = events[: min(3, STAGES.index(stage))]
     steps = steps_of(folder, told)
@@ -136,7 +137,7 @@ def test_a_child_that_dies_is_told_and_nothing_is_lost(window, qtbot, folder, re
     run(window, qtbot, folder)
     assert "was killed by SIGKILL" in window.banner.words.text() and window.banner.way_out.isVisible()
     assert len(window.running.view.report.rounds) == (len(told) == 3)
-    assert window.session.choices.ratio == 0.45 and window.session.planner is not None
+    assert window.session.choices.ratio == 0.45 and window.session.measured is not None
     assert window.actions_["resume"].isEnabled() and window.actions_["run"].isEnabled()
 
 
@@ -177,13 +178,13 @@ def test_caps_are_kept_when_a_run_comes_to_its_first_measurement(empty_window, f
     empty_window.open_path(folder)
     empty_window.structure.found.emit(graph)
     empty_window.editor.set_caps([layer], 0.25)
-    assert session.planner is None and session.choices.caps == {layer: 0.25}
+    assert session.measured is None and session.choices.caps == {layer: 0.25}
     (folder / "profile-001.fire.h5").write_bytes(files[1].read_bytes())
     first = {**whole_round(1, True, 0.9, 0.9, graph.widths), "profile": "profile-001.fire.h5", "time": ""}
     with open(folder / "events.jsonl", "a") as file:
         file.write(json.dumps(first) + "\n")
     empty_window.running.look()
-    assert session.planner is not None and session.choices.caps == {layer: 0.25}
+    assert session.measured is not None and session.choices.caps == {layer: 0.25}
     empty_window.editor.stack.undo()
     assert session.choices.caps == {}
 
@@ -206,12 +207,14 @@ def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, 
     empty_window.open_path(folder)
     session = empty_window.session
     assert session.mode is Mode.CUTS and session.comparison.name == "round 2" and not session.comparison.by_rank
-    begins = session.planner.starts[session.row_of(layer)]
+    begins = session.measured.planner.starts[session.opened.row_of(layer)]
     assert np.flatnonzero(session.hatched).tolist() == [begins + 1, begins + 3]
-    assert session.readout(layer, 3).endswith("went") and session.readout(layer, 0).endswith("is left")
+    assert words.readout(session, layer, 3).endswith("went") and words.readout(session, layer, 0).endswith("is left")
     of = f"{layer} has {widths[layer] - 2} of {widths[layer]} filters left."
-    assert session.reasons(layer, 3) == [f"round 2: it went; {of}"]
-    assert session.reasons(layer, 0) == [f"round 2: it is left; {of}"] and session.reasons(layer) == [f"round 2: {of}"]
+    assert words.reasons(session, layer, 3) == [f"round 2: it went; {of}"]
+    assert words.reasons(session, layer, 0) == [f"round 2: it is left; {of}"] and words.reasons(session, layer) == [
+        f"round 2: {of}"
+    ]
     assert session.comparison.filter_after(layer, 2) == 1 and empty_window.heatmap.gone.isVisible()
 
 
@@ -232,7 +235,11 @@ def finished(empty_window, folder, files):
 def test_no_preview_contradicts_what_a_run_came_to(finished, folder):
     window, _ = finished
     session = window.session
-    assert session.choices.ratio == 0 and session.preview.num_gone == 0 and session.preview.costs == session.costs
+    assert (
+        session.choices.ratio == 0
+        and session.measured.preview.num_gone == 0
+        and session.measured.preview.costs == session.opened.costs
+    )
     assert window.ratio.costs.text().startswith("Ratio 0 on the network that the run began with")
     assert not window.actions_["save"].isEnabled()
     tip = window.actions_["save"].statusTip()
@@ -256,9 +263,12 @@ def test_a_ratio_chosen_for_a_run_is_a_preview_on_its_first_network(finished, fo
     session = window.session
     window.editor.set_ratio(0.5)
     assert window.ratio.costs.text().startswith("Preview on the network that the run began with")
-    assert session.reasons(layer, 3)[0].startswith("round 1: it went") and len(session.reasons(layer, 3)) == 1
+    assert (
+        words.reasons(session, layer, 3)[0].startswith("round 1: it went")
+        and len(words.reasons(session, layer, 3)) == 1
+    )
     session.compare(session.comparison, Mode.BEFORE)
-    told = session.reasons(layer, 3)
+    told = words.reasons(session, layer, 3)
     assert told == ["Preview on the network that the run began with.", *told[1:]] and len(told) == 3
     assert not any("round 1" in one for one in told)
     window.actions_["save"].trigger()
@@ -278,7 +288,7 @@ def test_a_damaged_run_is_told(empty_window, folder):
 
 
 def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
-    begin(folder, window.session.planner.widths)
+    begin(folder, window.session.measured.planner.widths)
     replay([*steps_of(folder, [start()]), {"sleep": 60}])
     window.running.start(options(folder))
     qtbot.waitUntil(lambda: window.running.view is not None, timeout=20000)

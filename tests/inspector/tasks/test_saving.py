@@ -36,7 +36,9 @@ def test_the_plan_is_what_the_command_line_makes(window, tmp_path):
     window.editor.set_caps([free], 0.25)
     window.saving.save_plan(tmp_path / "plan.json")
     plan, session = PruningPlan.load(tmp_path / "plan.json"), window.session
-    expected = plan_pruning(session.profile.graph, session.profile, pruning_ratio=0.3, layer_caps=session.choices.caps)
+    expected = plan_pruning(
+        session.measured.profile.graph, session.measured.profile, pruning_ratio=0.3, layer_caps=session.choices.caps
+    )
     assert {n: f.tolist() for n, f in plan.removed.items()} == {n: f.tolist() for n, f in expected.removed.items()}
     assert not window.isWindowModified()
 

@@ -47,7 +47,7 @@ def stage(path, costs, latency):
 
 def test_what_is_timed_while_choices_change_is_of_those_before(window, monkeypatch, tmp_path, qtbot):
     session, go = window.session, tmp_path / "go"
-    before, after = session.costs, session.preview.costs
+    before, after = session.opened.costs, session.measured.preview.costs
     steps = [{"wait": str(go)}, stage("net.keras", before, BEFORE), stage("cut.keras", after, AFTER)]
     asked = replies(monkeypatch, tmp_path, [], steps)
     window.actions_["time"].trigger()
@@ -63,7 +63,7 @@ def test_what_is_timed_while_choices_change_is_of_those_before(window, monkeypat
 
 
 def test_another_network_than_the_previewed_one_is_not_shown(window, monkeypatch, tmp_path, qtbot):
-    before = window.session.costs
+    before = window.session.opened.costs
     steps = [stage("net.keras", before, BEFORE), stage("cut.keras", before, AFTER)]
     replies(monkeypatch, tmp_path, [], steps)
     window.actions_["time"].trigger()
@@ -72,7 +72,7 @@ def test_another_network_than_the_previewed_one_is_not_shown(window, monkeypatch
 
 
 def test_what_cannot_be_exported_is_timed_in_keras(window, monkeypatch, tmp_path, qtbot):
-    before, after = window.session.costs, window.session.preview.costs
+    before, after = window.session.opened.costs, window.session.measured.preview.costs
     refused = [{"err": "Keras could not export the model"}, {"exit": 1}]
     steps = [stage("net.keras", before, BEFORE), stage("cut.keras", after, AFTER)]
     asked = replies(monkeypatch, tmp_path, [], refused, steps, litert=True)

@@ -1,3 +1,4 @@
+from inspector.state import words
 from inspector.state.comparison import Mode
 
 
@@ -6,9 +7,9 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
     row = next(row for row in session.rows if not row.locked)
     session.point_at(row.name, 2)
     qtbot.waitUntil(lambda: panel.why.toPlainText() != "")
-    assert panel.why.toPlainText().startswith(session.why_filter(row.name, 2))
-    assert f"mean {session.profile.maps[row.name][2].mean():.3f}" in panel.map.caption.text()
-    assert panel.map.image.image.shape[:2] == session.profile.maps[row.name][2].shape
+    assert panel.why.toPlainText().startswith(words.why_filter(session, row.name, 2))
+    assert f"mean {session.measured.profile.maps[row.name][2].mean():.3f}" in panel.map.caption.text()
+    assert panel.map.image.image.shape[:2] == session.measured.profile.maps[row.name][2].shape
     assert panel.kernel.caption.text().startswith("3 x 3 x 8 (taps, inputs)")
     assert panel.map.bar.accessibleDescription() == "inactive: from 0, dark blue, to 1, yellow"
     most = abs(session.document.weights.kernel(row.name, 2, row.kind, row.filters)).max()
@@ -16,8 +17,8 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
     assert panel.kernel.bar.toolTip() == f"weight: from {-most:.3g}, blue, to {most:.3g}, orange"
     panel.tabs.setCurrentWidget(panel.numbers)
     shown = {panel.numbers.topLevelItem(n).text(0): panel.numbers.topLevelItem(n).text(1) for n in range(5)}
-    assert shown["FIRE, measured"] == f"{session.profile[row.name][2]:.5g}"
-    assert shown["rank"] == f"{session.place(row.name, 2)} of {session.planner.ranked}"
+    assert shown["FIRE, measured"] == f"{session.measured.profile[row.name][2]:.5g}"
+    assert shown["rank"] == f"{session.measured.place(row.name, 2)} of {session.measured.planner.ranked}"
 
 
 def test_maps_are_compared_beside_a_line(window, files):

@@ -39,7 +39,7 @@ def test_all_selected_layers_are_capped_at_once(window, qtbot):
     qtbot.mouseClick(window.table.edits.free, Qt.MouseButton.LeftButton)
     assert not window.session.choices.caps
     qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
-    assert set(names) <= window.session.choices.locked and window.session.preview.num_gone == 0
+    assert set(names) <= window.session.choices.locked and window.session.measured.preview.num_gone == 0
     qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
     assert not window.session.choices.locked
 

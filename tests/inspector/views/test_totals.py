@@ -1,12 +1,10 @@
-from types import SimpleNamespace
-
 import numpy as np
 from random_graphs import random_graph
 
 from firekeras.channels.graph import ChannelGraph, LayerInfo, Product
-from firekeras.costs import costs_without
 from firekeras.report.tables import short_number
 from inspector.models.layer_model import Column
+from inspector.state.session import Session
 from inspector.views.totals import totals
 
 
@@ -15,7 +13,8 @@ def test_the_totals_say_which_layers_they_leave_out():
     graph = random_graph(rng)
     hidden = LayerInfo("block", "Block", (None, 4, 4, 1), None, (Product(9),), (), False, uncounted=True)
     graph = ChannelGraph([*graph.layers.values(), hidden], graph.axes, graph.locks)
-    session = SimpleNamespace(graph=graph, costs=costs_without(graph), preview=None)
+    session = Session()
+    session.show_structure(graph)
     assert [total.title for total in totals(session)] == ["All (MACs without block)", "Conv"]
 
 
@@ -27,14 +26,14 @@ def test_totals_are_the_costs(window, qtmodeltester):
     qtmodeltester.check(window.table.totals.model())
     session = window.session
     assert [total(window, row, Column.LAYER) for row in range(4)] == ["All", "All, after", "Conv", "Conv, after"]
-    assert total(window, 0, Column.FILTERS) == str(sum(session.planner.widths.values()))
+    assert total(window, 0, Column.FILTERS) == str(sum(session.measured.planner.widths.values()))
     window.editor.set_ratio(0.6)
-    before, after = session.planner.costs, session.preview.costs
+    before, after = session.opened.costs, session.measured.preview.costs
     macs = [before.macs, after.macs, before.conv_macs, after.conv_macs]
     assert [total(window, row, Column.MACS) for row in range(4)] == [short_number(one) for one in macs]
     assert total(window, 1, Column.PARAMS) == short_number(after.params)
     assert [total(window, row, Column.MACS_AFTER) for row in range(2)] == ["", short_number(after.macs)]
-    assert total(window, 1, Column.AFTER) == str(sum(session.preview.widths.values()))
+    assert total(window, 1, Column.AFTER) == str(sum(session.measured.preview.widths.values()))
     changes = [f"{(after.macs - before.macs) / before.macs:+.1%}", f"{after.conv_macs / before.conv_macs - 1:+.1%}"]
     assert [total(window, row, Column.MACS_CHANGE) for row in range(4)] == ["", changes[0], "", changes[1]]
     assert total(window, 1, Column.PARAMS_CHANGE) == f"{(after.params - before.params) / before.params:+.1%}"

@@ -3,6 +3,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.children.job import Outcome
 from inspector.models.layer_model import CHANGES, COSTS_AFTER, Column
+from inspector.state import words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 
@@ -57,17 +58,22 @@ def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, file
     qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
     assert second in session.choices.locked and window.isWindowModified() and window.editor.stack.count() == 2
     qtbot.waitUntil(lambda: "you locked it" in window.panel.why.toPlainText())
-    assert "cap lets at most 25% go" in session.why_layer(first) and "F5 measures it" in session.why_layer(first)
+    assert "cap lets at most 25% go" in words.why_layer(session, first) and "F5 measures it" in words.why_layer(
+        session, first
+    )
     window.editor.stack.undo()
     assert second not in session.choices.locked
     window.editor.stack.redo()
     chosen = session.choices
     profile.rename(files[1])
     window.measuring._measured(Outcome(True, False, ""), files[0])
-    assert session.planner is not None and session.choices == chosen and window.isWindowModified()
-    assert session.preview.widths[second] == session.planner.widths[second]
+    assert session.measured is not None and session.choices == chosen and window.isWindowModified()
+    assert session.measured.preview.widths[second] == session.measured.planner.widths[second]
     window.editor.stack.undo()
-    assert second not in session.choices.locked and session.preview.widths[second] < session.planner.widths[second]
+    assert (
+        second not in session.choices.locked
+        and session.measured.preview.widths[second] < session.measured.planner.widths[second]
+    )
     window.editor.stack.undo()
     assert session.choices.caps == {} and not window.isWindowModified()
 
@@ -91,7 +97,7 @@ def test_what_is_read_of_one_model_is_not_shown_for_another(empty_window, files)
     empty_window.open_path(files[0])
     assert empty_window.structure.job is not None
     empty_window.open_path(profile)
-    assert empty_window.structure.job is None and empty_window.session.planner is not None
+    assert empty_window.structure.job is None and empty_window.session.measured is not None
 
 
 class Entering:
@@ -124,14 +130,14 @@ def test_the_status_bar_says_nothing_that_holds_no_longer(window):
     free = next(row.name for row in session.rows if not row.locked)
     session.point_at(free)
     window.editor.set_locks([free], True)
-    assert said() == session.why_layer(free) and "you locked it" in said()
+    assert said() == words.why_layer(session, free) and "you locked it" in said()
     window.editor.stack.undo()
-    assert said() == session.why_layer(free) and "you locked it" not in said()
-    stays = next(f for f in range(session.preview.widths[free]) if not session.gone(free, f))
+    assert said() == words.why_layer(session, free) and "you locked it" not in said()
+    stays = next(f for f in range(session.measured.preview.widths[free]) if not session.gone(free, f))
     session.point_at(free, stays)
     assert said().endswith("stays")
     window.editor.set_ratio(0.9)
-    assert said() == session.readout(free, stays)
+    assert said() == words.readout(session, free, stays)
 
 
 def test_keys_that_can_do_nothing_say_why(window, qtbot):
