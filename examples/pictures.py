@@ -19,8 +19,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from inspector.models import Preferences
 from inspector.state import Mode
-from inspector.window import Preferences, Window
+from inspector.window import Window
 
 SIZE = (1024, 700)  # the smallest that everything must fit into
 

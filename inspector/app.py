@@ -36,7 +36,8 @@ def main(arguments=None) -> int:
 def make_window(fresh: bool = False):
     """The window, as it was left, or as it is at first."""
     from inspector.children import remove_forgotten
-    from inspector.window import Preferences, Window
+    from inspector.models import Preferences
+    from inspector.window import Window
 
     remove_forgotten()
     preferences = Preferences()

@@ -12,7 +12,7 @@ from inspector.children.commands import (
     report_arguments,
     resume_arguments,
 )
-from inspector.children.job import firekeras_command
+from inspector.children.job import Outcome, firekeras_command
 from inspector.children.netron import open_in_netron
 from inspector.children.pace import Pace
 from inspector.children.scratch import Scratch, remove_forgotten

@@ -29,6 +29,16 @@ class Outcome:
     aborted: bool
     words: str
 
+    def sentence(self, title: str) -> str:
+        """How something ended.
+
+        Args:
+            title: What it was.
+        """
+        if self.ok:
+            return f"{title}: done."
+        return f"{title} was aborted." if self.aborted else f"{title} failed: {self.words}"
+
 
 def firekeras_command(arguments) -> list[str]:
     """The command line of firekeras, run by the Python that runs this."""

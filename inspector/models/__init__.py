@@ -1,4 +1,5 @@
-"""The session as Qt's models and undo commands."""
+"""The session as Qt's models and undo commands, and what is remembered for the next."""
 
 from inspector.models.editing import Editor
 from inspector.models.layer_model import RIGHT, RIGHTWARD, SORT, TITLES, Column, LayerModel
+from inspector.models.preferences import Preferences

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -116,6 +117,13 @@ class Session:
         if self.document is None:
             raise ValueError("Nothing is open. Open a model or a measurement first.")
         return self.document
+
+    def need_model(self) -> Path:
+        """The file of the open model; raises `ValueError` if there is none."""
+        document = self.need_document()
+        if document.model is None:
+            raise ValueError(f"There is no model of {document.name}, only its profile. Open its model (Ctrl+M) first.")
+        return document.model
 
     def need_opened(self) -> Opened:
         """The network; raises `ValueError` if its layers are not known."""

@@ -3,4 +3,5 @@
 from inspector.tasks.measuring import Measuring
 from inspector.tasks.running import Running
 from inspector.tasks.saving import Saving
+from inspector.tasks.task import Task, in_words
 from inspector.tasks.timing import Timing

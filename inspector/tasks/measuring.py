@@ -1,4 +1,4 @@
-"""Measuring FIRE, and predicting it, from within the window."""
+"""Measuring FIRE, and predicting it."""
 
 from __future__ import annotations
 
@@ -8,61 +8,64 @@ from PySide6 import QtCore
 
 from inspector.children import MeasureOptions, Scratch, firekeras_command, measure_arguments, predicting
 from inspector.dialogs import MeasureDialog
-from inspector.state import beside_model, open_document
+from inspector.models import Preferences
+from inspector.state import Session, beside_model, open_document
+from inspector.tasks.task import Task
 
 PREDICTED = "predicted.npz"
 
 
-class Measuring(QtCore.QObject):
+class Measuring(Task):
     """Asks, runs, and opens what came of it.
 
     Args:
-        window: The main window.
+        session: The `Session`.
+        preferences: The `Preferences`, which hold the data that were named last.
+        parent: What it is destroyed with.
+
+    Signals:
+        predicted: What detectors predict for each layer, a dict of arrays `(filters,)`.
     """
 
-    def __init__(self, window):
-        super().__init__(window)
-        self.window, self.session, self.work = window, window.session, window.work
+    predicted = QtCore.Signal(object)
+
+    def __init__(self, session: Session, preferences: Preferences, parent: QtCore.QObject | None = None):
+        super().__init__(session, parent)
+        self._preferences = preferences
 
     def ask(self):
         """Opens the dialog."""
-        model = self.session.need_document().model
-        dialog = MeasureDialog(model.name, self.window.preferences.text("data"), self.window)
+        dialog = MeasureDialog(self.session.need_model().name, self._preferences.text("data"))
         dialog.chosen.connect(self.start)
-        self.window.show_dialog(dialog)
+        self.asked.emit(dialog)
 
     def start(self, options: MeasureOptions):
         """Measures the open model; the profile is put beside it."""
-        model = self.session.need_document().model
-        self.window.preferences.set_text("data", options.data)
-        output = beside_model(model)
-        command = firekeras_command(measure_arguments(model, output, options))
-        self.window.start(command, f"Measuring {model.name}", lambda outcome: self._measured(outcome, model))
+        model = self.session.need_model()
+        self._preferences.set_text("data", options.data)
+        command = firekeras_command(measure_arguments(model, beside_model(model), options))
+        self.wished.emit(command, f"Measuring {model.name}", lambda outcome: self._measured(outcome, model))
 
     def _measured(self, outcome, model):
-        if self.window.failed(outcome, f"Measuring {model.name}", ("&Measure again…", self.ask)):
+        if self.failed(outcome, f"Measuring {model.name}", "&Measure again…", self.ask):
             return
         if self.session.need_document().model == model:
-            self.window.show_document(open_document(model), keep_choices=True)
-        self.window.banner.say(f"Measured. The profile is {beside_model(model)}.")
+            self.document.emit(open_document(model))
+        self.say(f"Measured. The profile is {beside_model(model)}.")
 
     def predict(self):
-        """Has detectors predict each filter from the others."""
+        """Predicts each filter's FIRE by detectors that were trained on the others."""
         scratch = Scratch()
         target = scratch.path / PREDICTED
         profile = self.session.need_measured().profile
-        command = [
-            sys.executable,
-            "-m",
-            "inspector.children.predicting",
-            self.session.need_document().profile_path,
-            target,
-        ]
-        self.window.start(command, "Predicting FIRE", lambda outcome: self._predicted(outcome, profile, scratch))
+        source = self.session.need_document().profile_path
+        command = [sys.executable, "-m", "inspector.children.predicting", source, target]
+        self.wished.emit(command, "Predicting FIRE", lambda outcome: self._predicted(outcome, profile, scratch))
 
     def _predicted(self, outcome, profile, scratch):
-        failed = self.window.failed(outcome, "Predicting FIRE", ("&Again", self.predict))
-        if not failed and self.session.measured is not None and self.session.measured.profile is profile:
-            self.window.panel.show_predictions(predicting.read(scratch.path / PREDICTED, profile))
-            self.window.banner.say("Predicted: the numbers of each filter show what a detector makes of its weights.")
+        failed = self.failed(outcome, "Predicting FIRE", "&Again", self.predict)
+        measured = self.session.measured
+        if not failed and measured is not None and measured.profile is profile:
+            self.predicted.emit(predicting.read(scratch.path / PREDICTED, profile))
+            self.say("Predicted: the numbers of each filter show what a detector makes of its weights.")
         scratch.remove()

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
+from pathlib import Path
 
 from PySide6 import QtCore
 
 from firekeras.latency import Latency
-from inspector.children import Scratch, firekeras_command, prune_by_plan_arguments, report_arguments
-from inspector.state import Timed
+from firekeras.plan.planning import PruningPlan
+from inspector.children import Scratch, Work, firekeras_command, prune_by_plan_arguments, report_arguments
+from inspector.state import Choices, Session, Timed
+from inspector.tasks.task import Task
 
 
-class Timing(QtCore.QObject):
+class Timing(Task):
     """Times what is previewed.
 
     Args:
-        window: The main window.
+        session: The `Session`.
+        work: The `Work`, whose child reports each stage.
+        parent: What it is destroyed with.
     """
 
-    def __init__(self, window):
-        super().__init__(window)
-        self.window, self.session = window, window.session
+    def __init__(self, session: Session, work: Work, parent: QtCore.QObject | None = None):
+        super().__init__(session, parent)
         self._stages: list[dict] = []
-        window.work.told.connect(self._heard)
+        work.told.connect(self._heard)
 
     def start(self):
         """Cuts the open model as previewed, times it beside the model, and leaves no file behind.
 
-        Both are timed in LiteRT where it is installed, since much of what Keras takes is Python's.
+        Both are timed in LiteRT if it is installed, since much of what Keras takes is Python's.
         """
-        session, scratch = self.session, Scratch()
-        model, plan = session.need_document().model, session.need_measured().plan(session.choices)
-        cut = _Cut(session.choices, plan, model, scratch)
-        plan.save(cut.plan_path)
+        session, model = self.session, self.session.need_model()
+        cut = _Cut(session.choices, session.need_measured().plan(session.choices), model, Scratch())
+        cut.plan.save(cut.plan_path)
         command = firekeras_command(prune_by_plan_arguments(model, cut.plan_path, cut.path))
-        self.window.start(command, f"Cutting {model.name}, to time it", lambda outcome: self._is_cut(outcome, cut))
+        self.wished.emit(command, f"Cutting {model.name}, to time it", lambda outcome: self._is_cut(outcome, cut))
 
     def _is_cut(self, outcome, cut):
         if not self._failed(outcome, cut):
@@ -46,11 +50,11 @@ class Timing(QtCore.QObject):
             if in_litert and not (outcome.ok or outcome.aborted):
                 self._time(cut, False)  # not all that Keras computes can be exported
             else:
-                self.window.in_words(self._is_timed, outcome, cut)
+                self.in_words(self._is_timed, outcome, cut)
 
         self._stages = []
         command = firekeras_command(report_arguments([cut.model, cut.path], in_litert))
-        self.window.start(command, f"Timing {cut.model.name} in {'LiteRT' if in_litert else 'Keras'}", is_over)
+        self.wished.emit(command, f"Timing {cut.model.name} in {'LiteRT' if in_litert else 'Keras'}", is_over)
 
     def _heard(self, event):
         if event["event"] == "stage":
@@ -65,11 +69,11 @@ class Timing(QtCore.QObject):
         timed = Timed(cut.choices, Latency(**before["latency"]), Latency(**after["latency"]))
         if self.session.need_document().model == cut.model:
             self.session.add_timed(timed)
-        self.window.statusBar().showMessage(timed.words)
-        self.window.run_panel.show_run(self.window.running.view, f"{cut.model.name}: {timed.words}.\n\n{timed.details}")
+        self.status.emit(timed.words)
+        self.reported.emit(f"{cut.model.name}: {timed.words}.\n\n{timed.details}")
 
     def _failed(self, outcome, cut):
-        failed = self.window.failed(outcome, f"Timing {cut.model.name}", ("&Time it again", self.window.do_time))
+        failed = self.failed(outcome, f"Timing {cut.model.name}", "&Time it again", self.start)
         if failed:
             cut.scratch.remove()
         return failed
@@ -82,15 +86,25 @@ def litert_is_here() -> bool:
     )
 
 
+@dataclasses.dataclass(frozen=True)
 class _Cut:
     """A cut that is made to be timed."""
 
-    def __init__(self, choices, plan, model, scratch):
-        self.choices, self.plan, self.model, self.scratch = choices, plan, model, scratch
-        self.plan_path, self.path = scratch.path / "plan.json", scratch.path / "pruned.keras"
+    choices: Choices
+    plan: PruningPlan
+    model: Path
+    scratch: Scratch
+
+    @property
+    def plan_path(self) -> Path:
+        return self.scratch.path / "plan.json"
+
+    @property
+    def path(self) -> Path:
+        return self.scratch.path / "pruned.keras"
 
     def check(self, costs):
-        """Raises `ValueError` where what was timed is not what is previewed."""
+        """Raises `ValueError` if what was timed is not what is previewed."""
         expected = self.plan.costs_after
         if (costs["macs"], costs["params"]) != (expected.macs, expected.params):
             raise ValueError(

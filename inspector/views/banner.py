@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6 import QtCore, QtWidgets
 
 
@@ -25,7 +27,7 @@ class Banner(QtWidgets.QToolBar):
         self.frame = self._framed()
         self.addWidget(self.frame)
         self.way_out.setAccessibleName("Way out")
-        self._then = None
+        self._then: Callable[[], object] | None = None
         self.hide()
 
     def _framed(self):
@@ -40,7 +42,7 @@ class Banner(QtWidgets.QToolBar):
         layout.addWidget(self.close_button)
         return frame
 
-    def say(self, words: str, *, error: bool = False, way_out: str = "", then=None):
+    def say(self, words: str, error: bool = False, way_out: str = "", then: Callable[[], object] | None = None):
         """Says something.
 
         Args:

@@ -67,7 +67,7 @@ class RunPanel(QtWidgets.QWidget):
         self._pace = Pace()
         self.bar.hide()
 
-    def show_run(self, run: RunView | None, doing: str = "", *, alive: bool = False):
+    def show_run(self, run: RunView | None, doing: str = "", alive: bool = False):
         """Shows a run.
 
         Args:

@@ -9,7 +9,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.children import Structure, Work, as_text, open_in_netron, prune_arguments
 from inspector.dialogs import LimitsDialog
-from inspector.models import Editor
+from inspector.models import Editor, Preferences
 from inspector.state import (
     CHOICES,
     DOCUMENT,
@@ -25,13 +25,23 @@ from inspector.state import (
     read_profile,
     words,
 )
-from inspector.tasks import Measuring, Running, Saving, Timing
-from inspector.views import Banner, FilterPanel, HeatmapPanel, HeatmapView, LayerTable, RatioBar, RunPanel, empty_page
+from inspector.tasks import Measuring, Running, Saving, Task, Timing, in_words
+from inspector.views import (
+    HIDDEN_AT_FIRST,
+    Banner,
+    FilterPanel,
+    HeatmapPanel,
+    HeatmapView,
+    LayerTable,
+    RatioBar,
+    RunPanel,
+    empty_page,
+)
 from inspector.widgets import action_button
 from inspector.window import actions
 from inspector.window.menus import fill_menus, fill_recent
-from inspector.window.preferences import Preferences
 
+HIDDEN = "hidden columns"
 KEPT = "If you abort it, the rounds that are finished are kept: open its folder to go on with it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
 OPENED = "Models, measurements (*.keras *.fire.h5)"
@@ -53,18 +63,17 @@ class Window(QtWidgets.QMainWindow):
         self.work, self.structure = Work(self), Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
         self._make_views()
-        self.measuring, self.running, self.saving, self.timing = (
-            Measuring(self),
-            Running(self),
-            Saving(self),
-            Timing(self),
-        )
+        self.measuring = Measuring(self.session, preferences, self)
+        self.running = Running(self.session, self.work, preferences, self)
+        self.saving = Saving(self.session, self.heatmap_panel, self)
+        self.timing = Timing(self.session, self.work, self)
         self.actions_ = actions.Actions(self)
         self._lay_out()
         self._connect()
         self.setAcceptDrops(True)
         self.resize(1180, 760)
         preferences.restore(self)
+        self.table.columns.hide(preferences.text(HIDDEN, HIDDEN_AT_FIRST))
         self.banner.hide()  # what it said when the window was closed is over
         self._show_document()
 
@@ -129,6 +138,24 @@ class Window(QtWidgets.QMainWindow):
             view.said.connect(self.statusBar().showMessage)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
+        for task in (self.measuring, self.running, self.saving, self.timing):
+            self._connect_task(task)
+        self.measuring.predicted.connect(self.panel.show_predictions)
+        self.saving.saved.connect(self.editor.stack.setClean)
+        self.running.shown.connect(self.run_panel.show_run)
+        self.running.progressed.connect(self.run_panel.show_progress)
+        self.running.logged.connect(self.run_panel.say)
+        self.running.wanted.connect(self.show_runs)
+        self.running.changed.connect(self.refresh_actions)
+
+    def _connect_task(self, task: Task):
+        task.said.connect(self.banner.say)
+        task.status.connect(self.statusBar().showMessage)
+        task.reported.connect(self._report)
+        task.asked.connect(self.show_dialog)
+        task.wished.connect(self.start)
+        task.document.connect(lambda document: self.show_document(document, keep_choices=True))
+        task.path.connect(self.open_path)
 
     # what is shown
 
@@ -181,11 +208,6 @@ class Window(QtWidgets.QMainWindow):
             f"The layers of {name} cannot be shown: {words}", error=True, way_out="&Open another…", then=self.do_open
         )
 
-    def show_document_of_run(self, directory):
-        """Shows what a run has measured meanwhile."""
-        self.structure.leave()
-        self._open(open_document(directory.path), keep_choices=True)
-
     def _show_document(self):
         document = self.session.document
         self.setWindowTitle(f"{document.name}[*] - FIRE inspector" if document else "FIRE inspector[*]")
@@ -215,7 +237,11 @@ class Window(QtWidgets.QMainWindow):
         if self.work.job is None:
             self.run_panel.hide_progress()
         elif not self.running.running:
-            self.run_panel.show_run(self.running.view, f"{self.work.doing}…")
+            self._report(f"{self.work.doing}…")
+
+    def _report(self, doing):
+        """Says what goes on, or how it ended, above what is known of the run that is open."""
+        self.run_panel.show_run(self.running.view, doing)
 
     def _show_menu(self, place):
         menu = QtWidgets.QMenu(self)
@@ -233,6 +259,8 @@ class Window(QtWidgets.QMainWindow):
     def show_dialog(self, dialog: QtWidgets.QDialog):
         """Opens a dialog, which the window keeps until the next."""
         self.dialog = dialog
+        if dialog.parent() is None:
+            dialog.setParent(self, dialog.windowFlags())
         dialog.open()
 
     # work
@@ -245,24 +273,12 @@ class Window(QtWidgets.QMainWindow):
 
     def _ended(self, outcome, title, then):
         """Says how something ended where it said that it goes on; what comes then may say more."""
-        self.run_panel.show_run(self.running.view, _how_it_ended(outcome, title))
+        self._report(outcome.sentence(title))
         then(outcome)
-
-    def failed(self, outcome, title: str, way_out) -> bool:
-        """Says how something ended, unless it went well; whether it did not."""
-        if outcome.ok:
-            return False
-        label, then = way_out
-        self.banner.say(_how_it_ended(outcome, title), error=not outcome.aborted, way_out=label, then=then)
-        return True
 
     def in_words(self, call: Callable, *arguments):
         """Calls something that may refuse; what it says goes to the banner."""
-        try:
-            return call(*arguments)
-        except (ValueError, OSError) as error:
-            self.banner.say(" ".join(str(error).split()), error=True)
-        return None
+        return in_words(self.banner.say, call, *arguments)
 
     # actions
 
@@ -435,6 +451,7 @@ class Window(QtWidgets.QMainWindow):
             )
         else:
             self.preferences.keep(self)
+            self.preferences.set_text(HIDDEN, self.table.columns.hidden)
             self.structure.leave()
             self.session.close()
             super().closeEvent(event)
@@ -455,9 +472,3 @@ class Window(QtWidgets.QMainWindow):
     def _forget_and_close(self):
         self.editor.stack.setClean()
         QtCore.QTimer.singleShot(0, self.close)
-
-
-def _how_it_ended(outcome, title):
-    if outcome.ok:
-        return f"{title}: done."
-    return f"{title} was aborted." if outcome.aborted else f"{title} failed: {outcome.words}"

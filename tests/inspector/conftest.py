@@ -13,10 +13,10 @@ import pytest
 from PySide6 import QtCore
 
 import firekeras
+from inspector.models.preferences import Preferences
 from inspector.state.documents import open_document
 from inspector.state.session import Session
 from inspector.window.main_window import Window
-from inspector.window.preferences import Preferences
 
 HARMLESS = ("This plugin does not support", "Could not find the Qt platform theme")
 

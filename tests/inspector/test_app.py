@@ -10,7 +10,7 @@ sys.modules["keras"] = sys.modules["tensorflow"] = None  # whoever imports them 
 from PySide6 import QtCore, QtWidgets
 from inspector import app
 from inspector.window.main_window import Window
-from inspector.window.preferences import Preferences
+from inspector.models.preferences import Preferences
 
 application = QtWidgets.QApplication([])
 settings = QtCore.QSettings(sys.argv[1] + ".ini", QtCore.QSettings.Format.IniFormat)

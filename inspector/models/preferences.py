@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6 import QtCore
-
-from inspector.views import HIDDEN_AT_FIRST
+from PySide6 import QtCore, QtWidgets
 
 MOST_RECENT = 9
 
@@ -23,18 +21,18 @@ class Preferences:
 
     def recent(self) -> list[str]:
         """Paths that were opened, the newest first."""
-        found = self.settings.value("recent", [])
-        return list(found) if isinstance(found, (list, tuple)) else [str(found)] if found else []
+        paths = self.settings.value("recent", [])
+        return list(paths) if isinstance(paths, (list, tuple)) else [str(paths)] if paths else []
 
     def remember(self, path):
         """Puts a path in front of the recent ones."""
         path = str(Path(path).resolve())
-        others = [one for one in self.recent() if one != path]
+        others = [other for other in self.recent() if other != path]
         self.settings.setValue("recent", [path, *others][:MOST_RECENT])
 
     def forget(self, path):
-        """Takes a path off the recent ones: there is nothing any more."""
-        self.settings.setValue("recent", [one for one in self.recent() if one != str(path)])
+        """Removes a path that no longer exists from the recent files."""
+        self.settings.setValue("recent", [other for other in self.recent() if other != str(path)])
 
     def forget_all(self):
         """Empties the recent ones."""
@@ -48,16 +46,14 @@ class Preferences:
         """Remembers something that was typed."""
         self.settings.setValue(key, value)
 
-    def restore(self, window):
-        """Puts a window where it was."""
+    def restore(self, window: QtWidgets.QMainWindow):
+        """Puts a window where it was, with its docks."""
         for key, put in (("geometry", window.restoreGeometry), ("state", window.restoreState)):
             value = self.settings.value(key)
             if isinstance(value, QtCore.QByteArray):
                 put(value)
-        window.table.columns.hide(self.text("hidden columns", HIDDEN_AT_FIRST))
 
-    def keep(self, window):
+    def keep(self, window: QtWidgets.QMainWindow):
         """Remembers where a window is."""
         self.settings.setValue("geometry", window.saveGeometry())
         self.settings.setValue("state", window.saveState())
-        self.set_text("hidden columns", window.table.columns.hidden)
