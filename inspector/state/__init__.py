@@ -10,7 +10,9 @@ from inspector.state.kernels import flat_map, kernel_picture
 from inspector.state.obstacles import obstacles
 from inspector.state.opened import Measured, Opened
 from inspector.state.pictures import WHOLE, heatmap_image, largest_difference
+from inspector.state.rows import LayerRow
 from inspector.state.runs import RunView, events_size
 from inspector.state.session import CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
 from inspector.state.timed import Timed
+from inspector.state.totals import Total, totals_of
 from inspector.state.weights import ModelWeights

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from inspector.models import TITLES, Column
+from inspector.models import Column
 
-MEASURED = frozenset(
-    {Column.FIRE, Column.AFTER, Column.MACS_CHANGE, Column.PARAMS_CHANGE, Column.MACS_AFTER, Column.PARAMS_AFTER}
-)
-HIDDEN_AT_FIRST = "MACS_AFTER,PARAMS_AFTER"  # the changes tell the same, in less room
+HIDDEN_AT_FIRST = ",".join(column.name for column in Column if column.about.hidden)
 
 
 class ColumnChooser(QtCore.QObject):
-    """Shows and hides columns of several views alike.
+    """Shows and hides the same columns in several views.
 
     Args:
         views: Tables with the columns of `Column`.
@@ -32,10 +29,9 @@ class ColumnChooser(QtCore.QObject):
         self.hide(HIDDEN_AT_FIRST)
 
     def _action(self, column):
-        title, tip = TITLES[column]
-        action = QtGui.QAction(title, self, checkable=True, checked=True)
+        action = QtGui.QAction(column.about.title, self, checkable=True, checked=True)
         action.setObjectName(f"column {column.name}")
-        action.setStatusTip(f"Show or hide this column. {tip}")
+        action.setStatusTip(f"Show or hide this column. {column.about.tip}")
         action.toggled.connect(self._show)
         return action
 
@@ -45,7 +41,7 @@ class ColumnChooser(QtCore.QObject):
         return ",".join(column.name for column, action in self.actions.items() if not action.isChecked())
 
     def hide(self, names: str):
-        """Has these columns hidden, and the others shown.
+        """Hides these columns, and shows the others.
 
         Args:
             names: As `hidden` gives them; names of no column are left out.
@@ -56,13 +52,13 @@ class ColumnChooser(QtCore.QObject):
         self._show()
 
     def show_measured(self, measured: bool):
-        """Leaves the room of what is known only once FIRE is measured to the rest until then."""
+        """Shows the columns that are known only once FIRE is measured, or leaves their room to the rest."""
         self._measured = measured
         self._show()
 
     def _show(self):
         for column, action in self.actions.items():
-            known = self._measured or column not in MEASURED
+            known = self._measured or not column.about.measured
             action.setEnabled(known)
             for view in self._views:
                 view.setColumnHidden(column, not (known and action.isChecked()))

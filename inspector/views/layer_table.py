@@ -7,25 +7,9 @@ from PySide6 import QtCore, QtWidgets
 from inspector.models import SORT, Column, Editor, LayerModel
 from inspector.state import CELL, DOCUMENT, Session, words
 from inspector.views.column_chooser import ColumnChooser
-from inspector.views.totals import TotalsView
+from inspector.views.totals_view import TotalsView
 from inspector.widgets import CheckBoxDelegate
 
-WIDTHS = {
-    Column.LAYER: 119,
-    Column.FIRE: 37,
-    Column.CAP: 36,
-    Column.LOCK: 36,
-    Column.AFTER: 38,
-    Column.MACS: 56,
-    Column.MACS_CHANGE: 54,
-    Column.PARAMS: 58,
-    Column.PARAMS_CHANGE: 62,
-    Column.FILTERS: 50,
-    Column.SHAPE: 96,
-    Column.KIND: 84,
-    Column.MACS_AFTER: 86,
-    Column.PARAMS_AFTER: 96,
-}
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
 
@@ -98,8 +82,6 @@ class LayerTable(QtWidgets.QWidget):
         view.setAlternatingRowColors(True)
         view.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)  # names of layers differ at their ends
         view.setModel(self.proxy)
-        view.setItemDelegateForColumn(Column.CAP, CapDelegate(view))
-        view.setItemDelegateForColumn(Column.LOCK, CheckBoxDelegate(view))
         view.setSelectionBehavior(view.SelectionBehavior.SelectRows)
         view.setTabKeyNavigation(False)  # the tab key leaves the table; arrows move in it
         view.verticalHeader().hide()
@@ -109,7 +91,7 @@ class LayerTable(QtWidgets.QWidget):
         view.setStatusTip("F2 edits a cap; several rows can be selected")
         view.sortByColumn(Column.LAYER, QtCore.Qt.SortOrder.AscendingOrder)
         for column in Column:
-            view.setColumnWidth(column, WIDTHS[column])
+            _show_column(view, column)
         view.selectionModel().currentRowChanged.connect(self._point)
         return view
 
@@ -172,6 +154,14 @@ class LayerTable(QtWidgets.QWidget):
             index = index.siblingAtColumn(max(0, self.view.currentIndex().column()))
             self.view.setCurrentIndex(index)
             self.view.scrollTo(index)
+
+
+def _show_column(view, column):
+    view.setColumnWidth(column, column.about.width)
+    if column.about.edit is not None:
+        view.setItemDelegateForColumn(column, CapDelegate(view))
+    if column.about.tick is not None:
+        view.setItemDelegateForColumn(column, CheckBoxDelegate(view))
 
 
 class SelectionBar(QtWidgets.QWidget):

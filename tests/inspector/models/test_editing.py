@@ -1,6 +1,6 @@
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from inspector.models.layer_model import Column
+from inspector.models.columns import Column
 
 Qt = QtCore.Qt
 

@@ -1,7 +1,8 @@
 from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
-from inspector.models.layer_model import CHANGING, CONSTANT, SORT, Column
+from inspector.models.columns import CHANGING, Column
+from inspector.models.layer_model import REDRAWN, SORT
 
 Qt = QtCore.Qt
 
@@ -53,8 +54,8 @@ def test_costs_of_what_stays_follow_every_choice(window):
     model, session, heard = window.table.model, window.session, []
     model.dataChanged.connect(lambda first, last: heard.append((first.column(), last.column())))
     window.editor.set_ratio(0.6)
-    assert heard == list(CHANGING)
-    assert {column for first, last in CHANGING for column in range(first, last + 1)} >= set(Column) - CONSTANT
+    assert heard == REDRAWN == [(2, 4), (6, 6), (8, 10)]
+    assert {column for first, last in REDRAWN for column in range(first, last + 1)} == set(CHANGING)
     for number, row in enumerate(session.rows):
         after = session.measured.preview.costs.by_layer[row.name]
         shown = [model.index(number, column).data() for column in (Column.MACS_AFTER, Column.PARAMS_AFTER)]

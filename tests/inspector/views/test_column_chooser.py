@@ -1,7 +1,6 @@
 from PySide6 import QtCore
 
-from inspector.models.layer_model import Column
-from inspector.views.layer_table import WIDTHS
+from inspector.models.columns import Column
 from inspector.window.main_window import Window
 
 Qt = QtCore.Qt
@@ -11,7 +10,7 @@ def test_columns_that_came_with_the_measurement_are_shown(window):
     for view in (window.table.view, window.table.totals):
         shown = {column for column in Column if not view.isColumnHidden(column)}
         assert shown == set(Column) - {Column.MACS_AFTER, Column.PARAMS_AFTER}
-        assert all(view.columnWidth(column) == WIDTHS[column] for column in shown)
+        assert all(view.columnWidth(column) == column.about.width for column in shown)
 
 
 def test_columns_are_chosen_in_menus_and_remembered(window, preferences, files, qtbot):
@@ -24,7 +23,7 @@ def test_columns_are_chosen_in_menus_and_remembered(window, preferences, files, 
     columns.actions[Column.SHAPE].trigger()
     for view in (window.table.view, window.table.totals):
         assert not view.isColumnHidden(Column.MACS_AFTER) and view.isColumnHidden(Column.SHAPE)
-        assert view.columnWidth(Column.MACS_AFTER) == WIDTHS[Column.MACS_AFTER]
+        assert view.columnWidth(Column.MACS_AFTER) == Column.MACS_AFTER.about.width
     assert all(action.statusTip() for action in columns.actions.values())
     window.close()
     again = Window(preferences)

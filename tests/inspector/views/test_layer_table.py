@@ -1,7 +1,7 @@
 import pytest
 from PySide6 import QtCore
 
-from inspector.models.layer_model import Column
+from inspector.models.columns import Column
 
 Qt = QtCore.Qt
 
@@ -9,9 +9,9 @@ Qt = QtCore.Qt
 @pytest.mark.parametrize("column", [Column.MACS, Column.FIRE, Column.AFTER, Column.LAYER])
 def test_numbers_are_sorted_as_numbers(window, column):
     window.table.view.sortByColumn(column, Qt.SortOrder.AscendingOrder)
-    proxy, model = window.table.proxy, window.table.model
+    proxy = window.table.proxy
     rows = [proxy.mapToSource(proxy.index(number, 0)).row() for number in range(proxy.rowCount())]
-    values = [model._value(window.session.rows[row], column) for row in rows]
+    values = [column.about.sorted_by(window.session, window.session.rows[row]) for row in rows]
     assert values == sorted(values) and len(values) == len(window.session.rows)
 
 

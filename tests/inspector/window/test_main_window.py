@@ -2,7 +2,7 @@ import pytest
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.children.job import Outcome
-from inspector.models.layer_model import CHANGES, COSTS_AFTER, Column
+from inspector.models.columns import Column
 from inspector.state import words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
@@ -38,7 +38,14 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     assert shown[Column.AFTER] == "" and shown[Column.FIRE] == "-"
     assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
     hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
-    assert hidden == {Column.FIRE, Column.AFTER, *COSTS_AFTER, *CHANGES}
+    assert hidden == {
+        Column.FIRE,
+        Column.AFTER,
+        Column.MACS_CHANGE,
+        Column.PARAMS_CHANGE,
+        Column.MACS_AFTER,
+        Column.PARAMS_AFTER,
+    }
     empty_window.table.view.selectRow(free)
     assert "F5 measures it" in empty_window.panel.why.toPlainText()
     assert "not measured yet" in empty_window.actions_["csv"].statusTip()

@@ -1,21 +1,5 @@
-import numpy as np
-from random_graphs import random_graph
-
-from firekeras.channels.graph import ChannelGraph, LayerInfo, Product
 from firekeras.report.tables import short_number
-from inspector.models.layer_model import Column
-from inspector.state.session import Session
-from inspector.views.totals import totals
-
-
-def test_the_totals_say_which_layers_they_leave_out():
-    rng = np.random.default_rng(0)
-    graph = random_graph(rng)
-    hidden = LayerInfo("block", "Block", (None, 4, 4, 1), None, (Product(9),), (), False, uncounted=True)
-    graph = ChannelGraph([*graph.layers.values(), hidden], graph.axes, graph.locks)
-    session = Session()
-    session.show_structure(graph)
-    assert [total.title for total in totals(session)] == ["All (MACs without block)", "Conv"]
+from inspector.models.columns import Column
 
 
 def total(window, row, column):

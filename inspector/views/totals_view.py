@@ -2,57 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from PySide6 import QtCore, QtWidgets
 
-from firekeras.report.tables import short_number
-from inspector.models import RIGHT, RIGHTWARD, Column
-from inspector.state import CHOICES, DOCUMENT, Session, change, percent
-
-
-@dataclasses.dataclass(frozen=True)
-class Total:
-    """Sums over layers, before the cut or after it.
-
-    Args:
-        title: What is summed.
-        filters, macs, params: The sums.
-        before: What is left of what; `None` for what there is before the cut.
-    """
-
-    title: str
-    filters: int
-    macs: int
-    params: int
-    before: Total | None = None
-
-
-def totals(session: Session) -> list[Total]:
-    """The rows: all layers, and convolutions by themselves; each followed by what is left, where that is known."""
-    opened, measured = session.opened, session.measured
-    if opened is None:
-        return []
-    convs = [name for name in opened.graph.filter_layers if opened.graph.layers[name].is_conv]
-    before = _sums(opened.graph.widths, opened.costs, convs)
-    if measured is None:
-        return before
-    after = _sums(measured.preview.widths, measured.preview.costs, convs)
-    left = [dataclasses.replace(b, title=f"{a.title}, after", before=a) for a, b in zip(before, after, strict=True)]
-    return [total for pair in zip(before, left, strict=True) for total in pair]
-
-
-def _left_out(costs):
-    """What the MACs do not hold."""
-    return f" ({costs.macs_title})" if costs.uncounted else ""
-
-
-def _sums(widths, costs, convs):
-    params = sum(costs.by_layer[name].params for name in convs if name in costs.by_layer)
-    return [
-        Total("All" + _left_out(costs), sum(widths.values()), costs.macs, costs.params),
-        Total("Conv", sum(widths[name] for name in convs), costs.conv_macs, params),
-    ]
+from inspector.models import RIGHTWARD, Column
+from inspector.state import CHOICES, DOCUMENT, Session, Total, totals_of
 
 
 class TotalsModel(QtCore.QAbstractTableModel):
@@ -66,14 +19,14 @@ class TotalsModel(QtCore.QAbstractTableModel):
             session.listen(what, self._show)
 
     def _show(self):
-        found = totals(self.session)
-        if len(found) != len(self._totals):
+        sums = totals_of(self.session)
+        if len(sums) != len(self._totals):
             self.beginResetModel()
-            self._totals = found
+            self._totals = sums
             self.endResetModel()
-        elif found != self._totals:
-            self._totals = found
-            self.dataChanged.emit(self.index(0, 0), self.index(len(found) - 1, len(Column) - 1))
+        elif sums != self._totals:
+            self._totals = sums
+            self.dataChanged.emit(self.index(0, 0), self.index(len(sums) - 1, len(Column) - 1))
 
     def rowCount(self, parent=QtCore.QModelIndex()):  # noqa: N802, B008 (Qt's name and default)
         return 0 if parent.isValid() else len(self._totals)
@@ -89,27 +42,12 @@ class TotalsModel(QtCore.QAbstractTableModel):
             return None
         roles, column, total = QtCore.Qt.ItemDataRole, Column(index.column()), self._totals[index.row()]
         if role == roles.DisplayRole:
-            return _shown(total, column)
+            return column.about.total(total)
         if role in (roles.ToolTipRole, roles.StatusTipRole, roles.AccessibleTextRole):
             return f"{total.title}: {total.filters} filters, {total.macs:,} MACs, {total.params:,} parameters"
-        if role == roles.TextAlignmentRole and column in RIGHT:
+        if role == roles.TextAlignmentRole and column.about.right:
             return RIGHTWARD
         return None
-
-
-def _shown(total, column):
-    macs, params = short_number(total.macs), short_number(total.params)
-    shown = {Column.LAYER: total.title, Column.MACS: macs, Column.PARAMS: params}
-    if total.before is None:
-        return {**shown, Column.FILTERS: str(total.filters)}.get(column, "")
-    after = {
-        Column.AFTER: str(total.filters),
-        Column.MACS_AFTER: macs,
-        Column.PARAMS_AFTER: params,
-        Column.MACS_CHANGE: percent(change(total.before.macs, total.macs)),
-        Column.PARAMS_CHANGE: percent(change(total.before.params, total.params)),
-    }
-    return {**shown, **after}.get(column, "")
 
 
 class TotalsView(QtWidgets.QTableView):
