@@ -20,6 +20,11 @@ class Mode(enum.Enum):
     SPLIT = "A | B: split"
     CUTS = "A: what B lost"
 
+    @property
+    def compares(self) -> bool:
+        """Whether it needs another network."""
+        return self in (Mode.DIFFERENCE, Mode.CUTS)
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:

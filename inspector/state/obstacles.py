@@ -1,78 +1,50 @@
-"""Why something cannot be done just now, in words: no button is grey without a reason."""
+"""What stands in the way of something just now, in words; empty for nothing. No button is grey without a reason."""
 
 from __future__ import annotations
 
+from inspector.state.runs import RunView
 from inspector.state.session import Session
 
-NEED_PROFILE = (
-    *("save_plan", "csv", "png", "svg", "netron", "copy", "compare", "predict"),
-    *("stretch", "whole", "to_heatmap", "to_ratio", "BEFORE", "AFTER", "DIFFERENCE", "SPLIT", "CUTS"),
-)
-NEED_LAYERS = ("lock", "cap", "limits", "find", "to_table")
-BUSY = ("open", "open_run", "attach", "measure", "predict", "time", "run", "save", "resume")
+NOTHING_OPEN = "nothing is open"
 
 
-def obstacles(session: Session, work, running) -> dict[str, str]:
-    """For each action that is not always possible, what stands in its way; empty for nothing.
-
-    Args:
-        session: The `Session`.
-        work: The `Work`, which may be busy.
-        running: The `Running`, which follows a run.
-    """
-    found = {key: _without_profile(session) for key in NEED_PROFILE}
-    found.update({key: _without_layers(session) for key in NEED_LAYERS})
-    found.update(
-        attach=_attach(session),
-        measure=_without_model(session),
-        DIFFERENCE=_without_other(session),
-        CUTS=_without_other(session),
-        run=_without_model(session),
-        show_netron=_without_model(session),
-        save=_without_cut(session),
-        time=_without_cut(session),
-        resume=_resume(running),
-        stop=_stop(running),
-        abort="" if work.job else "nothing runs",
-        open="",
-        open_run="",
-    )
-    if work.job:
-        found.update({key: found.get(key) or f"{work.doing} is not over" for key in BUSY})
-    return found
-
-
-def _without_profile(session):
+def unmeasured(session: Session) -> str:
+    """If nothing is measured."""
     if session.document is None:
-        return "nothing is open"
+        return NOTHING_OPEN
     return "" if session.measured else f"{session.document.name} is not measured yet"
 
 
-def _without_layers(session):
+def unread(session: Session) -> str:
+    """If no layers are known."""
     if session.document is None:
-        return "nothing is open"
+        return NOTHING_OPEN
     return "" if session.opened is not None else f"the layers of {session.document.name} are not read yet"
 
 
-def _without_model(session):
+def no_model(session: Session) -> str:
+    """If there is no model."""
     if session.document is None:
-        return "nothing is open"
+        return NOTHING_OPEN
     return "" if session.document.model else "there is no model, only its profile: open its model first"
 
 
-def _attach(session):
+def no_profile_alone(session: Session) -> str:
+    """If there is no profile that lacks its model."""
     if session.document is None or session.document.profile is None:
         return "no profile is open"
     return "its model is open already" if session.document.model else ""
 
 
-def _without_other(session):
+def no_other(session: Session) -> str:
+    """If there is no other network to compare with."""
     without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
-    return _without_profile(session) or ("" if session.comparison else without)
+    return unmeasured(session) or ("" if session.comparison else without)
 
 
-def _without_cut(session):
-    return _without_profile(session) or _without_model(session) or _nothing_goes(session)
+def no_cut(session: Session) -> str:
+    """If no filter of a model goes."""
+    return unmeasured(session) or no_model(session) or _nothing_goes(session)
 
 
 def _nothing_goes(session):
@@ -83,19 +55,29 @@ def _nothing_goes(session):
     return f"with these caps and this ratio no filter goes{kept}"
 
 
-def _resume(running):
-    if running.view is None:
+def no_resuming(view: RunView | None, own: bool) -> str:
+    """If a run cannot be resumed.
+
+    Args:
+        view: The run.
+        own: Whether this window began it.
+    """
+    if view is None:
         return "no run is open"
-    if running.view.report.state == "finished":
+    if view.report.state == "finished":
         return "the run is finished"
-    if not running.own and running.view.lately:
+    if not own and view.lately:
         return "the run has written something within the last minute, and may still go on elsewhere"
-    if not running.view.can_resume:
-        return "the run was begun in Python, and can only be gone on with there"
-    return ""
+    return "" if view.can_resume else "the run was begun in Python, and can only be resumed from Python"
 
 
-def _stop(running):
-    if running.view is None or running.view.over:
+def no_stopping(view: RunView | None, stopping: bool) -> str:
+    """If a run cannot be stopped after its round.
+
+    Args:
+        view: The run.
+        stopping: Whether it was asked to.
+    """
+    if view is None or view.over:
         return "no run goes on"
-    return "it stops after this round already" if running.stopping else ""
+    return "it stops after this round already" if stopping else ""

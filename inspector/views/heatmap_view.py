@@ -27,7 +27,6 @@ from inspector.views.legend import Legend
 from inspector.views.name_axis import NameAxis
 from inspector.widgets import name, theme
 
-COMPARING = (Mode.DIFFERENCE, Mode.CUTS)  # modes that need another network
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 STEP = 0.05  # by which a key changes a cap
 HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter"
@@ -104,10 +103,15 @@ class HeatmapView(pg.PlotWidget):
         if session.mode is Mode.SPLIT and not 0 < self.divider.value() < cells.columns:
             self.divider.setValue(cells.columns / 2)
         self.box.setLimits(xMin=0, xMax=cells.columns, yMin=0, yMax=rows, minYRange=1, minXRange=1)
-        self.box.setRange(QtCore.QRectF(0, 0, cells.columns, rows), padding=0)
+        self.show_whole()
         self._show_image()
         self._show_choices()
         self._show_cell()
+
+    def show_whole(self):
+        """Shows all rows and columns."""
+        cells = self.session.need_measured().cells
+        self.box.setRange(QtCore.QRectF(0, 0, cells.columns, len(cells.grid)), padding=0)
 
     def _show_image(self):
         current, session = theme.current(), self.session
@@ -307,7 +311,7 @@ class HeatmapPanel(QtWidgets.QWidget):
     def _show_mode(self):
         mode, compared = self.view.session.mode, self.view.session.comparison is not None
         for number, each in enumerate(Mode):
-            self.modes.item(number).setEnabled(compared or each not in COMPARING)
+            self.modes.item(number).setEnabled(compared or not each.compares)
         self.mode.setCurrentIndex(list(Mode).index(mode))
         difference = mode is Mode.DIFFERENCE and self.view.session.measured is not None
         self.legend.show_mode(mode, largest_difference(self.view.session) if difference else 1.0)

@@ -1,12 +1,20 @@
-"""All that can be done, with its keys; what cannot be done just now says why."""
+"""Entries of menus as Qt's actions; what cannot be done just now says why."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
-from PySide6 import QtGui
+from PySide6 import QtGui, QtWidgets
 
-from inspector.state import Mode
+if TYPE_CHECKING:
+    from inspector.window.main_window import Window
+
+
+def possible(window: Window) -> str:
+    """The obstacle of what can always be done."""
+    return ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,91 +26,112 @@ class Entry:
         text: In menus, with its mnemonic.
         shortcut: Its keys; empty for none.
         tip: One line on what it does.
+        do: Does it; a `ValueError` or `OSError` is shown as a message.
+        obstacle: What stands in its way just now, in words; empty for nothing.
+        waits: Whether it has to wait for a child process that works.
+        checkable: Whether it is switched on and off.
     """
 
     key: str
     text: str
     shortcut: str
     tip: str
+    do: Callable[[Window], object]
+    obstacle: Callable[[Window], str] = possible
+    waits: bool = False
+    checkable: bool = False
+
+    def in_the_way(self, window: Window) -> str:
+        """What stands in its way just now."""
+        busy = f"{window.work.doing} is not over" if self.waits and window.work.job else ""
+        return self.obstacle(window) or busy
+
+    def add_to(self, menu: QtWidgets.QMenu, window: Window):
+        """Adds it to a menu."""
+        menu.addAction(window.actions_[self.key])
 
 
-FILE = (
-    Entry("open", "&Open…", "Ctrl+O", "Open a model, or a measurement"),
-    Entry("open_run", "Open &run…", "Ctrl+Shift+O", "Open the folder of a run, finished or still running"),
-    Entry("attach", "&Model of this profile…", "Ctrl+M", "Open the model that the profile was measured on"),
-    Entry("save", "&Save pruned model…", "Ctrl+S", "Prune as previewed, and save under a new name"),
-    Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save which filters go, for firekeras prune --plan"),
-    Entry("csv", "&Table as CSV…", "Ctrl+E", "Export the table of layers"),
-    Entry("png", "Heatmap as P&NG…", "Ctrl+Shift+E", "Export the heatmap as a picture"),
-    Entry("svg", "Heatmap as S&VG…", "", "Export the heatmap as a drawing"),
-    Entry("netron", "FIRE for Ne&tron…", "", "Export numbers that Netron shows with each layer"),
-    Entry("show_netron", "Sho&w in Netron", "", "Draw the graph of the model in Netron"),
-    Entry("quit", "&Quit", "Ctrl+Q", "Close the window"),
-)
-EDIT = (
-    Entry("lock", "&Lock or free selected layers", "Ctrl+L", "A locked layer loses nothing"),
-    Entry("cap", "&Cap selected layers", "Ctrl+K", "Give the selected layers the cap in the box below the table"),
-    Entry("limits", "L&imits for all layers…", "Ctrl+Shift+L", "Multiples of widths, and the least that stays"),
-    Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose names contain something"),
-    Entry("copy", "Cop&y command", "Ctrl+Shift+C", "Copy the command line that prunes as previewed"),
-)
-VIEW = (
-    *(Entry(mode.name, mode.value, f"Ctrl+{n}", f"Show {mode.value}") for n, mode in enumerate(Mode, 1)),
-    Entry("compare", "&Compare with…", "Ctrl+D", "Lay another profile of this network over this one"),
-    Entry("stretch", "&Stretch rows to full width", "Ctrl+T", "Have rows of narrow layers fill the width too"),
-    Entry("whole", "Show the &whole heatmap", "Ctrl+0", "Undo zooming and moving"),
-    Entry("to_heatmap", "Go to the &heatmap", "Alt+2", "Move the focus to the heatmap"),
-    Entry("to_table", "Go to the &layers", "Alt+1", "Move the focus to the table of layers"),
-    Entry("to_ratio", "Go to the &ratio", "Alt+3", "Move the focus to the ratio"),
-)
-RUN = (
-    Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your images"),
-    Entry("predict", "&Predict FIRE", "F6", "Compare with what a detector predicts from the weights"),
-    Entry("time", "&Time it", "F7", "Cut the model as previewed, and measure its latency before and after"),
-    Entry("run", "&Run…", "Ctrl+R", "Prune and train on: to a target, or while accuracy holds"),
-    Entry("stop", "&Stop after this round", "Esc", "End the run when its round is over, and keep what it came to"),
-    Entry("abort", "&Abort", "Ctrl+.", "End at once; rounds that were finished are kept"),
-    Entry("resume", "&Go on", "Ctrl+Shift+R", "Go on with a run that was stopped, aborted or killed"),
-)
-HELP = (Entry("keys", "&Keys", "F1", "Show all keys"),)
-CHECKABLE = {"stretch"}
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """Part of a menu that the window's parts make themselves.
+
+    Args:
+        add_to: Adds it to a menu.
+    """
+
+    add_to: Callable[[QtWidgets.QMenu, Window], object]
+
+
+class Menu:
+    """A menu of the window.
+
+    Args:
+        title: With its mnemonic.
+        groups: What is in it, with a line between two groups.
+    """
+
+    def __init__(self, title: str, *groups: tuple[Entry | Made, ...]):
+        self.title, self.groups = title, groups
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Its entries, without the lines between."""
+        return [item for group in self.groups for item in group if isinstance(item, Entry)]
+
+
+def fill(bar: QtWidgets.QMenuBar, menus: Iterable[Menu], window: Window):
+    """Fills the bar of menus."""
+    bar.setAccessibleName("Menus")
+    for each in menus:
+        menu = bar.addMenu(each.title)
+        for number, group in enumerate(each.groups):
+            if number:
+                menu.addSeparator()
+            for item in group:
+                item.add_to(menu, window)
 
 
 class Actions:
-    """The actions by key, and the menus that hold them.
+    """The actions by the keys of their entries.
 
     Args:
-        window: The main window; each action calls its method `do_KEY`.
+        window: The main window.
+        menus: What they are in.
     """
 
-    def __init__(self, window):
-        self.by_key = {entry.key: _action(window, entry) for entry in (*FILE, *EDIT, *VIEW, *RUN, *HELP)}
-        self.tips = {entry.key: entry.tip for entry in (*FILE, *EDIT, *VIEW, *RUN, *HELP)}
+    def __init__(self, window: Window, menus: Iterable[Menu]):
+        self.entries = {entry.key: entry for menu in menus for entry in menu.entries}
+        self.by_key = {key: _action(window, entry) for key, entry in self.entries.items()}
+        self._window = window
         self._obstacles: dict[str, str] = {}
 
     def __getitem__(self, key: str) -> QtGui.QAction:
         return self.by_key[key]
 
-    def allow(self, key: str, obstacle: str):
-        """Makes an action possible, or not: the obstacle is said in its tip then."""
+    def refresh(self):
+        """Says of each action whether it can be done now, and why not."""
+        for key, entry in self.entries.items():
+            self._allow(key, entry.tip, entry.in_the_way(self._window))
+
+    def _allow(self, key, tip, obstacle):
         if self._obstacles.get(key) == obstacle:
             return
         self._obstacles[key] = obstacle
         action = self.by_key[key]
         action.setEnabled(not obstacle)
-        tip = f"{self.tips[key]}. Not now: {obstacle}." if obstacle else self.tips[key]
+        tip = f"{tip}. Not now: {obstacle}." if obstacle else tip
         action.setStatusTip(tip)
-        keys = action.shortcut().toString(QtGui.QKeySequence.SequenceFormat.NativeText)
+        keys = _keys(action)
         action.setToolTip(f"{tip} ({keys})" if keys else tip)
 
     def keys_text(self) -> str:
         """All keys, a line for each."""
-        lines = []
-        for action in self.by_key.values():
-            keys = action.shortcut().toString(QtGui.QKeySequence.SequenceFormat.NativeText)
-            if keys:
-                lines.append(f"{keys}: {action.text().replace('&', '').rstrip('…')}")
-        return "\n".join(lines)
+        named = [(_keys(action), action.text().replace("&", "").rstrip("…")) for action in self.by_key.values()]
+        return "\n".join(f"{keys}: {text}" for keys, text in named if keys)
+
+
+def _keys(action):
+    return action.shortcut().toString(QtGui.QKeySequence.SequenceFormat.NativeText)
 
 
 def _action(window, entry):
@@ -110,7 +139,7 @@ def _action(window, entry):
     action.setObjectName(entry.key)
     if entry.shortcut:
         action.setShortcut(QtGui.QKeySequence(entry.shortcut))
-    action.setCheckable(entry.key in CHECKABLE)
+    action.setCheckable(entry.checkable)
     action.setStatusTip(entry.tip)
-    action.triggered.connect(lambda: window.do(entry.key))
+    action.triggered.connect(lambda: window.in_words(entry.do, window))
     return action

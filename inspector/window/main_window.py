@@ -17,10 +17,8 @@ from inspector.state import (
     Comparison,
     Document,
     Mode,
-    ModelWeights,
     Session,
     beside_model,
-    obstacles,
     open_document,
     read_profile,
     words,
@@ -38,13 +36,12 @@ from inspector.views import (
     empty_page,
 )
 from inspector.widgets import action_button
-from inspector.window import actions
-from inspector.window.menus import fill_menus, fill_recent
+from inspector.window import actions, choosing
+from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
 KEPT = "If you abort it, the rounds that are finished are kept: open its folder to go on with it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
-OPENED = "Models, measurements (*.keras *.fire.h5)"
 
 
 class Window(QtWidgets.QMainWindow):
@@ -58,16 +55,17 @@ class Window(QtWidgets.QMainWindow):
         super().__init__()
         self.setObjectName("inspector")
         self.preferences = preferences
-        self.session = Session()
-        self.editor = Editor(self.session, self)
-        self.work, self.structure = Work(self), Structure(self)
+        self.session: Session = Session()
+        self.editor: Editor = Editor(self.session, self)
+        self.work: Work = Work(self)
+        self.structure = Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
         self._make_views()
-        self.measuring = Measuring(self.session, preferences, self)
-        self.running = Running(self.session, self.work, preferences, self)
-        self.saving = Saving(self.session, self.heatmap_panel, self)
-        self.timing = Timing(self.session, self.work, self)
-        self.actions_ = actions.Actions(self)
+        self.measuring: Measuring = Measuring(self.session, preferences, self)
+        self.running: Running = Running(self.session, self.work, preferences, self)
+        self.saving: Saving = Saving(self.session, self.heatmap_panel, self)
+        self.timing: Timing = Timing(self.session, self.work, self)
+        self.actions_: actions.Actions = actions.Actions(self, MENUS)
         self._lay_out()
         self._connect()
         self.setAcceptDrops(True)
@@ -81,9 +79,9 @@ class Window(QtWidgets.QMainWindow):
 
     def _make_views(self):
         self.banner = Banner()
-        self.ratio = RatioBar(self.session, self.editor)
-        self.table = LayerTable(self.session, self.editor)
-        self.heatmap = HeatmapView(self.session, self.editor)
+        self.ratio: RatioBar = RatioBar(self.session, self.editor)
+        self.table: LayerTable = LayerTable(self.session, self.editor)
+        self.heatmap: HeatmapView = HeatmapView(self.session, self.editor)
         self.heatmap_panel = HeatmapPanel(self.heatmap)
         self.panel = FilterPanel(self.session)
         self.empty = empty_page.EmptyPage()
@@ -101,8 +99,8 @@ class Window(QtWidgets.QMainWindow):
         self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
         self.run_dock.hide()
         self.resizeDocks([self.layers_dock, self.filter_dock], [400, 220], QtCore.Qt.Orientation.Horizontal)
-        docks = [self.layers_dock, self.filter_dock, self.run_dock]
-        fill_menus(self, docks)
+        self.docks: list[QtWidgets.QDockWidget] = [self.layers_dock, self.filter_dock, self.run_dock]
+        actions.fill(self.menuBar(), MENUS, self)
         self.statusBar().setSizeGripEnabled(True)
 
     def _add_toolbar(self):
@@ -170,7 +168,7 @@ class Window(QtWidgets.QMainWindow):
         except ValueError as error:
             if not path.exists():
                 self.preferences.forget(path)
-            self.banner.say(str(error), error=True, way_out="&Open another…", then=self.do_open)
+            self.banner.say(str(error), error=True, way_out="&Open another…", then=lambda: choosing.file(self))
             return
         self.banner.hide()
         self.preferences.remember(path)
@@ -190,7 +188,7 @@ class Window(QtWidgets.QMainWindow):
             self.statusBar().showMessage(f"Reading the layers of {document.name}…")
         if document.notes:
             self.banner.say(
-                " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.do_measure
+                " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.measuring.ask
             )
 
     def _open(self, document, keep_choices):
@@ -205,7 +203,10 @@ class Window(QtWidgets.QMainWindow):
     def _say_no_structure(self, words):
         name = self.session.need_document().name
         self.banner.say(
-            f"The layers of {name} cannot be shown: {words}", error=True, way_out="&Open another…", then=self.do_open
+            f"The layers of {name} cannot be shown: {words}",
+            error=True,
+            way_out="&Open another…",
+            then=lambda: choosing.file(self),
         )
 
     def _show_document(self):
@@ -229,8 +230,7 @@ class Window(QtWidgets.QMainWindow):
 
     def refresh_actions(self):
         """Says of each action whether it can be done now, and why not."""
-        for key, obstacle in obstacles(self.session, self.work, self.running).items():
-            self.actions_.allow(key, obstacle)
+        self.actions_.refresh()
 
     def _show_work(self):
         self.refresh_actions()
@@ -282,37 +282,6 @@ class Window(QtWidgets.QMainWindow):
 
     # actions
 
-    def do(self, key: str):
-        """Does an action."""
-        if key in Mode.__members__:
-            self.session.compare(self.session.comparison, Mode[key])
-        else:
-            self.in_words(getattr(self, f"do_{key}"))
-
-    def do_open(self):
-        self._choose(QtWidgets.QFileDialog.FileMode.ExistingFile, OPENED, self.open_path)
-
-    def do_open_run(self):
-        self._choose(QtWidgets.QFileDialog.FileMode.Directory, "", self.open_path)
-
-    def do_attach(self):
-        def attach(path):
-            self.in_words(lambda: self.session.attach_model(ModelWeights(path)))
-            self.refresh_actions()
-
-        self._choose(QtWidgets.QFileDialog.FileMode.ExistingFile, "Keras models (*.keras)", attach)
-
-    def do_compare(self):
-        kind = QtWidgets.QFileDialog.FileMode.ExistingFile
-        self._choose(kind, "Measurements (*.fire.h5)", lambda path: self.in_words(self.compare_with, path))
-
-    def _choose(self, mode, kinds, then):
-        folder = str(self.session.document.path.resolve().parent) if self.session.document else ""
-        dialog = QtWidgets.QFileDialog(self, "Open", folder, kinds)
-        dialog.setFileMode(mode)
-        dialog.fileSelected.connect(then)
-        self.show_dialog(dialog)
-
     def compare_with(self, path):
         """Lays the profile at a path over the one that is open."""
         path = Path(path)
@@ -321,47 +290,29 @@ class Window(QtWidgets.QMainWindow):
         self.session.compare(comparison, Mode.SPLIT)
         self.banner.say(comparison.note)
 
-    def do_save(self):
-        self.saving.ask_for_model()
+    def show_in_netron(self):
+        """Draws the graph of the model."""
+        self.banner.say(open_in_netron(self.session.need_model()))
 
-    def do_save_plan(self):
-        self.saving.ask_for_plan()
-
-    def do_csv(self):
-        self.saving.ask_for_table()
-
-    def do_png(self):
-        self.saving.ask_for_png()
-
-    def do_svg(self):
-        self.saving.ask_for_svg()
-
-    def do_netron(self):
-        self.saving.ask_for_netron()
-
-    def do_show_netron(self):
-        self.banner.say(open_in_netron(self.session.need_document().model))
-
-    def do_quit(self):
-        self.close()
-
-    def do_lock(self):
-        self.table.lock_selected()
-
-    def do_cap(self):
-        self.table.edits.cap_selected()
-
-    def do_limits(self):
+    def ask_for_limits(self):
+        """Asks what holds for all layers."""
         dialog = LimitsDialog(self.session.choices, self)
         dialog.chosen.connect(self.editor.set_limits)
         self.show_dialog(dialog)
 
-    def do_find(self):
+    def go_to_layers(self):
+        """Moves the focus to the table."""
+        self.layers_dock.show()
+        self.table.view.setFocus()
+
+    def find_layers(self):
+        """Moves the focus to the box that finds layers."""
         self.layers_dock.show()
         self.table.finder.setFocus()
         self.table.finder.selectAll()
 
-    def do_copy(self):
+    def copy_command(self):
+        """Puts the command line that prunes as previewed on the clipboard."""
         QtGui.QGuiApplication.clipboard().setText(self.command_text())
         self.statusBar().showMessage("Copied the command that prunes as previewed.")
 
@@ -372,45 +323,8 @@ class Window(QtWidgets.QMainWindow):
         scores = Path(document.profile_path or "").resolve()
         return as_text(prune_arguments(model, scores, self.session.choices, "pruned.keras"))
 
-    def do_stretch(self):
-        self.session.stretch(self.actions_["stretch"].isChecked())
-
-    def do_whole(self):
-        cells = self.session.need_measured().cells
-        self.heatmap.box.setRange(QtCore.QRectF(0, 0, cells.columns, len(cells.grid)), padding=0)
-
-    def do_to_heatmap(self):
-        self.heatmap.setFocus()
-
-    def do_to_table(self):
-        self.layers_dock.show()
-        self.table.view.setFocus()
-
-    def do_to_ratio(self):
-        self.ratio.slider.setFocus()
-
-    def do_measure(self):
-        self.measuring.ask()
-
-    def do_predict(self):
-        self.measuring.predict()
-
-    def do_time(self):
-        self.timing.start()
-
-    def do_run(self):
-        self.running.ask()
-
-    def do_stop(self):
-        self.running.stop()
-
-    def do_abort(self):
-        self.work.abort()
-
-    def do_resume(self):
-        self.running.resume()
-
-    def do_keys(self):
+    def show_keys(self):
+        """Shows all keys."""
         box = QtWidgets.QMessageBox(self)
         box.setWindowTitle("Keys")
         box.setText(f"{self.actions_.keys_text()}\n\nIn the heatmap: arrow keys move, + and - change the cap, L locks.")
@@ -418,9 +332,18 @@ class Window(QtWidgets.QMainWindow):
 
     # manners
 
-    def recent_menu(self, menu):
+    def fill_recent(self, menu: QtWidgets.QMenu):
         """Fills the menu of recent files as it opens."""
-        fill_recent(menu, self.preferences, self.open_path)
+        menu.clear()
+        for number, path in enumerate(self.preferences.recent(), 1):
+            action = menu.addAction(f"&{number} {path.replace('&', '&&')}")
+            action.setStatusTip(f"Open {path}")
+            action.triggered.connect(lambda _checked=False, path=path: self.open_path(path))
+        if menu.isEmpty():
+            menu.addAction("Nothing was opened yet").setEnabled(False)
+            return
+        menu.addSeparator()
+        menu.addAction("&Forget these").triggered.connect(self.preferences.forget_all)
 
     def changeEvent(self, event):  # noqa: N802 (Qt's name)
         super().changeEvent(event)

@@ -1,42 +1,54 @@
-"""The menus of the main window."""
+"""All that can be done: each entry says what it does, by which keys, and what may stand in its way.
+
+A new entry is one more in its group here, and nothing else.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6 import QtGui
 
-from inspector.window import actions
+from inspector.state import Mode, obstacles
+from inspector.window import choosing
+from inspector.window.actions import Entry, Made, Menu
+
+if TYPE_CHECKING:
+    from inspector.window.main_window import Window
 
 
-def fill_menus(window, docks):
-    """Makes the menus.
-
-    Args:
-        window: The main window.
-        docks: Its docks, to be shown and hidden.
-    """
-    bar = window.menuBar()
-    bar.setAccessibleName("Menus")
-    _fill_file(window, bar.addMenu("&File"))
-    _fill_edit(window, bar.addMenu("&Edit"))
-    view = bar.addMenu("&View")
-    _add(window, view, actions.VIEW)
-    view.addSeparator()
-    view.addMenu(window.table.columns.menu(view))
-    view.addActions([dock.toggleViewAction() for dock in docks])
-    _add(window, bar.addMenu("&Run"), actions.RUN)
-    _add(window, bar.addMenu("&Help"), actions.HELP)
+def _unmeasured(window: Window) -> str:
+    return obstacles.unmeasured(window.session)
 
 
-def _fill_file(window, menu):
-    _add(window, menu, actions.FILE[:2])
-    recent = menu.addMenu("Open re&cent")
-    recent.aboutToShow.connect(lambda: window.recent_menu(recent))
-    for start, end in ((2, 3), (3, 5), (5, 10), (10, 11)):
-        menu.addSeparator() if start > 2 else None
-        _add(window, menu, actions.FILE[start:end])
+def _unread(window: Window) -> str:
+    return obstacles.unread(window.session)
 
 
-def _fill_edit(window, menu):
+def _no_model(window: Window) -> str:
+    return obstacles.no_model(window.session)
+
+
+def _no_cut(window: Window) -> str:
+    return obstacles.no_cut(window.session)
+
+
+def _no_other(window: Window) -> str:
+    return obstacles.no_other(window.session)
+
+
+def _mode(number, mode):
+    return Entry(
+        mode.name,
+        mode.value,
+        f"Ctrl+{number}",
+        f"Show {mode.value}",
+        lambda w: w.session.compare(w.session.comparison, mode),
+        _no_other if mode.compares else _unmeasured,
+    )
+
+
+def _undo_and_redo(menu, window):
     stack = window.editor.stack
     undo, redo = stack.createUndoAction(window, "&Undo"), stack.createRedoAction(window, "&Redo")
     undo.setShortcuts(QtGui.QKeySequence.StandardKey.Undo)
@@ -44,23 +56,269 @@ def _fill_edit(window, menu):
     for action, tip in ((undo, "Take the last change back"), (redo, "Make it again")):
         action.setStatusTip(tip)
         menu.addAction(action)
-    menu.addSeparator()
-    _add(window, menu, actions.EDIT)
 
 
-def _add(window, menu, entries):
-    menu.addActions([window.actions_[entry.key] for entry in entries])
+def _recent(menu, window):
+    recent = menu.addMenu("Open re&cent")
+    recent.aboutToShow.connect(lambda: window.fill_recent(recent))
 
 
-def fill_recent(menu, preferences, open_path):
-    """Fills a menu with the recent files."""
-    menu.clear()
-    for number, path in enumerate(preferences.recent(), 1):
-        action = menu.addAction(f"&{number} {path.replace('&', '&&')}")
-        action.setStatusTip(f"Open {path}")
-        action.triggered.connect(lambda _checked=False, path=path: open_path(path))
-    if menu.isEmpty():
-        menu.addAction("Nothing was opened yet").setEnabled(False)
-        return
-    menu.addSeparator()
-    menu.addAction("&Forget these").triggered.connect(preferences.forget_all)
+FILE = Menu(
+    "&File",
+    (
+        Entry("open", "&Open…", "Ctrl+O", "Open a model, or a measurement", choosing.file, waits=True),
+        Entry(
+            "open_run",
+            "Open &run…",
+            "Ctrl+Shift+O",
+            "Open the folder of a run, finished or still running",
+            choosing.run,
+            waits=True,
+        ),
+        Made(_recent),
+        Entry(
+            "attach",
+            "&Model of this profile…",
+            "Ctrl+M",
+            "Open the model that the profile was measured on",
+            choosing.model_of_profile,
+            lambda w: obstacles.no_profile_alone(w.session),
+            waits=True,
+        ),
+    ),
+    (
+        Entry(
+            "save",
+            "&Save pruned model…",
+            "Ctrl+S",
+            "Prune as previewed, and save under a new name",
+            lambda w: w.saving.ask_for_model(),
+            _no_cut,
+            waits=True,
+        ),
+        Entry(
+            "save_plan",
+            "Save &plan…",
+            "Ctrl+Shift+S",
+            "Save which filters go, for firekeras prune --plan",
+            lambda w: w.saving.ask_for_plan(),
+            _unmeasured,
+        ),
+    ),
+    (
+        Entry(
+            "csv",
+            "&Table as CSV…",
+            "Ctrl+E",
+            "Export the table of layers",
+            lambda w: w.saving.ask_for_table(),
+            _unmeasured,
+        ),
+        Entry(
+            "png",
+            "Heatmap as P&NG…",
+            "Ctrl+Shift+E",
+            "Export the heatmap as a picture",
+            lambda w: w.saving.ask_for_png(),
+            _unmeasured,
+        ),
+        Entry(
+            "svg",
+            "Heatmap as S&VG…",
+            "",
+            "Export the heatmap as a drawing",
+            lambda w: w.saving.ask_for_svg(),
+            _unmeasured,
+        ),
+        Entry(
+            "netron",
+            "FIRE for Ne&tron…",
+            "",
+            "Export numbers that Netron shows with each layer",
+            lambda w: w.saving.ask_for_netron(),
+            _unmeasured,
+        ),
+        Entry(
+            "show_netron",
+            "Sho&w in Netron",
+            "",
+            "Draw the graph of the model in Netron",
+            lambda w: w.show_in_netron(),
+            _no_model,
+        ),
+    ),
+    (Entry("quit", "&Quit", "Ctrl+Q", "Close the window", lambda w: w.close()),),
+)
+EDIT = Menu(
+    "&Edit",
+    (Made(_undo_and_redo),),
+    (
+        Entry(
+            "lock",
+            "&Lock or free selected layers",
+            "Ctrl+L",
+            "A locked layer loses nothing",
+            lambda w: w.table.lock_selected(),
+            _unread,
+        ),
+        Entry(
+            "cap",
+            "&Cap selected layers",
+            "Ctrl+K",
+            "Give the selected layers the cap in the box below the table",
+            lambda w: w.table.edits.cap_selected(),
+            _unread,
+        ),
+        Entry(
+            "limits",
+            "L&imits for all layers…",
+            "Ctrl+Shift+L",
+            "Multiples of widths, and the least that stays",
+            lambda w: w.ask_for_limits(),
+            _unread,
+        ),
+        Entry(
+            "find",
+            "&Find layers",
+            "Ctrl+F",
+            "Show only layers whose names contain something",
+            lambda w: w.find_layers(),
+            _unread,
+        ),
+        Entry(
+            "copy",
+            "Cop&y command",
+            "Ctrl+Shift+C",
+            "Copy the command line that prunes as previewed",
+            lambda w: w.copy_command(),
+            _unmeasured,
+        ),
+    ),
+)
+VIEW = Menu(
+    "&View",
+    (
+        *(_mode(number, mode) for number, mode in enumerate(Mode, 1)),
+        Entry(
+            "compare",
+            "&Compare with…",
+            "Ctrl+D",
+            "Lay another profile of this network over this one",
+            choosing.other_profile,
+            _unmeasured,
+        ),
+        Entry(
+            "stretch",
+            "&Stretch rows to full width",
+            "Ctrl+T",
+            "Make rows of narrow layers fill the width too",
+            lambda w: w.session.stretch(w.actions_["stretch"].isChecked()),
+            _unmeasured,
+            checkable=True,
+        ),
+        Entry(
+            "whole",
+            "Show the &whole heatmap",
+            "Ctrl+0",
+            "Undo zooming and moving",
+            lambda w: w.heatmap.show_whole(),
+            _unmeasured,
+        ),
+        Entry(
+            "to_heatmap",
+            "Go to the &heatmap",
+            "Alt+2",
+            "Move the focus to the heatmap",
+            lambda w: w.heatmap.setFocus(),
+            _unmeasured,
+        ),
+        Entry(
+            "to_table",
+            "Go to the &layers",
+            "Alt+1",
+            "Move the focus to the table of layers",
+            lambda w: w.go_to_layers(),
+            _unread,
+        ),
+        Entry(
+            "to_ratio",
+            "Go to the &ratio",
+            "Alt+3",
+            "Move the focus to the ratio",
+            lambda w: w.ratio.slider.setFocus(),
+            _unmeasured,
+        ),
+    ),
+    (
+        Made(lambda menu, window: menu.addMenu(window.table.columns.menu(menu))),
+        Made(lambda menu, window: menu.addActions([dock.toggleViewAction() for dock in window.docks])),
+    ),
+)
+RUN = Menu(
+    "&Run",
+    (
+        Entry(
+            "measure",
+            "&Measure FIRE…",
+            "F5",
+            "Measure how often each filter is inactive, on your images",
+            lambda w: w.measuring.ask(),
+            _no_model,
+            waits=True,
+        ),
+        Entry(
+            "predict",
+            "&Predict FIRE",
+            "F6",
+            "Compare with what a detector predicts from the weights",
+            lambda w: w.measuring.predict(),
+            _unmeasured,
+            waits=True,
+        ),
+        Entry(
+            "time",
+            "&Time it",
+            "F7",
+            "Cut the model as previewed, and measure its latency before and after",
+            lambda w: w.timing.start(),
+            _no_cut,
+            waits=True,
+        ),
+        Entry(
+            "run",
+            "&Run…",
+            "Ctrl+R",
+            "Prune and train further: to a target, or while accuracy holds",
+            lambda w: w.running.ask(),
+            _no_model,
+            waits=True,
+        ),
+        Entry(
+            "stop",
+            "&Stop after this round",
+            "Esc",
+            "End the run when its round is over, and keep what it came to",
+            lambda w: w.running.stop(),
+            lambda w: obstacles.no_stopping(w.running.view, w.running.stopping),
+        ),
+        Entry(
+            "abort",
+            "&Abort",
+            "Ctrl+.",
+            "End at once; rounds that were finished are kept",
+            lambda w: w.work.abort(),
+            lambda w: "" if w.work.job else "nothing runs",
+        ),
+        Entry(
+            "resume",
+            "&Go on",
+            "Ctrl+Shift+R",
+            "Resume a run that was stopped, aborted or killed",
+            lambda w: w.running.resume(),
+            lambda w: obstacles.no_resuming(w.running.view, w.running.own),
+            waits=True,
+        ),
+    ),
+)
+HELP = Menu("&Help", (Entry("keys", "&Keys", "F1", "Show all keys", lambda w: w.show_keys()),))
+MENUS = (FILE, EDIT, VIEW, RUN, HELP)

@@ -9,10 +9,10 @@ def test_recent_files_are_remembered_once_and_missing_ones_forgotten(window, fil
     window.open_path(files[1])
     assert window.preferences.recent() == [str(files[0])]
     menu = QtWidgets.QMenu()
-    window.recent_menu(menu)
+    window.fill_recent(menu)
     assert menu.actions()[0].text() == f"&1 {files[0]}"
     menu.actions()[-1].trigger()
-    window.recent_menu(menu)
+    window.fill_recent(menu)
     assert not menu.actions()[0].isEnabled()
 
 
