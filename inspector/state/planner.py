@@ -10,10 +10,9 @@ import numpy as np
 from firekeras.channels.graph import ChannelGraph
 from firekeras.costs import Costs, costs_without
 from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
-from firekeras.plan.selection import Limits, Ranking
+from firekeras.plan.selection import Limits, Ranking, selected_at_once
 from firekeras.profile import FilterScores
 from inspector.state.choices import Choices
-from inspector.state.quick import QuickSelection
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,15 +51,15 @@ class Planner:
         self.costs = costs_without(graph)
         self.units = np.concatenate([graph.filters(name) for name in graph.filter_layers] or [np.zeros(0, "int64")])
         self.starts = np.cumsum([0, *self.widths.values()])
-        self._rankings: dict[int, QuickSelection] = {}
+        self._rankings: dict[int, Ranking] = {}
         self._plan: tuple[Choices, PruningPlan] | None = None
 
     def preview(self, choices: Choices) -> Preview:
         """What goes and what it leaves."""
-        quick = self._quick(choices.round_to)
+        ranking = self._ranking(choices.round_to)
         limits = Limits.of(self.graph, choices.layer_caps, choices.min_keep, {})
-        units = quick.gone_at_once(limits, quick.ranking.budget(choices.ratio), MAX_CUT)
-        gone = units[self.units]
+        selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
+        units, gone = selection.gone, selection.gone[self.units]
         lost = np.add.reduceat(gone, self.starts[:-1], dtype="int64").tolist() if gone.size else []
         widths = {name: width - less for (name, width), less in zip(self.widths.items(), lost, strict=True)}
         return Preview(units, gone, widths, costs_without(self.graph, units))
@@ -74,7 +73,7 @@ class Planner:
     @functools.cached_property
     def places(self) -> np.ndarray:
         """The place of each filter in the order in which they go, from 1; 0 for none, `(filters,)`."""
-        return self._quick(1).ranking.places()[self.units]
+        return self._ranking(1).places()[self.units]
 
     @functools.cached_property
     def fire(self) -> np.ndarray:
@@ -84,16 +83,16 @@ class Planner:
     @property
     def prunable(self) -> np.ndarray:
         """Which units may go, `(num_units,)`."""
-        return self._quick(1).ranking.prunable
+        return self._ranking(1).prunable
 
     @property
     def ranked(self) -> int:
         """How many filters have a place."""
-        return self._quick(1).ranking.filters
+        return self._ranking(1).filters
 
-    def _quick(self, round_to):
+    def _ranking(self, round_to):
         if round_to not in self._rankings:
-            self._rankings[round_to] = QuickSelection(Ranking(self.graph, self.scores, round_to, BALANCE))
+            self._rankings[round_to] = Ranking(self.graph, self.scores, round_to, BALANCE)
         return self._rankings[round_to]
 
 

@@ -1,4 +1,4 @@
-"""The quick preview is what the library plans, and what its surgery leaves."""
+"""The preview is what the library plans, and what its surgery leaves."""
 
 import keras
 import networks
@@ -7,22 +7,9 @@ import pytest
 from random_graphs import random_graph, random_scores
 
 import firekeras
-from firekeras.plan.selection import Limits, Ranking, Selection
+from firekeras.plan.selection import Ranking
 from inspector.state.choices import Choices
 from inspector.state.planner import Planner, plan_of
-from inspector.state.quick import QuickSelection
-
-
-@pytest.mark.parametrize("seed", range(150))
-def test_quick_selection_takes_what_selection_takes(seed):
-    rng = np.random.default_rng(seed)
-    graph = random_graph(rng, shared=seed % 3 > 0, split=seed % 4 == 0)
-    ranking = Ranking(graph, random_scores(rng, graph), 1 + 3 * (seed % 5 == 0), balance=(seed % 4) / 3)
-    quick = QuickSelection(ranking)
-    for budget in range(0, ranking.filters + 1, 3):
-        caps = {name: float(rng.choice([0, 0.3, 0.5, 1])) for name in graph.filter_layers}
-        limits = Limits.of(graph, caps, float(rng.choice([0, 0.1, 0.5])), {})
-        assert (quick.gone(limits, budget) == Selection(ranking, limits, budget).gone).all()
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -46,15 +33,6 @@ def test_another_ratio_is_previewed_without_another_ranking(monkeypatch):
     for ratio in (0.1, 0.5, 0.9):
         planner.preview(Choices(ratio))
     assert len(made) == 1
-
-
-def test_both_ways_are_taken_by_these_graphs():
-    rankings = []
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        graph = random_graph(rng)
-        rankings.append(QuickSelection(Ranking(graph, random_scores(rng, graph), 1)).applies)
-    assert 5 < sum(rankings) < 55
 
 
 def test_preview_is_the_plan_and_the_surgery(residual_files):
