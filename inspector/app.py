@@ -57,7 +57,7 @@ def _options(arguments):
 
 
 def _tell(window, kind, error, trace):
-    """What nobody foresaw: the whole of it to standard error and the log, a line of it to the window."""
+    """An error that nobody foresaw: all of it goes to standard error and the log, a line to the window."""
     text = "".join(traceback.format_exception(kind, error, trace))
     sys.stderr.write(text)
     window.run_panel.say(text)

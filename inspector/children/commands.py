@@ -105,7 +105,7 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
 
 
 def resume_arguments(folder) -> list[str]:
-    """`firekeras compress`, going on with a run."""
+    """`firekeras compress`, resuming a run."""
     return ["compress", "--resume", str(folder), "--events"]
 
 

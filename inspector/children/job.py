@@ -22,7 +22,7 @@ class Outcome:
     Args:
         ok: Whether it did all that it was to do.
         aborted: Whether it was made to end.
-        words: What went wrong, in words; empty where nothing did.
+        words: What went wrong; empty if nothing did.
     """
 
     ok: bool
@@ -49,13 +49,13 @@ class Job(QtCore.QObject):
     """Runs one command.
 
     Signals:
-        told: A line of JSON on its standard output, as a dict; what it tells of its progress is not among these.
+        reported: A line of JSON on its standard output, as a dict; reports of progress are not among these.
         said: Any other line.
         progressed: How much is done, and of how much.
         ended: An `Outcome`; once, and last.
     """
 
-    told = QtCore.Signal(dict)
+    reported = QtCore.Signal(dict)
     said = QtCore.Signal(str)
     progressed = QtCore.Signal(int, int)
     ended = QtCore.Signal(object)
@@ -86,7 +86,7 @@ class Job(QtCore.QObject):
 
     @property
     def pid(self) -> int:
-        """The process's number; 0 where it does not run."""
+        """The process's number; 0 if it does not run."""
         return self._process.processId()
 
     def abort(self):
@@ -114,7 +114,7 @@ class Job(QtCore.QObject):
         elif event["event"] == "progress":
             self.progressed.emit(event["done"], event["total"] or 0)
         else:
-            self.told.emit(event)
+            self.reported.emit(event)
 
     def _read_errors(self):
         for line in self._lines("err", bytes(self._process.readAllStandardError().data()).replace(b"\r", b"\n")):
@@ -146,9 +146,10 @@ class Job(QtCore.QObject):
         self._end(Outcome(ok, self._aborted, "" if ok or self._aborted else self._why(code, crashed)))
 
     def _why(self, code, crashed):
-        """The last thing it said, which is one line in words where firekeras itself refused."""
+        """The last line that it wrote, which is firekeras' own message if firekeras refused."""
         if crashed:
-            return f"The process was killed by {_signal(code)}, maybe for want of memory. {self._last_words()}".strip()
+            killed = f"The process was killed by {_signal(code)}, possibly because it ran out of memory."
+            return f"{killed} {self._last_words()}".strip()
         return self._last_words() or f"The process ended with code {code}, and said nothing."
 
     def _last_words(self):

@@ -1,4 +1,4 @@
-"""How long work will go on, from how far it has come."""
+"""How long work will take, from how far it has come."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Pace:
         self._last = 0
 
     def left(self, done: int, of: int, now: float) -> str:
-        """How long is left, in words; empty where nobody can know.
+        """How long is left, as a phrase; empty if that cannot be known.
 
         Args:
             done: How much is done.

@@ -24,20 +24,20 @@ def predicted(profile) -> dict[str, np.ndarray]:
     x = np.concatenate([profile.features[name][mask] for name, mask in scored.items()])
     fire = np.concatenate([profile[name][mask] for name, mask in scored.items()])
     folds = np.random.default_rng(0).permutation(len(fire)) % FOLDS
-    found = np.empty_like(fire)
+    predictions = np.empty_like(fire)
     for fold in range(FOLDS):
         regressor = get_regressor("random_forest", 0)
         regressor.fit(x[folds != fold], fire[folds != fold])
-        found[folds == fold] = np.clip(regressor.predict(x[folds == fold]), 0, 1)
+        predictions[folds == fold] = np.clip(regressor.predict(x[folds == fold]), 0, 1)
         sys.stderr.write(f"{fold + 1}/{FOLDS}\n")
-    return _by_layer(profile, scored, found)
+    return _by_layer(profile, scored, predictions)
 
 
-def _by_layer(profile, scored, found):
+def _by_layer(profile, scored, predictions):
     by_layer = {name: np.full(fire.size, np.nan) for name, fire in profile.items()}
     start = 0
     for name, mask in scored.items():
-        by_layer[name][mask] = found[start : start + int(mask.sum())]
+        by_layer[name][mask] = predictions[start : start + int(mask.sum())]
         start += int(mask.sum())
     return by_layer
 

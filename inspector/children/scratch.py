@@ -1,4 +1,4 @@
-"""Folders for files that are wanted for a moment: gone with the work, or at the next start where that was cut short."""
+"""Temporary folders: removed with the work, or at the next start if that was cut short."""
 
 from __future__ import annotations
 

@@ -17,11 +17,11 @@ class Structure(QtCore.QObject):
     """Reads one model at a time, beside all other work; nothing has to wait for it.
 
     Signals:
-        found: The `ChannelGraph` of the model.
-        failed: Why there is none, in words.
+        arrived: The `ChannelGraph` of the model.
+        failed: Why there is none, as a sentence.
     """
 
-    found = QtCore.Signal(object)
+    arrived = QtCore.Signal(object)
     failed = QtCore.Signal(str)
 
     def __init__(self, parent=None):
@@ -48,6 +48,6 @@ class Structure(QtCore.QObject):
         job.deleteLater()
         self.job = None
         if graph is not None:
-            self.found.emit(graph)
+            self.arrived.emit(graph)
         elif not outcome.aborted:
             self.failed.emit(outcome.words)

@@ -15,14 +15,14 @@ class Work(QtCore.QObject):
     Signals:
         changed: Something began or ended.
         said: A line for the log.
-        progressed: How much is done, and of how much; 0 of 0 where that is not known.
-        told: An event of the child, as a dict.
+        progressed: How much is done, and of how much; 0 of 0 if that is not known.
+        reported: An event of the child, as a dict.
     """
 
     changed = QtCore.Signal()
     said = QtCore.Signal(str)
     progressed = QtCore.Signal(int, int)
-    told = QtCore.Signal(dict)
+    reported = QtCore.Signal(dict)
 
     def __init__(self, parent=None):
         super().__init__(parent)
@@ -39,7 +39,7 @@ class Work(QtCore.QObject):
         Args:
             command: The program and its arguments.
             title: What is being done.
-            then: Is told how it ended; may start the next.
+            then: Called with its `Outcome`; may start the next.
 
         Raises:
             ValueError: If something runs already.
@@ -47,7 +47,7 @@ class Work(QtCore.QObject):
         if self.job is not None:
             raise ValueError(f"{self.doing} is not over. Wait for it, or abort it.")
         job = self.job = Job(command, title, self)
-        job.told.connect(self.told)
+        job.reported.connect(self.reported)
         job.said.connect(self.said)
         job.progressed.connect(self.progressed)
         job.ended.connect(lambda outcome: self._ended(job, outcome, then))

@@ -145,7 +145,7 @@ def _named(box, title):
 
 
 def _fresh(path: Path) -> Path:
-    """The path, or the first with a number behind it where there is nothing yet."""
+    """The path, or if it exists the first numbered one that does not."""
     tried = path
     number = 2
     while tried.exists():

@@ -62,7 +62,7 @@ class About:
         return (self.value or self.text)(session, row)
 
     def read_aloud(self, session: Session, row: LayerRow) -> str:
-        """A cell in words."""
+        """What a screen reader says of a cell."""
         words = (self.says or self.text)(session, row) or "none"
         return f"{self.spoken or self.title} of {row.name}: {words}"
 

@@ -1,4 +1,4 @@
-"""What is remembered from one time to the next: places of the window, recent files, and where data lies."""
+"""What is remembered from one start to the next: the window's place, recent files, and the data named last."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Preferences:
     """A thin layer over `QSettings`.
 
     Args:
-        settings: Where they are kept; by default where the system keeps a user's.
+        settings: Where they are kept. Defaults to the system's place for a user's settings.
     """
 
     def __init__(self, settings: QtCore.QSettings | None = None):

@@ -44,7 +44,7 @@ class Part(io.RawIOBase):
 
 
 def member(archive: zipfile.ZipFile, path, name: str) -> io.IOBase:
-    """A file of the archive at a path: in place where it is stored as it is, else unpacked into memory.
+    """A file of the archive at a path: in place if it is stored uncompressed, else unpacked into memory.
 
     Raises:
         KeyError: If there is none of this name.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def change(before: int, after: int) -> float | None:
-    """From -1, all gone, to 0, all left; `None` where there was nothing."""
+    """From -1, all gone, to 0, all left; `None` if there was nothing."""
     return (after - before) / before if before else None
 
 

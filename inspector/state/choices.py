@@ -1,4 +1,4 @@
-"""What a person has chosen: the ratio, caps and locks. Unchanging values, so that undo is going back to one."""
+"""What a person has chosen: the ratio, caps and locks. Values never change: undo goes back to an earlier one."""
 
 from __future__ import annotations
 

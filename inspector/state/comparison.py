@@ -31,12 +31,12 @@ class Comparison:
     """What became of each filter.
 
     Args:
-        name: What it is compared with, in words.
-        after: The other `FireProfile`; `None` where only widths are known.
+        name: What it is compared with.
+        after: The other `FireProfile`; `None` if only widths are known.
         filters: For each layer the number that each of its filters has afterwards, -1 for those that went,
-            `(filters,)`; only of layers whose filters can be told apart.
+            `(filters,)`; only for layers whose filters can be matched.
         fire: The score that each filter has afterwards, over all layers, NaN for none, `(filters,)`.
-        by_rank: Layers where it is not known which filters went: there scores are laid over each other in order.
+        by_rank: Layers of which it is not known which filters went: there scores are laid over each other in order.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Comparison:
             before: The one that is open.
             after: The other, of the same network or of one that was cut out of it.
             name: What to call it.
-            removed: For layers that lost filters, which, where that is known.
+            removed: For layers that lost filters, which, if that is known.
 
         Raises:
             ValueError: If the other is of a network that cannot have come from this one.
@@ -106,7 +106,7 @@ class Comparison:
         return cls(name, None, {}, np.concatenate(fire), tuple(unknown))
 
     def filter_after(self, layer: str, filter: int) -> int | None:
-        """The number of a filter afterwards; `None` where it went, or is not known."""
+        """The number of a filter afterwards; `None` if it went, or is not known."""
         number = int(self.filters[layer][filter]) if layer in self.filters else -1
         return None if number < 0 else number
 

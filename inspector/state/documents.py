@@ -1,4 +1,4 @@
-"""Opening: a model, a profile or the folder of a run, from a path; what is wrong with it is said in words."""
+"""Opening: a model, a profile or the folder of a run, from a path; what is wrong with it is said in a sentence."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Document:
 
     Args:
         path: What was opened.
-        model: The `.keras` file, where there is one.
-        profile_path: The `.fire.h5` file, where there is one.
+        model: The `.keras` file, if there is one.
+        profile_path: The `.fire.h5` file, if there is one.
         profile: Its `FireProfile`.
         weights: The model's `ModelWeights`.
-        run: The `RunDirectory`, where that was opened.
+        run: The `RunDirectory`, if that was opened.
         notes: What a user should know, such as why a file beside it was left alone.
     """
 
@@ -41,7 +41,7 @@ class Document:
 
     @property
     def result(self) -> Path | None:
-        """Where the smaller model of a run lies, as far as it has come; `None` where there is none."""
+        """Where the smaller model of a run lies, as far as it has come; `None` if there is none."""
         best = self.path / BEST
         return best if self.run and best.exists() else None
 
@@ -60,7 +60,7 @@ def open_document(path) -> Document:
             return _open_profile(path)
         return _open_model(path)
     except PermissionError as error:
-        raise ValueError(f"{error.filename or path} may not be read by you. Ask its owner, or copy it.") from error
+        raise ValueError(f"{error.filename or path} may not be read by you. Ask its owner for permission.") from error
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -136,10 +136,10 @@ def profile_for(weights: ModelWeights, path) -> FireProfile:
 
 
 def check_same(weights: ModelWeights, profile: FireProfile, path):
-    """Raises `ValueError` where a profile is of another model."""
+    """Raises `ValueError` if a profile is of another model."""
     why = weights.mismatch(profile.graph)
     if why:
         raise ValueError(
             f"{Path(path).name} is of another model than {weights.path.name}, which was left alone: {why}. Measure "
-            f"{weights.path.name} anew, or open the model that belongs to the profile."
+            f"{weights.path.name} again, or open the model that belongs to the profile."
         )

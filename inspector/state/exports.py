@@ -83,7 +83,7 @@ def _metrics(session, row):
 def netron_names(graph: ChannelGraph, layer: str) -> list[str]:
     """What Netron calls a layer.
 
-    That is its path; where it is called several times each call too, `"conv[0]"`. In a nested model that is
+    That is its path; if it is called several times each call too, `"conv[0]"`. In a nested model that is
     called several times it is the path within that: only one that no other layer could mean is given.
 
     Args:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-MOST_TILES = 256  # more could not be told apart
+MOST_TILES = 256  # more could not be distinguished
 
 
 def flat_map(rates: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What stands in the way of something just now, in words; empty for nothing. No button is grey without a reason."""
+"""What stands in the way of something just now; empty if nothing does. No button is grey without a reason."""
 
 from __future__ import annotations
 

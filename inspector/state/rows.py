@@ -22,9 +22,9 @@ class LayerRow:
         filters: How many.
         macs: Of one sample.
         params: Its own.
-        fire: The mean over its filters, NaN where none has any.
-        locked: Why none of its filters may go; empty where some may.
-        group: Which of `graph.groups` it is in, where that has several layers; else -1.
+        fire: The mean over its filters, NaN if none has any.
+        locked: Why none of its filters may go; empty if some may.
+        group: Which of `graph.groups` it is in, if that has several layers; else -1.
         partners: The layers it shares filters with.
     """
 
@@ -79,7 +79,7 @@ def _row(graph, scores, costs, name, group, prunable):
         fire=float(fire.mean()) if fire.size else math.nan,
         locked="" if prunable[graph.filters(name)].any() else _why_locked(graph, scores, name),
         group=group,
-        partners=tuple(one for one in graph.groups[group] if one != name) if group >= 0 else (),
+        partners=tuple(other for other in graph.groups[group] if other != name) if group >= 0 else (),
     )
 
 
@@ -93,7 +93,7 @@ def _why_locked(graph, scores, name):
         return scores.reasons[name]
     held = graph.held_in[int(units[0])] if units.size else ()
     partners = [graph.filter_layers[layer] for layer, _ in held]
-    partner = next((one for one in partners if one in scores.reasons), None)
+    partner = next((layer for layer in partners if layer in scores.reasons), None)
     if partner is None:
         return f"it has no {scores.criterion} score"
     return f"it loses filters only together with {partner}, which has no {scores.criterion}: {scores.reasons[partner]}"

@@ -1,4 +1,4 @@
-"""A run as the inspector follows it: read from its folder, by whomever it is run."""
+"""A run as the inspector follows it: read from its folder, whoever runs it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class RunView:
 
     @property
     def over(self) -> bool:
-        """Whether it says itself that it is over."""
+        """Whether its own records say that it is over."""
         return self.report.state in CLOSED
 
     @property
     def can_resume(self) -> bool:
-        """Whether the command line knows how to go on with it."""
+        """Whether the command line can resume it."""
         return bool(self.directory.settings.get("source")) and self.report.state != "finished"
 
     @property
@@ -57,7 +57,7 @@ class RunView:
         return not self.over and file.exists() and time.time() - file.stat().st_mtime < MINUTE
 
     def share_done(self) -> tuple[int, int]:
-        """Epochs of the round in progress that are done, and how many it has; (0, 0) where that is not known."""
+        """Epochs of the round in progress that are done, and how many it has; (0, 0) if that is not known."""
         progress = self.report.progress
         return (progress.epoch, progress.epochs) if progress and progress.epochs else (0, 0)
 

@@ -1,4 +1,4 @@
-"""What is open, chosen and pointed at; all views show it, and are told when it changes."""
+"""What is open, chosen and pointed at; all views show it, and listen for changes."""
 
 from __future__ import annotations
 

@@ -42,11 +42,11 @@ class Timed:
     def details(self) -> str:
         """How it was measured."""
         each = "; ".join(
-            f"{when} {_ms(one.median)} ± {_ms(one.spread)} ms, fastest {_ms(one.fastest)} ms"
-            for when, one in (("before", self.before), ("after", self.after))
+            f"{when} {_ms(latency.median)} ± {_ms(latency.spread)} ms, fastest {_ms(latency.fastest)} ms"
+            for when, latency in (("before", self.before), ("after", self.after))
         )
-        told = f"Medians of passes of one image, of both in turns, run by {self.before.runtime}: {each}."
-        return told if self.before.runtime == "LiteRT" else f"{told} {PYTHON}"
+        details = f"Medians of passes of one image, of both in turns, run by {self.before.runtime}: {each}."
+        return details if self.before.runtime == "LiteRT" else f"{details} {PYTHON}"
 
 
 def _ms(seconds):

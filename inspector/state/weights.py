@@ -48,7 +48,7 @@ class ModelWeights:
         return sum(math.prod(v.shape) for variables in self._variables.values() for v in variables)
 
     def mismatch(self, graph: ChannelGraph) -> str:
-        """In which layer it is another network than that of the graph; empty where it is the same."""
+        """In which layer it differs from the network of the graph; empty if it is the same."""
         for name, layer in graph.layers.items():
             expected = sorted(w.factor * math.prod(graph.axes[a].size for a in w.axes) for w in layer.weights)
             if expected and name not in self._variables:
@@ -58,7 +58,7 @@ class ModelWeights:
         return ""
 
     def kernel(self, layer: str, filter: int, kind: str, width: int) -> np.ndarray | None:
-        """The kernel of one filter, `(*taps, inputs)`; `None` where it cannot be told apart.
+        """The kernel of one filter, `(*taps, inputs)`; `None` if it cannot be told from the others'.
 
         Args:
             layer: The layer's name.
@@ -90,7 +90,7 @@ def _variables(group, path):
         inner = path
         if isinstance(named, h5py.Group) and "name" in named.attrs and key != "layers":
             inner = (*path, str(named.attrs["name"]))
-            variables = [named[one] for one in sorted(named, key=int)]
+            variables = [named[number] for number in sorted(named, key=int)]
             if variables:
                 yield "/".join(inner), variables
         if key != "vars":

@@ -54,7 +54,7 @@ class Running(Task):
         self._forget(None, own=False)
         self._timer = QtCore.QTimer(self, interval=PERIOD)
         self._timer.timeout.connect(self.look)
-        work.told.connect(self._heard)
+        work.reported.connect(self._heard)
 
     def _forget(self, folder: Path | None, *, own: bool):
         """Nothing is known of the run in this folder yet."""

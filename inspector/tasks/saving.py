@@ -192,7 +192,7 @@ class _Save:
         weights.close()
         if params != expected:
             self.unchecked.unlink()
-            self.saving.reported.emit(f"{self.path.name} is not kept.")
+            self.saving.doing.emit(f"{self.path.name} is not kept.")
             raise ValueError(
                 f"{self.path.name} is not kept: it has {params} parameters, and not the {expected} planned."
             )

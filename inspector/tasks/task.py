@@ -20,7 +20,7 @@ class Task(QtCore.QObject):
     Signals:
         said: A message: its words, whether it is an error, the label of a way out or `""`, and what that does.
         status: A line for the status bar.
-        reported: What goes on, or how it ended, for the panel of runs.
+        doing: What goes on, or how it ended, for the panel of runs.
         asked: A dialog to open.
         wished: A command to run, what to call that, and what to call with its `Outcome`.
         document: A `Document` to show, of the same network: choices are kept.
@@ -29,7 +29,7 @@ class Task(QtCore.QObject):
 
     said = QtCore.Signal(str, bool, str, object)
     status = QtCore.Signal(str)
-    reported = QtCore.Signal(str)
+    doing = QtCore.Signal(str)
     asked = QtCore.Signal(object)
     wished = QtCore.Signal(object, str, object)
     document = QtCore.Signal(object)

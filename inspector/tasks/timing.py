@@ -28,7 +28,7 @@ class Timing(Task):
     def __init__(self, session: Session, work: Work, parent: QtCore.QObject | None = None):
         super().__init__(session, parent)
         self._stages: list[dict] = []
-        work.told.connect(self._heard)
+        work.reported.connect(self._heard)
 
     def start(self):
         """Cuts the open model as previewed, times it beside the model, and leaves no file behind.
@@ -70,7 +70,7 @@ class Timing(Task):
         if self.session.need_document().model == cut.model:
             self.session.add_timed(timed)
         self.status.emit(timed.words)
-        self.reported.emit(f"{cut.model.name}: {timed.words}.\n\n{timed.details}")
+        self.doing.emit(f"{cut.model.name}: {timed.words}.\n\n{timed.details}")
 
     def _failed(self, outcome, cut):
         failed = self.failed(outcome, f"Timing {cut.model.name}", "&Time it again", self.start)

@@ -1,5 +1,6 @@
 """What the window shows of a session."""
 
+from inspector.views import empty_page
 from inspector.views.banner import Banner
 from inspector.views.column_chooser import HIDDEN_AT_FIRST
 from inspector.views.filter_panel import FilterPanel

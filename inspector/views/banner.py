@@ -8,7 +8,7 @@ from PySide6 import QtCore, QtWidgets
 
 
 class Banner(QtWidgets.QToolBar):
-    """Stays until it is closed, or something else is to be said; as wide as the window, so that it is low."""
+    """Stays until it is closed, or something else is to be said; as wide as the window, and so low."""
 
     def __init__(self, parent=None):
         super().__init__("Message", parent, movable=False, floatable=False)

@@ -1,4 +1,4 @@
-"""What is shown where there is nothing to show yet: what to do, with one button for it."""
+"""What is shown until there is something to show: what to do, with a button for it."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class FilterPanel(QtWidgets.QWidget):
             self._rest.start()
 
     def show_reasons(self):
-        """Says why; it takes a moment for large networks, so that it waits until nothing changes."""
+        """Says why; a large network takes a moment, so it waits until nothing changes."""
         session = self.session
         if session.layer is None:
             self.why.setPlainText("")
@@ -100,7 +100,7 @@ class FilterPanel(QtWidgets.QWidget):
         self._later()
 
     def _show_nothing(self):
-        """No filter can be shown; where a layer is pointed at, why not."""
+        """No filter can be shown; if a layer is pointed at, says why not."""
         layer = self.session.layer
         self.title.setText(f"<b>{_escaped(layer)}</b>" if layer else NOTHING_POINTED_AT)
         for view in (self.map, self.kernel):
@@ -147,7 +147,7 @@ class FilterPanel(QtWidgets.QWidget):
             return
         kernel = weights.kernel(row.name, filter, row.kind, row.filters)
         if kernel is None:
-            self.kernel.clear("The kernel of this filter cannot be told apart from the others'.")
+            self.kernel.clear("The kernel of this filter cannot be told from the others'.")
             return
         shape = " x ".join(map(str, kernel.shape))
         caption = f"{shape} (taps, inputs): a tile per input. Blue negative, orange positive."

@@ -68,7 +68,7 @@ class GoneCells(Overlay):
 
 
 class CapMarks(Overlay):
-    """A dashed line where each layer's cap lies: what is to its left stays in any case."""
+    """A dashed line where each layer's cap lies: what is to its left always stays."""
 
     def __init__(self):
         super().__init__()

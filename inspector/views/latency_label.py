@@ -43,8 +43,10 @@ class LatencyLabel(QtWidgets.QLabel):
     def _say_older(self, timed):
         """Not by its colour alone: it is struck out too, and words say whose it is."""
         grey = "#{:02x}{:02x}{:02x}".format(*theme.current().dim)
-        self.setText(f'<span style="color:{grey}">Of an older choice: <s>{timed.figures}</s>. F7 times anew.</span>')
-        words = f"Of an older choice: {timed.figures}. F7 times anew."
+        self.setText(
+            f'<span style="color:{grey}">Of an older choice: <s>{timed.figures}</s>. F7 times it again.</span>'
+        )
+        words = f"Of an older choice: {timed.figures}. F7 times it again."
         self._explain(words, f"{words} {timed.details}")
 
     def _explain(self, words, details):

@@ -96,7 +96,7 @@ class LayerTable(QtWidgets.QWidget):
         return view
 
     def _beside_scroll_bar(self, widget):
-        """As wide as what the table shows: its scroll bar is always there, so that columns lie below columns."""
+        """A widget as wide as the columns of the table, whose scroll bar is always there: columns line up."""
         self.view.setVerticalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         line = QtWidgets.QHBoxLayout()
         line.setSpacing(0)
@@ -115,7 +115,7 @@ class LayerTable(QtWidgets.QWidget):
         return [name for name in names if not self.session.need_opened().row(name).locked]
 
     def to_change(self) -> list[str]:
-        """The same; where there are none it says why."""
+        """The same; says why if there are none."""
         names = self.selected()
         if not names:
             rows = self.view.selectionModel().selectedRows()
@@ -126,7 +126,7 @@ class LayerTable(QtWidgets.QWidget):
         return words.why_layer(self.session, self.model.layer(self.proxy.mapToSource(index)))
 
     def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
-        """Keys that change a layer say why, where it cannot be changed."""
+        """If a layer cannot be changed, the keys that would change it say why."""
         keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
         if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
             index = self.view.currentIndex()
@@ -135,7 +135,7 @@ class LayerTable(QtWidgets.QWidget):
         return super().eventFilter(watched, event)
 
     def lock_selected(self):
-        """Locks the selected layers; where all are locked, frees them."""
+        """Locks the selected layers; if all are locked, frees them."""
         names = self.to_change()
         if names:
             self.edits.editor.set_locks(names, not set(names) <= self.session.choices.locked)

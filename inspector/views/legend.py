@@ -42,13 +42,13 @@ class Legend(QtWidgets.QWidget):
 
     @property
     def _hatched(self):
-        """What hatching stands for; empty where nothing is hatched."""
+        """What hatching stands for; empty if nothing is hatched."""
         if self._mode not in WHOLE:
             return ""
         return "went" if self._mode is Mode.CUTS else "goes"
 
     def _width(self):
-        """What it takes to be read to its end."""
+        """The room that all of it needs."""
         texts = [f"FIRE {self._ends[0]}", self._ends[1], "no FIRE", *([self._hatched] if self._hatched else [])]
         signs = BAR + 4 + (len(texts) - 2) * (PATCH + 4 + GAP)
         return 4 + signs + sum(self.fontMetrics().horizontalAdvance(text) + 6 for text in texts) - 6

@@ -59,7 +59,7 @@ class PictureView(QtWidgets.QWidget):
 
         Args:
             values: The numbers; NaN is left blank.
-            caption: What they are, in words.
+            caption: What they are.
             scale: What is shown in which colour.
             after: Numbers of the same shape that are shown to the right of a line.
         """

@@ -53,8 +53,8 @@ class RatioBar(QtWidgets.QWidget):
         self._show_document()
 
     def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
-        """A key or a button that is pressed anew begins a change of its own; one that is held goes on with it."""
-        if _begins_anew(event):
+        """Each press of a key or button begins a new change; holding it down continues the change."""
+        if _is_pressed(event):
             self.editor.end_gesture()
         return super().eventFilter(watched, event)
 
@@ -92,7 +92,7 @@ class RatioBar(QtWidgets.QWidget):
         return f"Preview on {words.FIRST_NETWORK}:\n" if preview.num_gone else f"Ratio 0 on {words.FIRST_NETWORK}:\n"
 
 
-def _begins_anew(event):
+def _is_pressed(event):
     kinds = QtCore.QEvent.Type
     if event.type() in (kinds.KeyPress, kinds.KeyRelease):
         return not event.isAutoRepeat()

@@ -54,7 +54,7 @@ class RunPanel(QtWidgets.QWidget):
         self.log.appendPlainText(line)
 
     def show_progress(self, done: int, of: int):
-        """Shows how far something has come; 0 of 0 where that is not known."""
+        """Shows how far something has come; 0 of 0 if that is not known."""
         self.bar.setMaximum(of)
         self.bar.setValue(done)
         left = self._pace.left(done, of, time.monotonic())
@@ -169,11 +169,11 @@ class RunChart(pg.GraphicsLayoutWidget):
                 self.metric.addItem(pg.InfiniteLine(value, angle=0, pen=pen))
 
     @staticmethod
-    def _left(report, one):
-        return one.conv_macs / report.costs_before.conv_macs if report.costs_before.conv_macs else math.nan
+    def _left(report, state):
+        return state.conv_macs / report.costs_before.conv_macs if report.costs_before.conv_macs else math.nan
 
     @staticmethod
     def _points(plot, rounds, field, **look):
-        finite = [one for one in rounds if math.isfinite(one[field])]
+        finite = [each for each in rounds if math.isfinite(each[field])]
         if finite:
-            plot.plot([one[0] for one in finite], [one[field] for one in finite], symbolSize=8, **look)
+            plot.plot([each[0] for each in finite], [each[field] for each in finite], symbolSize=8, **look)

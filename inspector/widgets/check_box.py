@@ -1,4 +1,4 @@
-"""Boxes to tick whose frame can be seen: styles take a shade of the window's colour, which dark ones hide."""
+"""Check boxes whose frame can be seen: styles draw it in a shade of the window's colour, which dark windows hide."""
 
 from __future__ import annotations
 
@@ -28,5 +28,5 @@ class CheckBoxDelegate(QtWidgets.QStyledItemDelegate):
 
 
 def frame_in_sight(option: QtWidgets.QStyleOption):
-    """Has a box's frame drawn in a colour that stands out from the background."""
+    """Draws a box's frame in a colour that stands out from the background."""
     option.palette.setColor(QtGui.QPalette.ColorRole.Window, QtGui.QColor(*theme.current().dim))

@@ -22,7 +22,7 @@ class Scale:
         colours: For `low` to `high`, `(256, 3)`.
         low: The number of the first colour.
         high: That of the last.
-        words: The colours of both ends, in words.
+        words: The names of the colours at both ends.
     """
 
     what: str
@@ -48,7 +48,7 @@ class Scale:
 
     @property
     def spoken(self) -> str:
-        """The scale in words."""
+        """What a screen reader says of the scale."""
         return f"{self.what}: from {self.low:.3g}, {self.words[0]}, to {self.high:.3g}, {self.words[1]}"
 
 
@@ -62,7 +62,7 @@ class ColourBar(QtWidgets.QWidget):
         self.scale: Scale | None = None
 
     def show_scale(self, scale: Scale | None):
-        """Shows a scale, or nothing; its room is kept, so that pictures do not jump."""
+        """Shows a scale, or nothing; its room is kept, so pictures do not jump."""
         self.scale = scale
         self.setToolTip(scale.spoken if scale else "")
         self.setAccessibleDescription(self.toolTip())

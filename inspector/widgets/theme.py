@@ -8,7 +8,7 @@ import functools
 import pyqtgraph as pg
 from PySide6 import QtGui, QtWidgets
 
-CUT = (213, 94, 0)  # Okabe and Ito's vermilion: to be told from cividis by all eyes, and by lightness from its ends
+CUT = (213, 94, 0)  # Okabe and Ito's vermilion: all eyes can tell it from cividis, and by lightness from its ends
 BANDS = ((0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0), (0, 114, 178))  # Okabe and Ito
 
 
@@ -62,6 +62,6 @@ def _rgb(colour):
     return colour.red(), colour.green(), colour.blue()
 
 
-def _mixed(one, other, share):
-    r, g, b = (round(a + (z - a) * share) for a, z in zip(one, other, strict=True))
+def _mixed(first, second, share):
+    r, g, b = (round(a + (z - a) * share) for a, z in zip(first, second, strict=True))
     return r, g, b

@@ -27,7 +27,7 @@ class Entry:
         shortcut: Its keys; empty for none.
         tip: One line on what it does.
         do: Does it; a `ValueError` or `OSError` is shown as a message.
-        obstacle: What stands in its way just now, in words; empty for nothing.
+        obstacle: What stands in its way just now; empty if nothing does.
         waits: Whether it has to wait for a child process that works.
         checkable: Whether it is switched on and off.
     """

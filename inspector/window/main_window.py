@@ -40,7 +40,7 @@ from inspector.window import actions, choosing
 from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
-KEPT = "If you abort it, the rounds that are finished are kept: open its folder to go on with it (Ctrl+Shift+R)."
+KEPT = "If you abort it, the rounds that are finished are kept: open its folder to resume it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
 
 
@@ -127,7 +127,7 @@ class Window(QtWidgets.QMainWindow):
             self.session.listen(what, self.refresh_actions)
             self.session.listen(what, self._say_cell)
         self.editor.stack.cleanChanged.connect(self._show_clean)
-        self.structure.found.connect(self._show_structure)
+        self.structure.arrived.connect(self._show_structure)
         self.structure.failed.connect(self._say_no_structure)
         self.work.changed.connect(self._show_work)
         self.work.said.connect(self.run_panel.say)
@@ -149,7 +149,7 @@ class Window(QtWidgets.QMainWindow):
     def _connect_task(self, task: Task):
         task.said.connect(self.banner.say)
         task.status.connect(self.statusBar().showMessage)
-        task.reported.connect(self._report)
+        task.doing.connect(self._report)
         task.asked.connect(self.show_dialog)
         task.wished.connect(self.start)
         task.document.connect(lambda document: self.show_document(document, keep_choices=True))
@@ -177,7 +177,7 @@ class Window(QtWidgets.QMainWindow):
             self.in_words(self.running.follow, document.run)
 
     def show_document(self, document: Document, *, keep_choices: bool = False):
-        """Shows a document; choices begin anew, unless it is the same network, measured meanwhile."""
+        """Shows a document; choices are reset unless it is the same network, measured meanwhile."""
         if document.run is None:
             self.running.leave()
         self.panel.predicted = {}
@@ -222,7 +222,7 @@ class Window(QtWidgets.QMainWindow):
         self.pages.setCurrentWidget(self.heatmap_panel if self.session.measured else self.empty)
 
     def _say_cell(self):
-        """What the status bar said may hold no longer: it tells what is pointed at, or nothing."""
+        """What the status bar said may no longer hold: it now says what is pointed at, or nothing."""
         self.statusBar().showMessage(words.cell(self.session))
 
     def _show_clean(self, clean):
@@ -272,7 +272,7 @@ class Window(QtWidgets.QMainWindow):
         self.show_runs()
 
     def _ended(self, outcome, title, then):
-        """Says how something ended where it said that it goes on; what comes then may say more."""
+        """Says how something ended; what comes next may say more."""
         self._report(outcome.sentence(title))
         then(outcome)
 

@@ -37,6 +37,13 @@ def test_rooms_import_downwards_only():
     assert graph["window"] >= {"views", "tasks"} and graph["state"] == graph["__init__"] == set()
 
 
+def test_a_room_is_entered_by_its_face():
+    for module, path in rooms.sources("inspector").items():
+        own = module.split(".")[1]
+        deep = [name for name in rooms.imported(module, path) if name.startswith("inspector.") and name.count(".") > 2]
+        assert not [name for name in deep if name.split(".")[1] != own], path
+
+
 def test_the_state_knows_no_qt():
     for module, path in rooms.sources("inspector").items():
         if module.startswith("inspector.state"):

@@ -11,7 +11,7 @@ class Heard:
     def __init__(self, qtbot, parts, before_end=None):
         self.job = Job(parts, "Test")
         self.events, self.lines, self.progress, self.outcomes = [], [], [], []
-        self.job.told.connect(self.events.append)
+        self.job.reported.connect(self.events.append)
         self.job.said.connect(self.lines.append)
         self.job.progressed.connect(lambda done, of: self.progress.append((done, of)))
         self.job.ended.connect(self.outcomes.append)

@@ -176,7 +176,7 @@ def test_caps_are_kept_when_a_run_comes_to_its_first_measurement(empty_window, f
     (folder / "round-000.keras").write_bytes(files[0].read_bytes())
     (folder / "events.jsonl").write_text(json.dumps({**start(), "time": ""}) + "\n")
     empty_window.open_path(folder)
-    empty_window.structure.found.emit(graph)
+    empty_window.structure.arrived.emit(graph)
     empty_window.editor.set_caps([layer], 0.25)
     assert session.measured is None and session.choices.caps == {layer: 0.25}
     (folder / "profile-001.fire.h5").write_bytes(files[1].read_bytes())

@@ -29,7 +29,7 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     graph = read_profile(files[1]).graph
     files[1].unlink()
     empty_window.open_path(files[0])
-    empty_window.structure.found.emit(graph)
+    empty_window.structure.arrived.emit(graph)
     qtmodeltester.check(empty_window.table.model)
     session, model = empty_window.session, empty_window.table.model
     assert [row.name for row in session.rows] == graph.filter_layers
@@ -55,7 +55,7 @@ def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, file
     window, profile = empty_window, files[1].rename(files[1].with_name("later.fire.h5"))
     window.open_path(files[0])
     assert "are not read yet" in window.actions_["cap"].statusTip() and not window.table.edits.isEnabled()
-    window.structure.found.emit(read_profile(profile).graph)
+    window.structure.arrived.emit(read_profile(profile).graph)
     session, model = window.session, window.table.model
     free = [number for number, row in enumerate(session.rows) if not row.locked]
     first, second = (session.rows[number].name for number in free[:2])
@@ -91,7 +91,7 @@ def test_why_the_ratio_does_nothing_before_the_measurement_is_said(empty_window,
     empty_window.open_path(files[0])
     assert "once FIRE is measured (F5)" in ratio.costs.text()
     graph = read_profile(profile).graph
-    empty_window.structure.found.emit(graph)
+    empty_window.structure.arrived.emit(graph)
     assert ratio.costs.text().splitlines()[0].startswith("MACs ") and "F5" in ratio.costs.text().splitlines()[1]
     assert not ratio.slider.isEnabled() and "nothing is measured yet" in ratio.slider.toolTip()
     assert ratio.costs.isEnabled() and not ratio.latency.isVisible()
