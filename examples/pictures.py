@@ -19,8 +19,8 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from inspector.comparison import Mode
-from inspector.preferences import Preferences
+from inspector.models import Preferences
+from inspector.state import Mode
 from inspector.window import Window
 
 SIZE = (1024, 700)  # the smallest that everything must fit into
@@ -67,8 +67,8 @@ def prepared(window, model):
     window.editor.set_ratio(0.4)
     window.editor.set_caps([free[len(free) // 2]], 0.25)
     window.editor.set_locks([free[3]], True)
-    row = session.row_of(free[-6])
-    session.point_at(free[-6], session.cells.filter_in(row, session.cells.width(row) * 2 // 3))
+    row = session.opened.row_of(free[-6])
+    session.point_at(free[-6], session.measured.cells.filter_in(row, session.measured.cells.width(row) * 2 // 3))
 
 
 def time_it(application, window):

@@ -35,8 +35,8 @@ def main(arguments=None) -> int:
 
 def make_window(fresh: bool = False):
     """The window, as it was left, or as it is at first."""
-    from inspector.preferences import Preferences
-    from inspector.scratch import remove_forgotten
+    from inspector.children import remove_forgotten
+    from inspector.models import Preferences
     from inspector.window import Window
 
     remove_forgotten()
@@ -57,7 +57,7 @@ def _options(arguments):
 
 
 def _tell(window, kind, error, trace):
-    """What nobody foresaw: the whole of it to standard error and the log, a line of it to the window."""
+    """An error that nobody foresaw: all of it goes to standard error and the log, a line to the window."""
     text = "".join(traceback.format_exception(kind, error, trace))
     sys.stderr.write(text)
     window.run_panel.say(text)

@@ -24,7 +24,7 @@ import sys, time
 begin = time.perf_counter()
 from PySide6 import QtCore, QtWidgets
 application = QtWidgets.QApplication([])
-from inspector.preferences import Preferences
+from inspector.models import Preferences
 from inspector.window import Window
 window = Window(Preferences(QtCore.QSettings(sys.argv[2], QtCore.QSettings.Format.IniFormat)))
 window.resize(1180, 760)
@@ -63,7 +63,7 @@ def changes(path, runs=60):
     """By kind of change, (seconds, processor seconds) of each."""
     from PySide6 import QtCore, QtWidgets
 
-    from inspector.preferences import Preferences
+    from inspector.models import Preferences
     from inspector.window import Window
 
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
@@ -82,7 +82,8 @@ def changes(path, runs=60):
                 for k in range(runs)
             ],
             "preview alone": [
-                timed(None, lambda: window.session.planner.preview(window.session.choices)) for _ in range(runs)
+                timed(None, lambda: window.session.measured.planner.preview(window.session.choices))
+                for _ in range(runs)
             ],
         }
         window.editor.stack.setClean()

@@ -13,7 +13,7 @@ from firekeras.costs import Costs, as_graph, costs_without
 from firekeras.names import is_number, nearest
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps
-from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection
+from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.widening import narrowest_cut, widened_because
 from firekeras.profile import FilterScores
@@ -249,14 +249,8 @@ def _check_scores(graph, scores):
 
 def _take(ranking, limits, ratio, max_cut) -> PruningPlan:
     """The plan that removes as many filters as a ratio stands for."""
-    budget = ranking.budget(ratio)
-    selected = functools.cache(lambda cut: Selection(ranking, _at_once(ranking, limits, cut), budget))
-    cut = narrowest_cut(lambda cut: selected(cut).num_gone, max_cut, budget)
-    return PruningPlan.of(selected(cut), widened_because(f"pruning_ratio={ratio:g}", max_cut, cut))
-
-
-def _at_once(ranking, limits, cut):
-    return limits.at_once(ranking.graph, cut, ranking.round_to)
+    selection, cut = selected_at_once(ranking, limits, ranking.budget(ratio), max_cut)
+    return PruningPlan.of(selection, widened_because(f"pruning_ratio={ratio:g}", max_cut, cut))
 
 
 def _reach(ranking, limits, target, max_cut) -> PruningPlan:
@@ -265,7 +259,7 @@ def _reach(ranking, limits, target, max_cut) -> PruningPlan:
     before = getattr(costs_without(ranking.graph), measure)
 
     def selected(cut, budget):
-        return Selection(ranking, _at_once(ranking, limits, cut), budget)
+        return Selection(ranking, limits.at_once(ranking.graph, cut, ranking.round_to), budget)
 
     @functools.cache
     def cost(cut, budget):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import itertools
 import math
 
@@ -13,7 +14,9 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.costs import costs_of_units
 from firekeras.names import listed
 from firekeras.plan.balance import blended
+from firekeras.plan.quick import Kinds
 from firekeras.plan.units import over_units
+from firekeras.plan.widening import narrowest_cut
 from firekeras.profile import FilterScores
 
 MEASURES = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}
@@ -123,8 +126,18 @@ class Ranking:
         self.prunable = unlocked & ~self.idle & np.isfinite(self.scores)
         self.ragged: dict[int, str] = {}
         self.order = self._ordered()
-        self.blocks = self._single_units() if round_to == 1 else self._multiples()
         self.filters = int(graph.unit_sizes[self.prunable].sum())
+
+    @functools.cached_property
+    def kinds(self) -> Kinds:
+        """What may go by what holds it."""
+        limited = self.graph.limited_by
+        return Kinds([limited[unit] for unit in self.order.tolist()], self.graph.unit_sizes[self.order])
+
+    @functools.cached_property
+    def blocks(self) -> list[Block]:
+        """What goes in one step, in order."""
+        return self._single_units() if self.round_to == 1 else self._multiples()
 
     def _ordered(self):
         units = np.flatnonzero(self.prunable)
@@ -173,7 +186,9 @@ def _evenly_holds(layer, units):
 
 
 class Selection:
-    """One pass down the ranking: takes what fits the budget and the limits, and notes why the rest stays.
+    """One pass down the ranking: takes what fits the budget and the limits, and knows why the rest stays.
+
+    The pass is made at once, without a loop, if single units go and each layer holds units of one kind.
 
     Args:
         ranking: What may go, in order.
@@ -187,10 +202,14 @@ class Selection:
     def __init__(self, ranking: Ranking, limits: Limits, budget: int):
         self.ranking, self.graph, self.limits, self.budget = ranking, ranking.graph, limits, budget
         self.gone = np.zeros(self.graph.num_units, bool)
-        self.why: dict[int, str] = {}
+        self._why: dict[int, str] = {}
         self._allowed = limits.allowed.tolist()
         self._left = budget
-        self._take_in_order()
+        self._at_once = ranking.round_to == 1 and ranking.kinds.apart
+        if self._at_once:
+            self.gone[ranking.order[ranking.kinds.taken(self._allowed, budget)]] = True
+        else:
+            self._take_in_order()
         if budget and not self.gone.any() and ranking.round_to > 1:
             self._take_one_block()
         self.num_gone = int(self.graph.unit_sizes[self.gone].sum())
@@ -200,9 +219,7 @@ class Selection:
             if not self._left:
                 break
             if block.size > self._left:
-                self._keep(
-                    block, f"its {block.size} filters only go together, and would exceed the {self.budget} to go"
-                )
+                self._keep(block, self._overshoots(block.size))
             elif self._fits(block):
                 self._take(block)
 
@@ -235,7 +252,23 @@ class Selection:
         self._left = max(0, self._left - block.size)
 
     def _keep(self, block, sentence):
-        self.why.update(dict.fromkeys(block.units.tolist(), sentence))
+        self._why.update(dict.fromkeys(block.units.tolist(), sentence))
+
+    def _overshoots(self, size):
+        return f"its {size} filters only go together, and would exceed the {self.budget} to go"
+
+    @functools.cached_property
+    def why(self) -> dict[int, str]:
+        """For each unit that stays though its turn came, why, in the order of the ranking."""
+        if not self._at_once:
+            return self._why
+        kinds, order = self.ranking.kinds, self.ranking.order.tolist()
+        kept = kinds.kept(self._allowed, self.budget, self.gone[self.ranking.order])
+        sizes, sentences = self.graph.unit_sizes, self.limits.sentences
+        return {
+            order[place]: self._overshoots(int(sizes[order[place]])) if full is None else sentences[full]
+            for place, full in kept
+        }
 
     def verdicts(self):
         """The sentences that explain, and for each unit the index of its own, `(num_units,)`."""
@@ -288,3 +321,19 @@ class Selection:
             return [f"Nothing goes, because no filter may: {'; '.join(reasons[:3]) or self.graph.why_none()}."]
         why = list(dict.fromkeys([*self.why.values(), *self.ranking.ragged.values()]))
         return [f"Nothing goes, because of every filter that may: {'; '.join(why[:3])}."]
+
+
+def selected_at_once(ranking: Ranking, limits: Limits, budget: int, max_cut: float) -> tuple[Selection, float]:
+    """What goes if no layer loses more than a share in one plan, unless the budget needs it; and that share.
+
+    Args:
+        ranking: What may go, in order.
+        limits: How many channels each layer, and each part, may lose.
+        budget: How many filters go in all.
+        max_cut: The share to begin with.
+    """
+    selected = functools.cache(
+        lambda cut: Selection(ranking, limits.at_once(ranking.graph, cut, ranking.round_to), budget)
+    )
+    cut = narrowest_cut(lambda cut: selected(cut).num_gone, max_cut, budget)
+    return selected(cut), cut

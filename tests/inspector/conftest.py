@@ -1,6 +1,7 @@
 """Windows without a screen; no warnings of Qt's, and no process left behind, by any test."""
 
 import os
+import tempfile
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -12,10 +13,10 @@ import pytest
 from PySide6 import QtCore
 
 import firekeras
-from inspector.documents import open_document
-from inspector.preferences import Preferences
-from inspector.session import Session
-from inspector.window import Window
+from inspector.models.preferences import Preferences
+from inspector.state.documents import open_document
+from inspector.state.session import Session
+from inspector.window.main_window import Window
 
 HARMLESS = ("This plugin does not support", "Could not find the Qt platform theme")
 
@@ -86,6 +87,15 @@ def session(files):
 def preferences(tmp_path):
     settings = QtCore.QSettings(str(tmp_path / "settings.ini"), QtCore.QSettings.Format.IniFormat)
     return Preferences(settings)
+
+
+@pytest.fixture
+def own_temporary_folder(tmp_path_factory, monkeypatch):
+    """Where folders for a moment are made, so that a test sees what is left there."""
+    folder = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    yield folder
+    assert not list(folder.glob("firekeras-*"))
 
 
 def close_quietly(window):

@@ -9,8 +9,8 @@ import sys
 sys.modules["keras"] = sys.modules["tensorflow"] = None  # whoever imports them fails
 from PySide6 import QtCore, QtWidgets
 from inspector import app
-from inspector.window import Window
-from inspector.preferences import Preferences
+from inspector.window.main_window import Window
+from inspector.models.preferences import Preferences
 
 application = QtWidgets.QApplication([])
 settings = QtCore.QSettings(sys.argv[1] + ".ini", QtCore.QSettings.Format.IniFormat)
@@ -29,7 +29,7 @@ application.processEvents()
 del sys.modules["keras"], sys.modules["tensorflow"]
 here = {name.split(".")[0] for name in sys.modules}
 assert not here & {"keras", "tensorflow", "torch", "jax", "sklearn"}, here
-sys.stdout.write(f"{window.session.preview.num_gone} {window.banner.words.text()}")
+sys.stdout.write(f"{window.session.measured.preview.num_gone} {window.banner.words.text()}")
 sys.stdout.flush()
 window.editor.stack.setClean()
 window.close()
@@ -45,7 +45,7 @@ QtCore.QSettings.setPath(QtCore.QSettings.Format.NativeFormat, QtCore.QSettings.
 def look():
     from PySide6 import QtWidgets
     window = next(one for one in QtWidgets.QApplication.topLevelWidgets() if one.objectName() == "inspector")
-    sys.stdout.write(f"{window.windowTitle()}|{window.session.planner is not None}")
+    sys.stdout.write(f"{window.windowTitle()}|{window.session.measured is not None}")
     if len(sys.argv) > 3:
         raise KeyError("unforeseen")
     window.close()

@@ -12,10 +12,10 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras import zoo
 from firekeras.cli import app
-from inspector import predicting
-from inspector.commands import MeasureOptions, RunOptions
-from inspector.comparison import Mode
-from inspector.weights import ModelWeights
+from inspector.children import predicting
+from inspector.children.commands import MeasureOptions, RunOptions
+from inspector.state.comparison import Mode
+from inspector.state.weights import ModelWeights
 
 LONG = 300000  # milliseconds: a child imports Keras, on a machine that may be busy
 
@@ -48,14 +48,14 @@ def until_done(qtbot, window):
 def test_a_model_is_measured_from_within(digits, qtbot, tmp_path):
     (tmp_path / "digits.fire.h5").unlink()
     digits.open_path(tmp_path / "digits.keras")
-    assert digits.session.planner is None
+    assert digits.session.measured is None
     progress = []
     digits.work.progressed.connect(lambda done, of: progress.append((done, of)))
     digits.measuring.start(MeasureOptions("digits", "0.5"))
     assert "Measured" in until_done(qtbot, digits)
     totals = {of for _, of in progress if of}
     assert len(totals) == 1 and progress[-1] == (totals.pop(),) * 2
-    assert digits.session.planner is not None and digits.session.profile.maps
+    assert digits.session.measured is not None and digits.session.measured.profile.maps
     assert digits.pages.currentWidget() is digits.heatmap_panel
 
 
@@ -76,7 +76,7 @@ def test_a_model_without_a_profile_shows_its_layers(digits, qtbot, tmp_path):
 
 def test_what_is_saved_is_what_was_previewed(digits, qtbot, tmp_path):
     digits.editor.set_ratio(0.5)
-    expected, source = digits.session.preview, (tmp_path / "digits.keras").read_bytes()
+    expected, source = digits.session.measured.preview, (tmp_path / "digits.keras").read_bytes()
     digits.saving.save_model(tmp_path / "small.keras")
     assert "was loaded again" in until_done(qtbot, digits)
     smaller = keras.models.load_model(tmp_path / "small.keras")
@@ -89,10 +89,10 @@ def test_what_is_saved_is_what_was_previewed(digits, qtbot, tmp_path):
 
 def test_the_same_filter_is_found_again_in_the_saved_model(digits, qtbot, tmp_path):
     digits.editor.set_ratio(0.4)
-    removed = digits.session.planner.plan(digits.session.choices).removed
+    removed = digits.session.measured.planner.plan(digits.session.choices).removed
     small = tmp_path / "small.keras"
     smaller = firekeras.prune(
-        keras.models.load_model(tmp_path / "digits.keras"), digits.session.planner.plan(digits.session.choices)
+        keras.models.load_model(tmp_path / "digits.keras"), digits.session.measured.planner.plan(digits.session.choices)
     )
     smaller.save(small)
     x = firekeras.datasets.load_dataset("digits").x_train[:64]
@@ -102,9 +102,9 @@ def test_the_same_filter_is_found_again_in_the_saved_model(digits, qtbot, tmp_pa
     comparison = digits.session.comparison
     assert not comparison.by_rank
     layer = next(
-        name for name, gone in removed.items() if gone.size and np.isfinite(digits.session.profile[name]).all()
+        name for name, gone in removed.items() if gone.size and np.isfinite(digits.session.measured.profile[name]).all()
     )
-    kept = np.setdiff1d(np.arange(digits.session.planner.widths[layer]), removed[layer])
+    kept = np.setdiff1d(np.arange(digits.session.measured.planner.widths[layer]), removed[layer])
     assert [comparison.filter_after(layer, int(k)) for k in kept] == list(range(kept.size))
     assert comparison.filter_after(layer, int(removed[layer][0])) is None
 
@@ -122,7 +122,7 @@ def test_a_real_run_goes_to_its_end_and_can_be_opened(digits, qtbot, tmp_path):
     assert len(report.accepted) == 1 and report.widths_after[free] == report.widths_before[free]
     assert ModelWeights(tmp_path / "pruned.keras").params == report.costs_after.params
     digits.banner.way_out.click()
-    assert digits.session.document.run is not None and digits.session.planner is not None
+    assert digits.session.document.run is not None and digits.session.measured is not None
     assert "finished" in digits.run_panel.status.text()
     assert digits.session.mode is Mode.CUTS and not digits.session.comparison.by_rank
     assert digits.session.hatched.sum() == sum(map(len, report.removed.values())) > 0
@@ -148,7 +148,7 @@ def test_a_model_with_code_of_its_own_is_refused_in_words(empty_window, qtbot, t
 
 
 def test_fire_is_predicted_from_the_weights(digits, tmp_path):
-    profile, target = digits.session.profile, tmp_path / "predicted.npz"
+    profile, target = digits.session.measured.profile, tmp_path / "predicted.npz"
     predicting.main(digits.session.document.profile_path, target)  # a child of its own in the window
     predicted = predicting.read(target, profile)
     digits.panel.show_predictions(predicted)
@@ -167,4 +167,4 @@ def test_the_copied_command_gives_the_same_model(digits, tmp_path):
     words[words.index("--output") + 1] = str(tmp_path / "by_command.keras")
     done = CliRunner().invoke(app, words[1:])
     assert done.exit_code == 0, done.output
-    assert ModelWeights(tmp_path / "by_command.keras").params == digits.session.preview.costs.params
+    assert ModelWeights(tmp_path / "by_command.keras").params == digits.session.measured.preview.costs.params

@@ -1,0 +1,128 @@
+"""What the inspector does as command lines: the ones that it runs, and the ones that a person can copy."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from inspector.state import Choices
+
+
+@dataclasses.dataclass(frozen=True)
+class MeasureOptions:
+    """How FIRE is measured: `data` as the command line takes it, `fraction` a share or `"auto"`."""
+
+    data: str
+    fraction: str = "0.2"
+    neuron_maps: bool = True
+    batch_size: int = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """How a run goes about its rounds.
+
+    Args:
+        data: As the command line takes it.
+        run_dir: A new folder.
+        output: Where the smaller model goes.
+        tolerance: By how much accuracy may fall, in absolute points.
+        target: `"conv_macs"`, `"macs"`, `"params"`, or empty for none.
+        target_share: What share of it is to be left.
+        epochs: Of training, in all.
+        learning_rate: Where it begins; 0 for as the model was compiled.
+        batch_size: Of training.
+        limit: At most so many images; 0 for all.
+        distill: Whether training follows what the first model gives, too; None if the run decides.
+    """
+
+    data: str
+    run_dir: Path
+    output: Path
+    tolerance: float = 0.01
+    target: str = ""
+    target_share: float = 0.5
+    epochs: int = 20
+    learning_rate: float = 0.0
+    batch_size: int = 64
+    limit: int = 0
+    distill: bool | None = None
+
+
+def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
+    """`firekeras measure`."""
+    maps = ["--neuron-maps"] if options.neuron_maps else []
+    given = {"--data": options.data, "--fraction": options.fraction, "--batch-size": options.batch_size}
+    return ["measure", str(model), *_flat(given), *maps, "--output", str(output), "--events"]
+
+
+def prune_arguments(model, scores, choices: Choices, output) -> list[str]:
+    """`firekeras prune`, by the scores in a file."""
+    given = {"--scores": scores, "--ratio": _number(choices.ratio)}
+    return ["prune", str(model), *_flat(given), *_limits(choices), "--output", str(output)]
+
+
+def prune_by_plan_arguments(model, plan, output) -> list[str]:
+    """`firekeras prune`, by a plan in a file."""
+    return ["prune", str(model), "--plan", str(plan), "--output", str(output)]
+
+
+def report_arguments(files, in_litert) -> list[str]:
+    """`firekeras report`, with its events: latency of one image, of all files in turns."""
+    return ["report", *map(str, files), "--runs", "30", "--events", *(["--litert"] if in_litert else [])]
+
+
+def check_arguments(model) -> list[str]:
+    """Loads a model and follows its channels: what cannot be loaded again does not pass."""
+    return ["channels", str(model)]
+
+
+def structure_arguments(model, output) -> list[str]:
+    """`firekeras channels`, with the graph in a file."""
+    return ["channels", str(model), "--output", str(output)]
+
+
+def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str]:
+    """`firekeras compress`, with its events."""
+    given = {
+        "--data": options.data,
+        "--tolerance": _number(options.tolerance),
+        "--epochs": options.epochs,
+        "--batch-size": options.batch_size,
+    }
+    if options.target:
+        given[f"--{options.target.replace('_', '-')}"] = _number(options.target_share)
+    if options.learning_rate:
+        given["--learning-rate"] = _number(options.learning_rate)
+    if options.limit:
+        given["--limit"] = options.limit
+    rest = [] if options.distill is None else ["--distill" if options.distill else "--no-distill"]
+    places = _flat({"--output": options.output, "--run-dir": options.run_dir})
+    return ["compress", str(model), *_flat(given), *_limits(choices), *rest, *places, "--events"]
+
+
+def resume_arguments(folder) -> list[str]:
+    """`firekeras compress`, resuming a run."""
+    return ["compress", "--resume", str(folder), "--events"]
+
+
+def as_text(arguments) -> str:
+    """A command as it is typed into this system's shell."""
+    words = ["firekeras", *map(str, arguments)]
+    return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def _limits(choices):
+    caps = [word for name, share in choices.layer_caps.items() for word in ("--cap", f"{name}={_number(share)}")]
+    return [*caps, *_flat({"--round-to": choices.round_to, "--min-keep": _number(choices.min_keep)})]
+
+
+def _flat(given):
+    return [word for name, value in given.items() for word in (name, str(value))]
+
+
+def _number(value):
+    return repr(float(value))

@@ -1,0 +1,23 @@
+"""Netron, which draws the graph of a model: the program if it is installed, else its page."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtGui
+
+PAGE = "https://netron.app"
+
+
+def open_in_netron(model, open_page=QtGui.QDesktopServices.openUrl) -> str:
+    """Shows a model in Netron; returns a message with what is left to do.
+
+    Args:
+        model: The `.keras` file.
+        open_page: Opens a `QUrl` in the browser.
+    """
+    program = QtCore.QStandardPaths.findExecutable("netron")
+    rest = "“FIRE for Netron” in the file menu exports numbers that it shows with each layer, once dropped onto it."
+    if program and QtCore.QProcess.startDetached(program, [str(model)])[0]:
+        return f"{program} shows {model.name}. {rest}"
+    if not open_page(QtCore.QUrl(PAGE)):
+        raise ValueError(f"Neither the program netron nor a browser was found. Open {PAGE} and drop {model} onto it.")
+    return f"Drop {model} onto the page that was opened; it stays on this machine. {rest}"

@@ -1,0 +1,73 @@
+"""One child process at a time: what runs, and what comes after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6 import QtCore
+
+from inspector.children.job import Job, Outcome
+
+
+class Work(QtCore.QObject):
+    """Runs jobs one after the other.
+
+    Signals:
+        changed: Something began or ended.
+        said: A line for the log.
+        progressed: How much is done, and of how much; 0 of 0 if that is not known.
+        reported: An event of the child, as a dict.
+    """
+
+    changed = QtCore.Signal()
+    said = QtCore.Signal(str)
+    progressed = QtCore.Signal(int, int)
+    reported = QtCore.Signal(dict)
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.job: Job | None = None
+
+    @property
+    def doing(self) -> str:
+        """What is being done; empty for nothing."""
+        return self.job.title if self.job else ""
+
+    def start(self, command, title: str, then: Callable[[Outcome], None]):
+        """Starts a command.
+
+        Args:
+            command: The program and its arguments.
+            title: What is being done.
+            then: Called with its `Outcome`; may start the next.
+
+        Raises:
+            ValueError: If something runs already.
+        """
+        if self.job is not None:
+            raise ValueError(f"{self.doing} is not over. Wait for it, or abort it.")
+        job = self.job = Job(command, title, self)
+        job.reported.connect(self.reported)
+        job.said.connect(self.said)
+        job.progressed.connect(self.progressed)
+        job.ended.connect(lambda outcome: self._ended(job, outcome, then))
+        self.said.emit(f"$ {' '.join(job.command)}")
+        self.progressed.emit(0, 0)
+        job.start()
+        self.changed.emit()
+
+    def _ended(self, job, outcome, then):
+        self.job = None
+        job.deleteLater()
+        then(outcome)
+        self.changed.emit()
+
+    def abort(self):
+        """Makes what runs end."""
+        if self.job is not None:
+            self.job.abort()
+
+    def abort_and_wait(self):
+        """Makes what runs end, and returns when it has."""
+        if self.job is not None:
+            self.job.abort_and_wait()

@@ -1,0 +1,35 @@
+"""What holds for all layers: multiples of widths, and the least that stays."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtWidgets
+
+from inspector.dialogs.dialog_buttons import ok_and_cancel
+from inspector.state import Choices
+
+
+class LimitsDialog(QtWidgets.QDialog):
+    """Asks for `round_to` and `min_keep`.
+
+    Signals:
+        chosen: Both.
+    """
+
+    chosen = QtCore.Signal(int, float)
+
+    def __init__(self, choices: Choices, parent=None):
+        super().__init__(parent)
+        self.setWindowTitle("Limits for all layers")
+        self.multiple = QtWidgets.QSpinBox(minimum=1, maximum=512, value=choices.round_to)
+        self.multiple.setAccessibleName("Widths that change become a multiple of")
+        self.multiple.setStatusTip("1 is any width; 8 suits most hardware")
+        self.least = QtWidgets.QSpinBox(maximum=100, value=round(100 * choices.min_keep), suffix=" %")
+        self.least.setAccessibleName("Least share of a layer's filters that stays, in percent")
+        form = QtWidgets.QFormLayout(self)
+        form.addRow("&Widths are a multiple of", self.multiple)
+        form.addRow("Each layer keeps at &least", self.least)
+        form.addRow(ok_and_cancel(self, "&Set"))
+
+    def accept(self):
+        self.chosen.emit(self.multiple.value(), self.least.value() / 100)
+        super().accept()

@@ -1,0 +1,55 @@
+"""What to ask before FIRE is measured."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtWidgets
+
+from inspector.children import MeasureOptions
+from inspector.dialogs.data_field import DataField
+from inspector.dialogs.dialog_buttons import ok_and_cancel
+from inspector.widgets import CheckBox
+
+
+class MeasureDialog(QtWidgets.QDialog):
+    """Asks for data, and for the share of it to look at.
+
+    Signals:
+        chosen: `MeasureOptions`.
+    """
+
+    chosen = QtCore.Signal(object)
+
+    def __init__(self, model: str, last_data: str, parent=None):
+        super().__init__(parent)
+        self.setWindowTitle(f"Measure FIRE of {model}")
+        self.data = DataField(("digits", "synthetic"), last_data)
+        self.share = QtWidgets.QDoubleSpinBox(decimals=1, minimum=0.1, maximum=100, value=20, suffix=" %")
+        self.share.setAccessibleName("Share of the images to look at, in percent")
+        self.share.setStatusTip("A fifth is mostly enough: the ranking changes little with more")
+        self.settled = CheckBox("&Stop as soon as the ranking is settled")
+        self.settled.toggled.connect(self.share.setDisabled)
+        self.maps = CheckBox("Keep &maps of where each filter is inactive (a larger file)")
+        self.maps.setChecked(True)
+        self.buttons = ok_and_cancel(self, "&Measure")
+        form = QtWidgets.QFormLayout(self)
+        note = QtWidgets.QLabel("Without images of your own, “synthetic” makes some: they rank filters less well.")
+        note.setWordWrap(True)
+        form.addRow(self.data.label, self.data)
+        form.addRow(note)
+        form.addRow("S&hare of it", self.share)
+        for widget in (self.settled, self.maps, self.buttons):
+            form.addRow(widget)
+        self.data.changed.connect(self._check)
+        self._check()
+
+    def _check(self):
+        self.buttons.button(QtWidgets.QDialogButtonBox.StandardButton.Ok).setEnabled(bool(self.data.source))
+
+    def options(self) -> MeasureOptions:
+        """What is chosen."""
+        fraction = "auto" if self.settled.isChecked() else repr(round(self.share.value() / 100, 6))
+        return MeasureOptions(self.data.source, fraction, self.maps.isChecked())
+
+    def accept(self):
+        self.chosen.emit(self.options())
+        super().accept()

@@ -1,0 +1,154 @@
+"""What to ask before a run begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6 import QtCore, QtWidgets
+
+from inspector.children import RunOptions, as_text, compress_arguments
+from inspector.dialogs.data_field import DataField
+from inspector.dialogs.dialog_buttons import ok_and_cancel
+from inspector.state import Choices
+from inspector.widgets import name
+
+TARGETS = {
+    "none: the tolerance decides": "",
+    "MACs left": "macs",
+    "MACs of convolutions left": "conv_macs",
+    "parameters left": "params",
+}
+TEACHING = {"if it is trained through": None, "always": True, "never": False}
+
+
+class RunDialog(QtWidgets.QDialog):
+    """Asks how to prune and fine-tune in rounds, and shows the command that does it.
+
+    Signals:
+        chosen: `RunOptions`.
+    """
+
+    chosen = QtCore.Signal(object)
+
+    def __init__(self, model: Path, choices: Choices, macs_left: float, last_data: str, parent=None):
+        super().__init__(parent)
+        self.model, self.choices = model, choices
+        self.setWindowTitle(f"Run: prune and fine-tune {model.name}")
+        self.data = DataField(("digits",), last_data)
+        self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
+        self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The smaller model")
+        self.tolerance = _decimal("Accuracy may fall by, in points of percent", 1.0, 0, 100, " points")
+        self.target = QtWidgets.QComboBox()
+        self.target.addItems(list(TARGETS))
+        self.target.setCurrentIndex(1)
+        name(self.target, "Arrive at")
+        self.left = _decimal("Share that is to be left, in percent", 100 * macs_left, 1, 100, " %")
+        self.epochs = _whole("Epochs of training in all", 20, 1, 10000)
+        self.rate = _decimal("Learning rate that it begins with; 0 is as the model was compiled", 0, 0, 10, "", 5)
+        self.batch = _whole("Samples per batch", 64, 1, 65536)
+        self.limit = _whole("Images at most; 0 is all", 0, 0, 10**8)
+        self.rate.setSpecialValueText("as compiled")
+        self.limit.setSpecialValueText("all")
+        self.distill = QtWidgets.QComboBox()
+        self.distill.addItems(list(TEACHING))
+        title = "Whether training follows what the first model gives, too"
+        name(self.distill, title, title)
+        self.command = QtWidgets.QPlainTextEdit(readOnly=True)
+        self.command.setAccessibleName("The command that does this")
+        self.command.setTabChangesFocus(True)
+        self.command.setFixedHeight(self.command.fontMetrics().lineSpacing() * 4 + 12)
+        self.buttons = ok_and_cancel(self, "&Run")
+        self._lay_out()
+        self._watch()
+        self._show_command()
+
+    def _lay_out(self):
+        form = QtWidgets.QFormLayout(self)
+        form.addRow(self.data.label, self.data)
+        stop, goal = QtWidgets.QLabel("Arrive a&t"), QtWidgets.QHBoxLayout()
+        stop.setBuddy(self.target)
+        goal.addWidget(self.target, 1)
+        goal.addWidget(self.left)
+        form.addRow("&Accuracy may fall by", self.tolerance)
+        form.addRow(stop, goal)
+        for label, widget in (
+            ("&Epochs in all", self.epochs),
+            ("&Learning rate", self.rate),
+            ("&Batch size", self.batch),
+            ("&Images at most", self.limit),
+            ("&Follow the first model", self.distill),
+            ("R&un folder", self.run_dir),
+            ("S&maller model", self.output),
+            ("&Command", self.command),
+        ):
+            form.addRow(label, widget)
+        form.addRow(self.buttons)
+
+    def _watch(self):
+        self.data.changed.connect(self._show_command)
+        for choice in (self.target, self.distill):
+            choice.currentIndexChanged.connect(self._show_command)
+        for box in (self.tolerance, self.left, self.epochs, self.rate, self.batch, self.limit):
+            box.valueChanged.connect(self._show_command)
+        for line in (self.run_dir, self.output):
+            line.textChanged.connect(self._show_command)
+
+    def _show_command(self):
+        self.left.setEnabled(bool(self._target()))
+        self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
+        ready = bool(self.data.source and self.run_dir.text().strip() and self.output.text().strip())
+        self.buttons.button(QtWidgets.QDialogButtonBox.StandardButton.Ok).setEnabled(ready)
+
+    def _target(self):
+        return TARGETS[self.target.currentText()]
+
+    def options(self) -> RunOptions:
+        """What is chosen."""
+        return RunOptions(
+            self.data.source,
+            Path(self.run_dir.text().strip()),
+            Path(self.output.text().strip()),
+            tolerance=round(self.tolerance.value() / 100, 6),
+            target=self._target(),
+            target_share=round(self.left.value() / 100, 6),
+            epochs=self.epochs.value(),
+            learning_rate=self.rate.value(),
+            batch_size=self.batch.value(),
+            limit=self.limit.value(),
+            distill=TEACHING[self.distill.currentText()],
+        )
+
+    def accept(self):
+        self.chosen.emit(self.options())
+        super().accept()
+
+
+def _line(text, title):
+    line = QtWidgets.QLineEdit(text)
+    name(line, title, title)
+    return line
+
+
+def _decimal(title, value, least, most, suffix, decimals=2):
+    box = QtWidgets.QDoubleSpinBox(decimals=decimals, minimum=least, maximum=most, suffix=suffix)
+    box.setValue(value)
+    return _named(box, title)
+
+
+def _whole(title, value, least, most):
+    return _named(QtWidgets.QSpinBox(minimum=least, maximum=most, value=value), title)
+
+
+def _named(box, title):
+    name(box, title, title)
+    return box
+
+
+def _fresh(path: Path) -> Path:
+    """The path, or if it exists the first numbered one that does not."""
+    tried = path
+    number = 2
+    while tried.exists():
+        tried = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        number += 1
+    return tried

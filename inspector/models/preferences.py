@@ -1,0 +1,59 @@
+"""What is remembered from one start to the next: the window's place, recent files, and the data named last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6 import QtCore, QtWidgets
+
+MOST_RECENT = 9
+
+
+class Preferences:
+    """A thin layer over `QSettings`.
+
+    Args:
+        settings: Where they are kept. Defaults to the system's place for a user's settings.
+    """
+
+    def __init__(self, settings: QtCore.QSettings | None = None):
+        self.settings = settings or QtCore.QSettings("firekeras", "inspector")
+
+    def recent(self) -> list[str]:
+        """Paths that were opened, the newest first."""
+        paths = self.settings.value("recent", [])
+        return list(paths) if isinstance(paths, (list, tuple)) else [str(paths)] if paths else []
+
+    def remember(self, path):
+        """Puts a path in front of the recent ones."""
+        path = str(Path(path).resolve())
+        others = [other for other in self.recent() if other != path]
+        self.settings.setValue("recent", [path, *others][:MOST_RECENT])
+
+    def forget(self, path):
+        """Removes a path that no longer exists from the recent files."""
+        self.settings.setValue("recent", [other for other in self.recent() if other != str(path)])
+
+    def forget_all(self):
+        """Empties the recent ones."""
+        self.settings.remove("recent")
+
+    def text(self, key: str, default: str = "") -> str:
+        """Something that was typed."""
+        return str(self.settings.value(key, default))
+
+    def set_text(self, key: str, value: str):
+        """Remembers something that was typed."""
+        self.settings.setValue(key, value)
+
+    def restore(self, window: QtWidgets.QMainWindow):
+        """Puts a window where it was, with its docks."""
+        for key, put in (("geometry", window.restoreGeometry), ("state", window.restoreState)):
+            value = self.settings.value(key)
+            if isinstance(value, QtCore.QByteArray):
+                put(value)
+
+    def keep(self, window: QtWidgets.QMainWindow):
+        """Remembers where a window is."""
+        self.settings.setValue("geometry", window.saveGeometry())
+        self.settings.setValue("state", window.saveState())

@@ -1,0 +1,46 @@
+"""What a person has chosen: the ratio, caps and locks. Values never change: undo goes back to an earlier one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """What goes, as far as a person decides it.
+
+    Args:
+        ratio: Share of the prunable filters that go, from 0 to below 1.
+        caps: For some layers, which share of their filters may go, 0 to 1.
+        locked: Layers that lose nothing; their caps are kept for when they are unlocked.
+        round_to: Widths that change become a multiple of this.
+        min_keep: No layer falls under this share of its filters.
+    """
+
+    ratio: float = 0.3
+    caps: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
+    round_to: int = 1
+    min_keep: float = 0.1
+
+    @property
+    def layer_caps(self) -> dict[str, float]:
+        """Caps as `plan_pruning` takes them: a locked layer is one whose cap is 0."""
+        return {**self.caps, **dict.fromkeys(sorted(self.locked), 0.0)}
+
+    def with_ratio(self, ratio: float) -> Choices:
+        """The same with another ratio, brought into its range."""
+        return dataclasses.replace(self, ratio=min(max(0.0, ratio), 0.99))
+
+    def with_caps(self, names: Iterable[str], share: float | None) -> Choices:
+        """The same with a cap on these layers; `None`, or 1, takes theirs away."""
+        kept = {name: cap for name, cap in self.caps.items() if name not in set(names)}
+        if share is None or share >= 1:
+            return dataclasses.replace(self, caps=kept)
+        return dataclasses.replace(self, caps={**kept, **dict.fromkeys(names, max(0.0, share))})
+
+    def with_locks(self, names: Iterable[str], locked: bool) -> Choices:
+        """The same with these layers locked, or free."""
+        changed = self.locked | set(names) if locked else self.locked - set(names)
+        return dataclasses.replace(self, locked=frozenset(changed))

@@ -1,0 +1,165 @@
+"""Before and after, filter by filter: another profile of the same network, laid over the one that is open."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+
+import numpy as np
+
+from firekeras.profile import FireProfile
+
+
+class Mode(enum.Enum):
+    """What the heatmap and the maps show."""
+
+    BEFORE = "A: before"
+    AFTER = "B: after"
+    DIFFERENCE = "B - A: difference"
+    SPLIT = "A | B: split"
+    CUTS = "A: what B lost"
+
+    @property
+    def compares(self) -> bool:
+        """Whether it needs another network."""
+        return self in (Mode.DIFFERENCE, Mode.CUTS)
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """What became of each filter.
+
+    Args:
+        name: What it is compared with.
+        after: The other `FireProfile`; `None` if only widths are known.
+        filters: For each layer the number that each of its filters has afterwards, -1 for those that went,
+            `(filters,)`; only for layers whose filters can be matched.
+        fire: The score that each filter has afterwards, over all layers, NaN for none, `(filters,)`.
+        by_rank: Layers of which it is not known which filters went: there scores are laid over each other in order.
+    """
+
+    name: str
+    after: FireProfile | None
+    filters: dict[str, np.ndarray]
+    fire: np.ndarray
+    by_rank: tuple[str, ...]
+
+    @classmethod
+    def of(cls, before: FireProfile, after: FireProfile, name: str, removed: Mapping | None = None) -> Comparison:
+        """Compares two profiles.
+
+        Args:
+            before: The one that is open.
+            after: The other, of the same network or of one that was cut out of it.
+            name: What to call it.
+            removed: For layers that lost filters, which, if that is known.
+
+        Raises:
+            ValueError: If the other is of a network that cannot have come from this one.
+        """
+        widths, later = before.graph.widths, after.graph.widths
+        _check_came_from(widths, later, name)
+        filters, unknown = {}, []
+        for layer, width in widths.items():
+            kept = np.setdiff1d(np.arange(width), (removed or {}).get(layer, ()))
+            if kept.size == later[layer]:
+                filters[layer] = _renumbered(width, kept)
+            else:
+                unknown.append(layer)
+        fire = [_later_fire(before, after, layer, filters.get(layer)) for layer in widths]
+        return cls(name, after, filters, np.concatenate(fire), tuple(unknown))
+
+    @classmethod
+    def of_cuts(cls, before: FireProfile, removed: Mapping, name: str) -> Comparison:
+        """Compares a profile with a network that was cut out of its own, and of which nothing else is known.
+
+        Args:
+            before: The profile.
+            removed: For layers that lost filters, which.
+            name: What to call it.
+        """
+        widths = before.graph.widths
+        kept = {layer: np.setdiff1d(np.arange(width), removed.get(layer, ())) for layer, width in widths.items()}
+        filters = {layer: _renumbered(width, kept[layer]) for layer, width in widths.items()}
+        fire = [np.where(filters[n] >= 0, before.get(n, np.full(w, np.nan)), np.nan) for n, w in widths.items()]
+        return cls(name, None, filters, np.concatenate(fire), ())
+
+    @classmethod
+    def of_widths(cls, before: FireProfile, widths: Mapping[str, int], name: str) -> Comparison:
+        """Compares a profile with a network of which only widths are known: filters of high FIRE are taken to be gone.
+
+        Args:
+            before: The profile.
+            widths: For each layer how many filters it has afterwards.
+            name: What to call it.
+
+        Raises:
+            ValueError: As `of` does.
+        """
+        _check_came_from(before.graph.widths, widths, name)
+        fire, unknown = [], []
+        for layer, width in before.graph.widths.items():
+            if widths[layer] < width:
+                unknown.append(layer)
+            fire.append(_lowest(before.get(layer, np.full(width, np.nan)), widths[layer]))
+        return cls(name, None, {}, np.concatenate(fire), tuple(unknown))
+
+    def filter_after(self, layer: str, filter: int) -> int | None:
+        """The number of a filter afterwards; `None` if it went, or is not known."""
+        number = int(self.filters[layer][filter]) if layer in self.filters else -1
+        return None if number < 0 else number
+
+    def gone(self, fire: np.ndarray) -> np.ndarray:
+        """The filters that went, as far as is known, of all layers one after the other, a mask `(filters,)`.
+
+        Args:
+            fire: The scores before, `(filters,)`.
+        """
+        if self.by_rank:
+            return np.isnan(self.fire) & ~np.isnan(fire)
+        return np.concatenate([numbers < 0 for numbers in self.filters.values()])
+
+    @property
+    def note(self) -> str:
+        """What the reader must know."""
+        if not self.by_rank:
+            return f"B is {self.name}, filter by filter."
+        return (
+            f"B is {self.name}. It does not say which filters went: in {len(self.by_rank)} layers those of high FIRE "
+            "are taken to be gone, and the others compared in order of FIRE."
+        )
+
+
+def _check_came_from(widths, later, name):
+    strange = [layer for layer in widths if layer not in later or later[layer] > widths[layer]]
+    if strange or later.keys() - widths.keys():
+        layer = (strange or sorted(later.keys() - widths.keys()))[0]
+        raise ValueError(
+            f"{name} is of another network: the two do not agree on layer {layer!r}. Compare profiles of one network, "
+            "before and after it was cut or trained."
+        )
+
+
+def _renumbered(width, kept):
+    numbers = np.full(width, -1)
+    numbers[kept] = np.arange(kept.size)
+    return numbers
+
+
+def _lowest(fire, count):
+    """The scores of the `count` filters of lowest FIRE; NaN for the others."""
+    kept = np.full(fire.size, np.nan)
+    stays = np.argsort(fire, kind="stable")[:count]
+    kept[stays] = fire[stays]
+    return kept
+
+
+def _later_fire(before, after, layer, numbers):
+    later = after.get(layer, np.full(after.graph.widths[layer], np.nan))
+    if numbers is not None:
+        return np.where(numbers >= 0, np.append(later, np.nan)[numbers], np.nan) if later.size else numbers * np.nan
+    order = np.argsort(before[layer], kind="stable")  # ascending, NaN last
+    fire = np.full(order.size, np.nan)
+    fire[order[: later.size]] = np.sort(later)
+    return fire

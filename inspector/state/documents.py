@@ -1,0 +1,145 @@
+"""Opening: a model, a profile or the folder of a run, from a path; what is wrong with it is said in a sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from firekeras.profile import FireProfile
+from firekeras.rounds.run_directory import BEST, RunDirectory
+from inspector.state.weights import ModelWeights
+
+PROFILE = ".fire.h5"
+
+
+@dataclasses.dataclass(frozen=True)
+class Document:
+    """What was found at a path and beside it.
+
+    Args:
+        path: What was opened.
+        model: The `.keras` file, if there is one.
+        profile_path: The `.fire.h5` file, if there is one.
+        profile: Its `FireProfile`.
+        weights: The model's `ModelWeights`.
+        run: The `RunDirectory`, if that was opened.
+        notes: What a user should know, such as why a file beside it was left alone.
+    """
+
+    path: Path
+    model: Path | None = None
+    profile_path: Path | None = None
+    profile: FireProfile | None = None
+    weights: ModelWeights | None = None
+    run: RunDirectory | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What a title calls it."""
+        return (self.path if self.run else self.model or self.path).name
+
+    @property
+    def result(self) -> Path | None:
+        """Where the smaller model of a run lies, as far as it has come; `None` if there is none."""
+        best = self.path / BEST
+        return best if self.run and best.exists() else None
+
+
+def open_document(path) -> Document:
+    """Opens a `.keras` file, a `.fire.h5` file or the folder of a run.
+
+    Raises:
+        ValueError: If it is none of these, damaged, or may not be read.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return _open_run(path)
+        if path.name.endswith(PROFILE):
+            return _open_profile(path)
+        return _open_model(path)
+    except PermissionError as error:
+        raise ValueError(f"{error.filename or path} may not be read by you. Ask its owner for permission.") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def _open_model(path):
+    weights = ModelWeights(path)
+    beside = beside_model(path)
+    if not beside.exists():
+        return Document(path, model=path, weights=weights)
+    try:
+        profile = profile_for(weights, beside)
+    except ValueError as error:
+        return Document(path, model=path, weights=weights, notes=(str(error),))
+    return Document(path, path, beside, profile, weights)
+
+
+def _open_profile(path):
+    profile = read_profile(path)
+    model = path.with_name(path.name.removesuffix(PROFILE) + ".keras")
+    if not model.exists():
+        note = f"There is no {model.name} beside it: kernels are not shown, and nothing can be run until you open one."
+        return Document(path, profile_path=path, profile=profile, notes=(note,))
+    try:
+        weights = ModelWeights(model)
+        check_same(weights, profile, path)
+    except ValueError as error:
+        return Document(path, profile_path=path, profile=profile, notes=(str(error),))
+    return Document(path, model, path, profile, weights)
+
+
+def _open_run(path):
+    run = RunDirectory.open(path)
+    first = path / "round-000.keras"
+    profiles = profiles_of(run)
+    profile = read_profile(profiles[0]) if profiles else None
+    if not first.exists():
+        return Document(path, None, profiles[0] if profiles else None, profile, run=run, notes=(f"No {first.name}.",))
+    weights = ModelWeights(first)
+    if profile is not None and weights.mismatch(profile.graph):
+        note = f"{profiles[0].name} is of a later round than {first.name}."
+        return Document(path, None, profiles[0], profile, run=run, notes=(note,))
+    return Document(path, first, profiles[0] if profiles else None, profile, weights, run)
+
+
+def profiles_of(run: RunDirectory) -> list[Path]:
+    """What a run measured, in order of its rounds."""
+    named = [event["profile"] for event in run.rounds() if event.get("profile")]
+    return [run.path / name for name in dict.fromkeys(named) if (run.path / name).exists()]
+
+
+def beside_model(path) -> Path:
+    """Where the profile of a model lies."""
+    return Path(path).with_name(Path(path).name.removesuffix(".keras") + PROFILE)
+
+
+def read_profile(path) -> FireProfile:
+    """Reads a profile that has the graph of a network with filters in it.
+
+    Raises:
+        ValueError: If it is none, or damaged.
+    """
+    profile = FireProfile.load(path)
+    if not profile.graph.filter_layers:
+        raise ValueError(f"{path} is of a network without filters: there is nothing to show.")
+    return profile
+
+
+def profile_for(weights: ModelWeights, path) -> FireProfile:
+    """The profile at a path, which must be of this model."""
+    profile = read_profile(path)
+    check_same(weights, profile, path)
+    return profile
+
+
+def check_same(weights: ModelWeights, profile: FireProfile, path):
+    """Raises `ValueError` if a profile is of another model."""
+    why = weights.mismatch(profile.graph)
+    if why:
+        raise ValueError(
+            f"{Path(path).name} is of another model than {weights.path.name}, which was left alone: {why}. Measure "
+            f"{weights.path.name} again, or open the model that belongs to the profile."
+        )

@@ -1,0 +1,118 @@
+"""What can be taken along: the table as CSV, and FIRE for Netron, which shows it beside each layer."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import io
+import json
+import math
+
+from firekeras.atomic import write_text
+from firekeras.channels.graph import ChannelGraph
+from inspector.state.changes import change
+from inspector.state.session import Session
+
+COLUMNS = (
+    *("layer", "type", "output_shape", "filters", "macs", "params"),
+    *(
+        "mean_fire",
+        "cap",
+        "filters_after",
+        "macs_after",
+        "params_after",
+        "macs_change",
+        "params_change",
+        "must_stay_because",
+    ),
+)
+
+
+def write_table(session: Session, path):
+    """Writes the table as CSV: whole, or not at all."""
+    write_text(path, table_text(session))
+
+
+def table_text(session: Session) -> str:
+    """The table as CSV, a row per layer; what is not there is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(_row(session, row) for row in session.rows)
+    return text.getvalue()
+
+
+def _row(session, row):
+    preview = session.need_measured().preview
+    own = preview.costs.by_layer.get(row.name)
+    macs, params = (own.macs, own.params) if own else (0, 0)
+    return [
+        *(row.name, row.kind, row.shape, row.filters, row.macs, row.params),
+        "" if math.isnan(row.fire) else repr(row.fire),
+        session.choices.layer_caps.get(row.name, ""),
+        preview.widths[row.name],
+        *(macs, params, change(row.macs, macs), change(row.params, params)),
+        row.locked,
+    ]
+
+
+def write_netron(session: Session, path):
+    """Writes an attachment for Netron: dropped onto the open model, it shows these numbers with each layer."""
+    write_text(path, json.dumps(netron_attachment(session), indent=1))
+
+
+def netron_attachment(session: Session) -> dict:
+    """Mean FIRE, filters that stay, MACs and parameters of each layer, and totals, in the format that Netron reads."""
+    metrics = [metric for row in session.rows for metric in _metrics(session, row)]
+    return {"signature": "netron:attachment", "metadata": [], "metrics": [*metrics, *_totals(session)]}
+
+
+def _metrics(session, row):
+    numbers = {
+        "FIRE, mean": row.fire,
+        "filters": row.filters,
+        "filters after": session.need_measured().preview.widths[row.name],
+        "MACs": row.macs,
+        "parameters": row.params,  # as Netron calls what it counts itself, which is left out then
+    }
+    known = [(name, value) for name, value in numbers.items() if not math.isnan(value)]
+    targets = netron_names(session.need_opened().graph, row.name)
+    return [_metric("node", target, name, value) for target in targets for name, value in known]
+
+
+def netron_names(graph: ChannelGraph, layer: str) -> list[str]:
+    """What Netron calls a layer.
+
+    That is its path; if it is called several times each call too, `"conv[0]"`. In a nested model that is
+    called several times it is the path within that: only one that no other layer could mean is given.
+
+    Args:
+        graph: The `ChannelGraph`.
+        layer: The layer's name.
+    """
+    info = graph.layers[layer]
+    calls = len(info.macs) // (2 if info.kind.startswith("Separable") else 1)  # those are two convolutions
+    if calls < 2:
+        return [layer]
+    ends = collections.Counter(end for name in graph.layers for end in _ends(name))
+    names = [end for end in _ends(layer) if end == layer or ends[end] == 1]
+    return [*names, *(f"{name}[{call}]" for name in names for call in range(calls))]
+
+
+def _ends(path):
+    """The path, and what is left of it without one or more of its models."""
+    parts = path.split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def _totals(session):
+    names = {"conv MACs": "conv_macs", "MACs": "macs", "parameters": "params"}
+    measured = session.need_measured()
+    states = {"": measured.costs, " after": measured.preview.costs}
+    numbers = [(name + when, getattr(costs, key)) for name, key in names.items() for when, costs in states.items()]
+    return [_metric("model", "", name, value) for name, value in numbers]
+
+
+def _metric(kind, target, name, value):
+    number = "int64" if isinstance(value, int) else "float64"
+    return {"kind": kind, "target": target, "name": name, "value": value, "type": number}

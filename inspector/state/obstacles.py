@@ -1,0 +1,83 @@
+"""What stands in the way of something just now; empty if nothing does. No button is grey without a reason."""
+
+from __future__ import annotations
+
+from inspector.state.runs import RunView
+from inspector.state.session import Session
+
+NOTHING_OPEN = "nothing is open"
+
+
+def unmeasured(session: Session) -> str:
+    """If nothing is measured."""
+    if session.document is None:
+        return NOTHING_OPEN
+    return "" if session.measured else f"{session.document.name} is not measured yet"
+
+
+def unread(session: Session) -> str:
+    """If no layers are known."""
+    if session.document is None:
+        return NOTHING_OPEN
+    return "" if session.opened is not None else f"the layers of {session.document.name} are not read yet"
+
+
+def no_model(session: Session) -> str:
+    """If there is no model."""
+    if session.document is None:
+        return NOTHING_OPEN
+    return "" if session.document.model else "there is no model, only its profile: open its model first"
+
+
+def no_profile_alone(session: Session) -> str:
+    """If there is no profile that lacks its model."""
+    if session.document is None or session.document.profile is None:
+        return "no profile is open"
+    return "its model is open already" if session.document.model else ""
+
+
+def no_other(session: Session) -> str:
+    """If there is no other network to compare with."""
+    without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
+    return unmeasured(session) or ("" if session.comparison else without)
+
+
+def no_cut(session: Session) -> str:
+    """If no filter of a model goes."""
+    return unmeasured(session) or no_model(session) or _nothing_goes(session)
+
+
+def _nothing_goes(session):
+    if session.need_measured().preview.num_gone:
+        return ""
+    result = session.need_document().result
+    kept = f"; what the run came to is saved already, as {result}" if result else ""
+    return f"with these caps and this ratio no filter goes{kept}"
+
+
+def no_resuming(view: RunView | None, own: bool) -> str:
+    """If a run cannot be resumed.
+
+    Args:
+        view: The run.
+        own: Whether this window began it.
+    """
+    if view is None:
+        return "no run is open"
+    if view.report.state == "finished":
+        return "the run is finished"
+    if not own and view.lately:
+        return "the run has written something within the last minute, and may still go on elsewhere"
+    return "" if view.can_resume else "the run was begun in Python, and can only be resumed from Python"
+
+
+def no_stopping(view: RunView | None, stopping: bool) -> str:
+    """If a run cannot be stopped after its round.
+
+    Args:
+        view: The run.
+        stopping: Whether it was asked to.
+    """
+    if view is None or view.over:
+        return "no run goes on"
+    return "it stops after this round already" if stopping else ""

@@ -1,0 +1,100 @@
+"""A network whose layers are known, and one whose FIRE is measured too: all that follows from these, always there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from firekeras.channels.graph import ChannelGraph
+from firekeras.costs import Costs, costs_without
+from firekeras.plan.planning import PruningPlan
+from firekeras.profile import FireProfile
+from inspector.state.cells import Cells, going_order
+from inspector.state.choices import Choices
+from inspector.state.planner import Planner, Preview
+from inspector.state.rows import LayerRow, layer_rows, unmeasured_rows
+
+
+class Opened:
+    """A network whose layers are known.
+
+    Args:
+        graph: Its `ChannelGraph`.
+        costs: `Costs` of the whole network.
+        rows: A `LayerRow` for each layer with filters, in the order of `graph.filter_layers`.
+    """
+
+    def __init__(self, graph: ChannelGraph, costs: Costs, rows: list[LayerRow]):
+        self.graph, self.costs, self.rows = graph, costs, rows
+        self._row_of = {row.name: number for number, row in enumerate(rows)}
+
+    @classmethod
+    def unmeasured(cls, graph: ChannelGraph) -> Opened:
+        """The network of a graph, of which nothing is measured yet."""
+        costs = costs_without(graph)
+        return cls(graph, costs, unmeasured_rows(graph, costs))
+
+    def row_of(self, layer: str) -> int:
+        """The number of a layer's row."""
+        return self._row_of[layer]
+
+    def row(self, layer: str) -> LayerRow:
+        """The row of a layer."""
+        return self.rows[self._row_of[layer]]
+
+    def together(self, names: Iterable[str]) -> list[str]:
+        """These layers and all that share filters with them: one cap is for all of these."""
+        wanted = set(names)
+        return [name for group in self.graph.groups if wanted & set(group) for name in group]
+
+
+class Measured(Opened):
+    """A network whose FIRE is measured: what goes is previewed, and each filter has its place in the heatmap.
+
+    Args:
+        profile: The `FireProfile`.
+        choices: What to preview first.
+        stretched: Whether all rows of the heatmap are as wide as the widest.
+
+    Attributes:
+        planner: Plans for it.
+        preview: What the choices amount to.
+        cells: Where each filter lies in the heatmap.
+    """
+
+    def __init__(self, profile: FireProfile, choices: Choices, *, stretched: bool):
+        self.profile, self.planner = profile, Planner(profile.graph, profile)
+        costs = self.planner.costs
+        super().__init__(profile.graph, costs, layer_rows(profile.graph, profile, costs, self.planner.prunable))
+        self.cells: Cells
+        self.preview: Preview
+        self.lay_out(stretched)
+        self.choose(choices)
+
+    def lay_out(self, stretched: bool):
+        """Gives each filter its place in the heatmap."""
+        planner = self.planner
+        order = going_order(planner.starts, planner.places, planner.fire)
+        self.cells = Cells.of(planner.starts, order, stretched=stretched)
+
+    def choose(self, choices: Choices):
+        """Previews choices."""
+        self.preview = self.planner.preview(choices)
+
+    def plan(self, choices: Choices) -> PruningPlan:
+        """What is previewed as a plan, which says why for each filter."""
+        return self.planner.plan(choices)
+
+    def number(self, layer: str, filter: int) -> int:
+        """The number of a filter over all layers."""
+        return int(self.planner.starts[self.row_of(layer)]) + filter
+
+    def place(self, layer: str, filter: int) -> int:
+        """The place of a filter in the order in which filters go, from 1; 0 for none."""
+        return int(self.planner.places[self.number(layer, filter)])
+
+    def of_layer(self, layer: str, values: np.ndarray) -> np.ndarray:
+        """The part of an array `(filters,)` over all layers that belongs to one of them."""
+        row = self.row_of(layer)
+        return values[self.planner.starts[row] : self.planner.starts[row + 1]]

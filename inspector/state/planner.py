@@ -1,0 +1,108 @@
+"""Choices in, an exact preview out, in milliseconds; the whole plan, with its reasons, when somebody asks."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from firekeras.channels.graph import ChannelGraph
+from firekeras.costs import Costs, costs_without
+from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
+from firekeras.plan.selection import Limits, Ranking, selected_at_once
+from firekeras.profile import FilterScores
+from inspector.state.choices import Choices
+
+
+@dataclasses.dataclass(frozen=True)
+class Preview:
+    """What choices amount to.
+
+    Args:
+        units: The units that go, a mask `(num_units,)`.
+        gone: The filters that go, of all layers one after the other, a mask `(filters,)`.
+        widths: For each layer, how many filters stay.
+        costs: `Costs` of what stays, exact.
+    """
+
+    units: np.ndarray
+    gone: np.ndarray
+    widths: dict[str, int]
+    costs: Costs
+
+    @property
+    def num_gone(self) -> int:
+        """How many filters go."""
+        return int(np.count_nonzero(self.gone))
+
+
+class Planner:
+    """Plans for one network and its scores, again and again.
+
+    Args:
+        graph: The network's `ChannelGraph`.
+        scores: `FilterScores` of its filters.
+    """
+
+    def __init__(self, graph: ChannelGraph, scores: FilterScores):
+        self.graph, self.scores = graph, scores
+        self.widths = graph.widths
+        self.costs = costs_without(graph)
+        self.units = np.concatenate([graph.filters(name) for name in graph.filter_layers] or [np.zeros(0, "int64")])
+        self.starts = np.cumsum([0, *self.widths.values()])
+        self._rankings: dict[int, Ranking] = {}
+        self._plan: tuple[Choices, PruningPlan] | None = None
+
+    def preview(self, choices: Choices) -> Preview:
+        """What goes and what it leaves."""
+        ranking = self._ranking(choices.round_to)
+        limits = Limits.of(self.graph, choices.layer_caps, choices.min_keep, {})
+        selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
+        units, gone = selection.gone, selection.gone[self.units]
+        lost = np.add.reduceat(gone, self.starts[:-1], dtype="int64").tolist() if gone.size else []
+        widths = {name: width - less for (name, width), less in zip(self.widths.items(), lost, strict=True)}
+        return Preview(units, gone, widths, costs_without(self.graph, units))
+
+    def plan(self, choices: Choices) -> PruningPlan:
+        """The same as a `PruningPlan`, which says why for each filter."""
+        if self._plan is None or self._plan[0] != choices:
+            self._plan = (choices, plan_of(self.graph, self.scores, choices))
+        return self._plan[1]
+
+    @functools.cached_property
+    def places(self) -> np.ndarray:
+        """The place of each filter in the order in which they go, from 1; 0 for none, `(filters,)`."""
+        return self._ranking(1).places()[self.units]
+
+    @functools.cached_property
+    def fire(self) -> np.ndarray:
+        """The score of each filter, NaN for none, `(filters,)`."""
+        return np.concatenate([self.scores.get(n, np.full(w, np.nan)) for n, w in self.widths.items()] or [[]])
+
+    @property
+    def prunable(self) -> np.ndarray:
+        """Which units may go, `(num_units,)`."""
+        return self._ranking(1).prunable
+
+    @property
+    def ranked(self) -> int:
+        """How many filters have a place."""
+        return self._ranking(1).filters
+
+    def _ranking(self, round_to):
+        if round_to not in self._rankings:
+            self._rankings[round_to] = Ranking(self.graph, self.scores, round_to, BALANCE)
+        return self._rankings[round_to]
+
+
+def plan_of(graph: ChannelGraph, scores: FilterScores, choices: Choices) -> PruningPlan:
+    """The plan that choices amount to, as the command line makes it."""
+    return plan_pruning(
+        graph,
+        scores,
+        pruning_ratio=choices.ratio,
+        layer_caps=choices.layer_caps,
+        round_to=choices.round_to,
+        min_keep=choices.min_keep,
+    )

@@ -1,0 +1,68 @@
+"""A run as the inspector follows it: read from its folder, whoever runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from firekeras.report.run_report import RunReport
+from firekeras.rounds.run_directory import EVENTS, RunDirectory
+
+CLOSED = ("finished", "interrupted", "error")
+MINUTE = 60  # seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class RunView:
+    """What a run has come to.
+
+    Args:
+        directory: Its `RunDirectory`.
+        report: Its `RunReport`.
+        size: How large its file of events was when it was read.
+    """
+
+    directory: RunDirectory
+    report: RunReport
+    size: int
+
+    @classmethod
+    def of(cls, directory: RunDirectory) -> RunView:
+        """Reads a run.
+
+        Raises:
+            ValueError: If it is damaged.
+        """
+        size = events_size(directory)
+        try:
+            events = directory.events()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{directory.path / EVENTS} is damaged: {error}.") from error
+        return cls(directory, RunReport.of(directory.settings, events), size)
+
+    @property
+    def over(self) -> bool:
+        """Whether its own records say that it is over."""
+        return self.report.state in CLOSED
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the command line can resume it."""
+        return bool(self.directory.settings.get("source")) and self.report.state != "finished"
+
+    @property
+    def lately(self) -> bool:
+        """Whether it says that it runs, and has written something within the last minute."""
+        file = self.directory.path / EVENTS
+        return not self.over and file.exists() and time.time() - file.stat().st_mtime < MINUTE
+
+    def share_done(self) -> tuple[int, int]:
+        """Epochs of the round in progress that are done, and how many it has; (0, 0) if that is not known."""
+        progress = self.report.progress
+        return (progress.epoch, progress.epochs) if progress and progress.epochs else (0, 0)
+
+
+def events_size(directory: RunDirectory) -> int:
+    """How large the file of events is: it grows with each event."""
+    file = directory.path / EVENTS
+    return file.stat().st_size if file.exists() else 0

@@ -1,0 +1,205 @@
+"""What is open, chosen and pointed at; all views show it, and listen for changes."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+
+from firekeras.channels.graph import ChannelGraph
+from inspector.state.choices import Choices
+from inspector.state.comparison import Comparison, Mode
+from inspector.state.documents import Document, check_same
+from inspector.state.opened import Measured, Opened
+from inspector.state.rows import LayerRow
+from inspector.state.timed import Timed
+from inspector.state.weights import ModelWeights
+
+DOCUMENT, CHOICES, CELL, PICTURE, LATENCY = "document", "choices", "cell", "picture", "latency"
+
+
+class Session:
+    """What all views show. They listen for changes, and read what they show from here.
+
+    Attributes:
+        document: What is open, or `None`.
+        opened: Its network: an `Opened` once its layers are known, a `Measured` once its FIRE is.
+        choices: Ratio, caps and locks.
+        layer: The name of the layer that is pointed at, or `None`.
+        filter: Its filter that is pointed at, or `None`.
+        comparison: What the network is compared with: a `Comparison`, or `None` for its own plan.
+        mode: What the heatmap shows.
+        timings: Each `Timed` of this network, the last one last.
+        stretched: Whether all rows of the heatmap are as wide as the widest.
+    """
+
+    def __init__(self):
+        self._listeners: dict[str, list[Callable[[], None]]] = collections.defaultdict(list)
+        self.document: Document | None = None
+        self.stretched = False
+        self._begin(None, Choices())
+
+    def _begin(self, opened: Opened | None, choices: Choices):
+        """A network in place of the one before: nothing is pointed at, compared or timed yet."""
+        self.opened, self.choices = opened, choices
+        self.layer: str | None = None
+        self.filter: int | None = None
+        self.comparison: Comparison | None = None
+        self.mode = Mode.BEFORE
+        self.timings: list[Timed] = []
+
+    def listen(self, what: str, listener: Callable[[], None]):
+        """Calls a function whenever `DOCUMENT`, `CHOICES`, `CELL`, `PICTURE` or `LATENCY` changes."""
+        self._listeners[what].append(listener)
+
+    def _tell(self, *what):
+        for listener in [listener for kind in what for listener in self._listeners[kind]]:
+            listener()
+
+    # what is open
+
+    def open(self, document: Document, *, keep_choices: bool = False):
+        """Shows a document, in place of the one before.
+
+        Args:
+            document: What to show.
+            keep_choices: Whether it is the same network, whose choices still hold. Those of another run begin with a
+                ratio of 0: a preview that nobody asked for would contradict what the run came to.
+        """
+        choices = self.choices if keep_choices else Choices(ratio=0.0) if document.run else Choices()
+        profile = document.profile
+        measured = None if profile is None else Measured(profile, choices, stretched=self.stretched)
+        self.close()
+        self.document = document
+        self._begin(measured, choices)
+        self._tell(DOCUMENT, CHOICES, CELL)
+
+    def close(self):
+        """Lets go of the open model's file."""
+        if self.document is not None and self.document.weights is not None:
+            self.document.weights.close()
+
+    def show_structure(self, graph: ChannelGraph):
+        """Shows the layers of a model that is not measured yet."""
+        self.opened = Opened.unmeasured(graph)
+        self._tell(DOCUMENT, CELL)
+
+    def attach_model(self, weights: ModelWeights):
+        """Gives an open profile the model that it was measured on.
+
+        Raises:
+            ValueError: If it is another model.
+        """
+        document, profile = self.need_document(), self.need_measured().profile
+        check_same(weights, profile, document.profile_path)
+        self.document = Document(weights.path, weights.path, document.profile_path, profile, weights)
+        self._tell(DOCUMENT, CELL)
+
+    @property
+    def measured(self) -> Measured | None:
+        """The network if its FIRE is measured, else `None`."""
+        return self.opened if isinstance(self.opened, Measured) else None
+
+    @property
+    def rows(self) -> list[LayerRow]:
+        """A `LayerRow` for each layer with filters; none until the layers are known."""
+        return self.opened.rows if self.opened else []
+
+    @property
+    def of_run(self) -> bool:
+        """Whether a run is open: its first network is shown, and not what the run came to."""
+        return self.document is not None and self.document.run is not None
+
+    def need_document(self) -> Document:
+        """What is open; raises `ValueError` if nothing is."""
+        if self.document is None:
+            raise ValueError("Nothing is open. Open a model or a measurement first.")
+        return self.document
+
+    def need_model(self) -> Path:
+        """The file of the open model; raises `ValueError` if there is none."""
+        document = self.need_document()
+        if document.model is None:
+            raise ValueError(f"There is no model of {document.name}, only its profile. Open its model (Ctrl+M) first.")
+        return document.model
+
+    def need_opened(self) -> Opened:
+        """The network; raises `ValueError` if its layers are not known."""
+        if self.opened is None:
+            raise ValueError(f"The layers of {self.need_document().name} are not read yet. Wait for them.")
+        return self.opened
+
+    def need_measured(self) -> Measured:
+        """The measured network; raises `ValueError` if it is not measured."""
+        if self.measured is None:
+            raise ValueError(f"{self.need_document().name} is not measured yet. Measure it (F5) first.")
+        return self.measured
+
+    # what is chosen
+
+    def choose(self, choices: Choices):
+        """Makes these the choices, and previews them."""
+        self.choices = choices
+        if self.measured is not None:
+            self.measured.choose(choices)
+        self._tell(CHOICES)
+
+    def with_caps(self, names: Iterable[str], share: float | None) -> Choices:
+        """The choices with another cap on these layers, and on those coupled with them."""
+        return self.choices.with_caps(self.need_opened().together(names), share)
+
+    def with_locks(self, names: Iterable[str], locked: bool) -> Choices:
+        """The choices with these layers, and those coupled with them, locked or free."""
+        return self.choices.with_locks(self.need_opened().together(names), locked)
+
+    def add_timed(self, timed: Timed):
+        """Remembers what a cut of this network was measured to take."""
+        self.timings.append(timed)
+        self._tell(LATENCY)
+
+    @property
+    def timed(self) -> Timed | None:
+        """The last timing of the present choices; without any the last of others, `None` if there is none."""
+        own = [timed for timed in self.timings if timed.choices == self.choices]
+        return next(reversed(own or self.timings), None)
+
+    # what is shown
+
+    def stretch(self, stretched: bool):
+        """Makes all rows of the heatmap fill its width, or each as wide as its layer."""
+        self.stretched = stretched
+        if self.measured is not None:
+            self.measured.lay_out(stretched)
+        self._tell(PICTURE)
+
+    def compare(self, comparison: Comparison | None, mode: Mode):
+        """Lays another profile over the one that is open; `None` for the plan."""
+        self.comparison, self.mode = comparison, mode
+        self._tell(PICTURE, CELL)
+
+    def point_at(self, layer: str | None, filter: int | None = None):
+        """Points at a layer, and at one of its filters."""
+        if (layer, filter) != (self.layer, self.filter):
+            self.layer, self.filter = layer, filter
+            self._tell(CELL)
+
+    @property
+    def gone_afterwards(self) -> np.ndarray:
+        """The filters that are not in the network that is compared, or not left by the plan, a mask `(filters,)`."""
+        measured = self.need_measured()
+        return self.comparison.gone(measured.planner.fire) if self.comparison else measured.preview.gone
+
+    @property
+    def hatched(self) -> np.ndarray:
+        """The filters that the heatmap marks: those of the plan, or those that the other network lost."""
+        return self.gone_afterwards if self.mode is Mode.CUTS else self.need_measured().preview.gone
+
+    def gone(self, layer: str, filter: int) -> bool:
+        """Whether a filter is marked as one that goes."""
+        return bool(self.hatched[self.need_measured().number(layer, filter)])
+
+    def left(self, layer: str) -> int:
+        """How many filters of a layer are not marked as ones that go."""
+        return int(np.count_nonzero(~self.need_measured().of_layer(layer, self.hatched)))

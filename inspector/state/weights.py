@@ -1,0 +1,97 @@
+"""The weights in a `.keras` file, read straight from its archive: no Keras, and no code of the file is run."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from firekeras.channels.graph import ChannelGraph
+from firekeras.model_file import check_path
+from inspector.state.archive import member
+
+WEIGHTS = "model.weights.h5"
+
+
+class ModelWeights:
+    """What a `.keras` file holds, layer by layer.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ValueError: If there is no such file, or it is of another format or damaged.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        check_path(self.path)
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                self._bytes = member(archive, self.path, WEIGHTS)
+            self._file = h5py.File(self._bytes, "r")
+            self._variables = dict(_variables(self._file, ()))
+        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} holds no weights that can be read: {error}. Save or copy it again.") from error
+
+    def close(self):
+        """Lets go of the file, which can be replaced or deleted then."""
+        self._file.close()
+        self._bytes.close()
+
+    @property
+    def params(self) -> int:
+        """How many numbers its layers hold, as `model.count_params()` gives."""
+        return sum(math.prod(v.shape) for variables in self._variables.values() for v in variables)
+
+    def mismatch(self, graph: ChannelGraph) -> str:
+        """In which layer it differs from the network of the graph; empty if it is the same."""
+        for name, layer in graph.layers.items():
+            expected = sorted(w.factor * math.prod(graph.axes[a].size for a in w.axes) for w in layer.weights)
+            if expected and name not in self._variables:
+                return f"it has no layer {name!r}"
+            if expected and expected != sorted(math.prod(v.shape) for v in self._variables[name]):
+                return f"its layer {name!r} has weights of other sizes"
+        return ""
+
+    def kernel(self, layer: str, filter: int, kind: str, width: int) -> np.ndarray | None:
+        """The kernel of one filter, `(*taps, inputs)`; `None` if it cannot be told from the others'.
+
+        Args:
+            layer: The layer's name.
+            filter: Which of its filters.
+            kind: The layer's class.
+            width: How many filters it has.
+        """
+        kernels = [v for v in self._variables.get(layer, ()) if len(v.shape) > 1]
+        if not kernels:
+            return None
+        kernel = kernels[1] if kind.startswith("Separable") and len(kernels) > 1 else kernels[0]
+        return _of_filter(kernel[()], filter, kind, width)
+
+
+def _of_filter(kernel, filter, kind, width):
+    if kind.startswith("Depthwise"):
+        kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
+    elif kind.endswith("Transpose"):
+        kernel = np.swapaxes(kernel, -1, -2)
+    return kernel[..., filter].astype("float64") if kernel.shape[-1] == width else None
+
+
+def _variables(group, path):
+    """Yields (layer, its variables) of a group and those below: Keras writes each layer's name beside its variables."""
+    for key, below in group.items():
+        if key in ("optimizer", "metrics") or not isinstance(below, h5py.Group):
+            continue
+        named = below.get("vars")
+        inner = path
+        if isinstance(named, h5py.Group) and "name" in named.attrs and key != "layers":
+            inner = (*path, str(named.attrs["name"]))
+            variables = [named[number] for number in sorted(named, key=int)]
+            if variables:
+                yield "/".join(inner), variables
+        if key != "vars":
+            yield from _variables(below, inner)

@@ -1,0 +1,69 @@
+"""What is said of a session's layers and filters: each in a sentence or a line."""
+
+from __future__ import annotations
+
+from inspector.state.comparison import Mode
+from inspector.state.session import Session
+
+FIRST_NETWORK = "the network that the run began with"
+
+
+def cell(session: Session) -> str:
+    """What is pointed at, in one line; empty for nothing."""
+    layer, filter = session.layer, session.filter
+    if layer is None:
+        return ""
+    return why_layer(session, layer) if filter is None else readout(session, layer, filter)
+
+
+def readout(session: Session, layer: str, filter: int) -> str:
+    """A filter in one line."""
+    measured = session.need_measured()
+    fire = measured.profile[layer][filter]
+    score = "no FIRE" if fire != fire else f"FIRE {fire:.3f}"
+    place = measured.place(layer, filter)
+    rank = f"rank {place} of {measured.planner.ranked}" if place else "not ranked"
+    goes, stays = ("went", "is left") if session.mode is Mode.CUTS else ("goes", "stays")
+    return f"{layer}, filter {filter}: {score}, {rank}, {goes if session.gone(layer, filter) else stays}"
+
+
+def why_layer(session: Session, layer: str) -> str:
+    """Why a layer loses what it loses, or nothing."""
+    row = session.need_opened().row(layer)
+    if row.locked:
+        return f"{layer} keeps all {row.filters} filters: {row.locked}."
+    if layer in session.choices.locked:
+        return f"{layer} keeps all {row.filters} filters: you locked it."
+    cap = session.choices.caps.get(layer)
+    limit = "" if cap is None else f"; its cap lets at most {cap:.0%} go"
+    coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
+    if session.measured is None:
+        return f"{layer} has {row.filters} filters{limit}{coupled}. It is not measured yet: F5 measures it."
+    return f"{layer} keeps {session.measured.preview.widths[layer]} of {row.filters} filters{limit}{coupled}."
+
+
+def why_filter(session: Session, layer: str, filter: int) -> str:
+    """Why a filter goes or stays, in one sentence of the plan."""
+    return session.need_measured().plan(session.choices).explain(layer, filter)
+
+
+def reasons(session: Session, layer: str, filter: int | None = None) -> list[str]:
+    """What became of a filter and its layer, if that is shown; else why they go or stay in the preview."""
+    if session.comparison is not None and session.mode is Mode.CUTS:
+        return [_what_went(session, session.comparison.name, layer, filter)]
+    preview = [f"Preview on {FIRST_NETWORK}."] if session.of_run else []
+    of_filter = [] if filter is None else [why_filter(session, layer, filter)]
+    return [*preview, *of_filter, why_layer(session, layer)]
+
+
+def _what_went(session, name, layer, filter):
+    row = session.need_opened().row(layer)
+    if row.locked:
+        return why_layer(session, layer)
+    went = "" if filter is None else f"it {'went' if session.gone(layer, filter) else 'is left'}; "
+    return f"{name}: {went}{layer} has {session.left(layer)} of {row.filters} filters left."
+
+
+def _some(names, most=3):
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest

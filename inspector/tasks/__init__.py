@@ -1,0 +1,7 @@
+"""Work that takes several steps: measuring, running, saving, timing."""
+
+from inspector.tasks.measuring import Measuring
+from inspector.tasks.running import Running
+from inspector.tasks.saving import Saving
+from inspector.tasks.task import Task, in_words
+from inspector.tasks.timing import Timing

@@ -1,0 +1,71 @@
+"""Measuring FIRE, and predicting it."""
+
+from __future__ import annotations
+
+import sys
+
+from PySide6 import QtCore
+
+from inspector.children import MeasureOptions, Scratch, firekeras_command, measure_arguments, predicting
+from inspector.dialogs import MeasureDialog
+from inspector.models import Preferences
+from inspector.state import Session, beside_model, open_document
+from inspector.tasks.task import Task
+
+PREDICTED = "predicted.npz"
+
+
+class Measuring(Task):
+    """Asks, runs, and opens what came of it.
+
+    Args:
+        session: The `Session`.
+        preferences: The `Preferences`, which hold the data that were named last.
+        parent: What it is destroyed with.
+
+    Signals:
+        predicted: What detectors predict for each layer, a dict of arrays `(filters,)`.
+    """
+
+    predicted = QtCore.Signal(object)
+
+    def __init__(self, session: Session, preferences: Preferences, parent: QtCore.QObject | None = None):
+        super().__init__(session, parent)
+        self._preferences = preferences
+
+    def ask(self):
+        """Opens the dialog."""
+        dialog = MeasureDialog(self.session.need_model().name, self._preferences.text("data"))
+        dialog.chosen.connect(self.start)
+        self.asked.emit(dialog)
+
+    def start(self, options: MeasureOptions):
+        """Measures the open model; the profile is put beside it."""
+        model = self.session.need_model()
+        self._preferences.set_text("data", options.data)
+        command = firekeras_command(measure_arguments(model, beside_model(model), options))
+        self.wished.emit(command, f"Measuring {model.name}", lambda outcome: self._measured(outcome, model))
+
+    def _measured(self, outcome, model):
+        if self.failed(outcome, f"Measuring {model.name}", "&Measure again…", self.ask):
+            return
+        if self.session.need_document().model == model:
+            self.document.emit(open_document(model))
+        self.say(f"Measured. The profile is {beside_model(model)}.")
+
+    def predict(self):
+        """Predicts each filter's FIRE by detectors that were trained on the others."""
+        scratch = Scratch()
+        target = scratch.path / PREDICTED
+        profile = self.session.need_measured().profile
+        source = self.session.need_document().profile_path
+        command = [sys.executable, "-m", "inspector.children.predicting", source, target]
+        self.wished.emit(command, "Predicting FIRE", lambda outcome: self._predicted(outcome, profile, scratch))
+
+    def _predicted(self, outcome, profile, scratch):
+        failed = self.failed(outcome, "Predicting FIRE", "&Again", self.predict)
+        measured = self.session.measured
+        if not failed and measured is not None and measured.profile is profile:
+            self.predicted.emit(predicting.read(scratch.path / PREDICTED, profile))
+            self.say("Predicted: the numbers of each filter show what a detector makes of its weights.")
+        scratch.remove()

@@ -1,0 +1,215 @@
+"""Runs: begun, followed, stopped, aborted, and resumed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6 import QtCore
+
+from firekeras.rounds.run_directory import RunDirectory
+from inspector.children import RunOptions, Work, compress_arguments, firekeras_command, resume_arguments
+from inspector.dialogs import RunDialog
+from inspector.models import Preferences
+from inspector.state import Comparison, Mode, RunView, Session, events_size, open_document, profiles_of, read_profile
+from inspector.tasks.task import Task
+from inspector.views import NO_RUN
+
+HALF = 0.5  # of the MACs is to be left, if no preview says otherwise
+PERIOD = 1000  # milliseconds between looks at a run that another process may write to
+STARTING = "Starting: the model is loaded, and its accuracy measured."
+
+
+class Running(Task):
+    """Follows one run, whoever runs it.
+
+    Args:
+        session: The `Session`.
+        work: The `Work`, whose child may be the run.
+        preferences: The `Preferences`, which hold the data that were named last.
+        parent: What it is destroyed with.
+
+    Attributes:
+        view: The `RunView` that is shown, or `None`.
+        folder: Where the run is, or will be; `None` if there is none.
+        own: Whether this window began it.
+        stopping: Whether it was asked to stop.
+
+    Signals:
+        shown: The `RunView` or `None`, what else goes on, and whether the run is known to be alive.
+        progressed: How much of a round is done, and of how much.
+        logged: A line for the log.
+        wanted: The panel of runs should be in sight.
+        changed: What can be done with the run may have changed.
+    """
+
+    shown = QtCore.Signal(object, str, bool)
+    progressed = QtCore.Signal(int, int)
+    logged = QtCore.Signal(str)
+    wanted = QtCore.Signal()
+    changed = QtCore.Signal()
+
+    def __init__(self, session: Session, work: Work, preferences: Preferences, parent: QtCore.QObject | None = None):
+        super().__init__(session, parent)
+        self._work, self._preferences = work, preferences
+        self._forget(None, own=False)
+        self._timer = QtCore.QTimer(self, interval=PERIOD)
+        self._timer.timeout.connect(self.look)
+        work.reported.connect(self._heard)
+
+    def _forget(self, folder: Path | None, *, own: bool):
+        """Nothing is known of the run in this folder yet."""
+        self.view: RunView | None = None
+        self.folder, self.own, self.stopping = folder, own, False
+
+    # begin
+
+    def ask(self):
+        """Opens the dialog."""
+        session = self.session
+        dialog = RunDialog(session.need_model(), session.choices, _share_left(session), self._preferences.text("data"))
+        dialog.chosen.connect(self.start)
+        self.asked.emit(dialog)
+
+    def start(self, options: RunOptions):
+        """Begins a run with the open model."""
+        self._preferences.set_text("data", options.data)
+        self._start(compress_arguments(self.session.need_model(), self.session.choices, options), options.run_dir)
+
+    def resume(self):
+        """Resumes the run that is shown."""
+        folder = self._need_folder()
+        self._start(resume_arguments(folder), folder)
+
+    def _start(self, arguments, folder):
+        self._forget(Path(folder), own=True)
+        self.shown.emit(None, STARTING, False)
+        self.wanted.emit()
+        self.wished.emit(firekeras_command(arguments), f"Run {Path(folder).name}", self._ended)
+
+    def _need_folder(self) -> Path:
+        if self.folder is None:
+            raise ValueError("No run is open. Open its folder first.")
+        return self.folder
+
+    # follow
+
+    def follow(self, directory: RunDirectory):
+        """Shows a run, finished or still running; of one that another process runs, what it comes to."""
+        self._forget(directory.path, own=False)
+        view = self._read(directory)
+        self.wanted.emit()
+        if not view.over:
+            self._timer.start()
+
+    def leave(self):
+        """Shows no run any more."""
+        self._timer.stop()
+        if self.view is not None:
+            self.shown.emit(None, NO_RUN, False)
+        self._forget(None, own=False)
+
+    def look(self):
+        """Reads the run again if something was written."""
+        view = self.view
+        if view is None:
+            self._timer.stop()
+        elif events_size(view.directory) != view.size:
+            self.in_words(self._read, view.directory)
+            if self.view is not None and self.view.over:
+                self._timer.stop()
+
+    def _heard(self, event):
+        if not self.own or self.folder is None:
+            return
+        if event["event"] == "written":
+            self.logged.emit(f"Written: {event.get('path')}")
+            return
+        if event["event"] == "note":
+            self.logged.emit(f"Note: {event.get('text')}")
+        self.in_words(self._read_folder)
+
+    def _read_folder(self):
+        folder = self._need_folder()
+        if (folder / "run.json").exists():
+            self._read(RunDirectory.open(folder))
+
+    def _read(self, directory) -> RunView:
+        rounds = len(self.view.report.rounds) if self.view else -1
+        view = self.view = RunView.of(directory)
+        doing = "Stops after this round." if self.stopping and self.running else ""
+        self.shown.emit(view, doing, self.running)
+        if self.running and self.own:
+            self.progressed.emit(*view.share_done())
+        if len(view.report.rounds) != rounds:
+            self._show_network(view)
+        self.changed.emit()
+        return view
+
+    def _show_network(self, view):
+        """Lays the network of the last round that was kept over the heatmap."""
+        report, measured, session = view.report, self.session.measured, self.session
+        if measured is None:
+            self._open_first_profile(view)
+        elif report.accepted and report.accepted[-1].widths:
+            name = f"round {report.accepted[-1].number}"
+            first = session.comparison is None and session.mode is Mode.BEFORE and not self.own
+            session.compare(self._comparison(view, measured.profile, name), Mode.CUTS if first else session.mode)
+
+    def _comparison(self, view, profile, name):
+        """By what was measured of that network; else by its cuts; if these are not known either, by its widths."""
+        newest, report = profiles_of(view.directory), view.report
+        widths = report.widths_after
+        same = profile.graph.widths == report.widths_before  # else filters have other numbers in this profile
+        removed = report.removed if same else {}
+        if newest and newest[-1] != self.session.need_document().profile_path:
+            later = read_profile(newest[-1])
+            if later.graph.widths == widths:
+                return Comparison.of(profile, later, name, removed)
+        if removed:
+            return Comparison.of_cuts(profile, removed, name)
+        return Comparison.of_widths(profile, widths, name)
+
+    def _open_first_profile(self, view):
+        if self.session.of_run and profiles_of(view.directory):
+            self.document.emit(open_document(view.directory.path))
+
+    # end
+
+    @property
+    def running(self) -> bool:
+        """Whether a run of this window goes on."""
+        return self.own and self._work.job is not None and self._work.doing.startswith("Run ")
+
+    def stop(self):
+        """Ends the run after the round in progress; what it came to is kept."""
+        RunDirectory.open(self._need_folder()).ask_to_stop()
+        self.stopping = True
+        self.logged.emit("Asked to stop after this round.")
+        if self.view is not None:
+            self.shown.emit(self.view, "Stops after this round.", self.running)
+        self.changed.emit()
+
+    def _ended(self, outcome):
+        folder = self._need_folder()
+        title = f"The run in {folder.name}"
+        self.in_words(self._read_folder)
+        if self.view is None:
+            self.shown.emit(None, "The run did not begin.", False)
+            self.failed(outcome, title, "&Run again…", self.ask)
+            return
+        self.shown.emit(self.view, "Aborted; the rounds that were finished are kept." if outcome.aborted else "", False)
+        if not self.failed(outcome, title, "&Go on with it", self.resume):
+            report = self.view.report
+            self.say(
+                f"{title} is over: {report.reason or report.state}.",
+                way_out="&Open the run",
+                then=lambda: self.path.emit(folder),
+            )
+
+
+def _share_left(session):
+    """The share of the MACs that the preview leaves."""
+    measured = session.measured
+    if measured is None or not measured.preview.num_gone:
+        return HALF
+    return measured.preview.costs.macs / max(1, measured.costs.macs)

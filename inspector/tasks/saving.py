@@ -1,0 +1,205 @@
+"""What leaves the inspector: the pruned model, checked; the plan; the table, the picture, and FIRE for Netron."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+
+from PySide6 import QtCore, QtGui, QtSvg, QtWidgets
+
+from firekeras.atomic import whole_file
+from firekeras.plan.planning import PruningPlan
+from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
+from inspector.state import ModelWeights, Session, exports, words
+from inspector.tasks.task import Task
+
+
+class Saving(Task):
+    """Asks where to, and writes.
+
+    Args:
+        session: The `Session`.
+        picture: The view that is exported as a picture.
+        parent: What it is destroyed with.
+
+    Attributes:
+        removed: For models saved here, which filters of which layers are gone.
+
+    Signals:
+        saved: What is chosen is in a file.
+    """
+
+    saved = QtCore.Signal()
+
+    def __init__(self, session: Session, picture: QtWidgets.QWidget, parent: QtCore.QObject | None = None):
+        super().__init__(session, parent)
+        self._picture = picture
+        self.removed: dict[Path, dict] = {}
+
+    def _ask(self, title, ending, kinds, then):
+        """Opens a dialog for a new file, and gives its path to `then`."""
+        folder = self.session.need_document().path.resolve().parent
+        dialog = QtWidgets.QFileDialog(None, title, str(folder), kinds)
+        dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(kinds[kinds.index("*.") + 2 :].rstrip(")"))
+        dialog.selectFile(f"{self._stem()}{ending}")
+        dialog.fileSelected.connect(lambda path: self.in_words(then, Path(path)))
+        self.asked.emit(dialog)
+
+    def _stem(self):
+        name = self.session.need_document().name
+        if self.session.of_run:  # what is exported is of this network, and not what the run came to
+            return f"{name}-round-000"
+        return name.removesuffix(".keras").removesuffix(".fire.h5")
+
+    def _is_written(self, path, more=""):
+        self.say(f"Written: {path}{more}")
+
+    # the pruned model
+
+    def ask_for_model(self):
+        """Asks where the pruned model goes."""
+        title = f"Save a cut of {words.FIRST_NETWORK}" if self.session.of_run else "Save the pruned model"
+        self._ask(title, "-pruned.keras", "Keras models (*.keras)", self.save_model)
+
+    def save_model(self, path: Path):
+        """Prunes as previewed, loads what was written to check it, and only then gives it its name."""
+        model = self.session.need_model()
+        if path.resolve() == model.resolve():
+            raise ValueError(f"{path.name} is the model itself, which is never overwritten. Give another name.")
+        if not path.parent.is_dir():
+            raise ValueError(f"There is no folder {path.parent}. Choose another.")
+        plan = self.session.need_measured().plan(self.session.choices)
+        if not plan.removed:
+            raise ValueError(f"Nothing would go, so there is nothing to save. {' '.join(plan.notes)}".strip())
+        scratch = Scratch()
+        plan.save(scratch.path / "plan.json")
+        steps = _Save(self, path, plan, scratch, self._not_the_result())
+        command = firekeras_command(prune_by_plan_arguments(model, scratch.path / "plan.json", steps.unchecked))
+        self.wished.emit(command, f"Saving {path.name}", steps.pruned)
+
+    def _not_the_result(self):
+        """What sets a cut that is saved while a run is open apart from what that run came to."""
+        document = self.session.need_document()
+        if document.run is None:
+            return ""
+        where = f", which is {document.result}" if document.result else ""
+        return f" It is a cut of {words.FIRST_NETWORK}, and not what the run came to{where}."
+
+    # the rest
+
+    def ask_for_plan(self):
+        """Asks where the plan goes."""
+        self._ask("Save the plan", "-plan.json", "Plans (*.json)", self.save_plan)
+
+    def save_plan(self, path: Path):
+        """Writes the plan as JSON, for `firekeras prune --plan`."""
+        self.session.need_measured().plan(self.session.choices).save(path)
+        self.saved.emit()
+        self._is_written(path, f". `firekeras prune MODEL.keras --plan {path.name}` does what it says.")
+
+    def ask_for_table(self):
+        """Asks where the table goes."""
+        self._ask("Export the table", ".csv", "Tables (*.csv)", self.save_table)
+
+    def save_table(self, path: Path):
+        """Writes the table as CSV."""
+        exports.write_table(self.session, path)
+        self._is_written(path)
+
+    def ask_for_netron(self):
+        """Asks where the attachment for Netron goes."""
+        self._ask("Export for Netron", ".netron.json", "Attachments (*.json)", self.save_netron)
+
+    def save_netron(self, path: Path):
+        """Writes an attachment for Netron."""
+        exports.write_netron(self.session, path)
+        self._is_written(path, ". Open the model in Netron, then drop this file onto it.")
+
+    def ask_for_png(self):
+        """Asks where the picture goes."""
+        self._ask("Export the heatmap", ".png", "Pictures (*.png)", self.save_picture)
+
+    def ask_for_svg(self):
+        """Asks where the drawing goes."""
+        self._ask("Export the heatmap", ".svg", "Drawings (*.svg)", self.save_picture)
+
+    def save_picture(self, path: Path):
+        """Writes the heatmap with its names and its legend, as PNG or SVG by the ending."""
+        with whole_file(path) as temporary:
+            if path.suffix == ".svg":
+                _draw_svg(self._picture, temporary)
+            elif not self._picture.grab().save(str(temporary), "PNG"):
+                raise ValueError(f"{path} could not be written. Choose another folder.")
+        self._is_written(path)
+
+
+def _draw_svg(view, path):
+    drawing = QtSvg.QSvgGenerator()
+    drawing.setFileName(str(path))
+    drawing.setSize(view.size())
+    drawing.setViewBox(view.rect())
+    painter = QtGui.QPainter(drawing)
+    try:
+        view.render(painter, QtCore.QPoint())
+    finally:
+        painter.end()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Save:
+    """The steps of saving one model: pruned, loaded again, counted, named."""
+
+    saving: Saving
+    path: Path
+    plan: PruningPlan
+    scratch: Scratch
+    besides: str
+
+    @property
+    def unchecked(self) -> Path:
+        """What it is called until it is checked."""
+        return self.path.with_name(f".{os.getpid()}.{self.path.name}")
+
+    def pruned(self, outcome):
+        """It is written, or not: then it is loaded again."""
+        self.scratch.remove()
+        if not self._failed(outcome):
+            command = firekeras_command(check_arguments(self.unchecked))
+            checked = lambda after: self.saving.in_words(self.checked, after)  # noqa: E731
+            self.saving.wished.emit(command, f"Checking {self.path.name}", checked)
+
+    def checked(self, outcome):
+        """It can be loaded, or not: then its parameters are counted, and it gets its name."""
+        if self._failed(outcome):
+            return
+        params = self._counted()
+        os.replace(self.unchecked, self.path)
+        self.saving.removed[self.path.resolve()] = self.plan.removed
+        self.saving.saved.emit()
+        self.saving.say(
+            f"Written: {self.path}. It was loaded again, and has the {params} parameters that were previewed. It is "
+            f"not fine-tuned: its accuracy is lower until it is trained further.{self.besides}",
+            way_out="&Open it",
+            then=lambda: self.saving.path.emit(self.path),
+        )
+
+    def _counted(self):
+        """How many parameters it has, which must be as many as planned."""
+        weights = ModelWeights(self.unchecked)
+        params, expected = weights.params, self.plan.costs_after.params
+        weights.close()
+        if params != expected:
+            self.unchecked.unlink()
+            self.saving.doing.emit(f"{self.path.name} is not kept.")
+            raise ValueError(
+                f"{self.path.name} is not kept: it has {params} parameters, and not the {expected} planned."
+            )
+        return params
+
+    def _failed(self, outcome):
+        failed = self.saving.failed(outcome, f"Saving {self.path.name}", "&Save again…", self.saving.ask_for_model)
+        if failed:
+            self.unchecked.unlink(missing_ok=True)
+        return failed

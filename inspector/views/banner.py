@@ -1,0 +1,84 @@
+"""A line above everything that says what went wrong, or what is to be known, with a way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6 import QtCore, QtWidgets
+
+
+class Banner(QtWidgets.QToolBar):
+    """Stays until it is closed, or something else is to be said; as wide as the window, and so low."""
+
+    def __init__(self, parent=None):
+        super().__init__("Message", parent, movable=False, floatable=False)
+        self.setObjectName("banner")
+        self.setAccessibleName("Message")
+        self.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
+        self.toggleViewAction().setVisible(False)
+        self.sign = QtWidgets.QLabel()
+        self.words = QtWidgets.QLabel(wordWrap=True)
+        self.words.setTextInteractionFlags(QtCore.Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.way_out = QtWidgets.QPushButton()
+        self.close_button = QtWidgets.QPushButton("&Close")
+        self.close_button.setAccessibleName("Close the message")
+        self.close_button.clicked.connect(self.hide)
+        self.way_out.clicked.connect(self._take_way_out)
+        self.frame = self._framed()
+        self.addWidget(self.frame)
+        self.way_out.setAccessibleName("Way out")
+        self._then: Callable[[], object] | None = None
+        self.hide()
+
+    def _framed(self):
+        frame = _Frame()
+        frame.setFrameShape(QtWidgets.QFrame.Shape.StyledPanel)
+        frame.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
+        layout = QtWidgets.QHBoxLayout(frame)
+        layout.setContentsMargins(8, 4, 8, 4)
+        layout.addWidget(self.sign)
+        layout.addWidget(self.words, 1)
+        layout.addWidget(self.way_out)
+        layout.addWidget(self.close_button)
+        return frame
+
+    def say(self, words: str, error: bool = False, way_out: str = "", then: Callable[[], object] | None = None):
+        """Says something.
+
+        Args:
+            words: What.
+            error: Whether something went wrong.
+            way_out: The label of a button; empty for none.
+            then: What the button does.
+        """
+        style = QtWidgets.QStyle.StandardPixmap
+        icon = style.SP_MessageBoxCritical if error else style.SP_MessageBoxInformation
+        self.sign.setPixmap(self.style().standardIcon(icon).pixmap(20, 20))
+        self.sign.setAccessibleName("Error" if error else "Note")
+        self.words.setText(words)
+        self.setAccessibleDescription(words)
+        self.way_out.setText(way_out)
+        self.way_out.setAccessibleName(way_out.replace("&", ""))
+        self.way_out.setVisible(bool(way_out))
+        self._then = then
+        self.frame.fit()
+        self.show()
+
+    def _take_way_out(self):
+        self.hide()
+        if self._then is not None:
+            self._then()
+
+
+class _Frame(QtWidgets.QFrame):
+    """As high as its words need at its width, which a tool bar does not ask for by itself."""
+
+    def fit(self):
+        """Takes that height."""
+        height = self.heightForWidth(self.width())
+        if height > 0:  # it is not known before there are words
+            self.setFixedHeight(height)
+
+    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        self.fit()

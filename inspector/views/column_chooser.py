@@ -1,0 +1,70 @@
+"""Which columns of the table are shown: chosen in a menu, and remembered."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from inspector.models import Column
+
+HIDDEN_AT_FIRST = ",".join(column.name for column in Column if column.about.hidden)
+
+
+class ColumnChooser(QtCore.QObject):
+    """Shows and hides the same columns in several views.
+
+    Args:
+        views: Tables with the columns of `Column`.
+
+    Attributes:
+        actions: For each column that can be hidden, the `QAction` that shows and hides it.
+    """
+
+    def __init__(self, views, parent=None):
+        super().__init__(parent)
+        self._views, self._measured = views, False
+        self.actions = {column: self._action(column) for column in Column if column != Column.LAYER}
+        header = views[0].horizontalHeader()
+        header.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.ActionsContextMenu)
+        header.addActions(list(self.actions.values()))
+        self.hide(HIDDEN_AT_FIRST)
+
+    def _action(self, column):
+        action = QtGui.QAction(column.about.title, self, checkable=True, checked=True)
+        action.setObjectName(f"column {column.name}")
+        action.setStatusTip(f"Show or hide this column. {column.about.tip}")
+        action.toggled.connect(self._show)
+        return action
+
+    @property
+    def hidden(self) -> str:
+        """The columns that are not wanted, by name, with commas between."""
+        return ",".join(column.name for column, action in self.actions.items() if not action.isChecked())
+
+    def hide(self, names: str):
+        """Hides these columns, and shows the others.
+
+        Args:
+            names: As `hidden` gives them; names of no column are left out.
+        """
+        unwanted = names.split(",")
+        for column, action in self.actions.items():
+            action.setChecked(column.name not in unwanted)
+        self._show()
+
+    def show_measured(self, measured: bool):
+        """Shows the columns that are known only once FIRE is measured, or leaves their room to the rest."""
+        self._measured = measured
+        self._show()
+
+    def _show(self):
+        for column, action in self.actions.items():
+            known = self._measured or not column.about.measured
+            action.setEnabled(known)
+            for view in self._views:
+                view.setColumnHidden(column, not (known and action.isChecked()))
+
+    def menu(self, parent) -> QtWidgets.QMenu:
+        """The same choice as a menu."""
+        menu = QtWidgets.QMenu("Columns of the &table", parent)
+        menu.addActions(list(self.actions.values()))
+        return menu

@@ -1,0 +1,49 @@
+"""What is shown until there is something to show: what to do, with a button for it."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+NOTHING_OPEN = (
+    "<h2>Which filters does your network need?</h2><p>Open a trained Keras model (.keras), a measurement (.fire.h5) or "
+    "the folder of a run; or drop it here.</p>"
+)
+NOT_MEASURED = (
+    "<h2>{name} is not measured yet</h2><p>FIRE is how often a filter's ReLU gives zero. Measuring needs images like "
+    "those that the network was trained on, and no labels; it takes seconds to minutes, and changes nothing.</p><p>"
+    "Layers can be capped and locked before: what you choose is kept.</p>"
+)
+NO_PROFILE_IN_RUN = (
+    "<h2>{name} has no measurement yet</h2><p>A run writes one with its first round. What it says until then stands "
+    "below.</p>"
+)
+
+
+class EmptyPage(QtWidgets.QWidget):
+    """A few words and a button."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.words = QtWidgets.QLabel(alignment=QtCore.Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.button = QtWidgets.QPushButton()
+        self.button.setDefault(True)
+        self._action: QtGui.QAction | None = None
+        self.button.clicked.connect(self._trigger)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.addStretch(1)
+        layout.addWidget(self.words)
+        layout.addWidget(self.button, 0, QtCore.Qt.AlignmentFlag.AlignCenter)
+        layout.addStretch(2)
+
+    def _trigger(self):
+        if self._action is not None:
+            self._action.trigger()
+
+    def offer(self, words: str, action: QtGui.QAction):
+        """Says something, and offers an action."""
+        self.words.setText(words)
+        self._action = action
+        self.button.setText(action.text().replace("&", "").rstrip("…."))
+        self.button.setAccessibleName(self.button.text())
+        self.button.setStatusTip(action.statusTip())
+        self.button.setEnabled(action.isEnabled())

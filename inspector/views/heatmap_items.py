@@ -1,0 +1,111 @@
+"""What is drawn over the heatmap: filters that go, the cut line, caps, and the cell that is pointed at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyqtgraph as pg
+from PySide6 import QtCore, QtGui
+
+from inspector.widgets import CUT
+
+TILE = 8  # pixels between the hatching's lines
+
+
+def hatching() -> QtGui.QBrush:
+    """Slanted lines, black beside white, to be seen on any colour."""
+    tile = QtGui.QPixmap(TILE, TILE)
+    tile.fill(QtCore.Qt.GlobalColor.transparent)
+    painter = QtGui.QPainter(tile)
+    for shift, colour in ((0, QtGui.QColor(0, 0, 0, 200)), (1, QtGui.QColor(255, 255, 255, 170))):
+        painter.setPen(QtGui.QPen(colour, 1))
+        for start in (-TILE, 0, TILE):
+            painter.drawLine(start + shift, TILE, start + shift + TILE, 0)
+    painter.end()
+    return QtGui.QBrush(tile)
+
+
+class Overlay(pg.GraphicsObject):
+    """Something over the cells, as large as they are."""
+
+    def __init__(self):
+        super().__init__()
+        self._bounds = QtCore.QRectF()
+
+    def cover(self, columns, rows):
+        """Takes the size of the grid."""
+        self.prepareGeometryChange()
+        self._bounds = QtCore.QRectF(0, 0, columns, rows)
+
+    def boundingRect(self):  # noqa: N802 (Qt's name)
+        return self._bounds
+
+
+class GoneCells(Overlay):
+    """Hatches the filters that go, and draws the cut line at their edge."""
+
+    def __init__(self):
+        super().__init__()
+        self._brush = hatching()
+        self._rects: list[QtCore.QRectF] = []
+        self._edges: list[QtCore.QLineF] = []
+
+    def show_runs(self, rows, begins, ends):
+        """Shows unbroken stretches of cells, as `inspector.state.stretches` gives them."""
+        stretches = list(zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True))
+        self._rects = [QtCore.QRectF(begin, row, end - begin, 1) for row, begin, end in stretches]
+        self._edges = [QtCore.QLineF(begin, row, begin, row + 1) for row, begin, _ in stretches]
+        self.update()
+
+    def paint(self, painter, option, widget=None):
+        brush = QtGui.QBrush(self._brush)
+        brush.setTransform(painter.worldTransform().inverted()[0])  # the pattern keeps its size when cells grow
+        painter.setPen(QtCore.Qt.PenStyle.NoPen)
+        painter.setBrush(brush)
+        painter.drawRects(self._rects)
+        for colour, width in (((255, 255, 255), 4), (CUT, 2)):
+            painter.setPen(pg.mkPen(colour, width=width))
+            painter.drawLines(self._edges)
+
+
+class CapMarks(Overlay):
+    """A dashed line where each layer's cap lies: what is to its left always stays."""
+
+    def __init__(self):
+        super().__init__()
+        self._lines: list[QtCore.QLineF] = []
+        self._pen = pg.mkPen("k")
+
+    def show_marks(self, marks, colour):
+        """Shows marks, each `(row, column)`."""
+        self._lines = [QtCore.QLineF(column, row, column, row + 1) for row, column in marks]
+        self._pen = pg.mkPen(colour, width=2, style=QtCore.Qt.PenStyle.DotLine)
+        self.update()
+
+    def paint(self, painter, option, widget=None):
+        for pen in (pg.mkPen((255, 255, 255), width=2), pg.mkPen((0, 0, 0), width=2, style=self._pen.style())):
+            painter.setPen(pen)
+            painter.drawLines(self._lines)
+
+
+class PointedAt(Overlay):
+    """A frame around the row and the cell that are pointed at."""
+
+    def __init__(self):
+        super().__init__()
+        self._row: QtCore.QRectF | None = None
+        self._cell: QtCore.QRectF | None = None
+        self._colour = (0, 0, 0)
+
+    def show_cell(self, row: QtCore.QRectF | None, cell: QtCore.QRectF | None, colour):
+        """Frames a row and a cell."""
+        self._row, self._cell, self._colour = row, cell, colour
+        self.update()
+
+    def paint(self, painter, option, widget=None):
+        painter.setBrush(QtCore.Qt.BrushStyle.NoBrush)
+        for rect, width in ((self._row, 1), (self._cell, 2)):
+            if rect is not None:
+                painter.setPen(pg.mkPen(255 - np.array(self._colour), width=width + 2))
+                painter.drawRect(rect)
+                painter.setPen(pg.mkPen(self._colour, width=width))
+                painter.drawRect(rect)

@@ -1,0 +1,209 @@
+"""The table of layers: sorted, filtered and edited; its selection is linked to the heatmap."""
+
+from __future__ import annotations
+
+from PySide6 import QtCore, QtWidgets
+
+from inspector.models import SORT, Column, Editor, LayerModel
+from inspector.state import CELL, DOCUMENT, Session, words
+from inspector.views.column_chooser import ColumnChooser
+from inspector.views.totals_view import TotalsView
+from inspector.widgets import CheckBoxDelegate
+
+NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
+
+
+class CapDelegate(QtWidgets.QStyledItemDelegate):
+    """Edits a cap as whole percent; 100 is no cap."""
+
+    def createEditor(self, parent, option, index):  # noqa: N802 (Qt's name)
+        box = QtWidgets.QSpinBox(parent)
+        box.setRange(0, 100)
+        box.setSingleStep(5)
+        box.setSuffix(" %")
+        box.setAccessibleName("Cap in percent; 100 is no cap")
+        return box
+
+    def setEditorData(self, editor, index):  # noqa: N802 (Qt's name)
+        editor.setValue(int(index.data(QtCore.Qt.ItemDataRole.EditRole)))
+
+    def setModelData(self, editor, model, index):  # noqa: N802 (Qt's name)
+        editor.interpretText()
+        model.setData(index, editor.value())
+
+
+class LayerTable(QtWidgets.QWidget):
+    """A filter box, the table, and the totals.
+
+    Signals:
+        said: A line for the status bar.
+    """
+
+    said = QtCore.Signal(str)
+
+    def __init__(self, session: Session, editor: Editor, parent=None):
+        super().__init__(parent)
+        self.session = session
+        self.model = LayerModel(session, editor, self)
+        self.proxy = QtCore.QSortFilterProxyModel(self, filterCaseSensitivity=QtCore.Qt.CaseSensitivity.CaseInsensitive)
+        self.proxy.setSortRole(SORT)
+        self.proxy.setSourceModel(self.model)
+        self.finder = self._make_finder()
+        self.view = self._make_view()
+        self.view.installEventFilter(self)
+        self.edits = SelectionBar(self, editor)
+        self.totals = TotalsView(session, self.view)
+        self.columns = ColumnChooser([self.view, self.totals], self)
+        layout = QtWidgets.QVBoxLayout(self)
+        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setSpacing(2)
+        layout.addWidget(self.finder)
+        layout.addWidget(self.view, 1)
+        layout.addLayout(self._beside_scroll_bar(self.totals))
+        layout.addWidget(self.edits)
+        session.listen(CELL, self._follow)
+        session.listen(DOCUMENT, self._show_what_is_known)
+        self._show_what_is_known()
+
+    def _make_finder(self):
+        finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
+        finder.setAccessibleName("Find layers by name")
+        finder.setStatusTip("Shows only layers whose names contain this")
+        finder.textChanged.connect(self._find)
+        return finder
+
+    def _find(self, text):
+        self.proxy.setFilterFixedString(text)
+        nothing = bool(text and self.model.rowCount() and not self.proxy.rowCount())
+        self.said.emit(f"No layer's name contains “{text}”." if nothing else words.cell(self.session))
+
+    def _make_view(self):
+        view = QtWidgets.QTableView(sortingEnabled=True)
+        view.setAlternatingRowColors(True)
+        view.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)  # names of layers differ at their ends
+        view.setModel(self.proxy)
+        view.setSelectionBehavior(view.SelectionBehavior.SelectRows)
+        view.setTabKeyNavigation(False)  # the tab key leaves the table; arrows move in it
+        view.verticalHeader().hide()
+        view.verticalHeader().setDefaultSectionSize(view.fontMetrics().height() + 5)
+        view.horizontalHeader().setSectionsMovable(True)
+        view.setAccessibleName("Layers")
+        view.setStatusTip("F2 edits a cap; several rows can be selected")
+        view.sortByColumn(Column.LAYER, QtCore.Qt.SortOrder.AscendingOrder)
+        for column in Column:
+            _show_column(view, column)
+        view.selectionModel().currentRowChanged.connect(self._point)
+        return view
+
+    def _beside_scroll_bar(self, widget):
+        """A widget as wide as the columns of the table, whose scroll bar is always there: columns line up."""
+        self.view.setVerticalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
+        line = QtWidgets.QHBoxLayout()
+        line.setSpacing(0)
+        line.addWidget(widget)
+        line.addSpacing(self.view.verticalScrollBar().sizeHint().width())
+        return line
+
+    def _show_what_is_known(self):
+        self.edits.setEnabled(self.session.opened is not None)
+        self.columns.show_measured(self.session.measured is not None)
+
+    def selected(self) -> list[str]:
+        """The layers whose rows are selected and can be changed."""
+        rows = [self.proxy.mapToSource(index) for index in self.view.selectionModel().selectedRows()]
+        names = [self.model.layer(index) for index in rows]
+        return [name for name in names if not self.session.need_opened().row(name).locked]
+
+    def to_change(self) -> list[str]:
+        """The same; says why if there are none."""
+        names = self.selected()
+        if not names:
+            rows = self.view.selectionModel().selectedRows()
+            self.said.emit(self._why_fixed(rows[0]) if rows else NOTHING_SELECTED)
+        return names
+
+    def _why_fixed(self, index):
+        return words.why_layer(self.session, self.model.layer(self.proxy.mapToSource(index)))
+
+    def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
+        """If a layer cannot be changed, the keys that would change it say why."""
+        keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
+        if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
+            index = self.view.currentIndex()
+            if index.isValid() and self.session.rows[self.proxy.mapToSource(index).row()].locked:
+                self.said.emit(self._why_fixed(index))
+        return super().eventFilter(watched, event)
+
+    def lock_selected(self):
+        """Locks the selected layers; if all are locked, frees them."""
+        names = self.to_change()
+        if names:
+            self.edits.editor.set_locks(names, not set(names) <= self.session.choices.locked)
+
+    def _point(self, current, _previous):
+        if current.isValid():
+            layer = self.model.layer(self.proxy.mapToSource(current))
+            if layer != self.session.layer:
+                self.session.point_at(layer)
+
+    def _follow(self):
+        if self.session.layer is None:
+            return
+        index = self.proxy.mapFromSource(self.model.index(self.model.row_of(self.session.layer), 0))
+        if index.isValid() and index.row() != self.view.currentIndex().row():
+            index = index.siblingAtColumn(max(0, self.view.currentIndex().column()))
+            self.view.setCurrentIndex(index)
+            self.view.scrollTo(index)
+
+
+def _show_column(view, column):
+    view.setColumnWidth(column, column.about.width)
+    if column.about.edit is not None:
+        view.setItemDelegateForColumn(column, CapDelegate(view))
+    if column.about.tick is not None:
+        view.setItemDelegateForColumn(column, CheckBoxDelegate(view))
+
+
+class SelectionBar(QtWidgets.QWidget):
+    """Caps and locks for all selected layers at once."""
+
+    def __init__(self, table: LayerTable, editor: Editor):
+        super().__init__(table)
+        self.table, self.editor = table, editor
+        self.share = QtWidgets.QSpinBox(maximum=100, value=50, singleStep=5, suffix=" %")
+        self.share.setAccessibleName("Cap for the selected layers, in percent")
+        self.share.setStatusTip("At most this share of the filters of each selected layer may go")
+        label = QtWidgets.QLabel("&Selected:")
+        label.setBuddy(self.share)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(label)
+        layout.addWidget(self.share)
+        self.cap = self._button("Ca&p", "Cap the selected layers", self.cap_selected)
+        self.free = self._button("&No cap", "Take the caps of the selected layers away", self.free_selected)
+        self.lock = self._button("&Lock", "Lock the selected layers, or free them", table.lock_selected)
+        for button in (self.cap, self.free, self.lock):
+            layout.addWidget(button)
+
+    @staticmethod
+    def _button(text, tip, slot):
+        button = QtWidgets.QPushButton(text)
+        button.setAccessibleName(tip)
+        button.setStatusTip(f"{tip}; layers that lose filters together change together")
+        button.setMinimumWidth(40)
+        button.clicked.connect(slot)
+        return button
+
+    def cap_selected(self):
+        """Gives each selected layer the cap in the box."""
+        self._cap(self.share.value() / 100)
+
+    def free_selected(self):
+        """Takes the caps of the selected layers away."""
+        self._cap(None)
+
+    def _cap(self, share):
+        names = self.table.to_change()
+        if names:
+            self.editor.set_caps(names, share)
+            self.editor.end_gesture()

@@ -1,0 +1,92 @@
+"""The left edge of the heatmap: names of layers, and bands that join layers which lose filters together."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from PySide6 import QtCore, QtGui
+
+from inspector.widgets import BANDS, Theme
+
+LINE, HIGH, LANE, MOST_LANES = 12, 16, 7, 4  # pixels; and how many lanes
+
+
+class NameAxis(pg.AxisItem):
+    """Draws as many names as there is room for, and a bar for each row of a coupled group."""
+
+    def __init__(self, theme: Theme):
+        super().__init__("left")
+        self._theme = theme
+        self._names: list[str] = []
+        self._dim: set[int] = set()
+        self._bands: list[tuple[int, list[int]]] = []
+        self._current = -1
+        self.setWidth(150)
+
+    def show_layers(self, names, dim, bands):
+        """Shows names; those in the set `dim` of rows dimmed; `bands` as `inspector.state.bands` gives them."""
+        self._names, self._dim, self._bands = list(names), set(dim), list(bands)
+        self._repaint()
+
+    def show_current(self, row: int):
+        """Marks a row; -1 for none."""
+        self._current = row
+        self._repaint()
+
+    def take_theme(self, theme: Theme):
+        """Takes the colours of a theme."""
+        self._theme = theme
+        self._repaint()
+
+    def _repaint(self):
+        self.picture = None
+        self.update()
+
+    def generateDrawSpecs(self, p):  # noqa: N802 (pyqtgraph's name)
+        return None, [], []
+
+    def drawPicture(self, p, axisSpec, tickSpecs, textSpecs):  # noqa: N802, N803 (pyqtgraph's names)
+        height, (bottom, top) = self.height(), self.range
+        if top == bottom or not self._names:
+            return
+        scale = height / (bottom - top)
+        p.setClipRect(QtCore.QRectF(0, 0, self.width(), height))
+        self._draw_bands(p, lambda y: (y - top) * scale, scale)
+        self._draw_names(p, lambda y: (y - top) * scale, scale)
+
+    def _draw_names(self, p, at, scale):
+        room = self.width() - self._bands_width() - 6
+        font = QtGui.QFont(self.scene().font() if self.scene() else QtGui.QFont())
+        font.setPixelSize(max(9, min(12, int(scale) if scale > LINE else LINE - 1)))
+        metrics = QtGui.QFontMetricsF(font)
+        for row in self._with_room(scale):
+            name = self._names[row]
+            font.setBold(row == self._current)
+            p.setFont(font)
+            p.setPen(pg.mkPen(self._theme.dim if row in self._dim else self._theme.text))
+            text = metrics.elidedText(name, QtCore.Qt.TextElideMode.ElideMiddle, room - 4)
+            place = QtCore.QRectF(0, at(row + 0.5) - HIGH / 2, room, HIGH)
+            flags = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
+            p.drawText(place, flags, text)
+
+    def _with_room(self, scale):
+        """The rows whose names do not overlap: first the one pointed at, then those that can lose filters."""
+        first = [self._current] if self._current >= 0 else []
+        free = [row for row in range(len(self._names)) if row not in self._dim]
+        chosen: list[int] = []
+        for row in dict.fromkeys([*first, *free, *sorted(self._dim)]):
+            if all(abs(row - other) * scale >= LINE for other in chosen):
+                chosen.append(row)
+        return chosen
+
+    def _draw_bands(self, p, at, scale):
+        for number, (lane, rows) in enumerate(self._bands):
+            colour = BANDS[number % len(BANDS)]
+            x = self.width() - 3 - LANE * (min(lane, MOST_LANES - 1) + 1)
+            p.setPen(pg.mkPen(colour, width=1))
+            p.drawLine(QtCore.QPointF(x + 2.5, at(rows[0] + 0.5)), QtCore.QPointF(x + 2.5, at(rows[-1] + 0.5)))
+            for row in rows:
+                p.fillRect(QtCore.QRectF(x, at(row) + 0.5, LANE - 2, max(1.0, scale - 1)), pg.mkColor(colour))
+
+    def _bands_width(self):
+        lanes = 1 + max((lane for lane, _ in self._bands), default=-1)
+        return LANE * min(lanes, MOST_LANES) + 3

@@ -1,0 +1,179 @@
+"""A run, going on or over: its state, accuracy and MACs by round, and what it says."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pyqtgraph as pg
+from PySide6 import QtCore, QtWidgets
+
+from inspector.children import Pace
+from inspector.state import RunView
+from inspector.widgets import action_button, name, theme
+
+AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
+LOG_LINES = 5000
+NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
+
+
+class RunPanel(QtWidgets.QWidget):
+    """Shows a `RunView`; its buttons are the window's actions."""
+
+    def __init__(self, actions, parent=None):
+        super().__init__(parent)
+        self.status = QtWidgets.QLabel(NO_RUN, wordWrap=True)
+        self.bar = QtWidgets.QProgressBar()
+        self.bar.setAccessibleName("Progress")
+        self.bar.hide()
+        self._pace = Pace()
+        self.chart = RunChart()
+        self.chart.hide()
+        self.log = QtWidgets.QPlainTextEdit(readOnly=True, maximumBlockCount=LOG_LINES)
+        self.log.setAccessibleName("Log")
+        self.log.setStatusTip("What the child process says")
+        self.log.setTabChangesFocus(True)
+        self.log.setPlaceholderText("What the process says is shown here.")
+        left = QtWidgets.QVBoxLayout()
+        left.addWidget(_scrolled(self.status, "Status of the run"), 1)
+        left.addWidget(self.bar)
+        buttons = QtWidgets.QGridLayout()
+        for number, action in enumerate(actions):
+            button = action_button(action)
+            button.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
+            buttons.addWidget(button, number // 2, number % 2)
+        left.addLayout(buttons)
+        layout = QtWidgets.QHBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.addLayout(left, 3)
+        layout.addWidget(self.chart, 4)
+        layout.addWidget(self.log, 3)
+
+    def say(self, line: str):
+        """Adds a line to the log."""
+        self.log.appendPlainText(line)
+
+    def show_progress(self, done: int, of: int):
+        """Shows how far something has come; 0 of 0 if that is not known."""
+        self.bar.setMaximum(of)
+        self.bar.setValue(done)
+        left = self._pace.left(done, of, time.monotonic())
+        self.bar.setFormat(f"{done} of {of}, {left}" if left else "%v of %m")
+        self.bar.setAccessibleDescription(self.bar.text())
+        self.bar.show()
+
+    def hide_progress(self):
+        """Nothing is going on."""
+        self._pace = Pace()
+        self.bar.hide()
+
+    def show_run(self, run: RunView | None, doing: str = "", alive: bool = False):
+        """Shows a run.
+
+        Args:
+            run: What it has come to; `None` for none.
+            doing: What else is to be said, above that.
+            alive: Whether it is known to go on.
+        """
+        if run is None:
+            self.status.setText(doing)
+            self.chart.clear_run()
+            self.chart.hide()
+            return
+        report = run.report
+        lines = [report.status_if_alive if alive else report.status, report.tally]
+        lines += filter(None, [report.time_spent, *report.remarks])
+        lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
+        self.status.setText("\n".join([doing, *lines] if doing else lines))
+        self.chart.show_report(report)
+        self.chart.show()
+
+    def take_theme(self):
+        """Takes the colours of the application's palette."""
+        self.chart.take_theme()
+
+
+def _scrolled(label, title) -> QtWidgets.QScrollArea:
+    """A label that may be longer than there is room for."""
+    area = QtWidgets.QScrollArea(widgetResizable=True)
+    area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
+    label.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
+    area.setWidget(label)
+    area.setAccessibleName(title)
+    return area
+
+
+class RoundAxis(pg.AxisItem):
+    """Rounds are whole: no line between two."""
+
+    def tickSpacing(self, minVal, maxVal, size):  # noqa: N802, N803 (pyqtgraph's names)
+        return [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1] or [(1, 0)]
+
+
+class RunChart(pg.GraphicsLayoutWidget):
+    """The metric by round, with the limit that it must keep; and beside it the MACs that are left."""
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        name(self, "Accuracy and MACs by round")
+        self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
+        self.setMinimumSize(240, 150)
+        self.metric, self.macs = (self.addPlot(0, k, axisItems={"bottom": RoundAxis("bottom")}) for k in range(2))
+        self.macs.setXLink(self.metric)
+        for plot in (self.metric, self.macs):
+            plot.hideButtons()
+            plot.setMenuEnabled(False)
+            plot.getAxis("left").setWidth(AXIS_WIDTH)
+            for side in ("left", "bottom"):
+                plot.getAxis(side).enableAutoSIPrefix(False)
+            plot.setMouseEnabled(x=False, y=False)
+            plot.setLabel("bottom", "round")
+        self._report = None
+        self.take_theme()
+
+    def take_theme(self):
+        """Takes the colours of the application's palette."""
+        current = theme.current()
+        self.setBackground(current.background)
+        for plot in (self.metric, self.macs):
+            theme.style_plot(plot, current)
+        if self._report is not None:
+            self.show_report(self._report)
+
+    def clear_run(self):
+        """Shows nothing."""
+        self._report = None
+        self.metric.clear()
+        self.macs.clear()
+
+    def show_report(self, report):
+        """Draws a `RunReport`."""
+        self._report = report
+        self.metric.clear()
+        self.macs.clear()
+        current = theme.current()
+        self.metric.setLabel("left", report.monitor)
+        self.macs.setLabel("left", "MACs left")
+        self._lines(report, current)
+        kept = [(0, report.baseline, 1.0), *((r.number, r.accuracy, self._left(report, r)) for r in report.accepted)]
+        undone = [(r.number, r.accuracy, self._left(report, r)) for r in report.undone]
+        line = pg.mkPen(current.text, width=2)
+        for plot, field in ((self.metric, 1), (self.macs, 2)):
+            self._points(plot, kept, field, pen=line, symbol="o", symbolBrush=current.text)
+            self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
+
+    def _lines(self, report, current):
+        for value, style in ((report.baseline, "DashLine"), (report.limit, "DotLine")):
+            if math.isfinite(value):
+                pen = pg.mkPen(current.dim, style=getattr(QtCore.Qt.PenStyle, style))
+                self.metric.addItem(pg.InfiniteLine(value, angle=0, pen=pen))
+
+    @staticmethod
+    def _left(report, state):
+        return state.conv_macs / report.costs_before.conv_macs if report.costs_before.conv_macs else math.nan
+
+    @staticmethod
+    def _points(plot, rounds, field, **look):
+        finite = [each for each in rounds if math.isfinite(each[field])]
+        if finite:
+            plot.plot([each[0] for each in finite], [each[field] for each in finite], symbolSize=8, **look)

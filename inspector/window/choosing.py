@@ -1,0 +1,47 @@
+"""Files and folders that are chosen in a dialog, to be opened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6 import QtWidgets
+
+from inspector.state import ModelWeights
+
+if TYPE_CHECKING:
+    from inspector.window.main_window import Window
+
+FILE, FOLDER = QtWidgets.QFileDialog.FileMode.ExistingFile, QtWidgets.QFileDialog.FileMode.Directory
+
+
+def file(window: Window):
+    """Opens a model or a measurement."""
+    _choose(window, FILE, "Models, measurements (*.keras *.fire.h5)", window.open_path)
+
+
+def run(window: Window):
+    """Opens the folder of a run."""
+    _choose(window, FOLDER, "", window.open_path)
+
+
+def model_of_profile(window: Window):
+    """Opens the model that the open profile was measured on."""
+
+    def attach(path):
+        window.in_words(lambda: window.session.attach_model(ModelWeights(path)))
+        window.refresh_actions()
+
+    _choose(window, FILE, "Keras models (*.keras)", attach)
+
+
+def other_profile(window: Window):
+    """Lays another profile over the one that is open."""
+    _choose(window, FILE, "Measurements (*.fire.h5)", lambda path: window.in_words(window.compare_with, path))
+
+
+def _choose(window, mode, kinds, then):
+    document = window.session.document
+    dialog = QtWidgets.QFileDialog(window, "Open", str(document.path.resolve().parent) if document else "", kinds)
+    dialog.setFileMode(mode)
+    dialog.fileSelected.connect(then)
+    window.show_dialog(dialog)

@@ -1,0 +1,397 @@
+"""The main window: it puts the views together, opens what it is given, and does what the actions say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from inspector.children import Structure, Work, as_text, open_in_netron, prune_arguments
+from inspector.dialogs import LimitsDialog
+from inspector.models import Editor, Preferences
+from inspector.state import (
+    CHOICES,
+    DOCUMENT,
+    PICTURE,
+    Comparison,
+    Document,
+    Mode,
+    Session,
+    beside_model,
+    open_document,
+    read_profile,
+    words,
+)
+from inspector.tasks import Measuring, Running, Saving, Task, Timing, in_words
+from inspector.views import (
+    HIDDEN_AT_FIRST,
+    Banner,
+    FilterPanel,
+    HeatmapPanel,
+    HeatmapView,
+    LayerTable,
+    RatioBar,
+    RunPanel,
+    empty_page,
+)
+from inspector.widgets import action_button
+from inspector.window import actions, choosing
+from inspector.window.menus import MENUS
+
+HIDDEN = "hidden columns"
+KEPT = "If you abort it, the rounds that are finished are kept: open its folder to resume it (Ctrl+Shift+R)."
+RUN_HEIGHT = 210  # pixels
+
+
+class Window(QtWidgets.QMainWindow):
+    """The inspector.
+
+    Args:
+        preferences: What is remembered.
+    """
+
+    def __init__(self, preferences: Preferences):
+        super().__init__()
+        self.setObjectName("inspector")
+        self.preferences = preferences
+        self.session: Session = Session()
+        self.editor: Editor = Editor(self.session, self)
+        self.work: Work = Work(self)
+        self.structure = Structure(self)
+        self.dialog: QtWidgets.QDialog | None = None
+        self._make_views()
+        self.measuring: Measuring = Measuring(self.session, preferences, self)
+        self.running: Running = Running(self.session, self.work, preferences, self)
+        self.saving: Saving = Saving(self.session, self.heatmap_panel, self)
+        self.timing: Timing = Timing(self.session, self.work, self)
+        self.actions_: actions.Actions = actions.Actions(self, MENUS)
+        self._lay_out()
+        self._connect()
+        self.setAcceptDrops(True)
+        self.resize(1180, 760)
+        preferences.restore(self)
+        self.table.columns.hide(preferences.text(HIDDEN, HIDDEN_AT_FIRST))
+        self.banner.hide()  # what it said when the window was closed is over
+        self._show_document()
+
+    # its parts
+
+    def _make_views(self):
+        self.banner = Banner()
+        self.ratio: RatioBar = RatioBar(self.session, self.editor)
+        self.table: LayerTable = LayerTable(self.session, self.editor)
+        self.heatmap: HeatmapView = HeatmapView(self.session, self.editor)
+        self.heatmap_panel = HeatmapPanel(self.heatmap)
+        self.panel = FilterPanel(self.session)
+        self.empty = empty_page.EmptyPage()
+        self.pages = QtWidgets.QStackedWidget()
+        self.pages.addWidget(self.empty)
+        self.pages.addWidget(self.heatmap_panel)
+
+    def _lay_out(self):
+        self.run_panel = RunPanel([self.actions_[key] for key in ("run", "stop", "abort", "resume")])
+        self.setCentralWidget(self.pages)
+        self._add_toolbar()
+        side = QtCore.Qt.DockWidgetArea
+        self.layers_dock = self._dock("Layers", self.table, side.LeftDockWidgetArea)
+        self.filter_dock = self._dock("Filter", self.panel, side.RightDockWidgetArea)
+        self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
+        self.run_dock.hide()
+        self.resizeDocks([self.layers_dock, self.filter_dock], [400, 220], QtCore.Qt.Orientation.Horizontal)
+        self.docks: list[QtWidgets.QDockWidget] = [self.layers_dock, self.filter_dock, self.run_dock]
+        actions.fill(self.menuBar(), MENUS, self)
+        self.statusBar().setSizeGripEnabled(True)
+
+    def _add_toolbar(self):
+        bar = QtWidgets.QToolBar("Ratio and costs", self, movable=False)
+        bar.setObjectName("ratio")
+        bar.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)  # it cannot be hidden by mistake
+        bar.addWidget(self.ratio)
+        for key in ("measure", "time", "run", "save"):
+            bar.addWidget(action_button(self.actions_[key]))
+        self.addToolBar(bar)
+        self.addToolBarBreak()
+        self.addToolBar(self.banner)
+
+    def _dock(self, title, widget, area):
+        dock = QtWidgets.QDockWidget(title, self)
+        dock.setObjectName(title.lower())
+        dock.setWidget(widget)
+        self.addDockWidget(area, dock)
+        return dock
+
+    def _connect(self):
+        self.session.listen(DOCUMENT, self._show_document)
+        for what in (CHOICES, PICTURE):
+            self.session.listen(what, self.refresh_actions)
+            self.session.listen(what, self._say_cell)
+        self.editor.stack.cleanChanged.connect(self._show_clean)
+        self.structure.arrived.connect(self._show_structure)
+        self.structure.failed.connect(self._say_no_structure)
+        self.work.changed.connect(self._show_work)
+        self.work.said.connect(self.run_panel.say)
+        self.work.progressed.connect(self.run_panel.show_progress)
+        for view in (self.heatmap, self.table):
+            view.said.connect(self.statusBar().showMessage)
+        self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
+        self.heatmap.menu_wanted.connect(self._show_menu)
+        for task in (self.measuring, self.running, self.saving, self.timing):
+            self._connect_task(task)
+        self.measuring.predicted.connect(self.panel.show_predictions)
+        self.saving.saved.connect(self.editor.stack.setClean)
+        self.running.shown.connect(self.run_panel.show_run)
+        self.running.progressed.connect(self.run_panel.show_progress)
+        self.running.logged.connect(self.run_panel.say)
+        self.running.wanted.connect(self.show_runs)
+        self.running.changed.connect(self.refresh_actions)
+
+    def _connect_task(self, task: Task):
+        task.said.connect(self.banner.say)
+        task.status.connect(self.statusBar().showMessage)
+        task.doing.connect(self._report)
+        task.asked.connect(self.show_dialog)
+        task.wished.connect(self.start)
+        task.document.connect(lambda document: self.show_document(document, keep_choices=True))
+        task.path.connect(self.open_path)
+
+    # what is shown
+
+    def open_path(self, path):
+        """Opens what is at a path; what is wrong with it is said, and what was open stays."""
+        path = Path(path)
+        if self.work.job is not None:
+            self.banner.say(f"{self.work.doing} goes on. Wait for it, or abort it, before you open something else.")
+            return
+        try:
+            document = open_document(path)
+        except ValueError as error:
+            if not path.exists():
+                self.preferences.forget(path)
+            self.banner.say(str(error), error=True, way_out="&Open another…", then=lambda: choosing.file(self))
+            return
+        self.banner.hide()
+        self.preferences.remember(path)
+        self.show_document(document)
+        if document.run is not None:
+            self.in_words(self.running.follow, document.run)
+
+    def show_document(self, document: Document, *, keep_choices: bool = False):
+        """Shows a document; choices are reset unless it is the same network, measured meanwhile."""
+        if document.run is None:
+            self.running.leave()
+        self.panel.predicted = {}
+        self.structure.leave()
+        self._open(document, keep_choices)
+        if document.profile is None and document.model is not None:
+            self.structure.read(document.model)
+            self.statusBar().showMessage(f"Reading the layers of {document.name}…")
+        if document.notes:
+            self.banner.say(
+                " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.measuring.ask
+            )
+
+    def _open(self, document, keep_choices):
+        self.session.open(document, keep_choices=keep_choices)
+        if not keep_choices:
+            self.editor.stack.clear()
+
+    def _show_structure(self, graph):
+        self.session.show_structure(graph)
+        self.statusBar().clearMessage()
+
+    def _say_no_structure(self, words):
+        name = self.session.need_document().name
+        self.banner.say(
+            f"The layers of {name} cannot be shown: {words}",
+            error=True,
+            way_out="&Open another…",
+            then=lambda: choosing.file(self),
+        )
+
+    def _show_document(self):
+        document = self.session.document
+        self.setWindowTitle(f"{document.name}[*] - FIRE inspector" if document else "FIRE inspector[*]")
+        self.refresh_actions()
+        if document is None:
+            self.empty.offer(empty_page.NOTHING_OPEN, self.actions_["open"])
+        elif document.profile is None and document.run is not None:
+            self.empty.offer(empty_page.NO_PROFILE_IN_RUN.format(name=document.name), self.actions_["open"])
+        elif document.profile is None:
+            self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
+        self.pages.setCurrentWidget(self.heatmap_panel if self.session.measured else self.empty)
+
+    def _say_cell(self):
+        """What the status bar said may no longer hold: it now says what is pointed at, or nothing."""
+        self.statusBar().showMessage(words.cell(self.session))
+
+    def _show_clean(self, clean):
+        self.setWindowModified(not clean)
+
+    def refresh_actions(self):
+        """Says of each action whether it can be done now, and why not."""
+        self.actions_.refresh()
+
+    def _show_work(self):
+        self.refresh_actions()
+        if self.work.job is None:
+            self.run_panel.hide_progress()
+        elif not self.running.running:
+            self._report(f"{self.work.doing}…")
+
+    def _report(self, doing):
+        """Says what goes on, or how it ended, above what is known of the run that is open."""
+        self.run_panel.show_run(self.running.view, doing)
+
+    def _show_menu(self, place):
+        menu = QtWidgets.QMenu(self)
+        menu.addActions([self.actions_[key] for key in ("lock", "cap", "copy", "whole")])
+        menu.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.popup(place)
+
+    def show_runs(self):
+        """Shows the panel of runs."""
+        if not self.run_dock.isVisible():
+            self.run_dock.show()
+            self.resizeDocks([self.run_dock], [RUN_HEIGHT], QtCore.Qt.Orientation.Vertical)
+        self.run_dock.raise_()
+
+    def show_dialog(self, dialog: QtWidgets.QDialog):
+        """Opens a dialog, which the window keeps until the next."""
+        self.dialog = dialog
+        if dialog.parent() is None:
+            dialog.setParent(self, dialog.windowFlags())
+        dialog.open()
+
+    # work
+
+    def start(self, command, title: str, then):
+        """Runs a command in a child process."""
+        self.banner.hide()
+        self.in_words(self.work.start, command, title, lambda outcome: self._ended(outcome, title, then))
+        self.show_runs()
+
+    def _ended(self, outcome, title, then):
+        """Says how something ended; what comes next may say more."""
+        self._report(outcome.sentence(title))
+        then(outcome)
+
+    def in_words(self, call: Callable, *arguments):
+        """Calls something that may refuse; what it says goes to the banner."""
+        return in_words(self.banner.say, call, *arguments)
+
+    # actions
+
+    def compare_with(self, path):
+        """Lays the profile at a path over the one that is open."""
+        path = Path(path)
+        removed = next((r for model, r in self.saving.removed.items() if beside_model(model) == path.resolve()), None)
+        comparison = Comparison.of(self.session.need_measured().profile, read_profile(path), path.name, removed)
+        self.session.compare(comparison, Mode.SPLIT)
+        self.banner.say(comparison.note)
+
+    def show_in_netron(self):
+        """Draws the graph of the model."""
+        self.banner.say(open_in_netron(self.session.need_model()))
+
+    def ask_for_limits(self):
+        """Asks what holds for all layers."""
+        dialog = LimitsDialog(self.session.choices, self)
+        dialog.chosen.connect(self.editor.set_limits)
+        self.show_dialog(dialog)
+
+    def go_to_layers(self):
+        """Moves the focus to the table."""
+        self.layers_dock.show()
+        self.table.view.setFocus()
+
+    def find_layers(self):
+        """Moves the focus to the box that finds layers."""
+        self.layers_dock.show()
+        self.table.finder.setFocus()
+        self.table.finder.selectAll()
+
+    def copy_command(self):
+        """Puts the command line that prunes as previewed on the clipboard."""
+        QtGui.QGuiApplication.clipboard().setText(self.command_text())
+        self.statusBar().showMessage("Copied the command that prunes as previewed.")
+
+    def command_text(self) -> str:
+        """The command line that prunes as previewed."""
+        document = self.session.need_document()
+        model = document.model.resolve() if document.model else Path("MODEL.keras")
+        scores = Path(document.profile_path or "").resolve()
+        return as_text(prune_arguments(model, scores, self.session.choices, "pruned.keras"))
+
+    def show_keys(self):
+        """Shows all keys."""
+        box = QtWidgets.QMessageBox(self)
+        box.setWindowTitle("Keys")
+        box.setText(f"{self.actions_.keys_text()}\n\nIn the heatmap: arrow keys move, + and - change the cap, L locks.")
+        self.show_dialog(box)
+
+    # manners
+
+    def fill_recent(self, menu: QtWidgets.QMenu):
+        """Fills the menu of recent files as it opens."""
+        menu.clear()
+        for number, path in enumerate(self.preferences.recent(), 1):
+            action = menu.addAction(f"&{number} {path.replace('&', '&&')}")
+            action.setStatusTip(f"Open {path}")
+            action.triggered.connect(lambda _checked=False, path=path: self.open_path(path))
+        if menu.isEmpty():
+            menu.addAction("Nothing was opened yet").setEnabled(False)
+            return
+        menu.addSeparator()
+        menu.addAction("&Forget these").triggered.connect(self.preferences.forget_all)
+
+    def changeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().changeEvent(event)
+        if event.type() == QtCore.QEvent.Type.PaletteChange and hasattr(self, "run_panel"):
+            self.panel.take_theme()
+            self.run_panel.take_theme()
+
+    def dragEnterEvent(self, event):  # noqa: N802 (Qt's name)
+        if any(url.isLocalFile() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event):  # noqa: N802 (Qt's name)
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.open_path(paths[0])
+
+    def closeEvent(self, event):  # noqa: N802 (Qt's name)
+        if self.work.job is not None:
+            event.ignore()
+            kept = f" {KEPT}" if self.running.running else ""
+            self._ask_before_closing(
+                f"{self.work.doing} is still going on.{kept}", "&Abort it and close", self._abort_and_close
+            )
+        elif self.isWindowModified():
+            event.ignore()
+            self._ask_before_closing(
+                "Your caps and ratio are not saved.", "&Close without saving", self._forget_and_close
+            )
+        else:
+            self.preferences.keep(self)
+            self.preferences.set_text(HIDDEN, self.table.columns.hidden)
+            self.structure.leave()
+            self.session.close()
+            super().closeEvent(event)
+
+    def _ask_before_closing(self, words, label, then):
+        box = QtWidgets.QMessageBox(self)
+        box.setWindowTitle("Close?")
+        box.setText(words)
+        close = box.addButton(label, QtWidgets.QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("&Stay", QtWidgets.QMessageBox.ButtonRole.RejectRole)
+        close.clicked.connect(then)
+        self.show_dialog(box)
+
+    def _abort_and_close(self):
+        self.work.abort_and_wait()
+        self._forget_and_close()
+
+    def _forget_and_close(self):
+        self.editor.stack.setClean()
+        QtCore.QTimer.singleShot(0, self.close)

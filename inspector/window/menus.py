@@ -1,0 +1,141 @@
+"""All that can be done: each entry says what it does, by which keys, and what may stand in its way.
+
+A new entry is one more in its group here, and nothing else.
+"""
+
+from __future__ import annotations
+
+from PySide6 import QtGui
+
+from inspector.state import Mode, obstacles
+from inspector.window import choosing
+from inspector.window.actions import Entry, Made, Menu
+
+
+def _of_session(obstacle):
+    """An obstacle that the session knows."""
+    return lambda window: obstacle(window.session)
+
+
+_UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT = map(
+    _of_session, (obstacles.unmeasured, obstacles.unread, obstacles.no_model, obstacles.no_cut)
+)
+
+
+def _mode(number, mode):
+    return Entry(
+        mode.name,
+        mode.value,
+        f"Ctrl+{number}",
+        f"Show {mode.value}",
+        lambda w: w.session.compare(w.session.comparison, mode),
+        _of_session(obstacles.no_other if mode.compares else obstacles.unmeasured),
+    )
+
+
+def _undo_and_redo(menu, window):
+    stack = window.editor.stack
+    undo, redo = stack.createUndoAction(window, "&Undo"), stack.createRedoAction(window, "&Redo")
+    undo.setShortcuts(QtGui.QKeySequence.StandardKey.Undo)
+    redo.setShortcuts([QtGui.QKeySequence("Ctrl+Y"), QtGui.QKeySequence("Ctrl+Shift+Z")])
+    for action, tip in ((undo, "Take the last change back"), (redo, "Make it again")):
+        action.setStatusTip(tip)
+        menu.addAction(action)
+
+
+def _recent(menu, window):
+    recent = menu.addMenu("Open re&cent")
+    recent.aboutToShow.connect(lambda: window.fill_recent(recent))
+
+
+# fmt: off
+FILE = Menu(
+    "&File",
+    (
+        Entry("open", "&Open…", "Ctrl+O", "Open a model, or a measurement", choosing.file, waits=True),
+        Entry("open_run", "Open &run…", "Ctrl+Shift+O", "Open the folder of a run, finished or still running",
+              choosing.run, waits=True),
+        Made(_recent),
+        Entry("attach", "&Model of this profile…", "Ctrl+M", "Open the model that the profile was measured on",
+              choosing.model_of_profile, _of_session(obstacles.no_profile_alone), waits=True),
+    ),
+    (
+        Entry("save", "&Save pruned model…", "Ctrl+S", "Prune as previewed, and save under a new name",
+              lambda w: w.saving.ask_for_model(), _NO_CUT, waits=True),
+        Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save which filters go, for firekeras prune --plan",
+              lambda w: w.saving.ask_for_plan(), _UNMEASURED),
+    ),
+    (
+        Entry("csv", "&Table as CSV…", "Ctrl+E", "Export the table of layers",
+              lambda w: w.saving.ask_for_table(), _UNMEASURED),
+        Entry("png", "Heatmap as P&NG…", "Ctrl+Shift+E", "Export the heatmap as a picture",
+              lambda w: w.saving.ask_for_png(), _UNMEASURED),
+        Entry("svg", "Heatmap as S&VG…", "", "Export the heatmap as a drawing",
+              lambda w: w.saving.ask_for_svg(), _UNMEASURED),
+        Entry("netron", "FIRE for Ne&tron…", "", "Export numbers that Netron shows with each layer",
+              lambda w: w.saving.ask_for_netron(), _UNMEASURED),
+        Entry("show_netron", "Sho&w in Netron", "", "Draw the graph of the model in Netron",
+              lambda w: w.show_in_netron(), _NO_MODEL),
+    ),
+    (Entry("quit", "&Quit", "Ctrl+Q", "Close the window", lambda w: w.close()),),
+)
+EDIT = Menu(
+    "&Edit",
+    (Made(_undo_and_redo),),
+    (
+        Entry("lock", "&Lock or free selected layers", "Ctrl+L", "A locked layer loses nothing",
+              lambda w: w.table.lock_selected(), _UNREAD),
+        Entry("cap", "&Cap selected layers", "Ctrl+K", "Give the selected layers the cap in the box below the table",
+              lambda w: w.table.edits.cap_selected(), _UNREAD),
+        Entry("limits", "L&imits for all layers…", "Ctrl+Shift+L", "Multiples of widths, and the least that stays",
+              lambda w: w.ask_for_limits(), _UNREAD),
+        Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose names contain something",
+              lambda w: w.find_layers(), _UNREAD),
+        Entry("copy", "Cop&y command", "Ctrl+Shift+C", "Copy the command line that prunes as previewed",
+              lambda w: w.copy_command(), _UNMEASURED),
+    ),
+)
+VIEW = Menu(
+    "&View",
+    (
+        *(_mode(number, mode) for number, mode in enumerate(Mode, 1)),
+        Entry("compare", "&Compare with…", "Ctrl+D", "Lay another profile of this network over this one",
+              choosing.other_profile, _UNMEASURED),
+        Entry("stretch", "&Stretch rows to full width", "Ctrl+T", "Make rows of narrow layers fill the width too",
+              lambda w: w.session.stretch(w.actions_["stretch"].isChecked()), _UNMEASURED, checkable=True),
+        Entry("whole", "Show the &whole heatmap", "Ctrl+0", "Undo zooming and moving",
+              lambda w: w.heatmap.show_whole(), _UNMEASURED),
+        Entry("to_heatmap", "Go to the &heatmap", "Alt+2", "Move the focus to the heatmap",
+              lambda w: w.heatmap.setFocus(), _UNMEASURED),
+        Entry("to_table", "Go to the &layers", "Alt+1", "Move the focus to the table of layers",
+              lambda w: w.go_to_layers(), _UNREAD),
+        Entry("to_ratio", "Go to the &ratio", "Alt+3", "Move the focus to the ratio",
+              lambda w: w.ratio.slider.setFocus(), _UNMEASURED),
+    ),
+    (
+        Made(lambda menu, window: menu.addMenu(window.table.columns.menu(menu))),
+        Made(lambda menu, window: menu.addActions([dock.toggleViewAction() for dock in window.docks])),
+    ),
+)
+RUN = Menu(
+    "&Run",
+    (
+        Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your images",
+              lambda w: w.measuring.ask(), _NO_MODEL, waits=True),
+        Entry("predict", "&Predict FIRE", "F6", "Compare with what a detector predicts from the weights",
+              lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
+        Entry("time", "&Time it", "F7", "Cut the model as previewed, and measure its latency before and after",
+              lambda w: w.timing.start(), _NO_CUT, waits=True),
+        Entry("run", "&Run…", "Ctrl+R", "Prune and train further: to a target, or while accuracy holds",
+              lambda w: w.running.ask(), _NO_MODEL, waits=True),
+        Entry("stop", "&Stop after this round", "Esc", "End the run when its round is over, and keep what it came to",
+              lambda w: w.running.stop(), lambda w: obstacles.no_stopping(w.running.view, w.running.stopping)),
+        Entry("abort", "&Abort", "Ctrl+.", "End at once; rounds that were finished are kept",
+              lambda w: w.work.abort(), lambda w: "" if w.work.job else "nothing runs"),
+        Entry("resume", "&Go on", "Ctrl+Shift+R", "Resume a run that was stopped, aborted or killed",
+              lambda w: w.running.resume(), lambda w: obstacles.no_resuming(w.running.view, w.running.own), waits=True),
+    ),
+)
+# fmt: on
+HELP = Menu("&Help", (Entry("keys", "&Keys", "F1", "Show all keys", lambda w: w.show_keys()),))
+MENUS = (FILE, EDIT, VIEW, RUN, HELP)

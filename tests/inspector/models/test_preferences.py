@@ -1,0 +1,28 @@
+from PySide6 import QtWidgets
+
+
+def test_recent_files_are_remembered_once_and_missing_ones_forgotten(window, files):
+    window.open_path(files[1])
+    window.open_path(files[0])
+    assert window.preferences.recent() == [str(files[0]), str(files[1])]
+    files[1].unlink()
+    window.open_path(files[1])
+    assert window.preferences.recent() == [str(files[0])]
+    menu = QtWidgets.QMenu()
+    window.fill_recent(menu)
+    assert menu.actions()[0].text() == f"&1 {files[0]}"
+    menu.actions()[-1].trigger()
+    window.fill_recent(menu)
+    assert not menu.actions()[0].isEnabled()
+
+
+def test_the_window_comes_back_where_it_was(window, preferences, qtbot):
+    from inspector.window.main_window import Window
+
+    window.run_dock.show()
+    window.filter_dock.hide()
+    window.close()
+    again = Window(preferences)
+    qtbot.addWidget(again)
+    again.show()
+    assert again.run_dock.isVisible() and not again.filter_dock.isVisible()

@@ -1,0 +1,120 @@
+import zipfile
+
+import h5py
+import pytest
+
+
+def test_a_profile_finds_its_model(empty_window, files):
+    empty_window.open_path(files[1])
+    assert empty_window.session.document.model == files[0]
+    assert empty_window.session.measured and empty_window.pages.currentWidget() is empty_window.heatmap_panel
+
+
+def test_a_profile_alone_is_shown_and_says_what_it_lacks(empty_window, files):
+    model = files[0].rename(files[0].with_name("elsewhere.keras"))
+    empty_window.open_path(files[1])
+    assert empty_window.session.measured is not None
+    assert "no net.keras beside it" in empty_window.banner.words.text()
+    assert "open its model first" in empty_window.actions_["run"].statusTip()
+    empty_window.actions_["attach"].trigger()
+    empty_window.dialog.fileSelected.emit(str(model))
+    assert empty_window.session.document.model == model
+    assert empty_window.actions_["run"].isEnabled()
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def other_version(path):
+    with h5py.File(path, "r+") as file:
+        file.attrs["version"] = 99
+
+
+def no_profile(path):
+    path.unlink()
+    with h5py.File(path, "w") as file:
+        file["x"] = [1, 2]
+
+
+def not_hdf5(path):
+    path.write_bytes(b"what is this")
+
+
+@pytest.mark.parametrize(
+    ("harm", "words"),
+    [
+        (truncate, "is not a whole .fire.h5 file"),
+        (other_version, "is of version 99"),
+        (no_profile, "is an HDF5 file, but no FIRE profile"),
+        (not_hdf5, "is not a whole .fire.h5 file"),
+    ],
+)
+def test_a_bad_profile_is_told_in_words_and_what_was_open_stays(window, files, tmp_path, harm, words):
+    bad = tmp_path / "bad.fire.h5"
+    bad.write_bytes(files[1].read_bytes())
+    harm(bad)
+    window.editor.set_ratio(0.6)
+    window.open_path(bad)
+    assert words in window.banner.words.text() and window.banner.isVisible()
+    assert window.banner.way_out.text() == "&Open another…"
+    assert window.session.document.model == files[0] and window.session.choices.ratio == 0.6
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("none.keras", None, "There is no file"),
+        ("old.h5", b"x", "legacy HDF5"),
+        ("cut.keras", b"PK\x03\x04 no zip", "is cut short"),
+        ("text.txt", b"x", "Expected a model that Keras saved"),
+    ],
+)
+def test_a_bad_model_is_told_in_words(empty_window, tmp_path, name, content, words):
+    path = tmp_path / name
+    if content is not None:
+        path.write_bytes(content)
+    empty_window.open_path(path)
+    assert words in empty_window.banner.words.text()
+    assert empty_window.session.document is None
+
+
+def test_an_archive_without_weights_is_told(empty_window, tmp_path):
+    path = tmp_path / "empty.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    empty_window.open_path(path)
+    assert "holds no weights that can be read" in empty_window.banner.words.text()
+
+
+def test_the_profile_of_another_model_is_left_alone(empty_window, files, tmp_path):
+    import keras
+    import networks
+
+    other = tmp_path / "other.keras"
+    networks.plain_cnn().save(other)
+    (tmp_path / "other.fire.h5").write_bytes(files[1].read_bytes())
+    empty_window.open_path(other)
+    assert "is of another model than other.keras" in empty_window.banner.words.text()
+    assert empty_window.banner.way_out.isVisible()
+    assert empty_window.session.measured is None and empty_window.session.document.model == other
+    assert keras.models.load_model(other)
+
+
+def test_a_folder_that_is_no_run_is_told(empty_window, tmp_path):
+    (tmp_path / "runs").mkdir()
+    empty_window.open_path(tmp_path / "runs")
+    assert "is not the folder of a run" in empty_window.banner.words.text()
+
+
+def test_a_folder_that_may_not_be_read_is_told(empty_window, files, monkeypatch):
+    """Root may read everything: the system's refusal is raised here in its place."""
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("inspector.state.documents._open_run", refuse)
+    monkeypatch.setattr("inspector.state.documents._open_model", refuse)
+    for path in (files[0].parent, files[0]):
+        empty_window.open_path(path)
+        assert "may not be read by you" in empty_window.banner.words.text()

@@ -1,0 +1,332 @@
+import json
+
+import numpy as np
+import pytest
+from PySide6 import QtWidgets
+from recorded import begin, command, cut, epoch, start, steps_of, whole_round
+
+from inspector.children.commands import RunOptions
+from inspector.state import words
+from inspector.state.comparison import Mode
+from inspector.state.documents import read_profile
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "run"
+
+
+def options(folder):
+    return RunOptions("digits", folder, folder.with_name("pruned.keras"), target="macs")
+
+
+def smaller(window, by):
+    row = next(row for row in window.session.rows if not row.locked)
+    return {**window.session.measured.planner.widths, row.name: row.filters - by}
+
+
+def run(window, qtbot, folder):
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+
+
+def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    events = [start(), cut(1), epoch(1, 1), epoch(1, 2), whole_round(1, True, 0.91, 0.8, smaller(window, 1))]
+    events += [
+        cut(2),
+        whole_round(2, False, 0.7, 0.6, smaller(window, 2)),
+        {"event": "stop", "reason": "target reached"},
+    ]
+    asked = replay(steps_of(folder, events))
+    run(window, qtbot, folder)
+    assert asked[0][:2] == ["compress", str(window.session.document.model)] and asked[0][-1] == "--events"
+    assert "--macs" in asked[0] and asked[0][asked[0].index("--run-dir") + 1] == str(folder)
+    report = window.running.view.report
+    assert report.state == "finished" and len(report.accepted) == 1 and len(report.undone) == 1
+    assert report.status in window.run_panel.status.text() and report.tally in window.run_panel.status.text()
+    assert "is over: target reached" in window.banner.words.text()
+    assert len(window.run_panel.chart.metric.listDataItems()) == 2
+    assert not window.run_panel.bar.isVisible() and window.run_dock.isVisible()
+
+
+def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder, replay, tmp_path):
+    begin(folder, window.session.measured.planner.widths)
+    widths = smaller(window, 2)
+    events = [start(), cut(1), epoch(1, 2), whole_round(1, True, 0.91, 0.8, widths), cut(2), epoch(2, 1)]
+    go = tmp_path / "go"
+    replay([*steps_of(folder, events), {"wait": str(go)}])
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.run_panel.bar.maximum() == 2 and window.run_panel.bar.value() == 1, timeout=20000)
+    assert window.running.running and window.actions_["stop"].isEnabled() and window.actions_["abort"].isEnabled()
+    assert "is not over" in window.actions_["measure"].statusTip()
+    assert "running: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
+    assert window.session.comparison.name == "round 1" and window.session.comparison.by_rank
+    window.session.compare(window.session.comparison, Mode.AFTER)
+    window.editor.set_ratio(0.5)  # the window stays alive
+    window.open_path(tmp_path)
+    assert "goes on" in window.banner.words.text()
+    go.touch()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+
+
+def test_stop_after_this_round_asks_the_run(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    end = steps_of(folder, [whole_round(1, True, 0.9, 0.8, smaller(window, 1)), {"event": "stop", "reason": "stopped"}])
+    replay([*steps_of(folder, [start(), cut(1)]), {"wait": str(folder / "stop")}, *end])
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.running.view is not None and window.actions_["stop"].isEnabled(), timeout=20000)
+    window.actions_["stop"].trigger()
+    assert "Stops after this round" in window.run_panel.status.text()
+    assert not window.actions_["stop"].isEnabled()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.running.view.report.reason == "stopped"
+
+
+def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1)), cut(2)]
+    asked = replay([*steps_of(folder, events), {"sleep": 60}])
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.running.view is not None and window.running.view.report.progress is not None)
+    qtbot.waitUntil(lambda: len(window.running.view.report.rounds) == 1)
+    window.actions_["abort"].trigger()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert "aborted" in window.banner.words.text() and "are kept" in window.run_panel.status.text()
+    assert window.actions_["resume"].isEnabled()
+    more = [{"event": "resume", "after_round": 1}, {"event": "stop", "reason": "done"}]
+    asked = replay(steps_of(folder, more))
+    window.banner.way_out.click()
+    assert asked[-1] == ["compress", "--resume", str(folder), "--events"]
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.running.view.report.state == "finished"
+
+
+def test_notes_and_a_last_round_that_only_trains_are_shown(window, qtbot, folder, replay):
+    widths = smaller(window, 1)
+    begin(folder, window.session.measured.planner.widths)
+    training = {**whole_round(2, True, 0.93, 0.8, widths), "filters_removed": 0, "pruning_ratio": 0.0, "epochs": 4}
+    note = {"event": "note", "text": "The baseline is settled."}
+    stop = {"event": "stop", "reason": "over", "seconds": {"training": 61.0, "judging": 2.0}}
+    replay(
+        steps_of(folder, [start(), note, cut(1), whole_round(1, True, 0.91, 0.8, widths), epoch(2, 1), training, stop])
+    )
+    run(window, qtbot, folder)
+    shown = window.run_panel.status.text()
+    assert "The baseline is settled." in shown and "Time: training 61 s, judging 2 s." in shown
+    assert "Note: The baseline is settled." in window.run_panel.log.toPlainText()
+    assert "accuracy: 0.9000 → 0.9300 (+0.0300)" in shown
+    (kept,) = window.run_panel.chart.metric.listDataItems()
+    assert kept.yData.tolist() == [0.9, 0.91, 0.93]
+    assert window.run_panel.chart.macs.listDataItems()[0].yData.tolist() == [1.0, 0.8, 0.8]
+
+
+STAGES = ["before anything", "after the start", "in a round", "between rounds", "in the middle of a line"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_child_that_dies_is_told_and_nothing_is_lost(window, qtbot, folder, replay, stage):
+    begin(folder, window.session.measured.planner.widths)
+    events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1))]
+    told = events[: min(3, STAGES.index(stage))]
+    steps = steps_of(folder, told)
+    if stage == STAGES[-1]:
+        steps += [{"file": str(folder / "events.jsonl"), "line": '{"event": "cu'}, {"raw": '{"event": "cu'}]
+    replay([*steps, {"kill": True}])
+    window.editor.set_ratio(0.45)
+    run(window, qtbot, folder)
+    assert "was killed by SIGKILL" in window.banner.words.text() and window.banner.way_out.isVisible()
+    assert len(window.running.view.report.rounds) == (len(told) == 3)
+    assert window.session.choices.ratio == 0.45 and window.session.measured is not None
+    assert window.actions_["resume"].isEnabled() and window.actions_["run"].isEnabled()
+
+
+def test_a_child_that_dies_before_there_is_a_run(window, qtbot, folder, replay):
+    replay([{"err": "There is no file cifar10.npz."}, {"exit": 1}])
+    run(window, qtbot, folder)
+    assert "failed: There is no file cifar10.npz." in window.banner.words.text()
+    assert window.run_panel.status.text() == "The run did not begin."
+
+
+def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, files):
+    widths = {"stem": 8}
+    begin(folder, widths)
+    steps = steps_of(folder, [start(), cut(1)])
+    lines = [step["line"] for step in steps if "line" in step]
+    (folder / "events.jsonl").write_text("".join(lines))
+    empty_window.open_path(folder)
+    assert "running: fine-tuning in round 1" in empty_window.run_panel.status.text()
+    assert "a run that was killed reads so too" in empty_window.run_panel.status.text()
+    charts = empty_window.run_panel.chart.metric, empty_window.run_panel.chart.macs
+    assert all(plot.getAxis("bottom").labelString().count("round") == 1 for plot in charts)
+    assert not any("x0.001" in plot.getAxis("bottom").labelString() for plot in charts)
+    assert "has no measurement yet" in empty_window.empty.words.text()
+    assert "may still go on elsewhere" in empty_window.actions_["resume"].statusTip()
+    end = steps_of(folder, [{"event": "stop", "reason": "tolerance reached"}])[0]["line"]
+    with open(folder / "events.jsonl", "a") as file:
+        file.write(end)
+    qtbot.waitUntil(lambda: "finished: tolerance reached" in empty_window.run_panel.status.text(), timeout=5000)
+    assert "the run is finished" in empty_window.actions_["resume"].statusTip()
+
+
+def test_caps_are_kept_when_a_run_comes_to_its_first_measurement(empty_window, folder, files):
+    graph, session = read_profile(files[1]).graph, empty_window.session
+    layer = next(name for name in graph.widths if name.startswith("a"))
+    begin(folder, graph.widths)
+    (folder / "round-000.keras").write_bytes(files[0].read_bytes())
+    (folder / "events.jsonl").write_text(json.dumps({**start(), "time": ""}) + "\n")
+    empty_window.open_path(folder)
+    empty_window.structure.arrived.emit(graph)
+    empty_window.editor.set_caps([layer], 0.25)
+    assert session.measured is None and session.choices.caps == {layer: 0.25}
+    (folder / "profile-001.fire.h5").write_bytes(files[1].read_bytes())
+    first = {**whole_round(1, True, 0.9, 0.9, graph.widths), "profile": "profile-001.fire.h5", "time": ""}
+    with open(folder / "events.jsonl", "a") as file:
+        file.write(json.dumps(first) + "\n")
+    empty_window.running.look()
+    assert session.measured is not None and session.choices.caps == {layer: 0.25}
+    empty_window.editor.stack.undo()
+    assert session.choices.caps == {}
+
+
+def write_run(folder, files, widths, events):
+    """A run directory with its first network, measured in the first round, and these events."""
+    begin(folder, widths)
+    for path, name in zip(files, ("round-000.keras", "profile-001.fire.h5"), strict=True):
+        (folder / name).write_bytes(path.read_bytes())
+    (folder / "events.jsonl").write_text("".join(json.dumps({**one, "time": ""}) + "\n" for one in events))
+
+
+def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, files):
+    widths = read_profile(files[1]).graph.widths
+    layer = next(name for name in widths if name.startswith("a"))
+    less = [{**widths, layer: widths[layer] - count} for count in (1, 2)]
+    first = {**whole_round(1, True, 0.9, 0.9, less[0], {layer: [3]}), "profile": "profile-001.fire.h5"}
+    rounds = [start(), first, whole_round(2, True, 0.9, 0.8, less[1], {layer: [1, 3]})]
+    write_run(folder, files, widths, rounds)
+    empty_window.open_path(folder)
+    session = empty_window.session
+    assert session.mode is Mode.CUTS and session.comparison.name == "round 2" and not session.comparison.by_rank
+    begins = session.measured.planner.starts[session.opened.row_of(layer)]
+    assert np.flatnonzero(session.hatched).tolist() == [begins + 1, begins + 3]
+    assert words.readout(session, layer, 3).endswith("went") and words.readout(session, layer, 0).endswith("is left")
+    of = f"{layer} has {widths[layer] - 2} of {widths[layer]} filters left."
+    assert words.reasons(session, layer, 3) == [f"round 2: it went; {of}"]
+    assert words.reasons(session, layer, 0) == [f"round 2: it is left; {of}"] and words.reasons(session, layer) == [
+        f"round 2: {of}"
+    ]
+    assert session.comparison.filter_after(layer, 2) == 1 and empty_window.heatmap.gone.isVisible()
+
+
+@pytest.fixture
+def finished(empty_window, folder, files):
+    """A window with a finished run, one round of which was kept."""
+    widths = read_profile(files[1]).graph.widths
+    layer = next(name for name in widths if name.startswith("a"))
+    less = {**widths, layer: widths[layer] - 1}
+    first = {**whole_round(1, True, 0.9, 0.8, less, {layer: [3]}), "profile": "profile-001.fire.h5"}
+    events = [start(), first, {"event": "stop", "reason": "target reached"}]
+    write_run(folder, files, widths, events)
+    (folder / "best.keras").write_bytes(files[0].read_bytes())
+    empty_window.open_path(folder)
+    return empty_window, layer
+
+
+def test_no_preview_contradicts_what_a_run_came_to(finished, folder):
+    window, _ = finished
+    session = window.session
+    assert (
+        session.choices.ratio == 0
+        and session.measured.preview.num_gone == 0
+        and session.measured.preview.costs == session.opened.costs
+    )
+    assert window.ratio.costs.text().startswith("Ratio 0 on the network that the run began with")
+    assert not window.actions_["save"].isEnabled()
+    tip = window.actions_["save"].statusTip()
+    assert "no filter goes" in tip and str(folder / "best.keras") in tip
+    window.running.ask()
+    assert window.dialog.left.value() == 50  # and not the 100% that ratio 0 leaves
+
+
+def test_what_else_is_done_leaves_the_run_in_sight(finished, files, qtbot, tmp_path):
+    window, _ = finished
+    window.start(command(tmp_path, []), "Checking small.keras", lambda outcome: None)
+    assert window.run_panel.status.text().startswith("Checking small.keras…\nfinished: target reached")
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.run_panel.status.text().startswith("Checking small.keras: done.\nfinished: target reached")
+    window.open_path(files[0])
+    assert window.run_panel.status.text().startswith("No run is open") and not window.run_panel.chart.isVisible()
+
+
+def test_a_ratio_chosen_for_a_run_is_a_preview_on_its_first_network(finished, folder):
+    window, layer = finished
+    session = window.session
+    window.editor.set_ratio(0.5)
+    assert window.ratio.costs.text().startswith("Preview on the network that the run began with")
+    assert (
+        words.reasons(session, layer, 3)[0].startswith("round 1: it went")
+        and len(words.reasons(session, layer, 3)) == 1
+    )
+    session.compare(session.comparison, Mode.BEFORE)
+    told = words.reasons(session, layer, 3)
+    assert told == ["Preview on the network that the run began with.", *told[1:]] and len(told) == 3
+    assert not any("round 1" in one for one in told)
+    window.actions_["save"].trigger()
+    assert window.dialog.windowTitle() == "Save a cut of the network that the run began with"
+    assert window.dialog.selectedFiles()[0].endswith("run-round-000-pruned.keras")
+    assert str(folder / "best.keras") in window.saving._not_the_result()
+
+
+def test_a_damaged_run_is_told(empty_window, folder):
+    begin(folder, {"a": 1})
+    (folder / "events.jsonl").write_text('{"event": "round"}\n')
+    empty_window.open_path(folder)
+    assert "lacks" in empty_window.banner.words.text()
+    (folder / "run.json").write_text("{")
+    empty_window.open_path(folder)
+    assert "is damaged" in empty_window.banner.words.text()
+
+
+def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    replay([*steps_of(folder, [start()]), {"sleep": 60}])
+    window.running.start(options(folder))
+    qtbot.waitUntil(lambda: window.running.view is not None, timeout=20000)
+    window.close()
+    assert window.isVisible() and window.dialog.text().startswith("Run run is still going on.")
+    assert "rounds that are finished are kept" in window.dialog.text()
+    next(button for button in window.dialog.buttons() if "Stay" in button.text()).click()
+    assert window.isVisible() and window.work.job is not None
+    window.close()
+    box = window.dialog
+    assert isinstance(box, QtWidgets.QMessageBox)
+    next(button for button in box.buttons() if "Abort" in button.text()).click()
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20000)
+    assert window.work.job is None
+
+
+def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
+    free = next(row.name for row in window.session.rows if not row.locked)
+    window.editor.set_caps([free], 0.5)
+    window.actions_["run"].trigger()
+    dialog = window.dialog
+    dialog.data.box.setEditText("digits")
+    dialog.run_dir.setText(str(folder))
+    dialog.target.setCurrentText("parameters left")
+    dialog.left.setValue(60)
+    dialog.epochs.setValue(30)
+    text = dialog.command.toPlainText()
+    assert text.startswith("firekeras compress ") and f"--cap {free}=0.5" in text and "--params 0.6" in text
+    assert f"--run-dir {folder}" in text and "--epochs 30" in text
+    assert "--learning-rate" not in text and "distill" not in text  # as compiled; the run decides
+    dialog.rate.setValue(0.05)
+    dialog.distill.setCurrentText("never")
+    dialog.target.setCurrentText("MACs of convolutions left")
+    text = dialog.command.toPlainText()
+    assert "--learning-rate 0.05" in text and "--no-distill" in text and "--conv-macs 0.6" in text
+    chosen = []
+    dialog.chosen.disconnect()
+    dialog.chosen.connect(chosen.append)
+    dialog.accept()
+    assert chosen[0].target == "conv_macs" and chosen[0].epochs == 30 and chosen[0].run_dir == folder
+    assert json.dumps(chosen[0].tolerance) == "0.01"

@@ -1,0 +1,62 @@
+import json
+import os
+
+from PySide6 import QtGui
+
+from firekeras.plan.planning import PruningPlan, plan_pruning
+
+
+def test_a_model_that_cannot_be_pruned_is_not_saved(window, qtbot, replay, tmp_path):
+    replay([{"err": "no"}, {"exit": 1}])
+    window.saving.save_model(tmp_path / "small.keras")
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert "Saving small.keras failed: no" in window.banner.words.text()
+    assert not (tmp_path / "small.keras").exists()
+
+
+def test_a_model_of_other_size_than_planned_is_not_kept(window, qtbot, replay, tmp_path, files, monkeypatch):
+    """The child writes the model as it was: the count does not agree, and nothing appears."""
+    replay([])
+    window.saving.save_model(tmp_path / "small.keras")
+    unchecked = tmp_path / f".{os.getpid()}.small.keras"
+    unchecked.write_bytes(files[0].read_bytes())
+    qtbot.waitUntil(lambda: window.work.job is None and window.banner.isVisible(), timeout=20000)
+    assert "is not kept: it has" in window.banner.words.text()
+    assert not unchecked.exists() and not (tmp_path / "small.keras").exists()
+    assert window.run_panel.status.text() == "small.keras is not kept."
+
+
+def test_the_source_is_never_overwritten(window, files):
+    window.in_words(window.saving.save_model, files[0])
+    assert "never overwritten" in window.banner.words.text() and window.work.job is None
+
+
+def test_the_plan_is_what_the_command_line_makes(window, tmp_path):
+    free = next(row.name for row in window.session.rows if not row.locked)
+    window.editor.set_caps([free], 0.25)
+    window.saving.save_plan(tmp_path / "plan.json")
+    plan, session = PruningPlan.load(tmp_path / "plan.json"), window.session
+    expected = plan_pruning(
+        session.measured.profile.graph, session.measured.profile, pruning_ratio=0.3, layer_caps=session.choices.caps
+    )
+    assert {n: f.tolist() for n, f in plan.removed.items()} == {n: f.tolist() for n, f in expected.removed.items()}
+    assert not window.isWindowModified()
+
+
+def test_pictures_and_tables_are_written(window, tmp_path):
+    for key, name in (("png", "map.png"), ("svg", "map.svg"), ("csv", "layers.csv"), ("netron", "fire.json")):
+        window.actions_[key].trigger()
+        window.dialog.fileSelected.emit(str(tmp_path / name))
+        assert "Written" in window.banner.words.text()
+    assert QtGui.QImage(str(tmp_path / "map.png")).width() == window.heatmap_panel.width()
+    svg = (tmp_path / "map.svg").read_text()
+    assert svg.startswith("<?xml") and window.session.rows[0].name in svg
+    assert json.loads((tmp_path / "fire.json").read_text())["metrics"]
+    assert len((tmp_path / "layers.csv").read_text().splitlines()) == len(window.session.rows) + 1
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_where_nothing_can_be_written_that_is_said(window, tmp_path):
+    window.actions_["csv"].trigger()
+    window.dialog.fileSelected.emit(str(tmp_path / "nowhere" / "layers.csv"))
+    assert "there is no folder" in window.banner.words.text()

@@ -1,0 +1,31 @@
+from inspector.state import words
+from inspector.state.comparison import Mode
+
+
+def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbot):
+    session, panel = window.session, window.panel
+    row = next(row for row in session.rows if not row.locked)
+    session.point_at(row.name, 2)
+    qtbot.waitUntil(lambda: panel.why.toPlainText() != "")
+    assert panel.why.toPlainText().startswith(words.why_filter(session, row.name, 2))
+    assert f"mean {session.measured.profile.maps[row.name][2].mean():.3f}" in panel.map.caption.text()
+    assert panel.map.image.image.shape[:2] == session.measured.profile.maps[row.name][2].shape
+    assert panel.kernel.caption.text().startswith("3 x 3 x 8 (taps, inputs)")
+    assert panel.map.bar.accessibleDescription() == "inactive: from 0, dark blue, to 1, yellow"
+    most = abs(session.document.weights.kernel(row.name, 2, row.kind, row.filters)).max()
+    assert panel.kernel.bar.scale.low == -most and panel.kernel.bar.scale.high == most
+    assert panel.kernel.bar.toolTip() == f"weight: from {-most:.3g}, blue, to {most:.3g}, orange"
+    panel.tabs.setCurrentWidget(panel.numbers)
+    shown = {panel.numbers.topLevelItem(n).text(0): panel.numbers.topLevelItem(n).text(1) for n in range(5)}
+    assert shown["FIRE, measured"] == f"{session.measured.profile[row.name][2]:.5g}"
+    assert shown["rank"] == f"{session.measured.place(row.name, 2)} of {session.measured.planner.ranked}"
+
+
+def test_maps_are_compared_beside_a_line(window, files):
+    window.session.point_at(next(row.name for row in window.session.rows if not row.locked), 1)
+    window.compare_with(files[1])
+    assert window.session.mode is Mode.SPLIT and "filter by filter" in window.banner.words.text()
+    assert window.panel.map.divider.isVisible() and "before" in window.panel.map.caption.text()
+    window.actions_["DIFFERENCE"].trigger()
+    assert "mean +0.000" in window.panel.map.caption.text()
+    assert window.panel.map.bar.toolTip() == "B - A: from -1, blue, to 1, orange"

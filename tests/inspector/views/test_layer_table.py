@@ -1,0 +1,51 @@
+import pytest
+from PySide6 import QtCore
+
+from inspector.models.columns import Column
+
+Qt = QtCore.Qt
+
+
+@pytest.mark.parametrize("column", [Column.MACS, Column.FIRE, Column.AFTER, Column.LAYER])
+def test_numbers_are_sorted_as_numbers(window, column):
+    window.table.view.sortByColumn(column, Qt.SortOrder.AscendingOrder)
+    proxy = window.table.proxy
+    rows = [proxy.mapToSource(proxy.index(number, 0)).row() for number in range(proxy.rowCount())]
+    values = [column.about.sorted_by(window.session, window.session.rows[row]) for row in rows]
+    assert values == sorted(values) and len(values) == len(window.session.rows)
+
+
+def test_the_box_finds_layers(window):
+    window.table.finder.setText("A1")
+    names = [window.table.proxy.index(row, 0).data() for row in range(window.table.proxy.rowCount())]
+    assert names == ["a1"]
+
+
+def test_table_and_heatmap_point_at_the_same(window):
+    window.session.point_at(window.session.rows[2].name, 1)
+    current = window.table.proxy.mapToSource(window.table.view.currentIndex())
+    assert current.row() == 2
+    window.table.view.selectRow(1)
+    assert window.session.layer == window.session.rows[1].name and window.session.filter is None
+
+
+def test_all_selected_layers_are_capped_at_once(window, qtbot):
+    view, names = window.table.view, [row.name for row in window.session.rows if not row.locked]
+    view.selectAll()
+    window.table.edits.share.setValue(20)
+    qtbot.mouseClick(window.table.edits.cap, Qt.MouseButton.LeftButton)
+    assert {window.session.choices.caps[name] for name in names} == {0.2}
+    assert window.editor.stack.count() == 1
+    qtbot.mouseClick(window.table.edits.free, Qt.MouseButton.LeftButton)
+    assert not window.session.choices.caps
+    qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
+    assert set(names) <= window.session.choices.locked and window.session.measured.preview.num_gone == 0
+    qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
+    assert not window.session.choices.locked
+
+
+def test_what_matters_most_is_seen_without_scrolling(window, qtbot):
+    view = window.table.view
+    qtbot.waitUntil(lambda: view.viewport().width() > 300)
+    for column in (Column.LAYER, Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, Column.MACS, Column.MACS_CHANGE):
+        assert view.columnViewportPosition(column) + view.columnWidth(column) <= view.viewport().width()

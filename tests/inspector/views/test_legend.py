@@ -1,0 +1,13 @@
+from PySide6 import QtWidgets
+
+from inspector.state.comparison import Mode
+
+
+def test_the_legend_is_whole_and_tells_of_hatching_only_where_something_is_hatched(window, files):
+    window.compare_with(files[1])
+    legend = window.heatmap_panel.legend
+    for mode in Mode:
+        window.session.compare(window.session.comparison, mode)
+        QtWidgets.QApplication.processEvents()
+        assert legend.width() >= legend.minimumWidth() > 200
+        assert ("Hatched" in legend.toolTip()) == (mode in (Mode.BEFORE, Mode.CUTS))

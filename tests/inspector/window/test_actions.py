@@ -1,0 +1,17 @@
+from inspector.state.comparison import Mode
+
+
+def test_every_action_has_a_tip_and_no_two_the_same_keys(window):
+    keys = [action.shortcut().toString() for action in window.actions_.by_key.values() if action.shortcut().toString()]
+    assert len(keys) == len(set(keys)) and {"Ctrl+O", "Ctrl+S", "F5", "Ctrl+R", "Esc", "Ctrl+F"} <= set(keys)
+    for action in window.actions_.by_key.values():
+        assert action.statusTip()
+        assert action.isEnabled() or "Not now: " in action.statusTip()
+
+
+def test_what_needs_another_network_says_so(window, files):
+    items = {mode: window.heatmap_panel.mode.model().item(number) for number, mode in enumerate(Mode)}
+    assert not items[Mode.DIFFERENCE].isEnabled() and not items[Mode.CUTS].isEnabled() and items[Mode.AFTER].isEnabled()
+    assert "nothing to compare with" in window.actions_["DIFFERENCE"].statusTip()
+    window.compare_with(files[1])
+    assert window.actions_["DIFFERENCE"].isEnabled() and items[Mode.DIFFERENCE].isEnabled()

@@ -1,0 +1,279 @@
+import pytest
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from inspector.children.job import Outcome
+from inspector.models.columns import Column
+from inspector.state import words
+from inspector.state.comparison import Mode
+from inspector.state.documents import read_profile
+
+Qt = QtCore.Qt
+
+
+def test_nothing_open_says_what_to_do(empty_window):
+    assert "Open a trained Keras model" in empty_window.empty.words.text()
+    assert empty_window.empty.button.text() == "Open" and empty_window.empty.button.isEnabled()
+    assert "nothing is open" in empty_window.actions_["run"].statusTip()
+
+
+def test_a_model_alone_offers_to_measure(empty_window, files, qtbot):
+    files[1].unlink()
+    empty_window.open_path(files[0])
+    assert "net.keras is not measured yet" in empty_window.empty.words.text()
+    qtbot.mouseClick(empty_window.empty.button, Qt.MouseButton.LeftButton)
+    assert empty_window.dialog.windowTitle() == "Measure FIRE of net.keras"
+    assert "not measured yet" in empty_window.actions_["copy"].statusTip()
+
+
+def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, files, qtmodeltester):
+    graph = read_profile(files[1]).graph
+    files[1].unlink()
+    empty_window.open_path(files[0])
+    empty_window.structure.arrived.emit(graph)
+    qtmodeltester.check(empty_window.table.model)
+    session, model = empty_window.session, empty_window.table.model
+    assert [row.name for row in session.rows] == graph.filter_layers
+    free = next(number for number, row in enumerate(session.rows) if not row.locked)
+    shown = {column: model.index(free, column).data() for column in Column}
+    assert shown[Column.AFTER] == "" and shown[Column.FIRE] == "-"
+    assert shown[Column.FILTERS] == str(graph.widths[session.rows[free].name]) and shown[Column.SHAPE]
+    hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
+    assert hidden == {
+        Column.FIRE,
+        Column.AFTER,
+        Column.MACS_CHANGE,
+        Column.PARAMS_CHANGE,
+        Column.MACS_AFTER,
+        Column.PARAMS_AFTER,
+    }
+    empty_window.table.view.selectRow(free)
+    assert "F5 measures it" in empty_window.panel.why.toPlainText()
+    assert "not measured yet" in empty_window.actions_["csv"].statusTip()
+
+
+def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, files, qtbot):
+    window, profile = empty_window, files[1].rename(files[1].with_name("later.fire.h5"))
+    window.open_path(files[0])
+    assert "are not read yet" in window.actions_["cap"].statusTip() and not window.table.edits.isEnabled()
+    window.structure.arrived.emit(read_profile(profile).graph)
+    session, model = window.session, window.table.model
+    free = [number for number, row in enumerate(session.rows) if not row.locked]
+    first, second = (session.rows[number].name for number in free[:2])
+    assert model.index(free[0], Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
+    assert model.setData(model.index(free[0], Column.CAP), 25) and model.index(free[0], Column.CAP).data() == "25%"
+    window.table.view.selectRow(window.table.proxy.mapFromSource(model.index(free[1], 0)).row())
+    qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
+    assert second in session.choices.locked and window.isWindowModified() and window.editor.stack.count() == 2
+    qtbot.waitUntil(lambda: "you locked it" in window.panel.why.toPlainText())
+    assert "cap lets at most 25% go" in words.why_layer(session, first) and "F5 measures it" in words.why_layer(
+        session, first
+    )
+    window.editor.stack.undo()
+    assert second not in session.choices.locked
+    window.editor.stack.redo()
+    chosen = session.choices
+    profile.rename(files[1])
+    window.measuring._measured(Outcome(True, False, ""), files[0])
+    assert session.measured is not None and session.choices == chosen and window.isWindowModified()
+    assert session.measured.preview.widths[second] == session.measured.planner.widths[second]
+    window.editor.stack.undo()
+    assert (
+        second not in session.choices.locked
+        and session.measured.preview.widths[second] < session.measured.planner.widths[second]
+    )
+    window.editor.stack.undo()
+    assert session.choices.caps == {} and not window.isWindowModified()
+
+
+def test_why_the_ratio_does_nothing_before_the_measurement_is_said(empty_window, files):
+    ratio, profile = empty_window.ratio, files[1].rename(files[1].with_name("later.fire.h5"))
+    assert ratio.costs.text() == "Nothing is open"
+    empty_window.open_path(files[0])
+    assert "once FIRE is measured (F5)" in ratio.costs.text()
+    graph = read_profile(profile).graph
+    empty_window.structure.arrived.emit(graph)
+    assert ratio.costs.text().splitlines()[0].startswith("MACs ") and "F5" in ratio.costs.text().splitlines()[1]
+    assert not ratio.slider.isEnabled() and "nothing is measured yet" in ratio.slider.toolTip()
+    assert ratio.costs.isEnabled() and not ratio.latency.isVisible()
+    empty_window.open_path(profile)
+    assert ratio.slider.isEnabled() and ratio.latency.isVisible() and "Not now" not in ratio.slider.toolTip()
+
+
+def test_what_is_read_of_one_model_is_not_shown_for_another(empty_window, files):
+    profile = files[1].rename(files[1].with_name("other.fire.h5"))
+    empty_window.open_path(files[0])
+    assert empty_window.structure.job is not None
+    empty_window.open_path(profile)
+    assert empty_window.structure.job is None and empty_window.session.measured is not None
+
+
+class Entering:
+    """A file that is dragged over the window; Qt's own event takes other arguments in each version."""
+
+    def __init__(self, data):
+        self.mimeData, self.accepted = lambda: data, False
+
+    def acceptProposedAction(self):
+        self.accepted = True
+
+
+def test_a_dropped_file_is_opened(empty_window, files):
+    data = QtCore.QMimeData()
+    data.setUrls([QtCore.QUrl.fromLocalFile(str(files[0]))])
+    entering, text = Entering(data), Entering(QtCore.QMimeData())
+    empty_window.dragEnterEvent(entering)
+    empty_window.dragEnterEvent(text)
+    assert entering.accepted and not text.accepted
+    everything = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    empty_window.dropEvent(QtGui.QDropEvent(QtCore.QPointF(5, 5), *everything))
+    assert empty_window.session.document.model == files[0]
+
+
+def test_the_status_bar_says_nothing_that_holds_no_longer(window):
+    session, said = window.session, window.statusBar().currentMessage
+    window.statusBar().showMessage("latency 3 → 2 ms")
+    window.editor.set_ratio(0.4)
+    assert said() == ""
+    free = next(row.name for row in session.rows if not row.locked)
+    session.point_at(free)
+    window.editor.set_locks([free], True)
+    assert said() == words.why_layer(session, free) and "you locked it" in said()
+    window.editor.stack.undo()
+    assert said() == words.why_layer(session, free) and "you locked it" not in said()
+    stays = next(f for f in range(session.measured.preview.widths[free]) if not session.gone(free, f))
+    session.point_at(free, stays)
+    assert said().endswith("stays")
+    window.editor.set_ratio(0.9)
+    assert said() == words.readout(session, free, stays)
+
+
+def test_keys_that_can_do_nothing_say_why(window, qtbot):
+    session, said = window.session, window.statusBar().currentMessage
+    window.actions_["lock"].trigger()
+    assert said().startswith("No layer is selected")
+    fixed = next(row for row in session.rows if row.locked)
+    session.point_at(fixed.name)
+    presses = [
+        window.actions_["lock"].trigger,
+        window.actions_["cap"].trigger,
+        lambda: qtbot.keyClick(window.table.view, Qt.Key.Key_Space),
+        lambda: qtbot.keyClick(window.heatmap, Qt.Key.Key_L),
+        lambda: qtbot.keyClick(window.heatmap, Qt.Key.Key_Minus),
+    ]
+    for press in presses:
+        window.statusBar().clearMessage()
+        press()
+        assert said() == f"{fixed.name} keeps all {fixed.filters} filters: {fixed.locked}."
+    assert not session.choices.locked and not session.choices.caps
+
+
+def test_a_layer_that_is_not_found_is_said(window):
+    finder, said = window.table.finder, window.statusBar().currentMessage
+    finder.setText("nowhere")
+    assert said() == "No layer's name contains “nowhere”."
+    finder.setText(window.session.rows[0].name)
+    assert said() == ""
+
+
+def test_closing_with_changes_asks(window, qtbot):
+    window.editor.set_ratio(0.6)
+    window.close()
+    assert window.isVisible() and "not saved" in window.dialog.text()
+    next(button for button in window.dialog.buttons() if "Close" in button.text()).click()
+    qtbot.waitUntil(lambda: not window.isVisible())
+
+
+def focusable(window):
+    return [
+        widget
+        for widget in window.findChildren(QtWidgets.QWidget)
+        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and not widget.objectName().startswith("qt_")
+    ]
+
+
+def nameless(window):
+    """Widgets that the keyboard reaches, and that a screen reader could not name."""
+    found = []
+    for widget in focusable(window):
+        interface = QtGui.QAccessible.queryAccessibleInterface(widget)
+        if not (widget.accessibleName() or (interface and interface.text(QtGui.QAccessible.Text.Name))):
+            found.append((type(widget).__name__, widget.objectName(), type(widget.parent()).__name__))
+    return found
+
+
+def test_every_control_has_a_name(window):
+    window.run_dock.show()
+    assert len(focusable(window)) > 20
+    assert nameless(window) == []
+
+
+@pytest.mark.parametrize("key", ["measure", "run", "limits"])
+def test_every_control_of_a_dialog_has_a_name(window, key):
+    window.actions_[key].trigger()
+    assert len(focusable(window.dialog)) > 2
+    assert nameless(window.dialog) == []
+
+
+def test_the_copied_command_holds_every_choice(window):
+    free = next(row.name for row in window.session.rows if not row.locked)
+    window.editor.set_caps([free], 0.25)
+    window.editor.set_limits(2, 0.2)
+    window.actions_["copy"].trigger()
+    text = QtGui.QGuiApplication.clipboard().text()
+    assert text.startswith("firekeras prune ") and "net.keras --scores " in text
+    assert "--ratio 0.3 " in text and f"--cap {free}=0.25" in text and "--round-to 2 --min-keep 0.2" in text
+
+
+def test_a_whole_session_by_keyboard(window, qtbot, tmp_path):
+    session = window.session
+
+    def press(key, modifier=Qt.KeyboardModifier.NoModifier, times=1):
+        for _ in range(times):
+            qtbot.keyClick(QtWidgets.QApplication.focusWidget() or window, key, modifier)
+
+    window.activateWindow()
+    alt, control = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
+    press(Qt.Key.Key_3, alt)
+    assert window.ratio.slider.hasFocus()
+    press(Qt.Key.Key_PageUp, times=3)
+    assert session.choices.ratio == pytest.approx(0.45)
+    press(Qt.Key.Key_2, alt)
+    assert window.heatmap.hasFocus()
+    free = next(number for number, row in enumerate(session.rows) if not row.locked)
+    press(Qt.Key.Key_Down, times=free + 1)
+    assert session.layer == session.rows[free].name
+    press(Qt.Key.Key_Minus, times=10)
+    assert session.choices.caps[session.layer] == 0.5
+    press(Qt.Key.Key_Return)
+    assert window.panel.tabs.tabBar().hasFocus()
+    press(Qt.Key.Key_F, control)
+    assert window.table.finder.hasFocus()
+    qtbot.keyClicks(window.table.finder, session.layer)
+    press(Qt.Key.Key_1, alt)
+    assert window.table.view.hasFocus()
+    press(Qt.Key.Key_L, control)
+    assert session.layer in session.choices.locked
+    press(Qt.Key.Key_Z, control)
+    assert not session.choices.locked
+    press(Qt.Key.Key_4, control)
+    assert session.mode is Mode.SPLIT
+    press(Qt.Key.Key_C, control | Qt.KeyboardModifier.ShiftModifier)
+    assert f"--cap {session.layer}=0.5" in QtGui.QGuiApplication.clipboard().text()
+    press(Qt.Key.Key_R, control)
+    assert window.dialog.windowTitle().startswith("Run: ")
+    qtbot.keyClick(window.dialog, Qt.Key.Key_Escape)
+    assert not window.dialog.isVisible()
+    reached = walk(window, qtbot)
+    assert {window.ratio.slider, window.heatmap, window.table.view, window.panel.why} <= reached
+
+
+def walk(window, qtbot):
+    """The widgets that the tab key comes to."""
+    reached = set()
+    for _ in range(80):
+        widget = QtWidgets.QApplication.focusWidget()
+        if widget in reached:
+            break
+        reached.add(widget)
+        qtbot.keyClick(widget, Qt.Key.Key_Tab)
+    return reached
