@@ -26,8 +26,9 @@ from augmented import Augmented
 from fashion_mnist import accuracy, append, read
 
 import firekeras
-from firekeras import datasets, model_file
+from firekeras import datasets
 from firekeras.cli import classifier
+from firekeras.keras_models import model_file
 
 RESULTS = Path(__file__).parent / "results" / "cifar10.jsonl"
 ROWS = {"compress": {}, "distill": {"distill": True}, "no distill": {"distill": False}, "unpruned": None}

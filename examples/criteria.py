@@ -20,8 +20,8 @@ import numpy as np
 
 import firekeras
 from firekeras import datasets
-from firekeras.criteria import CRITERIA
 from firekeras.recovery import reestimate_batch_norm
+from firekeras.scores.criteria import CRITERIA
 
 
 def arguments():

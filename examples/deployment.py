@@ -18,8 +18,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import numpy as np
 
 import firekeras
-from firekeras import datasets, model_file
-from firekeras.stages import measure_stages
+from firekeras import datasets
+from firekeras.export.side_by_side import measure_stages
+from firekeras.keras_models import model_file
 
 NETWORKS = ("original", "pruned", "pruned8")
 

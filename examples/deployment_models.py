@@ -19,8 +19,9 @@ import keras
 from augmented import Augmented
 
 import firekeras
-from firekeras import atomic, datasets, model_file
+from firekeras import atomic, datasets
 from firekeras.cli import classifier
+from firekeras.keras_models import model_file
 from firekeras.recovery import get_recovery
 
 MEASURED = 10_000

@@ -21,8 +21,8 @@ from sklearn.ensemble import RandomForestRegressor
 
 import firekeras
 from firekeras import datasets
-from firekeras.detector.fire_detector import FireDetector
 from firekeras.methods import FirePruning
+from firekeras.scores.detector.fire_detector import FireDetector
 
 SHOWN = ("mae", "spearman", "precision_10_10")
 

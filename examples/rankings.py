@@ -26,8 +26,9 @@ import keras
 import numpy as np
 
 import firekeras
-from firekeras import datasets, model_file
+from firekeras import datasets
 from firekeras.cli import classifier
+from firekeras.keras_models import model_file
 from firekeras.plan.balance import balanced
 from firekeras.plan.selection import open_scores
 from firekeras.recovery import get_recovery

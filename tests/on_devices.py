@@ -19,10 +19,10 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 import firekeras  # noqa: E402
-from firekeras import devices  # noqa: E402
 from firekeras.channels import traced  # noqa: E402
-from firekeras.measure.counting import ZeroCounter  # noqa: E402
-from firekeras.measure.measuring import run_counting  # noqa: E402
+from firekeras.keras_models import devices  # noqa: E402
+from firekeras.scores.fire.counting import ZeroCounter  # noqa: E402
+from firekeras.scores.fire.measuring import run_counting  # noqa: E402
 
 BATCH = 16
 SAMPLES = 48

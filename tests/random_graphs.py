@@ -3,7 +3,7 @@
 import numpy as np
 
 from firekeras.channels.graph import ChannelGraph, LayerInfo, Part, Product
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 
 
 def random_graph(rng, layers=6, shared=True, split=False):

@@ -8,7 +8,7 @@ from networks import predictions, samples, scramble
 from oracle import assert_pruned_equals_masked
 
 import firekeras
-from firekeras.masking import MaskedNetwork
+from firekeras.network.masking import MaskedNetwork
 from firekeras.recovery import fold_means
 
 STEPS, WIDTH = 6, 8

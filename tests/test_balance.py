@@ -9,7 +9,7 @@ import pytest
 
 import firekeras
 from firekeras.plan.balance import balanced
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 
 
 def graph_of(build=networks.two_convs):

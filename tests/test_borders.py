@@ -51,7 +51,13 @@ def none_loaded(*names):
 
 @pytest.mark.parametrize(
     "module",
-    ["firekeras", "firekeras.plan.planning", "firekeras.profile", "firekeras.costs", "firekeras.channels.graph"],
+    [
+        "firekeras",
+        "firekeras.plan.planning",
+        "firekeras.scores.profile",
+        "firekeras.channels.costs",
+        "firekeras.channels.graph",
+    ],
 )
 def test_planning_modules_import_no_keras(module):
     run(f"import {module}" + none_loaded("keras", "tensorflow", "jax", "torch"))
@@ -113,7 +119,7 @@ import numpy as np
 import keras
 import networks
 import firekeras
-from firekeras.measure.counting import ZeroCounter
+from firekeras.scores.fire.counting import ZeroCounter
 
 assert keras.backend.backend() == BACKEND
 model = networks.scramble(networks.plain_cnn())

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 
 import firekeras
-from firekeras.callback.live import LiveModel
-from firekeras.measure.counting import ZeroCounter
-from firekeras.network import Network
+from firekeras.fit.live import LiveModel
+from firekeras.network.network import Network
 from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
+from firekeras.scores.fire.counting import ZeroCounter
 
 BESIDE = " and l1 and contribution"  # what ranks with FIRE by default
 

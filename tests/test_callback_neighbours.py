@@ -13,9 +13,9 @@ import pytest
 from test_callback import Poison, States, Tell, Told, check_state, fit, images, network, state
 
 import firekeras
-from firekeras.callback.interruption import Guarded
-from firekeras.callback.live import LiveModel
-from firekeras.measure.counting import ZeroCounter
+from firekeras.fit.interruption import Guarded
+from firekeras.fit.live import LiveModel
+from firekeras.scores.fire.counting import ZeroCounter
 
 BACKEND = keras.backend.backend()
 QUICK = {"run_eagerly": BACKEND == "tensorflow"}  # where compiling takes longest, and is not what a test is about

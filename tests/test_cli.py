@@ -13,8 +13,8 @@ from command_line import names, refused, run, small_cnn
 import firekeras
 from firekeras.channels.graph import ChannelGraph
 from firekeras.cli.caps import parsed_caps
-from firekeras.losses import gives_logits, loss_name
-from firekeras.measure.progress import ProgressReports
+from firekeras.keras_models.losses import gives_logits, loss_name
+from firekeras.scores.fire.progress import ProgressReports
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

@@ -19,16 +19,16 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras.cli.classifier import compile_for_tuning
 from firekeras.cli.compare import compare as command
-from firekeras.compare import Comparison, Outcome, Scratch, Unpruned, compare, report
-from firekeras.compare import comparison as module
-from firekeras.compare.contest import SameChoice, compiled_afresh, factories, with_fresh_weights
-from firekeras.compare.folder import ComparisonFolder
-from firekeras.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
-from firekeras.compare.settings import ComparisonSettings, left_alone
 from firekeras.methods import FPPMO, FirePruning, L1Pruning, PlayAndPrune
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.report.markup import to_html
 from firekeras.report.series_chart import Series, series_chart, write_svg
+from firekeras.studies.compare import Comparison, Outcome, Scratch, Unpruned, compare, report
+from firekeras.studies.compare import comparison as module
+from firekeras.studies.compare.contest import SameChoice, compiled_afresh, factories, with_fresh_weights
+from firekeras.studies.compare.folder import ComparisonFolder
+from firekeras.studies.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
+from firekeras.studies.compare.settings import ComparisonSettings, left_alone
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

@@ -10,9 +10,9 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 import firekeras
-from firekeras.criteria.contribution import contributions, gains_behind
-from firekeras.criteria.gaussian import Spread, activated, rectified, variances_read
-from firekeras.criteria.readers import Readers
+from firekeras.scores.criteria.contribution import contributions, gains_behind
+from firekeras.scores.criteria.gaussian import Spread, activated, rectified, variances_read
+from firekeras.scores.criteria.readers import Readers
 
 SAMPLES = 40_000
 

@@ -7,7 +7,7 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 from firekeras.zoo import resnet_cifar, vgg16_cifar
 
 

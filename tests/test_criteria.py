@@ -7,10 +7,10 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras import criteria
-from firekeras.criteria.gradients import GatedLoss
-from firekeras.criteria.readers import Readers
-from firekeras.profile import FilterScores
+from firekeras.scores import criteria
+from firekeras.scores.criteria.gradients import GatedLoss
+from firekeras.scores.criteria.readers import Readers
+from firekeras.scores.profile import FilterScores
 
 MEASURED = ["activation_mean", "apoz", "contribution_measured", "fisher", "taylor"]
 

@@ -12,12 +12,12 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
-from firekeras.detector import regressors as module
-from firekeras.detector.features import bn_features, filter_features
-from firekeras.detector.fire_detector import FireDetector
-from firekeras.detector.metrics import detector_metrics, ndcg, precision_at
-from firekeras.detector.regressors import REGRESSORS, get_regressor, light_regressor, register_regressor
-from firekeras.profile import FilterScores, FireProfile
+from firekeras.scores.detector import regressors as module
+from firekeras.scores.detector.features import bn_features, filter_features
+from firekeras.scores.detector.fire_detector import FireDetector
+from firekeras.scores.detector.metrics import detector_metrics, ndcg, precision_at
+from firekeras.scores.detector.regressors import REGRESSORS, get_regressor, light_regressor, register_regressor
+from firekeras.scores.profile import FilterScores, FireProfile
 
 WIDTHS = {"stem": 6, "conv1": 16, "conv2": 12, "last": 4}
 NAMES = ("random_forest", "gradient_boosting", "svr", "mlp", "linear")
@@ -751,7 +751,7 @@ def test_the_quality_looks_at_so_many_filters_only(show, monkeypatch):
             sizes.append(len(x))
             return super().predict(x)
 
-    monkeypatch.setattr("firekeras.detector.fire_detector.QUALITY_FILTERS", 12)
+    monkeypatch.setattr("firekeras.scores.detector.fire_detector.QUALITY_FILTERS", 12)
     assert FireDetector(Recorder()).fit(None, make_profile()).quality
     assert sizes == [4, 4, 4]
 

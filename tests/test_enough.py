@@ -9,9 +9,9 @@ from keras import layers as L
 
 import firekeras
 from firekeras.channels import traced
-from firekeras.measure.counting import ZeroCounter
-from firekeras.measure.enough import SLACK, radius, settled
-from firekeras.measure.measuring import run_counting
+from firekeras.scores.fire.counting import ZeroCounter
+from firekeras.scores.fire.enough import SLACK, radius, settled
+from firekeras.scores.fire.measuring import run_counting
 
 
 def test_the_bound_is_that_of_the_paper_and_nothing_once_all_was_seen():

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras.cli import app
 from firekeras.export import exporting, formats
-from firekeras.runtimes.runtime import open_runtime
-from firekeras.runtimes.runtime import run as run_file
+from firekeras.export.runtimes.runtime import open_runtime
+from firekeras.export.runtimes.runtime import run as run_file
 
 FORMATS = [("litert", "net.tflite"), ("onnx", "net.onnx"), ("saved-model", "net")]
 

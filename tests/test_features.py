@@ -13,8 +13,8 @@ from keras import layers as L
 
 import firekeras
 from firekeras.channels import traced
-from firekeras.detector import features
-from firekeras.detector.features import (
+from firekeras.scores.detector import features
+from firekeras.scores.detector.features import (
     BN_FEATURE_NAMES,
     FEATURE_NAMES,
     FEATURES,
@@ -24,7 +24,7 @@ from firekeras.detector.features import (
     gaussian_fire,
     number_layers,
 )
-from firekeras.profile import L1_FEATURE
+from firekeras.scores.profile import L1_FEATURE
 
 
 def by_statistics_module(weights, layer_index, channels):
@@ -143,7 +143,7 @@ def test_a_model_without_filters(monkeypatch):
 
 
 def test_features_need_no_keras():
-    code = "import sys, firekeras.detector.features; sys.exit('keras' in sys.modules)"
+    code = "import sys, firekeras.scores.detector.features; sys.exit('keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -13,11 +13,11 @@ from keras import layers as L
 import firekeras
 from firekeras import methods
 from firekeras.channels import channel_graph
-from firekeras.masking import MaskedNetwork
+from firekeras.data.samples import batches, draw_samples, in_batches, shared_out
 from firekeras.methods.fppmo import FPPMO, Beliefs, Budget, Learning, Reward, first_probabilities
+from firekeras.network.masking import MaskedNetwork
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.rounds.targets import Target
-from firekeras.samples import batches, draw_samples, in_batches, shared_out
 
 REAL, DEAD, COPIES = np.arange(6), np.arange(6, 15), np.arange(15, 24)  # the filters of the second convolution
 

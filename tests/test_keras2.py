@@ -11,8 +11,8 @@ import tf_keras
 from command_line import run
 
 import firekeras
-from firekeras.compiling import MENDED, is_broken
 from firekeras.keras2.config import Mender
+from firekeras.keras_models.compiling import MENDED, is_broken
 
 L2 = tf_keras.layers
 
@@ -84,7 +84,7 @@ def test_the_command_says_what_it_left_out_and_how_close_it_is(old, tmp_path):
 
 @pytest.mark.parametrize(("name", "words"), [("old.h5", "firekeras convert"), ("saved", "is a SavedModel")])
 def test_other_commands_point_to_it(old, name, words):
-    from firekeras.model_file import load_model
+    from firekeras.keras_models.model_file import load_model
 
     with pytest.raises(ValueError, match=rf"{words}.*{name.split('.')[0]}.keras|Convert it once: firekeras convert"):
         load_model(old / name)

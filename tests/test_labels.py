@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import firekeras
-from firekeras.labels import check_labels, described
+from firekeras.data.labels import check_labels, described
 
 X = np.zeros((4, 8, 8, 3), "float32")
 

@@ -14,14 +14,14 @@ from keras import layers as L
 from typer.testing import CliRunner
 
 import firekeras
-from firekeras import latency as clock
 from firekeras.cli import app
-from firekeras.latency import layer_latency, measure_latencies, measure_latency
-from firekeras.runtimes import runtime
-from firekeras.runtimes.file_costs import onnx_costs
-from firekeras.runtimes.litert import LiteRT
-from firekeras.stages import measure_stages
-from firekeras.widths import chain_macs, latency_of_widths, suitable_round_to
+from firekeras.export import latency as clock
+from firekeras.export.latency import layer_latency, measure_latencies, measure_latency
+from firekeras.export.runtimes import runtime
+from firekeras.export.runtimes.file_costs import onnx_costs
+from firekeras.export.runtimes.litert import LiteRT
+from firekeras.export.side_by_side import measure_stages
+from firekeras.export.widths import chain_macs, latency_of_widths, suitable_round_to
 
 
 def wide(filters):

@@ -6,7 +6,7 @@ import pytest
 from test_balance import graph_of, removed, scores_of
 
 import firekeras
-from firekeras.costs import costs_of_units, costs_without
+from firekeras.channels.costs import costs_of_units, costs_without
 from firekeras.plan.macs import favouring_macs
 
 

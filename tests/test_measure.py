@@ -9,7 +9,7 @@ import torch
 from keras import layers as L
 
 import firekeras
-from firekeras.measure.counting import ZeroCounter, nonzeros
+from firekeras.scores.fire.counting import ZeroCounter, nonzeros
 
 BATCH = 8
 SAMPLES = 20  # two whole batches and a part of one

@@ -8,12 +8,12 @@ from keras import layers as L
 
 import firekeras
 from firekeras import methods
-from firekeras.criteria import activations, registry
-from firekeras.detector.fire_detector import FireDetector
 from firekeras.methods import FirePruning
 from firekeras.methods.fire import WEAK
 from firekeras.plan.together import together
-from firekeras.profile import FilterScores
+from firekeras.scores.criteria import activations, registry
+from firekeras.scores.detector.fire_detector import FireDetector
+from firekeras.scores.profile import FilterScores
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from keras import layers as L
 
 import firekeras
+from firekeras.channels.costs import costs_of_units
 from firekeras.channels.graph import ChannelGraph
-from firekeras.costs import costs_of_units
 from firekeras.plan.balance import balanced
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 
 FIRST, SECOND = 8, 11
 FILTERS = FIRST + SECOND

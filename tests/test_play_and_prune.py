@@ -15,7 +15,6 @@ from sides import draw
 import firekeras
 from firekeras import methods
 from firekeras.channels import channel_graph, filter_kernels
-from firekeras.masking import MaskedNetwork
 from firekeras.methods import play_and_prune
 from firekeras.methods.penalty import FilterPenalty
 from firekeras.methods.play_and_prune import (
@@ -27,6 +26,7 @@ from firekeras.methods.play_and_prune import (
     pressure_at,
     strengths,
 )
+from firekeras.network.masking import MaskedNetwork
 
 TRAIN, VALIDATION = draw(128, seed=1), draw(64, seed=2)
 

@@ -9,7 +9,7 @@ import pytest
 
 import firekeras
 from firekeras import atomic
-from firekeras.profile import FilterScores, FireProfile
+from firekeras.scores.profile import FilterScores, FireProfile
 
 
 @pytest.fixture(scope="module")

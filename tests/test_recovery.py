@@ -13,8 +13,9 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras import devices, recovery
-from firekeras.observing import LayerByLayer
+from firekeras import recovery
+from firekeras.keras_models import devices
+from firekeras.network.observing import LayerByLayer
 from firekeras.recovery import (
     Settler,
     fold_means,

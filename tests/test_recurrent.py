@@ -8,9 +8,9 @@ from networks import predictions, samples, scramble
 from oracle import assert_pruned_equals_masked
 
 import firekeras
-from firekeras.criteria.readers import Readers
-from firekeras.masking import MaskedNetwork
+from firekeras.network.masking import MaskedNetwork
 from firekeras.recovery import fold_means
+from firekeras.scores.criteria.readers import Readers
 
 STEPS, INPUTS = 5, 4
 EXACT = 1e-5  # of how much the outputs vary

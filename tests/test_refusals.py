@@ -7,7 +7,7 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras.detector.fire_detector import FireDetector
+from firekeras.scores.detector.fire_detector import FireDetector
 
 
 def recurrent():
@@ -65,7 +65,7 @@ def test_files_that_are_not_there(load, tmp_path):
 
 def test_paths_that_are_none(tmp_path):
     from firekeras.datasets import load_dataset
-    from firekeras.model_file import load_model
+    from firekeras.keras_models.model_file import load_model
     from firekeras.rounds.run_directory import RunDirectory
 
     for load in (load_dataset, load_model, RunDirectory.open):

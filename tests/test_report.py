@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from firekeras.costs import Costs
-from firekeras.latency import Latency
+from firekeras.channels.costs import Costs
+from firekeras.export.latency import Latency
 from firekeras.report import tables
 from firekeras.rounds.records import CompressionResult
 

@@ -10,7 +10,7 @@ from keras import layers as L
 from sides import draw
 
 import firekeras
-from firekeras.latency import Latency
+from firekeras.export.latency import Latency
 from firekeras.methods.fire import FirePruning
 from firekeras.recovery import RECOVERY
 from firekeras.rounds.evaluation import Evaluation

@@ -11,13 +11,13 @@ import pytest
 from rich.console import Console
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.profile import FireProfile
 from firekeras.report import charts, html_report
 from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_report import page, write_html
 from firekeras.report.markup import tag, to_html
 from firekeras.report.run_report import RunReport, run_tables, show_run
 from firekeras.rounds.monitor import worst_accepted
+from firekeras.scores.profile import FireProfile
 
 NAN = math.nan
 BEFORE = {"conv_macs": 1000, "macs": 2000, "params": 400}

@@ -14,15 +14,15 @@ from test_l1 import counts, planned
 from typer.testing import CliRunner
 
 import firekeras
-from firekeras import sensitivity as module
 from firekeras.cli.classifier import compile_for_tuning
 from firekeras.cli.sensitivity import sensitivity as command
 from firekeras.methods import L1Pruning
-from firekeras.network import Network
-from firekeras.profile import FilterScores
+from firekeras.network.network import Network
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
-from firekeras.report.sensitivity_report import sensitivity_chart, sensitivity_table
-from firekeras.sensitivity import Sensitivity, sensitivity
+from firekeras.scores.profile import FilterScores
+from firekeras.studies import sensitivity as module
+from firekeras.studies.sensitivity import Sensitivity, sensitivity
+from firekeras.studies.sensitivity_report import sensitivity_chart, sensitivity_table
 
 SHARES = (0.25, 0.5)
 

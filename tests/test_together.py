@@ -6,7 +6,7 @@ from test_balance import graph_of
 
 import firekeras
 from firekeras.plan.together import together
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 
 NAN = float("nan")
 

@@ -25,8 +25,8 @@ import numpy as np
 import firekeras
 from firekeras import zoo
 from firekeras.channels import traced
-from firekeras.measure.counting import ZeroCounter
-from firekeras.measure.measuring import CountingModel
+from firekeras.scores.fire.counting import ZeroCounter
+from firekeras.scores.fire.measuring import CountingModel
 
 
 def networks(names, scale):

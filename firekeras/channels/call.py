@@ -15,7 +15,7 @@ from firekeras.channels.probe import probed
 from firekeras.channels.reading import Reading
 from firekeras.channels.registry import find_rule
 from firekeras.channels.sizes import output_shapes
-from firekeras.rebuilding import why_not
+from firekeras.keras_models.rebuilding import why_not
 
 if TYPE_CHECKING:
     from firekeras.channels.trace import Tracer

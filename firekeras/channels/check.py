@@ -7,7 +7,7 @@ import numpy as np
 
 from firekeras.channels.opening import opened, unsaved
 from firekeras.channels.walk import functional_graph, graph_inside, layers_of, leaf_layers
-from firekeras.classes import comes_out_plain
+from firekeras.keras_models.classes import comes_out_plain
 
 
 def check_model(model):

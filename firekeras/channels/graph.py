@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from firekeras.names import listed
+from firekeras.refusals import listed
 
 FIXED_UNIT = -1  # on an axis: a channel that comes from no filter, and always stays
 

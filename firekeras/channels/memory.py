@@ -14,7 +14,7 @@ import keras
 
 from firekeras.channels.registry import known_rules
 from firekeras.channels.walk import functional_graph
-from firekeras.internals import all_layers, operations_of
+from firekeras.keras_models.internals import all_layers, operations_of
 
 MODELS = 4
 STRUCTURE = ("_nodes_by_depth", "_operations", "_inputs", "_outputs")  # of a functional model

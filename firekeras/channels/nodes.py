@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from firekeras.internals import calls_by_depth, graph_of_sequential
+from firekeras.keras_models.internals import calls_by_depth, graph_of_sequential
 
 
 def graph_inside(model):

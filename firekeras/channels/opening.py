@@ -18,8 +18,8 @@ import numpy as np
 from firekeras.channels.nodes import calls_in_order, graph_inside
 from firekeras.channels.registry import find_rule
 from firekeras.channels.saving import why_not_saved
-from firekeras.inference import at_inference
-from firekeras.internals import (
+from firekeras.keras_models.inference import at_inference
+from firekeras.keras_models.internals import (
     Functional,
     all_layers,
     calls_of,

@@ -12,7 +12,7 @@ import numpy as np
 
 from firekeras.channels.labels import Channels
 from firekeras.channels.opening import why_closed
-from firekeras.internals import at_inference_arguments
+from firekeras.keras_models.internals import at_inference_arguments
 
 VALUES_AT_ONCE = 1 << 24  # how many input values one run may hold
 CHOICES = 3  # random choices of channels on which a mapping has to hold

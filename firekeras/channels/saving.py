@@ -7,9 +7,9 @@ import warnings
 import keras
 import numpy as np
 
-from firekeras.inference import at_inference
-from firekeras.internals import all_layers
-from firekeras.rebuilding import is_strange
+from firekeras.keras_models.inference import at_inference
+from firekeras.keras_models.internals import all_layers
+from firekeras.keras_models.rebuilding import is_strange
 
 
 def why_not_saved(operation, arguments) -> str | None:

@@ -16,8 +16,8 @@ from firekeras.channels.labels import FIXED, Channels, LabelSpace
 from firekeras.channels.parts import parts_of
 from firekeras.channels.reading import Reading
 from firekeras.channels.walk import functional_graph, graph_inside, leaf_layers, walk
-from firekeras.classes import loss_of_class
-from firekeras.names import listed
+from firekeras.keras_models.classes import loss_of_class
+from firekeras.refusals import listed
 
 NOMINAL_SIZE = 224  # stands in for sizes that the model leaves open; only its MACs depend on it
 

@@ -6,7 +6,7 @@ import keras
 
 from firekeras.channels.nodes import calls_in_order, graph_inside
 from firekeras.channels.opening import opened
-from firekeras.internals import Functional
+from firekeras.keras_models.internals import Functional
 
 
 def functional_graph(model):

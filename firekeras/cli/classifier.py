@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from firekeras.losses import gives_logits, is_loss
+from firekeras.keras_models.losses import gives_logits, is_loss
 
 
 def check_classes(network, dataset):

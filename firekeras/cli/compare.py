@@ -80,9 +80,9 @@ def compare(
     dataset = load_data(data, network, limit)
     from firekeras import datasets
     from firekeras.cli import classifier
-    from firekeras.compare import compare as compared
-    from firekeras.compare.contest import Scratch, factories
-    from firekeras.compare.report import comparison_table, outcome_line, write_report
+    from firekeras.studies.compare import compare as compared
+    from firekeras.studies.compare.contest import Scratch, factories
+    from firekeras.studies.compare.report import comparison_table, outcome_line, write_report
 
     classifier.check_classes(network, dataset)
     classifier.prepare(network, learning_rate)

@@ -403,7 +403,7 @@ def _nothing_removed(result, output):
 
 
 def _comparison(network, result, dataset):
-    from firekeras.latency import measure_latencies
+    from firekeras.export.latency import measure_latencies
     from firekeras.report import tables
 
     models, monitor = (network, result.model), result.monitor

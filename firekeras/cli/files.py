@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from firekeras import model_file
 from firekeras.cli.console import import_keras, show_text
+from firekeras.keras_models import model_file
 
 
 def load_model(path, *, compile=True):
-    """Loads a model file as `firekeras.model_file` does; checks first that it can be pruned at all."""
+    """Loads a model file as `firekeras.keras_models.model_file` does; checks first that it can be pruned at all."""
     model_file.check_path(path)
     import_keras()
     network = model_file.load_model(path, compile=compile)

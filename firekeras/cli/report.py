@@ -91,8 +91,8 @@ def _show_run(folder, html):
 
 def _show_files(paths, samples, settings, events):
     import_keras()
+    from firekeras.export.side_by_side import measure_stages
     from firekeras.report.stages_report import stages_table
-    from firekeras.stages import measure_stages
 
     with silent_stderr():  # LiteRT tells which delegate it made
         stages = measure_stages(paths, samples, **settings, on_progress=tell_progress if events else None)
@@ -116,7 +116,7 @@ def _fields(stage):
 
 
 def _show_layers(paths, settings):
-    from firekeras.latency import layer_latency
+    from firekeras.export.latency import layer_latency
     from firekeras.report.stages_report import layers_table
 
     measured = [path for path in paths if path.suffix == ".onnx"]

@@ -42,9 +42,9 @@ def sensitivity(
     network = load_model(model)
     from firekeras import atomic
     from firekeras.cli import classifier
-    from firekeras.report.sensitivity_report import sensitivity_chart, sensitivity_table
     from firekeras.report.series_chart import write_svg
-    from firekeras.sensitivity import sensitivity as measured
+    from firekeras.studies.sensitivity import sensitivity as measured
+    from firekeras.studies.sensitivity_report import sensitivity_chart, sensitivity_table
 
     dataset = load_data(data, network, images)
     classifier.check_classes(network, dataset)

@@ -27,8 +27,8 @@ def widths(
     Example: firekeras widths 32 --size 16 --int8
     """
     import_keras()
+    from firekeras.export.widths import chain_macs, latency_of_widths, suitable_round_to
     from firekeras.report.stages_report import widths_table
-    from firekeras.widths import chain_macs, latency_of_widths, suitable_round_to
 
     chosen = range(around - 8, around + 9)
     with silent_stderr():  # converters chat

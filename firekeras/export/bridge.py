@@ -8,9 +8,9 @@ import numpy as np
 from firekeras.channels.check import check_model
 from firekeras.channels.walk import functional_graph, walk
 from firekeras.export.bridge_layers import converted
+from firekeras.export.runtimes.runtime import needed, open_runtime, run
 from firekeras.export.verification import VERIFIED, difference, samples_of
-from firekeras.internals import all_layers
-from firekeras.runtimes.runtime import needed, open_runtime, run
+from firekeras.keras_models.internals import all_layers
 
 TOLERANCE = 1e-4
 MERGING = ("Add", "Subtract", "Multiply", "Concatenate")  # operations of keras.ops, as the layers are called

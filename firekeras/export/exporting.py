@@ -11,8 +11,8 @@ from firekeras import atomic
 from firekeras.channels.check import check_model
 from firekeras.export import formats, post_training
 from firekeras.export.endings import ENDINGS
+from firekeras.export.runtimes.runtime import open_runtime, run
 from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
-from firekeras.runtimes.runtime import open_runtime, run
 
 FLOAT_TOLERANCE = 1e-4
 INT8_TOLERANCE = 0.15

@@ -11,8 +11,8 @@ import keras
 import numpy as np
 
 from firekeras.export.endings import ENDINGS
-from firekeras.internals import all_layers
-from firekeras.runtimes.runtime import PIP
+from firekeras.export.runtimes.runtime import PIP
+from firekeras.keras_models.internals import all_layers
 
 KERAS_NAMES = {"litert": "litert", "onnx": "onnx", "saved-model": "tf_saved_model"}
 NEEDED = {"litert": ("ai_edge_litert",), "onnx": ("onnxruntime", "tf2onnx"), "saved-model": ()}

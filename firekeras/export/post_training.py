@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.runtimes.litert import LiteRT
+from firekeras.export.runtimes.litert import LiteRT
 
 CALIBRATED = 300
 

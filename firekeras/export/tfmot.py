@@ -9,9 +9,9 @@ import warnings
 
 import numpy as np
 
-from firekeras.labels import described
-from firekeras.losses import gives_logits
-from firekeras.runtimes.runtime import needed
+from firekeras.data.labels import described
+from firekeras.export.runtimes.runtime import needed
+from firekeras.keras_models.losses import gives_logits
 
 
 def load():

@@ -8,9 +8,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from firekeras.data import check_no_numbers
-from firekeras.runtimes.runtime import Input, open_runtime, random_samples, run
-from firekeras.samples import draw_samples
+from firekeras.data.checks import check_no_numbers
+from firekeras.data.samples import draw_samples
+from firekeras.export.runtimes.runtime import Input, open_runtime, random_samples, run
 
 VERIFIED, DRAWN = 32, 300
 

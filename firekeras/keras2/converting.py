@@ -11,11 +11,11 @@ import keras
 import numpy as np
 
 from firekeras import atomic
+from firekeras.export.runtimes.runtime import open_runtime, run
 from firekeras.export.verification import Difference, compare, difference, samples_of
 from firekeras.keras2.h5 import read_h5
 from firekeras.keras2.saved_model import is_saved_model, read_saved_model
 from firekeras.paths import as_path
-from firekeras.runtimes.runtime import open_runtime, run
 
 TOLERANCE = 1e-4
 ENDINGS = (".h5", ".hdf5")

@@ -11,8 +11,8 @@ from pathlib import Path
 import h5py
 import keras
 
-from firekeras.compiling import fresh_if_broken
 from firekeras.keras2.config import Mender
+from firekeras.keras_models.compiling import fresh_if_broken
 
 CLASSES = {name: one for name, one in vars(keras.layers).items() if inspect.isclass(one)}
 NESTED = {**CLASSES, "Sequential": keras.Sequential, "Functional": keras.Model}  # Keras does not find them in wrappers

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from firekeras.criteria import CRITERIA
 from firekeras.methods.by_score import ByScore
 from firekeras.methods.fire import FirePruning
 from firekeras.methods.fppmo import FPPMO
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.play_and_prune import PlayAndPrune
-from firekeras.names import unknown
+from firekeras.refusals import unknown
 from firekeras.rounds.method import METHODS, Method, register
+from firekeras.scores.criteria import CRITERIA
 
 __all__ = [
     "FPPMO",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from firekeras.detector.metrics import detector_metrics, precision_at
-from firekeras.measure.measuring import measure_fire
+from firekeras.scores.detector.metrics import detector_metrics, precision_at
+from firekeras.scores.fire.measuring import measure_fire
 
 SHARE_OF_BATCHES = 0.05  # of data that do not say how many samples they hold
 

@@ -7,17 +7,17 @@ import contextlib
 import numpy as np
 
 from firekeras.channels import channel_graph, filter_kernels
-from firekeras.criteria import CRITERIA, get_criterion, l1_norm, score_filters
-from firekeras.detector.fire_detector import FireDetector
-from firekeras.measure.measuring import check_has_relus, measure_fire
+from firekeras.data.samples import draw_samples
 from firekeras.methods.by_score import check_balance
 from firekeras.methods.drift import DriftGuard
-from firekeras.network import Network
+from firekeras.network.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
-from firekeras.profile import FilterScores
 from firekeras.rounds.method import Method, register
-from firekeras.samples import draw_samples
+from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
+from firekeras.scores.detector.fire_detector import FireDetector
+from firekeras.scores.fire.measuring import check_has_relus, measure_fire
+from firekeras.scores.profile import FilterScores
 
 MODES = ("learned", "measured")
 MEASURED = {"contribution": "contribution_measured"}  # for networks that say nothing of it without data

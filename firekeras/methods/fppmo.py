@@ -9,13 +9,13 @@ import numpy as np
 
 from firekeras.channels import channel_graph
 from firekeras.channels.graph import ChannelGraph
-from firekeras.criteria import score_filters
-from firekeras.masking import MaskedNetwork
+from firekeras.data.samples import draw_samples, in_batches, shared_out
+from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, COSTS, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
-from firekeras.profile import FilterScores
 from firekeras.rounds.method import Method, register
-from firekeras.samples import draw_samples, in_batches, shared_out
+from firekeras.scores.criteria import score_filters
+from firekeras.scores.profile import FilterScores
 
 SEARCHES = ("elite", "random")
 ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits let go

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from firekeras.names import nearest
+from firekeras.refusals import nearest
 
 
 @dataclasses.dataclass(frozen=True)

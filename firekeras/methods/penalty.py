@@ -6,9 +6,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.devices import scope_of
-from firekeras.internals import track, untrack
-from firekeras.network import Network
+from firekeras.keras_models.devices import scope_of
+from firekeras.keras_models.internals import track, untrack
+from firekeras.network.network import Network
 
 
 class FilterPenalty:

@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from firekeras.criteria import l1_norm
-from firekeras.masking import MaskedNetwork
+from firekeras.data.samples import draw_samples, in_batches
 from firekeras.methods.penalty import FilterPenalty
-from firekeras.network import Network
+from firekeras.network.masking import MaskedNetwork
+from firekeras.network.network import Network
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
-from firekeras.profile import FilterScores
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.monitor import lost, within_tolerance
 from firekeras.rounds.repeatable import reseed
-from firekeras.samples import draw_samples, in_batches
+from firekeras.scores.criteria import l1_norm
+from firekeras.scores.profile import FilterScores
 
 ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits let go
 HARMLESS = 0.001  # as a tolerance: what the first threshold of a layer may cost on its own

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from firekeras.observing import calls
+from firekeras.network.observing import calls
 
 
 def projections(model, convolutions: Iterable[str]) -> list[str]:

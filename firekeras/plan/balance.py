@@ -7,7 +7,7 @@ from scipy.stats import rankdata
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.units import open_scores
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 
 FALLBACK = 0.5  # the weight once a round was undone: global ranks may have starved a layer
 

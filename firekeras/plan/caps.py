@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Mapping
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.names import is_number, nearest
+from firekeras.refusals import is_number, nearest
 
 
 def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, float]:

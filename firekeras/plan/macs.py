@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from firekeras.channels.costs import costs_of_units
 from firekeras.channels.graph import ChannelGraph
-from firekeras.costs import costs_of_units
 from firekeras.plan.balance import places
 from firekeras.plan.units import open_scores
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 
 
 def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.25) -> FilterScores:

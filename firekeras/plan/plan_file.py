@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from firekeras.atomic import write_text
-from firekeras.costs import Costs, LayerCosts
+from firekeras.channels.costs import Costs, LayerCosts
 from firekeras.paths import existing_file
 
 FORMAT, VERSION = "firekeras.plan", 2

@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from firekeras.costs import Costs, as_graph, costs_without
-from firekeras.names import is_number, nearest
+from firekeras.channels.costs import Costs, as_graph, costs_without
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.widening import narrowest_cut, widened_because
-from firekeras.profile import FilterScores
+from firekeras.refusals import is_number, nearest
+from firekeras.scores.profile import FilterScores
 
 COSTS = tuple(MEASURES)
 BALANCE, MAX_CUT = 1.0, 0.5  # what plan_pruning does by itself

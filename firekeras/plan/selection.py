@@ -10,14 +10,14 @@ import math
 
 import numpy as np
 
+from firekeras.channels.costs import costs_of_units
 from firekeras.channels.graph import ChannelGraph
-from firekeras.costs import costs_of_units
-from firekeras.names import listed
 from firekeras.plan.balance import blended
 from firekeras.plan.quick import Kinds
 from firekeras.plan.units import over_units
 from firekeras.plan.widening import narrowest_cut
-from firekeras.profile import FilterScores
+from firekeras.refusals import listed
+from firekeras.scores.profile import FilterScores
 
 MEASURES = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}
 

@@ -10,7 +10,7 @@ import numpy as np
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.balance import places_within
 from firekeras.plan.units import open_scores
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 
 
 def together(scores: FilterScores, graph: ChannelGraph, others: Iterable[FilterScores]) -> FilterScores:

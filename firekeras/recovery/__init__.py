@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from firekeras.names import Registry
 from firekeras.recovery.batch_statistics import Settler, reestimate_batch_norm, settled_copy
 from firekeras.recovery.mean_folding import fold_means
+from firekeras.refusals import Registry
 
 RECOVERY = Registry("recovery step")  # in the order in which they are run
 RECOVERY["fold_means"] = fold_means

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 
 from firekeras.channels.check import check_model
-from firekeras.devices import scope_of
-from firekeras.network import Network
-from firekeras.normalizing import normalised_by_batch, norms_to_measure
-from firekeras.observing import RepeatedPass, check_finite, pooled
+from firekeras.keras_models.devices import scope_of
+from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
+from firekeras.network.network import Network
+from firekeras.network.observing import RepeatedPass, check_finite, pooled
 
 
 def reestimate_batch_norm(model, data, *, batch_size=None, samples=2000) -> list[str]:

@@ -14,8 +14,8 @@ from keras import ops
 
 from firekeras.channels.check import check_model
 from firekeras.channels.walk import functional_graph
-from firekeras.devices import several_processes
-from firekeras.internals import compile_config, penalty_of
+from firekeras.keras_models.devices import several_processes
+from firekeras.keras_models.internals import compile_config, penalty_of
 from firekeras.recovery.lessons import lessons
 
 KEPT = "_firekeras_teacher"  # the attribute under which a model keeps what it is as a teacher

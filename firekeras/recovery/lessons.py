@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 from firekeras.channels.walk import functional_graph
-from firekeras.internals import (
+from firekeras.keras_models.internals import (
     CompileLoss,
     calls_of,
     compiled_loss,

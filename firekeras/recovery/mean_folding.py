@@ -12,11 +12,11 @@ from keras import ops
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
-from firekeras.devices import scope_of
-from firekeras.network import Network
-from firekeras.observing import calls, check_finite, moments, observed, pooled
+from firekeras.keras_models.devices import scope_of
+from firekeras.keras_models.rebuilding import bare_config
+from firekeras.network.network import Network
+from firekeras.network.observing import calls, check_finite, moments, observed, pooled
 from firekeras.plan.pruning import checked_units
-from firekeras.rebuilding import bare_config
 
 
 def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> list[str]:

@@ -11,13 +11,13 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from firekeras.atomic import write_text
-from firekeras.profile import FireProfile
 from firekeras.report import charts
 from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_style import STYLE, fire_style
 from firekeras.report.markup import tag, to_html
 from firekeras.report.run_report import RunReport, moment, printable
 from firekeras.report.tables import after_cut, metric, outcome
+from firekeras.scores.profile import FireProfile
 
 LEVELS = 32  # colours of FIRE
 NOTHING_FROM_OUTSIDE = "default-src 'none'; style-src 'unsafe-inline'"

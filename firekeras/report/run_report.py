@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 
 from rich.text import Text
 
-from firekeras.costs import Costs
-from firekeras.profile import FireProfile
+from firekeras.channels.costs import Costs
 from firekeras.report import tables
 from firekeras.rounds.monitor import worst_accepted
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
+from firekeras.scores.profile import FireProfile
 
 ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}
 

@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator
 
 import keras
 
-from firekeras import model_file
 from firekeras.channels import channel_graph
-from firekeras.compiling import MENDED, is_broken
-from firekeras.costs import count_costs
-from firekeras.data import check_training_data
-from firekeras.devices import several_processes
-from firekeras.network import Network
+from firekeras.channels.costs import count_costs
+from firekeras.data.checks import check_training_data
+from firekeras.keras_models import model_file
+from firekeras.keras_models.compiling import MENDED, is_broken
+from firekeras.keras_models.devices import several_processes
+from firekeras.network.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import prune
-from firekeras.profile import FireProfile
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.evaluation import Evaluation, no_better_than_chance, warn_unless_held_out
 from firekeras.rounds.fine_tuning import EpochEvents, FineTuning
@@ -32,6 +31,7 @@ from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.snapshot import Snapshot
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
+from firekeras.scores.profile import FireProfile
 
 
 class Rounds(Run, Iterator):

@@ -7,7 +7,7 @@ import math
 
 import keras
 
-from firekeras.devices import several_processes
+from firekeras.keras_models.devices import several_processes
 from firekeras.recovery import get_recovery
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, peak_rate, with_plain_rate
 from firekeras.rounds.time_spent import FirstSteps

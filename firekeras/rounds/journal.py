@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from firekeras import model_file
-from firekeras.profile import FireProfile
+from firekeras.keras_models import model_file
 from firekeras.rounds.run_directory import RunDirectory, check_new, now, plain
+from firekeras.scores.profile import FireProfile
 
 TOLD = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")
 MAY_GROW = ("max_rounds",)  # when a run is resumed

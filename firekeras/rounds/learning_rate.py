@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import keras
 
-from firekeras.compiling import compile_settings, copy_optimizer_state, followed_by, fresh_optimizer
-from firekeras.copying import Copier
+from firekeras.keras_models.compiling import compile_settings, copy_optimizer_state, followed_by, fresh_optimizer
+from firekeras.keras_models.copying import Copier
 
 WARM_UP = 0.25  # epochs after a cut over which the rate comes back
 PER_EPOCH = 20  # how often the rate changes within an epoch: JAX hands over its state each time

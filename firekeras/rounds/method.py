@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from firekeras.names import Registry
 from firekeras.plan.planning import PruningPlan
+from firekeras.refusals import Registry
 
 if TYPE_CHECKING:
-    from firekeras.profile import FireProfile
+    from firekeras.scores.profile import FireProfile
 
 METHODS = Registry("method")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from firekeras.names import nearest
+from firekeras.refusals import nearest
 
 LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "crossentropy", "divergence", "poisson", "hinge", "rmse", "mape")
 SCORES = ("acc", "iou", "io_u", "dice", "auc", "f1", "r2")  # in the order in which one of them is looked for

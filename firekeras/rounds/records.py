@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import keras
 
-from firekeras.costs import Costs
+from firekeras.channels.costs import Costs
 from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, within_tolerance
 
 NOT_WRITTEN = ("model", "costs")

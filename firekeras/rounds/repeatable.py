@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from firekeras.channels.walk import leaf_layers
-from firekeras.internals import seed_generators
+from firekeras.keras_models.internals import seed_generators
 
 
 def seed_round(seed: int, number: int):

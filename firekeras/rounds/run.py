@@ -6,17 +6,17 @@ import math
 
 from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
-from firekeras.costs import count_costs
-from firekeras.devices import check_strategy
+from firekeras.channels.costs import count_costs
+from firekeras.keras_models.devices import check_strategy
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.macs import favouring_macs
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
-from firekeras.profile import FireProfile
 from firekeras.rounds.monitor import lower_is_better, within_tolerance
 from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
 from firekeras.rounds.targets import LATENCIES, Target, down_to
 from firekeras.rounds.time_spent import TimeSpent
+from firekeras.scores.profile import FireProfile
 
 RATIO = 0.1  # for methods that ask how much goes in a round where a cost decides
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from firekeras.names import nearest
 from firekeras.plan.planning import check_limits, checked_target
+from firekeras.refusals import nearest
 from firekeras.rounds.learning_rate import get_schedule
 from firekeras.rounds.monitor import is_accuracy
 from firekeras.rounds.targets import MEASURES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from firekeras.devices import scope_of
+from firekeras.keras_models.devices import scope_of
 
 
 class Snapshot:

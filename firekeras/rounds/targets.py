@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
-from firekeras.costs import Costs, costs_without
-from firekeras.latency import measure_latency
+from firekeras.channels.costs import Costs, costs_without
+from firekeras.export.latency import measure_latency
 from firekeras.plan.planning import COSTS, PruningPlan, checked_target, plan_pruning
 from firekeras.plan.pruning import prune
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 
 LATENCY, LITERT_LATENCY = "latency", "litert_latency"
 LATENCIES = (LATENCY, LITERT_LATENCY)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from firekeras.data.samples import draw_samples
 from firekeras.recovery.distill import Teacher, why_not_distilled
 from firekeras.rounds.monitor import is_accuracy
-from firekeras.samples import draw_samples
 
 TRAINED_THROUGH = 0.97  # accuracy on training samples; below, a teacher holds its student back
 SAMPLES = 2000

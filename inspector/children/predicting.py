@@ -18,7 +18,7 @@ def predicted(profile) -> dict[str, np.ndarray]:
     Args:
         profile: A `FireProfile`.
     """
-    from firekeras.detector.regressors import get_regressor
+    from firekeras.scores.detector.regressors import get_regressor
 
     scored = {name: mask for name, mask in profile.rankable().items() if mask.any()}
     x = np.concatenate([profile.features[name][mask] for name, mask in scored.items()])
@@ -44,7 +44,7 @@ def _by_layer(profile, scored, predictions):
 
 def main(source, target):
     """Reads a profile, and writes an array for each of its layers, in order."""
-    from firekeras.profile import FireProfile
+    from firekeras.scores.profile import FireProfile
 
     by_layer = predicted(FireProfile.load(source))
     np.savez(target, *by_layer.values())

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from firekeras.profile import FireProfile
+from firekeras.scores.profile import FireProfile
 
 
 class Mode(enum.Enum):

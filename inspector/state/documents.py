@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from firekeras.profile import FireProfile
 from firekeras.rounds.run_directory import BEST, RunDirectory
+from firekeras.scores.profile import FireProfile
 from inspector.state.weights import ModelWeights
 
 PROFILE = ".fire.h5"

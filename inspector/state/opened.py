@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from firekeras.channels.costs import Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
-from firekeras.costs import Costs, costs_without
 from firekeras.plan.planning import PruningPlan
-from firekeras.profile import FireProfile
+from firekeras.scores.profile import FireProfile
 from inspector.state.cells import Cells, going_order
 from inspector.state.choices import Choices
 from inspector.state.planner import Planner, Preview

@@ -7,11 +7,11 @@ import functools
 
 import numpy as np
 
+from firekeras.channels.costs import Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
-from firekeras.costs import Costs, costs_without
 from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
 from firekeras.plan.selection import Limits, Ranking, selected_at_once
-from firekeras.profile import FilterScores
+from firekeras.scores.profile import FilterScores
 from inspector.state.choices import Choices
 
 

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from firekeras.costs import Costs
-from firekeras.profile import FilterScores
+from firekeras.channels.costs import Costs
+from firekeras.scores.profile import FilterScores
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from firekeras.latency import Latency
+from firekeras.export.latency import Latency
 from inspector.state.choices import Choices
 
 PYTHON = 'Some milliseconds of each are Python\'s. Time it in LiteRT: pip install "firekeras[deployment]".'

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.model_file import check_path
+from firekeras.keras_models.model_file import check_path
 from inspector.state.archive import member
 
 WEIGHTS = "model.weights.h5"

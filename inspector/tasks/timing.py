@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6 import QtCore
 
-from firekeras.latency import Latency
+from firekeras.export.latency import Latency
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, Work, firekeras_command, prune_by_plan_arguments, report_arguments
 from inspector.state import Choices, Session, Timed

@@ -177,7 +177,7 @@ class FilterPanel(QtWidgets.QWidget):
         ]
 
     def _filter_numbers(self, measured, layer, filter):
-        from firekeras.detector.features import BN_FEATURE_NAMES, FEATURE_NAMES
+        from firekeras.scores.detector.features import BN_FEATURE_NAMES, FEATURE_NAMES
 
         profile, comparison = measured.profile, self.session.comparison
         place = measured.place(layer, filter)

@@ -9,7 +9,7 @@ from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.probe import follows_itself, tried
 from firekeras.channels.registry import rule
-from firekeras.copying import Copier
+from firekeras.keras_models.copying import Copier
 
 RECTIFIERS = (activations.relu, activations.relu6)
 SOFTMAX = (activations.softmax, activations.log_softmax)

@@ -5,7 +5,7 @@ import json
 import pytest
 from recorded import command
 
-from firekeras.latency import Latency
+from firekeras.export.latency import Latency
 from inspector.tasks import timing
 
 pytestmark = pytest.mark.usefixtures("own_temporary_folder")

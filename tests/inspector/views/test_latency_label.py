@@ -1,6 +1,6 @@
 from PySide6 import QtWidgets
 
-from firekeras.latency import Latency
+from firekeras.export.latency import Latency
 from inspector.state.timed import Timed
 from inspector.views.latency_label import NOT_TIMED
 

@@ -1,0 +1,32 @@
+"""The public names, and where they live: the only list of them; `__init__.py` imports each when it is first used."""
+
+from . import channels as channels
+from . import datasets as datasets
+from . import export as export
+from . import methods as methods
+from . import recovery as recovery
+from . import studies as studies
+from . import zoo as zoo
+from .channels import channel_graph as channel_graph
+from .channels.costs import Costs as Costs
+from .channels.costs import count_costs as count_costs
+from .channels.graph import ChannelGraph as ChannelGraph
+from .compressing import compress as compress
+from .compressing import compression_rounds as compression_rounds
+from .export.exporting import export_model as export_model
+from .export.latency import measure_latency as measure_latency
+from .fit.fire_callback import FirePruningCallback as FirePruningCallback
+from .keras2.converting import convert_model as convert_model
+from .plan.planning import PruningPlan as PruningPlan
+from .plan.planning import plan_pruning as plan_pruning
+from .plan.pruning import prune as prune
+from .recovery.batch_statistics import reestimate_batch_norm as reestimate_batch_norm
+from .recovery.mean_folding import fold_means as fold_means
+from .scores.criteria import score_filters as score_filters
+from .scores.detector.fire_detector import FireDetector as FireDetector
+from .scores.fire.measuring import measure_fire as measure_fire
+from .scores.profile import FilterScores as FilterScores
+from .scores.profile import FireProfile as FireProfile
+from .studies.compare import compare as compare
+from .studies.sensitivity import sensitivity as sensitivity
+from .version import __version__ as __version__

@@ -1,0 +1,170 @@
+"""Data as `fit` takes them: checked before any long work, and a part of them where asked for."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from firekeras.data.labels import check_labels
+
+
+def checked_data(model, data):
+    """The data's samples as `fit` takes them, after checking them against the model's inputs.
+
+    Args:
+        model: The model that shall read them.
+        data: Arrays, `(x, y)` or `(x, y, weights)`, or anything that comes in batches.
+
+    Returns:
+        `(x,)` where the data are arrays, else the data as they are.
+    """
+    if data is None:
+        raise ValueError("Expected data: arrays, (x, y), or a data set, as model.fit takes them. Received: None.")
+    if isinstance(data, str):
+        raise ValueError(f"Expected data, received the text {data!r}. Load it first: firekeras.datasets.load_dataset.")
+    x = data[0] if isinstance(data, tuple) and data else data
+    arrays = keras.tree.flatten(x)
+    check_no_numbers(arrays)
+    if not arrays or not all(hasattr(a, "shape") for a in arrays):
+        _check_batches(model, x)
+        return x
+    _check_arrays(model, arrays)
+    return (x,)
+
+
+def check_training_data(model, data, *, labels=True):
+    """Raises `ValueError` where rounds could not be trained, or judged, with some data.
+
+    Args:
+        model: The model.
+        data: What `fit` takes, by the names of the arguments.
+        labels: Whether labels are wanted. Defaults to True.
+    """
+    for name, one in data.items():
+        _check_repeatable(name, one)
+        checked_data(model, one)
+        if labels:
+            check_labels(model, name, one)
+
+
+def check_no_numbers(parts):
+    """Raises `ValueError` where the parts of some data are single numbers, as in lists of lists."""
+    if parts and isinstance(parts[0], numbers.Number):
+        raise ValueError("Expected arrays. Received lists of numbers: make them an array, np.asarray(x).")
+
+
+def _check_repeatable(name, data):
+    """Raises `ValueError` where data can be read only once, such as those of a generator."""
+    if isinstance(data, Iterator):
+        raise ValueError(
+            f"`{name}` are read many times, but a {type(data).__name__} gives what it has only once. Give arrays, a "
+            "keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
+        )
+
+
+def _check_arrays(model, arrays):
+    if len(arrays) != len(model.inputs):
+        raise ValueError(
+            f"The model has {len(model.inputs)} inputs; the data hold {len(arrays)}. (Labels go with them in a tuple: "
+            "(x, y).)"
+        )
+    for array, tensor in zip(arrays, model.inputs, strict=True):
+        if len(array.shape) == 0 or array.shape[0] == 0:
+            raise ValueError("The data are empty: expected at least one sample.")
+        _check_shape(tuple(array.shape), tensor.shape)
+    if len({array.shape[0] for array in arrays}) > 1:
+        raise ValueError(f"The inputs hold different numbers of samples: {[a.shape[0] for a in arrays]}.")
+
+
+def _check_shape(shape, expected):
+    """Sizes have to agree; a last axis of size 1 may be there or not, as Keras takes it."""
+    if not any(_agree(one, expected) for one in _with_and_without_last(shape)):
+        raise ValueError(
+            f"The data do not fit the model: expected samples of shape {expected[1:]}, received {shape[1:]} "
+            f"(an array of shape {shape}). Reshape or resize them, with the samples along the first axis."
+        )
+
+
+def _with_and_without_last(shape):
+    return [shape, (*shape, 1), *([shape[:-1]] if shape[-1] == 1 else [])]
+
+
+def _agree(shape, expected):
+    pairs = zip(shape[1:], expected[1:], strict=False)
+    return len(shape) == len(expected) and all(a is None or b is None or a == b for a, b in pairs)
+
+
+def _check_batches(model, data):
+    if _num_batches(data) == 0:
+        raise ValueError("The data are empty: expected at least one batch.")
+    if callable(getattr(data, "cardinality", None)) and int(data.cardinality()) == -1:
+        raise ValueError("The data set never ends. Say how many batches to take: dataset.take(n).")
+    spec = getattr(data, "element_spec", None)
+    if spec is None:
+        return
+    if _num_batches(data) is None and next(iter(data), None) is None:
+        raise ValueError("The data are empty: expected at least one batch.")
+    x = spec[0] if isinstance(spec, tuple) else spec
+    for one, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
+        if one.shape.rank is not None:
+            _check_shape(tuple(one.shape), tensor.shape)
+
+
+def shuffled_or_share(data, fraction, seed=0):
+    """For `fraction="auto"` all data, arrays in random order; else a share of them, as `fraction_of`."""
+    if fraction != "auto":
+        return fraction_of(data, fraction, seed)
+    return ((_chosen_samples(data[0], 1.0, seed, in_order=False),) if isinstance(data, tuple) else data), None
+
+
+def num_samples(data) -> float:
+    """How many samples there are: of arrays `(x,)` their length, of anything else infinity."""
+    return keras.tree.flatten(data[0])[0].shape[0] if isinstance(data, tuple) else math.inf
+
+
+def fraction_of(data, fraction, seed=0):
+    """A share of the data: a random choice of samples from arrays, the first batches of a data set.
+
+    Returns:
+        The data to run through, and how many batches of it to take (None: all).
+    """
+    if isinstance(fraction, str) or not 0 < fraction <= 1:
+        raise ValueError(
+            f"fraction is the share of the data to look at, above 0, up to 1, or 'auto'. Received: {fraction!r}."
+        )
+    if fraction == 1:
+        return data, None
+    if isinstance(data, tuple):
+        return (_chosen_samples(data[0], fraction, seed),), None
+    return data, _share_of_batches(data, fraction)
+
+
+def _chosen_samples(x, fraction, seed, in_order=True):
+    count = keras.tree.flatten(x)[0].shape[0]
+    chosen = np.random.default_rng(seed).permutation(count)[: max(1, round(fraction * count))]
+    chosen = np.sort(chosen) if in_order else chosen
+    return keras.tree.map_structure(lambda a: np.asarray(a)[chosen], x)
+
+
+def _share_of_batches(data, fraction):
+    batches = _num_batches(data)
+    if batches is None:
+        raise ValueError(
+            "fraction needs data of known length: pass arrays, or a data set that knows how many batches it has "
+            "(for tf.data: dataset.apply(tf.data.experimental.assert_cardinality(n)))."
+        )
+    return max(1, round(fraction * batches))
+
+
+def _num_batches(data):
+    """How many batches there are; None where nobody knows."""
+    if callable(getattr(data, "cardinality", None)):
+        count = int(data.cardinality())
+        return count if count >= 0 else None
+    if isinstance(data, keras.utils.PyDataset):
+        return data.num_batches
+    return len(data) if hasattr(data, "__len__") else None

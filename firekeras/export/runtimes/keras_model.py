@@ -1,0 +1,28 @@
+"""A Keras model as a runtime: its compiled `predict_on_batch`."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from firekeras.export.runtimes.runtime import Input
+
+
+class KerasModel:
+    """A built Keras model."""
+
+    threads = None
+
+    def __init__(self, model):
+        self.name = f"Keras ({keras.backend.backend()})"
+        self.model = model
+        self.inputs = [Input(t.name, tuple(t.shape), np.dtype(t.dtype)) for t in model.inputs]
+
+    def prepare(self, arrays):
+        self._batch = keras.tree.pack_sequence_as(self.model.input, arrays) if len(arrays) > 1 else arrays[0]
+
+    def invoke(self):
+        self._given = self.model.predict_on_batch(self._batch)
+
+    def outputs(self):
+        return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(self._given)]

@@ -1,0 +1,108 @@
+"""What a network gained on the way to the device: accuracy, costs, size and latency of each file, side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from firekeras.channels.costs import Costs, count_costs
+from firekeras.export.exporting import momentary_file, size_of
+from firekeras.export.latency import Latency, measure_latencies
+from firekeras.export.runtimes.file_costs import onnx_costs
+from firekeras.export.runtimes.litert import LiteRT
+from firekeras.export.runtimes.runtime import open_runtime, run
+from firekeras.keras_models.model_file import load_model
+from firekeras.paths import existing_file
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """One file on the way to the device.
+
+    Args:
+        path: The file.
+        accuracy: Share of the samples that it tells right, 0 to 1; None without data.
+        costs: MACs and parameters. Those of exported files are counted in the file: their parameters are
+            what is left of them with normalisation folded in. None for a SavedModel.
+        size: Bytes.
+        latency: `Latency` of one pass.
+    """
+
+    path: Path
+    accuracy: float | None
+    costs: Costs | None
+    size: int
+    latency: Latency
+
+
+def measure_stages(
+    paths, data=None, *, batch_size=1, runs=50, threads=None, in_litert=False, on_progress=None
+) -> list[Stage]:
+    """Measures files side by side: `.keras`, `.tflite`, `.onnx`, or a SavedModel's folder.
+
+    Latencies are taken in turns, a few passes of each file at a time, so that what else the machine does
+    disturbs all of them alike.
+
+    Args:
+        paths: The files of classifiers.
+        data: `(x, y)`, samples `(n, ...)` and class numbers `(n,)`. Defaults to None: no accuracy.
+        batch_size: Samples per pass, for latency. Defaults to 1.
+        runs: Timed passes of each. Defaults to 50.
+        threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1. Keras fixes its own.
+        in_litert: Whether `.keras` files are timed as LiteRT computes them, exported for the moment. Defaults
+            to False: as Keras does, with some milliseconds of Python in each pass.
+        on_progress: A function that is told, every few passes, how many are done and of how many. Defaults to None.
+
+    Returns:
+        A `Stage` per file, in their order.
+
+    Raises:
+        ValueError: If one is no such file, cannot be exported, or does not give one score per class.
+
+    Example:
+    >>> measure_stages(["original.keras", "pruned.keras", "pruned_int8.tflite"], (x_test, y_test))
+    """
+    paths = [Path(path) for path in paths]
+    for path in paths:
+        if not path.is_dir():  # a SavedModel is one
+            existing_file(path)
+    networks = [load_model(path, compile=False) if path.suffix == ".keras" else path for path in paths]
+    found = [(_accuracy(path, one, data), _costs(one)) for path, one in zip(paths, networks, strict=True)]
+    settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "on_progress": on_progress}
+    with contextlib.ExitStack() as momentary:
+        timed = [_in_litert(network, momentary) if in_litert else network for network in networks]
+        latencies = measure_latencies(timed, **settings)
+    return [
+        Stage(path, accuracy, costs, size_of(path), latency)
+        for path, (accuracy, costs), latency in zip(paths, found, latencies, strict=True)
+    ]
+
+
+def _in_litert(network, momentary):
+    """An exported file itself, or a LiteRT file of a Keras model, that is there until `momentary` is left."""
+    return network if isinstance(network, Path) else momentary.enter_context(momentary_file(network))
+
+
+def _accuracy(path, network, data):
+    """By the class of the highest score."""
+    if data is None:
+        return None
+    x, y = data
+    scores = run(open_runtime(network), [np.asarray(x, "float32")], batch_size=128)[0]
+    if scores.ndim != 2 or scores.shape[1] <= np.max(y):
+        raise ValueError(
+            f"{path} gives {scores.shape[1:]} per sample, but the data have classes up to {np.max(y)}: expected one "
+            "score per class."
+        )
+    return float((scores.argmax(axis=1) == y).mean())
+
+
+def _costs(network):
+    if not isinstance(network, Path):
+        return count_costs(network)
+    if network.suffix == ".tflite":
+        return LiteRT(network).costs()
+    return onnx_costs(network) if network.suffix == ".onnx" else None

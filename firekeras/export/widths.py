@@ -1,0 +1,94 @@
+"""How latency follows width in a runtime, by measuring: what to round widths to."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from firekeras.export.latency import Latency, measure_latencies
+
+CHAIN = 4
+FALL = 0.08  # a width of 24 computed as 28, with 28 as the next to fill, falls by 11%
+
+
+def latency_of_widths(
+    widths: Sequence[int], *, size=16, kernel=3, to="litert", int8=False, threads=1, runs=50
+) -> dict[int, Latency]:
+    """Measures a chain of four convolutions at several widths, exported and side by side.
+
+    Runtimes compute several channels in one instruction, and round up what is left over: see `suitable_round_to`.
+
+    Args:
+        widths: How many filters each convolution has, and how many channels it reads.
+        size: Height and width of the feature maps, in pixels. Defaults to 16.
+        kernel: Height and width of the kernels. Defaults to 3.
+        to: `"litert"` or `"onnx"`. Defaults to `"litert"`.
+        int8: Whether in 8-bit whole numbers (LiteRT only). Defaults to False.
+        threads: How many threads. Defaults to 1.
+        runs: Timed passes of each. Defaults to 50.
+
+    Returns:
+        A `Latency` for each width.
+
+    Raises:
+        ValueError: If widths are not whole numbers from 1, or the format cannot be had on this backend.
+        ImportError: If a package is missing.
+
+    Example:
+    >>> suitable_round_to(latency_of_widths(range(24, 41)))
+    """
+    from firekeras.export.endings import ENDINGS
+    from firekeras.export.exporting import export_model
+
+    if to not in ("litert", "onnx"):
+        raise ValueError(f"`to` is 'litert' or 'onnx'. Received: {to!r}.")
+    if not widths or not all(isinstance(width, (int, np.integer)) and width > 0 for width in widths):
+        raise ValueError(f"`widths` are whole numbers from 1. Received: {list(widths)}.")
+    samples = np.random.default_rng(0).normal(size=(32, size, size, max(widths))).astype("float32")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{width}{ENDINGS[to]}" for width in widths]
+        for width, path in zip(widths, paths, strict=True):
+            export_model(_chain(int(width), size, kernel), path, to=to, samples=samples[..., :width], int8=int8)
+        found = measure_latencies(paths, runs=runs, threads=threads)
+    return dict(zip(widths, found, strict=True))
+
+
+def suitable_round_to(latencies: Mapping[int, Latency]) -> int:
+    """The step behind whose multiples MACs per second fall, which is how many filters a runtime computes at a time.
+
+    Args:
+        latencies: Of `latency_of_widths`, for neighbouring widths.
+
+    Returns:
+        The smallest of 2, 4, 8 and 16 of which every multiple among the widths is followed by a fall of 8% or
+        more; 1 where none is.
+
+    Example:
+    >>> suitable_round_to(latency_of_widths(range(16, 33), int8=True))
+    8
+    """
+    rates = {width: width**2 / latency.fastest for width, latency in latencies.items()}
+    falls = {width for width in rates if width + 1 in rates and rates[width + 1] < (1 - FALL) * rates[width]}
+    for step in (2, 4, 8, 16):
+        multiples = {width for width in rates if width % step == 0 and width + 1 in rates}
+        if multiples and multiples <= falls:
+            return step
+    return 1
+
+
+def chain_macs(width, *, size=16, kernel=3) -> int:
+    """MACs of that chain at a width."""
+    return CHAIN * (size * kernel * width) ** 2
+
+
+def _chain(width, size, kernel):
+    import keras
+
+    image = keras.Input((size, size, width))
+    x = image
+    for _ in range(CHAIN):
+        x = keras.layers.Conv2D(width, kernel, padding="same", activation="relu", kernel_initializer="he_normal")(x)
+    return keras.Model(image, x, name=f"width_{width}")

@@ -1,0 +1,592 @@
+"""Pruning inside `fit`: the model that is being trained gets smaller round by round."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from firekeras import methods
+from firekeras.channels.check import check_weights
+from firekeras.data.checks import checked_data
+from firekeras.fit.fit_data import data_of_fit, metric_names
+from firekeras.fit.interruption import FitGuard, Guarded
+from firekeras.fit.live import LiveModel
+from firekeras.fit.neighbours import callbacks_of_fit, check_neighbours, go_first
+from firekeras.fit.trial import Trial
+from firekeras.fit.voice import Voice
+from firekeras.keras_models.classes import check_trains_as_keras_does
+from firekeras.keras_models.compiling import fresh_if_broken
+from firekeras.keras_models.devices import several_processes
+from firekeras.methods.fire import FirePruning
+from firekeras.network.network import Network
+from firekeras.plan.planning import COSTS, checked_target, plan_pruning
+from firekeras.plan.pruning import checked_units
+from firekeras.recovery.batch_statistics import Settler, settled_copy
+from firekeras.recovery.distill import Teacher
+from firekeras.rounds.evaluation import no_better_than_chance
+from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
+from firekeras.rounds.monitor import chosen_monitor
+from firekeras.rounds.records import CompressionResult, RoundRecord
+from firekeras.rounds.run import Run, check_prunable
+from firekeras.rounds.settings import RunSettings, check_whole
+from firekeras.rounds.teaching import check_can_teach
+from firekeras.scores.fire.counting import ZeroCounter
+from firekeras.scores.fire.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters
+from firekeras.scores.profile import FilterScores, FireProfile
+
+OURS = ("conv_macs", "filters")  # in the logs
+UNTIL_NO_EPOCHS = "fit had no epochs left for another round."
+
+
+class FirePruningCallback(keras.callbacks.Callback):
+    """Prunes the model that `fit` trains, in rounds, and leaves it pruned.
+
+    The first epoch trains as usual while FIRE is counted inside the training step (or, with
+    `data`, is measured after it); its end sets the baseline. Then filters go at the beginning of an epoch, the
+    optimizer's state is cut along, and training goes on.
+
+    With a `target` the network arrives there within the epochs of `fit`: a few cuts in the first part, spaced
+    evenly in the target's cost. Without one, rounds are judged: if the monitored metric is then within the
+    `tolerance`, the next round begins; else, or if the loss or a weight is NaN, the round is undone,
+    exactly (weights, optimizer, statistics, iterations and learning rate), after as many epochs again have not
+    helped; the next one takes half as much. Rounds come in the first part of the epochs; after them, and after more
+    than `backtracks` undone rounds in a row, training goes on without cuts.
+
+    Before each validation BatchNormalization's statistics are measured exactly on the data that `fit` was
+    given, so that networks are judged by what they are; moving averages lag behind. Data that can be read only
+    once, such as a generator's, are not read: pass `data`.
+
+    A round that `fit` does not finish (`EarlyStopping`) is undone unless there is a target, as it is at Ctrl-C, and
+    at an error in a training step, an evaluation or another callback. The tolerance refers to the end of the first
+    epoch: give it a trained model, or say with `start_epoch` how long to train first. Other callbacks' `on_epoch_end`
+    see the network that the epoch's metrics are of, and `conv_macs` and `filters` in the logs.
+
+    FIRE, its detector and rounds: Fang et al., "FIREPruning", ACML 2020, section 3.
+
+    Args:
+        data: What to measure FIRE and statistics on, in inference mode, as `fit` takes it. Defaults to none: FIRE
+            is counted in training mode, on the batches that train.
+        target: What to come down to: `{"conv_macs": 0.5}`, `{"macs": ...}` or `{"params": ...}`, as a
+            share of what the network has to begin with. Defaults to none: the tolerance decides.
+        tolerance: How far the metric may fall: absolute points, a share of the baseline where lower is better.
+            Defaults to 0.01.
+        learning_rate: If given, the learning rate begins here and falls along `schedule` over the epochs of `fit`,
+            and comes back over a quarter of an epoch after each cut. Defaults to none: the rate stays the user's.
+        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1. Defaults to `"cosine"`.
+        distill: Whether networks after a cut also learn from the one before the first, settled
+            (`firekeras.recovery.distill`). It helps if that one is trained through. Defaults to False: the loss
+            stays the user's.
+        method: `"fire"`, the name of another method or criterion, or a method object, as in `compress`. By its
+            name it has no drift guard, which would measure FIRE after each cut.
+        pruning_ratio: Share of the remaining prunable filters that go in a round. Defaults to None: sized by
+            the epochs.
+        layer_caps, round_to, min_keep, max_cut, balance: As in `plan_pruning`, caps over the whole run.
+        epochs_per_round: Epochs between two cuts. Defaults to None: sized by the epochs.
+        backtracks: After how many undone rounds in a row cutting ends. Defaults to 3.
+        monitor: What to watch, with or without `"val_"`: on validation data if there are any, else in training, with a
+            warning. Defaults to None: the accuracy, else another score, else the loss. An epoch that
+            logs none of it does not end a round.
+        start_epoch: How many epochs to train before the one that measures. Defaults to 0.
+        verbose: 0 says nothing, 1 a line per round. Defaults to 1.
+        on_event: A function that is given each event as it happens, a dict, as in `compress`. Defaults to none.
+
+    Attributes:
+        profile: The `FireProfile`, once the epoch that measures is over.
+        result: A `CompressionResult`, once `fit` is over, however it ended.
+
+    Raises:
+        ValueError: Before any training, if the model cannot be pruned, an argument is out of range,
+            the target is out of reach, there is no such metric, or another callback does not go with a
+            network that shrinks.
+
+    Example:
+    >>> callback = firekeras.FirePruningCallback(target={"conv_macs": 0.5})
+    >>> model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
+    >>> model.save("pruned.keras")
+    """
+
+    _guard: FitGuard
+    _live: LiveModel
+    _run: Run
+    _trial: Trial | None
+    _unprobed: dict | None  # the network without the counters that are in it now
+
+    def __init__(
+        self,
+        data=None,
+        *,
+        target: Mapping[str, float] | None = None,
+        tolerance: float = 0.01,
+        learning_rate: float | None = None,
+        schedule: str | Callable[[float], float] = "cosine",
+        distill: bool = False,
+        method: Any = "fire",
+        pruning_ratio: float | None = None,
+        layer_caps: Mapping[str, float] | None = None,
+        round_to: int = 1,
+        min_keep: float = 0.1,
+        max_cut: float = 0.5,
+        balance: float = 1.0,
+        epochs_per_round: int | None = None,
+        backtracks: int = 3,
+        monitor: str | None = None,
+        start_epoch: int = 0,
+        verbose: int = 1,
+        on_event: Callable[[dict], None] | None = None,
+    ):
+        super().__init__()
+        if target is not None:
+            checked_target(target)
+        self.settings = RunSettings(
+            target=target,
+            tolerance=tolerance,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            distill=distill,
+            pruning_ratio=pruning_ratio,
+            layer_caps=dict(layer_caps or {}),
+            round_to=round_to,
+            min_keep=min_keep,
+            max_cut=max_cut,
+            balance=balance,
+            epochs_per_round=epochs_per_round,
+            backtracks=backtracks,
+            monitor=monitor,
+        )
+        self.settings.check()
+        if epochs_per_round is not None:
+            check_whole("epochs_per_round", epochs_per_round, 1)
+        check_whole("start_epoch", start_epoch, 0)
+        self.data, self.method, self.start_epoch = data, method, start_epoch
+        self.verbose, self.on_event = verbose, on_event
+        self.profile: FireProfile | None = None
+        self.result: CompressionResult | None = None
+
+    # What Keras calls
+
+    def set_model(self, model):
+        """Takes the model that is fitted, with an optimizer that can train it."""
+        super().set_model(model)
+        self._mended = fresh_if_broken(model)
+
+    def on_train_begin(self, logs=None):
+        """Checks the model and its neighbours before any training, and forgets earlier runs."""
+        callbacks = callbacks_of_fit(self)
+        method = FirePruning(drift_threshold=-1) if self.method == "fire" else methods.get(self.method)
+        self._counts = self.data is None and isinstance(method, FirePruning)
+        check_neighbours(self, callbacks, probes=self._counts)
+        _end_unfinished_run(self.model)
+        network = Network.of(self.model)
+        self._fit = data_of_fit(self.model)
+        self._check(network, method)
+        self._forget(network.graph, method)
+        go_first(self, callbacks)
+        self._guard = FitGuard(callbacks, self._leave)
+        self._live = LiveModel(self.model, self._guard.around)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Undoes a rejected round; then puts the counters in, or begins the next round."""
+        self._voice.speak()
+        self._live.guard_steps()
+        if self._trial is not None and self._trial.rejected:
+            self._undo(self._trial)
+        if not self._measured:
+            if epoch >= self.start_epoch and self._counts:
+                self._put_counters_in()
+        elif self._trial is None and not self._training_on:
+            self._next(epoch)
+        if self._rate is not None:
+            self._rate.on_epoch_begin(epoch)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Sets the learning rate, if that is the callback's."""
+        if self._rate is not None:
+            self._rate.on_train_batch_begin(batch)
+
+    def on_test_begin(self, logs=None):
+        """Settles the network before it is validated."""
+        self._settle()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Ends the epoch that measures, or a round on trial; changes nothing that others could see."""
+        logs = {} if logs is None else logs
+        if self._rate is not None:
+            self._rate.on_epoch_end(epoch)
+        if epoch >= self.start_epoch and not self._measured:
+            self._measure(epoch, logs)
+        elif self._measured:
+            self._after_epoch(self._value(logs))
+        logs.update(conv_macs=self._costs_now().conv_macs, filters=self._filters_now())
+
+    def on_train_end(self, logs=None):
+        """Judges or undoes what is on trial, and sums up."""
+        self._judge_unfinished()
+        trial = self._trial
+        self._put_in_order()
+        if trial is not None:  # as `fit` has just done with the network that was on trial
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self._record_training_on()
+        if not self._fit.validates:
+            self._settle()
+        self._sum_up(self._run.stopped_because or self._run.exhausted or UNTIL_NO_EPOCHS)
+        self._guard.stop()
+        self._guard.raise_wished()
+        if not self._run.records:
+            warnings.warn(f"FirePruningCallback did not prune: {self._run.stopped_because}", stacklevel=2)
+
+    def put_back(self):
+        """Puts the model back into its last accepted state, after an error that callbacks are not told of.
+
+        There is no need to after most errors, nor before the next `fit` with such a callback, which does it
+        too. But where Keras itself fails between two calls, on validation data that do not fit the model
+        or in reading data under torch, a round on trial or counting layers may be left inside.
+        """
+        if hasattr(self, "_guard"):
+            self._guard.leave(None)
+
+    # Before training
+
+    def _check(self, network, method):
+        check_trains_as_keras_does(self.model)
+        if isinstance(method, FirePruning):
+            check_has_relus(network)
+        else:
+            method.check(self.model, self._fit.train)
+            if method.trains:
+                raise ValueError(
+                    f"{type(method).__name__} trains networks of its own between cuts, which fit leaves no room for. "
+                    "Use firekeras.compress, or another method."
+                )
+        check_prunable(self.model, network.graph, self.settings.layer_caps)
+        if self.data is not None:
+            checked_data(self.model, self.data)
+        self._check_rate()
+        if self.settings.distill:
+            check_can_teach(self.model)
+        scores = _equal_scores(network) if isinstance(method, FirePruning) else _any_scores(network.graph)
+        limits = {name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep")}
+        plan_pruning(network.graph, scores, **limits)  # how far one can get hardly depends on scores
+
+    def _check_rate(self):
+        optimizer = self.model.optimizer
+        if self.settings.learning_rate is None:
+            over = run_out(optimizer)
+            if over:
+                warnings.warn(over.partition(" The run")[0] + " Compile the model again, or give learning_rate=...",
+                              stacklevel=2)  # fmt: skip
+        elif scheduled(optimizer):
+            raise ValueError(
+                "The model's optimizer has a schedule of learning rates inside, which nothing outside can set. "
+                f"Received: learning_rate={self.settings.learning_rate}. Leave it out, or compile the model with a "
+                "number."
+            )
+
+    def _forget(self, graph, method):
+        self.profile = self.result = None
+        known = self._fit.train if self.data is None else self.data
+        self._run = Run(self.settings, method, self.model, graph, epochs=None, train_data=known)
+        self._settle_on = known
+        self._settler: Settler | None = None
+        self._trial = self._unprobed = None
+        self._measured = self._training_on = False
+        self._later_epochs, self._last = 0, math.nan
+        self._voice = Voice(self.verbose, self.on_event)
+        self._rate = self._new_rate()
+        self._choose_monitor(metric_names(self.model, self._fit))
+
+    def _choose_monitor(self, names):
+        if names is not None:
+            self._run.monitor = chosen_monitor(self.settings.monitor, names, len(self.model.outputs))
+
+    def _new_rate(self) -> LearningRate | None:
+        if self.settings.learning_rate is None:
+            return None
+        curve = RateCurve(self.settings.learning_rate, self._epochs_of_fit(), self.settings.schedule)
+        rate = LearningRate(curve, spent=0.0, since_cut=math.inf)
+        rate.set_model(self.model)
+        rate.set_params(self.params)
+        rate.on_train_begin()
+        return rate
+
+    def _epochs_of_fit(self) -> int:
+        return max(1, self.params["epochs"] - self._fit.initial_epoch)
+
+    # Statistics and metrics
+
+    def _settle(self):
+        if self._settle_on is None or several_processes():
+            return
+        with self._run.time.on("judging"):
+            if self._settler is None:
+                self._settler = Settler(self.model, self._settle_on)
+            with contextlib.suppress(ValueError):  # what is not finite cannot be settled, and will be undone
+                self._settler.settle()
+
+    @property
+    def _watched(self) -> str:
+        """The metric's name in the logs."""
+        return f"val_{self._run.monitor}" if self._fit.validates else self._run.monitor
+
+    def _value(self, logs) -> float | None:
+        """The metric of an epoch; NaN if the loss is not finite, None if it is not in the logs."""
+        if self._watched not in logs:
+            return None
+        return float(logs[self._watched]) if math.isfinite(logs.get("loss", 0.0)) else math.nan
+
+    def _lost(self, value) -> str | None:
+        """Why training has lost its way; None if it has not."""
+        if not math.isfinite(value):
+            return f"the loss or {self._watched} is not finite."
+        try:
+            check_weights(self.model)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    # Measuring
+
+    def _put_counters_in(self):
+        self._network = Network.of(self.model)
+        self._counters = {relu.key: ZeroCounter(relu.axis, only_training=True) for relu in self._network.relus}
+        self._unprobed, self._settler = self._live.insert(self._network, self._counters), None
+
+    def _take_counters_out(self):
+        if self._unprobed is not None:
+            self._live.withdraw(self._unprobed)
+            self._unprobed, self._settler = None, None
+
+    def _measure(self, epoch, logs):
+        self._take_counters_out()
+        self._measured = True
+        self._choose_monitor([name for name in logs if name not in OURS])
+        value = self._value(logs)
+        if value is None:
+            raise ValueError(
+                f"There is no {self._watched!r} in the logs of epoch {epoch + 1}, which hold {sorted(logs)}: rounds "
+                "have no baseline. Give a start_epoch that validates, or leave out validation_freq."
+            )
+        run = self._run
+        run.baseline = run.accuracy = self._last = value
+        run.begin_leg(max(0, self.params["epochs"] - epoch - 1), self.model)
+        self._say_start()
+        lost = self._lost(value)
+        if lost:
+            run.stopped_because, self._training_on = f"There is no baseline: {lost}", True
+            return
+        if isinstance(run.method, FirePruning):
+            self._learn()
+        if self.settings.distill:
+            self._live.teach(Teacher(self._settled_copy()))
+
+    def _settled_copy(self):
+        return Network.of(self.model).copy() if self._settle_on is None else settled_copy(self.model, self._settle_on)
+
+    def _learn(self):
+        with self._run.time.on("measuring"):
+            self.profile = self._counted() if self._counts else measure_fire(self.model, self.data)
+            self._run.method.learn(self.profile)
+
+    def _counted(self) -> FireProfile:
+        counted = {key: counter for key, counter in self._counters.items() if counter.built}
+        return profile_from_counters(self._network, counted, mode="training")
+
+    def _say_start(self):
+        run = self._run
+        costs = {name: getattr(run.costs_before, name) for name in COSTS}
+        told = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
+        self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **told)
+        self._note(self._mended)
+        self._note(no_better_than_chance(run.baseline, self._fit.validation, run.monitor))
+        if self._settle_on is None:
+            self._note(
+                "fit reads its data only once, so statistics are not settled. Pass data=... to settle and measure on."
+            )
+        if not self._fit.validates:
+            warnings.warn(
+                f"No validation data are there, so FirePruningCallback watches the training's {run.monitor!r}, which "
+                "says little of new data. Pass validation_data to fit.",
+                stacklevel=2,
+            )
+
+    def _note(self, note):
+        if note:
+            self._run.notes.append(note)
+            self._voice.event("note", text=note)
+
+    # Rounds
+
+    def _next(self, epoch):
+        """Begins the next round, if there is one."""
+        step = self._run.next_step()
+        if step is None or not step.cuts:
+            self._training_on = True
+            return None
+        with self._run.time.on("cutting"):
+            plan = self._run.method.plan(self.model, self._run)
+            if not self._run.worth_it(plan):
+                return self._next(epoch)
+            self._cut(plan)
+        return None
+
+    def _cut(self, plan):
+        run = self._run
+        arrives = run.arrives(plan, self.model)
+        wanted = max(1, run.epochs_for(arrives))
+        network = Network.of(self.model)
+        smaller = network.without(checked_units(network.graph, plan))
+        before = self._live.become(smaller)
+        self._trial = Trial(plan, arrives, wanted, before, self._settler, dict(run.method.details))
+        self._settler = None
+        if self._rate is not None:
+            self._rate.since_cut = 0.0
+        self._voice.event("cut", number=len(run.records) + 1, filters_removed=plan.num_removed,
+                          **{name: getattr(plan.costs_after, name) for name in COSTS})  # fmt: skip
+
+    def _after_epoch(self, value):
+        self._last, trial = self._last if value is None else value, self._trial
+        if trial is None:
+            self._later_epochs += 1
+            return
+        trial.epochs += 1
+        trial.value = self._last
+        if trial.epochs >= trial.wanted and value is not None:
+            self._judge(trial, value)
+
+    def _judge(self, trial, value):
+        lost = self._lost(value)
+        accepted = not lost and self._run.accepts(value)
+        if not accepted and not lost and self._help(trial):
+            return
+        if lost:
+            trial.plan.notes.append(f"Undone: {lost}")
+        self._record(trial.record(self._run, self.model, accepted, value), trial)
+
+    def _help(self, trial) -> bool:
+        """Gives a round that would be undone as many epochs again, once, if there are so many."""
+        left = (self._run.pace.epochs or 0) - self._run.epochs_spent - trial.epochs
+        if trial.helped or left < trial.wanted:
+            return False
+        trial.helped, trial.wanted = True, 2 * trial.wanted
+        return True
+
+    def _record(self, record: RoundRecord, trial: Trial | None):
+        self._run.add(record, trial.arrives if trial else self._run.arrived)
+        self._voice.event("round", **record.to_dict())
+        if trial is None:
+            return
+        if record.accepted:
+            self._trial = None
+        else:
+            trial.rejected = True
+
+    def _judge_unfinished(self):
+        """At the end of `fit`: a network on the way to a target stays; a round within a tolerance is undone."""
+        trial = self._trial
+        if trial is None or trial.rejected:
+            return
+        if not self._run.step.undoes and trial.epochs and not self._lost(trial.value):
+            self._record(trial.record(self._run, self.model, True, trial.value), trial)
+            self._run.stopped_because = "fit ended before its last epoch." if not trial.arrives else ""
+        else:
+            number = len(self._run.records) + 1
+            self._run.stopped_because = f"fit ended before round {number} was over, which was undone."
+
+    def _record_training_on(self):
+        """The epochs after the last round are a round that cuts nothing."""
+        run = self._run
+        if not (self._later_epochs and run.cuts_kept) or math.isnan(self._last):
+            return
+        record = RoundRecord.of_training(
+            run.costs,
+            number=len(run.records) + 1,
+            accepted=True,
+            accuracy_after_cut=run.accuracy,
+            accuracy=self._last,
+            baseline=run.baseline,
+            seconds=0.0,
+            model=self.model,
+            pruning_ratio=0.0,
+            epochs=self._later_epochs,
+        )
+        self._record(record, None)
+
+    def _sum_up(self, reason):
+        run = self._run
+        run.stopped_because = f"The target {run.target} is reached." if run.arrived else reason
+        self._say_stop()
+
+    def _say_stop(self):
+        self.result = self._run.summed_up(self.model)
+        self._voice.event("stop", reason=self._run.stopped_because)
+        self._voice.speak()
+
+    def _costs_now(self):
+        return self._trial.plan.costs_after if self._trial is not None else self._run.costs
+
+    def _filters_now(self) -> int:
+        """How many filters the network has, over all layers, that of a round on trial if there is one."""
+        lost = sum(record.filters_removed for record in self._run.records if record.accepted)
+        lost += self._trial.plan.num_removed if self._trial is not None and not self._trial.rejected else 0
+        return sum(self._run.original_widths.values()) - lost
+
+    # Undoing
+
+    def _undo(self, trial):
+        self._live.put_back(trial.before)
+        self._settler = trial.settler
+        self._trial = None
+
+    def _leave(self, error, arguments):
+        """Puts the model into its last accepted state: an error is about to end `fit`."""
+        self._put_in_order(whole=self._live.hand_back(arguments))
+        self._run.stopped_because = _ended_by(error)
+        self.result = self._run.summed_up(self.model)
+
+    def _put_in_order(self, whole=True):
+        """Takes out what is there only for a while: counters, a network on trial, guards, a learning rate.
+
+        Args:
+            whole: Whether the network in the model still has all its weights. Defaults to True.
+        """
+        if self._unprobed is not None and not whole:  # as it was at the beginning of the epoch
+            self._live.put_back(self._unprobed)
+            self._unprobed = None
+        self._take_counters_out()
+        if self._trial is not None:
+            self._undo(self._trial)
+        if self._rate is not None:
+            self._rate.on_train_end()
+        self._live.release()
+
+
+def _end_unfinished_run(model):
+    """Puts a model in order that an earlier `fit` with a callback left without its being told."""
+    step = vars(model).get("train_function")
+    if isinstance(step, Guarded):
+        step.guard.leave(None)
+
+
+def _ended_by(error) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "fit was interrupted."
+    return f"fit ended in an error: {error!r}." if error else "fit ended in an error that callbacks are not told of."
+
+
+def _equal_scores(network) -> FilterScores:
+    """The same score for all filters that have FIRE, NaN for the others."""
+    scores = {name: np.full(width, np.nan) for name, width in network.graph.widths.items()}
+    for relu in network.relus:
+        for name, filters, _ in filters_behind(network, relu):
+            scores[name][filters] = 0.0
+    return FilterScores(scores, criterion="fire", reasons=network.unscored)
+
+
+def _any_scores(graph) -> FilterScores:
+    """The same score for all filters."""
+    return FilterScores({name: np.zeros(width) for name, width in graph.widths.items()}, criterion="none")

@@ -1,0 +1,92 @@
+"""What `fit` was called with: callbacks are given none of it, but `fit` is among their callers."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from firekeras.keras_models.internals import build_metrics
+
+BATCHES = 100  # of a data set that never ends
+
+
+@dataclasses.dataclass(frozen=True)
+class FitData:
+    """The data of the `fit` that is running.
+
+    Args:
+        train: `(x, y, sample_weight)`, or a data set; None if it can be read only once, or is not known.
+        validates: Whether there are validation data.
+        validation: These, as `fit` holds them, `(x, y)`; None for none.
+        initial_epoch: The number of the first epoch.
+    """
+
+    train: Any
+    validates: bool
+    validation: Any
+    initial_epoch: int
+
+
+def frames() -> Iterator[types.FrameType]:
+    """The frames of all callers, the nearest first."""
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def data_of_fit(model) -> FitData:
+    """The data of the `fit` of a model that is calling right now."""
+    known = next(
+        (f.f_locals for f in frames() if f.f_locals.get("self") is model and "epoch_iterator" in f.f_locals), {}
+    )
+    validation = known.get("validation_data")
+    return FitData(_readable(known), validation is not None, validation, int(known.get("initial_epoch") or 0))
+
+
+def _readable(known):
+    """The training data, if they can be read again."""
+    x, y, weights = (known.get(name) for name in ("x", "y", "sample_weight"))
+    if x is None or _is_read_once(x):
+        return None
+    if y is None and not hasattr(x, "shape") and not isinstance(x, (list, dict)):
+        return _that_ends(x)
+    return (x, y) if weights is None else (x, y, weights)
+
+
+def _that_ends(x):
+    """A data set, or of one that never ends the first batches."""
+    endless = callable(getattr(x, "cardinality", None)) and int(x.cardinality()) == -1
+    return x.take(BATCHES) if endless else x
+
+
+def _is_read_once(x):
+    return isinstance(x, (types.GeneratorType, Iterator)) and not hasattr(x, "shape")
+
+
+def metric_names(model, data: FitData) -> list[str] | None:
+    """The names of all that `fit` will log; None if nobody can tell before its first step."""
+    try:
+        return list(model.get_metrics_result())
+    except ValueError:  # no batch has been seen yet
+        batch = _one_batch(data.train)
+        if batch is None:
+            return None
+        build_metrics(model, batch)
+        return list(model.get_metrics_result())
+
+
+def _one_batch(data):
+    """One batch, or the shapes and types of one: `(x, y)`, `(x, y, sample_weight)`."""
+    if isinstance(data, tuple):
+        return keras.tree.map_structure(lambda a: np.asarray(a[:1]), data)
+    spec = getattr(data, "element_spec", None)
+    if spec is not None or data is None:
+        return spec
+    return data[0] if isinstance(data, keras.utils.PyDataset) else next(iter(data))

@@ -1,0 +1,158 @@
+"""Surgery on the live model: the object that `fit` is training becomes the smaller one."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+
+import keras
+import numpy as np
+
+from firekeras.channels.walk import leaf_layers
+from firekeras.fit.interruption import Guarded
+from firekeras.keras_models.devices import scope_of
+
+# What `fit` goes on using; all else belongs to the network, but for what another one does not have at all.
+# Loss and metrics are among it: they were built on the first batch, and JAX, on several devices, wants
+# them built before it trains.
+OF_THE_FIT = (
+    *("history", "_eval_epoch_iterator", "stop_training", "_initial_epoch"),
+    *("_loss_tracker", "_compile_loss", "_compile_metrics"),
+)
+CLASS = "__class__"  # a class whose constructor is its own cannot be that of a smaller network
+STEPS = ("train_function", "test_function")
+STATE = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
+
+
+class LiveModel:
+    """Exchanges the network inside a model object, while `fit` runs on it.
+
+    The network that goes out is kept as it was, weights, optimizer, compiled steps and all, so that
+    putting it back undoes everything that happened since, exactly.
+
+    Args:
+        model: The model that `fit` was called on.
+        around: Wraps the compiled steps that `fit` calls, for as long as it lasts. Defaults to none.
+    """
+
+    def __init__(self, model, around=None):
+        self.model, self._around = model, around
+        self._taught = None
+
+    def teach(self, teacher):
+        """Has the networks that come in from now on learn from a `Teacher` too, until `release`."""
+        self._taught = teacher.shared_loss(self.model)
+
+    def guard_steps(self):
+        """Wraps the steps that `fit` calls next."""
+        self.model.make_train_function()
+        self.model.make_test_function()
+        for name in STEPS if self._around else ():
+            step = self.model.__dict__[name]
+            self.model.__dict__[name] = step if isinstance(step, Guarded) else self._around(step)
+
+    def become(self, other) -> dict:
+        """Takes over the network of another model; returns the network as it was, for `put_back`."""
+        out = self._exchange({**other.__dict__, CLASS: type(other)})
+        if self._taught is not None:
+            self.model.__dict__["compute_loss"] = self._taught
+        try:
+            self._make_steps()
+        except BaseException:
+            self._exchange(out)
+            raise
+        return out
+
+    def insert(self, network, behind) -> dict:
+        """Puts layers behind calls; returns the network without them, for `withdraw`."""
+        nothing = np.zeros(network.graph.num_units, bool)
+        return self.become(network.without(nothing, behind))
+
+    def withdraw(self, without):
+        """Takes inserted layers out again; all that was learned meanwhile stays."""
+        probed = dict(leaf_layers(self.model))
+        optimizer = self.model.optimizer
+        self._exchange(without)
+        for path, layer in leaf_layers(self.model):
+            _copy(probed[path].variables, layer.variables)
+        if optimizer.built and not self.model.optimizer.built:
+            with scope_of(self.model):
+                self.model.optimizer.build(self.model.trainable_variables)
+        _copy(optimizer.variables, self.model.optimizer.variables)
+
+    def put_back(self, network):
+        """Undoes a cut, and all training since."""
+        self._exchange(network)
+
+    def hand_back(self, arguments) -> bool:
+        """Gives the variables the values that JAX's `fit` keeps outside of them while it trains.
+
+        Args:
+            arguments: Of the call that failed: a step gets these values as its first.
+
+        Returns:
+            Whether they are all there: a step that fails may have used up their memory.
+        """
+        if keras.backend.backend() != "jax":
+            return True
+        if arguments and isinstance(arguments[0], tuple):
+            parts = STATE if len(arguments[0]) == len(STATE) else [name for name in STATE if "optimizer" not in name]
+            state = dict(zip(parts, arguments[0], strict=True))
+            self.model.__dict__.update(_jax_state=state, _jax_state_synced=False)
+        values = keras.tree.flatten(self.model.__dict__.get("_jax_state") or {})
+        if any(value.is_deleted() for value in values):
+            self._forget_jax_state()
+            return False
+        self.model.jax_state_sync()
+        return True
+
+    def release(self):
+        """Leaves the model with its steps as Keras made them."""
+        for name in STEPS:
+            step = self.model.__dict__[name]
+            self.model.__dict__[name] = step.call if isinstance(step, Guarded) else step
+        if self.model.__dict__.pop("compute_loss", None) is not None:
+            self.model.__dict__.update(dict.fromkeys(STEPS))  # compiled with the teacher in them
+
+    def _exchange(self, network) -> dict:
+        out = {**self.model.__dict__, CLASS: type(self.model)}
+        stays = {name: value for name, value in out.items() if name in OF_THE_FIT or name not in network}
+        self.model.__dict__.clear()
+        self.model.__dict__.update({name: value for name, value in network.items() if name not in OF_THE_FIT})
+        self.model.__dict__.update(stays)
+        self.model.__class__ = self.model.__dict__.pop(CLASS)
+        if keras.backend.backend() == "jax":
+            self._forget_jax_state()
+        return out
+
+    def _forget_jax_state(self):
+        self.model.__dict__.update(_jax_state=None, _jax_state_synced=True)
+
+    def _make_steps(self):
+        with _steps_of_its_own(self.model):
+            self.model.make_train_function(force=True)
+            self.model.make_test_function(force=True)
+        self.guard_steps()
+
+
+@contextlib.contextmanager
+def _steps_of_its_own(model):
+    """Has steps compiled from functions like no others.
+
+    JAX finds compiled code by its function, and by the shapes of what it gets. Methods of one and the same
+    model are equal functions to it: without this a network could be trained by the code of an earlier one.
+    """
+    own = {name: functools.partial(getattr(model, name)) for name in ("train_step", "test_step")}
+    before = {name: model.__dict__[name] for name in own if name in model.__dict__}
+    model.__dict__.update(own)
+    try:
+        yield
+    finally:
+        for name in own:
+            del model.__dict__[name]
+        model.__dict__.update(before)
+
+
+def _copy(sources, targets):
+    for source, target in zip(sources, targets, strict=True):
+        target.assign(source)

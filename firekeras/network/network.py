@@ -1,0 +1,83 @@
+"""The network: a `keras.Model`, checked and traced once, that knows what its layers read, and how to cut them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import keras
+import numpy as np
+
+from firekeras.channels import traced
+from firekeras.channels.trace import Trace
+from firekeras.channels.walk import leaf_layers
+from firekeras.keras_models.compiling import compile_alike
+from firekeras.keras_models.devices import scope_of
+from firekeras.network.surgery import Cut
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Network(Trace):
+    """A model as firekeras sees it: what travels inside in place of the model.
+
+    Nothing of it changes; weights are those that the model has at any time.
+
+    Args:
+        model: A built Functional or Sequential model.
+        graph, and all others: As in `Trace`, of this model.
+
+    Example:
+    >>> network = Network.of(model)
+    >>> network.kernel("conv1").shape        # (*taps, input channels, filters)
+    >>> smaller = network.without(gone)      # a keras.Model, without the units in a mask
+    """
+
+    model: keras.Model
+
+    @classmethod
+    def of(cls, model: keras.Model | Network) -> Network:
+        """The network of a model; a network as it is.
+
+        Raises:
+            ValueError: If the model is subclassed, not built, or holds what surgery cannot honour.
+        """
+        if isinstance(model, Network):
+            return model
+        trace = traced(model)
+        parts = {field.name: getattr(trace, field.name) for field in dataclasses.fields(trace)}
+        return cls(**parts, model=model)
+
+    @functools.cached_property
+    def leaves(self) -> dict[str, keras.Layer]:
+        """Every layer that is not a nested functional model, by path."""
+        return dict(leaf_layers(self.model))
+
+    def kernel(self, layer: str) -> np.ndarray:
+        """The weights of a layer's filters, `(*taps, input channels, filters)`."""
+        return self.kernels[layer]()
+
+    def without(self, gone: np.ndarray, behind=None) -> keras.Model:
+        """The model built again without some units.
+
+        Args:
+            gone: A mask over units.
+            behind: Layers to insert, by the key of the call whose output they take. Defaults to none.
+
+        Returns:
+            A new model, compiled like the old one, with weights and optimizer state cut.
+        """
+        cut = Cut(self, gone, behind or {})
+        with scope_of(self.model):
+            new = cut.network(self.model)
+            if self.model.compiled:
+                compile_alike(self.model, new, cut)
+        return new
+
+    def copy(self, compiled: bool = False) -> keras.Model:
+        """The same model with variables of its own.
+
+        Args:
+            compiled: Whether the copy is compiled too, with the optimizer's state. Defaults to False.
+        """
+        nothing = np.zeros(self.graph.num_units, bool)
+        return self.without(nothing) if compiled else Cut(self, nothing, {}).network(self.model)

@@ -1,0 +1,158 @@
+"""Criteria that ask the loss: what it would do if a unit's channels were a little weaker."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from firekeras.channels.walk import functional_graph, walk
+from firekeras.data.checks import checked_data
+from firekeras.data.samples import batches
+from firekeras.keras_models.internals import at_inference_arguments, flat_inputs
+from firekeras.scores.criteria.readers import Readers
+from firekeras.scores.criteria.registry import criterion
+
+BATCH_SIZE = 32  # all activations of a batch are held at once
+
+
+@criterion("taylor", needs="data")
+def small_taylor(model, data):
+    """Minus the mean over samples of |dL/dg|, where g is a gate on all that a filter puts out.
+
+    To first order, |dL/dg| is what closing the gate does to the loss. This is the criterion of
+    Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning", 3.1, with gates: by the
+    chain rule dL/dg is the sum of gradient times value over the filter's outputs, or over its weights.
+    It is taken sample by sample, and absolute, as in Molchanov et al. 2017, 2.2. Filters that only go
+    together have one gate, and share its score.
+    """
+    return _mean_effect(model, data, np.abs, "taylor")
+
+
+@criterion("fisher", needs="data")
+def small_fisher(model, data):
+    """Minus half the mean over samples of (dL/dg)^2, where g is a gate on all that a filter puts out.
+
+    Theis et al. 2018, "Faster gaze prediction with dense networks and Fisher pruning", 2.2: to second
+    order, what closing the gate does to the loss, with the Fisher information for the Hessian. Filters
+    that only go together have one gate, and share its score.
+    """
+    return _mean_effect(model, data, lambda effect: np.square(effect) / 2, "fisher")
+
+
+def _mean_effect(model, data, measure, name):
+    _check_loss(model, name)
+    checked_data(model, data)
+    readers = Readers(model)
+    gradient = gradient_of(GatedLoss(model, readers))
+    total, samples = np.zeros(readers.graph.num_units), 0
+    for x, y, weights in batches(data, BATCH_SIZE):
+        if y is None:
+            raise ValueError("Expected data with labels, (x, y), since the loss is asked. Received: samples alone.")
+        effects = _effects(gradient, readers.graph.num_units, x, y, weights)
+        total += measure(effects).sum(axis=0)
+        samples += len(effects)
+    if not np.isfinite(total).all():
+        raise ValueError(
+            f"The gradients for the criterion {name!r} are NaN or infinite. Look for NaN in the data with "
+            "np.isfinite(x).all(), and evaluate the model: its loss must be finite."
+        )
+    return readers.scores(-total / samples / np.maximum(readers.graph.unit_sizes, 1), name)
+
+
+def _check_loss(model, name):
+    if not model.compiled or model.loss is None:
+        raise ValueError(
+            f"The criterion {name!r} asks the model's loss: expected a model that is compiled with one, received "
+            f"{model.name!r}, which is not. Call model.compile(loss=...) with the loss that it was trained with."
+        )
+
+
+def _effects(gradient, units, x, y, weights):
+    """dL/dg of each sample and unit, `(samples, num_units)`, of a loss that is the mean over a batch."""
+    samples = len(keras.tree.flatten(x)[0])
+    closed = ops.zeros((samples, units), "float32")
+    return samples * ops.convert_to_numpy(gradient(closed, x, y, weights)).astype("float64")
+
+
+class GatedLoss:
+    """A model's loss as a function of gates: what a unit puts out is multiplied by 1 + its gate where it is read.
+
+    The model runs in inference mode, and nothing in it changes.
+
+    Args:
+        model: A compiled model.
+        readers: Its `Readers`.
+    """
+
+    def __init__(self, model, readers):
+        self.model, self.readers = model, readers
+
+    def __call__(self, gates, x, y, weights):
+        """The loss, a scalar.
+
+        Args:
+            gates: One per sample and unit, `(samples, num_units)`.
+            x, y, weights: A batch as `keras.utils.unpack_x_y_sample_weight` gives it.
+        """
+        gates = ops.pad(gates, ((0, 0), (0, 1)))  # the last stands for channels of no unit, which are number -1
+        graph = functional_graph(self.model)
+        with keras.StatelessScope(collect_losses=True):
+            outputs = self._run(self.model, flat_inputs(graph, x), "", gates)
+            given = keras.tree.pack_sequence_as(graph.output, outputs)
+            return self.model.compute_loss(x, y, given, weights, training=False)
+
+    def _run(self, model, inputs, prefix, gates):
+        def call(node, args, kwargs):
+            operation, path = node.operation, prefix + node.operation.name
+            if functional_graph(operation) is not None:
+                tensors = [x for x in keras.tree.flatten((args, kwargs)) if ops.is_tensor(x)]
+                return self._run(operation, tensors, f"{path}/", gates)
+            if path in self.readers:
+                args = (self._gated(args[0], self.readers[path], gates), *args[1:])
+            return operation(*args, **at_inference_arguments(operation, kwargs))
+
+        return walk(model, inputs, call)
+
+    def _gated(self, x, reader, gates):
+        shape = [1] * len(x.shape)
+        shape[0], shape[reader.axis] = -1, len(reader.units)
+        own = ops.take(gates, reader.units % gates.shape[1], axis=1)
+        return x * ops.cast(1 + ops.reshape(own, shape), x.dtype)
+
+
+def gradient_of(loss):
+    """The gradient of a scalar function by its first argument, compiled where the backend compiles."""
+    return _GRADIENTS[keras.backend.backend()](loss)
+
+
+def _by_tensorflow(loss):
+    import tensorflow as tf
+
+    @tf.function(reduce_retracing=True)
+    def gradient(at, *others):
+        with tf.GradientTape() as tape:
+            tape.watch(at)
+            value = loss(at, *others)
+        return tape.gradient(value, at, unconnected_gradients="zero")
+
+    return gradient
+
+
+def _by_jax(loss):
+    import jax
+
+    return jax.jit(jax.grad(loss))
+
+
+def _by_torch(loss):
+    import torch
+
+    def gradient(at, *others):
+        at.requires_grad_()
+        return torch.autograd.grad(loss(at, *others), at)[0]
+
+    return gradient
+
+
+_GRADIENTS = {"tensorflow": _by_tensorflow, "jax": _by_jax, "torch": _by_torch}

@@ -1,0 +1,355 @@
+"""The FIRE detector: predicts FIRE from statistics of a filter's weights, and its BatchNormalization."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+
+import numpy as np
+from sklearn.model_selection import KFold, LeaveOneGroupOut
+
+from firekeras.scores.detector import detector_file
+from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features
+from firekeras.scores.detector.metrics import detector_metrics
+from firekeras.scores.detector.regressors import ClosedForm, get_regressor, light_regressor
+from firekeras.scores.profile import L1_FEATURE, FilterScores, FireProfile
+
+QUALITY_FILTERS, QUALITY_FOLDS = 2000, 3  # so that looking at the quality takes about a second
+NOT_NORMALISED = (
+    "no BatchNormalization lies between its filters and a ReLU of their own, so that there is no closed form"
+)
+
+
+class FireDetector:
+    """Predicts the FIRE of filters from their weights and their BatchNormalization, without data.
+
+    It is trained once, on the FIRE measured in the first round; later rounds rank filters by its
+    predictions. The paper predicts from 14 statistics of the weights alone. Where networks have
+    BatchNormalization that is the weaker predictor, since it scales every filter's output anew,
+    and says itself where the output lies (see `firekeras.scores.detector.features.gaussian_fire`).
+
+    Args:
+        regressor: `"random_forest"`, `"gradient_boosting"`, `"svr"`, `"mlp"`, `"linear"`, a name
+            added with `register_regressor`, or an object with `fit(X, y)` and `predict(X)`,
+            which is cloned. `"gaussian"` is FIRE in closed form, Phi(-beta / |gamma|): it needs no
+            `fit`, and predicts only filters with a BatchNormalization before their ReLU.
+            Defaults to `"random_forest"`.
+        features: `"bn"`, the 14 statistics and the BatchNormalization, or `"paper"`, the 14 of the
+            paper's Table 1. Defaults to `"bn"`.
+        seed: Seed of the regressor and of the folds of `cross_validate`, an int in [0, 2**32).
+
+    Raises:
+        ValueError: If the regressor or the features are unknown, or the seed is out of range.
+
+    Example:
+    >>> conv = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")
+    >>> model = keras.Sequential([keras.Input((16, 16, 3)), conv])
+    >>> profile = firekeras.measure_fire(model, np.random.normal(size=(32, 16, 16, 3)))
+    >>> detector = FireDetector().fit(model, profile)
+    >>> detector.predict(model)["conv1"].shape
+    (8,)
+
+    Source: FIREPruning (Fang et al. 2020), sections 3.3 and 4.2; the paper states no
+    hyperparameters, these are firekeras's own, as are `"gaussian"` and the features `"bn"`.
+    """
+
+    def __init__(self, regressor="random_forest", *, features: str = "bn", seed: int = 0):
+        _check_settings(regressor, features, seed)
+        made = get_regressor(regressor, seed)  # a wrong name fails here, not in `fit`
+        self.regressor, self.features = regressor, features
+        self.seed = int(seed)
+        self.layer_indices: dict[str, int] = {}
+        self.unscored: dict[str, str] = {}
+        self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
+        self._fitted = made if isinstance(made, ClosedForm) else None
+
+    def fit(self, model, profile: FireProfile) -> FireDetector:
+        """Trains on all filters with a FIRE whose coupled filters have one too, so that they can be ranked.
+
+        Args:
+            model: The model that the profile was measured on, to check that the two fit together,
+                or `None`. The features are those of the profile.
+            profile: The measured FIRE.
+
+        Returns:
+            The detector itself.
+
+        Raises:
+            ValueError: If layers of the profile are missing from the model or have another width,
+                or if fewer than two filters have a FIRE.
+        """
+        if model is not None:
+            _check_widths(_widths(model), profile)
+        self._x, self._y, _ = self._scored_filters(profile.features, profile)
+        self.layer_indices = {n: int(x[0, LAYER_FEATURE]) for n, x in profile.features.items()}
+        self.unscored = _unscored_layers(profile)
+        return self._refit()
+
+    def predict(self, model) -> FilterScores:
+        """Predicts the FIRE of every filter of a model.
+
+        Layers that had no FIRE in training stay NaN, with the reason given there; layers that
+        training did not see are predicted. The closed form leaves filters NaN that have no
+        BatchNormalization before their ReLU. Layers keep the indices of the model trained on; a model
+        that shares no layer name with it is numbered by itself.
+
+        Args:
+            model: A `keras.Model`: the one trained on, pruned since, or another.
+
+        Returns:
+            `FilterScores` with criterion `"fire_predicted"`, each score in [0, 1].
+
+        Raises:
+            ValueError: If the detector is not fitted, or weights of the model are not finite.
+        """
+        self._require_fitted()
+        features = self._extract(model)
+        predicted = {name: self._predict_layer(name, x) for name, x in features.items()}
+        unpredicted = [name for name, fire in predicted.items() if np.isnan(fire).any()]
+        return FilterScores(
+            predicted,
+            criterion="fire_predicted",
+            l1={name: x[:, L1_FEATURE] for name, x in features.items()},
+            reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
+        )
+
+    def evaluate(self, model, profile: FireProfile) -> dict[str, float]:
+        """Compares predictions with measured FIRE; see `detector_metrics` for the numbers.
+
+        Args:
+            model: The model that the profile was measured on, or `None` to predict from the
+                features that the profile holds.
+            profile: The measured FIRE. Only filters with a FIRE count, and among them those
+                that the detector predicts.
+
+        Raises:
+            ValueError: If the detector is not fitted, if model and profile do not fit together, or
+                if fewer than two filters have a FIRE.
+        """
+        self._require_fitted()
+        features = profile.features if model is None else self._extract(model)
+        _check_widths({name: len(x) for name, x in features.items()}, profile)
+        x, fire, _ = self._scored_filters(features, profile)
+        return self._compared(fire, _predict(self._fitted, x))
+
+    def cross_validate(self, profile: FireProfile, by="filter", folds=5) -> dict[str, float]:
+        """Metrics on filters that were left out of training; the detector itself stays as it is.
+
+        Predictions of all folds are pooled, then compared once. Random folds over filters show the
+        detector other filters of the same layer, and its index with them; leaving out whole layers
+        does not, and so is the harder test.
+
+        Args:
+            profile: The measured FIRE.
+            by: `"filter"`, shuffled folds over all filters, or `"layer"`, one layer left out at a
+                time.
+            folds: How many folds `by="filter"` makes, an int in [2, number of filters].
+
+        Raises:
+            ValueError: If `by` or `folds` is out of range, or there are fewer than two layers to
+                leave out.
+        """
+        x, fire, layers = self._scored_filters(profile.features, profile)
+        make = partial(get_regressor, self.regressor, self.seed)
+        return self._compared(fire, _left_out(make, x, fire, self._splits(by, folds, layers)))
+
+    @cached_property
+    def quality(self) -> dict[str, float]:
+        """How well filters of the network trained on are predicted when they are left out of training.
+
+        The numbers are those of `detector_metrics`, cross-validated in three folds over at most 2,000
+        of the filters trained on, and with a quarter of a forest's trees: a lower bound, in about a
+        second, when first asked for. `"spearman"` says most about a ranking.
+
+        Raises:
+            ValueError: If the detector is not fitted, or predicts none of the filters.
+        """
+        if not len(self._y):
+            raise ValueError(_NOT_FITTED)
+        chosen = np.random.default_rng(self.seed).permutation(len(self._y))[:QUALITY_FILTERS]
+        x, fire = self._x[chosen], self._y[chosen]
+        splits = self._splits("filter", min(QUALITY_FOLDS, len(fire)), fire)
+        return self._compared(fire, _left_out(partial(light_regressor, self.regressor, self.seed), x, fire, splits))
+
+    def save(self, path):
+        """Writes the detector as its training table (HDF5): whole, or not at all.
+
+        Raises:
+            ValueError: If the detector is not fitted, its regressor has no name to store, or the
+                folder does not exist.
+        """
+        self._require_fitted()
+        if not isinstance(self.regressor, str):
+            raise ValueError(
+                "A detector is stored as its training table and refitted on load, so its regressor "
+                f"needs a name; received the object {self.regressor!r}. Register it by name with "
+                "firekeras.scores.detector.fire_detector.register_regressor(name) and pass that name to FireDetector."
+            )
+        detector_file.save(path, self._settings(), self._table())
+
+    @classmethod
+    def load(cls, path) -> FireDetector:
+        """Reads what `save` wrote, and refits.
+
+        Raises:
+            ValueError: If the file is not a detector, of a newer version, or damaged, or if its
+                regressor is not registered.
+        """
+        settings, table = detector_file.load(path)
+        detector = cls(settings["regressor"], features=settings["features"], seed=int(settings["seed"]))
+        detector._x, detector._y = table["X"], table["y"]
+        names, reasons = table["layers"], table["reasons"]
+        detector.layer_indices = dict(zip(names, table["indices"].tolist(), strict=True))
+        detector.unscored = {n: why for n, why in zip(names, reasons, strict=True) if why}
+        return detector._refit()
+
+    def __repr__(self):
+        state = f"trained on {len(self._y)} filters" if len(self._y) else "not fitted"
+        return f"<FireDetector {self.regressor!r}: {state}>"
+
+    def _refit(self):
+        self.__dict__.pop("quality", None)
+        regressor = get_regressor(self.regressor, self.seed)
+        regressor.fit(self._x, self._y)
+        self._fitted = regressor
+        return self
+
+    def _require_fitted(self):
+        if self._fitted is None:
+            raise ValueError(_NOT_FITTED)
+
+    def _extract(self, model):
+        features = extract_features(model, self.layer_indices)
+        if features.keys() & self.layer_indices.keys():
+            return features
+        return extract_features(model)
+
+    def _predict_layer(self, name, x):
+        if name in self.unscored:
+            return np.full(len(x), np.nan)
+        return _predict(self._fitted, self._columns(name, x, len(x)))
+
+    def _splits(self, by, folds, layers):
+        groups = len(set(layers))
+        if by == "layer" and groups >= 2:
+            return LeaveOneGroupOut().split(layers, groups=layers)
+        if by == "filter" and 2 <= folds <= len(layers):
+            return KFold(folds, shuffle=True, random_state=self.seed).split(layers)
+        raise ValueError(
+            f"Cannot cross-validate by={by!r} with folds={folds!r} on {len(layers)} scored filters "
+            f"of {groups} layers. Use by='filter' with folds in [2, {len(layers)}], or by='layer' "
+            "on a profile with at least two scored layers."
+        )
+
+    def _scored_filters(self, features: Mapping[str, np.ndarray], profile: FireProfile):
+        """Features, FIRE and layer name of every filter with a FIRE: what a detector learns from."""
+        scored = {name: ranked for name, ranked in profile.rankable().items() if ranked.any()}
+        counts = [int(mask.sum()) for mask in scored.values()]
+        if sum(counts) < 2:
+            raise ValueError(
+                "A detector needs at least 2 filters with a FIRE; received a profile with "
+                f"{sum(counts)}. Measure a model whose convolutions are followed by ReLUs; "
+                "profile.reasons says why filters have no FIRE."
+            )
+        x = [self._columns(name, features.get(name), len(mask))[mask] for name, mask in scored.items()]
+        fire = [profile[name][mask] for name, mask in scored.items()]
+        return np.concatenate(x), np.concatenate(fire), np.repeat(list(scored), counts)
+
+    def _columns(self, name, x, filters):
+        """Those of a layer's features that this detector predicts from, checked."""
+        count = len(FEATURES[self.features])
+        if x is None or x.ndim != 2 or len(x) != filters or x.shape[1] < count:
+            raise ValueError(
+                f"Layer {name!r} needs features of shape {(filters, count)} for features={self.features!r}, "
+                f"received {'none' if x is None else x.shape}. Compute them with "
+                "firekeras.scores.detector.features.extract_features(model)."
+            )
+        if not np.isfinite(x).all():
+            raise ValueError(
+                f"Layer {name!r} has weights that are not finite (NaN or infinite), so its FIRE cannot "
+                "be predicted. Go back to a model whose training did not diverge."
+            )
+        return x[:, :count]
+
+    def _compared(self, fire, predicted):
+        known = np.isfinite(predicted)
+        if not known.any():
+            raise ValueError(
+                f"The regressor {self.regressor!r} predicts none of the {len(fire)} filters with a FIRE: "
+                f"{NOT_NORMALISED}. Use one that learns, such as FireDetector('random_forest')."
+            )
+        return detector_metrics(fire[known], predicted[known])
+
+    def _settings(self):
+        return {"regressor": self.regressor, "features": self.features, "seed": self.seed}
+
+    def _table(self):
+        names = list(self.layer_indices)
+        return {
+            "X": self._x,
+            "y": self._y,
+            "layers": names,
+            "indices": np.array(list(self.layer_indices.values()), "int64"),
+            "reasons": [self.unscored.get(name, "") for name in names],
+        }
+
+
+_NOT_FITTED = (
+    "This FireDetector is not fitted: it has no FIRE to predict from. Call "
+    "fit(model, profile) first, or read a fitted one with FireDetector.load(path)."
+)
+
+
+def _check_settings(regressor, features, seed):
+    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
+        raise ValueError(
+            f"seed must be an int in [0, 2**32); received {seed!r}. A detector is refitted "
+            "when it is loaded, and only a fixed seed gives the same predictions again."
+        )
+    if features not in FEATURES:
+        raise ValueError(
+            f"Unknown features {features!r}. Expected 'bn', the weights and the BatchNormalization, or 'paper', the "
+            "weights alone."
+        )
+    if isinstance(regressor, str) and regressor == "gaussian" and features != "bn":
+        raise ValueError(
+            f"The regressor 'gaussian' is computed from the BatchNormalization; received features={features!r}. Leave "
+            "features at 'bn', or pass a regressor that learns."
+        )
+
+
+def _left_out(make, x, fire, splits):
+    """Predictions for each filter by a regressor that was trained on the other folds."""
+    predicted = np.empty_like(fire)
+    for train, test in splits:
+        regressor = make()
+        regressor.fit(x[train], fire[train])
+        predicted[test] = _predict(regressor, x[test])
+    return predicted
+
+
+def _predict(regressor, x):
+    return np.clip(regressor.predict(x), 0.0, 1.0).reshape(len(x))
+
+
+def _widths(model):
+    from firekeras.channels import filter_kernels
+
+    return {name: kernel.shape[-1] for name, kernel in filter_kernels(model).items()}
+
+
+def _check_widths(widths, profile):
+    for name, fire in profile.items():
+        if widths.get(name) != len(fire):
+            received = f"{widths[name]} filters" if name in widths else "no such layer"
+            raise ValueError(
+                f"The model does not fit the profile: for layer {name!r} the profile holds "
+                f"{len(fire)} filters, the model has {received}. Pass the model that the profile "
+                "was measured on, or measure this one with firekeras.measure_fire(model, data)."
+            )
+
+
+def _unscored_layers(profile):
+    unknown = "FIRE was not measured for this layer"
+    unscored = [name for name, fire in profile.items() if not np.isfinite(fire).any()]
+    return {name: profile.reasons.get(name) or unknown for name in unscored}

@@ -1,0 +1,135 @@
+"""The detector's regressors, by name; adding one is registering a function."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression
+from sklearn.neural_network import MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+
+from firekeras.refusals import Registry
+from firekeras.scores.detector.features import FEATURES
+
+REGRESSORS = Registry("regressor")
+
+
+def register_regressor(name: str):
+    """Makes a regressor known by name, so that detectors with it can be saved.
+
+    The decorated function takes a seed and returns a new regressor, anything with scikit-learn's
+    `fit(X, y)` and `predict(X)`. A name that is registered already is replaced.
+
+    Args:
+        name: The name to use in `FireDetector(regressor=name)`.
+
+    Example:
+    >>> @register_regressor("ridge")
+    ... def ridge(seed):
+    ...     return sklearn.linear_model.Ridge(random_state=seed)
+    >>> detector = FireDetector("ridge")
+    """
+
+    return REGRESSORS.register(name)
+
+
+@register_regressor("random_forest")
+def _random_forest(seed):
+    return RandomForestRegressor(n_estimators=200, min_samples_leaf=2, max_features=1.0, random_state=seed)
+
+
+@register_regressor("gradient_boosting")
+def _gradient_boosting(seed):
+    return GradientBoostingRegressor(n_estimators=300, max_depth=3, learning_rate=0.05, random_state=seed)
+
+
+@register_regressor("svr")
+def _svr(seed):
+    return make_pipeline(StandardScaler(), SVR(kernel="rbf", C=1.0, epsilon=0.02))
+
+
+@register_regressor("mlp")
+def _mlp(seed):
+    # Twenty epochs of patience: with few filters an epoch is a single step of Adam.
+    network = _EarlyStoppedMLP(hidden_layer_sizes=(64, 32), max_iter=1000, n_iter_no_change=20, random_state=seed)
+    return make_pipeline(StandardScaler(), network)
+
+
+@register_regressor("linear")
+def _linear(seed):
+    return make_pipeline(StandardScaler(), LinearRegression())
+
+
+@register_regressor("gaussian")
+def _gaussian(seed):
+    return ClosedForm()
+
+
+class ClosedForm:
+    """FIRE in closed form, from the features of the BatchNormalization: nothing to train; NaN without one.
+
+    See `firekeras.scores.detector.features.gaussian_fire`.
+    """
+
+    def fit(self, X, y):  # noqa: N803 (scikit-learn's own name)
+        """Does nothing."""
+        return self
+
+    def predict(self, X):  # noqa: N803
+        """The closed form of each filter, `(filters,)`."""
+        fire, known = X[:, FEATURES["bn"].index("bn_fire")], X[:, FEATURES["bn"].index("bn")]
+        return np.where(known == 1, fire, np.nan)
+
+
+class _EarlyStoppedMLP(MLPRegressor):
+    def fit(self, X, y):  # noqa: N803 (scikit-learn's own name)
+        # The tenth that early stopping holds out needs two filters for its R²; with fewer filters
+        # training stops on its own loss.
+        self.early_stopping = len(y) >= 20
+        with warnings.catch_warnings():
+            # Reaching `max_iter` is the second stopping rule here, not a failure.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().fit(X, y)
+
+
+def light_regressor(identifier, seed: int = 0):
+    """As `get_regressor`, but a forest of a quarter of its trees: enough to judge it by."""
+    regressor = get_regressor(identifier, seed)
+    if isinstance(regressor, RandomForestRegressor):
+        regressor.set_params(n_estimators=max(1, regressor.n_estimators // 4))
+    return regressor
+
+
+def get_regressor(identifier, seed: int = 0):
+    """A new, unfitted regressor from a name or from an object to copy.
+
+    Args:
+        identifier: A name in `REGRESSORS`, or an object with `fit(X, y)` and `predict(X)`, which is
+            cloned.
+        seed: Seed of a regressor made by name.
+
+    Raises:
+        ValueError: If the name is not registered, or the object cannot fit and predict.
+
+    Example:
+    >>> get_regressor("random_forest").n_estimators
+    200
+    """
+    if isinstance(identifier, str):
+        return REGRESSORS.find(identifier)(seed)
+    if isinstance(identifier, type) or not all(hasattr(identifier, m) for m in ("fit", "predict")):
+        raise ValueError(
+            "A regressor must be a name or an object with fit(X, y) and predict(X); received "
+            f"{identifier!r}. Pass one of {_known_names()}, or an instance such as SVR()."
+        )
+    return clone(identifier, safe=False)
+
+
+def _known_names():
+    return ", ".join(map(repr, REGRESSORS))

@@ -1,0 +1,280 @@
+"""FIRE: model and data in, `FireProfile` out, in one pass over the data."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections import defaultdict
+
+import keras
+import numpy as np
+
+from firekeras.channels.check import check_weights
+from firekeras.channels.walk import functional_graph, walk
+from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
+from firekeras.keras_models import devices
+from firekeras.keras_models.internals import at_inference_arguments, check_inputs, flat_inputs, strategy_of
+from firekeras.network.network import Network
+from firekeras.scores.detector.features import extract_features
+from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
+from firekeras.scores.fire.enough import StopWhenSettled
+from firekeras.scores.fire.progress import ProgressBar, ProgressReports
+from firekeras.scores.profile import FireProfile
+
+
+def measure_fire(
+    model, data, *, batch_size=None, fraction=1.0, neuron_maps=False, seed=0, cut=0.05, on_progress=None
+) -> FireProfile:
+    """Measures FIRE of every filter: the share of its ReLU outputs that are zero.
+
+    FIRE of a filter is (zeros after its ReLU) / (samples x positions), in inference mode
+    (FIREPruning, section 3.1, eq. 1-3). Its ReLU is the first that its channel passes through with
+    only channel-wise layers between; filters that meet something else first are not scored (NaN,
+    with a reason). The counts are exact integers.
+
+    Args:
+        model: A built Functional or Sequential model. It is not changed, and need not be compiled.
+        data: What `model.fit` takes: arrays, `(x, y)`, a `tf.data.Dataset`, `PyDataset`, torch
+            `DataLoader` or generator. Labels are not looked at.
+        batch_size: For arrays. Defaults to 32.
+        fraction: Share of the data to look at, above 0, up to 1: for arrays a random choice of
+            samples, for data in batches the first ones. `"auto"` stops once it is settled, with
+            95% confidence, which filters are the next to go (`firekeras.scores.fire.enough` says how); data in
+            batches must come in random order then. Defaults to 1.0; the paper uses 0.2.
+        neuron_maps: Whether to keep the inactive rate of each position (NIRE) too, in `maps`.
+            Defaults to False.
+        seed: For the choice of samples. Defaults to 0.
+        cut: For `fraction="auto"`, the share of filters that are about to go, above 0 and below 1.
+            Defaults to 0.05.
+        on_progress: A function that is told, a few times a second, how many batches are done and of
+            how many, the latter `None` where nobody knows. Defaults to a bar on terminals.
+
+    Returns:
+        A `FireProfile`: `profile["conv1"]` is a float64 array `(filters,)`, each in [0, 1].
+
+    Raises:
+        ValueError: If the model has no ReLU, its weights are NaN, or the data are empty or of
+            another shape than the model's input.
+
+    Example:
+    >>> profile = firekeras.measure_fire(model, x_train, fraction=0.2)
+    >>> profile["conv1"].max()
+    """
+    devices.check_strategy(model)
+    model = _on_this_process(model)
+    network = Network.of(model)
+    check_weights(model)
+    check_has_relus(network)
+    auto = fraction == "auto"
+    if auto and not 0 < cut < 1:
+        raise ValueError(f"cut is the share of filters about to go, above 0 and below 1. Received: {cut}.")
+    data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
+    counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
+    stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []
+    shown = ProgressReports(on_progress) if on_progress else ProgressBar("Measuring FIRE")
+    run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
+    return profile_from_counters(network, counters)
+
+
+def _on_this_process(model):
+    """The model; where it is spread over several processes, a copy on the devices of this one.
+
+    Each process then counts by itself, and their shares of the data may differ in size.
+    """
+    if not devices.several_processes():
+        return model
+    with devices.in_force(devices.of_this_process()):
+        return Network.of(model).copy()
+
+
+def check_has_relus(network):
+    """Raises `ValueError` where no filter has a ReLU of its own, so that there is no FIRE."""
+    if not network.relus:
+        reasons = [f"{name}: {reason}" for name, reason in list(network.unscored.items())[:3]]
+        if not network.graph.filter_layers:
+            raise ValueError(f"The model {network.model.name!r} has no filters to measure: {network.graph.why_none()}.")
+        raise ValueError(
+            f"No filter of {network.model.name!r} has a ReLU of its own, so that there is no FIRE to measure "
+            f"({'; '.join(reasons)}). Use another criterion: score_filters(model, criterion='l1')."
+        )
+
+
+def rates_so_far(network, counters):
+    """(mean, deviation, samples) over samples so far, of the filters that can be ranked, each an array."""
+    means, deviations = [], []
+    for relu in network.relus:
+        counter = counters[relu.key]
+        channels = [channel for name, _, own in filters_behind(network, relu) for channel in own]
+        means.append(counter.zeros().reshape(-1, counter.zeros().shape[-1]).sum(0)[channels] / max(1, counter.seen()))
+        deviations.append(counter.deviation()[channels])
+    samples = max(counter.samples() for counter in counters.values())
+    return np.concatenate(means), np.concatenate(deviations), samples
+
+
+def run_counting(model, counters, data, *, batch_size=None, steps=None, callbacks=()):
+    """Runs the data through the model once, and lets the counters count.
+
+    Args:
+        model: The model.
+        counters: A `ZeroCounter` for each ReLU, by its key.
+        data, batch_size, steps: As `evaluate` takes them; `(x,)` for arrays.
+        callbacks: Callbacks for `evaluate`.
+    """
+    x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
+    x = devices.share_of_process(x)
+    with devices.scope_of(model), devices.counting_apart() as place:
+        counting = CountingModel(model, counters)
+        counting.compile(jit_compile=_jit_compile(model))
+        if place is not None:
+            counting.make_test_function()
+            run = counting.test_function
+            counting.test_function = lambda state, batches: run(state, map(place, batches))
+        counting.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=callbacks)
+    devices.sum_over_processes([one for part in (*counting.counters, counting.strange) for one in part.variables])
+    if counting.strange.count():
+        raise ValueError(
+            f"{counting.strange.count()} of the batches hold NaN or infinity, which a ReLU may turn into zeros. "
+            "Look for them with np.isfinite(x).all(), and leave them out."
+        )
+    if not any(counter.built and counter.samples() for counter in counters.values()):
+        raise ValueError("The data are empty: not a single batch came. Pass data with at least one sample.")
+
+
+def _jit_compile(model):
+    """As the model was compiled; else as Keras would."""
+    return model.jit_compile if model.compiled else "auto"
+
+
+class CountingModel(keras.Model):
+    """Runs another model's layers up to its last ReLU, in inference mode, and counts zeros.
+
+    It calls the very same layers on real tensors, so that the model's graph is not touched.
+
+    Args:
+        model: The model.
+        counters: A `ZeroCounter` for each ReLU, by the key of its call.
+    """
+
+    def __init__(self, model, counters):
+        super().__init__(dtype="float32", autocast=False)  # its layers cast for themselves
+        self.model = model
+        self._place = {key: k for k, key in enumerate(counters)}
+        self.counters = list(counters.values())
+        self.strange = NonFiniteCounter(dtype="float32", autocast=False, trainable=False)
+        self.strange.build(None)
+        self.built = True
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Builds on one replica's batch: Keras takes the replicas' mean, and theirs may differ in size."""
+        if iterator is not None and strategy_of(self) is not None:
+            batch = next(next(iter(iterator))[-1])
+            parts = strategy_of(self).experimental_local_results
+            iterator, data_batch = None, keras.tree.map_structure(lambda x: parts(x)[0], batch)
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+    def call(self, inputs, training=None):
+        size = keras.ops.shape(keras.tree.flatten(inputs)[0])[0]
+        if strategy_of(self) is None or isinstance(size, int):
+            return self._count(inputs)
+        # Of a small last batch nothing may be left for a replica, and not every layer takes nothing.
+        return keras.ops.cond(size > 0, lambda: self._count(inputs), lambda: keras.ops.zeros((1,)))
+
+    def _count(self, inputs):
+        left = set(self._place)
+        with contextlib.suppress(_AllCounted):
+            self._run(self.model, self._standardized(inputs), (), left)
+        return keras.ops.zeros((1,))
+
+    def _watched(self, flat):
+        return [self.strange(x) if keras.backend.is_float_dtype(x.dtype) else x for x in flat]
+
+    def _standardized(self, inputs):
+        """The inputs as the model would take them, or its own error."""
+        graph = functional_graph(self.model)
+        flat = flat_inputs(graph, inputs)
+        check_inputs(graph, flat)
+        return self._watched(flat)
+
+    def _run(self, model, inputs, prefix, left):
+        def call(node, args, kwargs):
+            key = (*prefix, id(node))
+            operation = node.operation
+            if functional_graph(operation) is not None:
+                tensors = [x for x in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(x)]
+                return self._run(operation, tensors, key, left)
+            given = operation(*args, **at_inference_arguments(operation, kwargs))
+            if key in left:
+                self.counters[self._place[key]](given)
+                left.discard(key)
+                if not left:
+                    raise _AllCounted
+            return given
+
+        return walk(model, inputs, call)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.zeros(())
+
+
+class _AllCounted(Exception):  # noqa: N818 (it ends a pass, and is no error)
+    """Nothing after the last ReLU needs to be computed."""
+
+
+def profile_from_counters(network, counters, mode="inference") -> FireProfile:
+    """Sums what the counters hold by filter: a filter whose layer is called twice has two ReLUs.
+
+    Args:
+        network: The network that was counted.
+        counters: A `ZeroCounter` for each ReLU, by key; a ReLU without one is passed over.
+        mode: How the model ran: `"inference"` or `"training"`.
+    """
+    widths = network.graph.widths
+    zeros = {name: np.zeros(width, "int64") for name, width in widths.items()}
+    seen = {name: np.zeros(width, "int64") for name, width in widths.items()}
+    maps: dict[str, list] = defaultdict(list)
+    for relu in network.relus:
+        counter = counters.get(relu.key)
+        if counter is None:
+            continue
+        counts = np.moveaxis(counter.zeros(), relu.axis - 1 if counter.per_position else 0, 0)
+        for name, filters, channels in filters_behind(network, relu):
+            np.add.at(zeros[name], filters, counts[channels].reshape(filters.size, -1).sum(axis=1))
+            np.add.at(seen[name], filters, counter.seen())
+            if counter.per_position:
+                maps[name].append((filters, counts[channels] / max(1, counter.samples())))
+    return FireProfile(
+        zeros,
+        seen,
+        samples=max(counter.samples() for counter in counters.values()),
+        features=extract_features(network),
+        graph=network.graph,
+        reasons=network.unscored,
+        maps={name: _joined_maps(name, widths[name], parts) for name, parts in maps.items()},
+        mode=mode,
+        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    )
+
+
+def filters_behind(network, relu):
+    """Yields (layer, filters, channels): which channels of a ReLU's output are whose filters'."""
+    owners = [(channel, *network.births[label]) for channel, label in enumerate(relu.labels.tolist()) if label]
+    for name in dict.fromkeys(owner[1] for owner in owners):
+        mine = [(channel, filter) for channel, owner, filter in owners if owner == name]
+        channels, filters = np.array(mine).T
+        yield name, filters, channels
+
+
+def _joined_maps(name, width, parts):
+    """The map of each filter, `(filters, *positions)`: the mean over the calls of its layer."""
+    positions = {rates.shape[1:] for _, rates in parts}
+    if len(positions) > 1:
+        raise ValueError(
+            f"Layer {name!r} is called on images of different sizes {sorted(positions)}, so that its filters have no "
+            "one map. Measure with neuron_maps=False."
+        )
+    total = np.zeros((width, *positions.pop()), "float32")
+    calls = np.zeros(width)
+    for filters, rates in parts:
+        np.add.at(total, filters, rates)
+        np.add.at(calls, filters, 1)
+    return (total / np.maximum(calls, 1).reshape(-1, *[1] * (total.ndim - 1))).astype("float32")

@@ -1,0 +1,130 @@
+"""Scores: how dispensable each filter is. `FilterScores` in general, `FireProfile` for measured FIRE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from firekeras.channels.graph import ChannelGraph
+
+L1_FEATURE = 3  # column of the l1 norm among the 14 features (see firekeras.scores.detector.features)
+
+
+class FilterScores(Mapping):
+    """One score per filter, by layer name: higher goes first, NaN is not scored and so not prunable.
+
+    Args:
+        values: For each layer name, the scores of its filters, shape `(filters,)`.
+        criterion: What the scores are, e.g. `"fire"` or `"l1"`.
+        l1: For each layer name, the l1 norms of its filters, shape `(filters,)`. They decide
+            between filters of equal score (the smaller norm goes first). Defaults to none.
+        reasons: For layers with unscored filters, why they have no score.
+
+    Example:
+    >>> scores = FilterScores({"conv1": [0.1, 0.9, float("nan")]}, criterion="mine")
+    >>> scores["conv1"]
+    array([0.1, 0.9, nan])
+    """
+
+    def __init__(self, values, *, criterion, l1=None, reasons=None):
+        self._values = {name: np.asarray(v, "float64") for name, v in values.items()}
+        self.criterion = criterion
+        self.l1 = {name: np.asarray(v, "float64") for name, v in (l1 or {}).items()}
+        self.reasons = dict(reasons or {})
+        for name, scores in self._values.items():
+            if scores.ndim != 1:
+                raise ValueError(
+                    f"Scores must be one number per filter: expected shape (filters,) for layer {name!r}, "
+                    f"received shape {scores.shape}."
+                )
+
+    def __getitem__(self, layer: str) -> np.ndarray:
+        return self._values[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def without(self, layers) -> FilterScores:
+        """The same, but that the filters of some layers have no score."""
+        values = {name: np.full_like(v, np.nan) if name in layers else v for name, v in self.items()}
+        return FilterScores(values, criterion=self.criterion, l1=self.l1, reasons=self.reasons)
+
+    def __repr__(self):
+        scored = sum(int(np.isfinite(v).sum()) for v in self.values())
+        filters = sum(v.size for v in self.values())
+        return f"<{type(self).__name__} {self.criterion!r}: {scored} of {filters} filters scored>"
+
+
+class FireProfile(FilterScores):
+    """FIRE of every filter of a model, as measured, with all that planning needs.
+
+    FIRE is the share of a filter's ReLU outputs that are zero, over positions and samples
+    (FIREPruning, section 3.1, eq. 3); it is the same number as APoZ (Hu et al. 2016).
+
+    Args:
+        zeros: For each layer name, how many outputs of each filter were zero, int64 `(filters,)`.
+        seen: For each layer name, how many outputs of each filter were looked at, int64
+            `(filters,)`; 0 for a filter without a ReLU of its own, whose FIRE is NaN.
+        samples: How many samples were seen.
+        features: For each layer name, the 14 statistics of each filter's weights, then the 4 features
+            of its BatchNormalization, `(filters, 18)`; see `firekeras.scores.detector.features`.
+        graph: The model's `ChannelGraph`.
+        reasons: For layers without FIRE, why.
+        maps: For each layer name, the share of samples for which each position was zero (NIRE),
+            float32 `(filters, *positions)`. Defaults to none.
+        mode: How the model ran: `"inference"`, or `"training"` where FIRE was counted inside the
+            training step. Defaults to `"inference"`.
+        date: When it was measured, ISO 8601, UTC.
+    """
+
+    def __init__(self, zeros, seen, *, samples, features, graph, reasons=None, maps=None, mode="inference", date=""):
+        self.zeros = {name: np.asarray(z, "int64") for name, z in zeros.items()}
+        self.seen = {name: np.asarray(n, "int64") for name, n in seen.items()}
+        super().__init__(
+            {name: inactive_rate(z, self.seen[name]) for name, z in self.zeros.items()},
+            criterion="fire",
+            l1={name: f[:, L1_FEATURE] for name, f in features.items()},
+            reasons=reasons,
+        )
+        self.samples = int(samples)
+        self.features = {name: np.asarray(f, "float64") for name, f in features.items()}
+        self.graph: ChannelGraph = graph
+        self.maps = dict(maps or {})
+        self.mode = mode
+        self.date = date
+
+    def rankable(self) -> dict[str, np.ndarray]:
+        """For each layer, which filters can be ranked: those that have FIRE, as have all coupled with them.
+
+        The first convolution of a ResNet has a ReLU of its own, but goes only together with the ends
+        of blocks, which have none: it takes no part in ranking, and its FIRE says nothing of theirs.
+        """
+        finite = {name: np.isfinite(fire) for name, fire in self.items()}
+        if self.graph is None:
+            return finite
+        whole = np.ones(self.graph.num_units, bool)
+        for name, scored in finite.items():
+            whole[self.graph.filters(name)[~scored]] = False
+        return {name: scored & whole[self.graph.filters(name)] for name, scored in finite.items()}
+
+    def save(self, path):
+        """Writes `NAME.fire.h5`: whole, or not at all."""
+        from firekeras.scores import fire_file
+
+        fire_file.save(self, path)
+
+    @classmethod
+    def load(cls, path) -> FireProfile:
+        """Reads a `.fire.h5`; raises `ValueError` where it is not one, of another version, or damaged."""
+        from firekeras.scores import fire_file
+
+        return fire_file.load(path)
+
+
+def inactive_rate(zeros: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """FIRE from integer counts: zeros / seen, NaN where nothing was seen."""
+    return np.where(seen > 0, zeros / np.maximum(seen, 1), np.nan)

@@ -1,0 +1,219 @@
+"""One run of one method: down to the target, and trained for as many epochs as any other."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Callable, Iterable
+
+import keras
+
+from firekeras import methods
+from firekeras.channels.costs import count_costs
+from firekeras.channels.walk import leaf_layers
+from firekeras.keras_models.compiling import compile_settings, fresh_optimizer
+from firekeras.network.network import Network
+from firekeras.recovery.batch_statistics import Settler
+from firekeras.rounds.engine import Rounds
+from firekeras.rounds.evaluation import Evaluation
+from firekeras.rounds.fine_tuning import FineTuning
+from firekeras.rounds.repeatable import reseed
+from firekeras.rounds.settings import RunSettings
+from firekeras.rounds.time_spent import TimeSpent
+from firekeras.studies.compare.results import Outcome
+from firekeras.studies.compare.settings import BETWEEN_SEEDS, ComparisonSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Scratch:
+    """The control that was never trained before: the shape of a pruned network, with fresh weights.
+
+    Args:
+        epochs: How long it is trained. Defaults to none: as long as the pruned networks are trained
+            after they were trained already.
+        learning_rate: Where its learning rate begins. Defaults to none: as for the pruned networks, which may be
+            too low for a network at its beginning.
+    """
+
+    epochs: int | None = None
+    learning_rate: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Unpruned:
+    """The control that loses nothing: the network that all begin with, trained on for as long, by the same curve."""
+
+
+CONTROLS: dict[str, type[Scratch] | type[Unpruned]] = {"scratch": Scratch, "unpruned": Unpruned}
+
+
+class SameChoice(Rounds):
+    """Rounds in which the filters of layers that are left alone do not take part in the ranking.
+
+    Not every criterion scores them: places would be counted among more filters by one criterion than by another.
+    """
+
+    def plan(self, model, scores):
+        """A plan for the next round, as in every run."""
+        alone = [name for name, cap in self.settings.layer_caps.items() if not cap]
+        return super().plan(model, scores.without(alone))
+
+
+class Contest:
+    """What all runs have in common.
+
+    Args:
+        model: The trained network that all begin with. It is not changed.
+        train_data, validation_data, test_data: As `compare` takes them.
+        settings: `ComparisonSettings`.
+    """
+
+    def __init__(self, model, train_data, validation_data, test_data, settings: ComparisonSettings):
+        self.model, self.settings = model, settings
+        self.train_data, self.validation_data, self.test_data = train_data, validation_data, test_data
+
+    @functools.cached_property
+    def baseline(self) -> keras.Model:
+        """The network that all begin with, settled."""
+        network = Network.of(self.model).copy(compiled=True)
+        self._settle(network)
+        return network
+
+    @functools.cached_property
+    def monitor(self) -> str:
+        """The metric by which all are compared: that of the settings, else as `compress` finds it."""
+        evaluation = self._evaluation(self.validation_data, self.settings.run.get("monitor"))
+        evaluation.measured(self.baseline)
+        return evaluation.monitor
+
+    def prune(self, label, make: Callable, share, seed) -> tuple[keras.Model, Outcome]:
+        """One run of a method.
+
+        Args:
+            label: What the results call it.
+            make: Gives the method, fresh, for a seed.
+            share: What is left of the measure.
+            seed: Decides all that is drawn at random.
+
+        Returns:
+            The network that came out, and what it came to.
+        """
+        start = self._begin(seed)
+        settings = {**self.settings.of_run(share, seed), "monitor": self.monitor}
+        rounds = SameChoice(self.model, self.train_data, self.validation_data, method=make(seed), **settings)
+        cuts = sum(record.filters_removed > 0 for record in rounds)
+        short = self._stopped_short(rounds, share)
+        run = {"rounds": cuts, "reached": not short, "notes": [*short, *_gained_nothing(rounds), *rounds.notes]}
+        return rounds.best, self._outcome(label, share, seed, start, rounds.best, epochs=rounds.epochs_spent, **run)
+
+    def scratch(self, label, control: Scratch, pruned, share, seed) -> tuple[keras.Model, Outcome]:
+        """One run of the control: the shape of a pruned network, from fresh weights; arguments as of `prune`."""
+        start = self._begin(seed)
+        rate, epochs = control.learning_rate or self.settings.learning_rate, control.epochs or self.settings.epochs
+        network = compiled_afresh(self.model, with_fresh_weights(pruned), rate)
+        notes = self._train(network, seed, epochs, rate)
+        return network, self._outcome(label, share, seed, start, network, epochs=epochs, notes=notes)
+
+    def unpruned(self, label, seed) -> tuple[keras.Model, Outcome]:
+        """One run of the control that loses nothing; arguments as of `prune`."""
+        start, epochs = self._begin(seed), self.settings.epochs
+        network = Network.of(self.model).copy(compiled=True)
+        notes = self._train(network, seed, epochs, self.settings.learning_rate)
+        return network, self._outcome(label, 1.0, seed, start, network, epochs=epochs, notes=notes)
+
+    def check(self, makers: Iterable[Callable]):
+        """Raises `ValueError` if one of the methods can do nothing with this network, or these data."""
+        for make in makers:
+            make(self.settings.seeds[0]).check(self.model, self.train_data)
+
+    def test(self, network) -> float:
+        """The metric on the test data."""
+        return self._evaluation(self.test_data, self.monitor).measured(network)
+
+    def validate(self, network) -> float:
+        """The metric on the validation data."""
+        return self._evaluation(self.validation_data, self.monitor).measured(network)
+
+    def _begin(self, seed):
+        keras.utils.set_random_seed(BETWEEN_SEEDS * seed)
+        return time.monotonic()
+
+    def _train(self, network, seed, epochs, learning_rate) -> list[str]:
+        """Trains a control along the learning rates of a run, and settles it; returns what there is to say of it."""
+        settings = RunSettings.of(network, {**self.settings.run, "learning_rate": learning_rate, "epochs": epochs})
+        tuning = FineTuning(settings, self.train_data, network, epochs, TimeSpent())
+        tuning.prepare(network)
+        reseed(network, BETWEEN_SEEDS * seed, 0)
+        if not math.isfinite(tuning.train(network, epochs)):
+            return ["Its training diverged: the loss is not a number."]
+        return self._settle(network)
+
+    def _settle(self, network) -> list[str]:
+        return Settler(network, self.train_data, batch_size=self.settings.run.get("batch_size")).settle()
+
+    def _stopped_short(self, rounds, share) -> list[str]:
+        before, after = (getattr(costs, self.settings.measure) for costs in (rounds.costs_before, rounds.costs))
+        if after <= share * before:
+            return []
+        return [f"It stopped short of {share:g}, with {after / before:.3f} left. {rounds.stopped_because}"]
+
+    def _evaluation(self, data, monitor):
+        return Evaluation(data, monitor, math.inf, batch_size=self.settings.run.get("batch_size"))
+
+    def _outcome(self, label, share, seed, start, network, **run) -> Outcome:
+        seconds, costs = time.monotonic() - start, count_costs(network)
+        return Outcome(
+            method=label,
+            measure=self.settings.measure,
+            share=share,
+            seed=seed,
+            test=self.test(network),
+            validation=self.validate(network),
+            conv_macs=costs.conv_macs,
+            macs=costs.macs,
+            params=costs.params,
+            seconds=seconds,
+            **run,
+        )
+
+
+def _gained_nothing(rounds) -> list[str]:
+    last = rounds.records[-1] if rounds.records else None
+    if last is None or last.kept != "cut":
+        return []
+    return ["Its training made it no better: it is as it was, settled, right after the last cut."]
+
+
+def compiled_afresh(model, network, learning_rate):
+    """Compiles a network like another, with an optimizer that has not taken a step yet; returns it."""
+    keras.Model.compile(network, **compile_settings(model, fresh_optimizer(model.optimizer, learning_rate)))
+    return network
+
+
+def with_fresh_weights(network):
+    """The same network with fresh weights; layers without anything to train keep what they hold."""
+    fresh = keras.models.clone_model(network)
+    twins = dict(leaf_layers(fresh))
+    for path, layer in leaf_layers(network):
+        trains = layer.trainable_variables or isinstance(layer, keras.layers.BatchNormalization)
+        if layer.variables and not trains:
+            twins[path].set_weights(layer.get_weights())
+            if isinstance(layer, keras.layers.Normalization):
+                twins[path].finalize_state()  # it computes with constants made of its weights
+    return fresh
+
+
+def factories(names) -> dict[str, Callable | Scratch | Unpruned]:
+    """For each method by name, a function of the seed that makes it; the controls as objects."""
+    names = [names] if isinstance(names, str) else list(names)
+    for name in names:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"methods are names, or functions of the seed by name, since each run needs a fresh method: "
+                f"{{'mine': lambda seed: {type(name).__name__}(...)}}. Received an object in their place."
+            )
+        if name not in CONTROLS:
+            methods.get(name)  # which names the nearest, if there is none
+    return {name: CONTROLS[name]() if name in CONTROLS else functools.partial(methods.seeded, name) for name in names}

@@ -1,0 +1,132 @@
+"""What is the same for all that are compared: checked before anything long begins."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from firekeras.channels import channel_graph
+from firekeras.channels.costs import count_costs
+from firekeras.network.network import Network
+from firekeras.plan.planning import checked_target
+from firekeras.rounds.learning_rate import peak_rate
+from firekeras.rounds.settings import RunSettings, check_whole
+from firekeras.rounds.targets import Target
+from firekeras.scores.fire.measuring import filters_behind
+
+SET_HERE = ("pruning_ratio", "tolerance", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
+NO_END = 10**6  # rounds: the target ends a run, or its epochs
+BETWEEN_SEEDS = 1000  # rounds of different seeds draw different things, though each has a seed of its own
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparisonSettings:
+    """What all methods have in common.
+
+    Args:
+        measure: `"macs"`, `"conv_macs"` or `"params"`.
+        shares: How much of it is left in the end: each a comparison of its own.
+        seeds: What decides all that is drawn at random, one run each.
+        epochs: Epochs of training that a run has in all.
+        learning_rate: Where the learning rate begins.
+        run: Settings of `compress` that all runs share, arguments for `model.fit` included.
+    """
+
+    measure: str
+    shares: tuple[float, ...]
+    seeds: tuple[int, ...]
+    epochs: int
+    learning_rate: float
+    run: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, model, target, seeds, epochs, *, learning_rate=None, all_filters=False, **run) -> ComparisonSettings:
+        """The settings, from arguments as `compare` takes them."""
+        _check_not_set_here(run)
+        check_whole("epochs", epochs, 1)
+        if not all_filters:
+            run["layer_caps"] = {**(run.get("layer_caps") or {}), **left_alone(model)}
+        measure, shares = _checked_shares(target)
+        rate = peak_rate(model.optimizer, learning_rate)
+        found = cls(measure, shares, _checked_seeds(seeds), epochs, rate, run)
+        found._check_runs(model)
+        return found
+
+    def of_run(self, share: float, seed: int) -> dict:
+        """The settings of one run, as `compression_rounds` takes them."""
+        own = {"tolerance": math.inf, "max_rounds": NO_END, "seed": BETWEEN_SEEDS * seed}
+        common = {"epochs": self.epochs, "learning_rate": self.learning_rate}
+        return {**self.run, **common, **own, "target": {self.measure: share}}
+
+    def _check_runs(self, model):
+        """Raises `ValueError` for settings of runs that cannot be, and for targets out of reach."""
+        graph = channel_graph(model)
+        for share in self.shares:
+            settings = RunSettings.of(model, self.of_run(share, 0))
+            limits = {name: getattr(settings, name) for name in ("layer_caps", "round_to", "min_keep")}
+            target = Target.of(settings.target or {}, model, count_costs(graph))
+            target.check_feasible(model, graph, original_widths=graph.sizes, **limits)
+
+    def to_dict(self) -> dict:
+        """All but what may grow: shares and seeds."""
+        return {name: getattr(self, name) for name in ("measure", "epochs", "learning_rate", "run")}
+
+
+def _check_not_set_here(run):
+    ours = [name for name in SET_HERE if name in run]
+    if ours:
+        raise ValueError(
+            f"{ours[0]} cannot be set here: the target sizes the cuts and ends a run, no cut is undone, and all are "
+            "trained and measured in the same way. Leave it out."
+        )
+
+
+def _checked_seeds(seeds) -> tuple[int, ...]:
+    if not isinstance(seeds, Iterable):
+        check_whole("seeds, how many runs each method has,", seeds, 1)
+        return tuple(range(int(seeds)))
+    found = tuple(seeds)
+    if not found:
+        raise ValueError(
+            "seeds is how many runs each method has, from 1 on, or a list of seeds. Received an empty one."
+        )
+    for seed in found:
+        check_whole("Each of seeds", seed, 0)
+    return tuple(map(int, found))
+
+
+def _checked_shares(target):
+    if not isinstance(target, Mapping):
+        raise ValueError(f"target is a measure with a share of it, such as {{'macs': 0.5}}. Received: {target!r}.")
+    measure, shares = next(iter(target.items())) if target else ("", ())
+    shares = tuple(shares) if isinstance(shares, Iterable) else (shares,)
+    for share in shares or (0,):
+        checked_target({**dict(target), measure: share})
+    return measure, shares
+
+
+def _reasons(network):
+    told = [f"{name}: {reason}" for name, reason in list(network.unscored.items())[:3]]
+    return "; ".join(told) or network.graph.why_none()
+
+
+def left_alone(model) -> dict[str, float]:
+    """Caps for the layers whose filters have no FIRE, or go only together with others that have none."""
+    network = Network.of(model)
+    own = {name: np.zeros(width, bool) for name, width in network.graph.widths.items()}
+    for relu in network.relus:
+        for name, filters, _ in filters_behind(network, relu):
+            own[name][filters] = True
+    whole = np.ones(network.graph.num_units, bool)
+    for name, has_relu in own.items():
+        whole[network.graph.filters(name)[~has_relu]] = False
+    if not whole.any():
+        raise ValueError(
+            f"No filter of {model.name!r} has a ReLU of its own, so that none has FIRE: "
+            f"{_reasons(network)}. Compare other methods, with all_filters=True."
+        )
+    return {name: 0.0 for name in network.graph.filter_layers if not whole[network.graph.filters(name)].any()}
