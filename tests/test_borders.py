@@ -1,38 +1,12 @@
 """What must not be imported where, and the same results on every backend; each in a process of its own."""
 
-import importlib.util
-import os
-import pathlib
-import subprocess
-import sys
-
 import networks
 import pytest
+from processes import need, run
 
 import firekeras
 
-HERE = pathlib.Path(__file__).parent
 BACKENDS = ["tensorflow", "jax", "torch"]
-
-
-def run(code, **environment):
-    """Runs code in a new process; its error is the test's."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        env={**os.environ, "PYTHONPATH": str(HERE), "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
-
-
-def need(backend):
-    assert importlib.util.find_spec(backend), (
-        f"{backend} is not installed, so that its backend goes untested. It is needed for development: "
-        f"pip install -e '.[dev,jax,torch]'."
-    )
 
 
 NONE_LOADED = """

@@ -7,9 +7,9 @@ need not be registered, nor its config be complete.
 from __future__ import annotations
 
 import keras
-from keras.src.optimizers.base_optimizer import BaseOptimizer
 
 from firekeras.keras_models.copying import Copier, holds_variables
+from firekeras.keras_models.internals import BaseOptimizer
 
 MENDED = (
     "The optimizer is a new one with the same settings: Keras loads that of an .h5 file in a state in which it cannot "

@@ -16,8 +16,8 @@ import weakref
 
 import keras
 import numpy as np
-from keras.src.optimizers.base_optimizer import BaseOptimizer
-from keras.src.utils.tracking import Tracker
+
+from firekeras.keras_models.internals import BaseOptimizer, Tracker
 
 STATEFUL = (keras.Variable, keras.Operation, keras.Metric, keras.random.SeedGenerator, BaseOptimizer)
 FRESH = {  # of a layer: what belongs to the calls that it has seen, not to the layer

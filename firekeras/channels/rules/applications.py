@@ -1,11 +1,9 @@
 """Layers that `keras.applications` brings along."""
 
-from keras.src.applications.convnext import LayerScale, StochasticDepth
-from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
-
 from firekeras.channels.call import Count
 from firekeras.channels.registry import rule
 from firekeras.channels.rules.elementwise import combine
+from firekeras.keras_models.internals import CustomScaleLayer, LayerScale, StochasticDepth
 
 
 @rule(LayerScale)

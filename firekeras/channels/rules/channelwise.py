@@ -2,14 +2,11 @@
 
 import numpy as np
 from keras import activations, layers
-from keras.src.ops import core as core_ops
-from keras.src.ops import math as math_ops
-from keras.src.ops import nn as nn_ops
-from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.probe import follows_itself, tried
 from firekeras.channels.registry import rule
 from firekeras.keras_models.copying import Copier
+from firekeras.keras_models.internals import core_ops, math_ops, nn_ops, numpy_ops
 
 RECTIFIERS = (activations.relu, activations.relu6)
 SOFTMAX = (activations.softmax, activations.log_softmax)

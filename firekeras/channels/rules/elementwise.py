@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 from keras import layers
-from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.call import Kept
 from firekeras.channels.labels import Channels
 from firekeras.channels.registry import rule
+from firekeras.keras_models.internals import numpy_ops
 
 
 @rule(layers.Add, layers.Average, layers.Maximum, layers.Minimum, layers.Multiply, layers.Subtract)

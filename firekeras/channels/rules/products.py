@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 from keras import layers
-from keras.src.ops import nn as nn_ops
-from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.call import Count
 from firekeras.channels.labels import Channels
@@ -13,6 +11,7 @@ from firekeras.channels.probe import probed
 from firekeras.channels.registry import find_rule, rule
 from firekeras.channels.rules.channelwise import activate
 from firekeras.channels.rules.mixing import channel_axis, read_last_axis
+from firekeras.keras_models.internals import nn_ops, numpy_ops
 
 
 @rule(numpy_ops.Matmul, numpy_ops.Dot, numpy_ops.Inner)

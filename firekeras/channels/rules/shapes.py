@@ -5,14 +5,12 @@ from fractions import Fraction
 
 import numpy as np
 from keras import layers
-from keras.src.ops import image as image_ops
-from keras.src.ops import nn as nn_ops
-from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.call import Count
 from firekeras.channels.labels import Channels, compress
 from firekeras.channels.registry import rule
 from firekeras.channels.rules.mixing import channel_axis
+from firekeras.keras_models.internals import image_ops, nn_ops, numpy_ops
 
 
 @rule(

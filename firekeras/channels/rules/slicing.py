@@ -1,11 +1,11 @@
 """Operations that take part of a tensor, cut it into parts, or reduce some of its axes."""
 
 import numpy as np
-from keras.src.ops import numpy as numpy_ops
 
 from firekeras.channels.call import Count
 from firekeras.channels.labels import Channels, compress
 from firekeras.channels.registry import rule
+from firekeras.keras_models.internals import numpy_ops
 
 
 @rule(numpy_ops.GetItem)

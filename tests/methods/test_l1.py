@@ -1,13 +1,13 @@
 """Li et al. 2017: the papers' networks to the digit, and which filters go."""
 
 from functools import cache
-from types import SimpleNamespace
 
 import keras
 import networks
 import numpy as np
 import pytest
 from keras import layers as L
+from plans import counts, planned, run_on
 
 import firekeras
 from firekeras import methods
@@ -16,44 +16,11 @@ from firekeras.methods.by_score import ByScore
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.l1_norms import convolution_kernels
 from firekeras.methods.shortcuts import projections
-from firekeras.plan.planning import plan_pruning
-from firekeras.rounds.targets import Target
 from firekeras.zoo import resnet_cifar, vgg16_cifar
-
-
-def run_on(model, target=None, halvings=0, ratio=0.05, original=None, balance=0.0, **limits):
-    """What a method sees of a run."""
-    graph = firekeras.channel_graph(model)
-    widths = original or graph.widths
-    limits = {"layer_caps": {}, "original_widths": widths, "round_to": 1, "min_keep": 0.1, **limits}
-    spread = {"balance": balance, "max_cut": 1.0}
-    goal = Target.of(target, model, firekeras.count_costs(graph)) if target else None
-
-    def plan(network, scores):
-        make = goal.plan if goal else plan_pruning
-        return make(firekeras.channel_graph(network), scores, pruning_ratio=ratio, **limits, **spread)
-
-    return SimpleNamespace(
-        original_widths=widths,
-        limits=limits,
-        halvings=halvings,
-        target=goal,
-        plan=plan,
-        records=[],
-        train_data=None,
-    )
-
-
-def planned(method, model, **run):
-    return method.plan(model, run_on(model, **run))
 
 
 def removed(plan):
     return {name: filters.tolist() for name, filters in plan.removed.items()}
-
-
-def counts(plan):
-    return {name: filters.size for name, filters in plan.removed.items()}
 
 
 def with_norms(model, **norms):

@@ -7,7 +7,7 @@ import networks
 import numpy as np
 import pytest
 from keras import layers as L
-from test_borders import need, run
+from processes import need, run
 from trained_digits import accuracy
 from typer.testing import CliRunner
 

@@ -9,8 +9,8 @@ import pytest
 import typer
 from keras import layers as L
 from networks import scramble
+from plans import counts, planned
 from rich.console import Console
-from test_l1 import counts, planned
 from typer.testing import CliRunner
 
 import firekeras
@@ -174,7 +174,6 @@ def test_of_a_loss_the_tolerance_is_a_share():
 
 
 def test_rates_are_those_of_l1():
-
     model = networks.two_convs(8, 8)
     values = {"conv1": np.array([0.9, 0.5]), "conv2": np.array([0.9, 0.9])}
     rates = Sensitivity("accuracy", 0.9, (0.25, 0.5), values, {name: [name] for name in values}).rates(0.01)

@@ -1,14 +1,11 @@
 """Recovery: statistics as NumPy computes them, removed means where they were missed, and nothing else touched."""
 
 import itertools
-import os
-import pathlib
-import subprocess
-import sys
 
 import keras
 import networks
 import numpy as np
+import processes
 import pytest
 from keras import layers as L
 
@@ -492,11 +489,7 @@ for expected, found in zip(one, two, strict=True):
 
 
 def test_two_devices_recover_and_distil_as_one_does():
-    here = pathlib.Path(__file__).parent
-    environment = {"PYTHONPATH": str(here), "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-c", MIRRORED]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, env={**os.environ, **environment})
-    assert done.returncode == 0, done.stderr[-3000:]
+    processes.run(MIRRORED, KERAS_BACKEND="tensorflow")
 
 
 def test_several_processes_are_refused(monkeypatch):

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 
+import processes
 import pytest
 
-SCRIPT = pathlib.Path(__file__).with_name("on_devices.py")
+SCRIPT = pathlib.Path(processes.__file__).with_name("on_devices.py")
 
 
 def free_port():
@@ -36,7 +37,7 @@ def facts(kind):
 
 def start(kind, rank, port, errors):
     command = [sys.executable, SCRIPT, kind, rank, port]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet = {**os.environ, "PYTHONPATH": processes.PATHS, "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=quiet)
 
 

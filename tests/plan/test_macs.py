@@ -3,7 +3,7 @@
 import networks
 import numpy as np
 import pytest
-from test_balance import graph_of, removed, scores_of
+from plans import graph_of, removed, scores_of
 
 import firekeras
 from firekeras.channels.costs import costs_of_units, costs_without

@@ -6,30 +6,16 @@ import sys
 import networks
 import numpy as np
 import pytest
+from plans import graph_of, removed, scores_of
 
 import firekeras
 from firekeras.plan.balance import balanced
-from firekeras.scores.profile import FilterScores
-
-
-def graph_of(build=networks.two_convs):
-    return firekeras.channel_graph(build())
-
-
-def scores_of(graph, values, **settings):
-    drawn = {name: np.zeros(width) for name, width in graph.widths.items()}
-    return FilterScores({**drawn, **values}, criterion="mine", **settings)
 
 
 def starving():
     """All of conv2's filters score above all of conv1's."""
     graph = graph_of()
     return graph, scores_of(graph, {"conv1": np.arange(8.0), "conv2": 100 + np.arange(11.0)})
-
-
-def removed(graph, scores, ratio):
-    plan = firekeras.plan_pruning(graph, scores, pruning_ratio=ratio, balance=0, max_cut=1)
-    return {name: len(filters) for name, filters in plan.removed.items()}
 
 
 def test_places_by_hand():

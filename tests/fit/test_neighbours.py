@@ -1,6 +1,5 @@
 """FirePruningCallback among other callbacks, at Ctrl-C and at errors: what others see, and what is left behind."""
 
-import pathlib
 import signal
 import subprocess
 import sys
@@ -9,8 +8,9 @@ import zipfile
 
 import keras
 import numpy as np
+import processes
 import pytest
-from test_callback import Poison, States, Tell, Told, check_state, fit, images, network, state
+from fits import Poison, States, Tell, Told, check_state, fit, images, network, state
 
 import firekeras
 from firekeras.fit.interruption import Guarded
@@ -257,7 +257,7 @@ CHILD = """
 import sys, time
 sys.path.insert(0, {tests!r})
 import keras
-from test_callback import States, check_state, fit, network, state
+from fits import States, check_state, fit, network, state
 import firekeras
 
 class Slow(keras.callbacks.Callback):
@@ -279,7 +279,7 @@ except KeyboardInterrupt:
 
 
 def test_a_process_that_gets_sigint_has_its_last_accepted_network():
-    child = CHILD.format(tests=str(pathlib.Path(__file__).parent))
+    child = CHILD.format(tests=str(processes.SHELF))
     with subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "ready\n"
         process.send_signal(signal.SIGINT)

@@ -1,6 +1,6 @@
 """Run by test_devices.py in processes of their own: what comes out on one device and on two, printed as JSON.
 
-python tests/on_devices.py mirrored | data_parallel | processes | multi_worker  [RANK PORT]
+python tests/shelf/on_devices.py mirrored | data_parallel | processes | multi_worker  [RANK PORT]
 """
 
 import contextlib

@@ -2,7 +2,7 @@
 
 import networks
 import numpy as np
-from test_balance import graph_of
+from plans import graph_of
 
 import firekeras
 from firekeras.plan.together import together
