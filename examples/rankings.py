@@ -30,7 +30,7 @@ from firekeras import datasets
 from firekeras.cli import classifier
 from firekeras.keras_models import model_file
 from firekeras.plan.balance import balanced
-from firekeras.plan.selection import open_scores
+from firekeras.plan.units import open_scores
 from firekeras.recovery import get_recovery
 
 RESULTS = Path(__file__).parent / "results" / "rankings.jsonl"

@@ -192,7 +192,7 @@ class Call:
             return np.full(x.shape[axis], FIXED)
         return x.vector(axis)
 
-    def filters(self, count: int, kernel, part="") -> np.ndarray:
+    def filters(self, count: int, kernel, part="", needs_cap=False) -> np.ndarray:
         """Labels for the filters of this layer, `(count,)`, new at each call and tied to the layer.
 
         Args:
@@ -201,12 +201,15 @@ class Call:
                 shape `(..., input channels, filters)`.
             part: What they are, if they stand beside the filters that the layer is known for: they go by the name
                 `"LAYER/part"`. Defaults to those.
+            needs_cap: Whether they go only if a layer cap names them. Defaults to False.
         """
         name = f"{self.name}/{part}" if part else self.name
         self.tracer.shapes.setdefault(name, self.output_shape)
         self.tracer.kinds.setdefault(name, type(self.layer).__name__)
         labels = self.tracer.space.new(count)
         known = self.tracer.filters.setdefault(name, labels)
+        if needs_cap:
+            self.tracer.need_caps.add(name)
         self.tracer.kernels[name] = kernel
         self.tie(known, labels)
         self.tracer.births.update((int(label), (name, k)) for k, label in enumerate(labels))

@@ -40,6 +40,7 @@ class LayerInfo:
         macs: The multiply-accumulates of each of its calls.
         is_conv: Whether its MACs count as convolution MACs.
         uncounted: Whether it multiplies by weights in a way that nobody knows, so that MACs are missing.
+        needs_cap: Whether its filters go only if a layer cap names it: units of recurrent layers, attention heads.
     """
 
     name: str
@@ -50,6 +51,7 @@ class LayerInfo:
     macs: tuple[Product, ...]
     is_conv: bool
     uncounted: bool = False
+    needs_cap: bool = False
 
     @property
     def hides_weights(self) -> bool:

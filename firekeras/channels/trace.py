@@ -117,6 +117,7 @@ class Tracer:
         self.convs: set[str] = set()
         self.unknown: set[str] = set()
         self.uncounted: set[str] = set()
+        self.need_caps: set[str] = set()
         self.shapes: dict[str, tuple] = {}
         self.kinds: dict[str, str] = {}
         self.filters: dict[str, np.ndarray] = {}
@@ -307,6 +308,7 @@ def _layer_info(tracer, units, name, layer):
         macs=tuple(units.product(factor, axes) for factor, axes in tracer.macs[name]),
         is_conv=name in tracer.convs,
         uncounted=name in tracer.uncounted or _multiplies_unseen(tracer, name, layer),
+        needs_cap=name in tracer.need_caps,
     )
 
 

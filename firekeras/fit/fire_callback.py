@@ -24,7 +24,7 @@ from firekeras.keras_models.classes import check_trains_as_keras_does
 from firekeras.keras_models.compiling import fresh_if_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.methods.fire import FirePruning
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.plan.planning import COSTS, checked_target, plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy

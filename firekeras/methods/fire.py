@@ -10,7 +10,7 @@ from firekeras.channels import channel_graph, filter_kernels
 from firekeras.data.samples import draw_samples
 from firekeras.methods.by_score import check_balance
 from firekeras.methods.drift import DriftGuard
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
 from firekeras.rounds.method import Method, register

@@ -8,7 +8,7 @@ import numpy as np
 
 from firekeras.methods.l1_norms import convolution_kernels, greedy_orders, independent_orders, ranked_layers
 from firekeras.methods.l1_presets import known_preset, preset_rates
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.rounds.method import Method, register

@@ -9,7 +9,7 @@ import numpy as np
 
 from firekeras.channels.graph import FIXED_UNIT
 from firekeras.methods.shortcuts import projections
-from firekeras.network.network import Network
+from firekeras.network import Network
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ from keras import ops
 
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import track, untrack
-from firekeras.network.network import Network
+from firekeras.network import Network
 
 
 class FilterPenalty:

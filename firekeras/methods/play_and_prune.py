@@ -10,8 +10,8 @@ import numpy as np
 
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.methods.penalty import FilterPenalty
+from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
-from firekeras.network.network import Network
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.rounds.method import Method, register

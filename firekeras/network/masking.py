@@ -10,8 +10,8 @@ import numpy as np
 from firekeras.channels.graph import FIXED_UNIT
 from firekeras.channels.walk import leaf_layers
 from firekeras.keras_models.devices import scope_of
+from firekeras.network import Network
 from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
-from firekeras.network.network import Network
 from firekeras.network.observing import LayerByLayer, pooled
 
 

@@ -34,6 +34,30 @@ def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, fl
     return {name: share for name, (_, share) in found.items()}
 
 
+def without_uncapped(graph: ChannelGraph, caps: Mapping[str, float]) -> ChannelGraph:
+    """The graph in which filters that go only if a cap names their layer are locked if none does.
+
+    Units of recurrent layers and attention heads are no filters to most people who prune a network: they are left
+    alone unless somebody asks for them.
+
+    Args:
+        graph: The network.
+        caps: The cap of each layer that has one, as `resolve_caps` gives them.
+    """
+    names = [name for name in graph.filter_layers if graph.layers[name].needs_cap and name not in caps]
+    if not names:
+        return graph
+    locked = graph.copy()
+    for name in names:
+        reason = (
+            "recurrent units and attention heads go only if a cap names their layer, such as "
+            f"layer_caps={{{name!r}: 0.5}}"
+        )
+        for unit in graph.filters(name).tolist():
+            locked.locks.setdefault(unit, reason)
+    return locked
+
+
 def _check_share(key, share):
     if not is_number(share) or not 0 <= share <= 1:
         raise ValueError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from firekeras.channels.costs import Costs, as_graph, costs_without
 from firekeras.plan import plan_file
-from firekeras.plan.caps import resolve_caps
+from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.widening import narrowest_cut, widened_because
@@ -155,7 +155,8 @@ def plan_pruning(
         pruning_ratio: Share of the prunable filters to remove, from 0 to below 1. Defaults to 0.05.
         layer_caps: For some layers, which share of their original filters may go in total, 0 to 1
             (0 leaves a layer alone): by name, pattern or type, `{"conv1": 0.5, "block1_*": 0.3,
-            "Dense": 0}`, the more particular one winning. Coupled layers share the tightest.
+            "Dense": 0}`, the more particular one winning. Coupled layers share the tightest. Units of
+            recurrent layers and attention heads (`"NAME/heads"`) go only if a cap names them, `{"LSTM": 0.5}`.
         target: Instead of the ratio: `{"macs": 0.5}`, `{"conv_macs": ...}` or `{"params": ...}`, the
             share of the network's present costs to come down to.
         round_to: Widths that change become a multiple of this. Defaults to 1.
@@ -187,6 +188,7 @@ def plan_pruning(
     check_spread(balance, max_cut, measure)
     _check_scores(graph, scores)
     caps = resolve_caps(graph, layer_caps or {})
+    graph = without_uncapped(graph, caps)
     limits = Limits.of(graph, caps, min_keep, original_widths or {})
     saved = checked_target(target)[0] if target is not None and not measure else measure
     ranking = Ranking(graph, scores, int(round_to), balance, saved)

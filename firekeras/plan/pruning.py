@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan, known_layer
 
 

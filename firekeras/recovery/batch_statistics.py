@@ -6,8 +6,8 @@ from collections import defaultdict
 
 from firekeras.channels.check import check_model
 from firekeras.keras_models.devices import scope_of
+from firekeras.network import Network
 from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
-from firekeras.network.network import Network
 from firekeras.network.observing import RepeatedPass, check_finite, pooled
 
 

@@ -14,7 +14,7 @@ from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.rebuilding import bare_config
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.network.observing import calls, check_finite, moments, observed, pooled
 from firekeras.plan.pruning import checked_units
 

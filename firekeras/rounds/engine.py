@@ -14,7 +14,7 @@ from firekeras.data.checks import check_training_data
 from firekeras.keras_models import model_file
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import prune
 from firekeras.recovery.batch_statistics import Settler

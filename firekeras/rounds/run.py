@@ -8,7 +8,7 @@ from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
 from firekeras.channels.costs import count_costs
 from firekeras.keras_models.devices import check_strategy
-from firekeras.plan.caps import resolve_caps
+from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.macs import favouring_macs
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.rounds.monitor import lower_is_better, within_tolerance
@@ -279,7 +279,7 @@ def check_prunable(model, graph, layer_caps, compiled=True):
             f"The model {model.name!r} is not compiled, so it cannot be fine-tuned. Compile it as for training: "
             "model.compile(optimizer, loss, metrics=['accuracy'])."
         )
-    resolve_caps(graph, layer_caps)
+    graph = without_uncapped(graph, resolve_caps(graph, layer_caps))
     if len(graph.locks) == graph.num_units:
         raise ValueError(f"The model {model.name!r} has no filter that may be removed: {graph.why_none()}.")
 

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from firekeras.data.samples import draw_samples, in_batches
+from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
-from firekeras.network.network import Network
 from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.plan.selection import Ranking
 from firekeras.recovery.batch_statistics import Settler

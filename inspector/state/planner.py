@@ -9,6 +9,7 @@ import numpy as np
 
 from firekeras.channels.costs import Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
+from firekeras.plan.caps import without_uncapped
 from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
 from firekeras.plan.selection import Limits, Ranking, selected_at_once
 from firekeras.scores.profile import FilterScores
@@ -51,13 +52,13 @@ class Planner:
         self.costs = costs_without(graph)
         self.units = np.concatenate([graph.filters(name) for name in graph.filter_layers] or [np.zeros(0, "int64")])
         self.starts = np.cumsum([0, *self.widths.values()])
-        self._rankings: dict[int, Ranking] = {}
+        self._rankings: dict[tuple, Ranking] = {}
         self._plan: tuple[Choices, PruningPlan] | None = None
 
     def preview(self, choices: Choices) -> Preview:
         """What goes and what it leaves."""
-        ranking = self._ranking(choices.round_to)
-        limits = Limits.of(self.graph, choices.layer_caps, choices.min_keep, {})
+        ranking = self._ranking(choices.round_to, choices.layer_caps)
+        limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
         selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
         units, gone = selection.gone, selection.gone[self.units]
         lost = np.add.reduceat(gone, self.starts[:-1], dtype="int64").tolist() if gone.size else []
@@ -90,10 +91,12 @@ class Planner:
         """How many filters have a place."""
         return self._ranking(1).filters
 
-    def _ranking(self, round_to):
-        if round_to not in self._rankings:
-            self._rankings[round_to] = Ranking(self.graph, self.scores, round_to, BALANCE)
-        return self._rankings[round_to]
+    def _ranking(self, round_to, caps=()):
+        asked_for = frozenset(name for name in caps if self.graph.layers[name].needs_cap)
+        if (round_to, asked_for) not in self._rankings:
+            graph = without_uncapped(self.graph, dict.fromkeys(asked_for, 1.0))
+            self._rankings[round_to, asked_for] = Ranking(graph, self.scores, round_to, BALANCE)
+        return self._rankings[round_to, asked_for]
 
 
 def plan_of(graph: ChannelGraph, scores: FilterScores, choices: Choices) -> PruningPlan:

@@ -7,7 +7,7 @@ from fits import Poison, States, Tell, Told, check_state, fit, images, network
 
 import firekeras
 from firekeras.fit.live import LiveModel
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.scores.fire.counting import ZeroCounter

@@ -17,7 +17,7 @@ import firekeras
 from firekeras.cli.classifier import compile_for_tuning
 from firekeras.cli.sensitivity import sensitivity as command
 from firekeras.methods import L1Pruning
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.scores.profile import FilterScores
 from firekeras.studies import sensitivity as module

@@ -90,7 +90,7 @@ class Heads:
         """Declares filters, weights and costs; the labels of the heads."""
         call, output = self.call, self.output
         self.made = call.filters(self.made.size, lambda: array(output.kernel).reshape(1, -1, self.made.size))
-        self.labels = call.filters(self.count, self._weights_by_head, part="heads")
+        self.labels = call.filters(self.count, self._weights_by_head, part="heads", needs_cap=True)
         read = [call.consume(x, -1) for x in self.tensors]
         for dense, tensor in self.projections:
             call.weight(dense.kernel, read[tensor], self.of(dense), None)

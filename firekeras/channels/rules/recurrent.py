@@ -67,7 +67,9 @@ def _followed(call, x, initial_state, mask):
         for cell in cells or _stacked(call.layer):
             call.cost(x.shape[1] * _positions(call, cell) * (_size(cell.kernel) + _size(cell.recurrent_kernel)))
         return call.refuse((x, initial_state, mask), {}, reason)
-    made = call.filters(width_of(cells[0]), lambda: np.concatenate([_as_filters(cell) for cell in cells]))
+    made = call.filters(
+        width_of(cells[0]), lambda: np.concatenate([_as_filters(cell) for cell in cells]), needs_cap=True
+    )
     axis = axis_of(cells[0])
     _read(call, x.shape[1], call.consume(x, axis), cells, made)
     for state in [] if initial_state is None else tree.flatten(initial_state):

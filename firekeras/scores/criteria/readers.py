@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from firekeras.channels.reading import Reading
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.scores.criteria.units import scores_of_units
 from firekeras.scores.profile import FilterScores
 

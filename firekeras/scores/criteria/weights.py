@@ -7,7 +7,7 @@ import numpy as np
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.mixing import array
 from firekeras.channels.rules.normalization import batch_normalization
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.scores.criteria.registry import criterion
 from firekeras.scores.criteria.units import scores_of_units
 

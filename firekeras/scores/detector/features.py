@@ -136,8 +136,7 @@ def extract_features(model, layer_indices: Mapping[str, int] | None = None) -> d
     Source: FIREPruning (Fang et al. 2020), Table 1 and section 3.3.1, for the first 14; those of the
     BatchNormalization are firekeras's own.
     """
-
-    from firekeras.network.network import Network
+    from firekeras.network import Network
 
     network = Network.of(model)
     moments = network.moments()

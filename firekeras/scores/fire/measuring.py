@@ -14,7 +14,7 @@ from firekeras.channels.walk import functional_graph, walk
 from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.keras_models.internals import at_inference_arguments, check_inputs, flat_inputs, strategy_of
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
 from firekeras.scores.fire.enough import StopWhenSettled

@@ -14,7 +14,7 @@ from firekeras import methods
 from firekeras.channels.costs import count_costs
 from firekeras.channels.walk import leaf_layers
 from firekeras.keras_models.compiling import compile_settings, fresh_optimizer
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.evaluation import Evaluation

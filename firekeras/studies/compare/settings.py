@@ -11,7 +11,7 @@ import numpy as np
 
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
-from firekeras.network.network import Network
+from firekeras.network import Network
 from firekeras.plan.planning import checked_target
 from firekeras.rounds.learning_rate import peak_rate
 from firekeras.rounds.settings import RunSettings, check_whole

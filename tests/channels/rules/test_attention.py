@@ -12,6 +12,7 @@ from firekeras.network.masking import MaskedNetwork
 from firekeras.recovery import fold_means
 
 STEPS, WIDTH = 6, 8
+ALL = {"*": 1.0}  # heads go only if a cap names them
 EXACT = 1e-5  # of how much the outputs vary
 
 
@@ -55,7 +56,9 @@ NETWORKS = {
 
 
 def cut(model):
-    plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "random", seed=1), pruning_ratio=0.5)
+    plan = firekeras.plan_pruning(
+        model, firekeras.score_filters(model, "random", seed=1), pruning_ratio=0.5, layer_caps=ALL
+    )
     return plan, firekeras.prune(model, plan)
 
 
@@ -137,7 +140,7 @@ def test_heads_of_queries_go_with_those_of_keys_and_values():
 def test_one_head_is_kept():
     model = attended(lambda q, v: multi(heads=2)(q, v))
     scores = firekeras.score_filters(model, "l1")
-    plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.9, max_cut=1.0, min_keep=0)
+    plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.9, layer_caps=ALL, max_cut=1.0, min_keep=0)
     assert plan.removed["a/heads"].size == 1
     assert firekeras.prune(model, plan).get_layer("a").num_heads == 1
 

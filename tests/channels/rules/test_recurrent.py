@@ -13,6 +13,7 @@ from firekeras.recovery import fold_means
 from firekeras.scores.criteria.readers import Readers
 
 STEPS, INPUTS = 5, 4
+ALL = {"*": 1.0}  # units go only if a cap names their layer
 EXACT = 1e-5  # of how much the outputs vary
 
 
@@ -25,7 +26,9 @@ def network(*layers, shape=(STEPS, INPUTS)):
 
 
 def cut(model, ratio=0.5):
-    plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "random", seed=0), pruning_ratio=ratio)
+    plan = firekeras.plan_pruning(
+        model, firekeras.score_filters(model, "random", seed=0), pruning_ratio=ratio, layer_caps=ALL
+    )
     return plan, firekeras.prune(model, plan)
 
 
@@ -302,7 +305,7 @@ def test_fire_says_that_units_have_no_relu():
     profile = firekeras.measure_fire(model, samples(model))
     assert np.isnan(profile["a"]).all() and np.isfinite(profile["fc"]).all()
     assert profile.reasons["a"] == "its output feeds back within a (SimpleRNN), and has no ReLU of its own"
-    plan = firekeras.plan_pruning(model, profile, pruning_ratio=0.5)
+    plan = firekeras.plan_pruning(model, profile, pruning_ratio=0.5, layer_caps=ALL)
     assert "feeds back within a (SimpleRNN)" in plan.explain("a", 0)
 
 
@@ -336,3 +339,25 @@ def test_training_goes_on_with_the_optimizers_state():
     slots = [v for v in smaller.optimizer.variables if "momentum" in v.path]
     assert [tuple(v.shape) for v in slots] == [tuple(v.shape) for v in smaller.trainable_variables]
     smaller.fit(samples(model), np.ones((4, 3), "float32"), verbose=0)
+
+
+def test_units_go_only_if_a_cap_names_their_layer():
+    inputs = keras.Input((STEPS, INPUTS))
+    x = L.LSTM(8, name="lstm")(L.Conv1D(8, 3, padding="same", activation="relu", name="conv")(inputs))
+    model = keras.Model(inputs, L.Dense(2, name="out")(x))
+    scores = firekeras.score_filters(model, "l1")
+    plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.5)
+    assert {name: filters.size for name, filters in plan.removed.items()} == {"conv": 4}
+    assert "go only if a cap names their layer, such as layer_caps={'lstm': 0.5}" in plan.explain("lstm", 0)
+    for caps in ({"lstm": 0.5}, {"LSTM": 0.5}, {"l*": 0.5}):
+        asked = firekeras.plan_pruning(model, scores, pruning_ratio=0.5, layer_caps=caps)
+        assert {name: filters.size for name, filters in asked.removed.items()} == {"conv": 4, "lstm": 4}
+
+
+def test_a_network_of_recurrent_layers_alone_says_how_to_prune_it():
+    inputs = keras.Input((STEPS, INPUTS))
+    model = keras.Model(inputs, L.Dense(2)(L.LSTM(8, name="lstm")(inputs)))
+    model.compile("sgd", "mse")
+    data = np.ones((4, STEPS, INPUTS)), np.ones((4, 2))
+    with pytest.raises(ValueError, match=r"no filter that may be removed: .*layer_caps={'lstm': 0\.5}"):
+        firekeras.compress(model, data, data, method="l1_global", verbose=0)

@@ -3,7 +3,6 @@
 import statistics
 import subprocess
 import sys
-from functools import partial
 from types import SimpleNamespace
 
 import keras
@@ -13,6 +12,7 @@ from keras import layers as L
 
 import firekeras
 from firekeras.channels import traced
+from firekeras.network import Network
 from firekeras.scores.detector import features
 from firekeras.scores.detector.features import (
     BN_FEATURE_NAMES,
@@ -39,12 +39,12 @@ def by_statistics_module(weights, layer_index, channels):
 def fake_kernels(monkeypatch, moments=None, **kernels):
     """Makes kernels stand for a model; its filters have no BatchNormalization but where `moments` say so."""
     nothing = {name: np.full((kernel.shape[-1], 2), np.nan) for name, kernel in kernels.items()}
-    trace = SimpleNamespace(
+    network = SimpleNamespace(
         graph=SimpleNamespace(filter_layers=list(kernels)),
-        kernels={name: partial(np.asarray, kernel) for name, kernel in kernels.items()},
+        kernel=kernels.__getitem__,
         moments=lambda: nothing | (moments or {}),
     )
-    monkeypatch.setattr("firekeras.channels.traced", lambda model: trace)
+    monkeypatch.setattr(Network, "of", lambda model: network)
 
 
 def test_names_in_the_order_of_table_1():

@@ -1,8 +1,8 @@
 """The FIRE detector: training, predicting, its metrics by hand, and its file."""
 
+import copy
 import os
 import shutil
-from functools import partial
 from statistics import NormalDist
 from types import SimpleNamespace
 
@@ -12,6 +12,7 @@ import pytest
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
+from firekeras.network import Network
 from firekeras.scores.detector import regressors as module
 from firekeras.scores.detector.features import bn_features, filter_features
 from firekeras.scores.detector.fire_detector import FireDetector
@@ -55,22 +56,22 @@ def make_profile(kernels=None, unscored=("last",), reasons=None, holes=(), momen
 def show(monkeypatch):
     """Makes a dict of kernels stand for a model; it has no BatchNormalization."""
     monkeypatch.setattr("firekeras.channels.filter_kernels", lambda model: model)
-    monkeypatch.setattr("firekeras.channels.traced", trace_of)
+    monkeypatch.setattr(Network, "of", network_of)
 
 
-def trace_of(kernels, moments=None):
+def network_of(kernels, moments=None):
     widths = {name: kernel.shape[-1] for name, kernel in kernels.items()}
     nothing = {name: np.full((width, 2), np.nan) for name, width in widths.items()}
     return SimpleNamespace(
         graph=SimpleNamespace(filter_layers=list(widths)),
-        kernels={name: partial(np.asarray, kernel) for name, kernel in kernels.items()},
+        kernel=kernels.__getitem__,
         moments=lambda: nothing | (moments or {}),
     )
 
 
 @pytest.fixture
 def ridge(monkeypatch):
-    monkeypatch.setattr(module, "REGRESSORS", dict(REGRESSORS))
+    monkeypatch.setattr(module, "REGRESSORS", copy.copy(REGRESSORS))
     return register_regressor("ridge")(lambda seed: Ridge(random_state=seed))
 
 
@@ -131,7 +132,7 @@ def test_mlp_holds_filters_out_where_there_are_enough():
 
 
 def test_an_unknown_name_lists_the_names_and_the_nearest():
-    with pytest.raises(ValueError, match=r"'random_forrest'.*mean 'random_forest'.*'svr', 'mlp'"):
+    with pytest.raises(ValueError, match=r"'random_forrest'.*'svr', 'mlp'.*mean 'random_forest'"):
         FireDetector("random_forrest")
     with pytest.raises(ValueError, match=r"'quantum'\. Expected one of"):
         FireDetector("quantum")
@@ -608,7 +609,7 @@ MOMENTS = {name: np.stack([mean, np.ones(len(mean))], axis=1) for name, mean in 
 def show_normalised(monkeypatch, show):
     """As `show`, with a BatchNormalization in all layers but the stem."""
     moments = {name: m for name, m in MOMENTS.items() if name != "stem"}
-    monkeypatch.setattr("firekeras.channels.traced", lambda model: trace_of(model, moments))
+    monkeypatch.setattr(Network, "of", lambda model: network_of(model, moments))
     return moments
 
 
