@@ -25,11 +25,12 @@ class Registry(dict):
 
     Args:
         kind: What they are, for errors: `"recovery step"`.
+        decorator: What registers others, for errors: `"firekeras.recovery.recovery_step"`.
     """
 
-    def __init__(self, kind: str):
+    def __init__(self, kind: str, decorator: str):
         super().__init__()
-        self.kind = kind
+        self.kind, self.decorator = kind, decorator
 
     def register(self, *names: str):
         """A decorator that makes what it decorates known by these names."""
@@ -47,7 +48,7 @@ class Registry(dict):
             ValueError: If there is nothing; names the nearest.
         """
         if name not in self:
-            raise unknown(self.kind, name, self)
+            raise ValueError(f"{unknown(self.kind, name, self)} Add others with {self.decorator}(name).")
         return self[name]
 
 

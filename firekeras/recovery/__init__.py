@@ -8,7 +8,7 @@ from firekeras.recovery.batch_statistics import Settler, reestimate_batch_norm, 
 from firekeras.recovery.mean_folding import fold_means
 from firekeras.refusals import Registry
 
-RECOVERY = Registry("recovery step")  # in the order in which they are run
+RECOVERY = Registry("recovery step", "firekeras.recovery.recovery_step")  # in the order in which they are run
 RECOVERY["fold_means"] = fold_means
 
 

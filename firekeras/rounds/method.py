@@ -11,7 +11,7 @@ from firekeras.refusals import Registry
 if TYPE_CHECKING:
     from firekeras.scores.profile import FireProfile
 
-METHODS = Registry("method")
+METHODS = Registry("method", "firekeras.methods.register")
 
 
 class Method:

@@ -18,7 +18,7 @@ class Criterion:
     needs: str
 
 
-CRITERIA = Registry("criterion")
+CRITERIA = Registry("criterion", "firekeras.scores.criteria.criterion")
 
 
 def criterion(name: str, needs: str = "kernel"):

@@ -17,7 +17,7 @@ from sklearn.svm import SVR
 from firekeras.refusals import Registry
 from firekeras.scores.detector.features import FEATURES
 
-REGRESSORS = Registry("regressor")
+REGRESSORS = Registry("regressor", "firekeras.scores.detector.regressors.register_regressor")
 
 
 def register_regressor(name: str):
