@@ -17,6 +17,7 @@ from sides import draw
 from typer.testing import CliRunner
 
 import firekeras
+from firekeras import methods
 from firekeras.cli.classifier import compile_for_tuning
 from firekeras.cli.compare import compare as command
 from firekeras.methods import FPPMO, FirePruning, L1Pruning, PlayAndPrune
@@ -327,7 +328,10 @@ def test_a_round_takes_as_many_filters_by_any_criterion():
     model = compiled(networks.residual())
     x, y = np.random.default_rng(0).normal(size=(12, 8, 8, 3)).astype("float32"), np.zeros(12)
     data = (x[:8], y[:8]), (x[8:], y[8:])
-    rounds = SameChoice(model, *data, pruning_ratio=0.5, layer_caps=left_alone(model), min_keep=0.0, max_cut=1)
+    fire = methods.get("fire")
+    rounds = SameChoice(
+        model, *data, method=fire, pruning_ratio=0.5, layer_caps=left_alone(model), min_keep=0.0, max_cut=1
+    )
     rounds.next_step()
     free = sum(firekeras.channel_graph(model).widths[name] for name in ("a1", "b1"))
     for criterion in ("fire", "l1", "random"):
