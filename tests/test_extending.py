@@ -5,15 +5,20 @@ import re
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import firekeras
 from firekeras import methods
 from firekeras.channels import registry
+from firekeras.cli import app
 from firekeras.discovery import import_all
+from firekeras.export.formats import FORMATS
+from firekeras.export.side_by_side import measure_stages
 from firekeras.recovery import RECOVERY
-from firekeras.scores.criteria import CRITERIA
+from firekeras.scores.criteria import CRITERIA, gaussian
 from firekeras.scores.detector.regressors import REGRESSORS
 
 PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
@@ -29,7 +34,7 @@ def blocks(section):
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     """Runs the blocks of a section one after the other, and gives the names that they leave; what they add goes."""
-    known = (registry._RULES, CRITERIA, methods.METHODS, RECOVERY, REGRESSORS)
+    known = (registry._RULES, gaussian._FOLLOWERS, CRITERIA, methods.METHODS, FORMATS, RECOVERY, REGRESSORS)
     before = [dict(table) for table in known]
     monkeypatch.chdir(tmp_path)
 
@@ -57,8 +62,9 @@ def test_a_layer_is_pruned_by_its_rule(run):
     assert {"before", "scaled"} == set(plan.removed)  # it is cut, and what it reads
     scores = firekeras.score_filters(model, "activation_mean", data=names["x"])
     assert np.isfinite(scores["scaled"]).all()
-    reading = firekeras.network.Network.of(model).readings["scaled"]
-    assert reading.strengths().shape == (8, 10)
+    layers = [keras.layers.Dense(8), keras.layers.BatchNormalization(), names["ScaledDense"](10, name="scaled")]
+    followed = keras.Sequential([keras.Input((6,)), *layers, keras.layers.Dense(3, name="out")])
+    assert np.isfinite(firekeras.score_filters(followed, "contribution")["scaled"]).all()
 
 
 def test_a_criterion_is_a_name_and_a_method(run):
@@ -70,6 +76,21 @@ def test_a_criterion_is_a_name_and_a_method(run):
 def test_a_method_runs_by_its_name(run):
     smaller = run("A method")["result"].model
     assert firekeras.channel_graph(smaller).widths == {"dense6": 6, "dense12": 10, smaller.layers[-1].name: 2}
+
+
+def test_a_format_is_exported_timed_counted_and_named(run):
+    names = run("An export format")
+    assert names["done"].difference.largest < 1e-5 and names["latency"].runtime == "NumPy"
+    names["model"].save("net.keras")
+    both = measure_stages(["net.keras", "net.npz"], runs=2)
+    assert [stage.costs.macs for stage in both] == [48, 48] and [stage.costs.params for stage in both] == [58, 58]
+    cli = CliRunner()
+    assert cli.invoke(app, ["export", "net.keras", "--to", "npz", "--output", "again.npz"]).exit_code == 0
+    for command in ("export", "report"):
+        assert "npz" in cli.invoke(app, [command, "--help"]).output
+    deep = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2), keras.layers.Softmax()])
+    with pytest.raises(ValueError, match="only dense layers"):
+        firekeras.export_model(deep, "deep.npz", to="npz")
 
 
 def test_a_recovery_step_runs_by_its_name(run):
