@@ -6,7 +6,19 @@ import pytest
 import rooms
 
 FLOORS = (  # from the ground up
-    *("version", "atomic", "paths", "refusals", "zoo", "datasets", "keras_models", "data", "channels", "network"),
+    *(
+        "version",
+        "atomic",
+        "paths",
+        "refusals",
+        "discovery",
+        "zoo",
+        "datasets",
+        "keras_models",
+        "data",
+        "channels",
+        "network",
+    ),
     *("scores", "plan", "recovery", "export", "keras2", "rounds", "methods", "report", "fit", "studies", "compressing"),
     *("cli", "__main__", "__init__"),
 )

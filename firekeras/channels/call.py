@@ -96,6 +96,7 @@ class Call:
         self.samples = max((x.samples for x in _channels_in((args, kwargs))), default=1)
         self.tracer.shapes.setdefault(self.name, self.output_shapes[0])
         self.tracer.kinds.setdefault(self.name, type(self.layer).__name__)
+        self.tracer.calls[self.name] += 1
         apply = find_rule(self.layer) or probed
         said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
         given = self._with_samples(apply(self, *args, **said))
@@ -215,6 +216,14 @@ class Call:
         self.tracer.births.update((int(label), (name, k)) for k, label in enumerate(labels))
         return labels
 
+    def lie_in(self, variable, *axes):
+        """Declares where the filters of this layer lie, if `weight` does not say so: along several axes of a weight."""
+        self.tracer.places[self.name] = (variable, axes)
+
+    def adds(self):
+        """Declares that what comes out is the sum of what comes in."""
+        self.tracer.sums.add(id(self.node))
+
     def weight(self, variable, *axes):
         """Declares which labels run along each axis of a weight; None for an axis that is fixed."""
         if variable is not None:
@@ -228,6 +237,7 @@ class Call:
             axis: The axis of the channels.
             moments: A function without arguments that gives means and deviations, `(2, channels)`.
         """
+        self.tracer.normalisers.setdefault(self.name, self.layer)
         self.tracer.normalise(x, axis, moments)
 
     def setting(self, **entries):

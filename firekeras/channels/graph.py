@@ -28,8 +28,27 @@ class Product:
 
 
 @dataclasses.dataclass(frozen=True)
+class Kernel:
+    """Where the filters of a layer lie among its weights, as a file holds them.
+
+    Args:
+        weight: Which of the layer's own weights holds them, from 0.
+        axes: The axes of that weight along which they lie, counted from its end; of a depthwise kernel its last two.
+    """
+
+    weight: int
+    axes: tuple[int, ...]
+
+    def by_filter(self, value: np.ndarray) -> np.ndarray:
+        """The weight with its filters last, `(*taps, inputs, filters)`."""
+        count = len(self.axes)
+        moved = np.moveaxis(value, self.axes, range(-count, 0))
+        return moved.reshape(*moved.shape[:-count], *(1,) * (count - 1), -1)
+
+
+@dataclasses.dataclass(frozen=True)
 class LayerInfo:
-    """What planning needs to know of one layer.
+    """What planning needs to know of one layer, and what a viewer of files does.
 
     Args:
         name: The layer's name; of a layer in a nested model its path, `"backbone/conv1"`.
@@ -41,6 +60,8 @@ class LayerInfo:
         is_conv: Whether its MACs count as convolution MACs.
         uncounted: Whether it multiplies by weights in a way that nobody knows, so that MACs are missing.
         needs_cap: Whether its filters go only if a layer cap names it: units of recurrent layers, attention heads.
+        kernel: Where its filters lie; None if in no single weight of its own, or in a file of before this was kept.
+        calls: How often it is called.
     """
 
     name: str
@@ -52,6 +73,8 @@ class LayerInfo:
     is_conv: bool
     uncounted: bool = False
     needs_cap: bool = False
+    kernel: Kernel | None = None
+    calls: int = 1
 
     @property
     def hides_weights(self) -> bool:
@@ -263,4 +286,6 @@ def _held(num_units, arrays):
 
 def _layer_from_dict(data):
     products = {key: tuple(Product(p["factor"], tuple(p["axes"])) for p in data[key]) for key in ("weights", "macs")}
-    return LayerInfo(**{**data, "output_shape": tuple(data["output_shape"]), **products})
+    where = data.get("kernel")
+    kernel = Kernel(where["weight"], tuple(where["axes"])) if where else None
+    return LayerInfo(**{**data, "output_shape": tuple(data["output_shape"]), **products, "kernel": kernel})

@@ -11,7 +11,7 @@ import numpy as np
 
 from firekeras.channels.call import Call
 from firekeras.channels.check import check_loads
-from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, LayerInfo, Product
+from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, Kernel, LayerInfo, Product
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
 from firekeras.channels.parts import parts_of
 from firekeras.channels.reading import Reading
@@ -51,6 +51,8 @@ class Trace:
         unscored: For layers whose filters meet no ReLU of their own, what they meet.
         consumed: For each layer that mixes channels, the labels of these, an array per input.
         readings: For each layer whose rule says how it mixes them, a `Reading`.
+        normalisers: For each path where a layer gives each channel a mean and a deviation of its own, that layer.
+        sums: The calls (by id of their nodes) that add up what comes in.
     """
 
     graph: ChannelGraph
@@ -67,6 +69,8 @@ class Trace:
     unscored: dict
     consumed: dict
     readings: dict
+    normalisers: dict
+    sums: set
 
     def keep(self, gone, labels):
         """Which positions of `labels` stay, ascending, where the units in mask `gone` go."""
@@ -126,6 +130,10 @@ class Tracer:
         self.norms: dict[int, tuple] = {}
         self.consumed: dict[str, list[np.ndarray]] = defaultdict(list)
         self.readings: dict[str, Reading] = {}
+        self.normalisers: dict[str, keras.Layer] = {}
+        self.sums: set[int] = set()
+        self.places: dict[str, tuple] = {}  # (weight, axes) of filters that lie along several axes
+        self.calls: dict[str, int] = defaultdict(int)
         self.relus: list[Relu] = []
         self.bound: set[int] = set()
         self.unscored: dict[str, str] = {}
@@ -161,16 +169,24 @@ class Tracer:
         said = loss_of_class(model, name) if graph_inside(model) is not None else [_opened_note(model, name)]
         self.notes += [note for note in said if note not in self.notes]
         for k, x in enumerate(tensors):
-            axes = x.axes()
-            axis = axes[0] if len(axes) == 1 else x.rank - 1
-            if len(axes) > 1:
-                self.space.lock(x.labels, f"{name} is given channels along several axes")
-            vector = x.vector(axis) if len(axes) < 2 else np.full(x.shape[axis], FIXED)
-            known, _ = self.inputs.setdefault((id(model), k), (axis, vector))
-            if known == axis:
-                self.declare(self.weights, (id(model), "input", k), (vector,), name)
-            else:
-                self.space.lock(np.append(vector, self.inputs[id(model), k][1]), f"{name} is given channels unalike")
+            self._give(model, k, self._along_one_axis(x, name), name)
+
+    def _give(self, model, number, given, name):
+        """Notes that an input is given channels: axis and labels, the same ones at each call of the model."""
+        known = self.inputs.setdefault((id(model), number), given)
+        if known[0] == given[0]:
+            self.declare(self.weights, (id(model), "input", number), (given[1],), name)
+        else:
+            self.space.lock(np.append(given[1], known[1]), f"{name} is given channels unalike")
+
+    def _along_one_axis(self, x, name):
+        """The axis along which channels lie, the last one if there are none, and their labels."""
+        axes = x.axes()
+        if len(axes) > 1:
+            self.space.lock(x.labels, f"{name} is given channels along several axes")
+            return x.rank - 1, np.full(x.shape[-1], FIXED)
+        axis = axes[0] if axes else x.rank - 1
+        return axis, x.vector(axis)
 
     def declare(self, store, key, vectors, where):
         """Records labels of a weight or setting; where it is used again, ties both uses together."""
@@ -262,6 +278,8 @@ def _solve(model, tracer):
         unscored=tracer.unscored,
         consumed=dict(tracer.consumed),
         readings=tracer.readings,
+        normalisers=tracer.normalisers,
+        sums=tracer.sums,
     )
 
 
@@ -309,7 +327,28 @@ def _layer_info(tracer, units, name, layer):
         is_conv=name in tracer.convs,
         uncounted=name in tracer.uncounted or _multiplies_unseen(tracer, name, layer),
         needs_cap=name in tracer.need_caps,
+        kernel=_kernel(tracer, name, layer),
+        calls=tracer.calls.get(name, 1),
     )
+
+
+def _kernel(tracer, name, layer):
+    """Where the filters of a layer lie: in the first of its weights with an axis that runs along what it makes."""
+    weights = _weights(layer)
+    if name in tracer.places:
+        variable, axes = tracer.places[name]
+        return next((Kernel(k, axes) for k, weight in enumerate(weights) if weight is variable), None)
+    read = {(id(variable), axis % len(variable.shape)) for variable, axis in _read(tracer.readings.get(name))}
+    for number, weight in enumerate(weights):
+        rank, along = len(weight.shape), tracer.weights.get(id(weight), ())
+        for axis, labels in enumerate(along) if rank > 1 else ():
+            if (id(weight), axis) not in read and np.array_equal(labels, tracer.filters.get(name, ())):
+                return Kernel(number, (axis - rank,))
+    return None
+
+
+def _read(reading):
+    return (*reading.kernels, *reading.back) if reading else ()
 
 
 def _weights(layer):

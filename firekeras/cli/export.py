@@ -10,13 +10,18 @@ import typer
 from firekeras.cli.console import errors_in_words, show_text, silent_stderr
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, ModelFile
-from firekeras.export.endings import ENDINGS
+from firekeras.export.formats import FORMATS
+from firekeras.export.formats.format import either, formats_with
+
+
+def _with_int8():
+    return either(f"--to {known.name}" for known in formats_with("has_int8"))
 
 
 @errors_in_words()
 def export(
     model: ModelFile,
-    to: Annotated[str, typer.Option(help="'litert', 'onnx' or 'saved-model'.")] = "litert",
+    to: Annotated[str, typer.Option(metavar="NAME", help=f"{either(map(repr, FORMATS))}.")] = "litert",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -25,7 +30,7 @@ def export(
     ] = None,
     data: DataOrNone = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Have it compute in 8-bit whole numbers; LiteRT only, needs --data.")
+        bool, typer.Option("--int8", help=f"Have it compute in 8-bit whole numbers; only {_with_int8()}, needs --data.")
     ] = False,
     epochs: Annotated[
         int, typer.Option(min=0, help="With --int8: fine-tune so many epochs as int8 computes (TF-MOT).")
@@ -46,15 +51,16 @@ def export(
 
     Example: firekeras export pruned.keras --to litert --int8 --data cifar10.npz --output pruned_int8.tflite
     """
-    if to not in ENDINGS:
-        raise ValueError(f"--to is one of litert (.tflite files), onnx and saved-model. Received: {to!r}.")
-    if int8 and (to != "litert" or not data):
-        raise ValueError("--int8 is for --to litert, and needs --data: images from which it learns which values occur.")
+    chosen = FORMATS.find(to)
+    if int8 and not (chosen.has_int8 and data):
+        raise ValueError(
+            f"--int8 is for {_with_int8()}, and needs --data: images from which it learns which values occur."
+        )
     if epochs and not int8:
         raise ValueError("--epochs is for --int8 with --data: it fine-tunes as int8 computes.")
-    output = output or Path(f"{model.stem}{'_int8' if int8 else ''}{ENDINGS[to]}")
-    if ENDINGS[to]:
-        check_output(output, model, ENDINGS[to])
+    output = output or Path(f"{model.stem}{'_int8' if int8 else ''}{chosen.ending}")
+    if chosen.ending:
+        check_output(output, model, chosen.ending)
     network = load_model(model, compile=False)
     import firekeras
     from firekeras.export import quantize_aware

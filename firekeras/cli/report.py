@@ -10,6 +10,16 @@ import typer
 
 from firekeras.cli.console import errors_in_words, import_keras, show, show_text, silent_stderr, tell, tell_progress
 from firekeras.cli.options import DataOrNone
+from firekeras.export.formats import FORMATS, format_of
+from firekeras.export.formats.format import either, formats_with
+
+
+def _timed():
+    return either(known.title for known in formats_with("times_layers"))
+
+
+def _files():
+    return either(["a .keras file", *(known.title for known in FORMATS.values())])
 
 
 @errors_in_words()
@@ -18,7 +28,7 @@ def report(
         list[Path],
         typer.Argument(
             metavar="DIR | FILE...",
-            help="The folder of a run; or MODEL.keras, .tflite or .onnx files, or SavedModel folders.",
+            help=f"The folder of a run; or what is compared: {_files()}.",
         ),
     ],
     html: Annotated[
@@ -29,12 +39,16 @@ def report(
     batch: Annotated[int, typer.Option(min=1, metavar="N", help="Of files: samples per pass, for latency.")] = 1,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, show_default="1", help="Of files: threads of LiteRT and ONNX Runtime."),
+        typer.Option(
+            min=1,
+            show_default="1",
+            help=f"Of files: threads of {either(known.runtime for known in formats_with('sets_threads'))}.",
+        ),
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="Of files: timed passes of each.")] = 50,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Take at most N test images.")] = None,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Show the time of each layer of .onnx files too; others tell none.")
+        bool, typer.Option("--layers", help=f"Show the time of each layer too: of {_timed()}; others measure none.")
     ] = False,
     litert: Annotated[
         bool, typer.Option("--litert", help="Time .keras files as LiteRT computes them, exported for the moment.")
@@ -119,11 +133,15 @@ def _show_layers(paths, settings):
     from firekeras.export.latency import layer_latency
     from firekeras.report.stages_report import layers_table
 
-    measured = [path for path in paths if path.suffix == ".onnx"]
+    measured = [path for path in paths if (found := format_of(path)) and found.times_layers]
     for path in measured:
         show(layers_table(path.name, layer_latency(path, **{**settings, "threads": settings["threads"] or 1})))
     if not measured:
-        show_text("No time by layer: ONNX Runtime alone measures it. Export with --to onnx.")
+        able = formats_with("times_layers")
+        show_text(
+            f"No time by layer: {either(known.runtime for known in able)} alone measures it. Export with --to "
+            f"{either(known.name for known in able)}."
+        )
 
 
 def _test_images(source, limit):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import numbers
+import weakref
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 
 from firekeras.data.labels import check_labels
+
+_FILLED: weakref.WeakSet = weakref.WeakSet()  # data sets of unknown length that gave a batch
 
 
 def checked_data(model, data):
@@ -106,12 +109,19 @@ def _check_batches(model, data):
     spec = getattr(data, "element_spec", None)
     if spec is None:
         return
-    if _num_batches(data) is None and next(iter(data), None) is None:
-        raise ValueError("The data are empty: expected at least one batch.")
+    if _num_batches(data) is None:
+        _check_first_batch(data)
     x = spec[0] if isinstance(spec, tuple) else spec
     for one, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
         if one.shape.rank is not None:
             _check_shape(tuple(one.shape), tensor.shape)
+
+
+def _check_first_batch(data):
+    """Drawn once of each data set: it may have to fill a buffer for shuffling."""
+    if data not in _FILLED and next(iter(data), None) is None:
+        raise ValueError("The data are empty: expected at least one batch.")
+    _FILLED.add(data)
 
 
 def shuffled_or_share(data, fraction, seed=0):

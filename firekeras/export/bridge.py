@@ -8,7 +8,8 @@ import numpy as np
 from firekeras.channels.check import check_model
 from firekeras.channels.walk import functional_graph, walk
 from firekeras.export.bridge_layers import converted
-from firekeras.export.runtimes.runtime import needed, open_runtime, run
+from firekeras.export.formats.format import needed
+from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import VERIFIED, difference, samples_of
 from firekeras.keras_models.internals import all_layers
 

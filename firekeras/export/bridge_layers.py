@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
 
 import keras
 import numpy as np
+
+from firekeras.refusals import Registry
 
 # what tf_keras computes just as Keras 3 does: hard_sigmoid, for one, is another function there
 ACTIVATIONS = frozenset(
@@ -40,21 +41,16 @@ BY_CONFIG = frozenset((
 # fmt: on
 LEFT_OUT = ("initializer", "constraint", "dtype")  # weights are copied; all has tf_keras's precision, float32
 
-_FUNCTIONS: dict[str, Callable] = {}
+CONVERSIONS = Registry("layer class")
 
 
 def conversion(*class_names):
     """Registers a function `(layer, name, shape) -> tf_keras layers, one behind the other`, for Keras 3 classes.
 
     `layer` may be an operation of `keras.ops` too; `shape` is that of its input, batch included. The function
-    raises `ValueError` where it cannot, with a reason that goes on after the layer's name.
+    raises `ValueError` if it cannot, with a reason that goes on after the layer's name.
     """
-
-    def register(function):
-        _FUNCTIONS.update(dict.fromkeys(class_names, function))
-        return function
-
-    return register
+    return CONVERSIONS.register(*class_names)
 
 
 def converted(layer, name, shape) -> list:
@@ -71,8 +67,8 @@ def converted(layer, name, shape) -> list:
     kind = type(layer).__name__
     if not type(layer).__module__.startswith("keras."):
         raise ValueError("is not a layer of Keras")
-    if kind in _FUNCTIONS:
-        return _FUNCTIONS[kind](layer, name, shape)
+    if kind in CONVERSIONS:
+        return CONVERSIONS[kind](layer, name, shape)
     if kind not in BY_CONFIG or not isinstance(layer, keras.Layer):
         raise ValueError("has no counterpart here")
     _check_precision(layer)

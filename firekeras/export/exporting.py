@@ -7,11 +7,13 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
+import keras
+
 from firekeras import atomic
 from firekeras.channels.check import check_model
-from firekeras.export import formats, post_training
-from firekeras.export.endings import ENDINGS
-from firekeras.export.runtimes.runtime import open_runtime, run
+from firekeras.export.formats import FORMATS, Format
+from firekeras.export.formats.format import either, formats_with
+from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
 
 FLOAT_TOLERANCE = 1e-4
@@ -49,7 +51,8 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
     Args:
         model: A built Functional or Sequential model, as `firekeras.prune` and `compress` return.
         path: `NAME.tflite` for LiteRT, `NAME.onnx` for ONNX, a new folder for a SavedModel.
-        to: `"litert"`, `"onnx"` or `"saved-model"`. Defaults to `"litert"`. LiteRT needs the TensorFlow
+        to: `"litert"`, `"onnx"`, `"saved-model"`, or a format that was registered with
+            `firekeras.export.formats.export_format`. Defaults to `"litert"`. LiteRT needs the TensorFlow
             backend, SavedModel TensorFlow or JAX; ONNX works on all (on JAX with jax2onnx).
         samples: Inputs as `model.predict` takes them: arrays `(n, ...)`, or a data set. The first 32 are compared;
             `int8` takes up to 300 of them to see which values occur. Defaults to 32 random ones, uniform in [0, 1).
@@ -69,39 +72,50 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
     Example:
     >>> firekeras.export_model(pruned, "pruned.tflite", samples=x_train, int8=True).difference
     """
-    path = Path(path)
-    formats.check_format(to)
+    path, chosen = Path(path), FORMATS.find(to)
+    chosen.check(keras.backend.backend())
     check_model(model)
-    check_path(path, to)
-    settings = post_training.settings(samples, to) if int8 else {}
-    arrays = samples_of(model, samples)
+    check_path(path, chosen)
     if int8:
-        settings["representative_dataset"] = post_training.calibration(arrays)
+        _check_int8(chosen, samples)
+    arrays = samples_of(model, samples)
+    settings = chosen.int8_settings(arrays) if int8 else {}
     shown = {name: array[:VERIFIED] for name, array in arrays.items()}
     expected = run(open_runtime(model), list(shown.values()))
-    with atomic.whole_folder(path) if to == "saved-model" else atomic.whole_file(path) as temporary:
-        formats.write(model, temporary, to, **settings)
+    with atomic.whole_file(path) if chosen.ending else atomic.whole_folder(path) as temporary:
+        chosen.write(model, temporary, **settings)
         found = compare(temporary, expected, shown)
         check_close(found, path, int8, tolerance)
         if int8:
-            post_training.check_whole_numbers(temporary)
+            chosen.check_int8(temporary)
     return Export(path, to, int8, size_of(path), len(expected[0]), found)
+
+
+def _check_int8(chosen, samples):
+    if not chosen.has_int8:
+        able = either(f"to={other.name!r}" for other in formats_with("has_int8"))
+        raise ValueError(f"int8 is for {able}. Received: to={chosen.name!r}.")
+    if samples is None:
+        raise ValueError(
+            "int8 needs `samples`: a few hundred training inputs, from which it learns which values occur. Received "
+            "none, and random ones would teach it wrong ranges."
+        )
 
 
 @contextlib.contextmanager
 def momentary_file(model):
     """A LiteRT file of a model, run and compared as `export_model` does, that is gone when the block is left."""
     with tempfile.TemporaryDirectory() as folder:
-        yield export_model(model, Path(folder) / "network.tflite").path
+        yield export_model(model, Path(folder) / "network.tflite", to="litert").path
 
 
-def check_path(path: Path, to):
-    """Raises `ValueError`, before any work, where a path does not suit the format."""
-    ending = ENDINGS[to]
+def check_path(path: Path, to: Format):
+    """Raises `ValueError`, before any work, if a path does not suit the format."""
+    ending = to.ending
     if ending and path.suffix != ending:
-        raise ValueError(f"A file for {to!r} ends in {ending}. Received: {path}.")
+        raise ValueError(f"A file for {to.name!r} ends in {ending}. Received: {path}.")
     if not ending and path.exists():
-        raise ValueError(f"{path} exists already. A SavedModel is a folder of its own: give the name of a new one.")
+        raise ValueError(f"{path} exists already. Expected {to.title}: give the name of a new one.")
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Expected a file, such as {path / ('model' + ending)}.")
     if not path.parent.is_dir():

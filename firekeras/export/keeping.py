@@ -39,8 +39,9 @@ def _count_names(legacy):
     taken = [re.fullmatch(r"(?:depthwise_)?conv2d(?:_(\d+))?", layer.name) for layer in legacy.layers]
     highest = max((int(found[1] or 0) for found in taken if found), default=-1)
     for kind in (tf_keras.layers.Conv2D, tf_keras.layers.DepthwiseConv2D):
-        while int(kind(1, 1).name.rpartition("conv2d")[2].strip("_") or 0) < highest:
-            pass
+        next_number = int(kind(1, 1).name.rpartition("conv2d")[2].strip("_") or 0)
+        for _ in range(next_number, highest):
+            kind(1, 1)
 
 
 def _scheme(clustered):

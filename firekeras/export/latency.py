@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from firekeras.export.runtimes.runtime import open_runtime, random_samples
+from firekeras.export.formats import format_of
+from firekeras.export.formats.format import either, formats_with
+from firekeras.export.running import open_runtime, random_samples
 
 TURN = 5  # passes of one network before it is the next one's turn
 
@@ -90,7 +92,8 @@ def measure_latencies(models_or_paths, *, batch_size=1, runs=30, threads=None, o
 
 def _ours(model_or_path):
     """Whether its threads are ours to set."""
-    return isinstance(model_or_path, (str, Path)) and Path(model_or_path).suffix in (".tflite", ".onnx")
+    found = format_of(model_or_path) if isinstance(model_or_path, (str, Path)) else None
+    return found is not None and found.sets_threads
 
 
 def _warm_up(runtime, batch_size, runs):
@@ -106,30 +109,31 @@ def _latency(seconds, batch_size, runtime):
 
 
 def layer_latency(path, *, batch_size=1, runs=30, threads=1) -> dict[str, float]:
-    """Mean seconds of each layer, as ONNX Runtime names them after fusing, in the order in which they run.
+    """Mean seconds of each layer, as its runtime names them after fusing, in the order in which they run.
 
     LiteRT's Python interface measures no single layers, and Keras compiles a model as a whole: for
     these, there is none.
 
     Args:
-        path: An `.onnx` file.
+        path: A file of a format that `times_layers`, such as `.onnx`.
         batch_size: Samples per pass. Defaults to 1.
         runs: How many passes. Defaults to 30.
         threads: How many threads. Defaults to 1.
 
     Raises:
-        ValueError: If it is not an `.onnx` file.
+        ValueError: If it is a file of another format.
     """
     _check_counts(batch_size, runs)
-    if not isinstance(path, (str, Path)) or Path(path).suffix != ".onnx":
+    found = format_of(path) if isinstance(path, (str, Path)) else None
+    if found is None or not found.times_layers:
+        able = formats_with("times_layers")
         raise ValueError(
-            f"Single layers are measured by ONNX Runtime alone: expected an .onnx file. Received: {path}. Export the "
-            'model: firekeras.export_model(model, "model.onnx", to="onnx").'
+            f"Single layers are measured by {either(other.runtime for other in able)} alone: expected "
+            f"{either(other.title for other in able)}. Received: {path}. Export the model: "
+            f'firekeras.export_model(model, "model{able[0].ending}", to="{able[0].name}").'
         )
-    from firekeras.export.runtimes.onnx import layer_seconds
-
     samples = random_samples(open_runtime(path).inputs, batch_size)
-    return layer_seconds(path, samples, runs=runs, threads=threads)
+    return found.layer_seconds(Path(path), samples, runs=runs, threads=threads)
 
 
 def _timed(runtime):

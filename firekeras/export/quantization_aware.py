@@ -12,8 +12,8 @@ from firekeras import atomic
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.export.exporting import Export, check_close, check_path, size_of
+from firekeras.export.formats import FORMATS
 from firekeras.export.keeping import quantized
-from firekeras.export.post_training import check_whole_numbers
 from firekeras.export.verification import VERIFIED, compare, samples_of
 
 # what TF-MOT merges with a BatchNormalization behind it
@@ -54,7 +54,7 @@ def quantize_aware(
     >>> firekeras.export.quantize_aware(pruned, (x_train, y_train), "pruned_int8.tflite", epochs=2)
     """
     path = Path(path)
-    check_path(path, "litert")
+    check_path(path, FORMATS["litert"])
     tfmot.check_training(train_data, epochs, learning_rate, batch_size)
     samples = {name: array[:VERIFIED] for name, array in samples_of(model, train_data[0]).items()}
     arrays = list(samples.values())
@@ -70,7 +70,7 @@ def quantize_aware(
         temporary.write_bytes(_int8(tuned))
         found = compare(temporary, expected, samples)
         check_close(found, path, True, tolerance)
-        check_whole_numbers(temporary)
+        FORMATS["litert"].check_int8(temporary)
     return Export(path, "litert", True, size_of(path), len(arrays[0]), found)
 
 

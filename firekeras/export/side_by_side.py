@@ -10,10 +10,9 @@ import numpy as np
 
 from firekeras.channels.costs import Costs, count_costs
 from firekeras.export.exporting import momentary_file, size_of
+from firekeras.export.formats import format_of
 from firekeras.export.latency import Latency, measure_latencies
-from firekeras.export.runtimes.file_costs import onnx_costs
-from firekeras.export.runtimes.litert import LiteRT
-from firekeras.export.runtimes.runtime import open_runtime, run
+from firekeras.export.running import open_runtime, run
 from firekeras.keras_models.model_file import load_model
 from firekeras.paths import existing_file
 
@@ -26,7 +25,7 @@ class Stage:
         path: The file.
         accuracy: Share of the samples that it tells right, 0 to 1; None without data.
         costs: MACs and parameters. Those of exported files are counted in the file: their parameters are
-            what is left of them with normalisation folded in. None for a SavedModel.
+            what is left of them with normalisation folded in. None if they cannot be counted, as in a SavedModel.
         size: Bytes.
         latency: `Latency` of one pass.
     """
@@ -103,6 +102,5 @@ def _accuracy(path, network, data):
 def _costs(network):
     if not isinstance(network, Path):
         return count_costs(network)
-    if network.suffix == ".tflite":
-        return LiteRT(network).costs()
-    return onnx_costs(network) if network.suffix == ".onnx" else None
+    found = format_of(network)
+    return found.costs(network) if found else None

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from firekeras.data.labels import described
-from firekeras.export.runtimes.runtime import needed
+from firekeras.export.formats.format import needed
 from firekeras.keras_models.losses import gives_logits
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from firekeras.data.checks import check_no_numbers
 from firekeras.data.samples import draw_samples
-from firekeras.export.runtimes.runtime import Input, open_runtime, random_samples, run
+from firekeras.export.formats.format import Input
+from firekeras.export.running import open_runtime, random_samples, run
 
 VERIFIED, DRAWN = 32, 300
 

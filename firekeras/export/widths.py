@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from firekeras.export.formats import FORMATS
+from firekeras.export.formats.format import either, formats_with
 from firekeras.export.latency import Latency, measure_latencies
 
 CHAIN = 4
@@ -25,7 +27,7 @@ def latency_of_widths(
         widths: How many filters each convolution has, and how many channels it reads.
         size: Height and width of the feature maps, in pixels. Defaults to 16.
         kernel: Height and width of the kernels. Defaults to 3.
-        to: `"litert"` or `"onnx"`. Defaults to `"litert"`.
+        to: A format whose runtime takes a number of threads, such as `"litert"` or `"onnx"`. Defaults to `"litert"`.
         int8: Whether in 8-bit whole numbers (LiteRT only). Defaults to False.
         threads: How many threads. Defaults to 1.
         runs: Timed passes of each. Defaults to 50.
@@ -40,16 +42,16 @@ def latency_of_widths(
     Example:
     >>> suitable_round_to(latency_of_widths(range(24, 41)))
     """
-    from firekeras.export.endings import ENDINGS
     from firekeras.export.exporting import export_model
 
-    if to not in ("litert", "onnx"):
-        raise ValueError(f"`to` is 'litert' or 'onnx'. Received: {to!r}.")
+    known = [other.name for other in formats_with("sets_threads")]
+    if to not in known:
+        raise ValueError(f"`to` is {either(map(repr, known))}. Received: {to!r}.")
     if not widths or not all(isinstance(width, (int, np.integer)) and width > 0 for width in widths):
         raise ValueError(f"`widths` are whole numbers from 1. Received: {list(widths)}.")
     samples = np.random.default_rng(0).normal(size=(32, size, size, max(widths))).astype("float32")
     with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder) / f"{width}{ENDINGS[to]}" for width in widths]
+        paths = [Path(folder) / f"{width}{FORMATS[to].ending}" for width in widths]
         for width, path in zip(widths, paths, strict=True):
             export_model(_chain(int(width), size, kernel), path, to=to, samples=samples[..., :width], int8=int8)
         found = measure_latencies(paths, runs=runs, threads=threads)

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from firekeras import atomic
-from firekeras.export.runtimes.runtime import open_runtime, run
+from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import Difference, compare, difference, samples_of
 from firekeras.keras2.h5 import read_h5
 from firekeras.keras2.saved_model import is_saved_model, read_saved_model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from firekeras.discovery import import_all
 from firekeras.methods.by_score import ByScore
 from firekeras.methods.fire import FirePruning
 from firekeras.methods.fppmo import FPPMO
@@ -12,6 +13,8 @@ from firekeras.methods.play_and_prune import PlayAndPrune
 from firekeras.refusals import unknown
 from firekeras.rounds.method import METHODS, Method, register
 from firekeras.scores.criteria import CRITERIA
+
+import_all(__name__, __path__)
 
 __all__ = [
     "FPPMO",

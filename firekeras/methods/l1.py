@@ -98,22 +98,19 @@ class L1Pruning(Method):
 
     def _cut(self, model, run, graph, scores) -> PruningPlan:
         if self.rates is None and (run.target is None or run.target.measure in LATENCIES):
-            self._check_ends()
-            return run.plan(model, scores)
-        plan = _limited(run, graph, scores)
+            return self._share_of_each_layer(model, run, scores)
         if self.iterative:
-            scores = _first_layer_alone(graph, scores, plan.removed)
-            plan = _limited(run, graph, scores)
-        if run.halvings and plan.removed:
-            return _limited(run, graph, scores, 0.5**run.halvings * plan.num_removed / plan.ranked)
-        return plan
+            scores = _first_layer_alone(graph, scores, _limited(run, graph, scores).removed)
+        return _less_after_undone_rounds(run, graph, scores)
 
-    def _check_ends(self):
+    def _share_of_each_layer(self, model, run, scores) -> PruningPlan:
+        """The run's ratio in each round: nothing says how far it goes."""
         if self.iterative:
             raise ValueError(
                 "iterative=True goes through the layers once, so that it has to know how far: give rates, or a target "
                 "of MACs or parameters."
             )
+        return run.plan(model, scores)
 
 
 def _check_rates(rates):
@@ -156,6 +153,14 @@ def _first_layer_alone(graph, scores, removed) -> FilterScores:
     return FilterScores(
         values, criterion=scores.criterion, reasons=dict.fromkeys(scores, "its layer's turn comes later")
     )
+
+
+def _less_after_undone_rounds(run, graph, scores) -> PruningPlan:
+    """All that has a score; after undone rounds half of it, a quarter, ..."""
+    plan = _limited(run, graph, scores)
+    if run.halvings and plan.removed:
+        return _limited(run, graph, scores, 0.5**run.halvings * plan.num_removed / plan.ranked)
+    return plan
 
 
 def _limited(run, graph, scores, ratio=ALL) -> PruningPlan:

@@ -71,7 +71,7 @@ def ranked_layers(network: Network, kernels: Mapping, shortcuts: bool) -> list[R
         kernels: The kernel of each of its convolutions, `(*taps, input channels, filters)`.
         shortcuts: Whether residual stages that begin with a projection are pruned.
     """
-    deciding = projections(network.model, kernels) if shortcuts else []
+    deciding = projections(network, kernels) if shortcuts else []
     left = np.ones(network.graph.num_units, bool)
     left[list(network.graph.locks)] = False
     alone = left & (_filters_per_unit(network) == 1)

@@ -85,7 +85,7 @@ def _penalised(network, batch_norm):
     for path, layer in network.leaves.items():
         if path in network.graph.filter_layers:
             yield from _kernels(network, path, layer)
-        elif batch_norm and isinstance(layer, keras.layers.BatchNormalization):
+        elif batch_norm and path in network.batch_norms:
             yield from ((weight, 0) for weight in layer.trainable_variables)
 
 

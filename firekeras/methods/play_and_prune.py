@@ -110,12 +110,17 @@ class PlayAndPrune(Method):
         """What goes: all that was penalised and is below its layer's threshold now."""
         if self._move.at_once:
             return self._rest(model, run)
+        plan = self._fallen(model, run)
+        plan.notes = self._move.notes or plan.notes
+        groups = Network.of(model).graph.groups
+        self._memory.touched = [group[0] for group in groups if not plan.removed.keys().isdisjoint(group)]
+        return plan
+
+    def _fallen(self, model, run):
+        """All that was penalised and is below its layer's threshold now."""
         graph, strength = strengths(model)
         limits = self.delta * self._move.pressure * self._memory.of_units(graph)
-        plan = plan_of(run, graph, self._move.candidates & (strength < limits), strength)
-        plan.notes = self._move.notes or plan.notes
-        self._memory.touched = [group[0] for group in graph.groups if not plan.removed.keys().isdisjoint(group)]
-        return plan
+        return plan_of(run, graph, self._move.candidates & (strength < limits), strength)
 
     def _rest(self, model, run):
         """All that is missing to the target."""
@@ -142,7 +147,7 @@ class PlayAndPrune(Method):
             if self._move.notes:
                 return None
             self._train(copy, penalty, run)
-            if self._move.notes or self.plan(copy, run).removed:
+            if self._move.notes or self._fallen(copy, run).removed:
                 return None
             accuracy = run.judged(copy)
         return self._end(self._no_hope(accuracy, run), run)
@@ -153,6 +158,7 @@ class PlayAndPrune(Method):
             self._move = Move(notes=[why])
         else:
             self._move, self.details = Move(at_once=why), {"at_once": True}
+            self._memory.touched = []  # it goes by no threshold
 
     def _next_move(self, copy, run, accuracy, idle):
         pressure = pressure_at(accuracy, run)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from firekeras.network import Network
 from firekeras.network.observing import calls
 
 
-def projections(model, convolutions: Iterable[str]) -> list[str]:
+def projections(network: Network, convolutions: Iterable[str]) -> list[str]:
     """The convolutions that project what a residual block reads, in topological order.
 
     Of the two last convolutions before an addition, the projection is the one that the other branch
     goes past: from what it reads, and not from what it gives.
 
     Args:
-        model: A Functional or Sequential model.
+        network: The network.
         convolutions: The paths of its convolutions, in topological order.
     """
-    graph, names = _Calls(model), list(convolutions)
+    graph, names = _Calls(network.model), list(convolutions)
     found = set()
     for _, node in graph.calls:
-        if type(node.operation).__name__ == "Add":
+        if id(node) in network.sums:
             ends = [end for end in (graph.last(x, names) for x in node.input_tensors) if end]
             found |= {path for path, one in ends if any(graph.goes_past(other, one) for _, other in ends)}
     return [path for path in names if path in found]

@@ -52,6 +52,11 @@ class Network(Trace):
         """Every layer that is not a nested functional model, by path."""
         return dict(leaf_layers(self.model))
 
+    @functools.cached_property
+    def batch_norms(self) -> dict[str, keras.Layer]:
+        """The BatchNormalization layers whose channels are known, by path; those inside other layers are left out."""
+        return {path: layer for path, layer in self.leaves.items() if self.normalisers.get(path) is layer}
+
     def kernel(self, layer: str) -> np.ndarray:
         """The weights of a layer's filters, `(*taps, input channels, filters)`."""
         return self.kernels[layer]()

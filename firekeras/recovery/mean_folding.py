@@ -9,8 +9,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.channels.registry import find_rule
-from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import functional_graph, leaf_layers
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.rebuilding import bare_config
@@ -60,7 +58,7 @@ def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> 
     _check_cut(network, gone, smaller)
     homes, notes = _homes(network, gone)
     with scope_of(model):
-        parts = {path: RemovedPart(network, gone, network.readings[path]) for path in homes}
+        parts = {path: RemovedPart(network, gone, path) for path in homes}
     leaves = dict(leaf_layers(smaller))
     for path, shift in _shifts(model, parts, data, batch_size, samples).items():
         home = homes[path]
@@ -148,12 +146,11 @@ def _lost(network, gone, variable, axis):
 def _own_norms(network) -> dict[str, str]:
     """For each layer whose outputs all go to one BatchNormalization, and nowhere else, which reads nothing else."""
     made, read, readers = _wiring(network.model)
-    leaves = network.leaves
     found = {}
     for path, tensors in made.items():
         names = set().union(*(readers[tensor] for tensor in tensors))
         norm = names.pop() if len(names) == 1 else None
-        if norm and read[norm] == tensors and _follows(network.readings.get(path), leaves.get(norm)):
+        if norm and read[norm] == tensors and _follows(network.readings.get(path), network.batch_norms.get(norm)):
             found[path] = norm
     return found
 
@@ -175,7 +172,7 @@ def _wiring(model):
 
 def _follows(reading, norm):
     """Whether `norm` normalises the channels that a layer makes of those that it reads."""
-    if norm is None or reading is None or not reading.linear or find_rule(norm) is not batch_normalization:
+    if norm is None or reading is None or not reading.linear:
         return False
     return (norm.axis - reading.axis) % norm.input_spec.ndim == 0
 
@@ -189,14 +186,15 @@ class RemovedPart:
     Args:
         network: The `Network`.
         gone: A mask over units.
-        reading: The `Reading` of a layer that is linear.
+        path: That of the layer, whose `Reading` is linear.
 
     Attributes:
         layer: That part of the layer, with all its filters.
         kept: Which of these stay.
     """
 
-    def __init__(self, network, gone, reading):
+    def __init__(self, network, gone, path):
+        reading = network.readings[path]
         weights = reading.kernels
         lost = [_lost(network, gone, *weight) for weight in weights]
         self.axis, self.channels = reading.axis, lost[0]
@@ -204,9 +202,7 @@ class RemovedPart:
         self.layer.build(self._input_shape(weights[0][0]))
         values = [np.take(ops.convert_to_numpy(w), k, axis) for (w, axis), k in zip(weights, lost, strict=True)]
         self.layer.set_weights(values)
-        kernel, axis = weights[-1]
-        filters = network.weights[id(kernel)][-3 - axis]  # the other of the last two axes
-        self.kept = network.keep(gone, filters)
+        self.kept = np.flatnonzero(~gone[network.graph.filters(path)])
 
     def _input_shape(self, kernel):
         shape = [None] * len(kernel.shape)

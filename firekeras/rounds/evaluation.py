@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 
 import keras
@@ -69,8 +70,16 @@ def warn_unless_held_out(train_data, validation_data):
         warnings.warn(
             "validation_data are samples of train_data: accuracy on what was trained on says little of new data. "
             "Hold some out: firekeras.datasets.hold_out, or x[:n] to train on and x[n:] to judge by.",
-            stacklevel=5,
+            stacklevel=_frames_of_ours(),
         )
+
+
+def _frames_of_ours() -> int:
+    """How many frames of firekeras lie above the line that called it, so that a warning points at that line."""
+    frame, count = inspect.currentframe(), 0
+    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == __name__.split(".")[0]:
+        frame, count = frame.f_back, count + 1
+    return count
 
 
 def _share_samples(train_data, validation_data):

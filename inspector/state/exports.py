@@ -90,8 +90,7 @@ def netron_names(graph: ChannelGraph, layer: str) -> list[str]:
         graph: The `ChannelGraph`.
         layer: The layer's name.
     """
-    info = graph.layers[layer]
-    calls = len(info.macs) // (2 if info.kind.startswith("Separable") else 1)  # those are two convolutions
+    calls = graph.layers[layer].calls
     if calls < 2:
         return [layer]
     ends = collections.Counter(end for name in graph.layers for end in _ends(name))

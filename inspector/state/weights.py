@@ -9,7 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from firekeras.channels.graph import ChannelGraph
+from firekeras.channels.graph import ChannelGraph, LayerInfo
 from firekeras.keras_models.model_file import check_path
 from inspector.state.archive import member
 
@@ -57,28 +57,17 @@ class ModelWeights:
                 return f"its layer {name!r} has weights of other sizes"
         return ""
 
-    def kernel(self, layer: str, filter: int, kind: str, width: int) -> np.ndarray | None:
+    def kernel(self, layer: LayerInfo, filter: int) -> np.ndarray | None:
         """The kernel of one filter, `(*taps, inputs)`; `None` if it cannot be told from the others'.
 
         Args:
-            layer: The layer's name.
-            filter: Which of its filters.
-            kind: The layer's class.
-            width: How many filters it has.
+            layer: The layer, which says where its filters lie.
+            filter: Which of them.
         """
-        kernels = [v for v in self._variables.get(layer, ()) if len(v.shape) > 1]
-        if not kernels:
+        variables, where = self._variables.get(layer.name, ()), layer.kernel
+        if where is None or where.weight >= len(variables):
             return None
-        kernel = kernels[1] if kind.startswith("Separable") and len(kernels) > 1 else kernels[0]
-        return _of_filter(kernel[()], filter, kind, width)
-
-
-def _of_filter(kernel, filter, kind, width):
-    if kind.startswith("Depthwise"):
-        kernel = kernel.reshape(*kernel.shape[:-2], 1, -1)
-    elif kind.endswith("Transpose"):
-        kernel = np.swapaxes(kernel, -1, -2)
-    return kernel[..., filter].astype("float64") if kernel.shape[-1] == width else None
+        return where.by_filter(variables[where.weight][()])[..., filter].astype("float64")
 
 
 def _variables(group, path):

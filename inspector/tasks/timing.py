@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 from pathlib import Path
 
 from PySide6 import QtCore
 
+from firekeras.export.formats import FORMATS
 from firekeras.export.latency import Latency
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, Work, firekeras_command, prune_by_plan_arguments, report_arguments
@@ -81,9 +81,7 @@ class Timing(Task):
 
 def litert_is_here() -> bool:
     """Whether a child can export to LiteRT, and run that."""
-    return os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow" and bool(
-        importlib.util.find_spec("ai_edge_litert")
-    )
+    return FORMATS["litert"].is_here(os.environ.get("KERAS_BACKEND", "tensorflow"))
 
 
 @dataclasses.dataclass(frozen=True)

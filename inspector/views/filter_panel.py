@@ -145,7 +145,7 @@ class FilterPanel(QtWidgets.QWidget):
         if filter is None or weights is None:
             self.kernel.clear("Point at a filter." if weights else "Open its model too, to see kernels.")
             return
-        kernel = weights.kernel(row.name, filter, row.kind, row.filters)
+        kernel = weights.kernel(self.session.need_opened().graph.layers[row.name], filter)
         if kernel is None:
             self.kernel.clear("The kernel of this filter cannot be told from the others'.")
             return

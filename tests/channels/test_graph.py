@@ -1,5 +1,7 @@
 """What cannot be done is refused in words: what was received, what was expected, what hides the rest."""
 
+import json
+
 import keras
 import networks
 import numpy as np
@@ -7,6 +9,8 @@ import pytest
 from keras import layers as L
 
 import firekeras
+import firekeras.channels.graph
+from firekeras.network import Network
 from firekeras.scores.detector.fire_detector import FireDetector
 
 
@@ -139,3 +143,38 @@ def test_a_data_set_as_samples_is_taken():
     assert samples_of(model, Batches())["x"].shape == (6, 4)
     with pytest.raises(ValueError, match=r"`samples` are arrays, or a data set. Received: 'digits'"):
         samples_of(model, "digits")
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        *(L.Conv2D(4, 3), L.Conv2D(4, 3, groups=2), L.Conv2DTranspose(4, 3), L.SeparableConv2D(4, 3), L.Dense(4)),
+        *(L.DepthwiseConv2D(3, depth_multiplier=2), L.Conv2D(3, 3), L.Conv2DTranspose(3, 3)),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)
+def test_a_layer_says_where_its_filters_lie_in_a_file(layer):
+    model = keras.Sequential([keras.Input((4, 4, 2 + getattr(layer, "groups", 1))), layer])
+    network = Network.of(networks.scramble(model))
+    where = network.graph.layers[layer.name].kernel
+    value = keras.ops.convert_to_numpy(layer.weights[where.weight])
+    np.testing.assert_array_equal(where.by_filter(value), network.kernel(layer.name))
+    again = firekeras.channels.graph.ChannelGraph.from_dict(json.loads(json.dumps(network.graph.to_dict())))
+    assert again.layers == network.graph.layers
+
+
+def test_a_layer_whose_filters_lie_in_several_places_says_so():
+    inputs = keras.Input((6, 4))
+    outputs = L.MultiHeadAttention(2, 3, name="attention")(
+        inputs, L.LSTM(4, return_sequences=True, name="lstm")(inputs)
+    )
+    graph = firekeras.channel_graph(keras.Model(inputs, outputs))
+    assert graph.layers["lstm"].kernel is None and graph.layers["attention/heads"].kernel is None
+
+
+def test_a_graph_of_before_kernels_and_calls_were_kept_is_read():
+    data = firekeras.channel_graph(networks.two_convs()).to_dict()
+    for layer in data["layers"]:
+        del layer["kernel"], layer["calls"]
+    layers = firekeras.channels.graph.ChannelGraph.from_dict(data).layers
+    assert {(layer.kernel, layer.calls) for layer in layers.values()} == {(None, 1)}

@@ -13,7 +13,7 @@ import firekeras
 from firekeras.export import cluster, quantization_aware, quantize_aware, sparsify, to_tf_keras
 from firekeras.export.bridge import Bridge
 from firekeras.export.quantization_aware import check_layers
-from firekeras.export.runtimes.runtime import open_runtime
+from firekeras.export.running import open_runtime
 
 SMALL = [
     *(networks.plain_cnn, networks.sequential_cnn, networks.residual, networks.siamese, networks.twin_towers),

@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 import firekeras
 from firekeras.cli import app
-from firekeras.export import exporting, formats
-from firekeras.export.runtimes.runtime import open_runtime
-from firekeras.export.runtimes.runtime import run as run_file
+from firekeras.export import exporting
+from firekeras.export.formats import Format
+from firekeras.export.running import open_runtime
+from firekeras.export.running import run as run_file
 
 FORMATS = [("litert", "net.tflite"), ("onnx", "net.onnx"), ("saved-model", "net")]
 
@@ -68,8 +69,8 @@ def test_a_file_that_computes_something_else_never_appears(to, name, tmp_path, m
     model = networks.scramble(networks.two_convs())
     wrong = networks.scramble(networks.two_convs(), seed=5)
     networks.predictions(wrong, networks.samples(wrong))
-    write = formats.write
-    monkeypatch.setattr(formats, "write", lambda model, *rest, **settings: write(wrong, *rest, **settings))
+    write = Format.write
+    monkeypatch.setattr(Format, "write", lambda self, model, path, **settings: write(self, wrong, path, **settings))
     with pytest.raises(ValueError, match=r"not written: .* away from what the model gives.* 0\.0001 is allowed"):
         firekeras.export_model(model, tmp_path / name, to=to)
     assert list(tmp_path.iterdir()) == []
@@ -132,7 +133,7 @@ def test_int8_that_loses_too_much_is_refused(digits, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"to": "tflite"}, r"`to` is one of 'litert', 'onnx', 'saved-model'. Received: 'tflite'"),
+        ({"to": "tflite"}, r"Unknown export format 'tflite'. Expected one of \['litert', 'onnx', 'saved-model'\]"),
         ({"path": "net.onnx"}, r"A file for 'litert' ends in .tflite. Received: .*net.onnx"),
         ({"path": "nowhere/net.tflite"}, "there is no folder .*nowhere"),
         ({"path": "here", "to": "saved-model"}, "exists already"),
@@ -147,7 +148,7 @@ def test_int8_that_loses_too_much_is_refused(digits, tmp_path):
     ],
 )
 def test_refused_before_any_work(settings, words, tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "write", lambda *_, **__: pytest.fail("work began"))
+    monkeypatch.setattr(Format, "write", lambda *_, **__: pytest.fail("work began"))
     (tmp_path / "here").mkdir()
     settings = dict(settings)
     path = tmp_path / settings.pop("path", "net.tflite")
@@ -205,7 +206,7 @@ def test_the_command_refuses_in_words(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     digits[0].save("net.keras")
     for arguments, words in (
-        (["--to", "tflite"], "--to is one of litert (.tflite files), onnx and saved-model"),
+        (["--to", "tflite"], "Unknown export format 'tflite'"),
         (["--int8"], "--int8 is for --to litert, and needs --data"),
         (["--epochs", "2"], "--epochs is for --int8 with --data"),
         (["--output", "net.onnx"], "ends in .tflite"),

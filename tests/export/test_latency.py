@@ -16,10 +16,9 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras.cli import app
 from firekeras.export import latency as clock
+from firekeras.export.formats import FORMATS
+from firekeras.export.formats.format import Input
 from firekeras.export.latency import layer_latency, measure_latencies, measure_latency
-from firekeras.export.runtimes import runtime
-from firekeras.export.runtimes.file_costs import onnx_costs
-from firekeras.export.runtimes.litert import LiteRT
 from firekeras.export.side_by_side import measure_stages
 from firekeras.export.widths import chain_macs, latency_of_widths, suitable_round_to
 
@@ -64,7 +63,7 @@ def test_keras_models_keras_files_and_saved_models_are_measured(files):
 
 def test_warm_up_is_not_timed_and_the_median_is(monkeypatch):
     class Fake:
-        name, threads, inputs = "fake", 3, [runtime.Input("x", (None, 2), np.dtype("float32"))]
+        name, threads, inputs = "fake", 3, [Input("x", (None, 2), np.dtype("float32"))]
         passes = 0
 
         def prepare(self, arrays):
@@ -98,7 +97,10 @@ def test_onnx_runtime_tells_the_time_of_layers(files):
         (lambda f: measure_latency(f / "wide.tflite", threads=0), "`threads` is a whole number from 1"),
         (lambda f: measure_latency(f / "wide.tflite", runs=0), "`runs` is a whole number from 1"),
         (lambda f: measure_latency(f / "nothing.tflite"), "There is no file"),
-        (lambda f: measure_latency(__file__), "Expected a .keras, .tflite or .onnx file"),
+        (
+            lambda f: measure_latency(__file__),
+            "Expected a .keras file, a .tflite file, an .onnx file or the folder of a SavedModel",
+        ),
         (lambda f: latency_of_widths([8, 0]), "`widths` are whole numbers from 1"),
         (lambda f: latency_of_widths([8], to="saved-model"), "`to` is 'litert' or 'onnx'"),
         (lambda f: measure_stages([f / "wide.keras", f / "gone.keras"]), "There is no file .*gone.keras"),
@@ -157,7 +159,7 @@ def test_the_macs_of_a_file_are_those_of_the_model(network, tmp_path):
     costs = firekeras.count_costs(model)
     for to, name in (("litert", "net.tflite"), ("onnx", "net.onnx")):
         firekeras.export_model(model, tmp_path / name, to=to)
-        found = LiteRT(tmp_path / name).costs() if to == "litert" else onnx_costs(tmp_path / name)
+        found = FORMATS[to].costs(tmp_path / name)
         assert (found.conv_macs, found.macs) == (costs.conv_macs, costs.macs), to
 
 
@@ -165,7 +167,7 @@ def test_grouped_convolutions_and_int8_are_counted(tmp_path):
     model = networks.grouped()
     samples = np.random.default_rng(0).uniform(size=(8, *model.input_shape[1:])).astype("float32")
     firekeras.export_model(model, tmp_path / "net.tflite", samples=samples, int8=True, tolerance=1.0)
-    costs, found = firekeras.count_costs(model), LiteRT(tmp_path / "net.tflite").costs()
+    costs, found = firekeras.count_costs(model), FORMATS["litert"].costs(tmp_path / "net.tflite")
     assert (found.conv_macs, found.macs) == (costs.conv_macs, costs.macs)
 
 

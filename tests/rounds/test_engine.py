@@ -786,5 +786,7 @@ def test_tensorboard_gets_a_step_per_round(trained, tmp_path):
 
 
 def test_validation_on_training_samples_is_warned_of(trained):
-    with pytest.warns(UserWarning, match="are samples of train_data"):
+    with pytest.warns(UserWarning, match="are samples of train_data") as warned:
         firekeras.compress(trained, TRAIN, TRAIN, method=SmallWeights(), max_rounds=1, verbose=0, recovery=())
+        firekeras.compression_rounds(trained, TRAIN, TRAIN, method=SmallWeights())
+    assert [found.filename for found in warned] == [__file__, __file__]  # where it was called

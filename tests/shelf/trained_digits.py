@@ -5,7 +5,7 @@ import pytest
 
 from firekeras import datasets, zoo
 from firekeras.cli import classifier
-from firekeras.export.runtimes.runtime import open_runtime, run
+from firekeras.export.running import open_runtime, run
 
 
 @pytest.fixture(scope="session")

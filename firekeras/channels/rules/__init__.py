@@ -1,29 +1,5 @@
-"""The rules, by what an operation does with channels. Importing this registers them."""
+"""The rules, by what an operation does with channels. Importing this registers all that lie in this folder."""
 
-from firekeras.channels.rules import (
-    applications,
-    attention,
-    channelwise,
-    elementwise,
-    mixing,
-    normalization,
-    products,
-    recurrent,
-    shapes,
-    slicing,
-    wrappers,
-)
+from firekeras.discovery import import_all
 
-__all__ = [
-    "applications",
-    "attention",
-    "channelwise",
-    "elementwise",
-    "mixing",
-    "normalization",
-    "products",
-    "recurrent",
-    "shapes",
-    "slicing",
-    "wrappers",
-]
+import_all(__name__, __path__)

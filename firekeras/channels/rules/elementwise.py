@@ -71,6 +71,8 @@ def _constant(call, position, array, axes):
 
 def combine(call, inputs):
     """Ties the channels that meet; a single channel that is spread over many must stay."""
+    if isinstance(call.layer, (layers.Add, numpy_ops.Add)):
+        call.adds()
     rank = len(call.output_shape)
     inputs = [x for x in inputs if x.rank]
     if any(x.rank != rank for x in inputs):

@@ -97,6 +97,7 @@ def depthwise_conv(call, x):
     read = call.consume(x, axis)
     made = call.filters(read.size * layer.depth_multiplier, lambda: one_input(array(layer.kernel)))
     call.tie(made.reshape(read.size, -1), read[:, None])
+    call.lie_in(layer.kernel, -2, -1)
     call.weight(layer.kernel, *(None,) * layer.rank, read, None)
     call.weight(layer.bias, made)
     call.cost(math.prod(layer.kernel_size) * call.positions(axis), made, conv=True)

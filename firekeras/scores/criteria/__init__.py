@@ -6,10 +6,12 @@ import numpy as np
 
 from firekeras.channels import channel_graph, filter_kernels
 from firekeras.channels.check import check_weights
-from firekeras.scores.criteria import activations, contribution, gradients, weights  # noqa: F401 (they register criteria)
+from firekeras.discovery import import_all
 from firekeras.scores.criteria.registry import CRITERIA, criterion, get_criterion
 from firekeras.scores.criteria.weights import l1_norm
 from firekeras.scores.profile import FilterScores
+
+import_all(__name__, __path__)
 
 
 def score_filters(model, criterion="l1", data=None, seed=None) -> FilterScores:

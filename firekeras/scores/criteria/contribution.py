@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.mixing import array
-from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.scores.criteria.activations import moments_read
 from firekeras.scores.criteria.gaussian import variances_read
 from firekeras.scores.criteria.readers import Readers
@@ -90,12 +88,11 @@ def gains_behind(network) -> dict[str, np.ndarray]:
         For each layer with filters that one follows, by path, `(filters,)`; NaN for filters that none follows.
     """
     gains: dict = {}
-    for layer in network.leaves.values():
-        if find_rule(layer) is batch_normalization:
-            gamma = 1.0 if layer.gamma is None else array(layer.gamma).astype("float64")
-            gain = np.square(gamma) / (array(layer.moving_variance).astype("float64") + layer.epsilon)
-            for label, value in zip(network.weights[id(layer.moving_variance)][0].tolist(), gain, strict=True):
-                if label in network.births:
-                    name, filter = network.births[label]
-                    gains.setdefault(name, np.full(network.graph.widths[name], np.nan))[filter] = value
+    for layer in network.batch_norms.values():
+        gamma = 1.0 if layer.gamma is None else array(layer.gamma).astype("float64")
+        gain = np.square(gamma) / (array(layer.moving_variance).astype("float64") + layer.epsilon)
+        for label, value in zip(network.weights[id(layer.moving_variance)][0].tolist(), gain, strict=True):
+            if label in network.births:
+                name, filter = network.births[label]
+                gains.setdefault(name, np.full(network.graph.widths[name], np.nan))[filter] = value
     return gains

@@ -83,7 +83,8 @@ class _Run:
                 self.found[path].append(_by_channel(args[0].variance, self.readers[path].axis))
             if path in self.normalised:
                 return _unknown(operation, args, kwargs)
-            return _RULES.get(find_rule(operation), _unknown)(operation, args, kwargs)
+            follow = _follower(operation, self.readers.network.readings.get(path))
+            return follow(operation, args, kwargs)
 
         return walk(model, inputs, call)
 
@@ -93,6 +94,36 @@ def _by_channel(values, axis):
 
 
 # What operations make of means and variances
+
+_FOLLOWERS: dict[Callable | type, Callable] = {}
+
+
+def follows(*operations: Callable | type):
+    """Registers how means and variances are followed through operations, `(operation, args, kwargs) -> Spread`s.
+
+    Args:
+        operations: The rules of the operations, or their classes if one rule is for several that compute different
+            things. What nothing is registered for is unknown, but for layers that are linear by their `Reading`.
+
+    Example:
+    >>> @follows(my_rule)
+    ... def halved(layer, args, kwargs):
+    ...     return Spread(args[0].mean / 2, args[0].variance / 4)
+    """
+
+    def register(function):
+        _FOLLOWERS.update(dict.fromkeys(operations, function))
+        return function
+
+    return register
+
+
+def _follower(operation, reading):
+    rule = find_rule(operation)
+    if rule is None:
+        return _unknown
+    linear = _weighted_sums if reading is not None and reading.linear else _unknown
+    return _FOLLOWERS.get(type(operation)) or _FOLLOWERS.get(rule, linear)
 
 
 def _run(operation, args, kwargs):
@@ -124,6 +155,12 @@ def _as_symbol(x):
     return keras.KerasTensor(x.mean.shape, "float32" if x.mean.dtype == "float64" else str(x.mean.dtype))
 
 
+@follows(
+    *(channelwise.unchanged, elementwise.concatenate, elementwise.stack, slicing.getitem, slicing.split),
+    *(shapes.spatial, shapes.global_pooling, shapes.flatten, shapes.reshape, shapes.reshape_op, shapes.permute),
+    *(shapes.repeat_vector, shapes.transpose, shapes.swapaxes, shapes.moveaxis, shapes.expand_dims, shapes.squeeze),
+    *(shapes.flip, shapes.pad),
+)
 def _moved(operation, args, kwargs):
     """Values change places, and keep mean and variance; what one that is unknown had a part in is unknown too.
 
@@ -148,6 +185,7 @@ def _known(mean, variance, unknown):
     return Spread(*(np.where(unknown > 0, np.nan, values) for values in (mean, variance)))
 
 
+@follows(normalization.batch_normalization)
 def _normalised(layer, args, kwargs):
     """A BatchNormalization gives each channel the mean beta, and the deviation |gamma| but for epsilon."""
     shape, axis = args[0].mean.shape, layer.axis
@@ -160,6 +198,7 @@ def _normalised(layer, args, kwargs):
     return Spread(*(np.broadcast_to(values.reshape(grid), shape) for values in (mean, variance)))
 
 
+@follows(mixing.conv, mixing.depthwise_conv)  # grouped ones have no `Reading`
 def _weighted_sums(layer, args, kwargs):
     """What a layer makes of independent values."""
     x = args[0]
@@ -182,31 +221,39 @@ def _squared_weight(name, value):
     return np.zeros_like(value) if name == "bias" else np.square(value)
 
 
-def _combined(operation, args, kwargs):
-    """Sums and products of independent values."""
-    combine = _COMBINATIONS.get(type(operation))
-    operands = keras.tree.flatten(args)
-    if combine is None:
-        return _unknown(operation, args, kwargs)
-    return functools.reduce(
-        combine, [x if isinstance(x, Spread) else Spread(np.asarray(x), np.zeros(())) for x in operands]
-    )
+@follows(layers.Add, numpy_ops.Add)
+def _sum(operation, args, kwargs):
+    return functools.reduce(operator.add, _operands(args))
 
 
+@follows(layers.Multiply, numpy_ops.Multiply)
+def _product(operation, args, kwargs):
+    return functools.reduce(operator.mul, _operands(args))
+
+
+def _operands(args):
+    """Independent values; numbers are values that do not vary."""
+    return [x if isinstance(x, Spread) else Spread(np.asarray(x), np.zeros(())) for x in keras.tree.flatten(args)]
+
+
+@follows(channelwise.activation)
 def _activation(layer, args, kwargs):
     return activated(layer.activation, args[0])
 
 
+@follows(channelwise.relu)
 def _relu(layer, args, kwargs):
     if layer.negative_slope or layer.threshold:
         return by_quadrature(layer, args[0])
     return rectified(args[0], np.inf if layer.max_value is None else layer.max_value)
 
 
+@follows(channelwise.relu_op)
 def _relu_op(operation, args, kwargs):
     return rectified(args[0], 6.0 if isinstance(operation, nn_ops.Relu6) else np.inf)
 
 
+@follows(channelwise.bent, channelwise.prelu)
 def _bent(operation, args, kwargs):
     return by_quadrature(lambda x: operation(x, *args[1:], **kwargs), args[0])
 
@@ -258,26 +305,3 @@ def by_quadrature(function: Callable, x: Spread) -> Spread:
         value = _run(function, [x.mean + node * deviation], {})
         first, second = first + weight * value, second + weight * np.square(value)
     return Spread(first, np.maximum(second - np.square(first), 0))
-
-
-_COMBINATIONS = {
-    **dict.fromkeys((layers.Add, numpy_ops.Add), operator.add),
-    **dict.fromkeys((layers.Multiply, numpy_ops.Multiply), operator.mul),
-}
-_MOVES = (
-    *(channelwise.unchanged, elementwise.concatenate, elementwise.stack, slicing.getitem, slicing.split),
-    *(shapes.spatial, shapes.global_pooling, shapes.flatten, shapes.reshape, shapes.reshape_op, shapes.permute),
-    *(shapes.repeat_vector, shapes.transpose, shapes.swapaxes, shapes.moveaxis, shapes.expand_dims, shapes.squeeze),
-    *(shapes.flip, shapes.pad),
-)
-_SUMS = (mixing.dense, mixing.conv, mixing.conv_transpose, mixing.depthwise_conv, mixing.separable_conv)
-_RULES = {
-    **dict.fromkeys(_MOVES, _moved),
-    **dict.fromkeys(_SUMS, _weighted_sums),
-    **dict.fromkeys((elementwise.elementwise, elementwise.elementwise_op), _combined),
-    **dict.fromkeys((channelwise.bent, channelwise.prelu), _bent),
-    channelwise.activation: _activation,
-    channelwise.relu: _relu,
-    channelwise.relu_op: _relu_op,
-    normalization.batch_normalization: _normalised,
-}

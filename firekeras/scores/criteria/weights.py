@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.mixing import array
-from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.network import Network
 from firekeras.scores.criteria.registry import criterion
 from firekeras.scores.criteria.units import scores_of_units
@@ -57,8 +55,8 @@ def small_bn_scale(model):
     """
     network = Network.of(model)
     total, count = np.zeros((2, network.graph.num_units))
-    for layer in network.leaves.values():
-        if find_rule(layer) is batch_normalization and layer.gamma is not None:
+    for layer in network.batch_norms.values():
+        if layer.gamma is not None:
             units = network.units_along(layer.gamma, 0)
             known = units >= 0
             np.add.at(total, units[known], np.abs(array(layer.gamma).astype("float64"))[known])

@@ -183,7 +183,7 @@ class FireDetector:
             raise ValueError(
                 "A detector is stored as its training table and refitted on load, so its regressor "
                 f"needs a name; received the object {self.regressor!r}. Register it by name with "
-                "firekeras.scores.detector.fire_detector.register_regressor(name) and pass that name to FireDetector."
+                "firekeras.scores.detector.regressors.register_regressor(name) and pass that name to FireDetector."
             )
         detector_file.save(path, self._settings(), self._table())
 

@@ -74,6 +74,10 @@ class ZeroCounter(keras.layers.Layer):
         """The zeros counted so far, int64, `(channels,)`, or per position the shape of a sample."""
         return _total(self.low, self.high)
 
+    def by_channel(self) -> np.ndarray:
+        """The zeros counted so far with the channels first, `(channels,)`, or per position `(channels, *positions)`."""
+        return np.moveaxis(self.zeros(), self.axis - 1, 0) if self.per_position else self.zeros()
+
     def seen(self) -> int:
         """How many values of each channel were looked at so far: samples times positions."""
         return int(_total(self.seen_low, self.seen_high))

@@ -105,7 +105,8 @@ def rates_so_far(network, counters):
     for relu in network.relus:
         counter = counters[relu.key]
         channels = [channel for name, _, own in filters_behind(network, relu) for channel in own]
-        means.append(counter.zeros().reshape(-1, counter.zeros().shape[-1]).sum(0)[channels] / max(1, counter.seen()))
+        counts = counter.by_channel()
+        means.append(counts.reshape(len(counts), -1).sum(axis=1)[channels] / max(1, counter.seen()))
         deviations.append(counter.deviation()[channels])
     samples = max(counter.samples() for counter in counters.values())
     return np.concatenate(means), np.concatenate(deviations), samples
@@ -236,7 +237,7 @@ def profile_from_counters(network, counters, mode="inference") -> FireProfile:
         counter = counters.get(relu.key)
         if counter is None:
             continue
-        counts = np.moveaxis(counter.zeros(), relu.axis - 1 if counter.per_position else 0, 0)
+        counts = counter.by_channel()
         for name, filters, channels in filters_behind(network, relu):
             np.add.at(zeros[name], filters, counts[channels].reshape(filters.size, -1).sum(axis=1))
             np.add.at(seen[name], filters, counter.seen())

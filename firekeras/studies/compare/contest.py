@@ -14,6 +14,7 @@ from firekeras import methods
 from firekeras.channels.costs import count_costs
 from firekeras.channels.walk import leaf_layers
 from firekeras.keras_models.compiling import compile_settings, fresh_optimizer
+from firekeras.keras_models.state import copy_state, learns
 from firekeras.network import Network
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import Rounds
@@ -197,11 +198,8 @@ def with_fresh_weights(network):
     fresh = keras.models.clone_model(network)
     twins = dict(leaf_layers(fresh))
     for path, layer in leaf_layers(network):
-        trains = layer.trainable_variables or isinstance(layer, keras.layers.BatchNormalization)
-        if layer.variables and not trains:
-            twins[path].set_weights(layer.get_weights())
-            if isinstance(layer, keras.layers.Normalization):
-                twins[path].finalize_state()  # it computes with constants made of its weights
+        if layer.variables and not learns(layer):
+            copy_state(layer, twins[path])
     return fresh
 
 

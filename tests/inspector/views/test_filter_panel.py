@@ -12,7 +12,7 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
     assert panel.map.image.image.shape[:2] == session.measured.profile.maps[row.name][2].shape
     assert panel.kernel.caption.text().startswith("3 x 3 x 8 (taps, inputs)")
     assert panel.map.bar.accessibleDescription() == "inactive: from 0, dark blue, to 1, yellow"
-    most = abs(session.document.weights.kernel(row.name, 2, row.kind, row.filters)).max()
+    most = abs(session.document.weights.kernel(session.opened.graph.layers[row.name], 2)).max()
     assert panel.kernel.bar.scale.low == -most and panel.kernel.bar.scale.high == most
     assert panel.kernel.bar.toolTip() == f"weight: from {-most:.3g}, blue, to {most:.3g}, orange"
     panel.tabs.setCurrentWidget(panel.numbers)

@@ -1,64 +1,23 @@
-"""What the runtimes have in common, and the right one for a model or a file."""
+"""Networks as they are run: Keras models, and files in the runtime of their format, all called in the same way."""
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-import re
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from firekeras.export.formats import FORMATS, format_of
+from firekeras.export.formats.format import Input, Runtime, either, formats_with
 from firekeras.paths import existing_file
 
-PIP = 'pip install "firekeras[deployment]"'
-
-
-@dataclasses.dataclass(frozen=True)
-class Input:
-    """One input of a network.
-
-    Args:
-        name: Its name.
-        shape: Its shape, None where it is open.
-        dtype: Of NumPy.
-    """
-
-    name: str
-    shape: tuple[int | None, ...]
-    dtype: np.dtype
-
-
-class Runtime(Protocol):
-    """A network that can be run.
-
-    Args:
-        name: What runs it, in words.
-        inputs: Its `Input`s.
-        threads: How many threads it takes; None where that is not ours to set.
-    """
-
-    name: str
-    inputs: list[Input]
-    threads: int | None
-
-    def prepare(self, arrays: list[np.ndarray]) -> None:
-        """Takes in one array per input, `(batch, ...)`."""
-
-    def invoke(self) -> None:
-        """One forward pass of what was prepared: this is what is timed."""
-
-    def outputs(self) -> list[np.ndarray]:
-        """What the last pass gave, one array per output, `(batch, ...)`."""
+KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 
 
 def open_runtime(model_or_path, *, threads=None) -> Runtime:
     """The runtime for a model, or for a file by its ending.
 
     Args:
-        model_or_path: A built Keras model; or the path of a `.keras`, `.tflite` or `.onnx` file, or of a
-            SavedModel's folder.
+        model_or_path: A built Keras model; or the path of a `.keras` file, or of one of the `FORMATS`.
         threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1. Keras and TensorFlow fix
             theirs when they start.
 
@@ -70,36 +29,26 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
     if not isinstance(model_or_path, (str, Path)):
         return _of_keras(model_or_path, threads)
     path = Path(model_or_path)
-    if path.suffix in (".keras", ".h5", ".hdf5"):
+    if path.suffix in KERAS_ENDINGS:
         from firekeras.keras_models.model_file import load_model
 
         return _of_keras(load_model(path, compile=False), threads)
-    if path.is_dir():
-        return _of_saved_model(path, threads)
-    existing_file(path)
-    if path.suffix == ".tflite":
-        from firekeras.export.runtimes.litert import LiteRT
-
-        return LiteRT(path, threads=threads or 1)
-    if path.suffix == ".onnx":
-        from firekeras.export.runtimes.onnx import OnnxRuntime
-
-        return OnnxRuntime(path, threads=threads or 1)
-    raise ValueError(f"Expected a .keras, .tflite or .onnx file, or the folder of a SavedModel. Received: {path}.")
+    if not path.is_dir():
+        existing_file(path)
+    found = format_of(path)
+    if found is None:
+        titles = either(["a .keras file", *(known.title for known in FORMATS.values())])
+        raise ValueError(f"Expected {titles}. Received: {path}.")
+    if not found.sets_threads:
+        _check_not_set(threads, found.runtime)
+    return found.open(path, threads)
 
 
 def _of_keras(model, threads):
-    from firekeras.export.runtimes.keras_model import KerasModel
+    from firekeras.export.keras_model import KerasModel
 
     _check_not_set(threads, "Keras")
     return KerasModel(model)
-
-
-def _of_saved_model(path, threads):
-    from firekeras.export.runtimes.saved_model import SavedModel
-
-    _check_not_set(threads, "TensorFlow")
-    return SavedModel(path)
 
 
 def _check_threads(threads):
@@ -109,9 +58,10 @@ def _check_threads(threads):
 
 def _check_not_set(threads, name):
     if threads is not None:
+        others = either(other.runtime for other in formats_with("sets_threads"))
         raise ValueError(
             f"{name} fixes its threads when it starts, so that `threads={threads}` cannot be kept. Leave it out, or "
-            'export the model to LiteRT or ONNX: firekeras.export_model(model, "model.tflite").'
+            f'export the model to run it in {others}: firekeras.export_model(model, "model.tflite").'
         )
 
 
@@ -141,16 +91,3 @@ def random_samples(inputs: list[Input], count, seed=0) -> list[np.ndarray]:
     """Seeded random samples, uniform in [0, 1), one array per input, `(count, ...)`; open sizes are taken as 32."""
     rng = np.random.default_rng(seed)
     return [rng.uniform(size=(count, *(d or 32 for d in one.shape[1:]))).astype(one.dtype) for one in inputs]
-
-
-def in_order(names) -> list[str]:
-    """Names as Keras numbers them: `output_2` before `output_10`."""
-    return sorted(names, key=lambda name: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", name)])
-
-
-def needed(module: str):
-    """Imports a module of the `deployment` extra, or says how to install it."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise ImportError(f"This needs {module.split('.')[0]}, which is not installed: {PIP}.") from error

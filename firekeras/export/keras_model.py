@@ -1,15 +1,15 @@
-"""A Keras model as a runtime: its compiled `predict_on_batch`."""
+"""A Keras model as a runtime."""
 
 from __future__ import annotations
 
 import keras
 import numpy as np
 
-from firekeras.export.runtimes.runtime import Input
+from firekeras.export.formats.format import Input
 
 
 class KerasModel:
-    """A built Keras model."""
+    """A built Keras model, by its compiled `predict_on_batch`."""
 
     threads = None
 

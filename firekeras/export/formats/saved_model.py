@@ -1,17 +1,29 @@
-"""A TensorFlow SavedModel, run by TensorFlow."""
+"""SavedModel: folders, run by TensorFlow."""
 
 from __future__ import annotations
 
-import numpy as np
-
-from firekeras.export.runtimes.runtime import Input, in_order
+from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_order
 
 
-class SavedModel:
-    """The folder of a SavedModel, called by its signature `serving_default`."""
+@export_format("saved-model")
+class SavedModel(Format):
+    """The folder of a SavedModel, called by its signature `serving_default`; what it costs cannot be read off it."""
+
+    title, ending, runtime, keras_name = "the folder of a SavedModel", "", "TensorFlow", "tf_saved_model"
+    refused_on = {  # noqa: RUF012 (never changed)
+        "torch": f"Keras writes no SavedModel of a functional model from torch. {ON_TENSORFLOW}."
+    }
+    sets_threads = False
+
+    def open(self, path, threads=None) -> SavedModelRuntime:
+        return SavedModelRuntime(path)
+
+
+class SavedModelRuntime:
+    """A SavedModel, open to be run."""
 
     name = "TensorFlow"
-    threads = None
+    threads: int | None = None
 
     def __init__(self, path):
         import tensorflow as tf
@@ -30,7 +42,7 @@ class SavedModel:
         self._feed = {one.name: tf.constant(a, one.dtype) for one, a in zip(self.inputs, arrays, strict=True)}
 
     def invoke(self):
-        self._given = {name: np.asarray(value) for name, value in self._function(**self._feed).items()}
+        self._given = {name: value.numpy() for name, value in self._function(**self._feed).items()}
 
     def outputs(self):
         return [self._given[name] for name in in_order(self._given)]

@@ -1,0 +1,144 @@
+"""LiteRT: `.tflite` files, run on the CPU through XNNPACK."""
+
+from __future__ import annotations
+
+import math
+
+from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_order, needed
+
+# True: the kernel is applied once for each position that is read (transposed); False: for each that is given
+CONVOLUTIONS = {"CONV_2D": False, "DEPTHWISE_CONV_2D": False, "CONV_3D": False, "TRANSPOSE_CONV": True}
+COMPUTING = (*CONVOLUTIONS, "FULLY_CONNECTED")
+CALIBRATED = 300  # samples that show which values occur
+
+
+@export_format("litert")
+class LiteRT(Format):
+    """A `.tflite` file, in 8-bit whole numbers if that is asked for."""
+
+    title, ending, runtime, keras_name = "a .tflite file", ".tflite", "LiteRT", "litert"
+    needs = ("ai_edge_litert",)
+    refused_on = dict.fromkeys(("jax", "torch"), f"Keras exports to LiteRT from TensorFlow. {ON_TENSORFLOW}.")
+    has_int8 = True
+
+    def open(self, path, threads=None) -> LiteRTRuntime:
+        return LiteRTRuntime(path, threads=threads or 1)
+
+    def costs(self, path):
+        """MACs per sample, and parameters; normalisation is folded into kernels and biases."""
+        return self.open(path).costs()
+
+    def int8_settings(self, arrays):
+        import tensorflow as tf
+
+        return {
+            "optimizations": [tf.lite.Optimize.DEFAULT],
+            "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+            "representative_dataset": _one_by_one(arrays),
+        }
+
+    def check_int8(self, path):
+        floating = self.open(path).floating_layers()
+        if floating:
+            raise ValueError(f"Not int8 throughout: {', '.join(floating[:5])} still compute in floats.")
+
+
+def _one_by_one(arrays):
+    """Up to 300 samples, drawn evenly, as LiteRT's converter asks for them."""
+    import numpy as np
+
+    count = len(next(iter(arrays.values())))
+    chosen = np.unique(np.linspace(0, count - 1, min(CALIBRATED, count)).astype(int))
+
+    def batches():
+        for k in chosen:
+            yield {name: array[k : k + 1] for name, array in arrays.items()}
+
+    return batches
+
+
+class LiteRTRuntime:
+    """A `.tflite` file, open to be run.
+
+    LiteRT's Python interface measures no single layers: whole passes only.
+    """
+
+    name = "LiteRT"
+
+    def __init__(self, path, *, threads=1):
+        import numpy as np
+
+        module = needed("ai_edge_litert.interpreter")
+        try:
+            self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(f"{path} is not a .tflite file that LiteRT can run: {error}") from error
+        self.threads, self._path = threads, path
+        self._details = _by_name(self._interpreter)
+        self.inputs = [
+            Input(name, tuple(None if d < 0 else int(d) for d in one["shape_signature"]), np.dtype(one["dtype"]))
+            for name, one in self._details[0].items()
+        ]
+
+    def prepare(self, arrays):
+        places = [one["index"] for one in self._details[0].values()]
+        for place, array in zip(places, arrays, strict=True):
+            self._interpreter.resize_tensor_input(place, array.shape)
+        try:
+            self._interpreter.allocate_tensors()
+        except RuntimeError as error:  # some networks of single channels, for one
+            raise ValueError(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples: {error}") from error
+        for place, one, array in zip(places, self.inputs, arrays, strict=True):
+            self._interpreter.set_tensor(place, array.astype(one.dtype, order="C", copy=False))
+
+    def invoke(self):
+        self._interpreter.invoke()
+
+    def outputs(self):
+        return [self._interpreter.get_tensor(one["index"]) for one in self._details[1].values()]
+
+    def costs(self):
+        """MACs per sample, and parameters, as `Costs`."""
+        import numpy as np
+
+        from firekeras.export.file_costs import file_costs
+
+        self.prepare([np.zeros([1, *(size or 32 for size in one.shape[1:])], one.dtype) for one in self.inputs])
+        return file_costs(map(self._operation, self._computing()))
+
+    def _computing(self):
+        return [one for one in self._interpreter._get_ops_details() if one["op_name"] in COMPUTING]
+
+    def _operation(self, operation):
+        from firekeras.export.file_costs import Operation
+
+        kind, inputs = operation["op_name"], [int(index) for index in operation["inputs"] if index >= 0]
+        transposed = CONVOLUTIONS.get(kind, False)
+        # (the shape to give, kernel, what is read, bias), or (what is read, kernel, bias)
+        where = inputs.pop(2) if transposed else operation["outputs"][0]
+        weights = {str(index): math.prod(self._shape(index)) for index in inputs[1:]}
+        macs = math.prod(self._shape(where)[:-1]) * weights[str(inputs[1])]
+        return Operation(kind in CONVOLUTIONS, macs, weights)
+
+    def _shape(self, index):
+        return [int(size) for size in self._interpreter._get_tensor_details(index, 0)["shape"]]
+
+    def floating_layers(self) -> list[str]:
+        """The convolutions and dense layers that do not compute in whole numbers, by the name of what they give."""
+        import numpy as np
+
+        given = [self._interpreter._get_tensor_details(one["outputs"][0], 0) for one in self._computing()]
+        return [tensor["name"] for tensor in given if tensor["dtype"] == np.float32]
+
+
+def _by_name(interpreter):
+    """Inputs as Keras names them, and outputs as it numbers them, with LiteRT's details."""
+    details = interpreter.get_input_details(), interpreter.get_output_details()
+    signature = next(iter(interpreter.get_signature_list()), None)
+    if signature is None:
+        return [{one["name"]: one for one in side} for side in details]
+    runner = interpreter.get_signature_runner(signature)
+    inputs, outputs = runner.get_input_details(), runner.get_output_details()
+    first = [one["index"] for one in details[0]]
+    inputs = dict(sorted(inputs.items(), key=lambda item: first.index(item[1]["index"])))
+    return inputs, {name: outputs[name] for name in in_order(outputs)}

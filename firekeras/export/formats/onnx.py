@@ -1,0 +1,130 @@
+"""ONNX: `.onnx` files, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import math
+import tempfile
+from pathlib import Path
+
+from firekeras.export.formats.format import ON_TENSORFLOW, PIP, Format, Input, export_format, needed
+
+# True: the kernel is applied once for each position that is read (transposed); False: for each that is given
+CONVOLUTIONS = {"Conv": False, "ConvTranspose": True}
+COMPUTING = (*CONVOLUTIONS, "Gemm", "MatMul")
+DTYPES = {"float": "float32", "double": "float64", "float16": "float16"}
+
+
+@export_format("onnx")
+class Onnx(Format):
+    """An `.onnx` file; the one whose runtime measures single layers."""
+
+    title, ending, runtime, keras_name = "an .onnx file", ".onnx", "ONNX Runtime", "onnx"
+    needs = ("onnxruntime", "tf2onnx")
+    needs_on = {"jax": ("onnxruntime", "jax2onnx"), "torch": ("onnxruntime", "onnx")}  # noqa: RUF012 (never changed)
+    times_layers = True
+
+    def how_to_install(self, missing):
+        others = f"pip install {' '.join(missing)}. Or: {ON_TENSORFLOW}"
+        return others if "jax2onnx" in missing else PIP  # which is no part of the extra
+
+    def open(self, path, threads=None) -> OnnxRuntime:
+        return OnnxRuntime(path, threads=threads or 1)
+
+    def costs(self, path):
+        """MACs per sample; parameters are the file's constants. None if the file does not say its shapes."""
+        onnx = needed("onnx")
+        try:
+            graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
+        except Exception as error:  # of protobuf, or of onnx: they share no base class
+            raise ValueError(f"{path} is not an .onnx file, or is cut short: {error}") from error
+        return _costs(graph, (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16))
+
+    def layer_seconds(self, path, arrays, *, runs, threads=1):
+        with tempfile.TemporaryDirectory() as folder:
+            runtime = OnnxRuntime(path, threads=threads, profile_in=folder)
+            runtime.prepare(arrays)
+            for _ in range(runs):
+                runtime.invoke()
+            return {name: seconds / runs for name, seconds in runtime.end_profile().items()}
+
+
+def _costs(graph, floats):
+    from firekeras.export.file_costs import file_costs
+
+    sizes = {one.name: math.prod(one.dims) for one in graph.initializer}
+    tensors = (*graph.input, *graph.value_info, *graph.output)
+    shapes = {one.name: [dim.dim_value for dim in one.type.tensor_type.shape.dim] for one in tensors}
+    found = [node for node in graph.node if node.op_type in COMPUTING and node.input[1] in sizes]
+    operations = [_operation(node, sizes, shapes) for node in found]
+    if not all(operation.macs for operation in operations):
+        return None
+    floating = [one.name for one in graph.initializer if one.data_type in floats]
+    params = sum(sizes[name] for name in floating if sizes[name] > 1)  # the bias of a dense layer is an Add of its own
+    return dataclasses.replace(file_costs(operations), params=params)
+
+
+def _operation(node, sizes, shapes):
+    from firekeras.export.file_costs import Operation
+
+    transposed = CONVOLUTIONS.get(node.op_type, False)
+    where = shapes.get(node.input[0] if transposed else node.output[0], [0, 0, 0])  # 0: not said
+    convolution = node.op_type in CONVOLUTIONS
+    positions = where[2:] if convolution else where[1:-1]
+    return Operation(convolution, math.prod(positions) * sizes[node.input[1]], {})
+
+
+class OnnxRuntime:
+    """An `.onnx` file, open to be run.
+
+    Args:
+        path: The file.
+        threads: How many threads one layer's computation takes.
+        profile_in: A folder to write the time of each layer to. Defaults to none.
+    """
+
+    name = "ONNX Runtime"
+
+    def __init__(self, path, *, threads=1, profile_in=None):
+        module = needed("onnxruntime")
+        options = module.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3
+        if profile_in:
+            options.enable_profiling, options.profile_file_prefix = True, str(Path(profile_in) / "profile")
+        try:
+            self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors share no base class that it exports
+            raise ValueError(f"{path} is not an .onnx file that ONNX Runtime can run: {error}") from error
+        self.threads = threads
+        self.inputs = [Input(one.name, _shape(one.shape), _dtype(one.type)) for one in self._session.get_inputs()]
+
+    def prepare(self, arrays):
+        self._feed = {one.name: array.astype(one.dtype) for one, array in zip(self.inputs, arrays, strict=True)}
+
+    def invoke(self):
+        self._given = self._session.run(None, self._feed)
+
+    def outputs(self):
+        return self._given
+
+    def end_profile(self) -> dict[str, float]:
+        """Seconds that each layer took, of all passes together."""
+        seconds: dict[str, float] = collections.defaultdict(float)
+        for event in json.loads(Path(self._session.end_profiling()).read_text()):
+            if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
+                seconds[event["name"].removesuffix("_kernel_time")] += event["dur"] / 1e6
+        return dict(seconds)
+
+
+def _shape(shape):
+    return tuple(size if isinstance(size, int) else None for size in shape)
+
+
+def _dtype(text):
+    import numpy as np
+
+    name = text.removeprefix("tensor(").removesuffix(")")
+    return np.dtype(DTYPES.get(name, name))

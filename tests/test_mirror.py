@@ -1,0 +1,34 @@
+"""Tests mirror the tree: the test of `x/y.py` is `tests/x/test_y.py`, that of a whole room bears the room's name."""
+
+from pathlib import Path
+
+TESTS = Path(__file__).parent
+BESIDE = ("inspector", "examples")  # what lies beside firekeras
+OF_NO_FILE = {  # what they are of instead
+    "test_borders.py": "what may not be imported where, and the same results on every backend",
+    "test_extending.py": "docs/extending.md",
+    "test_formats.py": "files that earlier releases wrote",
+    "test_mirror.py": "the tests",
+    "test_rooms.py": "what imports what in firekeras",
+    "inspector/test_rooms.py": "what imports what in the inspector",
+    "channels/test_counted.py": "MACs of layers that are no convolutions, by hand",
+    "cli/test_runs.py": "commands that begin runs and go on with them",
+    "network/test_applications.py": "surgery on keras.applications",
+    "network/test_random_networks.py": "surgery on networks drawn at random",
+    "rounds/test_resume.py": "runs that are killed and resumed",
+    "studies/compare/test_all_methods.py": "comparisons of every method there is",
+}
+
+
+def test_each_test_says_by_its_name_what_it_is_of():
+    tests = {path.relative_to(TESTS).as_posix(): path.relative_to(TESTS) for path in TESTS.rglob("test_*.py")}
+    assert {name for name, path in tests.items() if not of(path)} == set(OF_NO_FILE)
+
+
+def of(test):
+    """The file, or the room, that a test is named after; None if there is none."""
+    folder = TESTS.parent.joinpath("" if test.parts[0] in BESIDE else "firekeras", test.parent)
+    name = test.stem.removeprefix("test_")
+    if name == folder.name:
+        return folder
+    return next((found for found in (folder / f"{name}.py", folder / name / "__init__.py") if found.exists()), None)
