@@ -10,10 +10,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.channels.walk import functional_graph, nodes_in_order, walk
+from firekeras.channels.walk import Visit, functional_graph, walk
 from firekeras.data.checks import checked_data, num_samples
 from firekeras.keras_models import devices
-from firekeras.keras_models.internals import flat_inputs, strategy_of
+from firekeras.keras_models.internals import at_inference_arguments, flat_inputs, strategy_of
 
 BATCH_SIZE = 128
 
@@ -121,31 +121,21 @@ class LayerByLayer(keras.Model):
 
     def _rows(self, flat):
         rows: dict[str, list] = defaultdict(list)
-        self._run(self.model, flat, "", False, rows)
-        return {path: [ops.concatenate(part) for part in zip(*found, strict=True)] for path, found in rows.items()}
 
-    def _run(self, model, inputs, prefix, inference, rows):
-        def call(node, args, kwargs):
-            layer, path = node.operation, prefix + node.operation.name
-            fixed = inference or kwargs.get("training") is False
-            if functional_graph(layer) is not None:
-                tensors = [x for x in keras.tree.flatten((args, kwargs)) if ops.is_tensor(x)]
-                return self._run(layer, tensors, f"{path}/", fixed, rows)
-            given, found = self.watch(path, layer, args[0] if args else None, fixed) or (None, None)
+        def call(visit: Visit, args, kwargs):
+            layer, path = visit.operation, visit.path
+            given, found = self.watch(path, layer, args[0] if args else None, visit.at_inference) or (None, None)
             if found is not None:
                 rows[path].append(found)
-            return layer(*args, **_inference(kwargs)) if given is None else given
+            return layer(*args, **at_inference_arguments(layer, kwargs)) if given is None else given
 
-        return walk(model, inputs, call)
+        walk(self.model, flat, call)
+        return {path: [ops.concatenate(part) for part in zip(*found, strict=True)] for path, found in rows.items()}
 
 
 def _zeros(tensor):
     """One sample of zeros, shaped like those of a batch."""
     return ops.zeros((1, *ops.shape(tensor)[1:]), tensor.dtype)
-
-
-def _inference(kwargs):
-    return {**kwargs, "training": False} if "training" in kwargs else kwargs
 
 
 class _StopAfter(keras.callbacks.Callback):
@@ -159,15 +149,6 @@ class _StopAfter(keras.callbacks.Callback):
         self.left -= int(ops.convert_to_numpy(logs["outputs"][0]).sum())
         if self.left <= 0:
             self.model.stop_predicting = True
-
-
-def calls(model, prefix="") -> Iterator[tuple]:
-    """Yields (path, node) of every call in a model and in those nested in it."""
-    for node in nodes_in_order(model):
-        path = prefix + node.operation.name
-        yield path, node
-        if functional_graph(node.operation) is not None:
-            yield from calls(node.operation, f"{path}/")
 
 
 # Moments

@@ -11,11 +11,11 @@ from keras import ops
 
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.normalization import batch_normalization
-from firekeras.channels.walk import functional_graph, leaf_layers
+from firekeras.channels.walk import functional_graph, leaf_layers, visits
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.rebuilding import bare_config
 from firekeras.network.network import Network
-from firekeras.network.observing import calls, check_finite, moments, observed, pooled
+from firekeras.network.observing import check_finite, moments, observed, pooled
 from firekeras.plan.pruning import checked_units
 
 
@@ -162,10 +162,10 @@ def _wiring(model):
     """For each path the tensors that it makes and reads, by id; for each tensor who reads it, "" for the outside."""
     made: dict[str, set] = defaultdict(set)
     read: dict[str, set] = defaultdict(set)
-    for path, node in calls(model):
-        made[path].update(map(id, node.outputs))
-        read[path].update(map(id, node.input_tensors))
-    graphs = filter(None, [functional_graph(model), *(functional_graph(node.operation) for _, node in calls(model))])
+    for visit in visits(model):
+        made[visit.path].update(map(id, visit.node.outputs))
+        read[visit.path].update(map(id, visit.node.input_tensors))
+    graphs = filter(None, map(functional_graph, [model, *(visit.operation for visit in visits(model))]))
     readers: dict[int, set] = defaultdict(set)
     for path, tensors in [*read.items(), *(("", map(id, graph.outputs)) for graph in graphs)]:
         for tensor in tensors:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from firekeras.channels.check import check_weights
-from firekeras.channels.walk import functional_graph, walk
+from firekeras.channels.walk import Visit, functional_graph, walk
 from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.keras_models.internals import at_inference_arguments, check_inputs, flat_inputs, strategy_of
@@ -182,8 +182,22 @@ class CountingModel(keras.Model):
     def _count(self, inputs):
         left = set(self._place)
         with contextlib.suppress(_AllCounted):
-            self._run(self.model, self._standardized(inputs), (), left)
+            walk(
+                self.model,
+                self._standardized(inputs),
+                lambda visit, args, kwargs: self._call(visit, args, kwargs, left),
+            )
         return keras.ops.zeros((1,))
+
+    def _call(self, visit: Visit, args, kwargs, left):
+        key, operation = visit.key, visit.operation
+        given = operation(*args, **at_inference_arguments(operation, kwargs))
+        if key in left:
+            self.counters[self._place[key]](given)
+            left.discard(key)
+            if not left:
+                raise _AllCounted
+        return given
 
     def _watched(self, flat):
         return [self.strange(x) if keras.backend.is_float_dtype(x.dtype) else x for x in flat]
@@ -194,23 +208,6 @@ class CountingModel(keras.Model):
         flat = flat_inputs(graph, inputs)
         check_inputs(graph, flat)
         return self._watched(flat)
-
-    def _run(self, model, inputs, prefix, left):
-        def call(node, args, kwargs):
-            key = (*prefix, id(node))
-            operation = node.operation
-            if functional_graph(operation) is not None:
-                tensors = [x for x in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(x)]
-                return self._run(operation, tensors, key, left)
-            given = operation(*args, **at_inference_arguments(operation, kwargs))
-            if key in left:
-                self.counters[self._place[key]](given)
-                left.discard(key)
-                if not left:
-                    raise _AllCounted
-            return given
-
-        return walk(model, inputs, call)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return keras.ops.zeros(())
