@@ -72,8 +72,8 @@ def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> 
 def _shifts(model, parts, data, batch_size, samples) -> dict[str, np.ndarray]:
     """By how much the outputs of each layer with a part miss what was removed, `(filters left,)`."""
 
-    def watch(path, layer, x, inference):
-        return (None, parts[path].rows(x)) if path in parts else None
+    def watch(visit, x, run):
+        return (None, parts[visit.path].rows(x)) if visit.path in parts else None
 
     if not parts:
         return {}
