@@ -25,8 +25,8 @@ import numpy as np
 import firekeras
 from firekeras import zoo
 from firekeras.channels import traced
-from firekeras.scores.fire.counting import ZeroCounter
-from firekeras.scores.fire.measuring import CountingModel
+from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
+from firekeras.scores.fire.measuring import counting_pass
 
 
 def networks(names, scale):
@@ -71,8 +71,9 @@ def passes(model, jit):
     """The compiled models, by name."""
     trace = traced(model)
     kinds = {"FIRE": ZeroCounter, "read once": ReadOnce}
-    counting = {key: CountingModel(model, {r.key: kind(r.axis) for r in trace.relus}) for key, kind in kinds.items()}
-    models = {"forward": Forward(model), **counting}
+    models = {"forward": Forward(model)}
+    for key, kind in kinds.items():
+        models[key] = counting_pass(model, {r.key: kind(r.axis) for r in trace.relus}, NonFiniteCounter())
     for one in models.values():
         one.compile(jit_compile=jit)
     return models

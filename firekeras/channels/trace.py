@@ -15,7 +15,7 @@ from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, Kernel, LayerInfo
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
 from firekeras.channels.parts import parts_of
 from firekeras.channels.reading import Reading
-from firekeras.channels.walk import functional_graph, graph_inside, leaf_layers, walk
+from firekeras.channels.walk import Visit, functional_graph, graph_inside, leaf_layers, walk
 from firekeras.keras_models.classes import loss_of_class
 from firekeras.refusals import listed
 
@@ -141,19 +141,9 @@ class Tracer:
         self.rebuilding: dict[int, str | None] = {}  # for each layer whether it could be built again
         self.made: list[tuple[str, np.ndarray]] = []
 
-    def run(self, model, inputs, prefix=(), path=""):
-        """Runs a functional model, and those nested in it, on `Channels`."""
-
-        def call(node, args, kwargs):
-            operation = node.operation
-            if functional_graph(operation) is not None:
-                given = keras.tree.flatten((args, kwargs))
-                tensors = [x for x in given if isinstance(x, Channels)]
-                self.enter(operation, tensors, path + operation.name)
-                return self.run(operation, tensors, (*prefix, id(node)), f"{path}{operation.name}/")
-            return Call(self, node, (*prefix, id(node)), path + operation.name).trace(args, kwargs)
-
-        return walk(model, inputs, call)
+    def call(self, visit: Visit, args, kwargs):
+        """What a call gives, by the rule for its layer or operation."""
+        return Call(self, visit.node, visit.key, visit.path).trace(args, kwargs)
 
     def sized(self, shape, where):
         """A shape with a nominal size wherever it is open behind the batch, which a note says."""
@@ -164,8 +154,9 @@ class Tracer:
             self.notes.append(note)
         return (shape[0], *(NOMINAL_SIZE if size is None else size for size in shape[1:]))
 
-    def enter(self, model, tensors, name):
+    def enter(self, visit: Visit, tensors):
         """Declares the channels that a nested model is given: its inputs get smaller with them."""
+        model, name = visit.operation, visit.path
         said = loss_of_class(model, name) if graph_inside(model) is not None else [_opened_note(model, name)]
         self.notes += [note for note in said if note not in self.notes]
         for k, x in enumerate(tensors):
@@ -240,7 +231,7 @@ def trace_model(model) -> Trace:
     tracer = Tracer()
     tracer.notes += loss_of_class(model, model.name)
     inputs = [Channels.fixed(tracer.sized(tensor.shape, "the input")) for tensor in model.inputs]
-    for name, x in zip(output_names(model), tracer.run(model, inputs), strict=True):
+    for name, x in zip(output_names(model), walk(model, inputs, tracer.call, tracer.enter), strict=True):
         tracer.mark_unscored(x, "is an output of the model")
         tracer.space.lock(x.labels, f"it is part of the model's output {name!r}, whose size must stay")
     return _solve(model, tracer)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
 import keras
 
 from firekeras.channels.nodes import calls_in_order, graph_inside
@@ -42,28 +45,95 @@ def nodes_in_order(model):
     return calls_in_order(graph_of(model))
 
 
-def walk(model, inputs, call):
-    """Runs `call(node, args, kwargs)` at each operation, and returns what reaches the outputs.
+class Visit(NamedTuple):
+    """One call of a layer or operation, as a walk comes to it.
+
+    Args:
+        path: The path of what is called: `"backbone/conv1"`.
+        nodes: Keras's nodes of the calls of the models around it, outermost first, and of its own.
+    """
+
+    path: str
+    nodes: tuple
+
+    @property
+    def node(self):
+        """Keras's node of the call."""
+        return self.nodes[-1]
+
+    @property
+    def operation(self):
+        """The layer or operation that is called."""
+        return self.node.operation
+
+    @property
+    def key(self) -> tuple:
+        """Identifies the call: a layer of a nested model that is called twice is visited under two keys."""
+        return tuple(map(id, self.nodes))
+
+    @property
+    def at_inference(self) -> bool:
+        """Whether the model calls it, or a model around it, with `training=False`."""
+        return any(node.arguments.kwargs.get("training") is False for node in self.nodes)
+
+    @property
+    def is_nested(self) -> bool:
+        """Whether it is a model with calls of its own inside, or a layer that can be opened."""
+        return functional_graph(self.operation) is not None
+
+
+def _visits_in(model, around: Visit | None) -> Iterator[Visit]:
+    prefix, nodes = (f"{around.path}/", around.nodes) if around else ("", ())
+    for node in nodes_in_order(model):
+        yield Visit(prefix + node.operation.name, (*nodes, node))
+
+
+def visits(model, around: Visit | None = None) -> Iterator[Visit]:
+    """Yields a `Visit` for every call in a model; nested models' own calls come before those inside them."""
+    for visit in _visits_in(model, around):
+        yield visit
+        if visit.is_nested:
+            yield from visits(visit.operation, visit)
+
+
+def walk(model, inputs: list, call: Callable, enter: Callable | None = None, *, nested: bool = True) -> list:
+    """Runs `call(visit, args, kwargs)` at each operation, and returns what reaches the outputs.
 
     Args:
         model: A Functional or Sequential model.
         inputs: What stands for its inputs: a flat list, as `model.inputs`.
-        call: Does one operation's work: gets the Keras node and its arguments, in which the
+        call: Does one operation's work: gets the `Visit` and its arguments, in which the
             walk's values stand in place of tensors; returns the value or values that it gives.
-            Nested models come as one operation.
+        enter: Called as `enter(visit, values)` with the inputs of each nested model before the walk
+            goes through it. Defaults to nothing.
+        nested: Whether to go through nested models; else they come as one operation. Defaults to True.
 
     Returns:
         The list of values at the model's outputs, flat, as `model.outputs`.
     """
-    graph = graph_of(model)
-    values = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
-    for node in nodes_in_order(model):
-        if any(id(tensor) not in values for tensor in node.input_tensors):
-            continue  # Keras keeps nodes that its inputs do not reach, and skips them too
-        args, kwargs = node.arguments.fill_in(values)
-        given = call(node, args, kwargs)
-        values.update(zip(map(id, node.outputs), keras.tree.flatten(given), strict=True))
-    return [values[id(tensor)] for tensor in graph.outputs]
+
+    def through(model, inputs, around):
+        graph = graph_of(model)
+        values = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
+        for visit in _visits_in(model, around):
+            node = visit.node
+            if any(id(tensor) not in values for tensor in node.input_tensors):
+                continue  # Keras keeps nodes that its inputs do not reach, and skips them too
+            given = within(visit, values) if nested and visit.is_nested else at(visit, values)
+            values.update(zip(map(id, node.outputs), keras.tree.flatten(given), strict=True))
+        return [values[id(tensor)] for tensor in graph.outputs]
+
+    def within(visit, values):
+        given = [values[id(tensor)] for tensor in visit.node.input_tensors]
+        if enter is not None:
+            enter(visit, given)
+        return through(visit.operation, given, visit)
+
+    def at(visit, values):
+        args, kwargs = visit.node.arguments.fill_in(values)
+        return call(visit, args, kwargs)
+
+    return through(model, inputs, None)
 
 
 def leaf_layers(model, prefix=""):

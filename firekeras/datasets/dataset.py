@@ -59,6 +59,8 @@ def hold_out(dataset, share=0.1, seed=0):
 
 def draw(labels, count, seed):
     """Positions of `count` random samples, classes in proportion, ascending."""
+    # Not scikit-learn's StratifiedShuffleSplit: it refuses classes of one image, and parts with fewer images than there
+    # are classes.
     shuffled = np.random.default_rng(seed).permutation(len(labels))
     quantile = np.empty(len(labels))
     for label in np.unique(labels):

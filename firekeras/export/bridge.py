@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from firekeras.channels.check import check_model
-from firekeras.channels.walk import functional_graph, walk
+from firekeras.channels.walk import Visit, visits, walk
 from firekeras.export.bridge_layers import converted
 from firekeras.export.formats.format import needed
 from firekeras.export.running import open_runtime, run
@@ -49,13 +49,13 @@ class Bridge:
     def _converted_layers(self):
         """Converts all layers, or names all that cannot be."""
         found, reasons = {}, []
-        for node, path in _calls(self.model):
-            operation = node.operation
-            if id(operation) in self._paths:
+        for visit in visits(self.model):
+            operation, path = visit.operation, visit.path
+            if visit.is_nested or id(operation) in self._paths:
                 continue
             self._paths[id(operation)] = path
             try:
-                found[path] = _layers_of(node, path.replace("/", "_"))
+                found[path] = _layers_of(visit.node, path.replace("/", "_"))
             except ValueError as error:
                 reasons.append(f"{path!r} ({type(operation).__name__}) {error}")
         reasons += [f"the input {t.name!r} is {t.dtype}" for t in self.model.inputs if t.dtype != _precision()]
@@ -67,20 +67,13 @@ class Bridge:
         import tf_keras
 
         inputs = [tf_keras.Input(batch_shape=tuple(t.shape), name=t.name, dtype=t.dtype) for t in self.model.inputs]
-        return tf_keras.Model(inputs, self._run(self.model, inputs), name=self.model.name)
+        return tf_keras.Model(inputs, walk(self.model, inputs, self._call), name=self.model.name)
 
-    def _run(self, model, inputs):
-        def call(node, args, kwargs):
-            tensors = keras.tree.flatten(args)
-            if functional_graph(node.operation) is not None:
-                return self._run(node.operation, tensors)
-            layers = self.layers[self._paths[id(node.operation)]]
-            given = _tensors(node, args, kwargs)
-            for layer in layers:
-                given = layer(given)
-            return given
-
-        return walk(model, inputs, call)
+    def _call(self, visit: Visit, args, kwargs):
+        given = _tensors(visit.node, args, kwargs)
+        for layer in self.layers[self._paths[id(visit.operation)]]:
+            given = layer(given)
+        return given
 
     def _copy_weights(self):
         """Into the tf_keras layers, where Keras 3 has any; returns their names, by the id of the Keras 3 layer."""
@@ -141,18 +134,6 @@ def _precision():
     import tf_keras
 
     return tf_keras.backend.floatx()
-
-
-def _calls(model, prefix=""):
-    """Yields (node, path) of every call, those in nested models included."""
-    from firekeras.channels.walk import nodes_in_order
-
-    for node in nodes_in_order(model):
-        path = prefix + node.operation.name
-        if functional_graph(node.operation) is not None:
-            yield from _calls(node.operation, f"{path}/")
-        else:
-            yield node, path
 
 
 def _layers_of(node, name):

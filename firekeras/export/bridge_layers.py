@@ -41,7 +41,7 @@ BY_CONFIG = frozenset((
 # fmt: on
 LEFT_OUT = ("initializer", "constraint", "dtype")  # weights are copied; all has tf_keras's precision, float32
 
-CONVERSIONS = Registry("layer class")
+CONVERSIONS = Registry("layer class", "firekeras.export.bridge_layers.conversion")
 
 
 def conversion(*class_names):

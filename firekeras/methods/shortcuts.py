@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from firekeras.channels.walk import visits
 from firekeras.network import Network
-from firekeras.network.observing import calls
 
 
 def projections(network: Network, convolutions: Iterable[str]) -> list[str]:
@@ -31,7 +31,7 @@ class _Calls:
     """The calls of a model, from what they give back to what they read."""
 
     def __init__(self, model):
-        self.calls = list(calls(model))
+        self.calls = [(visit.path, visit.node) for visit in visits(model)]
         self.made_by = {id(tensor): call for call in self.calls for tensor in call[1].outputs}
 
     def last(self, tensor, convolutions):

@@ -7,9 +7,9 @@ from keras import ops
 
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.normalization import batch_normalization
-from firekeras.channels.walk import leaf_layers
+from firekeras.channels.walk import leaf_layers, visits
 from firekeras.keras_models.internals import all_layers
-from firekeras.network.observing import calls, moments
+from firekeras.network.observing import moments
 
 
 def normalised_by_batch(layer, x):
@@ -25,7 +25,7 @@ def normalised_by_batch(layer, x):
 
 def norms_to_measure(model):
     """The BatchNormalization layers whose statistics can be measured, by path; and why others keep theirs, by path."""
-    masked = {path for path, node in calls(model) if _is_masked(node)}
+    masked = {visit.path for visit in visits(model) if _is_masked(visit.node)}
     layers, kept = {}, {}
     for path, layer in leaf_layers(model):
         reason = _reason_to_keep(layer) or ("given a mask" if path in masked else None)

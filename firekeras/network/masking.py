@@ -12,7 +12,8 @@ from firekeras.channels.walk import leaf_layers
 from firekeras.keras_models.devices import scope_of
 from firekeras.network import Network
 from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
-from firekeras.network.observing import LayerByLayer, pooled
+from firekeras.network.layer_by_layer import LayerByLayer
+from firekeras.network.observing import pooled
 
 
 class MaskedNetwork:
@@ -55,13 +56,13 @@ class MaskedNetwork:
     def _observing(self):
         """The pass that tells what the normalisations see."""
 
-        def watch(path, layer, x, inference):
-            return None if inference or path not in self._normalisations else normalised_by_batch(layer, x)
+        def watch(visit, x, run):
+            if visit.at_inference or visit.path not in self._normalisations:
+                return None
+            return normalised_by_batch(visit.operation, x)
 
         with scope_of(self.model):
-            observer = LayerByLayer(self.model, watch, ())
-            observer.compile(jit_compile=self.model.jit_compile if self.model.compiled else "auto")
-        return observer
+            return LayerByLayer(self.model, watch)
 
     def remove(self, gone):
         """Takes out the units in the mask `gone`, `(num_units,)`, and puts all others back."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator
 
 import keras
 import numpy as np
 from keras import ops
 
-from firekeras.channels.walk import functional_graph, nodes_in_order, walk
 from firekeras.data.checks import checked_data, num_samples
 from firekeras.keras_models import devices
-from firekeras.keras_models.internals import flat_inputs, strategy_of
+from firekeras.network.layer_by_layer import LayerByLayer, one_row
 
 BATCH_SIZE = 128
 
@@ -24,10 +22,7 @@ def observed(model, data, watch, helpers=(), *, batch_size=None, samples) -> dic
     Args:
         model: A Functional or Sequential model. Nothing in it changes.
         data: What `model.fit` takes. Labels are not looked at.
-        watch: Called as `watch(path, layer, x, inference)` for each call of a layer: with the layer's
-            path, its first argument, and whether the model itself calls it with `training=False`.
-            Returns None to let it be; else `(given, rows)`: what the call shall give (None: what the
-            layer gives), and rows as `moments` gives them.
+        watch: Called as `watch(visit, x, run)` for each call of a layer: see `LayerByLayer`.
         helpers: Layers that `watch` uses, beside those of the model.
         batch_size: For arrays. Defaults to 128.
         samples: After how many to stop: of arrays so many at random are taken, in whole batches where
@@ -63,19 +58,10 @@ class RepeatedPass:
                 "arrays, a keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
             )
         with devices.scope_of(self.model), devices.counting_apart() as place:
-            self.compiled = self.compiled or self._compiled(place)
+            self.compiled = self.compiled or LayerByLayer(self.model, self.watch, self.helpers, place=place)
             callbacks = [_StopAfter(self.samples)]
             _, rows = self.compiled.predict(self.data, batch_size=self.batch_size, verbose=0, callbacks=callbacks)
         return rows
-
-    def _compiled(self, place):
-        run = LayerByLayer(self.model, self.watch, self.helpers)
-        run.compile(jit_compile=self.model.jit_compile if self.model.compiled else "auto")
-        if place is not None:
-            run.make_predict_function()
-            step = run.predict_function
-            run.predict_function = lambda state, batches: step(state, map(place, batches))
-        return run
 
 
 def _check_one_process():
@@ -96,58 +82,6 @@ def _at_most(data, samples, batch_size):
     return keras.tree.map_structure(lambda a: np.asarray(a)[chosen], data[0]), batch_size
 
 
-class LayerByLayer(keras.Model):
-    """Calls another model's layers on real tensors, in inference mode, so that its graph is not touched.
-
-    Gives the size of the batch, `(1,)`, and the rows by path.
-
-    Args:
-        model, watch, helpers: As in `observed`.
-    """
-
-    def __init__(self, model, watch, helpers):
-        super().__init__(dtype="float32", autocast=False)  # the layers cast for themselves
-        self.model, self.helpers, self.watch = model, list(helpers), watch
-        self.built = True
-
-    def call(self, inputs, training=None):
-        flat = flat_inputs(functional_graph(self.model), inputs)
-        size = ops.shape(flat[0])[0]
-        if strategy_of(self) is None or isinstance(size, int):
-            return _one_row(size), self._rows(flat)
-        # Of a small last batch nothing may be left for a replica, and not every layer takes nothing.
-        rows = self._rows(ops.cond(size > 0, lambda: flat, lambda: [_zeros(tensor) for tensor in flat]))
-        return _one_row(size), {path: [counts * _one_row(size > 0), *rest] for path, (counts, *rest) in rows.items()}
-
-    def _rows(self, flat):
-        rows: dict[str, list] = defaultdict(list)
-        self._run(self.model, flat, "", False, rows)
-        return {path: [ops.concatenate(part) for part in zip(*found, strict=True)] for path, found in rows.items()}
-
-    def _run(self, model, inputs, prefix, inference, rows):
-        def call(node, args, kwargs):
-            layer, path = node.operation, prefix + node.operation.name
-            fixed = inference or kwargs.get("training") is False
-            if functional_graph(layer) is not None:
-                tensors = [x for x in keras.tree.flatten((args, kwargs)) if ops.is_tensor(x)]
-                return self._run(layer, tensors, f"{path}/", fixed, rows)
-            given, found = self.watch(path, layer, args[0] if args else None, fixed) or (None, None)
-            if found is not None:
-                rows[path].append(found)
-            return layer(*args, **_inference(kwargs)) if given is None else given
-
-        return walk(model, inputs, call)
-
-
-def _zeros(tensor):
-    """One sample of zeros, shaped like those of a batch."""
-    return ops.zeros((1, *ops.shape(tensor)[1:]), tensor.dtype)
-
-
-def _inference(kwargs):
-    return {**kwargs, "training": False} if "training" in kwargs else kwargs
-
-
 class _StopAfter(keras.callbacks.Callback):
     """Ends a pass once so many samples have come."""
 
@@ -161,15 +95,6 @@ class _StopAfter(keras.callbacks.Callback):
             self.model.stop_predicting = True
 
 
-def calls(model, prefix="") -> Iterator[tuple]:
-    """Yields (path, node) of every call in a model and in those nested in it."""
-    for node in nodes_in_order(model):
-        path = prefix + node.operation.name
-        yield path, node
-        if functional_graph(node.operation) is not None:
-            yield from calls(node.operation, f"{path}/")
-
-
 # Moments
 
 
@@ -179,11 +104,7 @@ def moments(x, axis) -> list:
     sizes = ops.shape(x)
     mean = ops.mean(x, axes, keepdims=True)
     variance = ops.mean(ops.square(x - mean), axes)  # from the mean: squares minus a square lose digits
-    return [_one_row(math.prod(sizes[k] for k in axes)), ops.reshape(mean, (1, -1)), variance[None]]
-
-
-def _one_row(count):
-    return ops.reshape(ops.cast(count, "int32"), (1,))
+    return [one_row(math.prod(sizes[k] for k in axes)), ops.reshape(mean, (1, -1)), variance[None]]
 
 
 def pooled(counts, means, variances) -> tuple[np.ndarray, np.ndarray]:

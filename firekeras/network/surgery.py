@@ -66,7 +66,7 @@ class Cut:
             set_trainable_alone(twin, is_trainable_alone(layer))
             self.copier.remember(tensor, new)
             self.copier.remember(layer, twin)
-        outputs = walk(old, flat, lambda node, args, kwargs: self._call(node, args, kwargs, key))
+        outputs = walk(old, flat, lambda visit, args, kwargs: self._call(visit.node, args, kwargs, key), nested=False)
         new = self._assembled(old, inputs, flat, outputs)
         new.dtype_policy = old.dtype_policy
         set_trainable_alone(new, is_trainable_alone(old))

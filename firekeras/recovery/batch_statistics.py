@@ -114,8 +114,10 @@ class Settler:
         uncalled = {path: "called with training=False" for path in self.layers if path not in statistics}
         return _notes(self.kept | uncalled)
 
-    def _watch(self, path, layer, x, inference):
-        return None if inference or path not in self.layers else normalised_by_batch(layer, x)
+    def _watch(self, visit, x, run):
+        if visit.at_inference or visit.path not in self.layers:
+            return None
+        return normalised_by_batch(visit.operation, x)
 
 
 def _notes(kept):

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.channels.walk import functional_graph, leaf_layers
+from firekeras.channels.walk import functional_graph, leaf_layers, visits
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.rebuilding import bare_config
 from firekeras.network import Network
-from firekeras.network.observing import calls, check_finite, moments, observed, pooled
+from firekeras.network.observing import check_finite, moments, observed, pooled
 from firekeras.plan.pruning import checked_units
 
 
@@ -70,8 +70,8 @@ def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> 
 def _shifts(model, parts, data, batch_size, samples) -> dict[str, np.ndarray]:
     """By how much the outputs of each layer with a part miss what was removed, `(filters left,)`."""
 
-    def watch(path, layer, x, inference):
-        return (None, parts[path].rows(x)) if path in parts else None
+    def watch(visit, x, run):
+        return (None, parts[visit.path].rows(x)) if visit.path in parts else None
 
     if not parts:
         return {}
@@ -159,10 +159,10 @@ def _wiring(model):
     """For each path the tensors that it makes and reads, by id; for each tensor who reads it, "" for the outside."""
     made: dict[str, set] = defaultdict(set)
     read: dict[str, set] = defaultdict(set)
-    for path, node in calls(model):
-        made[path].update(map(id, node.outputs))
-        read[path].update(map(id, node.input_tensors))
-    graphs = filter(None, [functional_graph(model), *(functional_graph(node.operation) for _, node in calls(model))])
+    for visit in visits(model):
+        made[visit.path].update(map(id, visit.node.outputs))
+        read[visit.path].update(map(id, visit.node.input_tensors))
+    graphs = filter(None, map(functional_graph, [model, *(visit.operation for visit in visits(model))]))
     readers: dict[int, set] = defaultdict(set)
     for path, tensors in [*read.items(), *(("", map(id, graph.outputs)) for graph in graphs)]:
         for tensor in tensors:

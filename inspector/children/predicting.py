@@ -5,41 +5,27 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 
 FOLDS = 5
 
 
-def predicted(profile) -> dict[str, np.ndarray]:
+def predicted(profile) -> Mapping[str, np.ndarray]:
     """For each layer what a detector predicts for its filters, NaN for those without FIRE, `(filters,)`.
 
     Args:
         profile: A `FireProfile`.
     """
-    from firekeras.scores.detector.regressors import get_regressor
+    from firekeras.scores.detector.fire_detector import FireDetector
 
-    scored = {name: mask for name, mask in profile.rankable().items() if mask.any()}
-    x = np.concatenate([profile.features[name][mask] for name, mask in scored.items()])
-    fire = np.concatenate([profile[name][mask] for name, mask in scored.items()])
-    folds = np.random.default_rng(0).permutation(len(fire)) % FOLDS
-    predictions = np.empty_like(fire)
-    for fold in range(FOLDS):
-        regressor = get_regressor("random_forest", 0)
-        regressor.fit(x[folds != fold], fire[folds != fold])
-        predictions[folds == fold] = np.clip(regressor.predict(x[folds == fold]), 0, 1)
-        sys.stderr.write(f"{fold + 1}/{FOLDS}\n")
-    return _by_layer(profile, scored, predictions)
-
-
-def _by_layer(profile, scored, predictions):
-    by_layer = {name: np.full(fire.size, np.nan) for name, fire in profile.items()}
-    start = 0
-    for name, mask in scored.items():
-        by_layer[name][mask] = predictions[start : start + int(mask.sum())]
-        start += int(mask.sum())
-    return by_layer
+    fold = itertools.count(1)
+    return FireDetector().predict_left_out(
+        profile, folds=FOLDS, on_fold=lambda: sys.stderr.write(f"{next(fold)}/{FOLDS}\n")
+    )
 
 
 def main(source, target):

@@ -13,7 +13,7 @@ from keras import layers as L
 import firekeras
 from firekeras import recovery
 from firekeras.keras_models import devices
-from firekeras.network.observing import LayerByLayer
+from firekeras.network.layer_by_layer import LayerByLayer
 from firekeras.recovery import (
     Settler,
     fold_means,

@@ -24,7 +24,7 @@ PIP = 'pip install "firekeras[deployment]"'
 ON_TENSORFLOW = (
     "Set KERAS_BACKEND=tensorflow before Python starts, and load the saved .keras file there: it loads on every backend"
 )
-FORMATS = Registry("export format")
+FORMATS = Registry("export format", "firekeras.export.formats.export_format")
 
 
 def export_format(name: str):

@@ -61,8 +61,10 @@ def moments_read(model, readers, data, function=lambda x: x) -> dict[str, tuple[
         For each path mean and variance of each channel, over samples, positions and calls, `(channels,)`.
     """
 
-    def watch(path, layer, x, inference):
-        return (None, moments(function(ops.cast(x, "float32")), readers[path].axis)) if path in readers else None
+    def watch(visit, x, run):
+        if visit.path not in readers:
+            return None
+        return None, moments(function(ops.cast(x, "float32")), readers[visit.path].axis)
 
     found = observed(model, data, watch, samples=num_samples(checked_data(model, data)))
     measured = {path: pooled(*rows) for path, rows in found.items()}

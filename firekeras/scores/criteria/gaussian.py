@@ -16,7 +16,7 @@ from scipy.special import ndtr
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules import channelwise, elementwise, mixing, normalization, shapes, slicing
 from firekeras.channels.trace import NOMINAL_SIZE
-from firekeras.channels.walk import functional_graph, walk
+from firekeras.channels.walk import Visit, walk
 from firekeras.keras_models.internals import at_inference_arguments, nn_ops, numpy_ops
 from firekeras.keras_models.rebuilding import bare_config
 
@@ -58,35 +58,21 @@ def variances_read(model, readers, normalised) -> dict[str, np.ndarray]:
     Returns:
         For each path, the variance of each channel, `(channels,)`.
     """
-    run = _Run(readers, normalised)
-    run.through(model, [_unknown_input(tensor) for tensor in model.inputs])
-    return {path: np.mean(found, axis=0) for path, found in run.found.items()}
+    variances = defaultdict(list)
+
+    def call(visit: Visit, args, kwargs):
+        if visit.path in readers:
+            variances[visit.path].append(_by_channel(args[0].variance, readers[visit.path].axis))
+        follow = _follower(visit.operation, readers.network.readings.get(visit.path))
+        return (_unknown if visit.path in normalised else follow)(visit.operation, args, kwargs)
+
+    walk(model, [_unknown_input(tensor) for tensor in model.inputs], call)
+    return {path: np.mean(of_calls, axis=0) for path, of_calls in variances.items()}
 
 
 def _unknown_input(tensor):
     shape = (1, *(NOMINAL_SIZE if size is None else size for size in tensor.shape[1:]))
     return Spread(np.zeros(shape, tensor.dtype), np.full(shape, np.nan))
-
-
-class _Run:
-    def __init__(self, readers, normalised):
-        self.readers, self.normalised = readers, normalised
-        self.found = defaultdict(list)
-
-    def through(self, model, inputs, prefix=""):
-        def call(node, args, kwargs):
-            operation, path = node.operation, prefix + node.operation.name
-            if functional_graph(operation) is not None:
-                spreads = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Spread)]
-                return self.through(operation, spreads, f"{path}/")
-            if path in self.readers:
-                self.found[path].append(_by_channel(args[0].variance, self.readers[path].axis))
-            if path in self.normalised:
-                return _unknown(operation, args, kwargs)
-            follow = _follower(operation, self.readers.network.readings.get(path))
-            return follow(operation, args, kwargs)
-
-        return walk(model, inputs, call)
 
 
 def _by_channel(values, axis):

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.channels.walk import functional_graph, walk
+from firekeras.channels.walk import Visit, functional_graph, walk
 from firekeras.data.checks import checked_data
 from firekeras.data.samples import batches
 from firekeras.keras_models.internals import at_inference_arguments, flat_inputs
@@ -97,28 +97,24 @@ class GatedLoss:
         """
         gates = ops.pad(gates, ((0, 0), (0, 1)))  # the last stands for channels of no unit, which are number -1
         graph = functional_graph(self.model)
+
+        def call(visit: Visit, args, kwargs):
+            if visit.path in self.readers:
+                args = (_gated(args[0], self.readers[visit.path], gates), *args[1:])
+            return visit.operation(*args, **at_inference_arguments(visit.operation, kwargs))
+
         with keras.StatelessScope(collect_losses=True):
-            outputs = self._run(self.model, flat_inputs(graph, x), "", gates)
+            outputs = walk(self.model, flat_inputs(graph, x), call)
             given = keras.tree.pack_sequence_as(graph.output, outputs)
             return self.model.compute_loss(x, y, given, weights, training=False)
 
-    def _run(self, model, inputs, prefix, gates):
-        def call(node, args, kwargs):
-            operation, path = node.operation, prefix + node.operation.name
-            if functional_graph(operation) is not None:
-                tensors = [x for x in keras.tree.flatten((args, kwargs)) if ops.is_tensor(x)]
-                return self._run(operation, tensors, f"{path}/", gates)
-            if path in self.readers:
-                args = (self._gated(args[0], self.readers[path], gates), *args[1:])
-            return operation(*args, **at_inference_arguments(operation, kwargs))
 
-        return walk(model, inputs, call)
-
-    def _gated(self, x, reader, gates):
-        shape = [1] * len(x.shape)
-        shape[0], shape[reader.axis] = -1, len(reader.units)
-        own = ops.take(gates, reader.units % gates.shape[1], axis=1)
-        return x * ops.cast(1 + ops.reshape(own, shape), x.dtype)
+def _gated(x, reader, gates):
+    """What a reader reads, each channel multiplied by 1 + the gate of its unit."""
+    shape = [1] * len(x.shape)
+    shape[0], shape[reader.axis] = -1, len(reader.units)
+    own = ops.take(gates, reader.units % gates.shape[1], axis=1)
+    return x * ops.cast(1 + ops.reshape(own, shape), x.dtype)
 
 
 def gradient_of(loss):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import cached_property, partial
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut
@@ -11,7 +11,13 @@ from sklearn.model_selection import KFold, LeaveOneGroupOut
 from firekeras.scores.detector import detector_file
 from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features
 from firekeras.scores.detector.metrics import detector_metrics
-from firekeras.scores.detector.regressors import ClosedForm, get_regressor, light_regressor
+from firekeras.scores.detector.regressors import (
+    ClosedForm,
+    clipped_prediction,
+    get_regressor,
+    light_regressor,
+    predicted_left_out,
+)
 from firekeras.scores.profile import L1_FEATURE, FilterScores, FireProfile
 
 QUALITY_FILTERS, QUALITY_FOLDS = 2000, 3  # so that looking at the quality takes about a second
@@ -130,7 +136,7 @@ class FireDetector:
         features = profile.features if model is None else self._extract(model)
         _check_widths({name: len(x) for name, x in features.items()}, profile)
         x, fire, _ = self._scored_filters(features, profile)
-        return self._compared(fire, _predict(self._fitted, x))
+        return self._compared(fire, clipped_prediction(self._fitted, x))
 
     def cross_validate(self, profile: FireProfile, by="filter", folds=5) -> dict[str, float]:
         """Metrics on filters that were left out of training; the detector itself stays as it is.
@@ -149,9 +155,37 @@ class FireDetector:
             ValueError: If `by` or `folds` is out of range, or there are fewer than two layers to
                 leave out.
         """
+        _, fire, predicted = self._left_out(profile, by, folds)
+        return self._compared(fire, predicted)
+
+    def predict_left_out(self, profile: FireProfile, by="filter", folds=5, on_fold: Callable = lambda: None):
+        """Predicts each filter of a profile by a regressor trained on the others; the detector stays as it is.
+
+        Args:
+            profile, by, folds: As in `cross_validate`.
+            on_fold: Called without arguments after each fold. Defaults to nothing.
+
+        Returns:
+            `FilterScores` with criterion `"fire_predicted"`, NaN for filters without a FIRE, which no fold predicts.
+
+        Raises:
+            ValueError: As `cross_validate`.
+
+        Example:
+        >>> predicted = FireDetector().predict_left_out(profile)
+        """
+        layers, _, predicted = self._left_out(profile, by, folds, on_fold)
+        scores = {name: np.full(len(fire), np.nan) for name, fire in profile.items()}
+        for name in dict.fromkeys(layers):
+            scores[name][profile.rankable()[name]] = predicted[layers == name]
+        return FilterScores(scores, criterion="fire_predicted", l1=profile.l1, reasons=profile.reasons)
+
+    def _left_out(self, profile, by, folds, on_fold=lambda: None):
+        """Layer, FIRE and prediction of each filter with a FIRE."""
         x, fire, layers = self._scored_filters(profile.features, profile)
-        make = partial(get_regressor, self.regressor, self.seed)
-        return self._compared(fire, _left_out(make, x, fire, self._splits(by, folds, layers)))
+        splits = self._splits(by, folds, layers)
+        predicted = predicted_left_out(lambda: get_regressor(self.regressor, self.seed), x, fire, splits, on_fold)
+        return layers, fire, predicted
 
     @cached_property
     def quality(self) -> dict[str, float]:
@@ -169,7 +203,8 @@ class FireDetector:
         chosen = np.random.default_rng(self.seed).permutation(len(self._y))[:QUALITY_FILTERS]
         x, fire = self._x[chosen], self._y[chosen]
         splits = self._splits("filter", min(QUALITY_FOLDS, len(fire)), fire)
-        return self._compared(fire, _left_out(partial(light_regressor, self.regressor, self.seed), x, fire, splits))
+        light = predicted_left_out(lambda: light_regressor(self.regressor, self.seed), x, fire, splits)
+        return self._compared(fire, light)
 
     def save(self, path):
         """Writes the detector as its training table (HDF5): whole, or not at all.
@@ -227,7 +262,7 @@ class FireDetector:
     def _predict_layer(self, name, x):
         if name in self.unscored:
             return np.full(len(x), np.nan)
-        return _predict(self._fitted, self._columns(name, x, len(x)))
+        return clipped_prediction(self._fitted, self._columns(name, x, len(x)))
 
     def _splits(self, by, folds, layers):
         groups = len(set(layers))
@@ -316,20 +351,6 @@ def _check_settings(regressor, features, seed):
             f"The regressor 'gaussian' is computed from the BatchNormalization; received features={features!r}. Leave "
             "features at 'bn', or pass a regressor that learns."
         )
-
-
-def _left_out(make, x, fire, splits):
-    """Predictions for each filter by a regressor that was trained on the other folds."""
-    predicted = np.empty_like(fire)
-    for train, test in splits:
-        regressor = make()
-        regressor.fit(x[train], fire[train])
-        predicted[test] = _predict(regressor, x[test])
-    return predicted
-
-
-def _predict(regressor, x):
-    return np.clip(regressor.predict(x), 0.0, 1.0).reshape(len(x))
 
 
 def _widths(model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import spearmanr
 
 
 def detector_metrics(true, predicted) -> dict[str, float]:
@@ -91,6 +91,8 @@ def ndcg(true, predicted, k: float = 0.1, gain: str = "linear") -> float:
 
     Source: FIREPruning, Table 2, which leaves gain, cutoff and logarithm open.
     """
+    # Not scikit-learn's ndcg_score: it averages over ties, though filters that tie go by position, is 0 where no order
+    # gains anything, and refuses a single filter.
     true, predicted = _pair(true, predicted)
     ideal, order = _top(true, k), _top(predicted, k)
     gains = _gains(true, ideal, gain)
@@ -129,4 +131,4 @@ def _pair(true, predicted):
 def _spearman(true, predicted):
     if np.ptp(true) == 0 or np.ptp(predicted) == 0:
         return float("nan")
-    return float(np.corrcoef(rankdata(true), rankdata(predicted))[0, 1])
+    return float(spearmanr(true, predicted).statistic)

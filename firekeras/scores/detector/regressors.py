@@ -5,10 +5,11 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import cross_val_predict
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -129,6 +130,41 @@ def get_regressor(identifier, seed: int = 0):
             f"{identifier!r}. Pass one of {_known_names()}, or an instance such as SVR()."
         )
     return clone(identifier, safe=False)
+
+
+def clipped_prediction(regressor, x) -> np.ndarray:
+    """What a regressor predicts, as a FIRE: in [0, 1], or NaN, `(filters,)`."""
+    return np.clip(regressor.predict(x), 0.0, 1.0).reshape(len(x))
+
+
+class _Made(BaseEstimator):
+    """A regressor that `make` makes at each fit: scikit-learn clones estimators of its own kind only."""
+
+    def __init__(self, make, on_fold):
+        self.make, self.on_fold = make, on_fold
+
+    def fit(self, X, y):  # noqa: N803 (scikit-learn's own name)
+        self.regressor_ = self.make()
+        self.regressor_.fit(X, y)
+        return self
+
+    def predict(self, X):  # noqa: N803
+        predicted = clipped_prediction(self.regressor_, X)
+        self.on_fold()
+        return predicted
+
+
+def predicted_left_out(make, x, fire, splits, on_fold=lambda: None) -> np.ndarray:
+    """The FIRE of each filter, as a regressor predicts it that was trained on the other folds, `(filters,)`.
+
+    Args:
+        make: A function that gives a new regressor.
+        x: Features, `(filters, features)`.
+        fire: Measured FIRE, `(filters,)`.
+        splits: The folds, as scikit-learn splits: positions to train on, and to predict.
+        on_fold: Called without arguments after each fold. Defaults to nothing.
+    """
+    return cross_val_predict(_Made(make, on_fold), x, fire, cv=list(splits))
 
 
 def _known_names():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 from collections import defaultdict
 
@@ -10,11 +9,11 @@ import keras
 import numpy as np
 
 from firekeras.channels.check import check_weights
-from firekeras.channels.walk import functional_graph, walk
+from firekeras.channels.walk import visits
 from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
-from firekeras.keras_models.internals import at_inference_arguments, check_inputs, flat_inputs, strategy_of
 from firekeras.network import Network
+from firekeras.network.layer_by_layer import Enough, LayerByLayer
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
 from firekeras.scores.fire.enough import StopWhenSettled
@@ -124,101 +123,42 @@ def run_counting(model, counters, data, *, batch_size=None, steps=None, callback
     x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
     x = devices.share_of_process(x)
     with devices.scope_of(model), devices.counting_apart() as place:
-        counting = CountingModel(model, counters)
-        counting.compile(jit_compile=_jit_compile(model))
-        if place is not None:
-            counting.make_test_function()
-            run = counting.test_function
-            counting.test_function = lambda state, batches: run(state, map(place, batches))
+        strange = NonFiniteCounter(dtype="float32", autocast=False, trainable=False)
+        counting = counting_pass(model, counters, strange, place)
         counting.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=callbacks)
-    devices.sum_over_processes([one for part in (*counting.counters, counting.strange) for one in part.variables])
-    if counting.strange.count():
+    devices.sum_over_processes([variable for helper in counting.helpers for variable in helper.variables])
+    if strange.count():
         raise ValueError(
-            f"{counting.strange.count()} of the batches hold NaN or infinity, which a ReLU may turn into zeros. "
+            f"{strange.count()} of the batches hold NaN or infinity, which a ReLU may turn into zeros. "
             "Look for them with np.isfinite(x).all(), and leave them out."
         )
     if not any(counter.built and counter.samples() for counter in counters.values()):
         raise ValueError("The data are empty: not a single batch came. Pass data with at least one sample.")
 
 
-def _jit_compile(model):
-    """As the model was compiled; else as Keras would."""
-    return model.jit_compile if model.compiled else "auto"
-
-
-class CountingModel(keras.Model):
-    """Runs another model's layers up to its last ReLU, in inference mode, and counts zeros.
-
-    It calls the very same layers on real tensors, so that the model's graph is not touched.
+def counting_pass(model, counters, strange, place=None) -> LayerByLayer:
+    """Runs a model's layers up to its last ReLU, in inference mode, and has counters count.
 
     Args:
         model: The model.
         counters: A `ZeroCounter` for each ReLU, by the key of its call.
+        strange: A `NonFiniteCounter`, for the model's inputs.
+        place: As in `LayerByLayer`.
     """
+    keys = [visit.key for visit in visits(model) if visit.key in counters]
 
-    def __init__(self, model, counters):
-        super().__init__(dtype="float32", autocast=False)  # its layers cast for themselves
-        self.model = model
-        self._place = {key: k for k, key in enumerate(counters)}
-        self.counters = list(counters.values())
-        self.strange = NonFiniteCounter(dtype="float32", autocast=False, trainable=False)
-        self.strange.build(None)
-        self.built = True
+    def watch(visit, x, run):
+        if visit.key not in counters:
+            return None
+        given = counters[visit.key](run())
+        if visit.key == keys[-1]:
+            raise Enough
+        return given, None
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        """Builds on one replica's batch: Keras takes the replicas' mean, and theirs may differ in size."""
-        if iterator is not None and strategy_of(self) is not None:
-            batch = next(next(iter(iterator))[-1])
-            parts = strategy_of(self).experimental_local_results
-            iterator, data_batch = None, keras.tree.map_structure(lambda x: parts(x)[0], batch)
-        super()._maybe_symbolic_build(iterator, data_batch)
+    def watch_inputs(flat):
+        return [strange(x) if keras.backend.is_float_dtype(x.dtype) else x for x in flat]
 
-    def call(self, inputs, training=None):
-        size = keras.ops.shape(keras.tree.flatten(inputs)[0])[0]
-        if strategy_of(self) is None or isinstance(size, int):
-            return self._count(inputs)
-        # Of a small last batch nothing may be left for a replica, and not every layer takes nothing.
-        return keras.ops.cond(size > 0, lambda: self._count(inputs), lambda: keras.ops.zeros((1,)))
-
-    def _count(self, inputs):
-        left = set(self._place)
-        with contextlib.suppress(_AllCounted):
-            self._run(self.model, self._standardized(inputs), (), left)
-        return keras.ops.zeros((1,))
-
-    def _watched(self, flat):
-        return [self.strange(x) if keras.backend.is_float_dtype(x.dtype) else x for x in flat]
-
-    def _standardized(self, inputs):
-        """The inputs as the model would take them, or its own error."""
-        graph = functional_graph(self.model)
-        flat = flat_inputs(graph, inputs)
-        check_inputs(graph, flat)
-        return self._watched(flat)
-
-    def _run(self, model, inputs, prefix, left):
-        def call(node, args, kwargs):
-            key = (*prefix, id(node))
-            operation = node.operation
-            if functional_graph(operation) is not None:
-                tensors = [x for x in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(x)]
-                return self._run(operation, tensors, key, left)
-            given = operation(*args, **at_inference_arguments(operation, kwargs))
-            if key in left:
-                self.counters[self._place[key]](given)
-                left.discard(key)
-                if not left:
-                    raise _AllCounted
-            return given
-
-        return walk(model, inputs, call)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return keras.ops.zeros(())
-
-
-class _AllCounted(Exception):  # noqa: N818 (it ends a pass, and is no error)
-    """Nothing after the last ReLU needs to be computed."""
+    return LayerByLayer(model, watch, [*counters.values(), strange], watch_inputs=watch_inputs, place=place)
 
 
 def profile_from_counters(network, counters, mode="inference") -> FireProfile:
