@@ -29,7 +29,7 @@ def vgg16_cifar(classes=10, *, head=512, input_shape=(32, 32, 3), include_prepro
         ValueError: If `classes` or `head` is below 1, or `input_shape` is too small.
 
     Example:
-    >>> model = vgg16_cifar(classes=100)
+    >>> model = firekeras.zoo.vgg16_cifar(classes=100)
     >>> model.get_layer("conv13").output.shape
     (None, 2, 2, 512)
 
@@ -71,7 +71,7 @@ def resnet_cifar(depth, classes=10, *, shortcut="A"):
         ValueError: If `depth` is not `6n + 2`, `classes` is below 1, or `shortcut` is unknown.
 
     Example:
-    >>> model = resnet_cifar(56)
+    >>> model = firekeras.zoo.resnet_cifar(56)
     >>> model.get_layer("stage3_block9_conv2").output.shape
     (None, 8, 8, 64)
 
@@ -106,7 +106,7 @@ def digits_cnn(classes=10):
         ValueError: If `classes` is below 1.
 
     Example:
-    >>> model = digits_cnn()
+    >>> model = firekeras.zoo.digits_cnn()
     >>> model.output_shape
     (None, 10)
     """

@@ -28,8 +28,10 @@ def channel_graph(model) -> ChannelGraph:
 
     Example:
     >>> graph = firekeras.channel_graph(model)
-    >>> graph.groups                     # layers that are pruned together
-    >>> graph.lock("conv9", 0)           # why a filter cannot go
+    >>> graph.groups                  # layers that are pruned together
+    []
+    >>> graph.lock("scores", 0)       # why a filter cannot go
+    'it is an output of the model'
     """
     return traced(model).graph.copy()
 

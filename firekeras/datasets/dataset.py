@@ -44,7 +44,8 @@ def hold_out(dataset, share=0.1, seed=0):
         ValueError: If `share` is not between 0 and 1, or there are fewer than two training images.
 
     Example:
-    >>> x_train, y_train, x_val, y_val = hold_out(load_dataset("digits"), share=0.2)
+    >>> digits = firekeras.datasets.load_dataset("digits")
+    >>> x_train, y_train, x_val, y_val = firekeras.datasets.hold_out(digits, share=0.2)
     >>> len(x_train), len(x_val)
     (1150, 288)
     """

@@ -39,7 +39,7 @@ def load_dataset(source, *, image_size=None, limit=None, seed=0) -> Dataset:
         ValueError: If the source is none of these, or is damaged or inconsistent.
 
     Example:
-    >>> dataset = load_dataset("digits")
+    >>> dataset = firekeras.datasets.load_dataset("digits")
     >>> dataset.x_train.shape, dataset.x_test.shape
     ((1438, 8, 8, 1), (359, 8, 8, 1))
     """

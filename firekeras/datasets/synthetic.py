@@ -25,7 +25,9 @@ def synthetic_images(shape, count, *, kind="pink", seed=0) -> np.ndarray:
         ValueError: If `kind` is another one.
 
     Example:
-    >>> profile = firekeras.measure_fire(model, synthetic_images((32, 32, 3), 1000))
+    >>> images = firekeras.datasets.synthetic_images((32, 32, 3), 10)
+    >>> images.shape
+    (10, 32, 32, 3)
     """
     if kind not in SYNTHETIC:
         raise ValueError(f"kind is one of {SYNTHETIC}. Received: {kind!r}.")

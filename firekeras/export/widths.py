@@ -38,7 +38,9 @@ def latency_of_widths(
         ImportError: If a package is missing.
 
     Example:
-    >>> suitable_round_to(latency_of_widths(range(24, 41)))
+    >>> latencies = firekeras.export.latency_of_widths([8, 9], size=8, runs=5)
+    >>> sorted(latencies)
+    [8, 9]
     """
     from firekeras.export.endings import ENDINGS
     from firekeras.export.exporting import export_model
@@ -67,7 +69,10 @@ def suitable_round_to(latencies: Mapping[int, Latency]) -> int:
         more; 1 where none is.
 
     Example:
-    >>> suitable_round_to(latency_of_widths(range(16, 33), int8=True))
+    >>> from firekeras.export.latency import Latency
+    >>> seconds = {7: 0.7, 8: 0.7, 9: 1.1, 15: 1.3, 16: 1.4, 17: 2.1}  # as `latency_of_widths` measures them
+    >>> latencies = {width: Latency(t, 0.0, batch_size=1, fastest=t) for width, t in seconds.items()}
+    >>> firekeras.export.suitable_round_to(latencies)
     8
     """
     rates = {width: width**2 / latency.fastest for width, latency in latencies.items()}

@@ -26,7 +26,8 @@ class ByScore(Method):
         ValueError: If there is no such criterion, or a number is out of its range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=ByScore("l2"))
+    >>> method = firekeras.methods.ByScore("l2")
+    >>> result = firekeras.compress(model, train, validation, method=method, epochs=4)
     """
 
     def __init__(self, criterion: str, *, samples: int = 2000, balance: float | None = None, seed: int = 0):

@@ -103,7 +103,8 @@ class FPPMO(Method):
         ValueError: If a setting is out of its range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=FPPMO(stages=3), target={"macs": 0.5})
+    >>> method = firekeras.methods.FPPMO(stages=1, samples=16)
+    >>> result = firekeras.compress(model, train, validation, method=method, target={"macs": 0.5}, epochs=4)
     """
 
     def __init__(

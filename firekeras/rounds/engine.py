@@ -56,7 +56,8 @@ class Rounds(Run, Iterator):
         stopped_because: Why there is no further round; empty while there may be one.
 
     Example:
-    >>> rounds = Rounds(model, train, validation, method=firekeras.methods.get("fire"))
+    >>> from firekeras.rounds.engine import Rounds
+    >>> rounds = Rounds(model, train, validation, method=firekeras.methods.get("fire"), epochs=2)
     >>> macs = [record.macs for record in rounds]
     """
 

@@ -120,7 +120,7 @@ class CompressionResult:
         notes: What a user should know of the run as a whole.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, target={"conv_macs": 0.5})
+    >>> result = firekeras.compress(model, train, validation, target={"conv_macs": 0.5}, epochs=4)
     >>> result.model.save("pruned.keras")
     """
 

@@ -100,8 +100,9 @@ class Comparison:
         outcomes: An `Outcome` per run.
 
     Example:
-    >>> found = compare(model, train, validation, test, methods=("fire", "l1", "random"))
-    >>> [(one.method, one.mean, one.deviation) for one in found.summaries()]
+    >>> comparison = firekeras.compare(model, train, validation, test, methods=("l1",), seeds=1, epochs=2)
+    >>> [(summary.method, summary.mean) for summary in comparison.summaries()]
+    [('l1', ...)]
     """
 
     monitor: str
