@@ -116,7 +116,7 @@ def compress(
             that do not exist or are out of range, a target out of reach: before any training.
 
     Example:
-    >>> result = firekeras.compress(model, (x_train, y_train), (x_val, y_val), target={"conv_macs": 0.5})
+    >>> result = firekeras.compress(model, (x_train, y_train), (x_val, y_val), target={"conv_macs": 0.5}, epochs=3)
     >>> result.costs_after.conv_macs <= 0.5 * result.costs_before.conv_macs
     True
     >>> result.model.save("pruned.keras")
@@ -152,7 +152,7 @@ def compression_rounds(
         ValueError: As `compress`.
 
     Example:
-    >>> rounds = firekeras.compression_rounds(model, train, validation, tolerance=0.02, epochs=4)
+    >>> rounds = firekeras.compression_rounds(model, train, validation, tolerance=0.02, epochs=1)
     >>> for record in rounds:
     ...     if record.macs < 20_000:
     ...         break

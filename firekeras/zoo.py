@@ -71,8 +71,8 @@ def resnet_cifar(depth, classes=10, *, shortcut="A"):
         ValueError: If `depth` is not `6n + 2`, `classes` is below 1, or `shortcut` is unknown.
 
     Example:
-    >>> model = firekeras.zoo.resnet_cifar(56)
-    >>> model.get_layer("stage3_block9_conv2").output.shape
+    >>> model = firekeras.zoo.resnet_cifar(20)
+    >>> model.get_layer("stage3_block3_conv2").output.shape
     (None, 8, 8, 64)
 
     Source: He et al. 2016, "Deep Residual Learning for Image Recognition", section 4.2; shortcuts

@@ -29,9 +29,9 @@ def channel_graph(model) -> ChannelGraph:
     Example:
     >>> graph = firekeras.channel_graph(model)
     >>> graph.groups                  # layers that are pruned together
-    []
+    [['conv1'], ['conv2'], ['scores']]
     >>> graph.lock("scores", 0)       # why a filter cannot go
-    'it is an output of the model'
+    'scores (Dense) takes a softmax over these channels, so that each depends on all'
     """
     return traced(model).graph.copy()
 

@@ -57,7 +57,7 @@ def measure_latency(model_or_path, *, batch_size=1, runs=30, threads=None) -> La
     Example:
     >>> before = firekeras.measure_latency(model)
     >>> path = firekeras.export_model(pruned, "small.tflite").path
-    >>> firekeras.measure_latency(path, threads=2).median < before.median
+    >>> firekeras.measure_latency(path, threads=2).fastest < before.fastest
     True
     """
     return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads)[0]

@@ -63,8 +63,9 @@ def measure_stages(
         ValueError: If one is no such file, cannot be exported, or does not give one score per class.
 
     Example:
+    >>> from firekeras.export.side_by_side import measure_stages
     >>> pruned.save("smaller.keras")
-    >>> stages = firekeras.export.measure_stages(["model.keras", "smaller.keras"], (x_test, y_test))
+    >>> stages = measure_stages(["model.keras", "smaller.keras"], (x_test, y_test), runs=5)
     >>> stages[1].costs.macs < stages[0].costs.macs
     True
     """

@@ -36,11 +36,6 @@ def latency_of_widths(
     Raises:
         ValueError: If widths are not whole numbers from 1, or the format cannot be had on this backend.
         ImportError: If a package is missing.
-
-    Example:
-    >>> latencies = firekeras.export.latency_of_widths([8, 9], size=8, runs=5)
-    >>> sorted(latencies)
-    [8, 9]
     """
     from firekeras.export.endings import ENDINGS
     from firekeras.export.exporting import export_model
@@ -70,9 +65,10 @@ def suitable_round_to(latencies: Mapping[int, Latency]) -> int:
 
     Example:
     >>> from firekeras.export.latency import Latency
-    >>> seconds = {7: 0.7, 8: 0.7, 9: 1.1, 15: 1.3, 16: 1.4, 17: 2.1}  # as `latency_of_widths` measures them
+    >>> from firekeras.export.widths import suitable_round_to
+    >>> seconds = {8: 0.7, 9: 1.1, 10: 1.1, 11: 1.2, 12: 1.2, 13: 1.3, 16: 1.4, 17: 2.1}  # as `latency_of_widths` measures them
     >>> latencies = {width: Latency(t, 0.0, batch_size=1, fastest=t) for width, t in seconds.items()}
-    >>> firekeras.export.suitable_round_to(latencies)
+    >>> suitable_round_to(latencies)
     8
     """
     rates = {width: width**2 / latency.fastest for width, latency in latencies.items()}

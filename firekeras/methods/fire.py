@@ -60,7 +60,7 @@ class FirePruning(Method):
 
     Example:
     >>> method = firekeras.methods.FirePruning(mode="measured")
-    >>> result = firekeras.compress(model, train, validation, method=method, epochs=4)
+    >>> result = firekeras.compress(model, train, validation, method=method, epochs=1)
     """
 
     def __init__(

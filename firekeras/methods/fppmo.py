@@ -103,8 +103,9 @@ class FPPMO(Method):
         ValueError: If a setting is out of its range.
 
     Example:
-    >>> method = firekeras.methods.FPPMO(stages=1, samples=16)
-    >>> result = firekeras.compress(model, train, validation, method=method, target={"macs": 0.5}, epochs=4)
+    >>> method = firekeras.methods.FPPMO(stages=3)  # for firekeras.compress(..., method=method)
+    >>> method.description()
+    {'class': 'FPPMO', 'search': 'elite', 'stages': 3, ...}
     """
 
     def __init__(

@@ -45,7 +45,7 @@ class L1Pruning(Method):
 
     Example:
     >>> method = firekeras.methods.L1Pruning({"conv1": 0.5})
-    >>> result = firekeras.compress(model, train, validation, method=method, epochs=4, tolerance=1)
+    >>> result = firekeras.compress(model, train, validation, method=method, epochs=1, tolerance=1)
     >>> result.model.get_layer("conv1").filters
     4
     """

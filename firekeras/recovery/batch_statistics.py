@@ -87,7 +87,7 @@ class Settler:
 
     Example:
     >>> settler = firekeras.recovery.Settler(model, x_train)
-    >>> for _ in range(3):
+    >>> for _ in range(2):
     ...     history = model.fit(x_train, y_train)
     ...     notes = settler.settle()
     """

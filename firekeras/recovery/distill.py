@@ -125,7 +125,7 @@ class Teacher:
     >>> from firekeras.recovery.distill import Teacher, fit_distilled
     >>> teacher = Teacher(firekeras.recovery.settled_copy(model, x_train))
     >>> smaller = firekeras.prune(model, plan)
-    >>> for _ in range(3):
+    >>> for _ in range(2):
     ...     history = fit_distilled(smaller, teacher, x_train, y_train, epochs=1)  # compiled once
     """
 

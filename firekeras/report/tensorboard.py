@@ -28,7 +28,7 @@ class TensorBoardRounds:
     Example:
     >>> from firekeras.report.tensorboard import TensorBoardRounds
     >>> board = TensorBoardRounds("logs/pruning")
-    >>> for record in firekeras.compression_rounds(model, train, validation, epochs=2):
+    >>> for record in result.rounds:
     ...     board.write(record)
     """
 

@@ -26,7 +26,7 @@ class Method:
     >>> class SmallestNorms(firekeras.methods.Method):
     ...     def plan(self, model, run):
     ...         return run.plan(model, firekeras.score_filters(model, "l2"))
-    >>> result = firekeras.compress(model, train, validation, method=SmallestNorms(), epochs=2)
+    >>> result = firekeras.compress(model, train, validation, method=SmallestNorms(), epochs=1)
     """
 
     balance: float | None = None

@@ -28,7 +28,7 @@ CLOSE = 1e-3  # of the largest output: what rounding may come to over many layer
 
 @dataclasses.dataclass(frozen=True)
 class Sensitivity:
-    """A metric by layer and share of its filters that are gone.
+    """A metric by layer and share of its filters that are gone; `firekeras.sensitivity` has an example.
 
     Args:
         monitor: The name of the metric.
@@ -37,10 +37,6 @@ class Sensitivity:
         values: For each layer that can lose filters, the metric without each share, `(shares,)`; of
             layers that lose them together only the first.
         partners: For each of these, all layers that lose filters with it, itself included.
-
-    Example:
-    >>> result = firekeras.sensitivity(model, (x_val, y_val))
-    >>> method = firekeras.methods.L1Pruning(result.rates(0.1))
     """
 
     monitor: str
@@ -124,9 +120,10 @@ def sensitivity(
             no filter may go.
 
     Example:
-    >>> result = firekeras.sensitivity(model, (x_val, y_val))
-    >>> result.values["conv1"].shape          # accuracy without 10%, 20%, ..., 90% of its filters
-    (9,)
+    >>> result = firekeras.sensitivity(model, (x_val, y_val), shares=(0.25, 0.5))
+    >>> result.values["conv1"].shape          # accuracy without a quarter of its filters, and without half
+    (2,)
+    >>> method = firekeras.methods.L1Pruning(result.rates(tolerance=0.1))
     """
     graph = Network.of(model).graph
     check_prunable(model, graph, {})

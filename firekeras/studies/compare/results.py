@@ -89,7 +89,7 @@ class Summary:
 
 @dataclasses.dataclass
 class Comparison:
-    """What a comparison came to.
+    """What a comparison came to; `firekeras.compare` has an example.
 
     Args:
         monitor: The metric by which all are compared.
@@ -98,11 +98,6 @@ class Comparison:
         before: Its costs: `conv_macs`, `macs` and `params`.
         terms: What was the same for all, in words.
         outcomes: An `Outcome` per run.
-
-    Example:
-    >>> comparison = firekeras.compare(model, train, validation, test, methods=("l1",), seeds=1, epochs=2)
-    >>> [(summary.method, summary.mean) for summary in comparison.summaries()]
-    [('l1', ...)]
     """
 
     monitor: str
