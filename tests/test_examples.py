@@ -15,7 +15,6 @@ Each example gets a model of its own, and what it registers is forgotten after i
 
 import ast
 import doctest
-import importlib
 import warnings
 from pathlib import Path
 

@@ -66,7 +66,7 @@ def suitable_round_to(latencies: Mapping[int, Latency]) -> int:
     Example:
     >>> from firekeras.export.latency import Latency
     >>> from firekeras.export.widths import suitable_round_to
-    >>> seconds = {8: 0.7, 9: 1.1, 10: 1.1, 11: 1.2, 12: 1.2, 13: 1.3, 16: 1.4, 17: 2.1}  # as `latency_of_widths` measures them
+    >>> seconds = {8: 0.7, 9: 1.1, 10: 1.1, 11: 1.2, 12: 1.2, 13: 1.3, 16: 1.4, 17: 2.1}
     >>> latencies = {width: Latency(t, 0.0, batch_size=1, fastest=t) for width, t in seconds.items()}
     >>> suitable_round_to(latencies)
     8

@@ -20,7 +20,7 @@ def compiled(loss="sparse_categorical_crossentropy"):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (X, r"hold no labels. Give a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
+        (X, r"hold no labels. Pass a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
         ((X,), "Received: a tuple of 1"),
         ((X, np.zeros(3)), r"as many labels as samples. Received arrays of \[4, 3\]"),
         ((X, np.zeros(4), np.ones(5)), None),
@@ -55,7 +55,7 @@ def test_rounds_look_at_labels_and_tolerance_before_any_work():
         firekeras.compress(compiled(), (X, labels), (X, labels), tolerance=5)
     with pytest.raises(ValueError, match=r"a tuple: \(x, y\)"):
         firekeras.compress(compiled(), [X, labels], (X, labels))
-    with pytest.raises(ValueError, match=r"Received lists of numbers: make them an array"):
+    with pytest.raises(ValueError, match=r"Received lists of numbers: convert them to an array"):
         firekeras.measure_fire(networks.two_convs(), X.tolist())
 
 
