@@ -26,7 +26,7 @@ def compiled(loss="sparse_categorical_crossentropy"):
         ((X, np.zeros(4), np.ones(5)), None),
         ((X, np.array([0, 1, 2, 3])), "class numbers from 0 to 2, but `train_data` hold labels from 0 to 3"),
         ((X, np.array([-1, 1, 2, 0])), "labels from -1 to 2"),
-        ((X, np.eye(3)[[0, 1, 2, 0]]), r"are of shape \(4, 3\): give y.argmax"),
+        ((X, np.eye(3)[[0, 1, 2, 0]]), r"are of shape \(4, 3\): pass y.argmax"),
         ((X, np.array([0, 0.5, 1, 2])), "labels with fractions, such as 0.5"),
         ((X, np.array([[0], [1], [2], [0]])), None),
         ((X, np.array([0.0, 1.0, 2.0, 0.0])), None),
