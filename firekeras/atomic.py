@@ -6,14 +6,15 @@ import contextlib
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def whole_file(path):
-    """Gives a temporary path beside `path`; what is written there appears at `path` in one step.
+def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary path beside `path`; what is written there appears at `path` in one step.
 
     Args:
-        path: Where the file shall be. Its folder must exist.
+        path: The final path of the file. Its folder must exist.
 
     Raises:
         ValueError: If its folder does not exist.
@@ -33,7 +34,7 @@ def whole_file(path):
 
 
 def _flush_folder(folder):
-    """Has the new name survive a power cut too, where the system can."""
+    """Makes the rename durable, where the OS supports it."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -42,27 +43,27 @@ def _flush_folder(folder):
             os.close(handle)
 
 
-def write_text(path, text):
-    """Writes a text file: whole, or not at all."""
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes a text file, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def save_model(model, path):
-    """Saves a Keras model: whole, or not at all."""
+    """Saves a Keras model, whole or not at all."""
     with whole_file(path) as temporary:
         model.save(temporary)
 
 
 @contextlib.contextmanager
-def whole_folder(path):
-    """Gives a temporary path beside `path` for a new folder; it appears at `path` in one step.
+def whole_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary path beside `path` for a new folder, which appears at `path` in one step.
 
     Args:
-        path: Where the folder shall be. It must not exist.
+        path: The final path of the folder. It must not exist.
 
     Raises:
-        ValueError: If the folder that it shall lie in does not exist.
+        ValueError: If its parent folder does not exist.
     """
     path = pathlib.Path(path)
     if not path.parent.is_dir():

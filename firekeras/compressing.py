@@ -116,7 +116,9 @@ def compress(
             that do not exist or are out of range, a target out of reach: before any training.
 
     Example:
-    >>> result = firekeras.compress(model, (x_train, y_train), (x_val, y_val), target={"conv_macs": 0.5})
+    >>> result = firekeras.compress(model, (x_train, y_train), (x_val, y_val), target={"conv_macs": 0.5}, epochs=3)
+    >>> result.costs_after.conv_macs <= 0.5 * result.costs_before.conv_macs
+    True
     >>> result.model.save("pruned.keras")
     """
     settings = {name: value for name, value in locals().items() if name not in NOT_A_SETTING}
@@ -150,10 +152,11 @@ def compression_rounds(
         ValueError: As `compress`.
 
     Example:
-    >>> for record in firekeras.compression_rounds(model, train, validation):
-    ...     if record.macs < budget:
+    >>> rounds = firekeras.compression_rounds(model, train, validation, tolerance=0.02, epochs=1)
+    >>> for record in rounds:
+    ...     if record.macs < 20_000:
     ...         break
-    >>> record.model.save("pruned.keras")
+    >>> rounds.best.save("pruned.keras")
     """
     return Rounds(model, train_data, validation_data, method=methods.get(method), **settings)
 

@@ -1,4 +1,4 @@
-"""Paths that somebody gave: a file that is there, or words."""
+"""Paths as a user gives them, checked: an existing file, or an error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def as_path(path) -> Path:
-    """What somebody gave as a path.
+    """A user's path as a `Path`.
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is not a string or a path.
     """
     if not isinstance(path, (str, os.PathLike)):
         raise ValueError(f"Expected the path of a file. Received: {path!r}.")
@@ -18,10 +18,10 @@ def as_path(path) -> Path:
 
 
 def existing_file(path) -> Path:
-    """The path of a file.
+    """The path of a file that exists.
 
     Raises:
-        ValueError: If it is no path, or there is no such file.
+        ValueError: If it is not a path, or there is no such file.
     """
     path = as_path(path)
     if path.is_dir():

@@ -1,4 +1,4 @@
-"""Words of refusal: names that somebody mistyped, and values of another type than was asked for."""
+"""Refusals: mistyped names with the nearest known one, and checks of the type of a value."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 
 
 def nearest(name, names: Iterable[str]) -> str | None:
-    """Which of `names` is most like `name`; None where there are none."""
+    """The closest match to `name` among `names`; None if there are no names."""
     return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=0)), None)
 
 
 def unknown(kind: str, name, known: Iterable[str]) -> ValueError:
-    """The error for a name that is not among those known."""
+    """The error for an unknown name, with the nearest known one."""
     known = list(known)
     near = nearest(name, known)
     hint = f" Did you mean {near!r}?" if near else ""
@@ -21,11 +21,11 @@ def unknown(kind: str, name, known: Iterable[str]) -> ValueError:
 
 
 class Registry(dict):
-    """Things by name, to which others may add theirs.
+    """Objects by name, to which users can add their own.
 
     Args:
-        kind: What they are, for errors: `"recovery step"`.
-        decorator: What registers others, for errors: `"firekeras.recovery.recovery_step"`.
+        kind: What the objects are, for error messages: `"recovery step"`.
+        decorator: What registers others, for error messages: `"firekeras.recovery.recovery_step"`.
     """
 
     def __init__(self, kind: str, decorator: str):
@@ -33,19 +33,19 @@ class Registry(dict):
         self.kind, self.decorator = kind, decorator
 
     def register(self, *names: str):
-        """A decorator that makes what it decorates known by these names."""
+        """A decorator that registers what it decorates under these names."""
 
-        def decorate(thing):
-            self.update(dict.fromkeys(names, thing))
-            return thing
+        def decorate(entry):
+            self.update(dict.fromkeys(names, entry))
+            return entry
 
         return decorate
 
     def find(self, name: str):
-        """What is known by a name.
+        """The object registered under a name.
 
         Raises:
-            ValueError: If there is nothing; names the nearest.
+            ValueError: If there is none; suggests the nearest name.
         """
         if name not in self:
             raise ValueError(f"{unknown(self.kind, name, self)} Add others with {self.decorator}(name).")
@@ -59,5 +59,5 @@ def listed(names, most=3) -> str:
 
 
 def is_number(value) -> bool:
-    """Whether a value is a single number; True and False are none."""
+    """Whether a value is a single number; True and False do not count as numbers."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

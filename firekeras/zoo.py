@@ -8,19 +8,25 @@ VGG16_POOL_AFTER = (2, 4, 7, 10, 13)
 RESNET_WIDTHS = (16, 32, 64)
 
 
-def vgg16_cifar(classes=10, *, head=512, input_shape=(32, 32, 3), include_preprocessing=True):
+def vgg16_cifar(
+    classes: int = 10,
+    *,
+    head: int = 512,
+    input_shape: tuple[int, int, int] = (32, 32, 3),
+    include_preprocessing: bool = True,
+) -> keras.Model:
     """VGG-16 for CIFAR: 13 convolutions with batch normalization, then two dense layers.
 
     Convolutions are named `"conv1"` to `"conv13"`. For 32x32 images it has 4,224 filters and
     313,196,544 convolution MACs.
 
     Args:
-        classes: Number of classes, at least 1.
+        classes: Number of classes, at least 1. Defaults to `10`.
         head: Units of the hidden dense layer, at least 1. Defaults to `512`.
         input_shape: Height and width in pixels, each at least 32 (they are halved five times),
             and channels. Defaults to `(32, 32, 3)`.
         include_preprocessing: Whether the model divides its input by 255 itself. `True` takes
-            raw images, 0..255; `False` takes images that are scaled already. Defaults to `True`.
+            raw images, 0..255; `False` takes images that are already scaled. Defaults to `True`.
 
     Returns:
         A `keras.Model` from images, channels last, to logits `(batch, classes)`.
@@ -29,7 +35,7 @@ def vgg16_cifar(classes=10, *, head=512, input_shape=(32, 32, 3), include_prepro
         ValueError: If `classes` or `head` is below 1, or `input_shape` is too small.
 
     Example:
-    >>> model = vgg16_cifar(classes=100)
+    >>> model = firekeras.zoo.vgg16_cifar(classes=100)
     >>> model.get_layer("conv13").output.shape
     (None, 2, 2, 512)
 
@@ -51,15 +57,15 @@ def vgg16_cifar(classes=10, *, head=512, input_shape=(32, 32, 3), include_prepro
     return keras.Model(image, _logits(x, classes), name="vgg16")
 
 
-def resnet_cifar(depth, classes=10, *, shortcut="A"):
+def resnet_cifar(depth: int, classes: int = 10, *, shortcut: str = "A") -> keras.Model:
     """ResNet for CIFAR: three stages of 16, 32 and 64 filters, `(depth - 2) / 6` blocks each.
 
     Takes raw images, 0..255, of 32x32 pixels and 3 channels, and rescales them itself. Layers are
-    named by their place: `"conv1"`, then `"stage2_block1_conv1"` and so on.
+    named by their position: `"conv1"`, then `"stage2_block1_conv1"` and so on.
 
     Args:
         depth: Number of layers with weights, `6n + 2`: 20, 32, 44, 56, 110, ...
-        classes: Number of classes, at least 1.
+        classes: Number of classes, at least 1. Defaults to `10`.
         shortcut: What a block that changes shape adds to its output. `"A"`: every second pixel of
             its input, with zero channels before and after, which has no weights. `"B"`: a 1x1
             convolution of stride 2 with batch normalization. Defaults to `"A"`.
@@ -71,8 +77,8 @@ def resnet_cifar(depth, classes=10, *, shortcut="A"):
         ValueError: If `depth` is not `6n + 2`, `classes` is below 1, or `shortcut` is unknown.
 
     Example:
-    >>> model = resnet_cifar(56)
-    >>> model.get_layer("stage3_block9_conv2").output.shape
+    >>> model = firekeras.zoo.resnet_cifar(20)
+    >>> model.get_layer("stage3_block3_conv2").output.shape
     (None, 8, 8, 64)
 
     Source: He et al. 2016, "Deep Residual Learning for Image Recognition", section 4.2; shortcuts
@@ -90,8 +96,8 @@ def resnet_cifar(depth, classes=10, *, shortcut="A"):
     return keras.Model(image, _logits(x, classes), name=f"resnet{depth}")
 
 
-def digits_cnn(classes=10):
-    """A small network for scikit-learn's digits, wider than they need, to try pruning on.
+def digits_cnn(classes: int = 10) -> keras.Model:
+    """A small network for scikit-learn's digits, wider than necessary, for trying out pruning.
 
     Takes images of 8x8 pixels and 1 channel with values 0..16, as `sklearn.datasets.load_digits`
     has them, and rescales them itself. It trains within seconds on a CPU.
@@ -106,7 +112,7 @@ def digits_cnn(classes=10):
         ValueError: If `classes` is below 1.
 
     Example:
-    >>> model = digits_cnn()
+    >>> model = firekeras.zoo.digits_cnn()
     >>> model.output_shape
     (None, 10)
     """
@@ -166,7 +172,7 @@ def _conv_bn(x, filters, name, *, kernel_size=3, strides=1, use_bias=False):
 
 
 def _bn(x, name):
-    # Keras's momentum of 0.99 lags behind by hundreds of steps: too many for short fine-tuning
+    # Keras's momentum of 0.99 lags by hundreds of steps: too many for short fine-tuning
     return layers.BatchNormalization(momentum=0.9, name=f"{name}_bn")(x)
 
 

@@ -28,8 +28,10 @@ def channel_graph(model) -> ChannelGraph:
 
     Example:
     >>> graph = firekeras.channel_graph(model)
-    >>> graph.groups                     # layers that are pruned together
-    >>> graph.lock("conv9", 0)           # why a filter cannot go
+    >>> graph.groups                  # layers that are pruned together
+    [['conv1'], ['conv2'], ['scores']]
+    >>> graph.lock("scores", 0)       # why a filter cannot go
+    'scores (Dense) takes a softmax over these channels, so that each depends on all'
     """
     return traced(model).graph.copy()
 

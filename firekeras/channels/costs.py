@@ -63,9 +63,9 @@ def count_costs(model_or_graph) -> Costs:
         `Costs`.
 
     Example:
-    >>> costs = firekeras.count_costs(firekeras.zoo.resnet_cifar(56))
-    >>> costs.conv_macs
-    125485056
+    >>> costs = firekeras.count_costs(firekeras.zoo.digits_cnn())
+    >>> costs.conv_macs, costs.params
+    (1492992, 66218)
     """
     return costs_without(as_graph(model_or_graph))
 

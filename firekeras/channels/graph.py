@@ -113,8 +113,10 @@ class ChannelGraph:
     Example:
     >>> graph = firekeras.channel_graph(model)
     >>> graph.filters("conv1")          # the unit of each of its filters
-    >>> graph.lock("conv1", 3)          # None, or why filter 3 must stay
+    array([0, 1, 2, 3, 4, 5, 6, 7])
+    >>> graph.lock("conv1", 3)          # None: filter 3 may go; else the reason why not
     >>> graph.coupled("conv1", 3)       # all filters that go together with it
+    [('conv1', 3)]
     """
 
     def __init__(

@@ -20,9 +20,12 @@ def rule(*operations: type):
         operations: Subclasses of `keras.Layer`, or of `keras.Operation`.
 
     Example:
-    >>> @firekeras.channels.rule(MyActivation)      # works channel by channel
-    ... def my_activation(call, x):
-    ...     return call.fresh_like(x)
+    >>> class Squared(keras.Layer):
+    ...     def call(self, x):
+    ...         return x * x
+    >>> @firekeras.channels.rule(Squared)      # each channel by itself, so the labels stay the same
+    ... def squared(call, x):
+    ...     return x
     """
 
     def register(function):

@@ -1,1 +1,1 @@
-"""Data as `fit` takes them: `checks` refuses what does not fit a model, `labels` and `samples` read from them."""
+"""Data as `fit` takes them: `checks` refuses data that do not fit a model; `labels` and `samples` read them."""

@@ -1,4 +1,4 @@
-"""Data as `fit` takes them: checked before any long work, and a part of them where asked for."""
+"""Data as `fit` takes them: checked before any long work, and reduced to a part on request."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ _FILLED: weakref.WeakSet = weakref.WeakSet()  # data sets of unknown length that
 
 
 def checked_data(model, data):
-    """The data's samples as `fit` takes them, after checking them against the model's inputs.
+    """Checks data against a model's inputs, and returns the samples as `fit` takes them.
 
     Args:
-        model: The model that shall read them.
+        model: The model that will read them.
         data: Arrays, `(x, y)` or `(x, y, weights)`, or anything that comes in batches.
 
     Returns:
-        `(x,)` where the data are arrays, else the data as they are.
+        `(x,)` if the data are arrays, else the data unchanged.
+
+    Raises:
+        ValueError: If the data are empty, missing, or do not fit the model's inputs.
     """
     if data is None:
         raise ValueError("Expected data: arrays, (x, y), or a data set, as model.fit takes them. Received: None.")
@@ -40,31 +43,31 @@ def checked_data(model, data):
 
 
 def check_training_data(model, data, *, labels=True):
-    """Raises `ValueError` where rounds could not be trained, or judged, with some data.
+    """Raises `ValueError` if rounds cannot be trained, or judged, on some data.
 
     Args:
         model: The model.
-        data: What `fit` takes, by the names of the arguments.
-        labels: Whether labels are wanted. Defaults to True.
+        data: Data as `fit` takes them, by the names of the arguments.
+        labels: Whether labels are needed. Defaults to True.
     """
-    for name, one in data.items():
-        _check_repeatable(name, one)
-        checked_data(model, one)
+    for name, part in data.items():
+        _check_repeatable(name, part)
+        checked_data(model, part)
         if labels:
-            check_labels(model, name, one)
+            check_labels(model, name, part)
 
 
 def check_no_numbers(parts):
-    """Raises `ValueError` where the parts of some data are single numbers, as in lists of lists."""
+    """Raises `ValueError` if data are made of single numbers, as lists of lists are."""
     if parts and isinstance(parts[0], numbers.Number):
-        raise ValueError("Expected arrays. Received lists of numbers: make them an array, np.asarray(x).")
+        raise ValueError("Expected arrays. Received lists of numbers: convert them to an array, np.asarray(x).")
 
 
 def _check_repeatable(name, data):
-    """Raises `ValueError` where data can be read only once, such as those of a generator."""
+    """Raises `ValueError` if data can be read only once, as those of a generator can."""
     if isinstance(data, Iterator):
         raise ValueError(
-            f"`{name}` are read many times, but a {type(data).__name__} gives what it has only once. Give arrays, a "
+            f"`{name}` are read many times, but a {type(data).__name__} can be read only once. Pass arrays, a "
             "keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
         )
 
@@ -72,7 +75,7 @@ def _check_repeatable(name, data):
 def _check_arrays(model, arrays):
     if len(arrays) != len(model.inputs):
         raise ValueError(
-            f"The model has {len(model.inputs)} inputs; the data hold {len(arrays)}. (Labels go with them in a tuple: "
+            f"The model has {len(model.inputs)} inputs; the data hold {len(arrays)}. (Pass labels along in a tuple: "
             "(x, y).)"
         )
     for array, tensor in zip(arrays, model.inputs, strict=True):
@@ -84,8 +87,8 @@ def _check_arrays(model, arrays):
 
 
 def _check_shape(shape, expected):
-    """Sizes have to agree; a last axis of size 1 may be there or not, as Keras takes it."""
-    if not any(_agree(one, expected) for one in _with_and_without_last(shape)):
+    """Sizes have to match; a last axis of size 1 is optional, as for Keras."""
+    if not any(_agree(candidate, expected) for candidate in _with_and_without_last(shape)):
         raise ValueError(
             f"The data do not fit the model: expected samples of shape {expected[1:]}, received {shape[1:]} "
             f"(an array of shape {shape}). Reshape or resize them, with the samples along the first axis."
@@ -112,9 +115,9 @@ def _check_batches(model, data):
     if _num_batches(data) is None:
         _check_first_batch(data)
     x = spec[0] if isinstance(spec, tuple) else spec
-    for one, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
-        if one.shape.rank is not None:
-            _check_shape(tuple(one.shape), tensor.shape)
+    for part, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
+        if part.shape.rank is not None:
+            _check_shape(tuple(part.shape), tensor.shape)
 
 
 def _check_first_batch(data):
@@ -125,14 +128,14 @@ def _check_first_batch(data):
 
 
 def shuffled_or_share(data, fraction, seed=0):
-    """For `fraction="auto"` all data, arrays in random order; else a share of them, as `fraction_of`."""
+    """All data for `fraction="auto"`, arrays in random order; else a share of them, as `fraction_of` returns it."""
     if fraction != "auto":
         return fraction_of(data, fraction, seed)
     return ((_chosen_samples(data[0], 1.0, seed, in_order=False),) if isinstance(data, tuple) else data), None
 
 
 def num_samples(data) -> float:
-    """How many samples there are: of arrays `(x,)` their length, of anything else infinity."""
+    """The number of samples: for arrays `(x,)` their length, for anything else infinity."""
     return keras.tree.flatten(data[0])[0].shape[0] if isinstance(data, tuple) else math.inf
 
 
@@ -140,11 +143,11 @@ def fraction_of(data, fraction, seed=0):
     """A share of the data: a random choice of samples from arrays, the first batches of a data set.
 
     Returns:
-        The data to run through, and how many batches of it to take (None: all).
+        The data to run through, and how many of its batches to take (None: all).
     """
     if isinstance(fraction, str) or not 0 < fraction <= 1:
         raise ValueError(
-            f"fraction is the share of the data to look at, above 0, up to 1, or 'auto'. Received: {fraction!r}."
+            f"fraction is the share of the data to use, above 0, up to 1, or 'auto'. Received: {fraction!r}."
         )
     if fraction == 1:
         return data, None
@@ -171,7 +174,7 @@ def _share_of_batches(data, fraction):
 
 
 def _num_batches(data):
-    """How many batches there are; None where nobody knows."""
+    """The number of batches; None if unknown."""
     if callable(getattr(data, "cardinality", None)):
         count = int(data.cardinality())
         return count if count >= 0 else None

@@ -1,4 +1,4 @@
-"""Labels, looked at before any training: whether they are there, as many as the samples, and what the loss takes."""
+"""Labels, checked before any training: present, as many as the samples, and of the kind that the loss takes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from firekeras.keras_models.losses import is_loss
 
 
 def check_labels(model, name, data):
-    """Raises `ValueError` where arrays are not what a compiled model trains on.
+    """Raises `ValueError` if a compiled model cannot train on some arrays.
 
     Args:
-        model: The model; one that is compiled without a loss needs no labels.
-        name: What the data are called: `"train_data"`.
-        data: As `fit` takes them. Only arrays are looked at: what comes in batches is for `fit` to check.
+        model: The model; if it is compiled without a loss, it needs no labels.
+        name: The name of the argument: `"train_data"`.
+        data: As `fit` takes them. Only arrays are checked: data in batches are left to `fit`.
     """
     if not getattr(model, "loss", None) or not _are_arrays(data):
         return
     if not isinstance(data, tuple) or len(data) < 2:
-        raise ValueError(f"`{name}` hold no labels. Give a tuple, (x, y). Received: {described(data)}.")
+        raise ValueError(f"`{name}` hold no labels. Pass a tuple, (x, y). Received: {described(data)}.")
     x, y = data[0], data[1]
     lengths = [len(array) for array in keras.tree.flatten((x, y))]
     if len(set(lengths)) > 1:
-        raise ValueError(f"`{name}` hold as many labels as samples. Received arrays of {lengths}.")
+        raise ValueError(f"`{name}` must hold as many labels as samples. Received arrays of {lengths}.")
     if is_loss(model.loss, "sparsecategoricalcrossentropy") and hasattr(y, "shape") and len(model.outputs) == 1:
         _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
 
@@ -36,7 +36,7 @@ def _are_arrays(data):
 def _check_class_numbers(name, y, classes):
     expected = f"The loss takes class numbers from 0 to {classes - 1}"
     if y.ndim > 1 and y.shape[-1] == classes > 1:
-        raise ValueError(f"{expected}, but the labels of `{name}` are of shape {y.shape}: give y.argmax(axis=-1).")
+        raise ValueError(f"{expected}, but the labels of `{name}` are of shape {y.shape}: pass y.argmax(axis=-1).")
     if y.size and (y.min() < 0 or y.max() >= classes):
         raise ValueError(f"{expected}, but `{name}` hold labels from {y.min()} to {y.max()}.")
     if y.dtype.kind == "f" and (y != np.round(y)).any():
@@ -44,9 +44,9 @@ def _check_class_numbers(name, y, classes):
 
 
 def described(data) -> str:
-    """What was received, in a few words."""
+    """A short description of what was received."""
     if hasattr(data, "shape"):
         return f"an array of shape {tuple(data.shape)}"
     if isinstance(data, (list, tuple)):
-        return f"a {type(data).__name__} of {len(data)}: {', '.join(described(one) for one in data[:3])}"
+        return f"a {type(data).__name__} of {len(data)}: {', '.join(described(part) for part in data[:3])}"
     return type(data).__name__

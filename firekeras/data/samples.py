@@ -1,4 +1,4 @@
-"""Training data with their labels, as NumPy arrays, from all that `fit` takes: all of them, or a few samples."""
+"""Training data with labels, as NumPy arrays, from anything that `fit` takes: all of them, or a few samples."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 
 
 def draw_samples(data, count, seed=0) -> tuple:
-    """Draws samples with what belongs to them, in random order.
+    """Draws samples with their labels and weights, in random order.
 
     Args:
         data: What `model.fit` takes.
-        count: How many, if there are so many: of arrays at random, of data in batches the first ones.
-        seed: For the choice. Defaults to 0.
+        count: How many, or all if there are fewer: a random choice from arrays, the first ones from batches.
+        seed: Seed of the choice. Defaults to 0.
 
     Returns:
-        `(x, y, sample_weight)`, each as in the data, of NumPy arrays; None for what the data lack.
+        `(x, y, sample_weight)`, structured as in the data, of NumPy arrays; None for what the data lack.
     """
-    found = _parts(data) if _are_arrays(data) else _first(data, count)
-    chosen = np.random.default_rng(seed).permutation(_length(found))[:count]
-    return tuple(_mapped(lambda array: np.asarray(array)[chosen], part) for part in found)
+    samples = _parts(data) if _are_arrays(data) else _first(data, count)
+    chosen = np.random.default_rng(seed).permutation(_length(samples))[:count]
+    return tuple(_mapped(lambda array: np.asarray(array)[chosen], part) for part in samples)
 
 
 def batches(data, size):
@@ -30,22 +30,24 @@ def batches(data, size):
 
     Args:
         data: What `model.fit` takes.
-        size: Samples per batch, of arrays; what comes in batches stays as it comes.
+        size: Samples per batch, for arrays; batches stay as they are.
     """
     if not _are_arrays(data):
-        yield from (tuple(_mapped(keras.ops.convert_to_numpy, part) for part in _parts(one)) for one in _iterated(data))
+        yield from (
+            tuple(_mapped(keras.ops.convert_to_numpy, part) for part in _parts(batch)) for batch in _iterated(data)
+        )
         return
-    found = tuple(_mapped(np.asarray, part) for part in _parts(data))
-    for start in range(0, _length(found), size):
-        yield _slice(found, start, size)
+    samples = tuple(_mapped(np.asarray, part) for part in _parts(data))
+    for start in range(0, _length(samples), size):
+        yield _slice(samples, start, size)
 
 
 def in_batches(samples, size) -> list[tuple]:
-    """Cuts `(x, y, sample_weight)` into as few batches of one size as there can be.
+    """Splits `(x, y, sample_weight)` into as few batches of equal size as possible.
 
     Args:
-        samples: Of `draw_samples`.
-        size: The most samples in a batch. Fewer than there are batches are left out in the end.
+        samples: As `draw_samples` returns them.
+        size: The largest batch size. At the end fewer samples than there are batches may be dropped.
     """
     count = math.ceil(_length(samples) / size)
     size = _length(samples) // count
@@ -53,7 +55,7 @@ def in_batches(samples, size) -> list[tuple]:
 
 
 def shared_out(samples, parts) -> list[tuple]:
-    """Splits `(x, y, sample_weight)` into so many parts of one size."""
+    """Splits `(x, y, sample_weight)` into this many parts of equal size."""
     size = _length(samples) // parts
     if not size:
         raise ValueError(f"Expected at least {parts} samples of training data. Received: {_length(samples)}.")
@@ -61,11 +63,11 @@ def shared_out(samples, parts) -> list[tuple]:
 
 
 def _are_arrays(data):
-    return isinstance(data, tuple) or all(hasattr(one, "shape") for one in keras.tree.flatten(data))
+    return isinstance(data, tuple) or all(hasattr(part, "shape") for part in keras.tree.flatten(data))
 
 
 def _parts(data):
-    """`(x, y, sample_weight)` of arrays, or of a batch; a list is one of inputs, unless it is a batch of a loader."""
+    """`(x, y, sample_weight)` of arrays or of a batch; a list is a list of inputs, unless a loader made it."""
     return keras.utils.unpack_x_y_sample_weight(data) if isinstance(data, tuple) else (data, None, None)
 
 
@@ -88,9 +90,9 @@ def _batches_until(data, count):
 
 
 def _iterated(data):
-    """The batches of data that come in batches; those of a torch DataLoader, which are lists, as tuples."""
-    found = _numbered(data) if isinstance(data, keras.utils.PyDataset) else data
-    return (tuple(batch) if isinstance(batch, list) else batch for batch in found)
+    """The batches of a data set; those of a torch DataLoader, which are lists, as tuples."""
+    in_turn = _numbered(data) if isinstance(data, keras.utils.PyDataset) else data
+    return (tuple(batch) if isinstance(batch, list) else batch for batch in in_turn)
 
 
 def _numbered(data):

@@ -1,4 +1,4 @@
-"""Images and labels for the command line and for examples: by name, from a file or a folder, or made of noise."""
+"""Images and labels for the command line and for examples: by name, from a file or folder, or synthetic."""
 
 from firekeras.datasets.dataset import Dataset, hold_out
 from firekeras.datasets.loading import load_dataset

@@ -1,4 +1,4 @@
-"""A data set in memory, and what is drawn from it: each class in proportion."""
+"""A data set in memory, and stratified samples of it."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
 
 
-def hold_out(dataset, share=0.1, seed=0):
+def hold_out(
+    dataset: Dataset, share: float = 0.1, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Splits a validation part off the training data, each class in proportion.
 
-    The test data take no part in it, so that they stay unseen by every decision.
+    The test data are not involved, so no decision ever sees them.
 
     Args:
-        dataset: A `Dataset`, which is left as it is.
+        dataset: A `Dataset`. It is not changed.
         share: Share of the training images to hold out, above 0 and below 1. At least one image
-            is held out, and at least one stays. Defaults to `0.1`.
-        seed: Decides which images are held out. Defaults to `0`.
+            is held out, and at least one is left. Defaults to `0.1`.
+        seed: Determines which images are held out. Defaults to `0`.
 
     Returns:
         `(x_train, y_train, x_val, y_val)`.
@@ -44,7 +46,8 @@ def hold_out(dataset, share=0.1, seed=0):
         ValueError: If `share` is not between 0 and 1, or there are fewer than two training images.
 
     Example:
-    >>> x_train, y_train, x_val, y_val = hold_out(load_dataset("digits"), share=0.2)
+    >>> digits = firekeras.datasets.load_dataset("digits")
+    >>> x_train, y_train, x_val, y_val = firekeras.datasets.hold_out(digits, share=0.2)
     >>> len(x_train), len(x_val)
     (1150, 288)
     """
@@ -58,7 +61,7 @@ def hold_out(dataset, share=0.1, seed=0):
 
 
 def draw(labels, count, seed):
-    """Positions of `count` random samples, classes in proportion, ascending."""
+    """Positions of `count` random samples, ascending, each class in proportion."""
     # Not scikit-learn's StratifiedShuffleSplit: it refuses classes of one image, and parts with fewer images than there
     # are classes.
     shuffled = np.random.default_rng(seed).permutation(len(labels))
@@ -71,14 +74,14 @@ def draw(labels, count, seed):
 
 
 def split(labels, share, seed):
-    """Positions that stay, and those of a stratified share: at least one each."""
+    """Positions of the rest and of a stratified share: at least one each."""
     count = min(max(1, round(share * len(labels))), len(labels) - 1)
     drawn = draw(labels, count, seed)
     return np.setdiff1d(np.arange(len(labels)), drawn), drawn
 
 
 def limited(dataset, limit, seed) -> Dataset:
-    """At most so many training images, and test images; all where `limit` is None."""
+    """At most `limit` training images, and as many test images; all if it is None."""
     if limit is None:
         return dataset
     train = draw(dataset.y_train, limit, seed)

@@ -1,4 +1,4 @@
-"""Images from folders, a folder per class."""
+"""Images from folders, one folder per class."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _unsplit_folder(folder, seed):
     split_names = {"train", *TEST_FOLDERS}
     if len(class_names) < 2 or {name.lower() for name in class_names} <= split_names:
         raise ValueError(
-            f"{folder} has no class folders to learn from: expected {_layout(folder)}, one folder "
+            f"{folder} has no class folders: expected {_layout(folder)}, one folder "
             f"for each of at least two classes, or the same below {folder / 'train'} and "
             f"{folder / 'test'}. It has folders: {', '.join(class_names) or 'none'}."
         )
@@ -61,8 +61,8 @@ def _test_folder(folder):
             return folder / name
     raise ValueError(
         f"{folder} has training images but no test images: expected a folder "
-        f"{', '.join(TEST_FOLDERS[:-1])} or {TEST_FOLDERS[-1]} beside train. To have a fifth of "
-        f"the images taken for testing, give {folder / 'train'} instead."
+        f"{', '.join(TEST_FOLDERS[:-1])} or {TEST_FOLDERS[-1]} beside train. To test on a fifth of "
+        f"the images, pass {folder / 'train'} instead."
     )
 
 
@@ -110,7 +110,7 @@ def _read_images(paths, image_size):
         image = _read_image(path, image_size)
         if image.shape != first.shape:
             raise ValueError(
-                f"{path} is {_size(image)} pixels, but {paths[0]} is {_size(first)}. Give "
+                f"{path} is {_size(image)} pixels, but {paths[0]} is {_size(first)}. Set "
                 "`image_size` (height, width) to resize all images to one size."
             )
         images[i] = image
@@ -137,7 +137,7 @@ def _decode(path):
 
 
 def _check_8_bits(path, mode):
-    # Pillow would clip deeper images to 255, which leaves most of them white
+    # Pillow would clip deeper images to 255 and leave most of them white
     if mode.startswith(("I", "F")):
         raise ValueError(
             f"{path} has more than 8 bits per channel (Pillow mode {mode!r}). Expected 8 bits: "

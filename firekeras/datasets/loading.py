@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from firekeras.paths import as_path
 BUILT_IN = ("digits",)
 
 
-def load_dataset(source, *, image_size=None, limit=None, seed=0) -> Dataset:
+def load_dataset(
+    source: str | os.PathLike, *, image_size: tuple[int, int] | None = None, limit: int | None = None, seed: int = 0
+) -> Dataset:
     """Loads images and labels from a name, an `.npz` file or an image folder.
 
     A folder holds `train/CLASS/` and `test/CLASS/` (or `val`, or `validation`; the first that
@@ -30,7 +33,7 @@ def load_dataset(source, *, image_size=None, limit=None, seed=0) -> Dataset:
             `None`: they must all have the same size.
         limit: At most this many training images, and at most this many test images, classes in
             proportion. Defaults to `None`, all of them.
-        seed: Decides which images are drawn where a split or `limit` draws some. Defaults to `0`.
+        seed: Determines which images a split or `limit` draws. Defaults to `0`.
 
     Returns:
         A `Dataset`.
@@ -39,7 +42,7 @@ def load_dataset(source, *, image_size=None, limit=None, seed=0) -> Dataset:
         ValueError: If the source is none of these, or is damaged or inconsistent.
 
     Example:
-    >>> dataset = load_dataset("digits")
+    >>> dataset = firekeras.datasets.load_dataset("digits")
     >>> dataset.x_train.shape, dataset.x_test.shape
     ((1438, 8, 8, 1), (359, 8, 8, 1))
     """

@@ -1,4 +1,4 @@
-"""Images and labels from an `.npz` file, checked before anything is made of them."""
+"""Images and labels from an `.npz` file, checked before use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAVING = f"numpy.savez_compressed(path, {', '.join(f'{key}=...' for key in NPZ_K
 
 
 def load_npz(path) -> Dataset:
-    """The `Dataset` of a file."""
+    """The `Dataset` in an `.npz` file."""
     arrays = _read_npz(path)
     x_train, x_test = (_images(path, key, arrays[key]) for key in ("x_train", "x_test"))
     y_train, y_test = (_labels(path, key, arrays[key]) for key in ("y_train", "y_test"))
@@ -30,7 +30,7 @@ def load_npz(path) -> Dataset:
 
 def _read_npz(path):
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not an .npz file, or is cut short. Write it anew with `{SAVING}`.")
+        raise ValueError(f"{path} is not an .npz file, or is truncated. Write it again with `{SAVING}`.")
     with np.load(path, allow_pickle=False) as file:
         _check_keys(path, file.files)
         arrays = {key: _read_array(path, file, key) for key in NPZ_KEYS}
@@ -43,7 +43,7 @@ def _read_array(path, file, key):
     try:
         return np.asarray(file[key])
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: `{key}` is damaged ({error}). Write the file anew with `{SAVING}`.") from error
+        raise ValueError(f"{path}: `{key}` is damaged ({error}). Write the file again with `{SAVING}`.") from error
     except ValueError as error:
         raise ValueError(
             f"{path}: `{key}` cannot be read ({error}). Expected an array of numbers; Python "

@@ -1,4 +1,4 @@
-"""Images made of random numbers, where there are none."""
+"""Synthetic images, for when there are no real ones."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import numpy as np
 SYNTHETIC = ("pink", "noise")
 
 
-def synthetic_images(shape, count, *, kind="pink", seed=0) -> np.ndarray:
-    """Images made of random numbers, to measure FIRE where there is no data (FIREPruning, section 3.3.2).
+def synthetic_images(shape: tuple[int, ...], count: int, *, kind: str = "pink", seed: int = 0) -> np.ndarray:
+    """Makes random images, to measure FIRE on when there are no data (FIREPruning, section 3.3.2).
 
     Args:
         shape: Shape of one image, `(height, width, channels)`.
         count: How many.
-        kind: `"pink"`, whose power falls with the square of the frequency as that of photographs does
-            (Field 1987), each with a brightness and contrast of its own; or `"noise"`, independent
+        kind: `"pink"`, whose power falls with the square of the frequency, as in photographs
+            (Field 1987), each image with its own brightness and contrast; or `"noise"`, independent
             pixels. Defaults to `"pink"`.
-        seed: Decides all that is drawn.
+        seed: Seed of the random numbers. Defaults to 0.
 
     Returns:
         float32 array `(count, *shape)` of values from 0 to 255.
 
     Raises:
-        ValueError: If `kind` is another one.
+        ValueError: If `kind` is unknown.
 
     Example:
-    >>> profile = firekeras.measure_fire(model, synthetic_images((32, 32, 3), 1000))
+    >>> images = firekeras.datasets.synthetic_images((32, 32, 3), 10)
+    >>> images.shape
+    (10, 32, 32, 3)
     """
     if kind not in SYNTHETIC:
         raise ValueError(f"kind is one of {SYNTHETIC}. Received: {kind!r}.")

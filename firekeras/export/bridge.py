@@ -125,7 +125,9 @@ def to_tf_keras(model, samples=None):
         ImportError: If tf_keras is not installed.
 
     Example:
-    >>> legacy = to_tf_keras(pruned, x_train)
+    >>> legacy = firekeras.export.to_tf_keras(pruned, x_train)
+    >>> legacy.output_shape
+    (None, 10)
     """
     return Bridge(model, samples).legacy
 

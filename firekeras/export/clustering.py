@@ -35,6 +35,8 @@ def cluster(model, train_data, *, clusters=16, epochs=1, learning_rate=0.001, ba
 
     Example:
     >>> clustered = firekeras.export.cluster(pruned, (x_train, y_train), clusters=16)
+    >>> np.unique(clustered.get_layer("conv2").kernel).size <= 16
+    True
     """
     if not (isinstance(clusters, int) and clusters > 1):
         raise ValueError(f"`clusters` is a whole number from 2. Received: {clusters!r}.")

@@ -57,8 +57,10 @@ def measure_latency(model_or_path, *, batch_size=1, runs=30, threads=None) -> La
         ImportError: If the file's runtime is not installed.
 
     Example:
-    >>> firekeras.measure_latency(model).median
-    >>> firekeras.measure_latency("pruned.tflite", threads=4).median
+    >>> before = firekeras.measure_latency(model)
+    >>> path = firekeras.export_model(pruned, "small.tflite").path
+    >>> firekeras.measure_latency(path, threads=2).fastest < before.fastest
+    True
     """
     return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads)[0]
 

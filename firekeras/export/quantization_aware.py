@@ -51,7 +51,9 @@ def quantize_aware(
         ImportError: If TF-MOT or LiteRT is not installed.
 
     Example:
-    >>> firekeras.export.quantize_aware(pruned, (x_train, y_train), "pruned_int8.tflite", epochs=2)
+    >>> exported = firekeras.export.quantize_aware(pruned, (x_train, y_train), "pruned_int8.tflite")
+    >>> exported.int8, exported.difference.rms < 0.15
+    (True, True)
     """
     path = Path(path)
     check_path(path, FORMATS["litert"])

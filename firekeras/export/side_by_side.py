@@ -62,7 +62,11 @@ def measure_stages(
         ValueError: If one is no such file, cannot be exported, or does not give one score per class.
 
     Example:
-    >>> measure_stages(["original.keras", "pruned.keras", "pruned_int8.tflite"], (x_test, y_test))
+    >>> from firekeras.export.side_by_side import measure_stages
+    >>> pruned.save("smaller.keras")
+    >>> stages = measure_stages(["model.keras", "smaller.keras"], (x_test, y_test), runs=5)
+    >>> stages[1].costs.macs < stages[0].costs.macs
+    True
     """
     paths = [Path(path) for path in paths]
     for path in paths:

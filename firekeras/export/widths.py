@@ -38,9 +38,6 @@ def latency_of_widths(
     Raises:
         ValueError: If widths are not whole numbers from 1, or the format cannot be had on this backend.
         ImportError: If a package is missing.
-
-    Example:
-    >>> suitable_round_to(latency_of_widths(range(24, 41)))
     """
     from firekeras.export.exporting import export_model
 
@@ -69,7 +66,11 @@ def suitable_round_to(latencies: Mapping[int, Latency]) -> int:
         more; 1 where none is.
 
     Example:
-    >>> suitable_round_to(latency_of_widths(range(16, 33), int8=True))
+    >>> from firekeras.export.latency import Latency
+    >>> from firekeras.export.widths import suitable_round_to
+    >>> seconds = {8: 0.7, 9: 1.1, 10: 1.1, 11: 1.2, 12: 1.2, 13: 1.3, 16: 1.4, 17: 2.1}
+    >>> latencies = {width: Latency(t, 0.0, batch_size=1, fastest=t) for width, t in seconds.items()}
+    >>> suitable_round_to(latencies)
     8
     """
     rates = {width: width**2 / latency.fastest for width, latency in latencies.items()}

@@ -106,8 +106,10 @@ class FirePruningCallback(keras.callbacks.Callback):
             network that shrinks.
 
     Example:
-    >>> callback = firekeras.FirePruningCallback(target={"conv_macs": 0.5})
-    >>> model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
+    >>> callback = firekeras.FirePruningCallback(target={"conv_macs": 0.5}, verbose=0)
+    >>> history = model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=3, callbacks=[callback])
+    >>> callback.result.costs_after.conv_macs <= 0.5 * callback.result.costs_before.conv_macs
+    True
     >>> model.save("pruned.keras")
     """
 

@@ -1,6 +1,6 @@
-"""Which class the result of surgery has: the model's own if Keras can load it by that, else a plain one.
+"""The class of a pruned model: the model's own if Keras can load it as that, else a plain one.
 
-A constructor of one's own is never called: it builds the network as it was, and may download it first.
+A user's constructor is never called: it builds the original network, and may download it first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import keras
 from firekeras.keras_models.internals import Functional
 
 OF_TRAINING = {"train_step", "test_step", "compute_loss", "compute_metrics", "fit", "evaluate"}
-OF_A_GRAPH = {"name", "layers"}  # what the config of a network has in it, if Keras is to build it from that
+OF_A_GRAPH = {"name", "layers"}  # what a config must hold for Keras to build a network from it
 
 
 def plain_class(model):
@@ -22,26 +22,26 @@ def plain_class(model):
 
 
 def result_class(model) -> type:
-    """The class of what surgery makes of a model."""
+    """The class of the model that surgery returns."""
     plain = plain_class(model)
     return type(model) if type(model) is plain or _is_loaded_by_its_graph(model, plain) else plain
 
 
 def comes_out_plain(model) -> bool:
-    """Whether surgery makes something of another class: of a layer made of layers, or of a model that builds itself."""
+    """Whether surgery returns another class: for a composite layer, or a class that builds the network itself."""
     return not isinstance(model, (Functional, keras.Sequential)) or result_class(model) is not type(model)
 
 
 def loss_of_class(model, name) -> list[str]:
-    """What a model loses if its class cannot be kept, in words; empty if it is kept."""
+    """Sentences on what a model loses if its class cannot be kept; empty if it is kept."""
     if result_class(model) is type(model):
         return []
     plain = "Sequential" if plain_class(model) is keras.Sequential else "Model"
     methods = _methods(model)
     without = f", without its {', '.join(methods)}" if methods else ""
     return [
-        f"Keras cannot load a smaller network as a {type(model).__name__}, which is built in a way of its own: {name} "
-        f"comes out as a plain keras.{plain}{without}."
+        f"Keras cannot load a smaller network as a {type(model).__name__}, whose constructor builds the network: "
+        f"{name} comes out as a plain keras.{plain}{without}."
     ]
 
 
@@ -49,14 +49,14 @@ def check_trains_as_keras_does(model):
     """Raises `ValueError` if pruning a model while it trains would lose how it trains."""
     if "compute_loss" in vars(model):
         raise ValueError(
-            f"The model {model.name!r} is being distilled, and its teacher would be lost with the first cut. Call fit "
-            "itself, with FirePruningCallback(distill=True)."
+            f"The model {model.name!r} is being distilled, and would lose its teacher at the first cut. Call fit "
+            "directly, with FirePruningCallback(distill=True)."
         )
     lost = sorted(set(_methods(model)) & OF_TRAINING) if result_class(model) is not type(model) else []
     if lost:
         raise ValueError(
-            f"The class of the model {model.name!r} ({type(model).__name__}) trains in a way of its own "
-            f"({', '.join(lost)}), and is built in one too, so that a smaller network cannot be of that class. Give "
+            f"The class of the model {model.name!r} ({type(model).__name__}) overrides how it trains "
+            f"({', '.join(lost)}) and builds the network itself, so a smaller network cannot have that class. Give "
             "it the constructor of keras.Model, __init__(self, inputs, outputs, name=None, **kwargs), and build the "
             "network outside."
         )
@@ -64,7 +64,7 @@ def check_trains_as_keras_does(model):
 
 def _methods(model):
     between = _between(type(model), plain_class(model))
-    return sorted({name for cls in between for name, one in vars(cls).items() if _is_method(name, one)})
+    return sorted({name for cls in between for name, value in vars(cls).items() if _is_method(name, value)})
 
 
 def _is_method(name, value):
@@ -80,17 +80,17 @@ def _between(cls, plain):
 
 
 def _is_loaded_by_its_graph(model, plain):
-    """Whether Keras saves this model as a graph, and hands the graph to its class."""
+    """Whether Keras saves this model as a graph, and passes the graph to its class."""
     between = _between(type(model), plain)
     own = {name: cls for cls in reversed(between) for name in vars(cls)}
     constructors = [vars(cls)["__init__"] for cls in between if "__init__" in vars(cls)]
-    if "from_config" in own or not all(_passes_on(one, plain) for one in constructors):
+    if "from_config" in own or not all(_passes_on(constructor, plain) for constructor in constructors):
         return False
     return "get_config" not in own or _config_is_a_graph(model)
 
 
 def _passes_on(constructor, plain):
-    """Whether a constructor takes what Keras's own does, and hands it on."""
+    """Whether a constructor takes the arguments of Keras's own, and passes them on."""
     spec = inspect.getfullargspec(constructor)
     if spec.args[1:] == inspect.getfullargspec(plain.__init__).args[1:]:
         return True
@@ -103,11 +103,11 @@ def _passes_on(constructor, plain):
 def _names_read(function):
     code = getattr(inspect.unwrap(function), "__code__", None)
     read = [step.argval for step in dis.get_instructions(code) if step.opname.startswith("LOAD")] if code else []
-    return {name for one in read for name in (one if isinstance(one, tuple) else (one,))}
+    return {name for names in read for name in (names if isinstance(names, tuple) else (names,))}
 
 
 def _config_is_a_graph(model):
     try:
         return set(model.get_config()) >= OF_A_GRAPH
-    except Exception:  # a config that cannot be had at all: nothing could be saved before either
+    except Exception:  # no config at all: the model could not be saved before, either
         return True

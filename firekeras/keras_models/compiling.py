@@ -1,7 +1,7 @@
-"""A network compiled as another one is, and an optimizer that goes on where the other one's was.
+"""Compiles a network like another one, with an optimizer that continues from the other one's state.
 
-Live objects are handed on, not what their configs say of them: a loss, a metric, a schedule or an optimizer
-need not be registered, nor its config be complete.
+Live objects are passed on, not their configs: a loss, a metric, a schedule or an optimizer need not be
+registered, nor its config be complete.
 """
 
 from __future__ import annotations
@@ -12,26 +12,28 @@ from firekeras.keras_models.copying import Copier, holds_variables
 from firekeras.keras_models.internals import BaseOptimizer
 
 MENDED = (
-    "The optimizer is a new one with the same settings: Keras loads that of an .h5 file in a state in which it cannot "
-    "train."
+    "The optimizer is a new one with the same settings: Keras loads optimizers of .h5 files in a state in which they "
+    "cannot train."
 )
 
 
 def compile_alike(old, new, cut):
-    """Compiles `new` as `old` is: same loss, metrics and settings; the optimizer with its state, cut."""
+    """Compiles `new` like `old`: same loss, metrics and settings; the optimizer with its state, cut."""
     optimizer = fresh_optimizer(old.optimizer)
-    keras.Model.compile(new, **compile_settings(old, optimizer, cut.copier))  # its class's own may ask for more
+    keras.Model.compile(
+        new, **compile_settings(old, optimizer, cut.copier)
+    )  # a subclass's own compile may require more
     if not is_broken(old):
         copy_optimizer_state(old.optimizer, optimizer, cut.copier, cut.sliced)
 
 
 def compile_settings(model, optimizer, copier=None) -> dict:
-    """What to compile a network with so that it trains as `model` does: fresh metrics, and this optimizer.
+    """Arguments of `compile` for a network that trains like `model`: fresh metrics, and the given optimizer.
 
     Args:
         model: A compiled network.
         optimizer: The optimizer.
-        copier: Copies what has variables. Defaults to one of its own.
+        copier: Copies objects with variables. Defaults to a new one.
     """
     copier = copier or Copier()
     settings = {name: copier(value) for name, value in model._compile_config.config.items() if name != "optimizer"}
@@ -42,16 +44,16 @@ def compile_settings(model, optimizer, copier=None) -> dict:
 
 
 def fresh_optimizer(optimizer, rate=None):
-    """An optimizer with the same settings and no state, made without its own constructor.
+    """An optimizer with the same settings and no state, made without calling its constructor.
 
     Args:
         optimizer: An optimizer.
-        rate: The learning rate of the new one: a number, a schedule or a function. Defaults to the present
-            rate, or to the schedule or function that it follows.
+        rate: The new learning rate: a number, a schedule or a function. Defaults to the current rate, or
+            to the schedule or function that the optimizer follows.
     """
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        given = (optimizer.initial_scale, optimizer.dynamic_growth_steps)
-        return type(optimizer)(fresh_optimizer(optimizer.inner_optimizer, rate), *given, name=optimizer.name)
+        scale = (optimizer.initial_scale, optimizer.dynamic_growth_steps)
+        return type(optimizer)(fresh_optimizer(optimizer.inner_optimizer, rate), *scale, name=optimizer.name)
     fresh = BaseOptimizer.__new__(type(optimizer))
     keras.Optimizer.__init__(fresh, **_settings(optimizer, rate))
     for name, value in vars(optimizer).items():
@@ -61,9 +63,9 @@ def fresh_optimizer(optimizer, rate=None):
 
 
 def is_broken(model) -> bool:
-    """Whether a model has an optimizer that was built for no weight at all, so that its first step fails.
+    """Whether a model's optimizer was built for no weights at all, so its first step fails.
 
-    Keras 3 loads such optimizers from `.h5` files: they say that they are built, but know none of the weights.
+    Keras 3 loads such optimizers from `.h5` files: they count as built, but know none of the weights.
     """
     optimizer = getattr(model, "optimizer", None)
     known = getattr(optimizer, "_trainable_variables", None)
@@ -71,7 +73,7 @@ def is_broken(model) -> bool:
 
 
 def fresh_if_broken(model) -> str | None:
-    """Gives a model a new optimizer if its own cannot train; a note in words, None if there was no need."""
+    """Gives a model a new optimizer if its own cannot train; returns a note, or None if there was no need."""
     if not is_broken(model):
         return None
     model.optimizer = fresh_optimizer(model.optimizer)
@@ -80,13 +82,13 @@ def fresh_if_broken(model) -> str | None:
 
 
 def followed_by(optimizer):
-    """The schedule or function that gives an optimizer its learning rate; None if it is a number."""
+    """The schedule or function that an optimizer's learning rate follows; None if it is a number."""
     rate = getattr(optimizer, "inner_optimizer", optimizer)._learning_rate
     return rate if callable(rate) and not isinstance(rate, keras.Variable) else None
 
 
 def _settings(optimizer, rate):
-    """What Keras's own constructor takes."""
+    """The arguments for the constructor of Keras's base class."""
     rate = followed_by(optimizer) if rate is None else rate
     stand_in = object.__new__(type(optimizer))
     vars(stand_in).update(vars(optimizer), **({} if rate is None else {"_learning_rate": 0.5}))
@@ -95,23 +97,23 @@ def _settings(optimizer, rate):
 
 
 def copy_optimizer_state(old, new, copier, cut=lambda variable, value: value):
-    """Builds an optimizer, and gives it another one's state.
+    """Builds an optimizer and copies another one's state into it.
 
     Args:
         old: An optimizer.
-        new: What `fresh_optimizer` made of it.
-        copier: Has what stands for each weight in its memo.
-        cut: What an array shaped like a weight becomes: gets the weight and the array. Defaults to the same.
+        new: Its copy without state, from `fresh_optimizer`.
+        copier: Its memo maps each weight to its counterpart.
+        cut: A function of a weight and an array of its shape that returns the new array. Defaults to no change.
     """
-    _exclude_alike(old, new, copier)
+    _copy_exclusions(old, new, copier)
     if not old.built:
         return
-    weights = old._trainable_variables  # those that it was built for: some may be frozen by now
+    weights = old._trainable_variables  # as at build time: some may be frozen by now
     owners = _build_recording_owners(new, [copier.memo[id(weight)] for weight in weights])
     _carry_over(old, new, copier)
     weight_of = {id(copier.memo[id(weight)]): weight for weight in weights}
     pairs = _paired_state(old, new)
-    _order_alike(old, new, pairs)
+    _copy_order(old, new, pairs)
     for before, after in pairs:
         value = keras.ops.convert_to_numpy(before)
         owner = weight_of.get(owners.get(id(after)))
@@ -122,28 +124,28 @@ def copy_optimizer_state(old, new, copier, cut=lambda variable, value: value):
 
 
 def _carry_over(old, new, copier):
-    """Variables of its own, which the old optimizer had before it was built."""
+    """Copies variables that the old optimizer had before it was built."""
     for name, value in vars(old).items():
         if name not in vars(new):
             setattr(new, name, copier(value))
 
 
 def _paired_state(old, new):
-    """Pairs of variables that have the same place in both; what has none in attributes goes by its order."""
+    """Pairs of variables: by attribute where there is one, else by order."""
     pairs = list(_pairs(old, new))
     known = {id(variable) for pair in pairs for variable in pair}
-    rest = ([v for v in one.variables if id(v) not in known] for one in (old, new))
-    rates = [id(getattr(one, "_learning_rate", None)) for one in (old, new)]
+    rest = ([v for v in optimizer.variables if id(v) not in known] for optimizer in (old, new))
+    rates = [id(getattr(optimizer, "_learning_rate", None)) for optimizer in (old, new)]
     return pairs + [pair for pair in zip(*rest, strict=False) if id(pair[0]) not in rates and id(pair[1]) not in rates]
 
 
-def _order_alike(old, new, pairs):
-    """Files and states go by the order of an optimizer's variables."""
+def _copy_order(old, new, pairs):
+    """Files and saved states rely on the order of an optimizer's variables."""
     place = {id(variable): k for k, variable in enumerate(old.variables)}
     places = {id(after): place[id(before)] for before, after in pairs if id(before) in place}
     for optimizer in (new, getattr(new, "inner_optimizer", new)):
         ordered = sorted(optimizer._variables, key=lambda variable: places.get(id(variable), len(places)))
-        if any(one is not other for one, other in zip(ordered, optimizer._variables, strict=True)):
+        if any(a is not b for a, b in zip(ordered, optimizer._variables, strict=True)):
             is_variable, _ = optimizer._tracker.config["variables"]
             vars(optimizer)["_variables"] = ordered  # TensorFlow would wrap it, if it saw it
             optimizer._tracker.config["variables"] = (is_variable, ordered)
@@ -156,21 +158,21 @@ def _pairs(old, new):
         own = [name for name in vars(old) if name not in ("_variables", "_trainable_variables") and name in vars(new)]
         yield from _pairs([vars(old)[name] for name in own], [vars(new)[name] for name in own])
     elif isinstance(old, (list, tuple)) and isinstance(new, (list, tuple)):
-        for one, other in zip(old, new, strict=False):
-            yield from _pairs(one, other)
+        for before, after in zip(old, new, strict=False):
+            yield from _pairs(before, after)
 
 
-def _exclude_alike(old, new, copier):
-    """Which weights do not decay goes by their keys, and what is known of them is remembered by these."""
+def _copy_exclusions(old, new, copier):
+    """Keras identifies weights without decay by their keys, and caches its answers by key."""
     if hasattr(old, "_exclude_from_weight_decay"):
-        keys = {old._var_key(one): new._var_key(twin) for one, twin in copier.variables()}
+        keys = {old._var_key(variable): new._var_key(twin) for variable, twin in copier.variables()}
         new._exclude_from_weight_decay = {keys[key] for key in old._exclude_from_weight_decay if key in keys}
     if hasattr(old, "_exclude_from_weight_decay_cache"):
         new._exclude_from_weight_decay_cache = {}
 
 
 def _build_recording_owners(optimizer, variables):
-    """Builds an optimizer; returns for each of its variables (by id) the weight (by id) it is a slot of."""
+    """Builds an optimizer; returns for each slot variable (by id) the weight (by id) that it belongs to."""
     owners: dict[int, int] = {}
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     create = inner.add_variable_from_reference

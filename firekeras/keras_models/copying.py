@@ -1,8 +1,8 @@
-"""Copies of live Keras objects, with variables of their own and exactly their state.
+"""Copies of live Keras objects, with their own variables and exactly the same state.
 
-A config tells only what its author thought of. A copy of the object itself keeps all of it: tables and
-vocabularies, what `finalize_state` computed, attributes that were set after construction, functions
-that no name leads to.
+A config holds only what its author thought of. A copy of the object itself keeps everything: tables and
+vocabularies, the results of `finalize_state`, attributes set after construction, functions that are not
+registered.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from firekeras.keras_models.internals import BaseOptimizer, Tracker
 
 STATEFUL = (keras.Variable, keras.Operation, keras.Metric, keras.random.SeedGenerator, BaseOptimizer)
-FRESH = {  # of a layer: what belongs to the calls that it has seen, not to the layer
+FRESH = {  # attributes of a layer that belong to its past calls, not to the layer
     "_inbound_nodes": list,
     "_outbound_nodes": list,
     "_losses": list,
@@ -30,41 +30,41 @@ FRESH = {  # of a layer: what belongs to the calls that it has seen, not to the 
 COMPILED_STEPS = ("train_function", "test_function", "predict_function")
 FUNCTIONS = (types.FunctionType, types.MethodType, functools.partial)
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
-FOREIGN = {"tensorflow", "jax", "jaxlib", "torch", "numpy", "builtins"}  # what their classes hold inside is theirs
+FOREIGN = {"tensorflow", "jax", "jaxlib", "torch", "numpy", "builtins"}  # internals of these packages are not searched
 
 
 class Copier:
-    """Copies objects, each once, so that what shares something goes on sharing it.
+    """Copies objects, each once, so shared parts stay shared.
 
-    What holds no variables, such as an activation function or an initialiser, is handed on as it is.
+    Objects without variables, such as activation functions or initializers, are not copied.
 
     Args:
-        operation: What makes the twin of a layer or operation. Defaults to a copy of it.
+        operation: A function that makes the counterpart of a layer or operation. Defaults to a plain copy.
 
     Attributes:
-        memo: What stands for an object, by its id.
+        memo: The counterpart of each object, by the object's id.
     """
 
     def __init__(self, operation=None):
         self.memo: dict[int, object] = {}
-        self._alive: list = []  # an id means an object only as long as that lives
+        self._alive: list = []  # an id identifies an object only while that is alive
         self._own: set[int] = set()
         self._operation = operation or self.instance
 
     def __call__(self, value):
-        """The copy of a value; the value itself if nothing in it has to be copied."""
+        """The copy of a value, or the value itself if nothing in it has to be copied."""
         if id(value) in self.memo:
             return self.memo[id(value)]
         return self._copy(value)
 
     def remember(self, value, twin):
-        """Makes `twin` stand for `value`."""
+        """Registers `twin` as the counterpart of `value`."""
         self._alive.append(value)
         self.memo[id(value)] = twin
         return twin
 
     def variables(self):
-        """Yields each variable that something stands for, and what does."""
+        """Yields each copied variable with its counterpart."""
         known = (value for value in self._alive if isinstance(value, keras.Variable))
         return ((value, self.memo[id(value)]) for value in known)
 
@@ -82,10 +82,10 @@ class Copier:
         return self._other(value) if self._is_ours(value) else value
 
     def instance(self, value):
-        """A copy of an object with all its attributes, made without its constructor."""
+        """A copy of an object with all its attributes, made without calling its constructor."""
         self._own.update(id(found) for found in _held(value))
         twin = self.remember(value, object.__new__(type(value)))
-        attributes = {name: self._attribute(name, one) for name, one in vars(value).items()}
+        attributes = {name: self._attribute(name, part) for name, part in vars(value).items()}
         vars(twin).update(attributes)
         _settle(value, twin)
         return twin
@@ -96,7 +96,7 @@ class Copier:
         if name in COMPILED_STEPS:
             return None
         if name == "_modules":  # torch keeps sublayers here
-            return {key: self(one) for key, one in value.items() if key != "_torch_params"}
+            return {key: self(layer) for key, layer in value.items() if key != "_torch_params"}
         return self(value)
 
     def _container(self, value):
@@ -106,23 +106,23 @@ class Copier:
         twin = self.remember(value, type(value)() if tracked else copy.copy(value))
         twin.clear()
         if isinstance(value, dict):
-            twin.update({self(key): self(one) for key, one in value.items()})
+            twin.update({self(key): self(part) for key, part in value.items()})
         elif isinstance(value, list):
-            twin.extend([self(one) for one in value])
+            twin.extend([self(part) for part in value])
         else:
-            twin.update({self(one) for one in value})
-        if tracked:  # only now: what is copied is tracked already
+            twin.update({self(part) for part in value})
+        if tracked:  # only now: the copied parts are already tracked
             vars(twin)["tracker"] = self(value.tracker)
         return twin
 
     def _frozen(self, value):
-        parts = [self(one) for one in value]
-        if all(one is part for one, part in zip(value, parts, strict=True)):
+        parts = [self(part) for part in value]
+        if all(old is new for old, new in zip(value, parts, strict=True)):
             return value
         return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
 
     def _is_ours(self, value):
-        """Whether a function or plain object reaches what is being copied."""
+        """Whether a function or plain object refers to something that is being copied."""
         return any(id(found) in self._own or id(found) in self.memo for found in _held(value, closures=True))
 
     def _other(self, value):
@@ -137,15 +137,15 @@ class Copier:
         return self.instance(value)
 
     def _function(self, value):
-        """The function with what its closure holds replaced."""
+        """The function with the contents of its closure replaced."""
         cells = tuple(types.CellType() for _ in value.__closure__ or ())
         twin = types.FunctionType(value.__code__, value.__globals__, value.__name__, value.__defaults__, cells)
         self.remember(value, twin)
         for cell, original in zip(cells, value.__closure__ or (), strict=True):
-            with contextlib.suppress(ValueError):  # a cell that nothing was assigned to yet
+            with contextlib.suppress(ValueError):  # an empty cell
                 cell.cell_contents = self._captured(original.cell_contents)
         twin.__defaults__, twin.__kwdefaults__ = map(self._captured, (value.__defaults__, value.__kwdefaults__))
-        vars(twin).update({name: self._captured(one) for name, one in vars(value).items()})
+        vars(twin).update({name: self._captured(part) for name, part in vars(value).items()})
         twin.__qualname__, twin.__doc__ = value.__qualname__, value.__doc__
         return twin
 
@@ -154,7 +154,7 @@ class Copier:
 
 
 def attributes(value) -> dict:
-    """An object's attributes by name, with the sublayers that torch keeps apart."""
+    """An object's attributes by name, including the sublayers that torch stores separately."""
     return {**vars(value), **vars(value).get("_modules", {})}
 
 
@@ -164,11 +164,11 @@ def holds_variables(value) -> bool:
 
 
 def variable_like(old, value):
-    """A variable with the name, path and settings of another one, and this value."""
+    """A variable with the name, path and settings of another one, and a new value."""
     settings = {"trainable": old.trainable, "autocast": old._autocast, "name": old.name}
     spread = {"aggregation": old.aggregation, "synchronization": old.synchronization}
     with contextlib.ExitStack() as scopes:
-        for scope in old.path.split("/")[:-1]:  # a layout over devices goes by the path
+        for scope in old.path.split("/")[:-1]:  # layouts over devices are looked up by path
             scopes.enter_context(keras.name_scope(scope))
         new = keras.Variable(value, dtype=old.dtype, **settings, **spread)
     same_settings(old, new)
@@ -176,7 +176,7 @@ def variable_like(old, value):
 
 
 def same_settings(old, new):
-    """Gives a variable the path, flags, regulariser and constraint of another one, and what else it was given."""
+    """Copies path, flags, regularizer, constraint and all other attributes from one variable to another."""
     new._path = old._path
     if new.trainable != old.trainable:
         new.trainable = old.trainable
@@ -216,7 +216,7 @@ def _parts(value, closures):
         return [value()]
     if isinstance(value, (type, types.ModuleType, keras.KerasTensor)) or _is_foreign(value):
         return []
-    return [one for name, one in getattr(value, "__dict__", {}).items() if name not in FRESH]
+    return [part for name, part in getattr(value, "__dict__", {}).items() if name not in FRESH]
 
 
 def _captured_by(function):
@@ -236,7 +236,7 @@ def _is_foreign(value):
 
 
 def _is_foreign_state(value):
-    """Whether a value is a variable, tensor or module of TensorFlow's or PyTorch's own that may change."""
+    """Whether a value is a native TensorFlow or PyTorch variable, tensor or module, whose state may change."""
     if keras.backend.backend() == "torch":
         import torch
 
@@ -251,9 +251,9 @@ def _foreign_copy(value):
 
 
 def _settle(old, new):
-    """Mends what goes by ids, and what the backend keeps beside the attributes."""
+    """Repairs what refers to objects by id, and what the backend stores besides the attributes."""
     if isinstance(new, Tracker):
-        new.stored_ids = {name: {id(one) for one in store} for name, (_, store) in new.config.items()}
+        new.stored_ids = {name: {id(part) for part in store} for name, (_, store) in new.config.items()}
     if hasattr(new, "_trainable_variables_indices"):
         new._trainable_variables_indices = {new._var_key(v): k for k, v in enumerate(new._trainable_variables)}
     if "_torch_params" in vars(old).get("_modules", ()):

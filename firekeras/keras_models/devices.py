@@ -10,7 +10,7 @@ import numpy as np
 
 
 def check_strategy(model):
-    """Raises `ValueError` for a model that Keras cannot train where it was built."""
+    """Raises `ValueError` for a model under a strategy that Keras cannot train under."""
     if keras.backend.backend() != "tensorflow" or not isinstance(model, keras.Model):
         return
     import tensorflow as tf
@@ -25,18 +25,18 @@ def check_strategy(model):
 
 
 def scope_of(model):
-    """The scope in which what is created lies on the devices that the model lies on."""
+    """The scope in which new objects are placed on the model's devices."""
     if keras.backend.backend() != "tensorflow":
-        return contextlib.nullcontext()  # JAX's distribution is in force until it is taken back
+        return contextlib.nullcontext()  # JAX's distribution applies until it is reset
     return model.distribute_strategy.scope()
 
 
 @contextlib.contextmanager
 def counting_apart():
-    """Takes JAX's distribution out of force while zeros are counted.
+    """Suspends JAX's distribution while zeros are counted.
 
-    Under it Keras refuses a last batch that does not divide evenly among the devices. Yields the
-    function that brings a batch to the devices instead; None where there is no distribution.
+    Under it, Keras refuses a last batch that does not divide evenly among the devices. Yields a
+    function that places a batch on the devices instead; None without a distribution.
     """
     distribution = of_this_process()
     if distribution is None:
@@ -47,7 +47,7 @@ def counting_apart():
 
 
 def place(batch, distribution):
-    """The batch shared out among the devices; whole to each of them where it does not divide evenly."""
+    """The batch split among the devices, or replicated if it does not divide evenly."""
     mesh = distribution.device_mesh
     share = mesh.shape[list(mesh.axis_names).index(distribution.batch_dim_name)]
 
@@ -60,14 +60,14 @@ def place(batch, distribution):
 
 
 def share_of_process(data):
-    """What of a data set falls to this process, as `fit` would share it out."""
+    """This process's share of a data set, split as `fit` would."""
     distribution = keras.distribution.distribution()
     if not several_processes() or not distribution.auto_shard_dataset:
         return data
     if not hasattr(data, "element_spec"):
         raise ValueError(
-            "Several processes share out a tf.data.Dataset among them, and nothing else. Received: "
-            f"{type(data).__name__}. Pass a tf.data.Dataset, or give each process data of its own, under "
+            "Several processes can split a tf.data.Dataset among them, and nothing else. Received: "
+            f"{type(data).__name__}. Pass a tf.data.Dataset, or give each process its own data, under "
             "keras.distribution.DataParallel(auto_shard_dataset=False)."
         )
     share = distribution.distribute_dataset(data)
@@ -76,30 +76,30 @@ def share_of_process(data):
 
 
 def _check_each_has_data(share):
-    """Raises in all processes where one has nothing to count: the others would wait for it forever."""
+    """Raises in all processes if one has nothing to count: the others would wait for it forever."""
     from jax.experimental import multihost_utils
 
     some = multihost_utils.process_allgather(np.array(next(iter(share), None) is not None))
     if not some.all():
         raise ValueError(
-            f"The data are too few to share out: expected a batch for each of {some.size} processes, received enough "
+            f"There are too few data to split: expected a batch for each of {some.size} processes, received enough "
             f"for {some.sum()}. Make the batches smaller: dataset.rebatch(n)."
         )
 
 
 def sum_over_processes(variables):
-    """Gives each variable the sum of what the processes hold in it."""
+    """Sums each variable over all processes."""
     if not several_processes():
         return
     from jax.experimental import multihost_utils
 
-    gathered = multihost_utils.process_allgather([keras.ops.convert_to_numpy(one) for one in variables])
+    gathered = multihost_utils.process_allgather([keras.ops.convert_to_numpy(variable) for variable in variables])
     for variable, values in zip(variables, gathered, strict=True):
         variable.assign(np.sum(values, axis=0, dtype=values.dtype))
 
 
 def several_processes() -> bool:
-    """Whether a distribution over several processes is in force."""
+    """Whether a distribution over several processes is active."""
     if keras.backend.backend() != "jax" or keras.distribution.distribution() is None:
         return False
     import jax
@@ -108,7 +108,7 @@ def several_processes() -> bool:
 
 
 def of_this_process():
-    """The distribution in force, kept to the devices of this process."""
+    """The active distribution, restricted to the devices of this process."""
     distribution = keras.distribution.distribution() if keras.backend.backend() == "jax" else None
     if distribution is None or not several_processes():
         return distribution
@@ -121,7 +121,7 @@ def of_this_process():
 
 @contextlib.contextmanager
 def in_force(distribution):
-    """Has Keras distribute by `distribution`, or not at all where it is None."""
+    """Makes Keras use a distribution within the context, or none if it is None."""
     before = keras.distribution.distribution()
     keras.distribution.set_distribution(distribution)
     try:

@@ -1,7 +1,7 @@
 """Runs layers at inference, whatever they call.
 
-A layer that takes no `training` passes on what is around it. If nothing is, some of Keras's layers (Resizing) have all
-that comes after them train, and batch normalisation takes up what it is given.
+A layer without a `training` argument passes on that of the call around it. If there is none, some of Keras's layers
+(Resizing) put all later layers into training mode, and batch normalization updates its statistics.
 """
 
 from __future__ import annotations
@@ -18,5 +18,5 @@ class _Inference(keras.Layer):
 
 
 def at_inference(function):
-    """What a function without arguments gives, with all layers that it calls at inference."""
+    """The result of a function without arguments, with all layers that it calls at inference."""
     return _Inference()(function=function, training=False)

@@ -1,6 +1,6 @@
-"""What Keras keeps to itself: the only place that names its private modules and attributes outside of this room.
+"""Keras's private modules and attributes, for all other rooms: the one file that names them on their behalf.
 
-Each function says what is meant; if a Keras release renames something, this is what changes.
+Each function has a meaning of its own; if a Keras release renames something, only this file changes.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ __all__ = [
 
 
 def all_layers(layer, include_self=True) -> list:
-    """A layer or model, and all layers inside it, however deep."""
+    """A layer or model and all layers inside it, at any depth."""
     return list(layer._flatten_layers(include_self=include_self))
 
 
 def origin(tensor) -> tuple:
-    """Where a symbolic tensor comes from: its operation, the number of the call, and of the output."""
+    """The origin of a symbolic tensor: operation, index of the call, index of the output."""
     return tuple(tensor._keras_history)
 
 
 def maker(tensor):
-    """The operation that a symbolic tensor comes from."""
+    """The operation that made a symbolic tensor."""
     return tensor._keras_history.operation
 
 
@@ -73,7 +73,7 @@ def graph_of_sequential(model):
 
 
 def structures(model) -> tuple:
-    """The inputs and outputs of a functional model as they were given to it: nested, symbolic."""
+    """The symbolic inputs and outputs of a functional model in their original, nested structure."""
     return model._inputs_struct, model._outputs_struct
 
 
@@ -83,43 +83,43 @@ def takes_training(operation) -> bool:
 
 
 def at_inference_arguments(operation, kwargs) -> dict:
-    """The keyword arguments of a call at inference."""
+    """The keyword arguments of a call, at inference."""
     return {**kwargs, "training": False} if takes_training(operation) else kwargs
 
 
 def flat_inputs(graph, inputs) -> list:
-    """Inputs as a functional model takes them, flat, cast and expanded."""
+    """Inputs as a functional model takes them: flat, cast and expanded."""
     return graph._standardize_inputs(inputs)
 
 
 def check_inputs(graph, flat):
-    """Raises the model's own error for inputs of another shape."""
+    """Raises the model's own error for inputs of a different shape."""
     graph._assert_input_compatibility(keras.tree.pack_sequence_as(graph.input, flat))
 
 
 def own_variables(layer) -> list:
-    """The variables that a layer holds itself, beside those of layers inside it."""
+    """The variables of a layer itself, without those of layers inside it."""
     return [*layer._trainable_variables, *layer._non_trainable_variables]
 
 
 def seed_generators(layer) -> list:
-    """The generators of random numbers that a layer holds."""
+    """The random seed generators of a layer."""
     return layer._seed_generators
 
 
 def set_trainable_alone(layer, value):
-    """Sets `trainable` of a layer, but of nothing inside it."""
+    """Sets `trainable` of a layer but not of layers inside it."""
     layer._trainable = value
 
 
 def is_trainable_alone(layer) -> bool:
-    """`trainable` of a layer as it was set on it."""
+    """The `trainable` flag that was set on the layer itself."""
     return layer._trainable
 
 
 @contextlib.contextmanager
 def losses_kept(layer) -> Iterator[list]:
-    """Takes losses away that calls add within the context; gives a list that holds them at its end."""
+    """Removes losses that calls add within the context; yields a list that holds them in the end."""
     before = list(layer._losses)
     added: list = []
     try:
@@ -130,12 +130,12 @@ def losses_kept(layer) -> Iterator[list]:
 
 
 def run_graph(graph, inputs, operation_of) -> object:
-    """What a functional graph gives with other operations in place of its own, `operation_of(operation)`."""
+    """The outputs of a functional graph with each operation replaced by `operation_of(operation)`."""
     return graph._run_through_graph(inputs, operation_fn=operation_of)
 
 
 def compile_config(model):
-    """What a model was compiled with, as an object that changes if it is compiled again."""
+    """What a model was compiled with; a new object after each compile."""
     return model._compile_config
 
 
@@ -145,7 +145,7 @@ def compiled_loss(model):
 
 
 def losses_as_given(loss) -> tuple:
-    """The losses and their weights that a `CompileLoss` was made of."""
+    """The losses and loss weights that a `CompileLoss` was made from."""
     return loss._user_loss, loss._user_loss_weights
 
 
@@ -155,25 +155,25 @@ def flat_losses(loss) -> list:
 
 
 def penalty_of(model, loss):
-    """A loss that a layer added, as Keras adds it to the model's: scaled for the devices that compute it."""
+    """A loss that a layer added, scaled over devices as Keras scales it in the model's loss."""
     return model._aggregate_additional_loss(loss)
 
 
 def track(model, variable):
-    """Makes a variable one of a model's own."""
+    """Adds a variable to a model's own."""
     model._track_variable(variable)
 
 
 def untrack(model, variable):
-    """Takes a variable away from a model's own."""
+    """Removes a variable from a model's own."""
     model._untrack_variable(variable)
 
 
 def strategy_of(model):
-    """The `tf.distribute.Strategy` that a model was made under; None without one."""
+    """The `tf.distribute.Strategy` that a model was built under; None without one."""
     return getattr(model, "_distribute_strategy", None)
 
 
 def build_metrics(model, batch):
-    """Builds metrics and losses by a batch, without computing anything."""
+    """Builds metrics and losses from a batch, without computing anything."""
     model._symbolic_build(data_batch=batch)

@@ -1,4 +1,4 @@
-"""The losses that models are compiled with: what they are called, and whether they expect logits."""
+"""The losses that models are compiled with: their names, and whether models output logits."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from firekeras.keras_models.internals import maker
 
 
 def loss_name(loss) -> str:
-    """What a compiled loss is called: as it was given, or by its class."""
+    """The name of a compiled loss: the string that was passed, or its class."""
     return loss if isinstance(loss, str) else type(loss).__name__
 
 
 def is_loss(loss, name: str) -> bool:
-    """Whether a compiled loss, as text or as an object, is the one of this name, in small letters alone."""
+    """Whether a compiled loss, a string or an object, has this name, in lower case without underscores."""
     return loss_name(loss).replace("_", "").lower() == name
 
 
 def gives_logits(network) -> bool:
-    """Whether the last layer gives logits, not probabilities, by its activation."""
+    """Whether the last layer outputs logits, not probabilities, judging by its activation."""
     last = maker(network.outputs[0])
     while getattr(last, "outputs", None) and hasattr(last, "layers"):
         last = maker(last.outputs[0])

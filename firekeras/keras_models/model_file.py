@@ -1,19 +1,24 @@
-"""Model files that may come from strangers: loaded in Keras's safe mode, or refused in words."""
+"""Untrusted model files: loaded in Keras's safe mode, or refused with the reason."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import os
 import shlex
 import warnings
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firekeras.paths import as_path
 
+if TYPE_CHECKING:
+    import keras
 
-def load_model(path, *, compile=True):
-    """Loads a `.keras` file in Keras's safe mode, so that no code in it is run.
+
+def load_model(path: str | os.PathLike, *, compile: bool = True) -> keras.Model:
+    """Loads a `.keras` file in Keras's safe mode, so no code in it is executed.
 
     Args:
         path: The file.
@@ -23,8 +28,8 @@ def load_model(path, *, compile=True):
         The `keras.Model`.
 
     Raises:
-        ValueError: If there is no such file, it is of another format or damaged, or it holds what
-            safe mode refuses; names the layer.
+        ValueError: If there is no such file, it has another format or is damaged, or it holds something
+            that safe mode refuses; names the layer.
     """
     path = as_path(path)
     check_path(path)
@@ -32,15 +37,15 @@ def load_model(path, *, compile=True):
 
     try:
         with warnings.catch_warnings():
-            # an optimizer that was saved before its first step has no state to load, and misses none
+            # an optimizer saved before its first step has no state to load, and needs none
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             return keras.models.load_model(path, compile=compile)
-    except Exception as error:  # a damaged or strange file can make Keras raise anything
+    except Exception as error:  # Keras can raise anything on a damaged or foreign file
         raise ValueError(_why_refused(path, error)) from error
 
 
 def check_path(path: Path):
-    """Raises `ValueError` where there is no `.keras` file at `path`."""
+    """Raises `ValueError` unless there is a `.keras` file at `path`."""
     if (path / "saved_model.pb").is_file():
         raise ValueError(f"{path} is a SavedModel, not a .keras file. Convert it once: {_conversion(path)}.")
     if path.is_dir():
@@ -50,13 +55,11 @@ def check_path(path: Path):
     if not path.exists():
         raise ValueError(f"There is no file {path}.{_near(path)}")
     if path.suffix.lower() in (".h5", ".hdf5"):
-        raise ValueError(
-            f"{path} is not a .keras file, but of the legacy HDF5 format. Convert it once: {_conversion(path)}."
-        )
+        raise ValueError(f"{path} is not a .keras file but a legacy HDF5 file. Convert it once: {_conversion(path)}.")
     if path.suffix != ".keras":
         raise ValueError(f"Expected a model that Keras saved, NAME.keras. Received: {path}.")
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not a .keras file inside, or is cut short. Save or copy it again.")
+        raise ValueError(f"{path} is not a .keras file inside, or is truncated. Save or copy it again.")
 
 
 def _conversion(path):
@@ -71,17 +74,17 @@ def _near(path):
 
 def _why_refused(path, error):
     config = _config(path)
-    for part, words in (("config", _strange_layer), ("compile_config", _strange_setting)):
+    for part, reason in (("config", _strange_layer), ("compile_config", _strange_setting)):
         stranger = next(_strangers(config.get(part), config.get("class_name", "")), None)
         if stranger:
-            return f"{path} was not loaded: {words(*stranger)}"
+            return f"{path} was not loaded: {reason(*stranger)}"
     if _is_stranger(config):
         return f"{path} was not loaded: {_strange_model(config['class_name'])}"
     return f"{path} cannot be loaded, it may be damaged: {error}"
 
 
 def _config(path):
-    """What the archive says of the model's structure; empty where it cannot be read."""
+    """The config of the model in the archive; empty if it cannot be read."""
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
@@ -91,7 +94,7 @@ def _config(path):
 
 
 def _strangers(value, owner):
-    """Yields (layer, kind, name) of all that Keras alone does not know, `kind` being its class or "code"."""
+    """Yields (layer, kind, name) of everything that is not part of Keras; `kind` is "class", "function" or "code"."""
     if isinstance(value, list):
         for item in value:
             yield from _strangers(item, owner)
@@ -115,24 +118,24 @@ def _is_stranger(value):
 def _strange_layer(layer, kind, name):
     if kind == "code":
         return (
-            f"layer {layer!r} holds {name}, and code out of a file is never run here. Put Keras layers or keras.ops in "
-            "its place, and save the model again."
+            f"layer {layer!r} holds {name}, and code from a file is never executed here. Use Keras layers or keras.ops "
+            "instead, and save the model again."
         )
     return (
-        f"layer {layer!r} needs the {kind} {name!r}, which is not of Keras, and code of others is never run here. "
-        "Where you trust it, import it in Python, load the model there, and use firekeras.compress or firekeras.prune."
+        f"layer {layer!r} needs the {kind} {name!r}, which is not part of Keras; third-party code is never executed "
+        "here. If you trust it, import it in Python, load the model there, and call firekeras.compress or prune."
     )
 
 
 def _strange_model(name):
     return (
-        f"the model is of a class of its own, {name!r}, and code of others is never run here. What such a class "
+        f"the model is of a custom class, {name!r}, and third-party code is never executed here. What such a class "
         "computes cannot be followed either: build it as a functional model, keras.Model(inputs, outputs)."
     )
 
 
 def _strange_setting(owner, kind, name):
     return (
-        f"it was compiled with {name!r}, which is not of Keras, and code of others is never run here. Load it in "
-        "Python with compile=False and save it again; firekeras compress then compiles it itself."
+        f"it was compiled with {name!r}, which is not part of Keras; third-party code is never executed here. Load it "
+        "in Python with compile=False and save it again; firekeras compress then compiles it itself."
     )

@@ -1,7 +1,7 @@
-"""A layer built again with other settings: from its config, but with its live functions and objects.
+"""Rebuilds a layer with other settings: from its config, but with its live functions and objects.
 
-A config names activations, initialisers, regularisers and constraints, and not every one has a name that
-leads back to it. So they are left out of it, and the new layer is given those of the old one.
+A config refers to activations, initializers, regularizers and constraints by name, and not all of them can be
+found by name. They are left out of the config, and the new layer gets those of the old one.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from firekeras.keras_models.inference import at_inference
 
 STAND_INS = {
     "activation": keras.activations.linear,
-    "initializer": keras.initializers.Zeros(),  # random numbers would be overwritten at once
+    "initializer": keras.initializers.Zeros(),  # random values would be overwritten at once
     "regularizer": None,
     "constraint": None,
 }
-FLAGS = ("autocast", "supports_masking", "supports_jit")  # public attributes that no config tells
+FLAGS = ("autocast", "supports_masking", "supports_jit")  # public attributes that no config holds
 
 
 class Rebuilt:
-    """A layer built again.
+    """A rebuilt layer.
 
     Args:
         old: A layer or operation.
-        settings: Entries of its config that change, with live layers for those that a wrapper wraps; a dict changes
-            entries of a config within it.
-        copier: Copies what the new layer takes over. Defaults to one of its own.
+        settings: Entries of its config to change, with live layers for those inside a wrapper; a dict changes
+            entries of a nested config.
+        copier: Copies what the new layer takes over. Defaults to a new one.
 
     Attributes:
-        twin: The new layer, not built yet; `finish` it once it is.
+        twin: The new layer, not yet built; call `finish` once it is.
     """
 
     def __init__(self, old, settings, copier=None):
@@ -48,10 +48,10 @@ class Rebuilt:
                 setattr(other, name, self.copier(value))
 
     def finish(self, cut):
-        """Gives the new layer, now that it is built, the variables of the old one and what else it holds.
+        """Copies the variables and all other state of the old layer into the new one, which is built by now.
 
         Args:
-            cut: What a variable's value becomes: gets the variable and its value.
+            cut: A function of a variable and its value that returns the new value.
         """
         self._assign(cut)
         for one, other in _pairs(self.old, self.twin):
@@ -79,19 +79,19 @@ def _from_config(old, settings):
 
 
 def _changed(config, settings):
-    """A config with other settings; those of a config within it by a dict of their own."""
+    """A config with other settings; a dict changes a nested config."""
     within = {name: value for name, value in settings.items() if isinstance(value, dict)}
     return {**config, **settings, **{name: _changed(config[name], value) for name, value in within.items()}}
 
 
 def bare_config(operation) -> dict:
-    """A config without activation, regularisers and constraints, and with zeros for a start."""
+    """A config without activation, regularizers and constraints, initialized with zeros."""
     stand_in = _stand_in(operation) if isinstance(operation, keras.Layer) else operation
     return _unbuilt(stand_in.get_config())
 
 
 def _stand_in(layer):
-    """The layer without what a config may not be able to name: activation, initialisers and the like."""
+    """The layer without what a config may fail to name: activation, initializers and the like."""
     stand_in = object.__new__(type(layer))
     vars(stand_in).update({name: _without(name, value) for name, value in vars(layer).items()})
     return stand_in
@@ -112,14 +112,14 @@ def _kind(name):
 
 
 def _unbuilt(config):
-    """A config without the shapes that layers inside a wrapper were built for."""
+    """A config without the input shapes of layers inside a wrapper."""
     if isinstance(config, dict):
         return {key: _unbuilt(value) for key, value in config.items() if key != "build_config"}
     return config
 
 
 def _pairs(old, new):
-    """Yields a layer and its twin, and all layers inside them that have the same place."""
+    """Yields a layer and its twin, then the corresponding layers inside them."""
     yield old, new
     for name, value in attributes(old).items():
         other = attributes(new).get(name)
@@ -128,7 +128,7 @@ def _pairs(old, new):
 
 
 def _carry_over(old, new, copier):
-    """What was set on a layer after its construction, and so is in no config."""
+    """Copies what was set on a layer after its construction, and so is in no config."""
     for name in FLAGS:
         if name in vars(old):
             setattr(new, name, getattr(old, name))
@@ -141,19 +141,19 @@ def _set_later(old, new):
 
 
 def why_not(layer, wrapped, args, kwargs) -> str | None:
-    """Why a layer cannot be built again with other settings, in words; None if it can.
+    """Why a layer cannot be rebuilt with other settings; None if it can.
 
     Args:
-        layer: A built layer. If its class is not Keras's own, it has to give what it gave before.
+        layer: A built layer. If its class is not part of Keras, the rebuilt layer must compute the same.
         wrapped: The layers that it wraps, by the entries of its config.
-        args, kwargs: What it is called on.
+        args, kwargs: The arguments to call it with.
     """
     if not isinstance(layer, keras.Layer) or not is_strange(layer):
         return None
     try:
         return _unlike(layer, Rebuilt(layer, _again(wrapped)), args, kwargs)
     except Exception as error:
-        return f"cannot be built again from its config, so that nothing can be cut: {_first_line(error)}"
+        return f"cannot be rebuilt from its config, so nothing can be cut: {_first_line(error)}"
 
 
 def _again(wrapped):
@@ -161,8 +161,8 @@ def _again(wrapped):
 
 
 def is_strange(layer):
-    """Whether a layer, or one inside it, is of a class that is not Keras's own."""
-    return any(type(one).__module__.split(".")[0] != "keras" for one in layer._flatten_layers())
+    """Whether the class of a layer, or of one inside it, is not part of Keras."""
+    return any(type(part).__module__.split(".")[0] != "keras" for part in layer._flatten_layers())
 
 
 def _unlike(layer, again, args, kwargs):
@@ -171,17 +171,19 @@ def _unlike(layer, again, args, kwargs):
     again.finish(lambda variable, value: value)
     held = next((name for name, value in later.items() if np.ndim(value)), None)
     if held:
-        return f"holds an array in its attribute {held!r}, of which nobody knows what belongs to which channel"
-    expected, found = (_outputs(one, args, kwargs) for one in (layer, again.twin))
-    if all(np.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True) for a, b in zip(expected, found, strict=True)):
+        return (
+            f"holds an array in its attribute {held!r}, and it is unknown which of its values belong to which channel"
+        )
+    expected, received = (_outputs(each, args, kwargs) for each in (layer, again.twin))
+    if all(np.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True) for a, b in zip(expected, received, strict=True)):
         return None
-    return "computes something else once it is built again from its config; have get_config return all of its settings"
+    return "computes something else when rebuilt from its config; make get_config return all of its settings"
 
 
 def _outputs(layer, args, kwargs):
     kwargs = {name: value for name, value in kwargs.items() if name != "training"}
-    given = keras.tree.flatten(at_inference(lambda: layer(*args, **kwargs)))
-    return [keras.ops.convert_to_numpy(one) for one in given]
+    outputs = keras.tree.flatten(at_inference(lambda: layer(*args, **kwargs)))
+    return [keras.ops.convert_to_numpy(output) for output in outputs]
 
 
 def _first_line(error):

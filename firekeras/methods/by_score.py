@@ -26,7 +26,9 @@ class ByScore(Method):
         ValueError: If there is no such criterion, or a number is out of its range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=ByScore("l2"))
+    >>> method = firekeras.methods.ByScore("l2")  # for firekeras.compress(..., method=method)
+    >>> method.description()
+    {'class': 'ByScore', 'criterion': 'l2', ...}
     """
 
     def __init__(self, criterion: str, *, samples: int = 2000, balance: float | None = None, seed: int = 0):

@@ -59,7 +59,8 @@ class FirePruning(Method):
         details: Of the last round: how well predictions agreed with FIRE measured on a sample.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=FirePruning(mode="measured"))
+    >>> method = firekeras.methods.FirePruning(mode="measured")
+    >>> result = firekeras.compress(model, train, validation, method=method, epochs=1)
     """
 
     def __init__(

@@ -103,7 +103,9 @@ class FPPMO(Method):
         ValueError: If a setting is out of its range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=FPPMO(stages=3), target={"macs": 0.5})
+    >>> method = firekeras.methods.FPPMO(stages=3)  # for firekeras.compress(..., method=method)
+    >>> method.description()
+    {'class': 'FPPMO', 'search': 'elite', 'stages': 3, ...}
     """
 
     def __init__(

@@ -44,7 +44,10 @@ class L1Pruning(Method):
         ValueError: If there is no such selection or preset, or a rate is out of its range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=L1Pruning("resnet56-b"), epochs=40, tolerance=1)
+    >>> method = firekeras.methods.L1Pruning({"conv1": 0.5})
+    >>> result = firekeras.compress(model, train, validation, method=method, epochs=1, tolerance=1)
+    >>> result.model.get_layer("conv1").filters
+    4
     """
 
     def __init__(

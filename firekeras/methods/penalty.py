@@ -24,9 +24,10 @@ class FilterPenalty:
             to False.
 
     Example:
+    >>> from firekeras.methods.penalty import FilterPenalty
     >>> with FilterPenalty(model) as penalty:
-    ...     penalty.set(np.full(channel_graph(model).num_units, 5e-4))
-    ...     model.fit(x, y)
+    ...     penalty.set(np.full(firekeras.channel_graph(model).num_units, 5e-4))
+    ...     history = model.fit(x_train, y_train)
     """
 
     def __init__(self, model, batch_norm=False):

@@ -78,8 +78,9 @@ class PlayAndPrune(Method):
         ValueError: If a number is out of its range.
 
     Example:
-    >>> method = PlayAndPrune(penalty=2e-3)
-    >>> result = firekeras.compress(model, train, validation, method=method, tolerance=0.01)
+    >>> method = firekeras.methods.PlayAndPrune(penalty=2e-3)  # for firekeras.compress(..., method=method)
+    >>> method.description()
+    {'class': 'PlayAndPrune', ..., 'penalty': 0.002, ...}
     """
 
     def __init__(self, share=0.1, *, penalty=5e-4, delta=1.0, patience=3, give_up=10, penalise_bn=False):

@@ -37,9 +37,10 @@ class MaskedNetwork:
         graph: Its `ChannelGraph`, that of the model.
 
     Example:
+    >>> from firekeras.network.masking import MaskedNetwork
     >>> masked = MaskedNetwork(model)
-    >>> masked.remove(graph.units_of({"conv1": [3, 17]}))
-    >>> masked.model.evaluate(x, y)
+    >>> masked.remove(masked.graph.units_of({"conv1": [3, 5]}))
+    >>> accuracy = masked.model.evaluate(x_val, y_val, return_dict=True)["accuracy"]
     """
 
     def __init__(self, model, calibration=()):

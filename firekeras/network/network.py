@@ -27,9 +27,13 @@ class Network(Trace):
         graph, and all others: As in `Trace`, of this model.
 
     Example:
+    >>> from firekeras.network import Network
     >>> network = Network.of(model)
     >>> network.kernel("conv1").shape        # (*taps, input channels, filters)
-    >>> smaller = network.without(gone)      # a keras.Model, without the units in a mask
+    (3, 3, 1, 8)
+    >>> gone = network.graph.units_of({"conv1": [3, 5]})
+    >>> network.without(gone).get_layer("conv1").filters
+    6
     """
 
     model: keras.Model

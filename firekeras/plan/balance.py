@@ -35,8 +35,9 @@ def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK
         ValueError: If `weight` is out of its range.
 
     Example:
-    >>> scores = balanced(firekeras.score_filters(model, "l1"), firekeras.channel_graph(model))
-    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.2, balance=0)
+    >>> from firekeras.plan.balance import balanced
+    >>> even = balanced(scores, firekeras.channel_graph(model))
+    >>> plan = firekeras.plan_pruning(model, even, pruning_ratio=0.2, balance=0)
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight is that of the place within the layer, from 0 to 1. Received: {weight}.")

@@ -30,7 +30,9 @@ def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.
         ValueError: If `weight` is out of its range.
 
     Example:
-    >>> scores = favouring_macs(firekeras.score_filters(model, "l1"), firekeras.channel_graph(model))
+    >>> from firekeras.plan.macs import favouring_macs
+    >>> favouring_macs(scores, firekeras.channel_graph(model)).criterion
+    'l1 and MACs'
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"weight is that of the place by MACs, from 0 to 1. Received: {weight}.")

@@ -45,10 +45,11 @@ class PruningPlan:
         balance: How much a filter's place within its layer counted in that order, 0 to 1.
 
     Example:
-    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.05)
-    >>> plan.removed["conv1"]
-    array([ 3, 17])
-    >>> plan.explain("conv1", 17)
+    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3)
+    >>> plan.num_removed, plan.removed["conv1"].size
+    (6, 2)
+    >>> plan.explain("conv1", plan.removed["conv1"][0])
+    'Filter ... of conv1 goes: its l1 score of ... ranks ... of 20...'
     """
 
     removed: dict[str, np.ndarray]
@@ -181,7 +182,9 @@ def plan_pruning(
             of another model, or the target cannot be reached (with the best that can).
 
     Example:
-    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3, layer_caps={"conv1": 0.5})
+    >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3, layer_caps={"conv1": 0})
+    >>> list(plan.removed)
+    ['conv2']
     """
     graph = as_graph(model_or_graph)
     check_limits(pruning_ratio, round_to, min_keep)

@@ -27,6 +27,8 @@ def prune(model, plan: PruningPlan):
 
     Example:
     >>> smaller = firekeras.prune(model, plan)
+    >>> smaller.count_params() == plan.costs_after.params
+    True
     """
     network = Network.of(model)
     return network.without(checked_units(network.graph, plan))

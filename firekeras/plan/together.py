@@ -30,8 +30,9 @@ def together(scores: FilterScores, graph: ChannelGraph, others: Iterable[FilterS
         `FilterScores` whose criterion names them all; NaN for filters that may not go.
 
     Example:
-    >>> fire, l1 = firekeras.measure_fire(model, data), firekeras.score_filters(model, "l1")
-    >>> scores = together(fire, firekeras.channel_graph(model), [l1])
+    >>> from firekeras.plan.together import together
+    >>> together(profile, firekeras.channel_graph(model), [scores]).criterion
+    'fire and l1'
     """
     others = list(others)
     if not others:

@@ -23,7 +23,7 @@ def recovery_step(name: str):
         name: What `get_recovery` finds it by.
 
     Example:
-    >>> @recovery_step("halve_biases")
+    >>> @firekeras.recovery.recovery_step("halve_biases")
     ... def halve_biases(model, smaller, plan, data, batch_size):
     ...     for layer in smaller.layers:
     ...         if getattr(layer, "bias", None) is not None:
@@ -50,7 +50,8 @@ def get_recovery(names: str | Iterable[str]) -> list[Callable]:
         ValueError: If there is no step of such a name; names the nearest.
 
     Example:
-    >>> for step in get_recovery(["fold_means", "batch_norm"]):
+    >>> smaller = firekeras.prune(model, plan)
+    >>> for step in firekeras.recovery.get_recovery(["fold_means", "batch_norm"]):
     ...     notes = step(model, smaller, plan, (x_train, y_train), None)
     """
     names = [names] if isinstance(names, str) else list(names)

@@ -40,7 +40,9 @@ def reestimate_batch_norm(model, data, *, batch_size=None, samples=2000) -> list
         ValueError: If the data do not fit the model, or what a normalisation sees is not finite.
 
     Example:
-    >>> notes = reestimate_batch_norm(smaller, x_train)
+    >>> smaller = firekeras.prune(model, plan)
+    >>> firekeras.reestimate_batch_norm(smaller, x_train)
+    []
     """
     return Settler(model, data, batch_size, samples).settle()
 
@@ -60,7 +62,7 @@ def settled_copy(model, data, batch_size=None, *, samples=2000):
         ValueError: As `reestimate_batch_norm`.
 
     Example:
-    >>> teacher = settled_copy(model, x_train)
+    >>> teacher = firekeras.recovery.settled_copy(model, x_train)
     """
     check_model(model)
     with scope_of(model):
@@ -84,9 +86,9 @@ class Settler:
         ValueError: If the model cannot be followed, or the data do not fit it.
 
     Example:
-    >>> settler = Settler(model, x_train)
-    >>> for _ in range(3):
-    ...     model.fit(x_train, y_train)
+    >>> settler = firekeras.recovery.Settler(model, x_train)
+    >>> for _ in range(2):
+    ...     history = model.fit(x_train, y_train)
     ...     notes = settler.settle()
     """
 

@@ -67,8 +67,10 @@ def fit_distilled(student, teacher, x, y=None, *, temperature=3.0, weight=0.5, *
             numbers are out of their range. `why_not_distilled` finds out without raising.
 
     Example:
+    >>> from firekeras.recovery.distill import fit_distilled
     >>> smaller = firekeras.prune(model, plan)
-    >>> history = fit_distilled(smaller, settled_copy(model, x_train), x_train, y_train, epochs=5)
+    >>> teacher = firekeras.recovery.settled_copy(model, x_train)
+    >>> history = fit_distilled(smaller, teacher, x_train, y_train, epochs=2)
     """
     with distilling(student, teacher, temperature=temperature, weight=weight):
         return student.fit(x, y, **fit_arguments)
@@ -79,8 +81,10 @@ def distilling(student, teacher, *, temperature=3.0, weight=0.5):
     """Has the student's `fit` learn from a teacher while the context lasts; arguments as in `fit_distilled`.
 
     Example:
+    >>> from firekeras.recovery.distill import distilling
+    >>> smaller = firekeras.prune(model, plan)
     >>> with distilling(smaller, model):
-    ...     smaller.fit(x_train, y_train, epochs=5)
+    ...     history = smaller.fit(x_train, y_train, epochs=2)
     """
     one = teacher if isinstance(teacher, Teacher) else _kept_teacher(teacher, temperature, weight)
     one.attach(student)
@@ -98,7 +102,9 @@ def why_not_distilled(student, teacher) -> str | None:
             trained or compiled.
 
     Example:
-    >>> reason = why_not_distilled(smaller, model)
+    >>> from firekeras.recovery.distill import why_not_distilled
+    >>> why_not_distilled(firekeras.prune(model, plan), model) is None
+    True
     """
     try:
         _checked_lessons(student, teacher.model if isinstance(teacher, Teacher) else teacher)
@@ -116,9 +122,11 @@ class Teacher:
         weight: The teacher's share of the loss, from 0 to 1. Defaults to 0.5.
 
     Example:
-    >>> teacher = Teacher(settled_copy(model, x_train))
-    >>> for _ in range(3):
-    ...     fit_distilled(smaller, teacher, x_train, y_train, epochs=1)  # compiled once
+    >>> from firekeras.recovery.distill import Teacher, fit_distilled
+    >>> teacher = Teacher(firekeras.recovery.settled_copy(model, x_train))
+    >>> smaller = firekeras.prune(model, plan)
+    >>> for _ in range(2):
+    ...     history = fit_distilled(smaller, teacher, x_train, y_train, epochs=1)  # compiled once
     """
 
     def __init__(self, model, *, temperature=3.0, weight=0.5):

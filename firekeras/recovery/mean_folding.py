@@ -51,7 +51,7 @@ def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> 
 
     Example:
     >>> smaller = firekeras.prune(model, plan)
-    >>> notes = fold_means(model, smaller, plan, x_train)
+    >>> notes = firekeras.fold_means(model, smaller, plan, x_train)
     """
     network = Network.of(model)
     gone = checked_units(network.graph, plan)

@@ -59,6 +59,8 @@ def write_html(settings: Mapping, events: Sequence[Mapping], profile: FireProfil
         ValueError: If something is missing that every run has, or the path is none for a page.
 
     Example:
+    >>> from firekeras.report.html_report import write_html
+    >>> from firekeras.rounds.run_directory import RunDirectory
     >>> run = RunDirectory.open("runs/a")
     >>> write_html(run.settings, run.events(), None, "report.html")
     """

@@ -16,6 +16,7 @@ def tag(name: str, /, *content, **attributes) -> Element:
         **attributes: With `class_` for `class`, and `stroke_width` for `stroke-width`.
 
     Example:
+    >>> from firekeras.report.markup import tag, to_html
     >>> to_html(tag("p", "a < b", class_="note"))
     '<p class="note">a &lt; b</p>'
     """

@@ -115,8 +115,12 @@ class RunReport:
         seconds: How time was spent, by part; empty where not told.
 
     Example:
+    >>> from firekeras.report.run_report import RunReport
+    >>> from firekeras.rounds.run_directory import RunDirectory
+    >>> directory = RunDirectory.open("runs/a")
     >>> run = RunReport.of(directory.settings, directory.events())
-    >>> run.state, run.accuracy, run.costs_after.conv_macs
+    >>> run.state, run.costs_after.macs < run.costs_before.macs
+    ('finished', True)
     """
 
     model: str

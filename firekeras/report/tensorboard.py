@@ -26,8 +26,9 @@ class TensorBoardRounds:
         ValueError: If the package `tensorboard` is not installed.
 
     Example:
+    >>> from firekeras.report.tensorboard import TensorBoardRounds
     >>> board = TensorBoardRounds("logs/pruning")
-    >>> for record in firekeras.compression_rounds(model, train, validation):
+    >>> for record in result.rounds:
     ...     board.write(record)
     """
 

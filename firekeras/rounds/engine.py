@@ -54,10 +54,6 @@ class Rounds(Run, Iterator):
         records: The `RoundRecord`s so far.
         fine_tuning: What trains the network of each round, for methods that train one of their own.
         stopped_because: Why there is no further round; empty while there may be one.
-
-    Example:
-    >>> rounds = Rounds(model, train, validation, method=firekeras.methods.get("fire"))
-    >>> macs = [record.macs for record in rounds]
     """
 
     def __init__(

@@ -26,7 +26,7 @@ class Method:
     >>> class SmallestNorms(firekeras.methods.Method):
     ...     def plan(self, model, run):
     ...         return run.plan(model, firekeras.score_filters(model, "l2"))
-    >>> firekeras.compress(model, train, validation, method=SmallestNorms())
+    >>> result = firekeras.compress(model, train, validation, method=SmallestNorms(), epochs=1)
     """
 
     balance: float | None = None
@@ -76,7 +76,11 @@ def register(name: str):
 
     Example:
     >>> @firekeras.methods.register("l2_norms")
-    ... class SmallestNorms(firekeras.methods.Method): ...
+    ... class SmallestNorms(firekeras.methods.Method):
+    ...     def plan(self, model, run):
+    ...         return run.plan(model, firekeras.score_filters(model, "l2"))
+    >>> "l2_norms" in firekeras.methods.names()
+    True
     """
 
     return METHODS.register(name)

@@ -120,7 +120,8 @@ class CompressionResult:
         notes: What a user should know of the run as a whole.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, target={"conv_macs": 0.5})
+    >>> result.costs_after.macs < result.costs_before.macs
+    True
     >>> result.model.save("pruned.keras")
     """
 

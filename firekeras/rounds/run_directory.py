@@ -33,8 +33,10 @@ class RunDirectory:
         settings: What `run.json` says.
 
     Example:
+    >>> from firekeras.rounds.run_directory import RunDirectory
     >>> run = RunDirectory.open("runs/a")
-    >>> run.rounds()[-1]["accuracy"]
+    >>> 0 <= run.rounds()[-1]["accuracy"] <= 1
+    True
     """
 
     def __init__(self, path, settings):

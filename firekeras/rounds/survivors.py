@@ -14,6 +14,7 @@ class Survivors:
         widths: For each layer of that network, how many filters it has.
 
     Example:
+    >>> from firekeras.rounds.survivors import Survivors
     >>> survivors = Survivors({"conv1": 4})
     >>> survivors.cut({"conv1": [0]})
     >>> survivors.cut({"conv1": [0]})

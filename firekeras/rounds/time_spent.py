@@ -15,11 +15,12 @@ class TimeSpent:
     """Seconds by part. A part inside another is counted once, as the inner one.
 
     Example:
+    >>> from firekeras.rounds.time_spent import TimeSpent
     >>> spent = TimeSpent()
     >>> with spent.on("judging"):
-    ...     model.evaluate(x, y)
+    ...     loss, accuracy = model.evaluate(x_val, y_val)
     >>> spent.seconds
-    {'judging': 1.2}
+    {'judging': ...}
     """
 
     def __init__(self):

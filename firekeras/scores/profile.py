@@ -22,7 +22,7 @@ class FilterScores(Mapping):
         reasons: For layers with unscored filters, why they have no score.
 
     Example:
-    >>> scores = FilterScores({"conv1": [0.1, 0.9, float("nan")]}, criterion="mine")
+    >>> scores = firekeras.FilterScores({"conv1": [0.1, 0.9, float("nan")]}, criterion="mine")
     >>> scores["conv1"]
     array([0.1, 0.9, nan])
     """

@@ -28,7 +28,7 @@ CLOSE = 1e-3  # of the largest output: what rounding may come to over many layer
 
 @dataclasses.dataclass(frozen=True)
 class Sensitivity:
-    """A metric by layer and share of its filters that are gone.
+    """A metric by layer and share of its filters that are gone; `firekeras.sensitivity` has an example.
 
     Args:
         monitor: The name of the metric.
@@ -37,10 +37,6 @@ class Sensitivity:
         values: For each layer that can lose filters, the metric without each share, `(shares,)`; of
             layers that lose them together only the first.
         partners: For each of these, all layers that lose filters with it, itself included.
-
-    Example:
-    >>> found = sensitivity(model, (x_val, y_val))
-    >>> result = firekeras.compress(model, train, validation, method=L1Pruning(found.rates(0.02)))
     """
 
     monitor: str
@@ -124,8 +120,10 @@ def sensitivity(
             no filter may go.
 
     Example:
-    >>> found = sensitivity(model, (x_val, y_val))
-    >>> found.values["conv1"]                 # accuracy without 10%, 20%, ..., 90% of its filters
+    >>> result = firekeras.sensitivity(model, (x_val, y_val), shares=(0.25, 0.5))
+    >>> result.values["conv1"].shape          # accuracy without a quarter of its filters, and without half
+    (2,)
+    >>> method = firekeras.methods.L1Pruning(result.rates(tolerance=0.1))
     """
     graph = Network.of(model).graph
     check_prunable(model, graph, {})

@@ -79,7 +79,7 @@ def test_paths_that_are_none(tmp_path):
 
 def test_latency_of_a_file_of_keras_2(tmp_path):
     (tmp_path / "old.h5").touch()
-    with pytest.raises(ValueError, match=r"legacy HDF5 format. Convert it once: firekeras convert"):
+    with pytest.raises(ValueError, match=r"legacy HDF5 file. Convert it once: firekeras convert"):
         firekeras.measure_latency(tmp_path / "old.h5")
 
 

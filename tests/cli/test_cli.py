@@ -309,7 +309,7 @@ def test_python_code_in_a_model_is_named_and_never_run(folder):
     saved_with(keras.layers.Lambda(lambda x: x * 2, name="twice"), "lambda.keras")
     said = refused("prune", "lambda.keras")
     assert "layer 'twice' holds a Python lambda" in said
-    assert "Put Keras layers or keras.ops in its place" in said
+    assert "Use Keras layers or keras.ops instead" in said
     assert "safe_mode=False" not in said
 
 
@@ -334,7 +334,7 @@ def test_a_model_class_of_others_is_named(folder):
     model = Subclassed()
     model(np.zeros((1, 8, 8, 1)))
     model.save("subclassed.keras")
-    assert "a class of its own, 'Subclassed'" in refused("prune", "subclassed.keras")
+    assert "a custom class, 'Subclassed'" in refused("prune", "subclassed.keras")
 
 
 def strange_loss(y, prediction):

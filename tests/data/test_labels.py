@@ -20,13 +20,13 @@ def compiled(loss="sparse_categorical_crossentropy"):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (X, r"hold no labels. Give a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
+        (X, r"hold no labels. Pass a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
         ((X,), "Received: a tuple of 1"),
         ((X, np.zeros(3)), r"as many labels as samples. Received arrays of \[4, 3\]"),
         ((X, np.zeros(4), np.ones(5)), None),
         ((X, np.array([0, 1, 2, 3])), "class numbers from 0 to 2, but `train_data` hold labels from 0 to 3"),
         ((X, np.array([-1, 1, 2, 0])), "labels from -1 to 2"),
-        ((X, np.eye(3)[[0, 1, 2, 0]]), r"are of shape \(4, 3\): give y.argmax"),
+        ((X, np.eye(3)[[0, 1, 2, 0]]), r"are of shape \(4, 3\): pass y.argmax"),
         ((X, np.array([0, 0.5, 1, 2])), "labels with fractions, such as 0.5"),
         ((X, np.array([[0], [1], [2], [0]])), None),
         ((X, np.array([0.0, 1.0, 2.0, 0.0])), None),
@@ -55,7 +55,7 @@ def test_rounds_look_at_labels_and_tolerance_before_any_work():
         firekeras.compress(compiled(), (X, labels), (X, labels), tolerance=5)
     with pytest.raises(ValueError, match=r"a tuple: \(x, y\)"):
         firekeras.compress(compiled(), [X, labels], (X, labels))
-    with pytest.raises(ValueError, match=r"Received lists of numbers: make them an array"):
+    with pytest.raises(ValueError, match=r"Received lists of numbers: convert them to an array"):
         firekeras.measure_fire(networks.two_convs(), X.tolist())
 
 

@@ -184,7 +184,7 @@ def test_npz_refusals_say_what_to_do(tmp_path, changes, guidance):
 def test_npz_that_is_something_else_is_refused(tmp_path):
     path = tmp_path / "data.npz"
     path.write_bytes(b"not a zip file")
-    with pytest.raises(ValueError, match=r"data\.npz is not an \.npz file.*Write it anew"):
+    with pytest.raises(ValueError, match=r"data\.npz is not an \.npz file.*Write it again"):
         load_dataset(path)
 
 
@@ -193,7 +193,7 @@ def test_npz_that_is_damaged_inside_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[300:320] = bytes(20)
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"data\.npz: `x_train` is damaged.*Write the file anew"):
+    with pytest.raises(ValueError, match=r"data\.npz: `x_train` is damaged.*Write the file again"):
         load_dataset(path)
 
 

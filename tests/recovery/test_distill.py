@@ -694,7 +694,7 @@ def test_distilling_twice_at_once_is_refused():
 
 
 def test_the_callback_that_prunes_is_refused():
-    with pytest.raises(ValueError, match="teacher would be lost"):
+    with pytest.raises(ValueError, match="would lose its teacher"):
         fit_distilled(network(), network(), *data(), callbacks=[firekeras.FirePruningCallback()])
 
 

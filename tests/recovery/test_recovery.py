@@ -299,7 +299,7 @@ def test_a_generator_settles_once():
     x = networks.samples(model, 8)
     settler = Settler(model, ((x,) for _ in itertools.count()), samples=16)
     settler.settle()
-    with pytest.raises(ValueError, match="a generator gives what it has only once"):
+    with pytest.raises(ValueError, match="a generator can be read only once"):
         settler.settle()
 
 

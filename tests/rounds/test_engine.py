@@ -425,7 +425,7 @@ def test_data_that_do_not_fit_are_refused(trained):
 
 
 def test_data_that_can_be_read_only_once_are_refused(trained):
-    with pytest.raises(ValueError, match="`train_data` are read many times, but a generator gives what it has only"):
+    with pytest.raises(ValueError, match="`train_data` are read many times, but a generator can be read only"):
         firekeras.compress(trained, (batch for batch in [TRAIN]), VALIDATION)
     with pytest.raises(ValueError, match="`validation_data` are read many times"):
         firekeras.compress(trained, TRAIN, iter([VALIDATION]))

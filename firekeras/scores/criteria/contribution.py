@@ -69,6 +69,7 @@ def contributions(variance, strengths, gain) -> np.ndarray:
         float64 array `(channels,)`.
 
     Example:
+    >>> from firekeras.scores.criteria.contribution import contributions
     >>> contributions([1.0, 3.0], [[1.0], [1.0]], [float("nan")])  # shares of the output's variance
     array([0.25, 0.75])
     >>> contributions([1.0, 3.0], [[1.0], [1.0]], [0.5])

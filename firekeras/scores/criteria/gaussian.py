@@ -265,6 +265,7 @@ def rectified(x: Spread, cap=np.inf) -> Spread:
     (mean * phi(a) - (mean + cap) * phi(b)), and with probability 1 - Phi(b) it is `cap`.
 
     Example:
+    >>> from firekeras.scores.criteria.gaussian import Spread, rectified
     >>> rectified(Spread(np.array([0.0]), np.array([1.0])))  # 1 / sqrt(2 pi), and 1/2 - 1 / (2 pi)
     Spread(mean=array([0.39894228]), variance=array([0.34084506]))
     """

@@ -36,9 +36,12 @@ def criterion(name: str, needs: str = "kernel"):
         ValueError: If `needs` is none of these.
 
     Example:
+    >>> from firekeras.scores.criteria import criterion
     >>> @criterion("largest_weight")
     ... def largest_weight(kernel, rng):
     ...     return -np.abs(kernel).max(axis=tuple(range(kernel.ndim - 1)))
+    >>> firekeras.score_filters(model, "largest_weight")["conv1"].shape
+    (8,)
     """
     if needs not in NEEDS:
         raise ValueError(f"needs says what a criterion is called with: one of {NEEDS}. Received: {needs!r}.")

@@ -50,6 +50,7 @@ def filter_features(weights, layer_index: int, channels: int) -> np.ndarray:
         ValueError: If `weights` is not 2-D, or empty.
 
     Example:
+    >>> from firekeras.scores.detector.features import filter_features
     >>> features = filter_features([[1.0, -2.0, 3.0, 4.0]], layer_index=0, channels=1)
     >>> features[0].tolist()
     [1.0, 0.0, 6.0, 10.0, 4.0, -2.0, 1.5, 2.0, 1.0, 6.0, 2.29128784747792, 0.25, 3.25, 3.0]
@@ -83,6 +84,7 @@ def bn_features(moments) -> np.ndarray:
         float64 array of shape `(filters, 4)`, in the order of `BN_FEATURE_NAMES`.
 
     Example:
+    >>> from firekeras.scores.detector.features import bn_features
     >>> bn_features([[1.0, 0.5], [np.nan, np.nan]]).round(3).tolist()
     [[1.0, 0.5, 0.023, 1.0], [0.0, 1.0, 0.5, 0.0]]
     """
@@ -104,6 +106,7 @@ def gaussian_fire(mean, deviation) -> np.ndarray:
         deviation: The same, at least 0; where it is 0 the filter is constant.
 
     Example:
+    >>> from firekeras.scores.detector.features import gaussian_fire
     >>> gaussian_fire([0.0, 1.0, -1.0], [2.0, 0.0, 0.0])
     array([0.5, 0. , 1. ])
     """
@@ -129,9 +132,9 @@ def extract_features(model, layer_indices: Mapping[str, int] | None = None) -> d
         the order of `FEATURES["bn"]`.
 
     Example:
-    >>> model = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="conv1")])
+    >>> from firekeras.scores.detector.features import extract_features
     >>> extract_features(model)["conv1"].shape
-    (4, 18)
+    (8, 18)
 
     Source: FIREPruning (Fang et al. 2020), Table 1 and section 3.3.1, for the first 14; those of the
     BatchNormalization are firekeras's own.
@@ -159,6 +162,7 @@ def number_layers(names: Iterable[str], known: Mapping[str, int] | None = None) 
         known: Indices that are fixed already, by layer name.
 
     Example:
+    >>> from firekeras.scores.detector.features import number_layers
     >>> number_layers(["a", "new", "b"], known={"a": 0, "b": 1})
     {'a': 0, 'new': 2, 'b': 1}
     """

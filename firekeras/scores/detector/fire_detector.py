@@ -48,10 +48,7 @@ class FireDetector:
         ValueError: If the regressor or the features are unknown, or the seed is out of range.
 
     Example:
-    >>> conv = keras.layers.Conv2D(8, 3, activation="relu", name="conv1")
-    >>> model = keras.Sequential([keras.Input((16, 16, 3)), conv])
-    >>> profile = firekeras.measure_fire(model, np.random.normal(size=(32, 16, 16, 3)))
-    >>> detector = FireDetector().fit(model, profile)
+    >>> detector = firekeras.FireDetector().fit(model, profile)
     >>> detector.predict(model)["conv1"].shape
     (8,)
 

@@ -22,6 +22,7 @@ def detector_metrics(true, predicted) -> dict[str, float]:
         ValueError: If the two are not finite 1-D arrays of the same length.
 
     Example:
+    >>> from firekeras.scores.detector.metrics import detector_metrics
     >>> detector_metrics([0.2, 0.9, 0.5], [0.3, 0.8, 0.5])["spearman"]
     1.0
 
@@ -58,6 +59,7 @@ def precision_at(true, predicted, k_predicted: float, k_true: float) -> float:
             of range.
 
     Example:
+    >>> from firekeras.scores.detector.metrics import precision_at
     >>> precision_at([0.9, 0.8, 0.1, 0.2], [0.7, 0.1, 0.6, 0.2], 0.5, 0.5)
     0.5
 
@@ -86,6 +88,7 @@ def ndcg(true, predicted, k: float = 0.1, gain: str = "linear") -> float:
             not one of those listed.
 
     Example:
+    >>> from firekeras.scores.detector.metrics import ndcg
     >>> ndcg([1.0, 0.0], [0.1, 0.2], k=1.0)  # 1 / log2(3)
     0.6309297535714575
 

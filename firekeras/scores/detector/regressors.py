@@ -31,10 +31,12 @@ def register_regressor(name: str):
         name: The name to use in `FireDetector(regressor=name)`.
 
     Example:
+    >>> from sklearn.linear_model import Ridge
+    >>> from firekeras.scores.detector.regressors import register_regressor
     >>> @register_regressor("ridge")
     ... def ridge(seed):
-    ...     return sklearn.linear_model.Ridge(random_state=seed)
-    >>> detector = FireDetector("ridge")
+    ...     return Ridge(random_state=seed)
+    >>> detector = firekeras.FireDetector("ridge").fit(model, profile)
     """
 
     return REGRESSORS.register(name)
@@ -119,6 +121,7 @@ def get_regressor(identifier, seed: int = 0):
         ValueError: If the name is not registered, or the object cannot fit and predict.
 
     Example:
+    >>> from firekeras.scores.detector.regressors import get_regressor
     >>> get_regressor("random_forest").n_estimators
     200
     """

@@ -56,8 +56,9 @@ def measure_fire(
             another shape than the model's input.
 
     Example:
-    >>> profile = firekeras.measure_fire(model, x_train, fraction=0.2)
-    >>> profile["conv1"].max()
+    >>> profile = firekeras.measure_fire(model, x_train, fraction=0.5)
+    >>> profile["conv1"].shape, profile.samples == len(x_train) // 2
+    ((8,), True)
     """
     devices.check_strategy(model)
     model = _on_this_process(model)

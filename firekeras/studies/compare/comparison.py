@@ -73,8 +73,9 @@ def compare(
             under other conditions: before any training.
 
     Example:
-    >>> found = compare(model, train, validation, test, methods=("fire", "l1"), target={"macs": 0.5}, epochs=40)
-    >>> [(one.method, one.mean, one.deviation) for one in found.summaries()]
+    >>> comparison = firekeras.compare(model, train, validation, test, methods=("l1",), seeds=1, epochs=1)
+    >>> [(summary.method, summary.mean) for summary in comparison.summaries()]
+    [('l1', ...)]
     """
     check_prunable(model, channel_graph(model), settings.get("layer_caps") or {})
     data = {"train_data": train_data, "validation_data": validation_data, "test_data": test_data}

@@ -89,7 +89,7 @@ class Summary:
 
 @dataclasses.dataclass
 class Comparison:
-    """What a comparison came to.
+    """What a comparison came to; `firekeras.compare` has an example.
 
     Args:
         monitor: The metric by which all are compared.
@@ -98,10 +98,6 @@ class Comparison:
         before: Its costs: `conv_macs`, `macs` and `params`.
         terms: What was the same for all, in words.
         outcomes: An `Outcome` per run.
-
-    Example:
-    >>> found = compare(model, train, validation, test, methods=("fire", "l1", "random"))
-    >>> [(one.method, one.mean, one.deviation) for one in found.summaries()]
     """
 
     monitor: str
