@@ -380,17 +380,17 @@ class FirePruningCallback(keras.callbacks.Callback):
             run.stopped_because, self._training_on = f"There is no baseline: {lost}", True
             return
         if isinstance(run.method, FirePruning):
-            self._learn()
+            self._learn(run.method)
         if self.settings.distill:
             self._live.teach(Teacher(self._settled_copy()))
 
     def _settled_copy(self):
         return Network.of(self.model).copy() if self._settle_on is None else settled_copy(self.model, self._settle_on)
 
-    def _learn(self):
+    def _learn(self, method: FirePruning):
         with self._run.time.on("measuring"):
             self.profile = self._counted() if self._counts else measure_fire(self.model, self.data)
-            self._run.method.learn(self.profile)
+            method.learn(self.profile)
 
     def _counted(self) -> FireProfile:
         counted = {key: counter for key, counter in self._counters.items() if counter.built}
