@@ -11,6 +11,7 @@ from firekeras.refusals import Registry
 if TYPE_CHECKING:
     import keras
 
+    from firekeras.rounds.engine import Rounds
     from firekeras.rounds.run import Run
     from firekeras.scores.profile import FireProfile
 
@@ -60,7 +61,7 @@ class Method:
             ValueError: If the method cannot prune this network.
         """
 
-    def prepare(self, model: keras.Model, run: Run) -> keras.Model:
+    def prepare(self, model: keras.Model, run: Rounds) -> keras.Model:
         """Returns the network to plan for and to cut: the model itself, unless the method trains a copy first.
 
         Args:

@@ -111,7 +111,7 @@ def test_rates_are_those_of_the_original_width():
     original = {"conv1": 8, "conv2": 16, "logits": 3}
     assert removed(planned(L1Pruning(0.625), model, original=original)) == {"conv1": [1], "conv2": [0, 1]}
     done = planned(L1Pruning(0.5), model, original=original)
-    assert not done.removed and "4 of 8 filters shall go in all" in done.notes[0]
+    assert not done.removed and "4 of 8 filters are to go in all" in done.notes[0]
 
 
 def test_a_target_takes_the_same_share_of_every_layer_at_once():
@@ -276,7 +276,7 @@ def compress(method, **settings):
 def test_rates_are_reached_in_one_round():
     result = compress(L1Pruning(0.5))
     assert [record.filters_removed for record in result.rounds] == [12]
-    assert result.rounds[0].criterion == "l1" and "8 of 16 filters shall go in all" in result.stopped_because
+    assert result.rounds[0].criterion == "l1" and "8 of 16 filters are to go in all" in result.stopped_because
 
 
 def test_a_target_is_reached_in_one_round():

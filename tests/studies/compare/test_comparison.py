@@ -307,7 +307,7 @@ def test_a_method_that_stops_short_of_the_target_is_told_of(trained):
     one = found.outcomes[0]
     assert one.epochs == 2 and one.macs > 0.5 * found.before["macs"] and not one.reached
     assert "It stopped short of 0.5" in found.notes[0] and found.notes[0].startswith("little, seed 0")
-    assert "shall go in all" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
+    assert "are to go in all" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
 
 
 def test_methods_by_name_are_made_anew_for_each_seed():
