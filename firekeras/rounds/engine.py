@@ -201,7 +201,7 @@ class Rounds(Run, Iterator):
             "widths": self.original_widths,
         }
 
-    # Going on
+    # The rounds
 
     def __iter__(self):
         return self
