@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import errors_in_words, import_keras, show, show_text
+from firekeras.cli.console import errors_as_lines, import_keras, show, show_text
 from firekeras.cli.files import load_data, load_model
 from firekeras.cli.options import Balance, BatchSize, Caps, Data, FavourMacs, Limit, MinKeep, ModelFile, RoundTo
 
 
-@errors_in_words()
+@errors_as_lines()
 def compare(
     model: ModelFile,
     data: Data,

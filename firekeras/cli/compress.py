@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import chosen_options, errors_in_words, import_keras
+from firekeras.cli.console import chosen_options, errors_as_lines, import_keras
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import (
     Balance,
@@ -33,10 +33,10 @@ TARGETS = ("conv_macs", "macs", "params", "latency", "litert_latency")
 MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
 AT_WILL = ("output", "tensorboard")
 NO_LIMIT = "none"
-REACHED, TRAINING, ROUNDS, FILES = "What to reach", "Training", "Rounds", "The run"  # panels of the help
+GOAL, TRAINING, ROUNDS, FILES = "Target and metric", "Training", "Rounds", "The run"  # panels of the help
 
 
-@errors_in_words()
+@errors_as_lines()
 def compress(
     context: typer.Context,
     model: ModelFileOrNone = None,
@@ -44,28 +44,28 @@ def compress(
     conv_macs: Annotated[
         float | None,
         typer.Option(
-            rich_help_panel=REACHED,
+            rich_help_panel=GOAL,
             metavar="SHARE",
             help="Reach this share of the convolutions' MACs, above 0, up to 1.",
         ),
     ] = None,
     macs: Annotated[
-        float | None, typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="Reach this share of all MACs.")
+        float | None, typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="Reach this share of all MACs.")
     ] = None,
     params: Annotated[
-        float | None, typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="Reach this share of the parameters.")
+        float | None, typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="Reach this share of the parameters.")
     ] = None,
     latency: Annotated[
         float | None,
         typer.Option(
-            rich_help_panel=REACHED,
+            rich_help_panel=GOAL,
             metavar="SHARE",
             help="Reach this share of the time of a forward pass, measured here.",
         ),
     ] = None,
     litert_latency: Annotated[
         float | None,
-        typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="The same, exported to LiteRT."),
+        typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="The same, exported to LiteRT."),
     ] = None,
     tolerance: Tolerance = 0.01,
     epochs: Annotated[
@@ -160,7 +160,7 @@ def compress(
     validation_share: Annotated[
         float,
         typer.Option(
-            rich_help_panel=REACHED,
+            rich_help_panel=GOAL,
             metavar="SHARE",
             help="The share of the training images to hold out for judging rounds.",
         ),
@@ -168,7 +168,7 @@ def compress(
     monitor: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=REACHED,
+            rich_help_panel=GOAL,
             metavar="METRIC",
             show_default="accuracy, else the loss",
             help="The metric of the model to watch.",

@@ -12,7 +12,7 @@ from rich.console import Console
 
 
 @contextlib.contextmanager
-def errors_in_words():
+def errors_as_lines():
     """Ends the program with one red line instead of a traceback if the library raises an error for the user."""
     try:
         yield

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, import_keras, show_text, silent_stderr
 from firekeras.cli.files import check_output
 
 
-@errors_in_words()
+@errors_as_lines()
 def convert(
     old: Annotated[
         Path, typer.Argument(metavar="OLD", help="The model: an .h5 file of Keras 2, or the folder of a SavedModel.")

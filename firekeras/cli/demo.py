@@ -10,14 +10,14 @@ import typer
 from rich.console import Console
 
 from firekeras.cli.compress import finish, run_rounds
-from firekeras.cli.console import errors_in_words, import_keras
+from firekeras.cli.console import errors_as_lines, import_keras
 from firekeras.cli.files import check_output
 from firekeras.cli.options import Output, Seed
 
 DEMO_BATCH = 32
 
 
-@errors_in_words()
+@errors_as_lines()
 def demo(
     seed: Seed = 0,
     output: Output = Path("pruned.keras"),

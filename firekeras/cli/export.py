@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, show_text, silent_stderr
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, ModelFile
 from firekeras.export.endings import ENDINGS
 
 
-@errors_in_words()
+@errors_as_lines()
 def export(
     model: ModelFile,
     to: Annotated[str, typer.Option(help="'litert', 'onnx' or 'saved-model'.")] = "litert",

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show, show_text, write_event, write_progress
+from firekeras.cli.console import errors_as_lines, show, show_text, write_event, write_progress
 from firekeras.cli.files import check_output, load_images, load_model
 from firekeras.cli.options import BatchSize, Data, ModelFile
 
 
-@errors_in_words()
+@errors_as_lines()
 def measure(
     model: ModelFile,
     data: Data,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import chosen_options, errors_in_words, show, show_text
+from firekeras.cli.console import chosen_options, errors_as_lines, show, show_text
 from firekeras.cli.files import check_output, load_model, write
 from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
 from firekeras.paths import existing_file
@@ -16,7 +16,7 @@ from firekeras.paths import existing_file
 LIMITS = ("ratio", "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has already decided
 
 
-@errors_in_words()
+@errors_as_lines()
 def prune(
     context: typer.Context,
     model: ModelFile,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from firekeras.cli.console import (
-    errors_in_words,
+    errors_as_lines,
     import_keras,
     show,
     show_text,
@@ -20,7 +20,7 @@ from firekeras.cli.console import (
 from firekeras.cli.options import DataOrNone
 
 
-@errors_in_words()
+@errors_as_lines()
 def report(
     paths: Annotated[
         list[Path],

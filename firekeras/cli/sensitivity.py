@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from firekeras.cli.console import errors_in_words, show, show_text
+from firekeras.cli.console import errors_as_lines, show, show_text
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import BatchSize, Data, ModelFile
 
 
-@errors_in_words()
+@errors_as_lines()
 def sensitivity(
     model: ModelFile,
     data: Data,

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show_text
+from firekeras.cli.console import errors_as_lines, show_text
 
 
-@errors_in_words()
+@errors_as_lines()
 def stop(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, from compress --run-dir.")],
 ):

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, import_keras, show, show_text, silent_stderr
 
 
-@errors_in_words()
+@errors_as_lines()
 def widths(
     around: Annotated[int, typer.Argument(min=9, help="A typical width of the pruned network.")] = 32,
     size: Annotated[int, typer.Option(min=1, help="Height and width of its feature maps, in pixels.")] = 16,
