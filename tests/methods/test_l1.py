@@ -11,11 +11,11 @@ from plans import counts, planned, run_on
 
 import firekeras
 from firekeras import methods
-from firekeras.channels import traced
 from firekeras.methods.by_score import ByScore
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.l1_norms import convolution_kernels
 from firekeras.methods.shortcuts import projections
+from firekeras.network.network import Network
 from firekeras.zoo import resnet_cifar, vgg16_cifar
 
 
@@ -90,7 +90,7 @@ def test_the_presets_of_resnet_34_give_the_papers_shares():
 
 
 def test_a_preset_for_another_network_is_refused():
-    with pytest.raises(ValueError, match=r"'vgg16-a' is for a network of 13 convolutions.*Received one of 19"):
+    with pytest.raises(ValueError, match=r"'vgg16-a' is for a network of 13 convolutions.*Received: one of 19"):
         planned(L1Pruning("vgg16-a"), resnet_cifar(20))
     with pytest.raises(ValueError, match=r"Unknown preset 'resnet56b'.*'resnet56-b'"):
         L1Pruning("resnet56b")
@@ -220,7 +220,7 @@ def test_settings_out_of_range_are_refused(settings):
 )
 def test_projections_are_found(build, expected):
     model = build()
-    assert projections(model, convolution_kernels(traced(model))) == expected
+    assert projections(model, convolution_kernels(Network.of(model))) == expected
 
 
 def bottleneck(x, filters, name, project):
@@ -236,7 +236,7 @@ def test_projections_of_a_bottleneck_network_are_found():
     for name, filters, project in (("a", 8, False), ("b", 12, True), ("c", 12, False), ("d", 16, True)):
         x = bottleneck(x, filters, name, project)
     model = keras.Model(image, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
-    assert projections(model, convolution_kernels(traced(model))) == ["b_0", "d_0"]
+    assert projections(model, convolution_kernels(Network.of(model))) == ["b_0", "d_0"]
 
 
 def test_the_projection_decides_for_what_it_is_added_to():
