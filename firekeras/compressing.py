@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from firekeras import methods
 from firekeras.report.progress import RoundsOnTerminal
@@ -12,11 +13,14 @@ from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method
 from firekeras.rounds.records import CompressionResult
 
+if TYPE_CHECKING:
+    import keras
+
 
 def compress(
-    model,
-    train_data,
-    validation_data,
+    model: keras.Model,
+    train_data: Any,
+    validation_data: Any,
     *,
     target: Mapping[str, float] | None = None,
     tolerance: float = 0.01,
@@ -37,74 +41,75 @@ def compress(
     backtracks: int = 3,
     monitor: str | None = None,
     recovery: tuple[str, ...] | None = None,
-    fine_tune: Callable | None = None,
-    evaluate: Callable | None = None,
+    fine_tune: Callable[[keras.Model], Any] | None = None,
+    evaluate: Callable[[keras.Model], float] | None = None,
     seed: int = 0,
-    run_dir: Any = None,
+    run_dir: str | Path | None = None,
     resume: bool = False,
-    tensorboard: Any = None,
+    tensorboard: str | Path | None = None,
     on_event: Callable[[dict], None] | None = None,
     verbose: int = 1,
-    **fit,
+    **fit: Any,
 ) -> CompressionResult:
-    """Prunes a trained network and trains it on: to a target, or for as long as a tolerance lasts.
+    """Prunes a trained network in rounds and fine-tunes it: down to a target, or as far as a tolerance allows.
 
-    With a `target` the network arrives there within `epochs`: a few cuts in the first part, spaced evenly in the
-    target's cost, then training to the end. Without one, rounds of cutting and training go on for as long
-    as the metric stays within the `tolerance`, in the first part of the epochs; a round that falls below it is
-    undone and tried again with half the ratio. The learning rate falls to zero over all epochs. Nothing
-    is judged before BatchNormalization's statistics are measured on training data; the better state
-    of each round is kept, the one right after the cut or the one after training.
+    With a `target` the network reaches it within `epochs`: a few cuts in the first part, spaced evenly in the
+    target's cost, then training to the end. Without one, rounds of cutting and training fill the first part of the
+    epochs for as long as the metric stays within the `tolerance`; a round that falls below it is undone and tried
+    again with half the ratio. The learning rate falls to zero over all epochs. BatchNormalization's statistics are
+    measured on training data before any network is judged, and of each round the better state is kept: the one right
+    after the cut or the one after training.
+
+    The default method is FIREPruning (Fang et al., "FIREPruning", ACML 2020, section 3), with filters ranked within
+    their layers; `method="fire_paper"` ranks all layers together, as the paper does.
 
     Args:
-        model: A built, compiled, trained model. It is not changed.
-        train_data: What FIRE is measured on and training trains on: `(x, y)`, or a data set.
+        model: A built, compiled, trained Functional or Sequential model. It is not changed.
+        train_data: Data to measure FIRE on and to train on, as `fit` takes them: `(x, y)`, or a data set.
         validation_data: Held-out data that no training step sees, as `fit` takes them.
-        target: `{"conv_macs": 0.5}`, or `"macs"`, `"params"`, `"latency"` as measured on this machine, or
-            `"litert_latency"`, of the exported file: shares of what the network has, above 0, up to 1.
-            Defaults to none: the tolerance decides.
-        tolerance: How far the metric may fall: absolute points (0.01 is one point), a share of the baseline
-            where lower is better. With 1, or infinity, every round is kept. Defaults to 0.01.
-        epochs: Epochs of training in all, undone rounds included. None for no limit: rounds go on until
-            the tolerance or the target ends them, at a constant learning rate. Defaults to 20.
-        learning_rate: Where the learning rate begins. Defaults to the compiled optimizer's; of a schedule
-            inside it, to its first.
+        target: `{measure: share}`: the share, above 0 and up to 1, of the network's cost that may be left. The
+            measure is `"conv_macs"`, `"macs"`, `"params"`, `"latency"` (measured on this machine) or
+            `"litert_latency"` (of the exported file). Defaults to None: the tolerance decides.
+        tolerance: How far the metric may fall, from 0: absolute points (0.01 is one point), or a share of the
+            baseline if lower is better. With 1, or infinity, every round is kept. Defaults to 0.01.
+        epochs: Epochs of training in all, including those of undone rounds, from 0. None for no limit: rounds go on
+            until the tolerance or the target ends them, at a constant learning rate. Defaults to 20.
+        learning_rate: The learning rate to begin with, above 0. Defaults to None: that of the compiled optimizer, or
+            the first one of a schedule inside it.
         schedule: `"cosine"`, from the learning rate down to zero over all epochs; `"constant"`; or a function
-            of the progress from 0 to 1 that gives the factor. After each cut the rate comes back over a quarter
+            of the progress from 0 to 1 that returns a factor. After each cut the rate warms up over a quarter
             of an epoch. Defaults to `"cosine"`.
-        distill: Whether training also follows what the first network gives (`firekeras.recovery.distill`).
-            Defaults to None: if that network is trained through, by its metric on training data.
-        method: `"fire"`, the name of another method or criterion, or a method object such as
-            `FirePruning(mode="measured")`.
-        pruning_ratio: Share of the remaining prunable filters that go in a round, from 0 to below 1. Defaults to
+        distill: Whether training also follows the outputs of the first network (`firekeras.recovery.distill`).
+            Defaults to None: it does if that network is fully trained, judging by its metric on training data.
+        method: The name of a method or criterion (`firekeras.methods.names()`), or a method object such as
+            `FirePruning(mode="measured")`. Defaults to `"fire"`.
+        pruning_ratio: The share of the remaining prunable filters that go in a round, from 0 to below 1. Defaults to
             None: sized by the epochs.
-        layer_caps: Which share of the original filters of some layers may go, over the whole run: by
-            name, pattern or type, as in `plan_pruning`. Defaults to none.
+        layer_caps: The share of the original filters of a layer that may go over the whole run, from 0 to 1: by
+            name, pattern or type, as in `plan_pruning`. Defaults to None: no caps.
         round_to, min_keep, max_cut, balance: As in `plan_pruning`. Default to 1, 0.1, 0.5 and 1.
         favour_macs: How much the MACs that go with a filter count in the ranking, from 0 to 1. Defaults to 0.
-        epochs_per_round: Epochs of training between two cuts. Defaults to None: a twentieth of all epochs
-            within a tolerance, a twelfth on the way to a target, one at least.
-        max_rounds: How many rounds may cut, at most; training to the end comes after them. Defaults to 100.
-        backtracks: After how many undone rounds in a row cutting ends. Defaults to 3.
-        monitor: Which of the model's metrics to watch. Defaults to None: the accuracy, else another score, else
-            the loss.
-        recovery: What is done to a network right after a cut, beside settling it, by name
-            (`firekeras.recovery`). Defaults to None: the means of removed channels are folded into biases if no
-            training follows.
-        fine_tune: A function that trains a network in place, `fine_tune(model)`, instead of
-            `model.fit`. Defaults to none.
-        evaluate: A function that measures a network, `evaluate(model) -> float`, instead of
-            `model.evaluate`. Defaults to none.
-        seed: Decides all that is drawn at random, so that a resumed run is as one that was not interrupted.
+        epochs_per_round: Epochs of training between two cuts, from 0. Defaults to None: a twentieth of all epochs
+            within a tolerance, a twelfth on the way to a target, but at least one.
+        max_rounds: How many rounds may cut, at least 1; training to the end comes after them. Defaults to 100.
+        backtracks: How many rounds in a row may be undone before cutting ends, from 0. Defaults to 3.
+        monitor: The metric of the model to watch, with or without `"val_"`. Defaults to None: the accuracy, else
+            another score, else the loss.
+        recovery: The names of steps that follow each cut, in addition to settling (`firekeras.recovery`).
+            Defaults to None: the means of removed channels are folded into biases if no training follows.
+        fine_tune: A function `fine_tune(model)` that trains a network in place, instead of `model.fit`. Defaults
+            to None.
+        evaluate: A function `evaluate(model) -> float` that measures a network, instead of `model.evaluate`.
+            Defaults to None.
+        seed: Seeds everything that is drawn at random, so that a resumed run equals an uninterrupted one.
             Defaults to 0.
-        run_dir: A new folder that gets the model of each round, and events as they happen: a run that
-            is killed loses the round in progress at most. Defaults to none.
-        resume: Whether to go on with the run in `run_dir`, with the same settings; a finished run can
-            be continued with another `target`, `tolerance` or `epochs`. Defaults to False.
-        tensorboard: A folder for TensorBoard: costs, accuracy and a heatmap of FIRE per round.
-            Defaults to none.
-        on_event: A function that is given each event as it happens: a dict, as the lines of `events.jsonl`
-            have them. Defaults to none.
+        run_dir: A new folder for the model of each round, and for events as they happen: if the run is killed, at
+            most the round in progress is lost. Defaults to None.
+        resume: Whether to continue the run in `run_dir`, with the same settings; a finished run can be continued
+            with another `target`, `tolerance` or number of `epochs`. Defaults to False.
+        tensorboard: A folder for TensorBoard: costs, accuracy and a heatmap of FIRE per round. Defaults to None.
+        on_event: A function that is called with each event as it happens: a dict, like the lines of
+            `events.jsonl`. Defaults to None.
         verbose: 0 shows nothing, 1 a line per round, 2 the epochs too. Defaults to 1.
         **fit: Arguments for `model.fit`, such as `batch_size` or `callbacks`.
 
@@ -112,8 +117,8 @@ def compress(
         A `CompressionResult`; its `model` is a plain Keras model.
 
     Raises:
-        ValueError: For a model that cannot be pruned or is not compiled, data that do not fit, settings
-            that do not exist or are out of range, a target out of reach: before any training.
+        ValueError: Before any training, if the model cannot be pruned or is not compiled, the data do not fit it, a
+            setting does not exist or is out of range, or the target is out of reach.
 
     Example:
     >>> result = firekeras.compress(model, (x_train, y_train), (x_val, y_val), target={"conv_macs": 0.5}, epochs=3)
@@ -134,19 +139,24 @@ def compress(
 
 
 def compression_rounds(
-    model, train_data, validation_data, *, method: str | Method | type[Method] = "fire", **settings: Any
+    model: keras.Model,
+    train_data: Any,
+    validation_data: Any,
+    *,
+    method: str | Method | type[Method] = "fire",
+    **settings: Any,
 ) -> Rounds:
-    """The rounds of `compress`, one at a time: stop iterating to stop.
+    """The rounds of `compress`, one at a time: to end the run, stop iterating.
 
     Args:
         model, train_data, validation_data, method: As in `compress`.
-        **settings: As in `compress`, arguments for `fit` among them; and `source`, a dict that says where model and
-            data came from, for `run.json`.
+        **settings: The other arguments of `compress`, except `tensorboard` and `verbose`, and arguments for `fit`;
+            and `source`, a dict for `run.json` that says where the model and the data came from.
 
     Returns:
-        An iterator over a `RoundRecord` per round. The last round of a run trains the network to the end; that
-        network is the one of the round before, trained on in place. Its `best` is the last accepted model, its
-        `result()` what the rounds so far came to.
+        An iterator over one `RoundRecord` per round. The last round of a run cuts nothing: it trains the network of
+        the round before it to the end, in place. The iterator's `best` is the last accepted model, and its `result()`
+        is the `CompressionResult` of the rounds so far.
 
     Raises:
         ValueError: As `compress`.
@@ -165,12 +175,12 @@ NOT_A_SETTING = ("model", "train_data", "validation_data", "tensorboard", "on_ev
 
 
 def _both(first, second):
-    """A function that hands each event to both listeners."""
+    """A function that passes each event to both listeners."""
     if second is None:
         return first
 
-    def event(told):
-        first(told)
-        second(told)
+    def both(event):
+        first(event)
+        second(event)
 
-    return event
+    return both

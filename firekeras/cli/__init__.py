@@ -1,6 +1,6 @@
 """The command line, one file per command.
 
-Keras is imported inside the commands, so that help comes at once.
+Keras is imported inside the commands, so help appears at once.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ for command in (
     app.command()(command)
 
 
-def _show_version(wanted: bool):
-    if wanted:
+def _show_version(show: bool):
+    if show:
         show_text(f"firekeras {__version__}")
         raise typer.Exit
 
@@ -47,10 +47,10 @@ def _show_version(wanted: bool):
 @app.callback()
 def main(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ):
     """Makes trained Keras CNNs smaller: removes whole filters, and keeps accuracy within a tolerance.
 
-    Begin with **firekeras demo**, which needs no files. KERAS_BACKEND is respected.
+    Start with **firekeras demo**, which needs no files. KERAS_BACKEND is respected.
     """

@@ -1,4 +1,4 @@
-"""Caps as the command line takes them: LAYER=SHARE."""
+"""Caps on the command line: LAYER=SHARE."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 
 
 def parsed_caps(texts) -> dict[str, float]:
-    """`["conv1=0.5"]` as `{"conv1": 0.5}`."""
+    """Parses caps: `["conv1=0.5"]` becomes `{"conv1": 0.5}`."""
     caps: dict[str, float] = {}
     for text in texts or ():
         name, share = _parsed_cap(text)

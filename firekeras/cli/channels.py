@@ -1,4 +1,4 @@
-"""`firekeras channels`: which layers lose filters together, and what must stay."""
+"""`firekeras channels`: which layers lose filters together, and which filters must stay."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show, show_text
+from firekeras.cli.console import errors_as_lines, show, show_text
 from firekeras.cli.files import check_output, load_model
 from firekeras.cli.options import ModelFile
 
 
-@errors_in_words()
+@errors_as_lines()
 def channels(
     model: ModelFile,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="NAME.json", show_default="none", help="Where the graph goes too, for programs, as JSON."),
+        typer.Option(metavar="NAME.json", show_default="none", help="Also write the graph as JSON, for programs."),
     ] = None,
 ):
-    """Shows which layers lose filters together, and what has to stay, and why.
+    """Shows which layers lose filters together, which filters must stay, and why.
 
-    Needs a model alone: nothing is measured, and nothing is changed. A unit is what goes in one step: one filter, or
-    one of each layer that are added up.
+    Needs only a model: nothing is measured, and nothing is changed. A unit is what goes in one step: a single filter,
+    or one filter of each layer whose outputs are added.
 
     Example: firekeras channels model.keras
     """

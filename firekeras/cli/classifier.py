@@ -1,4 +1,4 @@
-"""Image classifiers, as the command line fine-tunes them: one output of class scores, labels as class numbers."""
+"""Image classifiers that the command line fine-tunes: one output of class scores, labels as class numbers."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from firekeras.keras_models.losses import gives_logits, is_loss
 
 
 def check_classes(network, dataset):
-    """Raises `ValueError` where the network does not give one score per class of the data."""
+    """Raises `ValueError` unless the network outputs one score per class of the data."""
     shapes = [tuple(tensor.shape) for tensor in network.outputs]
     if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] < 2:
         raise ValueError(
-            f"Expected a model with one output of class scores, (batch, classes). Received outputs of shape {shapes}. "
+            f"Expected a model with one output of class scores, (batch, classes). Received: outputs of shape {shapes}. "
             "For other tasks use firekeras.compress in Python, with your own loss and metric."
         )
     highest = int(max(dataset.y_train.max(), dataset.y_test.max()))
     if highest >= shapes[0][1]:
         raise ValueError(
-            f"The data have classes up to {highest}, counted from 0, but the model tells only {shapes[0][1]} apart. "
+            f"The data have classes up to {highest}, counted from 0, but the model has only {shapes[0][1]}. "
             "Give the data that it was trained on."
         )
 
 
 def prepare(network, learning_rate):
-    """Compiles a network for fine-tuning unless it is compiled, with a loss that takes class numbers."""
+    """Compiles a network for fine-tuning unless it is compiled with a loss that takes class numbers."""
     if learning_rate is not None and not learning_rate > 0:
         raise ValueError(f"--learning-rate is a number above 0, such as 0.01. Received: {learning_rate}.")
     if not network.compiled or is_loss(network.loss, "categoricalcrossentropy"):

@@ -9,12 +9,12 @@ import typer
 from rich.console import Console
 
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import errors_in_words, import_keras, show, show_text
+from firekeras.cli.console import errors_as_lines, import_keras, show, show_text
 from firekeras.cli.files import load_data, load_model
 from firekeras.cli.options import Balance, BatchSize, Caps, Data, FavourMacs, Limit, MinKeep, ModelFile, RoundTo
 
 
-@errors_in_words()
+@errors_as_lines()
 def compare(
     model: ModelFile,
     data: Data,
@@ -22,34 +22,35 @@ def compare(
         str,
         typer.Option(
             metavar="NAME,NAME,...",
-            help="Methods (fire, fire_paper, l1, ...), criteria (random, l2, ...), 'scratch': the network that the"
-            " first of them came to, trained from fresh weights, and 'unpruned': the whole network, trained on.",
+            help="Methods (fire, fire_paper, l1, ...), criteria (random, l2, ...), 'scratch': the final network of"
+            " the first method, trained from fresh weights, and 'unpruned': the whole network, trained further.",
         ),
     ] = "fire,fire_paper,l1,random,scratch,unpruned",
     macs: Annotated[
         list[float] | None,
-        typer.Option(metavar="SHARE", help="The share of the MACs that is left. Repeat it for further ones."),
+        typer.Option(metavar="SHARE", help="The share of the MACs that is left. Repeat it for several shares."),
     ] = None,
     params: Annotated[
-        list[float] | None, typer.Option(metavar="SHARE", help="The same of the parameters, instead.")
+        list[float] | None, typer.Option(metavar="SHARE", help="The share of the parameters that is left, instead.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many runs each method has.")] = 3,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training of each run, in all.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training per run, in all.")] = 20,
     epochs_per_round: Annotated[
-        int | None, typer.Option(min=0, show_default="a twelfth", help="How many of them lie between two cuts.")
+        int | None, typer.Option(min=0, show_default="a twelfth", help="Epochs between two cuts.")
     ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(
             show_default="as the model was compiled, else 0.01",
-            help="Where the learning rate begins; it falls to 0 over all epochs.",
+            help="The learning rate to begin with; it falls to 0 over all epochs.",
         ),
     ] = None,
     scratch_epochs: Annotated[
         int | None, typer.Option(min=1, show_default="--epochs", help="Epochs of training from scratch.")
     ] = None,
     scratch_learning_rate: Annotated[
-        float | None, typer.Option(show_default="--learning-rate", help="The learning rate it begins with.")
+        float | None,
+        typer.Option(show_default="--learning-rate", help="The learning rate to begin with, from scratch."),
     ] = None,
     all_filters: Annotated[
         bool, typer.Option("--all-filters", help="Let methods also remove filters that FIRE cannot rank.")
@@ -61,17 +62,20 @@ def compare(
     favour_macs: FavourMacs = 0.0,
     batch_size: BatchSize = 64,
     validation_share: Annotated[
-        float, typer.Option(help="Share of the training images that no run is trained on.")
+        float, typer.Option(help="The share of the training images that no run trains on.")
     ] = 0.1,
     limit: Limit = None,
     output: Annotated[
-        Path, typer.Option(metavar="DIR", help="A folder for results, table, chart and networks; or one to go on with.")
+        Path,
+        typer.Option(
+            metavar="DIR", help="A folder for results, table, chart and networks; or that of a comparison to continue."
+        ),
     ] = Path("comparison"),
 ):
     """Compares methods: the same network, data, epochs and target for each, over several seeds.
 
-    Each run is written as it ends. The same command goes on with a comparison that was broken off, and adds methods,
-    seeds or targets to one that is done. Whatever comes out is shown, also if it speaks against FIRE.
+    Each run is written as it ends. The same command continues a comparison that was interrupted, and adds methods,
+    seeds or targets to a finished one. Every result is shown, even if it speaks against FIRE.
 
     Example: firekeras compare model.keras --data cifar10.npz --methods fire,l1,random --macs 0.5 --seeds 3
     """
@@ -93,7 +97,7 @@ def compare(
     import_keras().utils.set_random_seed(0)
     console = Console(stderr=True, highlight=False)
     with console.status("Comparing"):
-        found = compared(
+        comparison = compared(
             network,
             (x, y),
             (x_val, y_val),
@@ -114,14 +118,14 @@ def compare(
             favour_macs=favour_macs,
             batch_size=batch_size,
         )
-    show(comparison_table(found))
-    for term in (*found.terms, *found.notes):
+    show(comparison_table(comparison))
+    for term in (*comparison.terms, *comparison.notes):
         show_text(term)
-    for path in write_report(found, output):
+    for path in write_report(comparison, output):
         show_text(f"Written: {path}")
 
 
 def _target(macs, params):
     if macs and params:
-        raise ValueError("Expected one of --macs and --params. Received both.")
+        raise ValueError("Expected one of --macs and --params. Received: both.")
     return {"params": params} if params else {"macs": macs or [0.5]}

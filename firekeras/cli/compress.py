@@ -1,4 +1,4 @@
-"""`firekeras compress`: prunes and fine-tunes in rounds; begins a run, or goes on with one."""
+"""`firekeras compress`: prunes and fine-tunes in rounds; begins a run, or continues one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import errors_in_words, given, import_keras
+from firekeras.cli.console import chosen_options, errors_as_lines, import_keras
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import (
     Balance,
@@ -33,10 +33,10 @@ TARGETS = ("conv_macs", "macs", "params", "latency", "litert_latency")
 MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
 AT_WILL = ("output", "tensorboard")
 NO_LIMIT = "none"
-REACHED, TRAINING, ROUNDS, FILES = "What to reach", "Training", "Rounds", "The run"  # panels of the help
+GOAL, TRAINING, ROUNDS, FILES = "Target and metric", "Training", "Rounds", "The run"  # panels of the help
 
 
-@errors_in_words()
+@errors_as_lines()
 def compress(
     context: typer.Context,
     model: ModelFileOrNone = None,
@@ -44,26 +44,28 @@ def compress(
     conv_macs: Annotated[
         float | None,
         typer.Option(
-            rich_help_panel=REACHED,
+            rich_help_panel=GOAL,
             metavar="SHARE",
-            help="Arrive at this share of the convolutions' MACs, above 0, up to 1.",
+            help="Reach this share of the convolutions' MACs, above 0, up to 1.",
         ),
     ] = None,
     macs: Annotated[
-        float | None, typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="The same of all MACs.")
+        float | None, typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="Reach this share of all MACs.")
     ] = None,
     params: Annotated[
-        float | None, typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="The same of the parameters.")
+        float | None, typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="Reach this share of the parameters.")
     ] = None,
     latency: Annotated[
         float | None,
         typer.Option(
-            rich_help_panel=REACHED, metavar="SHARE", help="The same of the time of a forward pass, measured here."
+            rich_help_panel=GOAL,
+            metavar="SHARE",
+            help="Reach this share of the time of a forward pass, measured here.",
         ),
     ] = None,
     litert_latency: Annotated[
         float | None,
-        typer.Option(rich_help_panel=REACHED, metavar="SHARE", help="The same of that time once exported to LiteRT."),
+        typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="The same, exported to LiteRT."),
     ] = None,
     tolerance: Tolerance = 0.01,
     epochs: Annotated[
@@ -71,7 +73,7 @@ def compress(
         typer.Option(
             rich_help_panel=TRAINING,
             metavar="N",
-            help="Epochs of training in all; 'none': until target or tolerance ends it.",
+            help="Epochs of training in all; 'none': until the target or the tolerance ends the run.",
         ),
     ] = "20",
     learning_rate: Annotated[
@@ -80,7 +82,7 @@ def compress(
             rich_help_panel=TRAINING,
             metavar="RATE",
             show_default="as the model was compiled, else 0.01",
-            help="Where the learning rate of the run begins.",
+            help="The learning rate to begin with.",
         ),
     ] = None,
     schedule: Annotated[
@@ -94,8 +96,8 @@ def compress(
         typer.Option(
             "--distill/--no-distill",
             rich_help_panel=TRAINING,
-            show_default="if the first model is trained through",
-            help="Whether training also follows what the first model gives.",
+            show_default="if the first model is fully trained",
+            help="Whether training also follows the outputs of the first model.",
         ),
     ] = None,
     method: Annotated[
@@ -103,7 +105,7 @@ def compress(
         typer.Option(
             rich_help_panel=ROUNDS,
             metavar="NAME",
-            help="'fire': by how often a filter's ReLU gives zero; 'l1', 'play_and_prune', 'fppmo'; or a criterion:"
+            help="'fire': by how often a filter's ReLU outputs zero; 'l1', 'play_and_prune', 'fppmo'; or a criterion:"
             " 'l2', 'taylor', 'contribution', 'random', ...",
         ),
     ] = "fire",
@@ -122,7 +124,7 @@ def compress(
             rich_help_panel=ROUNDS,
             metavar="SHARE",
             show_default="sized by the epochs",
-            help="Share of the remaining filters that go in a round, from 0 to below 1. With a target only with"
+            help="The share of the remaining filters that go in a round, from 0 to below 1. With a target only with"
             " --epochs none.",
         ),
     ] = None,
@@ -145,7 +147,7 @@ def compress(
             rich_help_panel=ROUNDS,
             metavar="N",
             min=0,
-            help="Without a target: how many rounds in a row may fail; then cutting ends.",
+            help="Without a target: how many rounds in a row may be undone before cutting ends.",
         ),
     ] = 3,
     cap: Caps = None,
@@ -158,18 +160,18 @@ def compress(
     validation_share: Annotated[
         float,
         typer.Option(
-            rich_help_panel=REACHED,
+            rich_help_panel=GOAL,
             metavar="SHARE",
-            help="Share of the training images that is held out to judge rounds by.",
+            help="The share of the training images to hold out for judging rounds.",
         ),
     ] = 0.1,
     monitor: Annotated[
         str | None,
         typer.Option(
-            rich_help_panel=REACHED,
+            rich_help_panel=GOAL,
             metavar="METRIC",
             show_default="accuracy, else the loss",
-            help="Which of the model's metrics to watch.",
+            help="The metric of the model to watch.",
         ),
     ] = None,
     limit: Limit = None,
@@ -180,7 +182,7 @@ def compress(
         typer.Option(
             rich_help_panel=FILES,
             metavar="DIR",
-            help="A new folder for the model of each round, and what happens: survives a kill.",
+            help="A new folder for the model of each round, and for events: the run survives a kill.",
         ),
     ] = None,
     resume: Annotated[
@@ -188,7 +190,7 @@ def compress(
         typer.Option(
             rich_help_panel=FILES,
             metavar="DIR",
-            help="Go on with the run in this folder; nothing else is needed. A finished run goes on with another"
+            help="Continue the run in this folder; nothing else is needed. A finished run continues with another"
             " --epochs, --tolerance, --learning-rate, --conv-macs, ...",
         ),
     ] = None,
@@ -200,15 +202,13 @@ def compress(
     ] = None,
     events: Annotated[
         bool,
-        typer.Option(
-            "--events", rich_help_panel=FILES, help="Print what happens as JSON, one object per line, and nothing else."
-        ),
+        typer.Option("--events", rich_help_panel=FILES, help="Print only events, as JSON, one object per line."),
     ] = False,
 ):
-    """Prunes a trained model and trains it on: to a target, or for as long as a tolerance lasts.
+    """Prunes a trained model in rounds and fine-tunes it: down to a target, or as far as a tolerance allows.
 
-    Needs a model that gives class scores, and labelled images. With a target, such as --conv-macs 0.5, the network
-    arrives there within the epochs: a few cuts in the first part, then training. Without one, rounds of cutting and
+    Needs a model that outputs class scores, and labelled images. With a target, such as --conv-macs 0.5, the network
+    reaches it within the epochs: a few cuts in the first part, then training. Without one, rounds of cutting and
     training go on while the metric on held-out images stays within the tolerance; a round that falls below it is
     undone, and tried again with half the ratio. The test images are read once, at the end; they decide nothing.
 
@@ -227,12 +227,12 @@ def compress(
 
 
 def _changes(context) -> list[str]:
-    """What --resume was joined by; refuses what the run has decided already."""
-    chosen = [name for name in given(context) if name not in ("resume", "events")]
+    """The options beside --resume; refuses those that the run has already decided."""
+    chosen = [name for name in chosen_options(context) if name not in ("resume", "events")]
     others = [_option(name) for name in chosen if name not in (*MAY_CHANGE, *AT_WILL)]
     if others:
         raise ValueError(
-            f"--resume goes on with the settings of the run: {', '.join(others)} cannot change them. A finished run "
+            f"--resume continues with the settings of the run: {', '.join(others)} cannot change them. A finished run "
             f"can be continued with another {', '.join(map(_option, MAY_CHANGE))}."
         )
     return chosen
@@ -243,27 +243,28 @@ def _option(name):
 
 
 def _options_of(folder, options, changes):
-    """What the command was that began a run, as it was continued since, with changes; its model as it was then."""
+    """The options that began a run, with later changes and new ones; its model is the one that it began with."""
     from firekeras.rounds.run_directory import RunDirectory
 
     run = RunDirectory.open(folder)
     source = run.settings.get("source")
     if not source:
         raise ValueError(
-            f"The run in {folder} was begun in Python, which alone knows its data: go on with it there, with "
+            f"The run in {folder} was begun in Python, so only Python knows its data: continue it there, with "
             f"firekeras.compress(model, ..., run_dir={str(folder)!r}, resume=True)."
         )
-    told = {**options, **source, **_continued_with(run.changed())}
+    merged = {**options, **source, **_continued_with(run.changed())}
     if set(changes) & set(TARGETS):
-        told.update(dict.fromkeys(TARGETS))
-    told.update({name: options[name] for name in changes})
-    return {**told, "model": Path(folder) / "round-000.keras", "output": Path(told["output"]), "run_dir": Path(folder)}
+        merged.update(dict.fromkeys(TARGETS))
+    merged.update({name: options[name] for name in changes})
+    paths = {"model": Path(folder) / "round-000.keras", "output": Path(merged["output"]), "run_dir": Path(folder)}
+    return {**merged, **paths}
 
 
 def _continued_with(changed):
-    """Settings that a run was continued with, as the options that they were."""
+    """The settings that a run was continued with, as options."""
     options = {name: value for name, value in changed.items() if name != "target"}
-    if "tolerance" in options and options["tolerance"] is None:  # as JSON has it
+    if "tolerance" in options and options["tolerance"] is None:  # JSON has no infinity
         options["tolerance"] = math.inf
     return {**options, **dict.fromkeys(TARGETS), **(changed["target"] or {})} if "target" in changed else options
 
@@ -316,13 +317,13 @@ AS_THEY_ARE = (
 )
 
 
-def parsed_epochs(told) -> int | None:
-    """How many epochs there are, as the command line or a run's settings say it; None for no limit."""
-    if told in (None, NO_LIMIT):
+def parsed_epochs(text) -> int | None:
+    """Parses the number of epochs, from the command line or a run's settings; None for no limit."""
+    if text in (None, NO_LIMIT):
         return None
-    if not str(told).isdecimal():
-        raise ValueError(f"--epochs is a whole number from 0 on, or {NO_LIMIT}. Received: {told}.")
-    return int(told)
+    if not str(text).isdecimal():
+        raise ValueError(f"--epochs is a whole number from 0 on, or {NO_LIMIT}. Received: {text}.")
+    return int(text)
 
 
 def _method(options):
@@ -342,24 +343,24 @@ def _target(options):
 
 
 def _source(options):
-    """The options, for `run.json`: files by their whole paths, so that the run goes on from any folder."""
+    """The options, for `run.json`: with absolute paths, so the run can be resumed from any folder."""
     data = options["data"]
     whole = {name: str(Path(options[name]).resolve()) for name in ("model", "output")}
     return {**options, **whole, "data": str(Path(data).resolve()) if Path(data).exists() else data}
 
 
 def run_rounds(network, split, listener, *, tensorboard=None, **settings):
-    """Runs `firekeras.compression_rounds` on `(x, y, x_val, y_val)`, and shows what happens.
+    """Runs `firekeras.compression_rounds` on `(x, y, x_val, y_val)`, and shows its events.
 
     Args:
         network: The network.
         split: Training and validation data.
-        listener: Is given each event.
+        listener: An object whose `event` is called with each event.
         tensorboard: A folder, or None.
         **settings: As `compression_rounds` takes them.
 
     Returns:
-        The network that the run began with, its statistics settled; and the rounds, all done.
+        The network that the run began with, settled; and the finished `Rounds`.
     """
     import firekeras
     from firekeras.report.tensorboard import TensorBoardRounds
@@ -375,13 +376,13 @@ def run_rounds(network, split, listener, *, tensorboard=None, **settings):
     except KeyboardInterrupt:
         folder = settings.get("run_dir")
         if folder:
-            Console(stderr=True).print(f"Interrupted. Go on: firekeras compress --resume {folder}", markup=False)
+            Console(stderr=True).print(f"Interrupted. Continue: firekeras compress --resume {folder}", markup=False)
         raise
     return before, rounds
 
 
 def finish(before, rounds, dataset, output, listener):
-    """Writes the smaller model, then shows it beside the one that it came from."""
+    """Shows the smaller model beside the original, and writes it."""
     result = rounds.result()
     if not rounds.arrived and not any(record.accepted and record.filters_removed for record in result.rounds):
         raise ValueError(_nothing_removed(result, output))
@@ -398,8 +399,8 @@ def finish(before, rounds, dataset, output, listener):
 
 
 def _nothing_removed(result, output):
-    way_out = "Begin with a lower --learning-rate." if result.target else "Allow more: --tolerance, or --epochs."
-    return f"Nothing was removed, and {output} is not written. {result.stopped_because} {way_out}"
+    advice = "Begin with a lower --learning-rate." if result.target else "Allow more: --tolerance, or --epochs."
+    return f"Nothing was removed, and {output} is not written. {result.stopped_because} {advice}"
 
 
 def _comparison(network, result, dataset):
@@ -422,7 +423,7 @@ def _tested(network, dataset, monitor):
 
 
 def _file_size(network):
-    """Bytes of the `.keras` file, without the optimizer's state, which not every model carries along."""
+    """The size of the `.keras` file in bytes, without the optimizer's state, which not every model has."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         network.save(path)

@@ -1,4 +1,4 @@
-"""What every command says and how: results to standard output, what went wrong in one line to standard error."""
+"""The output of all commands: results on standard output, errors as one line on standard error."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.console import Console
 
 
 @contextlib.contextmanager
-def errors_in_words():
-    """Ends the program with one red line, instead of a traceback, where the library says what is wrong."""
+def errors_as_lines():
+    """Ends the program with one red line instead of a traceback if the library raises an error for the user."""
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
@@ -25,8 +25,8 @@ def errors_in_words():
 def show(*renderables):
     """Shows tables."""
     console = Console(highlight=False)
-    for one in renderables:
-        console.print(one)
+    for renderable in renderables:
+        console.print(renderable)
 
 
 def show_text(text):
@@ -34,24 +34,24 @@ def show_text(text):
     Console(highlight=False).print(text, markup=False, soft_wrap=True)
 
 
-def tell(event: str, **fields):
-    """Tells a program what happened: one JSON object on a line."""
+def write_event(event: str, **fields):
+    """Writes an event for programs: one JSON object on a line."""
     typer.echo(json.dumps({"event": event, **fields}))
 
 
-def tell_progress(done: int, total: int | None):
-    """Tells a program how far it is."""
-    tell("progress", done=done, total=total)
+def write_progress(done: int, total: int | None):
+    """Writes how far a command is, for programs."""
+    write_event("progress", done=done, total=total)
 
 
-def given(context: typer.Context) -> list[str]:
-    """The names of the options that were given on the command line, and not left at their defaults."""
+def chosen_options(context: typer.Context) -> list[str]:
+    """The names of the options that were set on the command line rather than left at their defaults."""
     sources = {name: context.get_parameter_source(name) for name in context.params}
     return [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
 
 
 def import_keras():
-    """Imports Keras, and leaves TensorFlow's start-up chatter out unless the user has set its log level."""
+    """Imports Keras without TensorFlow's start-up messages, unless the user has set its log level."""
     quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with silent_stderr() if quiet else contextlib.nullcontext():
@@ -65,7 +65,7 @@ def import_keras():
 
 @contextlib.contextmanager
 def silent_stderr():
-    """Nothing that is written to standard error shows, from compiled code either: it logs before it reads settings."""
+    """Hides standard error, also of compiled code, which logs before it reads its settings."""
     kept = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:

@@ -1,4 +1,4 @@
-"""`firekeras convert`: a model of Keras 2 as a `.keras` file."""
+"""`firekeras convert`: converts a Keras 2 model to a `.keras` file."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, import_keras, show_text, silent_stderr
 from firekeras.cli.files import check_output
 
 
-@errors_in_words()
+@errors_as_lines()
 def convert(
     old: Annotated[
         Path, typer.Argument(metavar="OLD", help="The model: an .h5 file of Keras 2, or the folder of a SavedModel.")
     ],
-    new: Annotated[Path, typer.Argument(metavar="NEW.keras", help="Where it goes, whole or not at all.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW.keras", help="The file to write, completely or not at all.")],
     trust: Annotated[
         bool,
-        typer.Option("--trust", help="Run the graph of a SavedModel, which is a program, to compare outputs."),
+        typer.Option("--trust", help="To compare outputs, run the graph of a SavedModel, which is a program."),
     ] = False,
 ):
     """Converts a model that Keras 2 saved (.h5, SavedModel) to a .keras file, and compares outputs.
 
-    No code of the old file is run: a Lambda is refused. Settings that Keras 3 does not have are left out if they say
-    nothing. Outputs are compared if tf_keras is installed.
+    No code of the old file is executed, so a Lambda is refused. Settings that Keras 3 does not have are dropped if
+    they have no effect. Outputs are compared if tf_keras is installed.
 
     Example: firekeras convert old.h5 new.keras
     """
@@ -34,9 +34,11 @@ def convert(
     from firekeras.keras2.converting import convert_model
 
     with silent_stderr():
-        made = convert_model(old, new, trust=trust)
-    for note in made.notes:
+        converted = convert_model(old, new, trust=trust)
+    for note in converted.notes:
         show_text(note)
-    if made.difference:
-        show_text(f"Outputs are {made.difference.largest:.2g} of the largest away from the old model's at most.")
+    if converted.difference:
+        show_text(
+            f"Outputs differ from the old model's by at most {converted.difference.largest:.2g} of the largest output."
+        )
     show_text(f"Written: {new}")

@@ -1,4 +1,4 @@
-"""`firekeras demo`: a small network, trained and compressed in a minute, nothing to download."""
+"""`firekeras demo`: trains and compresses a small network in a minute, without downloads."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import typer
 from rich.console import Console
 
 from firekeras.cli.compress import finish, run_rounds
-from firekeras.cli.console import errors_in_words, import_keras
+from firekeras.cli.console import errors_as_lines, import_keras
 from firekeras.cli.files import check_output
 from firekeras.cli.options import Output, Seed
 
 DEMO_BATCH = 32
 
 
-@errors_in_words()
+@errors_as_lines()
 def demo(
     seed: Seed = 0,
     output: Output = Path("pruned.keras"),
     conv_macs: Annotated[
         float, typer.Option(metavar="SHARE", help="The share of the convolutions' MACs that is left, above 0, up to 1.")
     ] = 0.25,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training while it is compressed.")] = 12,
-    first_epochs: Annotated[int, typer.Option(min=1, help="Epochs that the network is trained for before that.")] = 15,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training while the network is compressed.")] = 12,
+    first_epochs: Annotated[int, typer.Option(min=1, help="Epochs of training before that.")] = 15,
 ):
-    """Trains a small network on handwritten digits, and compresses it: about a minute, nothing to download.
+    """Trains a small network on handwritten digits and compresses it: takes about a minute, downloads nothing.
 
-    Filters of highest FIRE go (how often their ReLU gives zero) in a few cuts, until a quarter of the convolutions'
-    MACs is left; then the network trains on. A quarter of the training images is held out to judge it by; the test
-    images are read once, at the end.
+    A few cuts remove the filters of highest FIRE (how often their ReLU outputs zero), until a quarter of the
+    convolutions' MACs is left; then the network trains to the end. A quarter of the training images is held out to
+    judge it by; the test images are read once, at the end.
 
     Example: firekeras demo --seed 1 --output small.keras
     """
@@ -54,7 +54,7 @@ def demo(
 
 
 def _train_demo(network, split, epochs):
-    """Trains with a learning rate that ends at zero, so that the accuracy to compare with is a settled one."""
+    """Trains with a learning rate that ends at zero, so the baseline has converged."""
     keras = import_keras()
     from firekeras.cli import classifier
 

@@ -1,4 +1,4 @@
-"""`firekeras export`: from a pruned model to the file that ships, run and compared before it is kept."""
+"""`firekeras export`: writes the file to deploy, run and compared with Keras before it is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, show_text, silent_stderr
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, ModelFile
 from firekeras.export.formats import FORMATS
@@ -18,46 +18,47 @@ def _with_int8():
     return either(f"--to {known.name}" for known in formats_with("has_int8"))
 
 
-@errors_in_words()
+@errors_as_lines()
 def export(
     model: ModelFile,
     to: Annotated[str, typer.Option(metavar="NAME", help=f"{either(map(repr, FORMATS))}.")] = "litert",
     output: Annotated[
         Path | None,
         typer.Option(
-            show_default="MODEL with the ending of the format", help="Where the file goes, whole or not at all."
+            show_default="MODEL with the ending of the format", help="The file to write, completely or not at all."
         ),
     ] = None,
     data: DataOrNone = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help=f"Have it compute in 8-bit whole numbers; only {_with_int8()}, needs --data.")
+        bool, typer.Option("--int8", help=f"Compute in 8-bit integers; only {_with_int8()}, needs --data.")
     ] = False,
     epochs: Annotated[
-        int, typer.Option(min=0, help="With --int8: fine-tune so many epochs as int8 computes (TF-MOT).")
+        int, typer.Option(min=0, help="With --int8: epochs of fine-tuning with int8 arithmetic (TF-MOT).")
     ] = 0,
-    learning_rate: Annotated[float, typer.Option(help="Of these epochs' first step; falls to 0.")] = 0.001,
+    learning_rate: Annotated[float, typer.Option(help="The learning rate of these epochs; falls to 0.")] = 0.001,
     tolerance: Annotated[
         float | None,
         typer.Option(
-            show_default="0.0001; with --int8 0.15", help="How far outputs may be from the model's, as a share."
+            show_default="0.0001; with --int8 0.15",
+            help="How far outputs may be from the model's, as a share of the largest.",
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Take at most N training images.")] = None,
 ):
-    """Exports a model to LiteRT, ONNX or a SavedModel: the file is run, and compared with Keras, before it is kept.
+    """Exports a model to LiteRT, ONNX or a SavedModel: the file is run and compared with Keras before it is kept.
 
-    Compared on 32 training images of --data, or on random samples. With --int8, 300 of the training images tell
-    which values occur.
+    They are compared on 32 training images of --data, or on random samples. With --int8, 300 training images
+    calibrate the ranges of values.
 
     Example: firekeras export pruned.keras --to litert --int8 --data cifar10.npz --output pruned_int8.tflite
     """
     chosen = FORMATS.find(to)
     if int8 and not (chosen.has_int8 and data):
         raise ValueError(
-            f"--int8 is for {_with_int8()}, and needs --data: images from which it learns which values occur."
+            f"--int8 is for {_with_int8()}, and needs --data: images to calibrate the ranges of values on."
         )
     if epochs and not int8:
-        raise ValueError("--epochs is for --int8 with --data: it fine-tunes as int8 computes.")
+        raise ValueError("--epochs is for --int8 with --data: it fine-tunes with int8 arithmetic.")
     output = output or Path(f"{model.stem}{'_int8' if int8 else ''}{chosen.ending}")
     if chosen.ending:
         check_output(output, model, chosen.ending)
@@ -67,16 +68,16 @@ def export(
 
     dataset = load_data(data, network, limit) if data else None
     settings = {"tolerance": tolerance}
-    with silent_stderr():  # converters chat
+    with silent_stderr():  # converters print a lot
         if epochs and dataset:
             train = dataset.x_train, dataset.y_train
-            made = quantize_aware(network, train, output, epochs=epochs, learning_rate=learning_rate, **settings)
+            exported = quantize_aware(network, train, output, epochs=epochs, learning_rate=learning_rate, **settings)
         else:
             samples = dataset.x_train if dataset else None
-            made = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, **settings)
-    kind, apart = "images" if dataset else "random samples", made.difference
+            exported = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, **settings)
+    kind, apart = "images" if dataset else "random samples", exported.difference
     show_text(
-        f"Run on {made.samples} {kind}: outputs are {apart.largest:.2g} of the largest away from the model's at most, "
-        f"{apart.rms:.2g} by root mean squares."
+        f"Run on {exported.samples} {kind}: outputs differ from the model's by at most {apart.largest:.2g} of the "
+        f"largest output, and by {apart.rms:.2g} in the root mean square."
     )
-    show_text(f"Written: {made.path}, {made.size:,} bytes")
+    show_text(f"Written: {exported.path}, {exported.size:,} bytes")

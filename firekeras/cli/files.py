@@ -9,7 +9,7 @@ from firekeras.keras_models import model_file
 
 
 def load_model(path, *, compile=True):
-    """Loads a model file as `firekeras.keras_models.model_file` does; checks first that it can be pruned at all."""
+    """Loads a model file, in Keras's safe mode, and checks that the model can be pruned at all."""
     model_file.check_path(path)
     import_keras()
     network = model_file.load_model(path, compile=compile)
@@ -20,7 +20,7 @@ def load_model(path, *, compile=True):
 
 
 def load_data(source, network, limit=None):
-    """The `Dataset` that a source names, images of a folder resized to what the network takes."""
+    """Loads the `Dataset` that a source names; images of a folder are resized to the network's input size."""
     from firekeras import datasets
 
     size = tuple(network.inputs[0].shape[1:3])
@@ -29,7 +29,7 @@ def load_data(source, network, limit=None):
 
 
 def load_images(source, network):
-    """The training images of a source; or `"synthetic"` ones, of the size that the network takes."""
+    """The training images of a source; for `"synthetic"`, random ones of the network's input size."""
     if source != "synthetic":
         return load_data(source, network).x_train
     from firekeras.datasets import synthetic_images
@@ -40,7 +40,7 @@ def load_images(source, network):
 
 
 def write(network, output):
-    """Writes a model, and says so."""
+    """Writes a model and reports its path."""
     from firekeras import atomic
 
     atomic.save_model(network, output)
@@ -48,7 +48,7 @@ def write(network, output):
 
 
 def check_output(output: Path, model: Path | None = None, ending=".keras"):
-    """Raises `ValueError`, before any long work, where the result could not be written or would replace the model."""
+    """Raises `ValueError`, before any long work, if the result could not be written or would replace the model."""
     if model:
         model_file.check_path(model)
     if not output.name.endswith(ending) or output.name == ending:

@@ -1,4 +1,4 @@
-"""`firekeras measure`: FIRE of every filter, into a file."""
+"""`firekeras measure`: measures FIRE of every filter, and writes it to a file."""
 
 from __future__ import annotations
 
@@ -7,40 +7,40 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show, show_text, tell, tell_progress
+from firekeras.cli.console import errors_as_lines, show, show_text, write_event, write_progress
 from firekeras.cli.files import check_output, load_images, load_model
 from firekeras.cli.options import BatchSize, Data, ModelFile
 
 
-@errors_in_words()
+@errors_as_lines()
 def measure(
     model: ModelFile,
     data: Data,
     output: Annotated[
         Path | None,
-        typer.Option(metavar="NAME.fire.h5", show_default="MODEL.fire.h5", help="Where the measurement goes."),
+        typer.Option(metavar="NAME.fire.h5", show_default="MODEL.fire.h5", help="The file to write."),
     ] = None,
     fraction: Annotated[
         str,
         typer.Option(
             metavar="SHARE|auto",
-            help="Share of the training images to look at, above 0, up to 1 (the paper took 0.2); 'auto' stops once it"
-            " is settled which filters go next.",
+            help="Share of the training images to use, above 0, up to 1 (0.2 in the paper); 'auto' stops once more"
+            " images would not change which filters go next.",
         ),
     ] = "1.0",
     neuron_maps: Annotated[
-        bool, typer.Option("--neuron-maps", help="Keep the rate of each position too; makes the file larger.")
+        bool, typer.Option("--neuron-maps", help="Also keep the rate of each position; makes the file larger.")
     ] = False,
     batch_size: BatchSize = 64,
     events: Annotated[
-        bool, typer.Option("--events", help="Print how far it is as JSON, one object per line, and nothing else.")
+        bool, typer.Option("--events", help="Print only the progress, as JSON, one object per line.")
     ] = False,
 ):
     """Measures FIRE of every filter: the share of its ReLU outputs that are zero, from 0 to 1.
 
-    Needs a model and images like those that it was trained on; labels are not looked at. Without any, --data
-    synthetic makes 1,000 out of random numbers, which ranks filters less well. A dead filter is one whose FIRE is
-    exactly 1. The file is what prune --scores reads.
+    Needs a model, and images like those that it was trained on; labels are not used. If you have none, --data
+    synthetic generates 1,000 random images, which rank filters less well. A dead filter is one whose FIRE is
+    exactly 1. Pass the file to prune --scores.
 
     Example: firekeras measure model.keras --data cifar10.npz --fraction 0.2
     """
@@ -51,18 +51,18 @@ def measure(
     from firekeras.report import tables
 
     images = load_images(data, network)
-    settings = {"neuron_maps": neuron_maps, "batch_size": batch_size, "on_progress": tell_progress if events else None}
+    settings = {"neuron_maps": neuron_maps, "batch_size": batch_size, "on_progress": write_progress if events else None}
     profile = firekeras.measure_fire(network, images, fraction=parsed_fraction(fraction), **settings)
     profile.save(output)
     if events:
-        tell("written", path=str(output), samples=profile.samples)
+        write_event("written", path=str(output), samples=profile.samples)
     else:
         show(tables.fire_table(profile, profile.reasons))
-        show_text(f"{profile.samples} images looked at. Written: {output}")
+        show_text(f"{profile.samples} images measured. Written: {output}")
 
 
 def parsed_fraction(text) -> float | str:
-    """A share, or `"auto"`."""
+    """Parses a share, or `"auto"`."""
     try:
         return text if text == "auto" else float(text)
     except ValueError as error:

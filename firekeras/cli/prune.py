@@ -1,4 +1,4 @@
-"""`firekeras prune`: one cut, without data."""
+"""`firekeras prune`: a single cut, without data."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from typing import Annotated
 import typer
 
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import errors_in_words, given, show, show_text
+from firekeras.cli.console import chosen_options, errors_as_lines, show, show_text
 from firekeras.cli.files import check_output, load_model, write
 from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
 from firekeras.paths import existing_file
 
-LIMITS = ("ratio", "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has decided already
+LIMITS = ("ratio", "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has already decided
 
 
-@errors_in_words()
+@errors_as_lines()
 def prune(
     context: typer.Context,
     model: ModelFile,
     scores: Annotated[
-        Path | None, typer.Option(metavar="X.fire.h5", help="Remove the filters of highest FIRE, as measure wrote it.")
+        Path | None,
+        typer.Option(
+            metavar="X.fire.h5", help="Remove the filters of highest FIRE in this file, from firekeras measure."
+        ),
     ] = None,
     criterion: Annotated[
         str | None,
@@ -31,24 +34,25 @@ def prune(
         ),
     ] = None,
     plan: Annotated[
-        Path | None, typer.Option(metavar="plan.json", help="Remove what this plan says, as --save-plan wrote it.")
+        Path | None,
+        typer.Option(metavar="plan.json", help="Remove the filters in this plan, written with --save-plan."),
     ] = None,
-    ratio: Annotated[float, typer.Option(help="Share of the filters to remove, from 0 to below 1.")] = 0.3,
+    ratio: Annotated[float, typer.Option(help="The share of the filters to remove, from 0 to below 1.")] = 0.3,
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
     balance: Balance = 1.0,
     max_cut: MaxCut = 0.5,
     save_plan: Annotated[
-        Path | None, typer.Option(metavar="plan.json", help="Write the plan too, also in a dry run.")
+        Path | None, typer.Option(metavar="plan.json", help="Also write the plan, even in a dry run.")
     ] = None,
     output: Output = Path("pruned.keras"),
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go: no model is written.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go: no model is written.")] = False,
 ):
-    """Removes filters in one cut, without fine-tuning: needs no data, and costs accuracy until you train on.
+    """Removes filters in one cut, without fine-tuning: needs no data, and costs accuracy until you train the result.
 
     Filters are ranked by one of --scores, --criterion (the default, l1: small weights go first) or --plan: within their
-    layers, so that none is starved; with --balance 0 --max-cut 1 over all layers together.
+    layers, so no layer is starved; or with --balance 0 --max-cut 1 over all layers together.
 
     Example: firekeras prune model.keras --scores model.fire.h5 --ratio 0.3 --cap conv1=0.5 --round-to 8
     """
@@ -91,14 +95,14 @@ def _check_something_goes(plan, output):
 
 
 def check_one_ranking(context: typer.Context):
-    """Refuses options that contradict each other, rather than leave one of them out."""
-    chosen = given(context)
+    """Refuses options that contradict each other, rather than ignoring one of them."""
+    chosen = chosen_options(context)
     rankings = [name for name in ("scores", "criterion", "plan") if name in chosen]
     if len(rankings) > 1:
         raise ValueError(f"Expected one of --scores, --criterion and --plan. Received: --{' and --'.join(rankings)}.")
     limits = [f"--{name.replace('_', '-')}" for name in LIMITS if name in chosen]
     if "plan" in chosen and limits:
-        raise ValueError(f"A plan says already what goes: {', '.join(limits)} cannot change it. Leave out one of them.")
+        raise ValueError(f"A plan already says what goes: {', '.join(limits)} cannot change it. Leave out one of them.")
 
 
 def _scores(network, path, criterion):

@@ -1,4 +1,4 @@
-"""`firekeras report`: what a run has come to, or what a network gained on the way to the device."""
+"""`firekeras report`: the state of a run, or the costs of model files side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show, show_text, silent_stderr, tell, tell_progress
+from firekeras.cli.console import (
+    errors_as_lines,
+    import_keras,
+    show,
+    show_text,
+    silent_stderr,
+    write_event,
+    write_progress,
+)
 from firekeras.cli.options import DataOrNone
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import either, formats_with
@@ -22,7 +30,7 @@ def _files():
     return either(["a .keras file", *(known.title for known in FORMATS.values())])
 
 
-@errors_in_words()
+@errors_as_lines()
 def report(
     paths: Annotated[
         list[Path],
@@ -33,36 +41,42 @@ def report(
     ],
     html: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.html", help="Of a run: write a page with plots too; it opens without a network."),
+        typer.Option(
+            metavar="FILE.html",
+            help="For a run: also write an HTML page with plots, which needs no network connection.",
+        ),
     ] = None,
     data: DataOrNone = None,
-    batch: Annotated[int, typer.Option(min=1, metavar="N", help="Of files: samples per pass, for latency.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, metavar="N", help="For files: samples per pass, for latency.")] = 1,
     threads: Annotated[
         int | None,
         typer.Option(
             min=1,
             show_default="1",
-            help=f"Of files: threads of {either(known.runtime for known in formats_with('sets_threads'))}.",
+            help=f"For files: threads of {either(known.runtime for known in formats_with('sets_threads'))}.",
         ),
     ] = None,
-    runs: Annotated[int, typer.Option(min=1, help="Of files: timed passes of each.")] = 50,
+    runs: Annotated[int, typer.Option(min=1, help="For files: timed passes of each.")] = 50,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Take at most N test images.")] = None,
     layers: Annotated[
-        bool, typer.Option("--layers", help=f"Show the time of each layer too: of {_timed()}; others measure none.")
+        bool,
+        typer.Option(
+            "--layers", help=f"Also show the time of each layer of {_timed()}; other formats do not report it."
+        ),
     ] = False,
     litert: Annotated[
-        bool, typer.Option("--litert", help="Time .keras files as LiteRT computes them, exported for the moment.")
+        bool, typer.Option("--litert", help="Time .keras files in LiteRT, from a temporary export.")
     ] = False,
     events: Annotated[
         bool,
-        typer.Option("--events", help="Of files: print how far it is, and each file, as JSON, one object per line."),
+        typer.Option("--events", help="For files: print the progress, and each file, as JSON, one object per line."),
     ] = False,
 ):
-    """Shows what a run has come to, finished or still running; or what each of some files costs, side by side.
+    """Shows the state of a run, finished or still running; or the costs of several model files, side by side.
 
-    Of files: accuracy on all test images, MACs, parameters, size, and latency, measured here in turns. What an
-    exported file costs is counted in the file, where normalisation is folded into kernels. Compare latencies of one
-    runtime: what Keras takes is mostly Python where the network is small.
+    For files: accuracy on all test images, MACs, parameters, size, and latency, measured here in turns. The costs of
+    an exported file are counted in the file, in which normalisation is folded into kernels. Compare latencies of one
+    runtime only: the time of a small network in Keras is mostly Python.
 
     Example: firekeras report runs/a --html a.html
 
@@ -73,9 +87,9 @@ def report(
         return
     _check_files(paths)
     if html:
-        raise ValueError("--html is for the folder of a run. Received files of networks.")
+        raise ValueError("--html is for the folder of a run. Received: model files.")
     if events and layers:
-        raise ValueError("--events tells no time by layer. Leave out one of --events and --layers.")
+        raise ValueError("--events prints no time by layer. Leave out one of --events and --layers.")
     settings = {"batch_size": batch, "runs": runs, "threads": threads}
     _show_files(paths, _test_images(data, limit) if data else None, {**settings, "in_litert": litert}, events)
     if layers:
@@ -83,7 +97,7 @@ def report(
 
 
 def _is_run(paths):
-    """Whether it is one folder, and not a SavedModel."""
+    """Whether the paths are the folder of a run: one folder that is not a SavedModel."""
     return len(paths) == 1 and paths[0].is_dir() and not (paths[0] / "saved_model.pb").exists()
 
 
@@ -92,7 +106,9 @@ def _check_files(paths):
         if not path.exists():
             raise ValueError(f"There is no file or folder {path}.")
         if (path / "run.json").exists():
-            raise ValueError(f"{path} is the folder of a run, which is shown by itself. Give it alone, or files alone.")
+            raise ValueError(
+                f"{path} is the folder of a run, which is shown by itself. Give only that folder, or only model files."
+            )
 
 
 def _show_run(folder, html):
@@ -108,17 +124,17 @@ def _show_files(paths, samples, settings, events):
     from firekeras.export.side_by_side import measure_stages
     from firekeras.report.stages_report import stages_table
 
-    with silent_stderr():  # LiteRT tells which delegate it made
-        stages = measure_stages(paths, samples, **settings, on_progress=tell_progress if events else None)
+    with silent_stderr():  # LiteRT logs which delegate it created
+        stages = measure_stages(paths, samples, **settings, on_progress=write_progress if events else None)
     if not events:
         show(stages_table(stages))
         return
     for stage in stages:
-        tell("stage", **_fields(stage))
+        write_event("stage", **_fields(stage))
 
 
 def _fields(stage):
-    """A stage as JSON has it."""
+    """The fields of a stage, for JSON."""
     costs = stage.costs
     return {
         "path": str(stage.path),
@@ -139,7 +155,7 @@ def _show_layers(paths, settings):
     if not measured:
         able = formats_with("times_layers")
         show_text(
-            f"No time by layer: {either(known.runtime for known in able)} alone measures it. Export with --to "
+            f"No time by layer: only {either(known.runtime for known in able)} measures it. Export with --to "
             f"{either(known.name for known in able)}."
         )
 

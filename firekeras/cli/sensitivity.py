@@ -1,4 +1,4 @@
-"""`firekeras sensitivity`: what each layer's filters are worth."""
+"""`firekeras sensitivity`: how much each layer can lose."""
 
 from __future__ import annotations
 
@@ -9,30 +9,28 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from firekeras.cli.console import errors_in_words, show, show_text
+from firekeras.cli.console import errors_as_lines, show, show_text
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import BatchSize, Data, ModelFile
 
 
-@errors_in_words()
+@errors_as_lines()
 def sensitivity(
     model: ModelFile,
     data: Data,
     criterion: Annotated[str, typer.Option(help="What ranks a layer's filters: 'l1', 'l2', 'fire', ...")] = "l1",
     tolerance: Annotated[
-        float, typer.Option(help="By how much accuracy may fall for the last column, in absolute points.")
+        float, typer.Option(help="How far accuracy may fall for the last column, in absolute points.")
     ] = 0.02,
-    images: Annotated[
-        int, typer.Option(min=1, metavar="N", help="How many of the training images to measure on.")
-    ] = 1000,
+    images: Annotated[int, typer.Option(min=1, metavar="N", help="How many training images to measure on.")] = 1000,
     batch_size: BatchSize = 64,
-    chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Draw it too, a line per layer.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Write the numbers too.")] = None,
+    chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Also draw a chart, a line per layer.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Also write the numbers.")] = None,
 ):
-    """Shows what each layer's filters are worth: accuracy without 10%, 20%, ..., 90% of them, untrained.
+    """Shows how much each layer can lose: the accuracy without 10%, 20%, ..., 90% of its filters, untrained.
 
-    One layer at a time loses the filters that the criterion ranks lowest. The last column says how much of it can go
-    within the tolerance: as a cap, --cap LAYER=SHARE, it guards the layer in compress and prune.
+    One layer at a time loses the filters that the criterion finds most dispensable. The last column says how much of
+    the layer can go within the tolerance: pass it to compress or prune as --cap LAYER=SHARE to protect the layer.
 
     Example: firekeras sensitivity model.keras --data cifar10.npz --chart sensitivity.svg
     """
@@ -50,17 +48,17 @@ def sensitivity(
     classifier.check_classes(network, dataset)
     classifier.prepare(network, None)
     with Console(stderr=True).status("Masking") as status:
-        found = measured(
+        analysis = measured(
             network,
             (dataset.x_train, dataset.y_train),
             criterion=criterion,
             batch_size=batch_size,
             on_layer=lambda name, number, count: status.update(f"Layer {number} of {count}: {name}"),
         )
-    show(sensitivity_table(found, tolerance))
+    show(sensitivity_table(analysis, tolerance))
     if chart:
-        write_svg(sensitivity_chart(found), chart)
+        write_svg(sensitivity_chart(analysis), chart)
         show_text(f"Written: {chart}")
     if output:
-        atomic.write_text(output, json.dumps(found.to_dict(), indent=1) + "\n")
+        atomic.write_text(output, json.dumps(analysis.to_dict(), indent=1) + "\n")
         show_text(f"Written: {output}")

@@ -1,4 +1,4 @@
-"""`firekeras stop`: ends a run early, and cleanly."""
+"""`firekeras stop`: ends a run early and cleanly."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, show_text
+from firekeras.cli.console import errors_as_lines, show_text
 
 
-@errors_in_words()
+@errors_as_lines()
 def stop(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, as compress --run-dir began it.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, from compress --run-dir.")],
 ):
-    """Has a run end after the round in progress; it can be resumed.
+    """Ends a run after the round in progress; it can be resumed.
 
     Example: firekeras stop runs/a
     """
@@ -22,5 +22,5 @@ def stop(
 
     RunDirectory.open(folder).ask_to_stop()
     show_text(
-        f"The run in {folder} ends after the round in progress. Go on later: firekeras compress --resume {folder}"
+        f"The run in {folder} ends after the round in progress. Continue later: firekeras compress --resume {folder}"
     )

@@ -1,4 +1,4 @@
-"""`firekeras widths`: what `--round-to` suits the device, by measuring."""
+"""`firekeras widths`: measures which `--round-to` suits the device."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_in_words, import_keras, show, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, import_keras, show, show_text, silent_stderr
 from firekeras.export.formats.format import either, formats_with
 
 
@@ -14,20 +14,20 @@ def _names():
     return either(repr(known.name) for known in formats_with("sets_threads"))
 
 
-@errors_in_words()
+@errors_as_lines()
 def widths(
     around: Annotated[int, typer.Argument(min=9, help="A typical width of the pruned network.")] = 32,
     size: Annotated[int, typer.Option(min=1, help="Height and width of its feature maps, in pixels.")] = 16,
     kernel: Annotated[int, typer.Option(min=1, help="Height and width of its kernels.")] = 3,
     to: Annotated[str, typer.Option(metavar="NAME", help=f"{_names()}.")] = "litert",
-    int8: Annotated[bool, typer.Option("--int8", help="In 8-bit whole numbers (LiteRT).")] = False,
-    threads: Annotated[int, typer.Option(min=1, help="How many threads it takes.")] = 1,
+    int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers (LiteRT).")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="How many threads to use.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Timed passes of each width.")] = 50,
 ):
-    """Shows how long convolutions of different widths take here, and what to give as --round-to.
+    """Shows how long convolutions of different widths take here, and which --round-to to use.
 
     Exports and times four convolutions for each width from 8 below to 8 above. Runtimes compute several filters at
-    a time: behind a multiple of that number the MACs per second fall.
+    a time: just above a multiple of that number the MACs per second drop.
 
     Example: firekeras widths 32 --size 16 --int8
     """
@@ -36,11 +36,11 @@ def widths(
     from firekeras.report.stages_report import widths_table
 
     chosen = range(around - 8, around + 9)
-    with silent_stderr():  # converters chat
-        found = latency_of_widths(chosen, size=size, kernel=kernel, to=to, int8=int8, threads=threads, runs=runs)
-    show(widths_table(found, {width: chain_macs(width, size=size, kernel=kernel) for width in chosen}))
-    step = suitable_round_to(found)
+    with silent_stderr():  # converters print a lot
+        latencies = latency_of_widths(chosen, size=size, kernel=kernel, to=to, int8=int8, threads=threads, runs=runs)
+    show(widths_table(latencies, {width: chain_macs(width, size=size, kernel=kernel) for width in chosen}))
+    step = suitable_round_to(latencies)
     if step > 1:
-        show_text(f"MACs per second fall behind every multiple of {step}: give --round-to {step} to prune or compress.")
+        show_text(f"MACs per second drop above every multiple of {step}: pass --round-to {step} to prune or compress.")
     else:
-        show_text("MACs per second fall behind no multiple of 2, 4, 8 or 16: --round-to gains nothing here.")
+        show_text("MACs per second drop above no multiple of 2, 4, 8 or 16: --round-to gains nothing here.")

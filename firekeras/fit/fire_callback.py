@@ -31,6 +31,7 @@ from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
 from firekeras.rounds.evaluation import no_better_than_chance
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
+from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import chosen_monitor
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.run import Run, check_prunable
@@ -48,53 +49,58 @@ class FirePruningCallback(keras.callbacks.Callback):
     """Prunes the model that `fit` trains, in rounds, and leaves it pruned.
 
     The first epoch trains as usual while FIRE is counted inside the training step (or, with
-    `data`, is measured after it); its end sets the baseline. Then filters go at the beginning of an epoch, the
-    optimizer's state is cut along, and training goes on.
+    `data`, measured after it); the end of that epoch sets the baseline. From then on filters are removed at the
+    beginning of an epoch, the optimizer's state is sliced like the weights, and training goes on.
 
-    With a `target` the network arrives there within the epochs of `fit`: a few cuts in the first part, spaced
-    evenly in the target's cost. Without one, rounds are judged: if the monitored metric is then within the
-    `tolerance`, the next round begins; else, or if the loss or a weight is NaN, the round is undone,
-    exactly (weights, optimizer, statistics, iterations and learning rate), after as many epochs again have not
-    helped; the next one takes half as much. Rounds come in the first part of the epochs; after them, and after more
-    than `backtracks` undone rounds in a row, training goes on without cuts.
+    With a `target` the network reaches it within the epochs of `fit`: a few cuts in the first part, spaced
+    evenly in the target's cost. Without one, each round is judged: if the monitored metric is within the
+    `tolerance`, the next round begins. If not, the round trains for as many epochs again; if that does not help, or
+    if the loss or a weight is NaN, it is undone exactly (weights, optimizer, statistics, iterations and learning
+    rate), and the next round takes half as much. Rounds come in the first part of the epochs; after them, or after
+    more than `backtracks` undone rounds in a row, training goes on without cuts.
 
     Before each validation BatchNormalization's statistics are measured exactly on the data that `fit` was
-    given, so that networks are judged by what they are; moving averages lag behind. Data that can be read only
-    once, such as a generator's, are not read: pass `data`.
+    given, since its moving averages lag behind the weights. Data that can be read only once, such as a generator's,
+    are not read for this: pass `data`.
 
-    A round that `fit` does not finish (`EarlyStopping`) is undone unless there is a target, as it is at Ctrl-C, and
-    at an error in a training step, an evaluation or another callback. The tolerance refers to the end of the first
-    epoch: give it a trained model, or say with `start_epoch` how long to train first. Other callbacks' `on_epoch_end`
-    see the network that the epoch's metrics are of, and `conv_macs` and `filters` in the logs.
+    A round that `fit` does not finish (`EarlyStopping`) is undone unless there is a target. So is the round in progress
+    at Ctrl-C, or at an error in a training step, an evaluation or another callback. The tolerance refers to the end of
+    the epoch that measures: start with a trained model, or set `start_epoch` to train first. In `on_epoch_end`, other
+    callbacks see the network that the epoch's metrics belong to, and `conv_macs` and `filters` in the logs.
 
-    FIRE, its detector and rounds: Fang et al., "FIREPruning", ACML 2020, section 3.
+    Source: Fang et al., "FIREPruning", ACML 2020, section 3 (FIRE, the detector, and pruning in rounds). Counting
+    FIRE inside the training step, ranking within layers, the paces and undoing rounds are not in the paper.
 
     Args:
-        data: What to measure FIRE and statistics on, in inference mode, as `fit` takes it. Defaults to none: FIRE
-            is counted in training mode, on the batches that train.
-        target: What to come down to: `{"conv_macs": 0.5}`, `{"macs": ...}` or `{"params": ...}`, as a
-            share of what the network has to begin with. Defaults to none: the tolerance decides.
-        tolerance: How far the metric may fall: absolute points, a share of the baseline where lower is better.
-            Defaults to 0.01.
-        learning_rate: If given, the learning rate begins here and falls along `schedule` over the epochs of `fit`,
-            and comes back over a quarter of an epoch after each cut. Defaults to none: the rate stays the user's.
-        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1. Defaults to `"cosine"`.
-        distill: Whether networks after a cut also learn from the one before the first, settled
-            (`firekeras.recovery.distill`). It helps if that one is trained through. Defaults to False: the loss
-            stays the user's.
-        method: `"fire"`, the name of another method or criterion, or a method object, as in `compress`. By its
-            name it has no drift guard, which would measure FIRE after each cut.
-        pruning_ratio: Share of the remaining prunable filters that go in a round. Defaults to None: sized by
-            the epochs.
-        layer_caps, round_to, min_keep, max_cut, balance: As in `plan_pruning`, caps over the whole run.
-        epochs_per_round: Epochs between two cuts. Defaults to None: sized by the epochs.
-        backtracks: After how many undone rounds in a row cutting ends. Defaults to 3.
-        monitor: What to watch, with or without `"val_"`: on validation data if there are any, else in training, with a
-            warning. Defaults to None: the accuracy, else another score, else the loss. An epoch that
-            logs none of it does not end a round.
-        start_epoch: How many epochs to train before the one that measures. Defaults to 0.
-        verbose: 0 says nothing, 1 a line per round. Defaults to 1.
-        on_event: A function that is given each event as it happens, a dict, as in `compress`. Defaults to none.
+        data: Data to measure FIRE and statistics on, in inference mode, as `fit` takes them. Defaults to None: FIRE
+            is counted in training mode, on the training batches.
+        target: `{measure: share}`: the share, above 0 and up to 1, of the network's `"conv_macs"`, `"macs"` or
+            `"params"` that may be left. Defaults to None: the tolerance decides.
+        tolerance: How far the metric may fall, from 0: absolute points (0.01 is one point), or a share of the
+            baseline if lower is better. Defaults to 0.01.
+        learning_rate: If given (above 0), the learning rate begins here, falls along `schedule` over the epochs of
+            `fit`, and warms up over a quarter of an epoch after each cut. Defaults to None: the callback leaves the
+            rate alone.
+        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1 that returns a factor. Defaults
+            to `"cosine"`.
+        distill: Whether pruned networks also learn from the network before the first cut, settled
+            (`firekeras.recovery.distill`). That helps if it is fully trained. Defaults to False: the loss stays as
+            compiled.
+        method: The name of a method or criterion, or a method object, as in `compress`. Defaults to `"fire"`, without
+            the drift guard, which would measure FIRE again after each cut.
+        pruning_ratio: The share of the remaining prunable filters that go in a round, from 0 to below 1. Defaults to
+            None: sized by the epochs.
+        layer_caps, round_to, min_keep, max_cut, balance: As in `plan_pruning`; caps hold for the whole run.
+        epochs_per_round: Epochs between two cuts, at least 1. Defaults to None: sized by the epochs.
+        backtracks: How many rounds in a row may be undone before cutting ends, from 0. Defaults to 3.
+        monitor: The metric to watch: the name of a metric that the model is compiled with, or `"loss"`, with or
+            without `"val_"`. It is read from the validation logs if `fit` has validation data, else from the training
+            logs, with a warning. Names with "loss", "error", "mse" and the like are better if lower, all others if
+            higher. An epoch whose logs lack the metric (`validation_freq`) does not end a round. Defaults to None: the
+            accuracy, else another score, else the loss.
+        start_epoch: The index of the epoch that measures, from 0: earlier epochs only train. Defaults to 0.
+        verbose: 0 shows nothing, 1 a line per round. Defaults to 1.
+        on_event: A function that is called with each event as it happens, a dict, as in `compress`. Defaults to None.
 
     Attributes:
         profile: The `FireProfile`, once the epoch that measures is over.
@@ -102,7 +108,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     Raises:
         ValueError: Before any training, if the model cannot be pruned, an argument is out of range,
-            the target is out of reach, there is no such metric, or another callback does not go with a
+            the target is out of reach, there is no such metric, or another callback does not work with a
             network that shrinks.
 
     Example:
@@ -121,14 +127,14 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def __init__(
         self,
-        data=None,
+        data: Any = None,
         *,
         target: Mapping[str, float] | None = None,
         tolerance: float = 0.01,
         learning_rate: float | None = None,
         schedule: str | Callable[[float], float] = "cosine",
         distill: bool = False,
-        method: Any = "fire",
+        method: str | Method | type[Method] = "fire",
         pruning_ratio: float | None = None,
         layer_caps: Mapping[str, float] | None = None,
         round_to: int = 1,
@@ -173,12 +179,12 @@ class FirePruningCallback(keras.callbacks.Callback):
     # What Keras calls
 
     def set_model(self, model):
-        """Takes the model that is fitted, with an optimizer that can train it."""
+        """Takes the model that `fit` trains, and gives it an optimizer that works if its own does not."""
         super().set_model(model)
         self._mended = fresh_if_broken(model)
 
     def on_train_begin(self, logs=None):
-        """Checks the model and its neighbours before any training, and forgets earlier runs."""
+        """Checks the model and the other callbacks before any training, and forgets earlier runs."""
         callbacks = callbacks_of_fit(self)
         method = FirePruning(drift_threshold=-1) if self.method == "fire" else methods.get(self.method)
         self._counts = self.data is None and isinstance(method, FirePruning)
@@ -193,7 +199,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._live = LiveModel(self.model, self._guard.around)
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Undoes a rejected round; then puts the counters in, or begins the next round."""
+        """Undoes a rejected round; then inserts the counters, or begins the next round."""
         self._voice.speak()
         self._live.guard_steps()
         if self._trial is not None and self._trial.rejected:
@@ -207,7 +213,7 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._rate.on_epoch_begin(epoch)
 
     def on_train_batch_begin(self, batch, logs=None):
-        """Sets the learning rate, if that is the callback's."""
+        """Sets the learning rate, if the callback controls it."""
         if self._rate is not None:
             self._rate.on_train_batch_begin(batch)
 
@@ -216,7 +222,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._settle()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Ends the epoch that measures, or a round on trial; changes nothing that others could see."""
+        """Ends the epoch that measures, or a round on trial; changes nothing that other callbacks could see."""
         logs = {} if logs is None else logs
         if self._rate is not None:
             self._rate.on_epoch_end(epoch)
@@ -227,11 +233,11 @@ class FirePruningCallback(keras.callbacks.Callback):
         logs.update(conv_macs=self._costs_now().conv_macs, filters=self._filters_now())
 
     def on_train_end(self, logs=None):
-        """Judges or undoes what is on trial, and sums up."""
+        """Judges or undoes the round on trial, and sets `result`."""
         self._judge_unfinished()
         trial = self._trial
         self._put_in_order()
-        if trial is not None:  # as `fit` has just done with the network that was on trial
+        if trial is not None:  # `fit` has just done this, but for the network that was on trial
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         self._record_training_on()
         if not self._fit.validates:
@@ -243,11 +249,18 @@ class FirePruningCallback(keras.callbacks.Callback):
             warnings.warn(f"FirePruningCallback did not prune: {self._run.stopped_because}", stacklevel=2)
 
     def put_back(self):
-        """Puts the model back into its last accepted state, after an error that callbacks are not told of.
+        """Restores the last accepted state of the model, after an error that callbacks do not hear of.
 
-        There is no need to after most errors, nor before the next `fit` with such a callback, which does it
-        too. But where Keras itself fails between two calls, on validation data that do not fit the model
-        or in reading data under torch, a round on trial or counting layers may be left inside.
+        Most errors do not require this, nor does another `fit` with such a callback, which restores the model itself.
+        But if Keras fails between two calls, on validation data that do not fit the model
+        or while reading data with torch, a round on trial or counting layers may be left in the model.
+
+        Example:
+        >>> callback = firekeras.FirePruningCallback()
+        >>> try:
+        ...     model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
+        ... except ValueError:
+        ...     callback.put_back()
         """
         if hasattr(self, "_guard"):
             self._guard.leave(None)
@@ -262,8 +275,8 @@ class FirePruningCallback(keras.callbacks.Callback):
             method.check(self.model, self._fit.train)
             if method.trains:
                 raise ValueError(
-                    f"{type(method).__name__} trains networks of its own between cuts, which fit leaves no room for. "
-                    "Use firekeras.compress, or another method."
+                    f"{type(method).__name__} trains networks of its own between cuts, which is not possible inside "
+                    "fit. Use firekeras.compress, or another method."
                 )
         check_prunable(self.model, network.graph, self.settings.layer_caps)
         if self.data is not None:
@@ -273,7 +286,7 @@ class FirePruningCallback(keras.callbacks.Callback):
             check_can_teach(self.model)
         scores = _equal_scores(network) if isinstance(method, FirePruning) else _any_scores(network.graph)
         limits = {name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep")}
-        plan_pruning(network.graph, scores, **limits)  # how far one can get hardly depends on scores
+        plan_pruning(network.graph, scores, **limits)  # what can be reached hardly depends on the scores
 
     def _check_rate(self):
         optimizer = self.model.optimizer
@@ -284,16 +297,15 @@ class FirePruningCallback(keras.callbacks.Callback):
                               stacklevel=2)  # fmt: skip
         elif scheduled(optimizer):
             raise ValueError(
-                "The model's optimizer has a schedule of learning rates inside, which nothing outside can set. "
+                "The model's optimizer has a schedule of learning rates inside, so its rate cannot be set. "
                 f"Received: learning_rate={self.settings.learning_rate}. Leave it out, or compile the model with a "
                 "number."
             )
 
     def _forget(self, graph, method):
         self.profile = self.result = None
-        known = self._fit.train if self.data is None else self.data
-        self._run = Run(self.settings, method, self.model, graph, epochs=None, train_data=known)
-        self._settle_on = known
+        self._settle_on = self._fit.train if self.data is None else self.data
+        self._run = Run(self.settings, method, self.model, graph, epochs=None, train_data=self._settle_on)
         self._settler: Settler | None = None
         self._trial = self._unprobed = None
         self._measured = self._training_on = False
@@ -332,17 +344,17 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     @property
     def _watched(self) -> str:
-        """The metric's name in the logs."""
+        """The name of the metric in the logs."""
         return f"val_{self._run.monitor}" if self._fit.validates else self._run.monitor
 
     def _value(self, logs) -> float | None:
-        """The metric of an epoch; NaN if the loss is not finite, None if it is not in the logs."""
+        """The metric of an epoch; NaN if the loss is not finite, None if the metric is not in the logs."""
         if self._watched not in logs:
             return None
         return float(logs[self._watched]) if math.isfinite(logs.get("loss", 0.0)) else math.nan
 
     def _lost(self, value) -> str | None:
-        """Why training has lost its way; None if it has not."""
+        """Why the network cannot be used any more; None if it can."""
         if not math.isfinite(value):
             return f"the loss or {self._watched} is not finite."
         try:
@@ -370,49 +382,51 @@ class FirePruningCallback(keras.callbacks.Callback):
         value = self._value(logs)
         if value is None:
             raise ValueError(
-                f"There is no {self._watched!r} in the logs of epoch {epoch + 1}, which hold {sorted(logs)}: rounds "
-                "have no baseline. Give a start_epoch that validates, or leave out validation_freq."
+                f"There is no {self._watched!r} in the logs of epoch {epoch + 1}, which hold {sorted(logs)}, so "
+                "rounds have no baseline. Give the start_epoch of an epoch that validates, or leave out "
+                "validation_freq."
             )
         run = self._run
         run.baseline = run.accuracy = self._last = value
         run.begin_leg(max(0, self.params["epochs"] - epoch - 1), self.model)
-        self._say_start()
+        self._report_start()
         lost = self._lost(value)
         if lost:
             run.stopped_because, self._training_on = f"There is no baseline: {lost}", True
             return
         if isinstance(run.method, FirePruning):
-            self._learn()
+            self._learn(run.method)
         if self.settings.distill:
             self._live.teach(Teacher(self._settled_copy()))
 
     def _settled_copy(self):
         return Network.of(self.model).copy() if self._settle_on is None else settled_copy(self.model, self._settle_on)
 
-    def _learn(self):
+    def _learn(self, method: FirePruning):
         with self._run.time.on("measuring"):
             self.profile = self._counted() if self._counts else measure_fire(self.model, self.data)
-            self._run.method.learn(self.profile)
+            method.learn(self.profile)
 
     def _counted(self) -> FireProfile:
         counted = {key: counter for key, counter in self._counters.items() if counter.built}
         return profile_from_counters(self._network, counted, mode="training")
 
-    def _say_start(self):
+    def _report_start(self):
         run = self._run
         costs = {name: getattr(run.costs_before, name) for name in COSTS}
-        told = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
-        self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **told)
+        limits = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
+        self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **limits)
         self._note(self._mended)
         self._note(no_better_than_chance(run.baseline, self._fit.validation, run.monitor))
         if self._settle_on is None:
             self._note(
-                "fit reads its data only once, so statistics are not settled. Pass data=... to settle and measure on."
+                "The data of fit can be read only once, so statistics are not settled. Pass data=... to settle and "
+                "measure on."
             )
         if not self._fit.validates:
             warnings.warn(
-                f"No validation data are there, so FirePruningCallback watches the training's {run.monitor!r}, which "
-                "says little of new data. Pass validation_data to fit.",
+                f"There are no validation data, so FirePruningCallback watches {run.monitor!r} on the training data, "
+                "which says little about new data. Pass validation_data to fit.",
                 stacklevel=2,
             )
 
@@ -470,7 +484,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._record(trial.record(self._run, self.model, accepted, value), trial)
 
     def _help(self, trial) -> bool:
-        """Gives a round that would be undone as many epochs again, once, if there are so many."""
+        """Once, gives a round that would be undone as many epochs again, if that many are left."""
         left = (self._run.pace.epochs or 0) - self._run.epochs_spent - trial.epochs
         if trial.helped or left < trial.wanted:
             return False
@@ -488,7 +502,7 @@ class FirePruningCallback(keras.callbacks.Callback):
             trial.rejected = True
 
     def _judge_unfinished(self):
-        """At the end of `fit`: a network on the way to a target stays; a round within a tolerance is undone."""
+        """At the end of `fit`, keeps a network on the way to a target, and undoes an unfinished round otherwise."""
         trial = self._trial
         if trial is None or trial.rejected:
             return
@@ -497,10 +511,10 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._run.stopped_because = "fit ended before its last epoch." if not trial.arrives else ""
         else:
             number = len(self._run.records) + 1
-            self._run.stopped_because = f"fit ended before round {number} was over, which was undone."
+            self._run.stopped_because = f"fit ended before round {number} was over, so the round was undone."
 
     def _record_training_on(self):
-        """The epochs after the last round are a round that cuts nothing."""
+        """Records the epochs after the last round as a round that cuts nothing."""
         run = self._run
         if not (self._later_epochs and run.cuts_kept) or math.isnan(self._last):
             return
@@ -521,9 +535,9 @@ class FirePruningCallback(keras.callbacks.Callback):
     def _sum_up(self, reason):
         run = self._run
         run.stopped_because = f"The target {run.target} is reached." if run.arrived else reason
-        self._say_stop()
+        self._report_stop()
 
-    def _say_stop(self):
+    def _report_stop(self):
         self.result = self._run.summed_up(self.model)
         self._voice.event("stop", reason=self._run.stopped_because)
         self._voice.speak()
@@ -532,7 +546,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         return self._trial.plan.costs_after if self._trial is not None else self._run.costs
 
     def _filters_now(self) -> int:
-        """How many filters the network has, over all layers, that of a round on trial if there is one."""
+        """How many filters the network has in all layers; of a round on trial, if there is one."""
         lost = sum(record.filters_removed for record in self._run.records if record.accepted)
         lost += self._trial.plan.num_removed if self._trial is not None and not self._trial.rejected else 0
         return sum(self._run.original_widths.values()) - lost
@@ -545,13 +559,13 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._trial = None
 
     def _leave(self, error, arguments):
-        """Puts the model into its last accepted state: an error is about to end `fit`."""
+        """Restores the last accepted state of the model, since an error is about to end `fit`."""
         self._put_in_order(whole=self._live.hand_back(arguments))
         self._run.stopped_because = _ended_by(error)
         self.result = self._run.summed_up(self.model)
 
     def _put_in_order(self, whole=True):
-        """Takes out what is there only for a while: counters, a network on trial, guards, a learning rate.
+        """Removes everything temporary: counters, a network on trial, guards, a learning rate.
 
         Args:
             whole: Whether the network in the model still has all its weights. Defaults to True.
@@ -568,7 +582,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
 
 def _end_unfinished_run(model):
-    """Puts a model in order that an earlier `fit` with a callback left without its being told."""
+    """Restores a model that an earlier `fit` left in the middle of a run, by an error that its callback did not see."""
     step = vars(model).get("train_function")
     if isinstance(step, Guarded):
         step.guard.leave(None)
@@ -577,11 +591,11 @@ def _end_unfinished_run(model):
 def _ended_by(error) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "fit was interrupted."
-    return f"fit ended in an error: {error!r}." if error else "fit ended in an error that callbacks are not told of."
+    return f"fit ended in an error: {error!r}." if error else "fit ended in an error that callbacks do not hear of."
 
 
 def _equal_scores(network) -> FilterScores:
-    """The same score for all filters that have FIRE, NaN for the others."""
+    """Equal scores for all filters that have FIRE, NaN for the others."""
     scores = {name: np.full(width, np.nan) for name, width in network.graph.widths.items()}
     for relu in network.relus:
         for name, filters, _ in filters_behind(network, relu):
@@ -590,5 +604,5 @@ def _equal_scores(network) -> FilterScores:
 
 
 def _any_scores(graph) -> FilterScores:
-    """The same score for all filters."""
+    """Equal scores for all filters."""
     return FilterScores({name: np.zeros(width) for name, width in graph.widths.items()}, criterion="none")

@@ -1,4 +1,4 @@
-"""What `fit` was called with: callbacks are given none of it, but `fit` is among their callers."""
+"""The data that `fit` was called with: Keras does not pass them to callbacks, but `fit` is among their callers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from firekeras.keras_models.internals import build_metrics
 
-BATCHES = 100  # of a data set that never ends
+BATCHES = 100  # to take from a data set that never ends
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,10 +21,10 @@ class FitData:
     """The data of the `fit` that is running.
 
     Args:
-        train: `(x, y, sample_weight)`, or a data set; None if it can be read only once, or is not known.
+        train: `(x, y)`, `(x, y, sample_weight)`, or a data set; None if it can be read only once, or is unknown.
         validates: Whether there are validation data.
-        validation: These, as `fit` holds them, `(x, y)`; None for none.
-        initial_epoch: The number of the first epoch.
+        validation: The validation data as `fit` holds them, `(x, y)`, or None.
+        initial_epoch: The index of the first epoch, from 0.
     """
 
     train: Any
@@ -42,17 +42,17 @@ def frames() -> Iterator[types.FrameType]:
 
 
 def data_of_fit(model) -> FitData:
-    """The data of the `fit` of a model that is calling right now."""
-    known = next(
+    """The data of the model's `fit` that is calling right now."""
+    variables = next(
         (f.f_locals for f in frames() if f.f_locals.get("self") is model and "epoch_iterator" in f.f_locals), {}
     )
-    validation = known.get("validation_data")
-    return FitData(_readable(known), validation is not None, validation, int(known.get("initial_epoch") or 0))
+    validation = variables.get("validation_data")
+    return FitData(_readable(variables), validation is not None, validation, int(variables.get("initial_epoch") or 0))
 
 
-def _readable(known):
-    """The training data, if they can be read again."""
-    x, y, weights = (known.get(name) for name in ("x", "y", "sample_weight"))
+def _readable(variables):
+    """The training data among the local variables of `fit`, if they can be read again."""
+    x, y, weights = (variables.get(name) for name in ("x", "y", "sample_weight"))
     if x is None or _is_read_once(x):
         return None
     if y is None and not hasattr(x, "shape") and not isinstance(x, (list, dict)):
@@ -61,7 +61,7 @@ def _readable(known):
 
 
 def _that_ends(x):
-    """A data set, or of one that never ends the first batches."""
+    """The data set itself, or the first batches of one that never ends."""
     endless = callable(getattr(x, "cardinality", None)) and int(x.cardinality()) == -1
     return x.take(BATCHES) if endless else x
 
@@ -71,7 +71,7 @@ def _is_read_once(x):
 
 
 def metric_names(model, data: FitData) -> list[str] | None:
-    """The names of all that `fit` will log; None if nobody can tell before its first step."""
+    """The names of all metrics that `fit` will log; None if they are unknown before its first step."""
     try:
         return list(model.get_metrics_result())
     except ValueError:  # no batch has been seen yet
@@ -83,7 +83,7 @@ def metric_names(model, data: FitData) -> list[str] | None:
 
 
 def _one_batch(data):
-    """One batch, or the shapes and types of one: `(x, y)`, `(x, y, sample_weight)`."""
+    """A batch, or the shapes and types of one: `(x, y)` or `(x, y, sample_weight)`."""
     if isinstance(data, tuple):
         return keras.tree.map_structure(lambda a: np.asarray(a[:1]), data)
     spec = getattr(data, "element_spec", None)

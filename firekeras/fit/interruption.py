@@ -1,4 +1,4 @@
-"""What ends a `fit` before its time, Ctrl-C or an error: the model is put in order before it goes on."""
+"""Ctrl-C and errors that end a `fit` early: the model is put in order before they go on."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ HOOKS = (
 
 
 class FitGuard:
-    """Stands around what `fit` calls: all callbacks, and the steps that are given to `around`.
+    """Wraps everything that `fit` calls: all callbacks, and the steps that are passed to `around`.
 
-    Ctrl-C is noted, and raised as `KeyboardInterrupt` before the next of these calls, so that no step
-    is torn apart; a second one goes to Python at once. Where a program has a handler for Ctrl-C of its
-    own, or `fit` runs in another thread than the main one, it is left alone.
+    Ctrl-C is noted, and raised as `KeyboardInterrupt` before the next of these calls, so no step
+    is interrupted halfway; a second Ctrl-C goes to Python at once. If the program has a handler for Ctrl-C of its
+    own, or `fit` does not run in the main thread, signals are left alone.
 
     Args:
         callbacks: The `CallbackList` of `fit`.
-        leave: Puts the model in order: a function of the error, and of the arguments of the call that
-            it came from. It is called once, before the error goes on.
+        leave: A function that puts the model in order, of the error and of the arguments of the call that
+            raised it. It is called once, before the error goes on.
     """
 
     def __init__(self, callbacks, leave):
@@ -35,11 +35,11 @@ class FitGuard:
             setattr(callbacks, hook, self.around(getattr(callbacks, hook)))
 
     def around(self, call) -> Guarded:
-        """The call, guarded for as long as `fit` lasts."""
+        """Returns the call, guarded for as long as `fit` lasts."""
         return Guarded(call, self)
 
     def before_call(self):
-        """Raises the Ctrl-C that came since the last call; from the first call on, listens for one."""
+        """Raises a Ctrl-C that came since the last call; begins to listen for one at the first call."""
         self.raise_wished()
         if not self._listening:
             self._listening = True
@@ -52,13 +52,13 @@ class FitGuard:
             raise KeyboardInterrupt
 
     def leave(self, error, arguments=()):
-        """Has the model put in order, unless that was done."""
+        """Puts the model in order, unless that has been done."""
         if not self.over:
             self.stop()
             self._leave(error, arguments)
 
     def stop(self):
-        """Guards nothing any more: `fit` is over."""
+        """Stops guarding, since `fit` is over."""
         self.over = True
         for hook in HOOKS:
             vars(self._callbacks).pop(hook, None)
@@ -76,7 +76,7 @@ class FitGuard:
         self._wished = True
 
     def _fit_is_among(self, frame) -> bool:
-        """Whether a frame or one of its callers has the list of callbacks: an error may have ended `fit` unnoticed."""
+        """Whether `fit` is still running: whether the list of callbacks is known to a frame or one of its callers."""
         while frame is not None:
             if any(value is self._callbacks for value in frame.f_locals.values()):
                 return True
@@ -85,7 +85,7 @@ class FitGuard:
 
 
 class Guarded:
-    """A function that puts the model in order before an error leaves it.
+    """Wraps a function, and puts the model in order before an error leaves it.
 
     Args:
         call: The function.
@@ -102,7 +102,7 @@ class Guarded:
             self.guard.before_call()
             return self.call(*args, **kwargs)
         except _end_of_data():
-            raise  # this is how a step tells `fit` that the epoch is over
+            raise  # this is how a step ends the epoch
         except BaseException as error:
             self.guard.leave(error, args)
             raise

@@ -1,4 +1,4 @@
-"""Surgery on the live model: the object that `fit` is training becomes the smaller one."""
+"""Surgery on the live model: the object that `fit` is training becomes the smaller network."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from firekeras.channels.walk import leaf_layers
 from firekeras.fit.interruption import Guarded
 from firekeras.keras_models.devices import scope_of
 
-# What `fit` goes on using; all else belongs to the network, but for what another one does not have at all.
-# Loss and metrics are among it: they were built on the first batch, and JAX, on several devices, wants
-# them built before it trains.
+# Attributes that `fit` goes on using; all others belong to the network, except those that the other network lacks.
+# Loss and metrics are among them: they were built on the first batch, and JAX, on several devices, requires
+# them to be built before it trains.
 OF_THE_FIT = (
     *("history", "_eval_epoch_iterator", "stop_training", "_initial_epoch"),
     *("_loss_tracker", "_compile_loss", "_compile_metrics"),
 )
-CLASS = "__class__"  # a class whose constructor is its own cannot be that of a smaller network
+CLASS = "__class__"  # it changes too: a class with a constructor of its own cannot be built smaller
 STEPS = ("train_function", "test_function")
 STATE = ("trainable_variables", "non_trainable_variables", "optimizer_variables", "metrics_variables")
 
 
 class LiveModel:
-    """Exchanges the network inside a model object, while `fit` runs on it.
+    """Exchanges the network inside a model object while `fit` runs on it.
 
-    The network that goes out is kept as it was, weights, optimizer, compiled steps and all, so that
+    The network that is taken out stays as it was, with weights, optimizer and compiled steps, so
     putting it back undoes everything that happened since, exactly.
 
     Args:
         model: The model that `fit` was called on.
-        around: Wraps the compiled steps that `fit` calls, for as long as it lasts. Defaults to none.
+        around: A function that wraps the compiled steps that `fit` calls. Defaults to None.
     """
 
     def __init__(self, model, around=None):
@@ -40,11 +40,11 @@ class LiveModel:
         self._taught = None
 
     def teach(self, teacher):
-        """Has the networks that come in from now on learn from a `Teacher` too, until `release`."""
+        """From now until `release`, makes networks that are put in learn from a `Teacher` too."""
         self._taught = teacher.shared_loss(self.model)
 
     def guard_steps(self):
-        """Wraps the steps that `fit` calls next."""
+        """Wraps the steps that `fit` will call next."""
         self.model.make_train_function()
         self.model.make_test_function()
         for name in STEPS if self._around else ():
@@ -52,7 +52,7 @@ class LiveModel:
             self.model.__dict__[name] = step if isinstance(step, Guarded) else self._around(step)
 
     def become(self, other) -> dict:
-        """Takes over the network of another model; returns the network as it was, for `put_back`."""
+        """Takes over the network of another model; returns the previous network, for `put_back`."""
         out = self._exchange({**other.__dict__, CLASS: type(other)})
         if self._taught is not None:
             self.model.__dict__["compute_loss"] = self._taught
@@ -64,12 +64,12 @@ class LiveModel:
         return out
 
     def insert(self, network, behind) -> dict:
-        """Puts layers behind calls; returns the network without them, for `withdraw`."""
+        """Inserts layers behind calls; returns the network without them, for `withdraw`."""
         nothing = np.zeros(network.graph.num_units, bool)
         return self.become(network.without(nothing, behind))
 
     def withdraw(self, without):
-        """Takes inserted layers out again; all that was learned meanwhile stays."""
+        """Removes inserted layers; everything that was learned in the meantime stays."""
         probed = dict(leaf_layers(self.model))
         optimizer = self.model.optimizer
         self._exchange(without)
@@ -85,13 +85,13 @@ class LiveModel:
         self._exchange(network)
 
     def hand_back(self, arguments) -> bool:
-        """Gives the variables the values that JAX's `fit` keeps outside of them while it trains.
+        """Writes back to the variables the values that `fit` keeps outside of them while it trains with JAX.
 
         Args:
-            arguments: Of the call that failed: a step gets these values as its first.
+            arguments: The arguments of the call that failed; the first argument of a step holds these values.
 
         Returns:
-            Whether they are all there: a step that fails may have used up their memory.
+            Whether all values were there: a step that fails may have freed their memory.
         """
         if keras.backend.backend() != "jax":
             return True
@@ -107,7 +107,7 @@ class LiveModel:
         return True
 
     def release(self):
-        """Leaves the model with its steps as Keras made them."""
+        """Restores the steps as Keras made them."""
         for name in STEPS:
             step = self.model.__dict__[name]
             self.model.__dict__[name] = step.call if isinstance(step, Guarded) else step
@@ -137,10 +137,10 @@ class LiveModel:
 
 @contextlib.contextmanager
 def _steps_of_its_own(model):
-    """Has steps compiled from functions like no others.
+    """Compiles steps from functions that are equal to no others.
 
-    JAX finds compiled code by its function, and by the shapes of what it gets. Methods of one and the same
-    model are equal functions to it: without this a network could be trained by the code of an earlier one.
+    JAX looks up compiled code by the function and the shapes of its arguments. Methods of the same model object are
+    equal functions to it, so without this a network could be trained by the code of an earlier one.
     """
     own = {name: functools.partial(getattr(model, name)) for name in ("train_step", "test_step")}
     before = {name: model.__dict__[name] for name in own if name in model.__dict__}

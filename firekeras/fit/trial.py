@@ -12,20 +12,20 @@ from firekeras.rounds.records import RoundRecord
 
 @dataclasses.dataclass
 class Trial:
-    """A round that is yet to be judged.
+    """A round that has not been judged yet.
 
     Args:
-        plan: What was cut.
+        plan: The plan that was cut.
         arrives: Whether the network is at the target.
-        wanted: After how many epochs it is judged.
+        wanted: The number of epochs after which the round is judged.
         before: The network before the cut, to come back to.
-        settler: What settled that network.
-        details: What the method has to say of the round.
-        epochs: How many epochs the network has trained.
-        helped: Whether it has been given more epochs already.
-        value: Its metric, as far as known.
-        rejected: Whether it is going to be undone.
-        began: When it was cut, in seconds.
+        settler: The settler of that network.
+        details: What the method recorded about the round.
+        epochs: How many epochs the network has trained. Defaults to 0.
+        helped: Whether it has already been given more epochs. Defaults to False.
+        value: Its last known metric. Defaults to NaN.
+        rejected: Whether it is going to be undone. Defaults to False.
+        began: When it was cut, in seconds of the monotonic clock.
     """
 
     plan: PruningPlan
@@ -46,8 +46,8 @@ class Trial:
         Args:
             run: The `Run`.
             model: The model that `fit` trains.
-            accepted: Whether it is kept.
-            value: Its metric.
+            accepted: Whether the round is kept.
+            value: The metric of the network.
         """
         ratio = run.step.ratio
         return RoundRecord.of(

@@ -1,4 +1,4 @@
-"""What the callback says: a line per round, between the epochs that Keras shows."""
+"""The output of the callback: a line per round, between the epochs that Keras shows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Voice:
 
     Args:
         verbose: 0 shows nothing, 1 a line per round.
-        on_event: Is given each event, a dict; None for nobody.
+        on_event: A function that is called with each event, a dict; or None.
     """
 
     def __init__(self, verbose: int, on_event: Callable[[dict], None] | None):
@@ -25,17 +25,17 @@ class Voice:
         self._started: dict = {}
 
     def event(self, event: str, **fields):
-        """Reports an event; its line waits until Keras has ended its own."""
-        told = plain({"event": event, **fields, "time": now()})
+        """Reports an event; its line is held back until Keras has ended its own."""
+        line = plain({"event": event, **fields, "time": now()})
         if event == "start":
-            self._started = told
+            self._started = line
         if self._on_event is not None:
-            self._on_event(told)
+            self._on_event(line)
         if self.verbose and event in ("start", "round", "note", "stop"):
-            self._lines.append(tables.event_line(told, self._started))
+            self._lines.append(tables.event_line(line, self._started))
 
     def speak(self):
-        """Shows the lines that wait."""
+        """Shows the lines that were held back."""
         console = Console(highlight=False)
         for line in self._lines:
             console.print(line)

@@ -1,4 +1,4 @@
-"""The methods, one file per paper: each says, round by round, which filters go next."""
+"""The methods, one file per paper: each decides, round by round, which filters go next."""
 
 from __future__ import annotations
 
@@ -32,10 +32,22 @@ __all__ = [
 
 
 def get(identifier: str | Method | type[Method], **options) -> Method:
-    """A method by its name, `"fire"`, or that of a criterion, `"l2"`, with its options; a method object as it is.
+    """Makes a method from a name; a method object is returned as it is.
+
+    Args:
+        identifier: The name of a method, such as `"fire"`, or of a criterion, such as `"l2"`; a class derived from
+            `Method`; or a method object.
+        **options: Arguments for the method's constructor.
+
+    Returns:
+        The method.
 
     Raises:
-        ValueError: If there is no method of that name; names the nearest. If an object is no `Method`.
+        ValueError: If there is no method of that name (the message suggests the nearest one), or an object is not a
+            `Method`.
+
+    Example:
+    >>> method = firekeras.methods.get("fire", mode="measured")
     """
     if isinstance(identifier, str):
         return _maker(identifier)(**options)
@@ -57,11 +69,17 @@ def _maker(name):
 
 
 def seeded(name: str, seed: int, **options) -> Method:
-    """A method by its name, with its options; where it draws at random, a seed decides what."""
+    """Makes a method from a name, seeded if it draws at random.
+
+    Args:
+        name: As `get` takes it.
+        seed: Seeds everything that the method draws at random.
+        **options: Arguments for the method's constructor.
+    """
     method = get(name, **options)
     return get(name, **options, seed=seed) if "seed" in vars(method) else method
 
 
 def names() -> list[str]:
-    """What `get` knows: the methods, then the criteria that no method is named after."""
+    """Returns the names that `get` knows: the methods, then the criteria that are not themselves methods."""
     return [*sorted(METHODS), *(name for name in sorted(CRITERIA) if name not in METHODS)]

@@ -1,29 +1,34 @@
-"""Any criterion as a method: filters are ranked by it, again in each round."""
+"""Any criterion as a method: it ranks the filters again in each round."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import keras
 
 from firekeras.data.samples import draw_samples
 from firekeras.plan.planning import PruningPlan
 from firekeras.rounds.method import Method, register
+from firekeras.rounds.run import Run
 from firekeras.rounds.settings import check_share, check_whole
 from firekeras.scores.criteria import CRITERIA, get_criterion, score_filters
 
-A_FEW = 32  # samples by which one sees whether a criterion has anything to say of a network
+A_FEW = 32  # samples, enough to see whether a criterion can score a network
 
 
 class ByScore(Method):
-    """Removes the filters that a criterion scores highest: of each layer, or of all layers together.
+    """Removes the filters that a criterion scores highest, within each layer or over all layers together.
 
     Args:
         criterion: A name that `firekeras.score_filters` knows, such as `"l2"` or `"random"`.
-        samples: How many of the training data a criterion that needs data is measured on in each round,
-            from 1 on: of arrays as many at random, of data in batches the first ones. Defaults to 2,000.
-        balance: In place of the run's: 0 ranks the filters of all layers together. Defaults to None: the run's,
-            which ranks within layers.
-        seed: For the choice of samples, and for criteria that draw at random. Defaults to 0.
+        samples: How many training samples to measure on in each round, at least 1, if the criterion needs data:
+            drawn at random from arrays, the first ones of data in batches. Defaults to 2,000.
+        balance: Overrides the run's `balance`, from 0 to 1: 0 ranks the filters of all layers together. Defaults to
+            None: the run's own, which ranks within layers.
+        seed: Seeds the choice of samples, and criteria that draw at random. Defaults to 0.
 
     Raises:
-        ValueError: If there is no such criterion, or a number is out of its range.
+        ValueError: If there is no such criterion, or a number is out of range.
 
     Example:
     >>> method = firekeras.methods.ByScore("l2")  # for firekeras.compress(..., method=method)
@@ -37,12 +42,12 @@ class ByScore(Method):
         check_balance(balance)
         self.criterion, self.samples, self.balance, self.seed = criterion, samples, balance, seed
 
-    def plan(self, model, run) -> PruningPlan:
+    def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for the next round."""
         return run.plan(model, self._scores(model, run.train_data, self.samples, self.seed + len(run.records)))
 
-    def check(self, model, train_data):
-        """Raises `ValueError`, after a quick look, where the criterion has nothing to say of the network."""
+    def check(self, model: keras.Model, train_data: Any):
+        """Raises `ValueError` if a quick check shows that the criterion cannot score this network."""
         self._scores(model, train_data, A_FEW, self.seed)
 
     def _scores(self, model, train_data, samples, seed):
@@ -58,6 +63,10 @@ def check_balance(balance):
 
 
 @register("l1_global")
-def l1_over_all_layers(**options) -> ByScore:
-    """The criterion "l1", over all layers together."""
+def l1_over_all_layers(**options: Any) -> ByScore:
+    """The criterion `"l1"`, over all layers together.
+
+    Args:
+        **options: As `ByScore` takes them, except `criterion` and `balance`.
+    """
     return ByScore("l1", balance=0, **options)

@@ -1,4 +1,4 @@
-"""The drift guard: predictions are compared, round by round, with FIRE measured on a few samples."""
+"""The drift guard: compares predictions, round by round, with FIRE measured on a few samples."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 from firekeras.scores.detector.metrics import detector_metrics, precision_at
 from firekeras.scores.fire.measuring import measure_fire
 
-SHARE_OF_BATCHES = 0.05  # of data that do not say how many samples they hold
+SHARE_OF_BATCHES = 0.05  # to measure on, of data whose number of samples is unknown
 
 
 class DriftGuard:
-    """Says how far a detector may still be trusted.
+    """Checks whether a detector can still be trusted.
 
     Args:
-        threshold: The rank correlation (Spearman) below which it is to be trained anew, -1 to 1; at -1
+        threshold: The rank correlation (Spearman), from -1 to 1, below which the detector is trained again; at -1
             nothing is measured.
-        samples: How many samples FIRE is measured on.
-        seed: For the choice of samples.
+        samples: How many samples to measure FIRE on, at least 1.
+        seed: Seeds the choice of samples.
     """
 
     def __init__(self, threshold, samples, seed):
@@ -30,7 +30,7 @@ class DriftGuard:
 
     @property
     def watches(self) -> bool:
-        """Whether anything is measured at all."""
+        """Whether drift is checked at all."""
         return self.threshold > -1
 
     def agreement(self, model, predicted, data, share) -> dict:
@@ -40,11 +40,12 @@ class DriftGuard:
             model: The network.
             predicted: `FilterScores` of it.
             data: The training data.
-            share: Share of the filters that are about to go.
+            share: The share of the filters that are about to go.
 
         Returns:
-            `"spearman"`, the rank correlation; `"precision"`, the share of the filters predicted to go
-            that the measured ranking has go too; `"samples"`; `"refitted"`, whether they agree too little.
+            A dict of `"spearman"`, the rank correlation; `"precision"`, the share of the filters predicted to go
+            that would also go by measured FIRE; `"samples"`, how many FIRE was measured on; and `"refitted"`, whether
+            the agreement is too low, so that the detector is trained again.
         """
         measured = measure_fire(model, data, fraction=self._fraction(data), seed=self.seed)
         true, guessed = _both_known(measured, predicted)
@@ -67,4 +68,4 @@ class DriftGuard:
 def _both_known(measured, predicted):
     """Measured and predicted FIRE of the filters that can be ranked by both."""
     ranked = {name: mask & np.isfinite(predicted[name]) for name, mask in measured.rankable().items()}
-    return tuple(np.concatenate([one[name][mask] for name, mask in ranked.items()]) for one in (measured, predicted))
+    return tuple(np.concatenate([fire[name][mask] for name, mask in ranked.items()]) for fire in (measured, predicted))

@@ -1,9 +1,12 @@
-"""FIREPruning (Fang et al., ACML 2020): rank filters by how often their ReLU is silent."""
+"""FIREPruning (Fang et al., ACML 2020): ranks filters by how often their ReLU is silent."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable
+from typing import Any
 
+import keras
 import numpy as np
 
 from firekeras.channels import channel_graph, filter_kernels
@@ -14,49 +17,57 @@ from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
 from firekeras.rounds.method import Method, register
+from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
 from firekeras.scores.detector.fire_detector import FireDetector
 from firekeras.scores.fire.measuring import check_has_relus, measure_fire
-from firekeras.scores.profile import FilterScores
+from firekeras.scores.profile import FilterScores, FireProfile
 
 MODES = ("learned", "measured")
-MEASURED = {"contribution": "contribution_measured"}  # for networks that say nothing of it without data
-SAMPLES = 2000  # for criteria beside FIRE that are measured
-WEAK = 0.5  # a detector whose cross-validated rank correlation is below this is pointed out
+MEASURED = {"contribution": "contribution_measured"}  # for networks that cannot be scored without data
+SAMPLES = 2000  # for criteria beside FIRE that need data
+WEAK = 0.5  # cross-validated rank correlation below which a note warns about the detector
 
 
 @register("fire")
 class FirePruning(Method):
-    """Removes filters of high FIRE: those that other criteria find dispensable too go first.
+    """Removes filters of high FIRE, beginning with those that other criteria find dispensable too.
+
+    Source: Fang et al., "FIREPruning", ACML 2020. The criteria beside FIRE, BatchNormalization among the features, the
+    ranking within layers and the drift guard are not in the paper.
 
     Args:
         mode: `"learned"` measures FIRE in the first round, trains a detector on it, and predicts
-            it from the weights after that (section 3.3); `"measured"` measures in every round
+            FIRE from the weights after that (section 3.3); `"measured"` measures in every round
             (the general framework, section 3.2). Defaults to `"learned"`.
         regressor: The detector's regressor, by name or as an object. Defaults to `"random_forest"`.
         features: What the detector predicts from: `"bn"`, weights and BatchNormalization, or
             `"paper"`, the weights alone. Defaults to `"bn"`.
-        fraction: Share of the data that FIRE is measured on, above 0, up to 1, or `"auto"`, as
+        fraction: The share of the data to measure FIRE on, above 0 and up to 1, or `"auto"`, as
             `firekeras.measure_fire` takes it. Defaults to 0.2 (section 4.1).
-        measure_on: Data to measure FIRE on instead of the training data, as `measure_fire` takes them:
-            `firekeras.datasets.synthetic_images` (section 3.3.2), say, scaled as the network's inputs are.
-            Defaults to the training data.
-        drift_threshold: The detector is trained anew where its rank correlation with FIRE measured on
-            `drift_samples` samples falls below this, -1 to 1. Defaults to 0.8; -1 never does, nor measures.
-        drift_samples: How many samples each round is checked on. Defaults to 500.
-        beside: Criteria whose places within a layer count as much as those by FIRE (`firekeras.plan.together`), by
-            name. Defaults to `("l1", "contribution")`; `()` ranks by FIRE alone. Of a network without
-            BatchNormalization contributions are measured, on data; one that has nothing to say is left out.
-        balance: In place of the run's: 0 ranks the filters of all layers together, and lets one layer lose all that
-            its limits allow at once. With `beside=()` that is the paper's ranking, `method="fire_paper"`.
-            Defaults to None: the run's, which ranks within layers.
-        seed: For the choice of samples, and the regressor.
+        measure_on: Data to measure FIRE on instead of the training data, as `measure_fire` takes them: for example
+            `firekeras.datasets.synthetic_images` (section 3.3.2), scaled like the network's inputs.
+            Defaults to None: the training data.
+        drift_threshold: The detector is trained again if its rank correlation with FIRE measured on
+            `drift_samples` samples falls below this, from -1 to 1. Defaults to 0.8; -1 turns the drift guard off.
+        drift_samples: How many samples to check drift on in each round, at least 1. Defaults to 500.
+        beside: The names of criteria whose ranks within a layer count as much as the ranks by FIRE
+            (`firekeras.plan.together`). Defaults to `("l1", "contribution")`; `()` ranks by FIRE alone. If a network
+            has no BatchNormalization, contributions are measured on data; a criterion that cannot score the network
+            is left out.
+        balance: Overrides the run's `balance`, from 0 to 1: 0 ranks the filters of all layers together, and lets a
+            layer lose in one cut all that its limits allow. With `beside=()` that is the paper's ranking,
+            `method="fire_paper"`. Defaults to None: the run's own, which ranks within layers.
+        seed: Seeds the choice of samples, and the regressor. Defaults to 0.
 
     Attributes:
         profile: The `FireProfile` that was measured last.
-        detector: The `FireDetector`, once there is one. Where it is weak on the network at hand,
-            each plan's notes say so.
-        details: Of the last round: how well predictions agreed with FIRE measured on a sample.
+        detector: The `FireDetector`, once there is one. If it is weak on the network at hand, the notes of each
+            plan say so.
+        details: How well the predictions of the last round agreed with FIRE measured on a sample.
+
+    Raises:
+        ValueError: If there is no such mode, regressor, feature set or criterion, or a number is out of range.
 
     Example:
     >>> method = firekeras.methods.FirePruning(mode="measured")
@@ -65,17 +76,17 @@ class FirePruning(Method):
 
     def __init__(
         self,
-        mode="learned",
+        mode: str = "learned",
         *,
-        regressor="random_forest",
-        features="bn",
-        fraction=0.2,
-        measure_on=None,
-        drift_threshold=0.8,
-        drift_samples=500,
-        beside=("l1", "contribution"),
-        balance=None,
-        seed=0,
+        regressor: Any = "random_forest",
+        features: str = "bn",
+        fraction: float | str = 0.2,
+        measure_on: Any = None,
+        drift_threshold: float = 0.8,
+        drift_samples: int = 500,
+        beside: str | Iterable[str] = ("l1", "contribution"),
+        balance: float | None = None,
+        seed: int = 0,
     ):
         if mode not in MODES:
             raise ValueError(f"mode is one of {MODES}. Received: {mode!r}.")
@@ -88,51 +99,58 @@ class FirePruning(Method):
         self.mode, self.fraction, self.measure_on, self.seed = mode, fraction, measure_on, seed
         self.drift = DriftGuard(drift_threshold, drift_samples, seed)
         self._untrained = FireDetector(regressor, features=features, seed=seed)
-        self.profile = None
-        self.detector = None
+        self.profile: FireProfile | None = None
+        self.detector: FireDetector | None = None
         self.details: dict = {}
 
-    def check(self, model, train_data):
-        """Raises `ValueError` where no filter has a ReLU of its own."""
+    def check(self, model: keras.Model, train_data: Any):
+        """Raises `ValueError` if no filter has a ReLU of its own."""
         check_has_relus(Network.of(model))
 
-    def plan(self, model, run) -> PruningPlan:
+    def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for the next round."""
         plan = run.plan(model, self.ranking(model, run.train_data, run.pruning_ratio))
         plan.notes.extend(self.notes())
         return plan
 
-    def ranking(self, model, data, share=0.05) -> FilterScores:
-        """What the model's filters are ranked by: their FIRE, as in `scores`, and what stands beside it."""
+    def ranking(self, model: keras.Model, data: Any, share: float = 0.05) -> FilterScores:
+        """The scores that rank the model's filters: their FIRE, combined with the criteria beside it.
+
+        Args:
+            model, data, share: As in `scores`.
+        """
         scores = self.scores(model, data, share)
         others = (self._other(model, name, data) for name in self.beside)
-        return together(scores, channel_graph(model), [one for one in others if one is not None])
+        return together(scores, channel_graph(model), [other for other in others if other is not None])
 
     def _other(self, model, name, data) -> FilterScores | None:
-        """Scores by a criterion, else by the one that measures the same; None if both know nothing of the network."""
-        for one in (name, MEASURED.get(name)):
-            measured = one is not None and CRITERIA[one].needs == "data"
-            if one is None or (measured and data is None):
+        """Scores by a criterion, else by its measured version; None if neither can score the network."""
+        for criterion in (name, MEASURED.get(name)):
+            measured = criterion is not None and CRITERIA[criterion].needs == "data"
+            if criterion is None or (measured and data is None):
                 continue
             samples = draw_samples(data, SAMPLES, self.seed) if measured else None
             with contextlib.suppress(ValueError):
-                return score_filters(model, one, data=samples, seed=self.seed)
+                return score_filters(model, criterion, data=samples, seed=self.seed)
         return None
 
-    def scores(self, model, data, share=0.05) -> FilterScores:
-        """FIRE of the model's filters: measured in the first round, or always; else predicted.
+    def scores(self, model: keras.Model, data: Any, share: float = 0.05) -> FilterScores:
+        """FIRE of the model's filters: measured in the first round (or in every round), else predicted.
 
         Args:
             model: The network as it is now.
-            data: The training data; None where there are none, so that drift cannot be seen.
-            share: Share of the filters that are about to go. Defaults to 0.05.
+            data: The training data; None if there are none, in which case drift cannot be checked.
+            share: The share of the filters that are about to go, from 0 to 1. Defaults to 0.05.
+
+        Returns:
+            A `FireProfile` if FIRE was measured, else the detector's `FilterScores`.
         """
         self.details = {}
         data = data if self.measure_on is None else self.measure_on
         if self.detector is None:
             return self._measured(model, data, share)
         if self.profile is not None and self._is_of(self.profile, model):
-            return self.profile  # an undone first round takes nothing from what was measured
+            return self.profile  # it still holds after a first round that was undone
         predicted = self.detector.predict(model)
         if data is None or not self.drift.watches:
             return predicted
@@ -141,7 +159,7 @@ class FirePruning(Method):
 
     @staticmethod
     def _is_of(profile, model):
-        """Whether a profile is that of a network as it is now: by its widths, and the norms of its filters."""
+        """Whether a profile is of the network as it is now, judging by its widths and the norms of its filters."""
         if profile.graph is None or profile.graph.widths != channel_graph(model).widths:
             return False
         norms = {name: l1_norm(kernel) for name, kernel in filter_kernels(model).items()}
@@ -154,19 +172,23 @@ class FirePruning(Method):
         self.profile = profile
         return profile
 
-    def learn(self, profile):
-        """Trains the detector, so that no later round needs data."""
+    def learn(self, profile: FireProfile):
+        """Trains the detector on a profile, so that no later round needs data.
+
+        Args:
+            profile: A measured `FireProfile`.
+        """
         self.profile = profile
         self.detector = self._untrained.fit(None, profile)
 
-    def restore(self, profile, state):
-        """Takes up what a run had measured before it was broken off."""
+    def restore(self, profile: FireProfile | None, state: dict):
+        """Restores what a run had measured before it was interrupted, and trains the detector on it."""
         self.profile = profile
         if self.mode == "learned" and profile is not None:
             self.learn(profile)
 
     def notes(self) -> list[str]:
-        """What a user should know of the detector, in words."""
+        """Sentences that a user should read about the detector."""
         spearman = 1.0 if self.detector is None else self.detector.quality["spearman"]
         if spearman >= WEAK:
             return []
@@ -182,6 +204,10 @@ def _check_fraction(fraction):
 
 
 @register("fire_paper")
-def fire_over_all_layers(**options) -> FirePruning:
-    """FIRE alone, over all layers together, as the paper ranks."""
+def fire_over_all_layers(**options: Any) -> FirePruning:
+    """FIRE alone, over all layers together, as the paper ranks filters.
+
+    Args:
+        **options: As `FirePruning` takes them, except `beside` and `balance`.
+    """
     return FirePruning(beside=(), balance=0, **options)

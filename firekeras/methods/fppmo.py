@@ -1,10 +1,12 @@
-"""FPPMO (Li, Li and Chen, WSDM 2021): a probability of going for each filter, learned from how pruned networks do."""
+"""FPPMO (Li, Li and Chen, WSDM 2021): learns a removal probability per filter from how pruned networks perform."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from typing import Any
 
+import keras
 import numpy as np
 
 from firekeras.channels import channel_graph
@@ -14,30 +16,34 @@ from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, COSTS, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.rounds.method import Method, register
+from firekeras.rounds.run import Run
 from firekeras.scores.criteria import score_filters
-from firekeras.scores.profile import FilterScores
+from firekeras.scores.profile import FilterScores, FireProfile
 
 SEARCHES = ("elite", "random")
-ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits let go
+ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits allow
 BATCH_SIZE = 256
-SETTLED = 0.1  # nats: with less entropy per filter all is decided
+SETTLED = 0.1  # nats: with less entropy per filter the search is over
 
 
 @dataclasses.dataclass(frozen=True)
 class Learning:
-    """How probabilities follow what was found.
+    """How the probabilities are updated.
 
     Args:
-        elite: Share of the candidates that are learned from, above 0, up to 1. Defaults to 0.25.
-        rate: How far probabilities move towards the elite's at a time, above 0, up to 1. Defaults to 0.5.
-        least: No probability comes nearer to 0 or 1 than this, above 0, below 0.5. Defaults to 0.02.
-        temperatures: How much chance there is in the first iteration and in the last, above 0: at 1
-            filters are drawn by their probabilities, at 2 the draws are bolder, near 0 the likeliest
+        elite: The share of the candidates to learn from, above 0 and up to 1. Defaults to 0.25.
+        rate: How far probabilities move towards the elite's in each update, above 0 and up to 1. Defaults to 0.5.
+        least: No probability gets closer to 0 or 1 than this, above 0 and below 0.5. Defaults to 0.02.
+        temperatures: How random the draws are in the first and in the last iteration, above 0: at 1
+            filters are drawn by their probabilities, at 2 the draws are bolder, near 0 the likeliest filters
             go. Probabilities sharpen by themselves; cooling below 1 decides too early. Defaults to (2, 1).
-        shrink: How much of the logits goes on to the next stage, 0 to 1. Defaults to 0.5.
+        shrink: The factor that the logits are multiplied by at the next stage, from 0 to 1. Defaults to 0.5.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If a number is out of range.
+
+    Example:
+    >>> method = firekeras.methods.FPPMO(learning=Learning(elite=0.1))
     """
 
     elite: float = 0.25
@@ -56,51 +62,51 @@ class Learning:
 
 @register("fppmo")
 class FPPMO(Method):
-    """Draws pruned networks by a probability of each filter, and learns these from the best networks.
+    """Draws pruned networks by a removal probability per filter, and learns the probabilities from the best of them.
 
-    From the paper's abstract: filters have a pruning probability, pruning is guided by sampling from
-    these, and they are updated by the performance of the pruned model, which pruning and retraining in
-    turns does not feed back. No more of it was accessible: all that follows is designed by us.
+    Source: Li, Li and Chen, WSDM 2021. From its abstract: filters have a pruning probability, sampling from these
+    probabilities guides pruning, and the performance of the pruned model updates them, feedback that is missing when
+    pruning and retraining alternate. Only the abstract was accessible; everything below is our design.
 
-    - A candidate is drawn by adding logistic noise to the logits of the probabilities. Those with the
+    - A candidate is drawn by adding logistic noise to the logits of the probabilities. The filters with the
       highest values go, as few as meet the budget, within all limits of the run. So every candidate
-      meets it; at temperature 1 it is one Bernoulli draw per filter, but for a shift of all logits.
-    - It is judged without training: filters are masked, BatchNormalization is settled, and the
-      reward is minus the compiled loss on samples that are the same for all. The validation data,
-      which judge rounds, are not looked at.
+      meets the budget; at temperature 1 it is one Bernoulli draw per filter, up to a shift of all logits.
+    - Candidates are judged without training: filters are masked, BatchNormalization is settled, and the
+      reward is minus the compiled loss, on the same samples for all candidates. The validation data,
+      which judge rounds, are not used.
     - Probabilities move towards how often filters went in the best quarter of the candidates (PBIL:
-      Baluja 1994; the cross-entropy method: Rubinstein 1999), and there is less and less chance.
+      Baluja 1994; the cross-entropy method: Rubinstein 1999), and the draws get less and less random.
     - They begin at the share that a uniform cut needs, higher for small l1 norms (`prior`).
     - A stage is a round of the run. With a target in MACs or parameters, equal steps lead down to it;
-      else a round takes as many MACs as the run's pace wants, or `pruning_ratio` of what is left. After a
-      round that was undone steps get half as long. What was learned of the filters that stay goes on to the
-      next stage, at half strength.
-    - What goes in the end is the best candidate or the likeliest, whichever does better on samples that
+      else a round removes as many MACs as the run's pace asks for, or `pruning_ratio` of what is left. After a
+      round that was undone, steps are half as long. What was learned about the remaining filters carries over
+      to the next stage, at half strength.
+    - In the end either the best candidate or the likeliest one is cut, whichever does better on samples that
       no candidate was judged on.
 
     Args:
         search: `"elite"`, or `"random"`, the control: the best of as many random networks within the
             same budget. Defaults to `"elite"`.
-        stages: In how many rounds to come down to the run's target, from 1 on. Defaults to 3.
-        iterations: How often probabilities are updated in a stage, from 1 on. Defaults to 24.
-        samples: How many candidates are drawn for each update, from 1 on. Defaults to 16.
-        prior: How much higher the probability of the smallest norm in a layer begins than that of the
-            largest, 0 to 1. Defaults to 0.5.
-        search_data: Labelled data that candidates are judged on, as `fit` takes them; best those that no
-            training has seen, since a network that knows its training data by heart does well on
-            them without filters that it needs elsewhere. Defaults to the training data.
-        search_samples: How many samples candidates are judged on, from 1 on; as many others for
-            BatchNormalization, and for the last choice. Fewer if there are not so many. Defaults to 512.
-        learning: How probabilities are updated. Defaults to `Learning()`.
-        seed: For all that is drawn. Defaults to 0.
+        stages: The number of rounds in which to reach the run's target, at least 1. Defaults to 3.
+        iterations: How often probabilities are updated in a stage, at least 1. Defaults to 24.
+        samples: How many candidates are drawn for each update, at least 1. Defaults to 16.
+        prior: How much higher the initial probability of the smallest norm in a layer is than that of the
+            largest, from 0 to 1. Defaults to 0.5.
+        search_data: Labelled data to judge candidates on, as `fit` takes them; preferably data that no
+            training has seen, since a network that has memorised its training data does well on
+            them without filters that it needs elsewhere. Defaults to None: the training data.
+        search_samples: How many samples to judge candidates on, at least 1; as many others are used for
+            BatchNormalization, and for the final choice. Fewer if there are not as many. Defaults to 512.
+        learning: How probabilities are updated. Defaults to None: `Learning()`.
+        seed: Seeds everything that is drawn at random. Defaults to 0.
 
     Attributes:
-        probabilities: Of each layer's filters in the network of the last plan, `(filters,)`.
-        details: Of the last round: how many `evaluations` it took, the highest `reward` among them, and
-            the `entropy` that was left, in nats per filter.
+        probabilities: The probabilities of each layer's filters, `(filters,)`, in the network of the last plan.
+        details: About the last round: the number of `evaluations`, the highest `reward`, and the remaining
+            `entropy`, in nats per filter.
 
     Raises:
-        ValueError: If a setting is out of its range.
+        ValueError: If a setting is out of range.
 
     Example:
     >>> method = firekeras.methods.FPPMO(stages=3)  # for firekeras.compress(..., method=method)
@@ -110,16 +116,16 @@ class FPPMO(Method):
 
     def __init__(
         self,
-        search="elite",
+        search: str = "elite",
         *,
-        stages=3,
-        iterations=24,
-        samples=16,
-        prior=0.5,
-        search_data=None,
-        search_samples=512,
-        learning=None,
-        seed=0,
+        stages: int = 3,
+        iterations: int = 24,
+        samples: int = 16,
+        prior: float = 0.5,
+        search_data: Any = None,
+        search_samples: int = 512,
+        learning: Learning | None = None,
+        seed: int = 0,
     ):
         _check("search", search, search in SEARCHES, f"one of {SEARCHES}")
         counts = {"stages": stages, "iterations": iterations, "samples": samples, "search_samples": search_samples}
@@ -133,12 +139,12 @@ class FPPMO(Method):
         self.probabilities: dict[str, np.ndarray] = {}
         self._removed: dict[str, list[int]] = {}
 
-    def check(self, model, train_data):
+    def check(self, model: keras.Model, train_data: Any):
         """Raises `ValueError` if networks cannot be judged by their loss."""
         Reward(model, train_data, self.search_data, 1, self.seed)
 
-    def plan(self, model, run) -> PruningPlan:
-        """The plan for this stage: the best network within its budget that was found."""
+    def plan(self, model: keras.Model, run: Run) -> PruningPlan:
+        """The plan for this stage: the best network within the budget that the search finds."""
         budget = Budget.of(channel_graph(model), run, self.stages)
         if not budget.reachable.removed:
             return budget.reachable
@@ -153,14 +159,14 @@ class FPPMO(Method):
         return plan
 
     def state(self) -> dict:
-        """What the next stage goes on with."""
+        """The probabilities and the last cut, for the next stage."""
         return {
             "probabilities": {name: values.tolist() for name, values in self.probabilities.items()},
             "removed": self._removed,
         }
 
-    def restore(self, profile, state):
-        """Takes up what a run that was broken off had learned."""
+    def restore(self, profile: FireProfile | None, state: dict):
+        """Restores what an interrupted run had learned."""
         self.probabilities = {name: np.array(values) for name, values in state.get("probabilities", {}).items()}
         self._removed = state.get("removed", {})
 
@@ -176,7 +182,7 @@ class FPPMO(Method):
         return Beliefs(over_units(budget.graph, self.probabilities), budget.graph, self.learning).shrunk()
 
     def _learned(self, beliefs, budget, reward, rng):
-        """The best candidate and the likeliest one, after learning from all."""
+        """The best candidate and the likeliest one, after learning from all candidates."""
         best: list[tuple] = []
         hot, cold = self.learning.temperatures
         for temperature in np.geomspace(hot, cold, self.iterations):
@@ -190,7 +196,7 @@ class FPPMO(Method):
         return [best[0][1], budget.plan(beliefs.logits)]
 
     def _at_random(self, beliefs, budget, reward, rng):
-        """The two best of as many candidates that owe nothing to what was learned."""
+        """The two best of as many candidates that are drawn uniformly."""
         best: list[tuple] = []
         for _ in range(self.iterations * self.samples):
             plan = budget.plan(rng.uniform(size=beliefs.logits.size))
@@ -199,31 +205,31 @@ class FPPMO(Method):
 
 
 def highest(pairs, count) -> list[tuple]:
-    """The pairs (reward, plan) of the highest rewards; of equal ones those that came first."""
+    """The pairs (reward, plan) of the highest rewards; ties go to the pairs that came first."""
     return sorted(pairs, key=lambda pair: -pair[0])[:count]
 
 
 def first_probabilities(model, budget, prior) -> np.ndarray:
-    """What a uniform cut within the budget needs, and more where the l1 norm is small within its layer."""
+    """The share that a uniform cut within the budget needs, and more for filters of small l1 norm in their layer."""
     norms = score_filters(model, "l1")  # its scores are minus the norms
-    place = over_units(budget.graph, {name: _places(-scores) for name, scores in norms.items()})
-    gone = budget.mask(budget.plan(-place))
+    rank = over_units(budget.graph, {name: _ranks(-scores) for name, scores in norms.items()})
+    gone = budget.mask(budget.plan(-rank))
     share = budget.graph.unit_sizes[gone].sum() / budget.reachable.ranked
-    return share + prior * (0.5 - place)
+    return share + prior * (0.5 - rank)
 
 
-def _places(values):
-    """The place of each value in ascending order, from 0 to 1."""
+def _ranks(values):
+    """The rank of each value in ascending order, scaled to [0, 1]."""
     return np.argsort(np.argsort(values, kind="stable")) / max(1, values.size - 1)
 
 
 class Beliefs:
-    """A probability of going for each unit.
+    """A removal probability for each unit.
 
     Args:
-        probabilities: To begin with, `(num_units,)`.
-        graph: The `ChannelGraph`; locked units take no part.
-        learning: How they are updated.
+        probabilities: The initial probabilities, `(num_units,)`.
+        graph: The `ChannelGraph`; locked units are ignored.
+        learning: How the probabilities are updated.
     """
 
     def __init__(self, probabilities, graph, learning):
@@ -233,41 +239,41 @@ class Beliefs:
 
     @property
     def logits(self) -> np.ndarray:
-        """The same as logits."""
+        """The logits of the probabilities, `(num_units,)`."""
         return np.log(self.probabilities / (1 - self.probabilities))
 
     @property
     def entropy(self) -> float:
-        """How open things are: nats per unit, 0.69 for an even chance."""
+        """The mean entropy of a unit in nats: 0.69 if all chances are even, 0 if everything is decided."""
         chances = np.stack([self.probabilities, 1 - self.probabilities])[:, self._free]
         return float(-(chances * np.log(chances)).sum(0).mean())
 
     def draw(self, rng, temperature) -> np.ndarray:
-        """Logits with chance in them: at temperature 1 one is above 0 with its probability."""
+        """Logits with noise: at temperature 1, each is above 0 with its probability."""
         return self.logits + temperature * rng.logistic(size=self.probabilities.size)
 
     def learn(self, masks, rewards):
-        """Moves towards how often units went in the best candidates."""
+        """Moves the probabilities towards how often units went in the best candidates."""
         elite = np.argsort(-rewards, kind="stable")[: math.ceil(self.learning.elite * rewards.size)]
         moved = self.probabilities + self.learning.rate * (masks[elite].mean(0) - self.probabilities)
         self.probabilities = np.clip(moved, self.learning.least, 1 - self.learning.least)
 
     def shrunk(self) -> Beliefs:
-        """The same, less sure of itself."""
+        """Moves all probabilities towards an even chance; returns these beliefs."""
         self.probabilities = 1 / (1 + np.exp(-self.learning.shrink * self.logits))
         return self
 
 
 @dataclasses.dataclass
 class Budget:
-    """What a stage may leave of a network.
+    """How much a stage may leave of a network.
 
     Args:
-        graph: Its `ChannelGraph`.
+        graph: The `ChannelGraph` of the network.
         limits: As `plan_pruning` takes them.
-        measure: `"macs"`, or what the run's target is in.
-        amount: How much of it there may be, at most.
-        reachable: The plan that takes all that the limits let go.
+        measure: The cost: that of the run's target, or `"macs"`.
+        amount: The most that may be left of it.
+        reachable: The plan that takes everything that the limits allow.
     """
 
     graph: ChannelGraph
@@ -279,8 +285,8 @@ class Budget:
     @classmethod
     def of(cls, graph, run, stages) -> Budget:
         """The budget of the next stage of a run."""
-        alike = FilterScores(graph.by_layer(np.zeros(graph.num_units)), criterion="fppmo")
-        reachable = plan_pruning(graph, alike, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
+        equal = FilterScores(graph.by_layer(np.zeros(graph.num_units)), criterion="fppmo")
+        reachable = plan_pruning(graph, equal, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
         measure = run.target.measure if run.target and run.target.measure in COSTS else "macs"
         now, least = (getattr(costs, measure) for costs in (reachable.costs_before, reachable.costs_after))
         wanted = _wanted(run, now, measure, stages)
@@ -289,8 +295,8 @@ class Budget:
     def plan(self, scores) -> PruningPlan:
         """The plan that meets the budget with the fewest filters, those of the highest scores, `(num_units,)`."""
         share = (self.amount + 0.5) / getattr(self.reachable.costs_before, self.measure)  # costs are whole numbers
-        named = FilterScores(self.graph.by_layer(scores), criterion="fppmo")
-        return plan_pruning(self.graph, named, target={self.measure: min(1, share)}, **{**self.limits, **AS_SCORED})
+        by_layer = FilterScores(self.graph.by_layer(scores), criterion="fppmo")
+        return plan_pruning(self.graph, by_layer, target={self.measure: min(1, share)}, **{**self.limits, **AS_SCORED})
 
     def mask(self, plan) -> np.ndarray:
         """The units that a plan removes, `(num_units,)`."""
@@ -298,7 +304,7 @@ class Budget:
 
 
 def _wanted(run, now, measure, stages) -> float:
-    """How much of a cost a stage leaves."""
+    """The amount of a cost that a stage leaves."""
     if run.target and run.target.measure in COSTS:
         step = (getattr(run.costs_before, measure) - run.target.goal) / stages
         return max(run.target.goal, now - step * 0.5**run.halvings)
@@ -311,20 +317,23 @@ class Reward:
 
     Args:
         model: The network, compiled.
-        train_data: For BatchNormalization, and to judge by if there are no `search_data`.
-        search_data: To judge by, or None.
-        samples: How many to judge by; as many others for the rest.
-        seed: For the choice of samples.
+        train_data: Data for BatchNormalization, and to judge on if there are no `search_data`.
+        search_data: Data to judge on, or None.
+        samples: How many samples to judge on; as many others are used for BatchNormalization and the final choice.
+        seed: Seeds the choice of samples.
 
     Attributes:
         best: The highest reward so far.
-        evaluations: How often it was asked for.
+        evaluations: The number of calls so far.
+
+    Raises:
+        ValueError: If the network is not compiled, or the data have no labels.
     """
 
     def __init__(self, model, train_data, search_data, samples, seed):
         if not model.compiled:
             raise ValueError(
-                f"FPPMO judges networks by the loss that they are compiled with; {model.name!r} is not compiled. "
+                f"FPPMO judges networks by their compiled loss; {model.name!r} is not compiled. "
                 "Compile it as for training: model.compile(optimizer, loss, metrics=['accuracy'])."
             )
         calibration, search, others = self._drawn(train_data, search_data, samples, seed)
@@ -352,7 +361,7 @@ class Reward:
         return self._known[gone.tobytes()]
 
     def on_others(self, gone) -> float:
-        """The same on samples that no search has seen."""
+        """The reward on samples that the search has not used."""
         return self._on(self._others, gone)
 
     def _on(self, batches, gone):

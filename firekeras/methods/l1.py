@@ -1,9 +1,11 @@
-"""Pruning Filters for Efficient ConvNets (Li et al., ICLR 2017): in each layer the filters of small l1 norm go."""
+"""Pruning Filters for Efficient ConvNets (Li et al., ICLR 2017): removes the filters of small l1 norm in each layer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+import keras
 import numpy as np
 
 from firekeras.methods.l1_norms import convolution_kernels, greedy_orders, independent_orders, ranked_layers
@@ -12,36 +14,38 @@ from firekeras.network import Network
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.rounds.method import Method, register
+from firekeras.rounds.run import Run
 from firekeras.rounds.targets import LATENCIES
 from firekeras.scores.profile import FilterScores
 
 SELECTIONS = ("independent", "greedy")
-NOT_ALONE, NO_CONVOLUTION = "no filter goes by its own norm", "filters are those of no convolution"
-ALL = 1 - 1e-9  # as a pruning ratio: whatever has a score
+NOT_ALONE, NO_CONVOLUTION = "no filter goes by its own norm", "the layer is not a convolution"
+ALL = 1 - 1e-9  # as a pruning ratio: everything that has a score
 
 
 @register("l1")
 class L1Pruning(Method):
-    """Removes the same share of every layer, or a rate of each: those filters whose weights are smallest.
+    """Removes the filters with the smallest weights: the same share of every layer, or a rate per layer.
 
-    All goes at once, down to the rates or to the run's target, and the network is trained once after
-    that (section 3.4); without rates and target, `pruning_ratio` of every layer goes in each round.
-    Convolutions alone are pruned, and of residual blocks only what no addition joins with other layers.
+    Source: Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017. Everything goes at once, down to the rates
+    or to the run's target, and the network is trained once after that (section 3.4); with neither rates nor a
+    target, `pruning_ratio` of every layer goes in each round. Only convolutions are pruned, and in residual blocks
+    only those that no addition couples with other layers.
 
     Args:
-        rates: Share of its original filters that each layer loses, 0 to 1: for all layers alike, by
-            layer (names, patterns and types, as in `layer_caps`; what is not named stays), or of a
-            network of table 1 by its name, such as `"resnet56-b"`. Defaults to none: all layers lose
+        rates: The share of its original filters that each layer loses, from 0 to 1: one number for all layers; a
+            share by layer (names, patterns and types, as in `layer_caps`; other layers stay as they are); or the
+            name of a network in the paper's table 1, such as `"resnet56-b"`. Defaults to None: all layers lose
             the same share, as much as the target asks for.
-        selection: `"independent"` ranks by all weights of a filter; `"greedy"` leaves out those that
-            read what goes from the layers before (section 3.2). Defaults to `"independent"`.
-        iterative: Whether only one layer goes in each round, from the first on, so that the network is
-            trained between any two (section 3.4). Defaults to False.
+        selection: `"independent"` ranks by all weights of a filter; `"greedy"` ignores those that
+            read channels that earlier layers lose (section 3.2). Defaults to `"independent"`.
+        iterative: Whether each round prunes only one layer, beginning with the first, so that the network is
+            trained after each (section 3.4). Defaults to False.
         shortcuts: Whether the last convolutions of residual blocks are pruned too, by the norms of the
             1x1 projection that their stage begins with (section 3.3). Defaults to False.
 
     Raises:
-        ValueError: If there is no such selection or preset, or a rate is out of its range.
+        ValueError: If there is no such selection or preset, or a rate is out of range.
 
     Example:
     >>> method = firekeras.methods.L1Pruning({"conv1": 0.5})
@@ -66,7 +70,7 @@ class L1Pruning(Method):
             _check_rates(rates)
         self.rates, self.selection, self.iterative, self.shortcuts = rates, selection, iterative, shortcuts
 
-    def plan(self, model, run) -> PruningPlan:
+    def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for the next round."""
         network = Network.of(model)
         kernels = convolution_kernels(network)
@@ -79,8 +83,8 @@ class L1Pruning(Method):
         scores = _scores(network.graph, layers, greedy_orders(layers, counts), quotas)
         return self._cut(model, run, network.graph, scores)
 
-    def check(self, model, train_data):
-        """Raises `ValueError` where the rates are not for this network."""
+    def check(self, model: keras.Model, train_data: Any):
+        """Raises `ValueError` if the rates do not fit this network."""
         network = Network.of(model)
         kernels = convolution_kernels(network)
         self._rates(network.graph, kernels, ranked_layers(network, kernels, self.shortcuts))
@@ -94,8 +98,8 @@ class L1Pruning(Method):
         stuck = [name for name, rate in rates.items() if rate and name in graph.filter_layers and name not in names]
         if stuck:
             raise ValueError(
-                f"The rate of {stuck[0]!r} cannot be met: it is no convolution, its filters must stay, or they go only "
-                f"together with those of other layers. Layers with filters of their own: {names}."
+                f"The rate of {stuck[0]!r} cannot be met: it is not a convolution, its filters must stay, or they go "
+                f"only together with those of other layers. Layers with filters of their own: {names}."
             )
         return resolve_caps(graph, rates)
 
@@ -110,15 +114,15 @@ class L1Pruning(Method):
         """The run's ratio in each round: nothing says how far it goes."""
         if self.iterative:
             raise ValueError(
-                "iterative=True goes through the layers once, so that it has to know how far: give rates, or a target "
-                "of MACs or parameters."
+                "iterative=True goes through the layers once, so it has to know how much to remove: give rates, or a "
+                "target of MACs or parameters."
             )
         return run.plan(model, scores)
 
 
 def _check_rates(rates):
-    given = rates.values() if isinstance(rates, Mapping) else [] if rates is None else [rates]
-    for rate in given:
+    shares = rates.values() if isinstance(rates, Mapping) else [] if rates is None else [rates]
+    for rate in shares:
         if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
             raise ValueError(
                 "rates are shares of the filters that go, 0 to 1, one for all or by layer, or the name of a preset. "
@@ -127,7 +131,7 @@ def _check_rates(rates):
 
 
 def _quotas(layers, rates, original) -> dict[str, tuple[int, int, int]]:
-    """For each layer its original width, how many of its filters shall go in all, and how many went."""
+    """For each layer its original width, how many of its filters are to go in all, and how many have gone."""
     quotas = {}
     for layer in layers:
         width = original[layer.name]
@@ -137,7 +141,7 @@ def _quotas(layers, rates, original) -> dict[str, tuple[int, int, int]]:
 
 
 def _scores(graph, layers, orders, quotas) -> FilterScores:
-    """Scores by which all layers that have the same rate lose the same share, and none more than its rate."""
+    """Scores that make layers of the same rate lose the same share, and no layer more than its rate."""
     scores = np.full(graph.num_units, np.nan)
     for layer in layers:
         _, quota, lost = quotas[layer.name]
@@ -145,12 +149,12 @@ def _scores(graph, layers, orders, quotas) -> FilterScores:
         scores[going] = 1 - (lost + np.arange(going.size)) / quota
     kinds = {name: graph.layers[name].is_conv for name in graph.filter_layers}
     reasons = {name: NOT_ALONE if is_conv else NO_CONVOLUTION for name, is_conv in kinds.items()}
-    reasons |= {name: f"{quota} of {width} filters shall go in all" for name, (width, quota, _) in quotas.items()}
+    reasons |= {name: f"{quota} of {width} filters are to go in all" for name, (width, quota, _) in quotas.items()}
     return FilterScores(graph.by_layer(scores), criterion="l1", reasons=reasons)
 
 
 def _first_layer_alone(graph, scores, removed) -> FilterScores:
-    """The scores of what goes from the first layer of all that lose something; none for the rest."""
+    """The scores of the filters that go from the first layer that loses any; NaN for all others."""
     turn = graph.by_layer(graph.units_of(dict(list(removed.items())[:1])))
     values = {name: np.where(turn[name], scores[name], np.nan) for name in scores}
     return FilterScores(

@@ -1,4 +1,4 @@
-"""The l1 norms of filters, with or without the weights that read what has been removed (Li et al. 2017, 3.1-3.3)."""
+"""The l1 norms of filters, with or without the weights that read removed channels (Li et al. 2017, 3.1-3.3)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from firekeras.network import Network
 
 @dataclasses.dataclass(frozen=True)
 class RankedLayer:
-    """A convolution, and those of its filters that are ranked against each other.
+    """A convolution, and which of its filters are ranked against each other.
 
     Args:
         name: Its path.
         sums: The sum of the absolute weights with which each filter reads each input, `(inputs, filters)`.
-        reads: The unit of each input, -1 where it comes from no filter, `(inputs,)`.
+        reads: The unit of each input, -1 if it comes from no filter, `(inputs,)`.
         makes: The unit of each filter, `(filters,)`.
         rankable: Which filters may go by their own norm, ascending.
     """
@@ -31,26 +31,26 @@ class RankedLayer:
     rankable: np.ndarray
 
     def order(self, gone) -> np.ndarray:
-        """The rankable filters from the smallest norm on, equal ones in order.
+        """The rankable filters in ascending order of their norms, ties by position.
 
         Args:
-            gone: Units, weights that read which do not count.
+            gone: Removed units; weights that read them do not count.
         """
         norms = self.sums[~np.isin(self.reads, gone)].sum(axis=0)
         return self.rankable[np.argsort(norms[self.rankable], kind="stable")]
 
 
 def independent_orders(layers: Iterable[RankedLayer]) -> dict[str, np.ndarray]:
-    """The filters of each layer, by all of their weights."""
+    """The ranked filters of each layer, by all of their weights."""
     return {layer.name: layer.order(()) for layer in layers}
 
 
 def greedy_orders(layers: Iterable[RankedLayer], counts: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """The filters of each layer, without the weights that read what goes from the layers before.
+    """The ranked filters of each layer, ignoring the weights that read channels that earlier layers lose.
 
     Args:
-        layers: In topological order.
-        counts: For each layer that loses filters, how many.
+        layers: The layers in topological order.
+        counts: How many filters each layer loses.
     """
     gone: list[int] = []
     orders = {}
@@ -63,8 +63,8 @@ def greedy_orders(layers: Iterable[RankedLayer], counts: Mapping[str, int]) -> d
 def ranked_layers(network: Network, kernels: Mapping, shortcuts: bool) -> list[RankedLayer]:
     """The convolutions that have filters to rank, in topological order.
 
-    Filters that only go together with those of other layers have no norm of their own, and are left out;
-    with `shortcuts`, a projection decides for all that its output is added to (section 3.3, figure 4).
+    Filters that go only together with those of other layers have no norm of their own and are left out;
+    with `shortcuts`, a projection decides for everything that its output is added to (section 3.3, figure 4).
 
     Args:
         network: The network.
@@ -75,11 +75,11 @@ def ranked_layers(network: Network, kernels: Mapping, shortcuts: bool) -> list[R
     left = np.ones(network.graph.num_units, bool)
     left[list(network.graph.locks)] = False
     alone = left & (_filters_per_unit(network) == 1)
-    found = []
+    layers = []
     for name, kernel in kernels.items():
-        found.append(_ranked(network, name, kernel, left if name in deciding else alone))
-        left[found[-1].makes[found[-1].rankable]] = False  # of several projections of a stage the first decides
-    return [layer for layer in found if layer.rankable.size]
+        layers.append(_ranked(network, name, kernel, left if name in deciding else alone))
+        left[layers[-1].makes[layers[-1].rankable]] = False  # of several projections of a stage the first decides
+    return [layer for layer in layers if layer.rankable.size]
 
 
 def convolution_kernels(network: Network) -> dict[str, np.ndarray]:
@@ -89,7 +89,7 @@ def convolution_kernels(network: Network) -> dict[str, np.ndarray]:
 
 
 def _filters_per_unit(network):
-    """How many filters each unit holds, those of depthwise convolutions left out, `(num_units,)`."""
+    """How many filters each unit holds, not counting those of depthwise convolutions, `(num_units,)`."""
     graph = network.graph
     own = [graph.filters(name) for name in graph.filter_layers if not network.goes_with_its_input(name)]
     return np.bincount(np.concatenate([*own, np.zeros(0, "int64")]), minlength=graph.num_units)

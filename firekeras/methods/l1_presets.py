@@ -1,4 +1,4 @@
-"""The pruned networks of Li et al. 2017, table 1: which convolutions lose how many of their filters."""
+"""The pruned networks of Li et al. 2017, table 1: the share of filters that each convolution loses."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class Preset:
     """The rates of one pruned network.
 
     Args:
-        convolutions: How many convolutions the network has, those of 1x1 shortcuts left out.
-        rates: Share of the filters that go, by the convolution's number, counted from 1.
+        convolutions: How many convolutions the network has, not counting 1x1 shortcuts.
+        rates: The share of the filters that go, by the convolution's number, from 1.
     """
 
     convolutions: int
@@ -21,7 +21,7 @@ class Preset:
 
 
 def _resnet(blocks, by_stage, skipped) -> Preset:
-    """The first convolutions of all blocks, which have even numbers, but for those that are left alone."""
+    """The rates of the first convolutions of all blocks, which have even numbers, except for those to skip."""
     stages = [rate for count, rate in zip(blocks, by_stage, strict=True) for _ in range(count)]
     rates = {2 * block: rate for block, rate in enumerate(stages, start=1) if 2 * block not in skipped}
     return Preset(1 + 2 * len(stages), rates)
@@ -39,7 +39,7 @@ PRESETS = {
 
 
 def known_preset(name: str) -> Preset:
-    """The preset of this name; raises `ValueError` with the nearest where there is none."""
+    """The preset of this name; if there is none, raises `ValueError` with the nearest name."""
     if name in PRESETS:
         return PRESETS[name]
     raise ValueError(
@@ -51,18 +51,18 @@ def preset_rates(name: str, kernels) -> dict[str, float]:
     """The rates of a preset by layer.
 
     Args:
-        name: Such as `"resnet56-b"`.
-        kernels: For each convolution of the network, in topological order, its kernel,
+        name: The name of the preset, such as `"resnet56-b"`.
+        kernels: The kernel of each convolution of the network, in topological order,
             `(*taps, input channels, filters)`.
 
     Raises:
-        ValueError: If there is no such preset, or the network is not the one that it is for.
+        ValueError: If there is no such preset, or it is for another network.
     """
     preset = known_preset(name)
     convolutions = [layer for layer, kernel in kernels.items() if max(kernel.shape[:-2]) > 1]
     if len(convolutions) != preset.convolutions:
         raise ValueError(
-            f"The preset {name!r} is for a network of {preset.convolutions} convolutions, 1x1 ones left out. Received "
-            f"one of {len(convolutions)}. Give rates by layer: rates={{'conv1': 0.5}}."
+            f"The preset {name!r} is for a network of {preset.convolutions} convolutions, not counting 1x1 ones. "
+            f"Received: one of {len(convolutions)}. Give rates by layer: rates={{'conv1': 0.5}}."
         )
     return {convolutions[number - 1]: rate for number, rate in preset.rates.items()}

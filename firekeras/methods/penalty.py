@@ -1,4 +1,4 @@
-"""A penalty on the weights of some filters, inside the training step of a model that knows nothing of it."""
+"""A penalty on the weights of some filters, inside the training step of an ordinary model."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from firekeras.network import Network
 
 
 class FilterPenalty:
-    """While the context lasts, adds to a model's loss the l1 norms of its filters, each with a coefficient.
+    """A context that adds the l1 norms of a model's filters to its loss, each with a coefficient.
 
-    Coefficients go by unit, so that filters that only go together are penalised together. They are a
-    variable that the compiled step reads: changing them compiles nothing. Regularisers that weights
-    have of their own go on counting. After the context the model is as it was, but for what it learned.
+    There is one coefficient per unit, so filters that only go together are penalised together. The coefficients are a
+    variable that the compiled step reads, so changing them does not recompile it. The weights' own regularisers still
+    count. After the context the model is as before, except for what it has learned.
 
     Args:
         model: A built Functional or Sequential model.
-        batch_norm: Whether gamma and beta of the normalisations behind the filters count too. Defaults
+        batch_norm: Whether gamma and beta of the normalisations behind the filters are penalised too. Defaults
             to False.
 
     Example:
     >>> from firekeras.methods.penalty import FilterPenalty
+    >>> model.compile("adam", "mse")
     >>> with FilterPenalty(model) as penalty:
     ...     penalty.set(np.full(firekeras.channel_graph(model).num_units, 5e-4))
     ...     history = model.fit(x_train, y_train)
     """
 
-    def __init__(self, model, batch_norm=False):
+    def __init__(self, model: keras.Model, batch_norm: bool = False):
         self.model, network = model, Network.of(model)
         with scope_of(model):
-            zeros = np.zeros(network.graph.num_units + 1, "float32")  # the last is for channels of no filter
+            zeros = np.zeros(network.graph.num_units + 1, "float32")  # the last is for channels that no filter makes
             self._coefficients = keras.Variable(zeros, trainable=False, name="filter_penalty")
         self._weights = [
             (weight, FilterNorms(self._coefficients, network.units_along(weight, axis), axis, weight.regularizer))
@@ -41,34 +42,38 @@ class FilterPenalty:
         ]
 
     def set(self, coefficients):
-        """Sets the coefficients, `(num_units,)`, each from 0 on."""
+        """Sets the coefficients.
+
+        Args:
+            coefficients: One per unit, `(num_units,)`, each at least 0.
+        """
         self._coefficients.assign(np.append(coefficients, 0).astype("float32"))
 
     def __enter__(self):
         for weight, norms in self._weights:
             weight.regularizer = norms
-        track(self.model, self._coefficients)  # JAX takes what is not the model's for constant
-        self._compile_anew()
+        track(self.model, self._coefficients)  # JAX takes variables that are not the model's for constants
+        self._recompile()
         return self
 
     def __exit__(self, *error):
         for weight, norms in self._weights:
             weight.regularizer = norms.own
         untrack(self.model, self._coefficients)
-        self._compile_anew()
+        self._recompile()
 
-    def _compile_anew(self):
+    def _recompile(self):
         self.model.train_function = self.model.test_function = self.model.predict_function = None
 
 
 class FilterNorms:
-    """A regulariser: the l1 norm of each filter of a weight times its coefficient, and the weight's own one.
+    """A regulariser: the l1 norm of each filter of a weight times its coefficient, plus the weight's own regulariser.
 
     Args:
         coefficients: A variable, `(num_units + 1,)`.
-        units: For each place along the weight's axis its unit; -1 for the last coefficient.
+        units: The unit of each index along the weight's axis; -1 for the last coefficient.
         axis: The axis of the weight that the filters lie along.
-        own: The regulariser that the weight has already, or None.
+        own: The regulariser that the weight already has, or None.
     """
 
     def __init__(self, coefficients, units, axis, own):
@@ -82,7 +87,7 @@ class FilterNorms:
 
 
 def _penalised(network, batch_norm):
-    """Yields (weight, axis) of what filters consist of."""
+    """Yields (weight, axis) for all weights that belong to filters."""
     for path, layer in network.leaves.items():
         if path in network.graph.filter_layers:
             yield from _kernels(network, path, layer)
@@ -91,9 +96,9 @@ def _penalised(network, batch_norm):
 
 
 def _kernels(network, path, layer):
-    """The weights whose filters are the layer's; a depthwise kernel has none but the channels that it reads."""
+    """The weights whose filters are the layer's; a depthwise kernel has only the channels that it reads."""
     kernels = [weight for weight in layer.trainable_variables if len(weight.shape) > 1]
-    labelled = [(kernel, *found) for kernel in kernels for found in enumerate(network.weights.get(id(kernel), ()))]
-    labelled = [(kernel, axis, labels) for kernel, axis, labels in labelled if labels is not None]
-    made = [found for found in labelled if network.births.get(int(found[2][0]), ("",))[0] == path]
-    return [(kernel, axis) for kernel, axis, _ in made or labelled]
+    axes = [(kernel, *labelled) for kernel in kernels for labelled in enumerate(network.weights.get(id(kernel), ()))]
+    axes = [(kernel, axis, labels) for kernel, axis, labels in axes if labels is not None]
+    made = [entry for entry in axes if network.births.get(int(entry[2][0]), ("",))[0] == path]
+    return [(kernel, axis) for kernel, axis, _ in made or axes]

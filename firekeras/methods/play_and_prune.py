@@ -1,4 +1,4 @@
-"""Play and Prune (Singh et al., IJCAI 2019): the weakest filters are trained away, as fast as accuracy allows."""
+"""Play and Prune (Singh et al., IJCAI 2019): trains the weakest filters away, as fast as accuracy allows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+import keras
 import numpy as np
 
 from firekeras.data.samples import draw_samples, in_batches
@@ -14,68 +15,70 @@ from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
+from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.monitor import lost, within_tolerance
 from firekeras.rounds.repeatable import reseed
+from firekeras.rounds.run import Run
 from firekeras.scores.criteria import l1_norm
-from firekeras.scores.profile import FilterScores
+from firekeras.scores.profile import FilterScores, FireProfile
 
-ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits let go
+ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits allow
 HARMLESS = 0.001  # as a tolerance: what the first threshold of a layer may cost on its own
-EVENLY: dict[str, Any] = {"balance": 1.0, "max_cut": 1.0}  # strengths of different layers do not compare
+EVENLY: dict[str, Any] = {"balance": 1.0, "max_cut": 1.0}  # strengths of different layers cannot be compared
 GROWTH, MOST_GROWTH = 1.25, 10.0
 CALIBRATION_SAMPLES, CALIBRATION_BATCH = 1024, 256
 
 
 @register("play_and_prune")
 class PlayAndPrune(Method):
-    """Two players take turns: one removes filters, the other one watches accuracy and sets the pace.
+    """Two players take turns: one removes filters, the other watches accuracy and sets the pace.
 
-    From the paper's abstract: pruning and fine-tuning are one process. Adaptive filter pruning
-    minimises the number of filters, the pruning rate controller keeps accuracy; the user gives an error
-    tolerance, and no ratio. Here that is `tolerance`, and `pruning_ratio` plays no part. In a run to a
-    `target` within so many epochs, what is still missing goes at once when the epochs for cutting are over,
-    or nothing more falls below the thresholds: of each layer the weakest filters.
+    Source: Singh et al., "Play and Prune", IJCAI 2019. From its abstract: pruning and fine-tuning are one process.
+    Adaptive filter pruning minimises the number of filters while the pruning rate controller maintains accuracy; the
+    user gives an error tolerance instead of a ratio. Here that is `tolerance`, and `pruning_ratio` is not used. In a
+    run to a `target` within a number of epochs, the rest of the way is cut at once, by removing the weakest filters
+    of each layer, when the epochs for cutting are used up or no more filters fall below the thresholds.
 
-    The paper's equations were not accessible. From memory of it: the weakest filters of each layer are
+    The paper's equations were not accessible. From memory: the weakest filters of each layer are
     trained for an epoch under an l1 penalty, those below their layer's threshold are cut, and both
-    penalty and threshold are multiplied by how far accuracy lies above what is tolerated; below that
-    there is only fine-tuning. All else is ours:
+    penalty and threshold are multiplied by how far accuracy lies above the tolerated level; below that level
+    the network is only fine-tuned. Everything else is our design:
 
-    - The controller's word is `1 - lost / tolerance`, from 0 to 2: 1 at no loss, 0 at the tolerance.
-    - A filter's strength is the mean |w| of its weights. Their sum shrinks as earlier layers lose
-      channels, and would set off cascades. Filters that only go together count as one.
-    - Only what was penalised is cut.
-    - A layer's first threshold is the highest that, used on this layer alone, costs 0.1 point at most
-      on the validation data (0.1% of a loss), settled. Coupled layers have one.
-    - After `patience` epochs without a cut, each further one raises thresholds and penalty by a
-      quarter, the penalty to ten times at most. A round that is undone halves the thresholds of the
+    - The controller's factor is `1 - lost / tolerance`, from 0 to 2: 1 at no loss, 0 at the tolerance.
+    - A filter's strength is the mean |w| of its weights. Their sum would shrink as earlier layers lose
+      channels, and set off cascades. Filters that only go together count as one.
+    - Only filters that were penalised are cut.
+    - The first threshold of a layer is the highest that, applied to this layer alone, costs at most 0.1 points
+      on the validation data (0.1% of a loss), settled. Coupled layers share one threshold.
+    - After `patience` epochs without a cut, each further epoch raises thresholds and penalty by a
+      quarter, the penalty at most tenfold. A round that is undone halves the thresholds of the
       layers that it cut.
-    - Cutting ends after `give_up` epochs without a cut, be it that nothing falls below the thresholds
-      or that accuracy does not come back; with the epochs for cutting, the penalty's among them; and if
-      the run's own settings (`backtracks`, `max_rounds`, `target`, caps) end it.
+    - Cutting ends after `give_up` epochs without a cut, either because nothing falls below the thresholds
+      or because accuracy does not recover; when the epochs for cutting, including those under the penalty, are
+      used up; and when the run's own settings (`backtracks`, `max_rounds`, `target`, caps) end it.
 
-    A round is as many such epochs as it takes until something goes, the cut, and then recovery,
-    fine-tuning and judgement as in every run. All epochs count among those of the run. With
-    `epochs_per_round=0` one such epoch follows on the other. A round that is undone takes back the epochs
-    before its cut, too.
+    A round consists of as many such epochs as it takes until something can go, the cut, and then recovery,
+    fine-tuning and judgement as in every run. All epochs count towards those of the run. With
+    `epochs_per_round=0` such epochs follow each other directly. Undoing a round also undoes the epochs
+    before its cut.
 
     Args:
-        share: Share of each layer's filters that are penalised, and may go, at a time: above 0, up
-            to 1, and at least one filter. Defaults to 0.1.
-        penalty: Coefficient of the l1 norms at no loss of accuracy, above 0. Defaults to 5e-4.
-        delta: What thresholds are multiplied by, above 0. Defaults to 1.
-        patience: Epochs without a cut before thresholds and penalty grow, from 0 on. Defaults to 3.
-        give_up: Epochs without a cut that end the run, from 1 on. Defaults to 10.
+        share: The share of each layer's filters that are penalised, and may go, at a time, above 0 and up
+            to 1, but at least one filter. Defaults to 0.1.
+        penalty: The coefficient of the l1 norms at no loss of accuracy, above 0. Defaults to 5e-4.
+        delta: A factor for all thresholds, above 0. Defaults to 1.
+        patience: Epochs without a cut before thresholds and penalty grow, at least 0. Defaults to 3.
+        give_up: Epochs without a cut after which cutting ends, at least 1. Defaults to 10.
         penalise_bn: Whether gamma and beta behind the filters are penalised too: behind a
-            BatchNormalization small weights alone make no output small. Defaults to False.
+            BatchNormalization, small weights alone do not make an output small. Defaults to False.
 
     Attributes:
-        details: Of the last round: `pressure`, the controller's word; `penalty`, the coefficient; and
-            `epochs`, how many it took; `at_once` if it took all that was missing to the target.
+        details: About the last round: `pressure`, the controller's factor; `penalty`, the coefficient; and
+            `epochs`, how many it took; or `at_once`, if it cut the rest of the way to the target.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If a number is out of range.
 
     Example:
     >>> method = firekeras.methods.PlayAndPrune(penalty=2e-3)  # for firekeras.compress(..., method=method)
@@ -83,7 +86,16 @@ class PlayAndPrune(Method):
     {'class': 'PlayAndPrune', ..., 'penalty': 0.002, ...}
     """
 
-    def __init__(self, share=0.1, *, penalty=5e-4, delta=1.0, patience=3, give_up=10, penalise_bn=False):
+    def __init__(
+        self,
+        share: float = 0.1,
+        *,
+        penalty: float = 5e-4,
+        delta: float = 1.0,
+        patience: int = 3,
+        give_up: int = 10,
+        penalise_bn: bool = False,
+    ):
         _check("share", share, 0 < share <= 1, "above 0, up to 1")
         _check("penalty", penalty, penalty > 0, "above 0")
         _check("delta", delta, delta > 0, "above 0")
@@ -95,20 +107,20 @@ class PlayAndPrune(Method):
         self._memory = Memory()
         self._move = Move()
 
-    def prepare(self, model, run):
-        """A copy of the network, trained until there is something to cut, or no hope of it."""
+    def prepare(self, model: keras.Model, run: Rounds) -> keras.Model:
+        """A copy of the network, trained until there is something to cut, or until it gives up."""
         if not run.records:
             self._memory = Memory(first_thresholds(model, run))
         elif not run.records[-1].accepted:
-            self._memory.give_way()
+            self._memory.back_off()
         copy = Network.of(model).copy(compiled=model.compiled)
         reseed(copy, run.settings.seed, len(run.records))
         with FilterPenalty(copy, self.penalise_bn) as penalty:
             self._play(copy, penalty, run)
         return copy
 
-    def plan(self, model, run) -> PruningPlan:
-        """What goes: all that was penalised and is below its layer's threshold now."""
+    def plan(self, model: keras.Model, run: Run) -> PruningPlan:
+        """Removes all filters that were penalised and are now below their layer's threshold."""
         if self._move.at_once:
             return self._rest(model, run)
         plan = self._fallen(model, run)
@@ -124,26 +136,26 @@ class PlayAndPrune(Method):
         return plan_of(run, graph, self._move.candidates & (strength < limits), strength)
 
     def _rest(self, model, run):
-        """All that is missing to the target."""
+        """The rest of the way to the target."""
         graph, strength = strengths(model)
         plan = plan_of(run, graph, np.ones(graph.num_units, bool), strength, EVENLY)
-        plan.notes.append(f"What was missing to the target went at once. {self._move.at_once}")
+        plan.notes.append(f"The rest of the way to the target was cut at once. {self._move.at_once}")
         return plan
 
     def state(self) -> dict:
-        """What the next round goes by."""
+        """What the next round needs to know of the earlier ones."""
         return dataclasses.asdict(self._memory)
 
-    def restore(self, profile, state):
-        """Takes up what a run that was broken off went by."""
+    def restore(self, profile: FireProfile | None, state: dict):
+        """Restores the state of an interrupted run."""
         self._memory = Memory(**state)
 
     def _play(self, copy, penalty, run):
-        """Epochs, one after the other, until something goes."""
+        """Plays one epoch after another until something can be cut."""
         accuracy = run.accuracy
         for idle in range(self.give_up):
             if run.epochs_to_cut < 1:
-                return self._end("The epochs for cutting are over.", run)
+                return self._end("The epochs for cutting are used up.", run)
             self._move = self._next_move(copy, run, accuracy, idle)
             if self._move.notes:
                 return None
@@ -151,10 +163,10 @@ class PlayAndPrune(Method):
             if self._move.notes or self._fallen(copy, run).removed:
                 return None
             accuracy = run.judged(copy)
-        return self._end(self._no_hope(accuracy, run), run)
+        return self._end(self._why_given_up(accuracy, run), run)
 
     def _end(self, why, run):
-        """Nothing more is trained away: what a target asks for goes at once, else cutting is over."""
+        """Ends the training away of filters: the rest of the way to a target is cut at once; else cutting is over."""
         if run.step.undoes:
             self._move = Move(notes=[why])
         else:
@@ -171,7 +183,7 @@ class PlayAndPrune(Method):
         return Move(pressure, coefficient, candidates, notes)
 
     def _weakest(self, model, run):
-        """The units to press: the weakest of each group, as far as the limits let them go; or why there are none."""
+        """The units to penalise: the weakest of each group, as far as the limits allow; or why there are none."""
         graph, strength = strengths(model)
         weak = np.zeros(graph.num_units, bool)
         for _, units in free_units(graph, strength):
@@ -183,25 +195,25 @@ class PlayAndPrune(Method):
     def _train(self, copy, penalty, run):
         penalty.set(self._move.coefficient * self._move.candidates)
         loss = run.train_for_method(copy)
-        penalty.set(0 * self._move.candidates)  # what is measured on the copy is the network alone
+        penalty.set(0 * self._move.candidates)  # the copy is measured without the penalty
         if not math.isfinite(loss):
             self._move = Move(notes=["Training under the penalty diverged: its loss is not a number."])
 
-    def _no_hope(self, accuracy, run):
+    def _why_given_up(self, accuracy, run):
         if pressure_at(accuracy, run):
             return f"In {self.give_up} epochs under the penalty no filter fell below its layer's threshold."
-        return f"In {self.give_up} epochs without a cut {run.monitor} did not come back within the tolerance."
+        return f"In {self.give_up} epochs without a cut {run.monitor} did not recover to within the tolerance."
 
 
 @dataclasses.dataclass
 class Memory:
-    """What goes on from round to round.
+    """The state that carries over from round to round.
 
     Args:
-        thresholds: For each group of coupled layers, by the first of them, the mean |w| below which
+        thresholds: For each group of coupled layers, by the name of its first layer, the mean |w| below which
             filters go at no loss of accuracy.
-        growth: What the penalty is multiplied by.
-        touched: The groups that the last round cut.
+        growth: The factor of the penalty, from 1 to 10. Defaults to 1.
+        touched: The groups that the last round cut, by the name of the first layer.
     """
 
     thresholds: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -210,18 +222,18 @@ class Memory:
 
     def of_units(self, graph) -> np.ndarray:
         """The threshold of each unit, `(num_units,)`."""
-        found = np.zeros(graph.num_units)
+        thresholds = np.zeros(graph.num_units)
         for group in graph.groups:
-            found[units_of_group(graph, group)] = self.thresholds.get(group[0], 0.0)
-        return found
+            thresholds[units_of_group(graph, group)] = self.thresholds.get(group[0], 0.0)
+        return thresholds
 
     def grow(self):
-        """Presses harder, and lets more go."""
+        """Raises the penalty and the thresholds."""
         self.thresholds = {name: GROWTH * threshold for name, threshold in self.thresholds.items()}
         self.growth = min(GROWTH * self.growth, MOST_GROWTH)
 
-    def give_way(self):
-        """What the last round cut was too much."""
+    def back_off(self):
+        """Halves the thresholds of the groups that the last round cut, since it cut too much."""
         self.thresholds.update({name: self.thresholds[name] / 2 for name in self.touched})
         self.touched = []
 
@@ -231,11 +243,11 @@ class Move:
     """One epoch of the game.
 
     Args:
-        pressure: The controller's word, 0 to 2.
-        coefficient: Of the penalty.
-        candidates: The units that are penalised, and may go after it, a mask `(num_units,)`.
+        pressure: The controller's factor, from 0 to 2.
+        coefficient: The coefficient of the penalty.
+        candidates: The units that are penalised and may go afterwards, as a mask `(num_units,)`.
         notes: Why nothing more can go; empty if something can.
-        at_once: Why all that is missing to the target goes now; empty if it does not.
+        at_once: Why the rest of the way to the target is cut now; empty if it is not.
     """
 
     pressure: float = 0.0
@@ -246,7 +258,7 @@ class Move:
 
 
 def pressure_at(accuracy, run) -> float:
-    """The controller's word: 1 at the baseline, 0 at the tolerance and below it, 2 at the most."""
+    """The controller's factor: 1 at the baseline, 0 at the tolerance and below it, at most 2."""
     worse = lost(accuracy, run.baseline, run.monitor)
     if not run.settings.tolerance or math.isnan(worse):
         return float(worse <= 0)
@@ -254,7 +266,7 @@ def pressure_at(accuracy, run) -> float:
 
 
 def first_thresholds(model, run) -> dict[str, float]:
-    """For each group the highest threshold that is harmless when used on this group alone."""
+    """For each group, the highest threshold that is harmless if applied to this group alone."""
     samples = draw_samples(run.train_data, CALIBRATION_SAMPLES)
     masked = MaskedNetwork(model, [x for x, *_ in in_batches(samples, CALIBRATION_BATCH)])
     graph, strength = strengths(model)
@@ -275,7 +287,7 @@ def _measured_without(masked, units, run):
 
 
 def longest(units, harmless) -> int:
-    """How many of the units, from the first on, may go so that it is harmless; by bisection, and never all."""
+    """How many of the units, counted from the first, may go without harm: found by bisection, and never all."""
     low, high = 0, len(units) - 1
     while low < high:
         middle = (low + high + 1) // 2
@@ -292,7 +304,7 @@ def strengths(model):
 
 
 def free_units(graph, strength):
-    """Yields (first layer, units that are not locked, the weakest first) of each group that has some."""
+    """Yields (first layer, unlocked units, the weakest first) for each group that has any."""
     for group in graph.groups:
         units = np.setdiff1d(units_of_group(graph, group), list(graph.locks))
         if units.size:
@@ -305,7 +317,7 @@ def units_of_group(graph, group) -> np.ndarray:
 
 
 def plan_of(run, graph, units, strength, spread=AS_SCORED) -> PruningPlan:
-    """The plan that lets these units go, the weakest first, as far as the run's limits and target allow."""
+    """The plan that removes these units, the weakest first, as far as the run's limits and target allow."""
     why = "it is not among the weakest, or not yet below the layer's threshold"
     values = graph.by_layer(np.where(units, -strength, np.nan))
     scores = FilterScores(values, criterion="play_and_prune", reasons=dict.fromkeys(values, why))

@@ -1,4 +1,4 @@
-"""Projection shortcuts: convolutions beside a residual block, whose output is added to that of the block."""
+"""Projection shortcuts: convolutions that run beside a residual block and whose output is added to the block's."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from firekeras.network import Network
 
 
 def projections(network: Network, convolutions: Iterable[str]) -> list[str]:
-    """The convolutions that project what a residual block reads, in topological order.
+    """The convolutions that project the input of a residual block, in topological order.
 
-    Of the two last convolutions before an addition, the projection is the one that the other branch
-    goes past: from what it reads, and not from what it gives.
+    Of the last two convolutions before an addition, the projection is the one that the other branch
+    bypasses: that branch is computed from the projection's input, but not from its output.
 
     Args:
         network: The network.
         convolutions: The paths of its convolutions, in topological order.
     """
     graph, names = _Calls(network.model), list(convolutions)
-    found = set()
+    projecting = set()
     for _, node in graph.calls:
         if id(node) in network.sums:
             ends = [end for end in (graph.last(x, names) for x in node.input_tensors) if end]
-            found |= {path for path, one in ends if any(graph.goes_past(other, one) for _, other in ends)}
-    return [path for path in names if path in found]
+            projecting |= {path for path, call in ends if any(graph.bypasses(other, call) for _, other in ends)}
+    return [path for path in names if path in projecting]
 
 
 class _Calls:
-    """The calls of a model, from what they give back to what they read."""
+    """The calls of a model, searched from outputs back to inputs."""
 
     def __init__(self, model):
         self.calls = [(visit.path, visit.node) for visit in visits(model)]
         self.made_by = {id(tensor): call for call in self.calls for tensor in call[1].outputs}
 
     def last(self, tensor, convolutions):
-        """The last convolution before a tensor, its path and call, where nothing else joins in after it."""
+        """The last convolution before a tensor, as path and call; None if another branch joins in after it."""
         while id(tensor) in self.made_by:
             path, node = self.made_by[id(tensor)]
             if path in convolutions:
@@ -45,14 +45,14 @@ class _Calls:
             tensor = node.input_tensors[0]
         return None
 
-    def goes_past(self, other, one) -> bool:
-        """Whether the call `other` is computed, through further calls, from what `one` reads, but not from `one`."""
+    def bypasses(self, other, call) -> bool:
+        """Whether `other` is computed, through further calls, from the input of `call`, but not from its output."""
         before = self._behind(other)
-        behind_one = id(one.outputs[0]) in before | set(map(id, other.input_tensors))
-        return id(one.input_tensors[0]) in before and not behind_one
+        reads_output = id(call.outputs[0]) in before | set(map(id, other.input_tensors))
+        return id(call.input_tensors[0]) in before and not reads_output
 
     def _behind(self, node):
-        """All tensors, by id, that what a call reads was computed from."""
+        """The ids of all tensors that the inputs of a call were computed from."""
         left, seen = self._read_for(node.input_tensors), set()
         while left:
             tensor = left.pop()
@@ -61,6 +61,6 @@ class _Calls:
         return seen
 
     def _read_for(self, tensors):
-        """What was read to compute these tensors."""
+        """The tensors that the calls that made these tensors read."""
         makers = [self.made_by[id(x)][1] for x in tensors if id(x) in self.made_by]
         return [x for maker in makers for x in maker.input_tensors]

@@ -11,7 +11,7 @@ from firekeras.report.markup import tag
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import after_cut, metric, outcome
 
-# About as many pixels as a phone or half a page gives, so that its text is as large as that around it.
+# About the width of a phone or of half a page in pixels, so the text in the chart has the size of the text around it.
 WIDTH, HEIGHT = 420, 270
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 12, 40
 MACS = {"conv_macs": "conv MACs", "macs": "MACs"}
@@ -19,11 +19,11 @@ MACS = {"conv_macs": "conv MACs", "macs": "MACs"}
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """From values to pixels.
+    """Maps values to pixels.
 
     Args:
-        low, high: The ends of the axis, as values; low < high.
-        start, end: Where these ends are drawn.
+        low, high: The ends of the axis as values; low < high.
+        start, end: The positions of these ends, in pixels.
     """
 
     low: float
@@ -33,7 +33,7 @@ class Scale:
 
     @classmethod
     def around(cls, values: Iterable[float], start, end) -> Scale:
-        """A scale with a little room around all values that are numbers."""
+        """A scale with a little room around all finite values."""
         finite = [value for value in values if math.isfinite(value)] or [0.0]
         low, high = min(finite), max(finite)
         room = 0.06 * (high - low) or 0.05 * abs(high) or 1.0
@@ -43,7 +43,7 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def step(self) -> float:
-        """Between two ticks: 1, 2 or 5 times a power of ten, for five at most."""
+        """The distance between two ticks: 1, 2 or 5 times a power of ten, for at most five ticks."""
         rough = (self.high - self.low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
@@ -54,43 +54,43 @@ class Scale:
 
 
 def accuracy_chart(run: RunReport) -> Element:
-    """The metric by round: after each cut, and trained; rounds that were undone are crosses."""
-    cut = {one.number: after_cut(one) for one in run.rounds}
+    """The metric by round, after the cut and after training; crosses mark rounds that were undone."""
+    cut = {record.number: after_cut(record) for record in run.rounds}
     if run.progress:
         cut[run.progress.number] = run.progress.accuracy_after_cut
-    values = (run.baseline, run.limit, *(one.accuracy for one in run.rounds), *cut.values())
+    values = (run.baseline, run.limit, *(record.accuracy for record in run.rounds), *cut.values())
     y = Scale.around(values, HEIGHT - BOTTOM, TOP)
     x = Scale(-0.4, max([*cut, 1]) + 0.4, LEFT, WIDTH - RIGHT)
     cuts = [_square(x(at), y(value), f"Round {at}: {metric(value)} after the cut") for at, value in cut.items()
             if math.isfinite(value)]  # fmt: skip
-    tuned = [(one, x(one.number)) for one in run.rounds]
+    tuned = [(record, x(record.number)) for record in run.rounds]
     marks = [*_stems(tuned, y), *cuts, _path([(x(0), y(run.baseline)), *_kept(tuned, y)]), *_results(tuned, y)]
-    label = f"{run.monitor} by round, from {metric(run.baseline)} to {metric(run.accuracy)}; the table of rounds has it"
+    label = f"{run.monitor} by round, from {metric(run.baseline)} to {metric(run.accuracy)}; see the table of rounds"
     return _chart(label, x, y, max(1, round(x.step())), "round", [*_levels(run, y), *marks])
 
 
 def frontier_chart(run: RunReport) -> Element:
-    """The metric of each round's model, against the share of MACs that it has left."""
+    """The metric of each round's model against the share of the MACs that are left."""
     field, before = macs_field(run)
-    shares = [100 * getattr(one, field) / before for one in run.rounds]
-    values = (run.baseline, run.limit, *(one.accuracy for one in run.rounds))
+    shares = [100 * getattr(record, field) / before for record in run.rounds]
+    values = (run.baseline, run.limit, *(record.accuracy for record in run.rounds))
     y = Scale.around(values, HEIGHT - BOTTOM, TOP)
     x = Scale.around([100.0, *shares], LEFT, WIDTH - RIGHT)
-    tuned = [(one, x(share)) for one, share in zip(run.rounds, shares, strict=True)]
+    tuned = [(record, x(share)) for record, share in zip(run.rounds, shares, strict=True)]
     marks = [_path([(x(100), y(run.baseline)), *_kept(tuned, y)]), *_results(tuned, y)]
     left = f"{getattr(run.costs_after, field) / before:.1%}"
-    label = f"{run.monitor} against {MACS[field]} left: {metric(run.accuracy)} with {left}; the table of rounds has it"
+    label = f"{run.monitor} against {MACS[field]} left: {metric(run.accuracy)} with {left}; see the table of rounds"
     return _chart(label, x, y, x.step(), f"% of {MACS[field]} left", [*_levels(run, y), *marks])
 
 
 def macs_field(run: RunReport) -> tuple[str, int]:
-    """Which MACs to compare by, and how many there were: those of convolutions, where there are any."""
+    """The kind of MACs to compare, and their number before: those of convolutions, if there are any."""
     field = "conv_macs" if run.costs_before.conv_macs else "macs"
     return field, getattr(run.costs_before, field) or 1
 
 
 def key(kind: str) -> Element:
-    """The mark of a kind as a legend shows it: `"tuned"`, `"cut"`, `"undone"`, `"baseline"` or `"limit"`."""
+    """The mark for the legend: of `"tuned"`, `"cut"`, `"undone"`, `"baseline"` or `"limit"`."""
     marks = {"tuned": _dot, "cut": _square, "undone": _cross}
     mark = marks[kind](8, 6, "") if kind in marks else tag("line", class_=kind, x1=0, x2=16, y1=6, y2=6)
     return tag("svg", mark, class_="key", viewBox="0 0 16 12", width=16, height=12, aria_hidden="true")
@@ -124,30 +124,30 @@ def _x_axis(x, step):
 
 
 def _levels(run, y):
-    """The baseline, and the limit that the tolerance sets."""
+    """Lines at the baseline and at the limit that the tolerance sets."""
     for kind, value in (("baseline", run.baseline), ("limit", run.limit)):
         if math.isfinite(value):
             yield tag("line", class_=kind, x1=LEFT, x2=WIDTH - RIGHT, y1=_px(y(value)), y2=_px(y(value)))
 
 
 def _stems(tuned, y):
-    """From the metric after a cut to what training made of it."""
-    for one, x in tuned:
-        if math.isfinite(after_cut(one)) and math.isfinite(one.accuracy):
-            ends = {"y1": _px(y(one.accuracy_after_cut)), "y2": _px(y(one.accuracy))}
+    """Lines from the metric after a cut to the metric after training."""
+    for record, x in tuned:
+        if math.isfinite(after_cut(record)) and math.isfinite(record.accuracy):
+            ends = {"y1": _px(y(record.accuracy_after_cut)), "y2": _px(y(record.accuracy))}
             yield tag("line", class_="stem", x1=_px(x), x2=_px(x), **ends)
 
 
 def _kept(tuned, y):
-    return [(x, y(one.accuracy)) for one, x in tuned if one.accepted]
+    return [(x, y(record.accuracy)) for record, x in tuned if record.accepted]
 
 
 def _results(tuned, y):
-    """Trained rounds; a metric that is no number is not drawn."""
-    for one, x in tuned:
-        if math.isfinite(one.accuracy):
-            words = f"Round {one.number}: {metric(one.accuracy)} trained, {outcome(one)}"
-            yield (_dot if one.accepted else _cross)(x, y(one.accuracy), words)
+    """Marks for trained rounds; a metric that is not finite is not drawn."""
+    for record, x in tuned:
+        if math.isfinite(record.accuracy):
+            words = f"Round {record.number}: {metric(record.accuracy)} trained, {outcome(record)}"
+            yield (_dot if record.accepted else _cross)(x, y(record.accuracy), words)
 
 
 def _path(points):

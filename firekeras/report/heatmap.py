@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-# The colour map cividis at 0, 1/8, ..., 1: even in lightness, also to colour-blind eyes (Nuñez, Anderton and
+# The colour map cividis at 0, 1/8, ..., 1: perceptually uniform, also for colour-blind readers (Nuñez, Anderton and
 # Renslow 2018, "Optimizing colormaps with consideration for color vision deficiency").
 CIVIDIS = np.array(
     [
@@ -21,12 +21,12 @@ NAME_LENGTH = 30
 
 
 def sorted_fire(profile: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """For each layer with FIRE, that of its filters in ascending order, `(filters,)`, unscored ones (NaN) last."""
+    """FIRE of each layer that has any, in ascending order, `(filters,)`, unscored filters (NaN) last."""
     return {name: np.sort(fire) for name, fire in profile.items() if np.isfinite(fire).any()}
 
 
 def colours(fire) -> np.ndarray:
-    """For FIRE of any shape its colours, uint8 `(..., 3)`: dark for 0, bright for 1, white for NaN."""
+    """The colours of FIRE of any shape, uint8 `(..., 3)`: dark for 0, bright for 1, white for NaN."""
     fire = np.asarray(fire, "float64")
     stops = np.linspace(0, 1, len(CIVIDIS))
     channels = [np.interp(np.nan_to_num(fire), stops, CIVIDIS[:, k]) for k in range(3)]
@@ -34,10 +34,10 @@ def colours(fire) -> np.ndarray:
 
 
 def picture(profile: Mapping[str, np.ndarray]) -> Image.Image:
-    """The picture, with the name of each layer; each row is stretched to the same width.
+    """Draws the heatmap, with the name of each layer; every row is stretched to the same width.
 
     Args:
-        profile: For each layer FIRE of its filters, such as a `FireProfile`. Layers without any are
+        profile: FIRE of the filters of each layer, such as a `FireProfile`. Layers without FIRE are
             left out.
 
     Raises:
@@ -45,7 +45,7 @@ def picture(profile: Mapping[str, np.ndarray]) -> Image.Image:
     """
     scored = sorted_fire(profile)
     if not scored:
-        raise ValueError("No layer of this profile has FIRE, so that there is nothing to draw.")
+        raise ValueError("No layer of this profile has FIRE, so there is nothing to draw.")
     rows = np.stack([fire[np.arange(COLUMNS) * fire.size // COLUMNS] for fire in scored.values()])
     image = Image.new("RGB", (NAMES + COLUMNS, ROW * len(scored)), "white")
     image.paste(Image.fromarray(colours(np.repeat(rows, ROW, axis=0))), (NAMES, 0))
@@ -54,7 +54,7 @@ def picture(profile: Mapping[str, np.ndarray]) -> Image.Image:
 
 
 def _write_names(draw, names):
-    """The built-in font of some Pillows knows Latin letters only."""
+    """In ASCII, since the built-in font of some versions of Pillow has only Latin letters."""
     font = ImageFont.load_default()
     for row, name in enumerate(names):
         short = name if len(name) <= NAME_LENGTH else f"...{name[3 - NAME_LENGTH :]}"

@@ -1,4 +1,4 @@
-"""One HTML file that says what became of a run: opens without a network, runs no script."""
+"""The report of a run as one HTML file that needs no network connection and runs no script."""
 
 from __future__ import annotations
 
@@ -47,16 +47,16 @@ FIRE_COLUMNS = {
 
 
 def write_html(settings: Mapping, events: Sequence[Mapping], profile: FireProfile | None, path):
-    """Writes the report of a run, finished or still running: whole, or not at all.
+    """Writes the report of a run, finished or still running; the file is written completely or not at all.
 
     Args:
-        settings: What `run.json` holds.
+        settings: The contents of `run.json`.
         events: The lines of `events.jsonl`, parsed, in order.
-        profile: What was measured last, for a picture of FIRE; None for none.
-        path: Where it goes, `NAME.html`. Its folder must exist.
+        profile: The profile that was measured last, for a picture of FIRE; or None.
+        path: The file, `NAME.html`. Its folder must exist.
 
     Raises:
-        ValueError: If something is missing that every run has, or the path is none for a page.
+        ValueError: If something is missing that every run has, or the path does not end in `.html`.
 
     Example:
     >>> from firekeras.report.html_report import write_html
@@ -113,8 +113,8 @@ def _figure(chart, title, keys):
 
 
 def _not_drawn(run):
-    """Rounds that are missing in the charts, in words."""
-    missing = [str(one.number) for one in run.rounds if metric(one.accuracy) == "-"]
+    """A sentence on the rounds that are missing in the charts."""
+    missing = [str(record.number) for record in run.rounds if metric(record.accuracy) == "-"]
     if not missing:
         return []
     return [tag("p", f"Not drawn, since {run.monitor} was not a number: round {', '.join(missing)}.", class_="quiet")]
@@ -123,9 +123,9 @@ def _not_drawn(run):
 def _rounds(run):
     if not run.rounds:
         return []
-    details = list(dict.fromkeys(name for one in run.rounds for name in one.details))
+    details = list(dict.fromkeys(name for record in run.rounds for name in record.details))
     columns = {**ROUND_COLUMNS, **{printable(name): NUMBER for name in details}}
-    rows = [_round_row(run, one, details) for one in run.rounds]
+    rows = [_round_row(run, record, details) for record in run.rounds]
     return [tag("h2", "Rounds", id="rounds"), _wide(_table("", columns, rows), "Rounds"), *_notes(run)]
 
 
@@ -134,24 +134,24 @@ def _notes(run):
     return [tag("ul", notes, class_="quiet")] if notes else []
 
 
-def _round_row(run, one, details):
-    verdict = tag("span", outcome(one), class_="kept" if one.accepted else "undone")
-    costs = [_share(getattr(one, name), getattr(run.costs_before, name)) for name in ("conv_macs", "macs", "params")]
-    further = [_figures(one.details.get(name, math.nan)) for name in details]
-    metrics = (metric(after_cut(one)), metric(one.accuracy))
-    cut = (_figures(one.pruning_ratio), one.filters_removed) if one.filters_removed else ("-", "-")
-    took = ("-" if one.epochs is None else one.epochs, f"{one.seconds:.1f}")
-    return (one.number, verdict, *cut, *metrics, *costs, *took, *further)
+def _round_row(run, record, details):
+    verdict = tag("span", outcome(record), class_="kept" if record.accepted else "undone")
+    costs = [_share(getattr(record, name), getattr(run.costs_before, name)) for name in ("conv_macs", "macs", "params")]
+    further = [_figures(record.details.get(name, math.nan)) for name in details]
+    metrics = (metric(after_cut(record)), metric(record.accuracy))
+    cut = (_figures(record.pruning_ratio), record.filters_removed) if record.filters_removed else ("-", "-")
+    took = ("-" if record.epochs is None else record.epochs, f"{record.seconds:.1f}")
+    return (record.number, verdict, *cut, *metrics, *costs, *took, *further)
 
 
 def _layers(run):
-    """Widths as a table with a bar in each row: the same for eyes and for screen readers."""
+    """Widths as a table with a bar in each row, readable by screen readers too."""
     after, widest = run.widths_after, max(run.widths_before.values(), default=1)
     rows = [
         (printable(name), before, after[name], _share(after[name], before), _bar(before, after[name], widest))
         for name, before in run.widths_before.items()
     ]
-    caption = "What is left (strong) of what there was (pale)."
+    caption = "Filters left (strong) of the original ones (pale)."
     return [
         tag("h2", "Filters by layer"),
         _wide(_table(caption, WIDTH_COLUMNS, rows), "Filters by layer"),
@@ -165,7 +165,7 @@ def _bar(before, after, widest):
 
 
 def _fire(profile):
-    """FIRE as a table with a strip in each row: together they are the heatmap."""
+    """FIRE as a table with a strip in each row; together the strips are the heatmap."""
     scored = sorted_fire(profile) if profile is not None else {}
     if not scored:
         return []
@@ -200,11 +200,11 @@ def _strip(fire, class_="strip"):
 
 
 def _settings(settings):
-    """All that `run.json` says of how the run was made."""
-    told = {key: settings.get(key) for key in ("created", "backend", "method")}
-    told |= settings.get("source") or {}
-    told |= {**(settings.get("settings") or {}), **(settings.get("versions") or {})}
-    rows = [(printable(key), _as_json(value)) for key, value in told.items() if value is not None]
+    """Everything in `run.json` about how the run was made."""
+    fields = {key: settings.get(key) for key in ("created", "backend", "method")}
+    fields |= settings.get("source") or {}
+    fields |= {**(settings.get("settings") or {}), **(settings.get("versions") or {})}
+    rows = [(printable(key), _as_json(value)) for key, value in fields.items() if value is not None]
     return [
         tag(
             "details",
@@ -221,7 +221,7 @@ def _footer(settings, run):
 
 
 def _table(caption, columns, rows, **attributes):
-    """A table with a header for every row and column; `columns` gives the kind of each by its title."""
+    """A table with a header for every row and column; `columns` maps titles to kinds."""
     heads = [tag("th", title, scope="col", class_=kind) for title, kind in columns.items()]
     head = [tag("caption", caption)] if caption else []
     body = [_row(row, list(columns.values())) for row in rows]
@@ -234,7 +234,7 @@ def _row(row, kinds):
 
 
 def _wide(table, label):
-    """Lets what is wider than a phone, or very long, scroll by itself; by keyboard too."""
+    """Lets a table that is wider than a phone, or very long, scroll by itself, also by keyboard."""
     return tag("div", table, class_="wide", role="region", aria_label=label, tabindex=0)
 
 
@@ -243,7 +243,7 @@ def _share(part, whole):
 
 
 def _figures(value):
-    """A number with as many digits as it needs, a dash for none; anything else as JSON has it."""
+    """A number with up to four digits, a dash for none; anything else as JSON."""
     if value is None or isinstance(value, float):
         return f"{value:.4g}" if value is not None and math.isfinite(value) else "-"
     return ("no", "yes")[value] if isinstance(value, bool) else _as_json(value)

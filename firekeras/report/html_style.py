@@ -1,4 +1,4 @@
-"""How the HTML report looks: light or dark as the reader has it, on paper and on a phone."""
+"""The style of the HTML report: light or dark by the reader's setting, on paper and on a phone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from firekeras.report.heatmap import colours
 
-# Blue and orange of Okabe and Ito's palette, which colour-blind eyes tell apart; the marks differ in shape too.
+# Blue and orange of Okabe and Ito's palette, which colour-blind readers can distinguish; the marks differ in shape too.
 STYLE = """
 :root {
   color-scheme: light dark;

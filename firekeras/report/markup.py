@@ -1,4 +1,4 @@
-"""HTML and SVG as trees of elements: what strangers have named is escaped, since it never is markup."""
+"""HTML and SVG as trees of elements, so names that users chose are always escaped and never become markup."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ def tag(name: str, /, *content, **attributes) -> Element:
     """An element of HTML or SVG.
 
     Args:
-        name: Of the element, such as `"td"`.
-        *content: Texts, numbers and elements, or lists of them, in order.
-        **attributes: With `class_` for `class`, and `stroke_width` for `stroke-width`.
+        name: The name of the element, such as `"td"`.
+        *content: Text, numbers and elements, or lists of them, in order.
+        **attributes: The attributes, with `class_` for `class`, and `stroke_width` for `stroke-width`.
 
     Example:
     >>> from firekeras.report.markup import tag, to_html
@@ -30,7 +30,7 @@ def tag(name: str, /, *content, **attributes) -> Element:
 
 
 def to_html(element: Element) -> str:
-    """The tree as text."""
+    """The tree as HTML text."""
     return ElementTree.tostring(element, encoding="unicode", method="html")
 
 
@@ -47,7 +47,7 @@ def _flat(content) -> Iterable:
 
 
 def _add_text(element, text):
-    """ElementTree keeps text after a child at that child."""
+    """Adds text; ElementTree keeps text that follows a child in that child."""
     if len(element):
         element[-1].tail = (element[-1].tail or "") + text
     else:

@@ -11,7 +11,7 @@ from firekeras.report import tables
 
 DOING = {
     "start": "Round 1: cutting",
-    "resume": "Going on",
+    "resume": "Continuing",
     "cut": "Fine-tuning",
     "epoch": "Fine-tuning",
     "round": "Cutting",
@@ -19,14 +19,14 @@ DOING = {
 
 
 class RoundsOnTerminal:
-    """Shows the events of a run: a line per round, and on terminals what goes on meanwhile.
+    """Shows the events of a run: a line per round, and on terminals the current activity.
 
     Args:
         verbose: 0 shows nothing, 1 a line per round, 2 the epochs too.
-        console: Where. Defaults to standard error.
+        console: The console to write to. Defaults to None: standard error.
     """
 
-    def __init__(self, verbose=1, console: Console | None = None):
+    def __init__(self, verbose: int = 1, console: Console | None = None):
         if verbose not in (0, 1, 2):
             raise ValueError(f"verbose is 0 for nothing, 1 for a line per round, or 2 for epochs. Received: {verbose}.")
         self.verbose = verbose
@@ -50,7 +50,7 @@ class RoundsOnTerminal:
         self.console.print(table)
 
     def event(self, event):
-        """Shows one event, a dict as the lines of `events.jsonl` have them."""
+        """Shows an event, a dict like the lines of `events.jsonl`."""
         kind = event["event"]
         if kind in ("start", "resume"):
             self._started = event
@@ -67,7 +67,7 @@ class RoundsOnTerminal:
 
 
 class EventLines:
-    """Writes each event as one line of JSON, for programs that run firekeras as a child.
+    """Writes each event as a line of JSON, for programs that run firekeras as a child process.
 
     Args:
         write: A function that writes a line.
@@ -83,23 +83,23 @@ class EventLines:
         pass
 
     def show(self, table):
-        """Tables are for people: a program has the events."""
+        """Does nothing: tables are for people, and programs get the events."""
 
     def event(self, event):
-        """Writes one event."""
+        """Writes an event."""
         self.write(json.dumps(event))
 
 
 def time_left(rounds, started) -> str:
-    """About how long the epochs that are left will take; empty if nobody knows.
+    """About how long the remaining epochs will take; empty if unknown.
 
     Args:
-        rounds: Events of finished rounds.
-        started: The event of the run's start.
+        rounds: The events of the finished rounds.
+        started: The event that began the run.
     """
-    spent = sum(one.get("epochs", 1) for one in rounds)
+    spent = sum(event.get("epochs", 1) for event in rounds)
     left = (started.get("epochs") or 0) - spent
     if not spent or left <= 0:
         return ""
-    each = sum(one["seconds"] for one in rounds) / spent
+    each = sum(event["seconds"] for event in rounds) / spent
     return f"; at most about {tables.duration(each * left)} more"

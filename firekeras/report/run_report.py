@@ -1,4 +1,4 @@
-"""What became of a run, from its settings and events alone: finished or still running. No Keras in here."""
+"""The state of a run, finished or still running, from its settings and events alone. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """One finished round, as its event tells it.
+    """A finished round, as recorded in its event.
 
     Args:
-        number: From 1.
-        accepted: Whether the metric stayed within the tolerance; else the round was undone.
-        pruning_ratio: Share of the remaining prunable filters that was to go; NaN where not told.
-        filters_removed: By this round.
-        accuracy_after_cut: The monitored metric right after the cut; NaN where it was none.
-        accuracy: The same of the state that was kept.
-        conv_macs, macs, params: Of the model this round ended with.
-        seconds: How long it took.
-        notes: What the plan had to say.
+        number: The number of the round, from 1.
+        accepted: Whether the metric stayed within the tolerance; if not, the round was undone.
+        pruning_ratio: The share of the remaining prunable filters that was to go; NaN if unknown.
+        filters_removed: How many filters this round removed; 0 if it only trained the network to the end.
+        accuracy_after_cut: The monitored metric right after the cut; NaN if it was not a number.
+        accuracy: The metric of the state that was kept.
+        conv_macs, macs, params: The costs of the model that this round ended with.
+        seconds: How long the round took.
+        notes: Notes from the plan and from recovery.
         details: Further figures, such as how well the detector agreed with a measurement.
-        widths: For each layer, how many filters it had at the end; empty where not told.
-        removed: For each layer that had lost filters by then, which, by their numbers in the first network.
-        epochs: How many epochs it trained; None where not told.
+        widths: How many filters each layer had at the end; empty if unknown.
+        removed: The filters that each layer had lost by then, as indices in the first network.
+        epochs: How many epochs it trained; None if unknown.
     """
 
     number: int
     accepted: bool
     pruning_ratio: float
-    filters_removed: int  # 0 if it only trained the network to the end
+    filters_removed: int
     accuracy_after_cut: float
     accuracy: float
     conv_macs: int
@@ -56,17 +56,17 @@ class Round:
 
     @classmethod
     def of(cls, event: Mapping) -> Round:
-        """The round that a "round" event tells of."""
+        """The round that a "round" event describes."""
         return cls(
-            number=int(_told(event, "number")),
-            accepted=bool(_told(event, "accepted")),
+            number=int(_field(event, "number")),
+            accepted=bool(_field(event, "accepted")),
             pruning_ratio=as_number(event.get("pruning_ratio")),
-            filters_removed=int(_told(event, "filters_removed")),
+            filters_removed=int(_field(event, "filters_removed")),
             accuracy_after_cut=as_number(event.get("accuracy_after_cut")),
-            accuracy=as_number(_told(event, "accuracy")),
-            conv_macs=int(_told(event, "conv_macs")),
-            macs=int(_told(event, "macs")),
-            params=int(_told(event, "params")),
+            accuracy=as_number(_field(event, "accuracy")),
+            conv_macs=int(_field(event, "conv_macs")),
+            macs=int(_field(event, "macs")),
+            params=int(_field(event, "params")),
             seconds=as_number(event.get("seconds")),
             notes=tuple(printable(note) for note in event.get("notes") or ()),
             details=dict(event.get("details") or {}),
@@ -78,13 +78,13 @@ class Round:
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """The round that has begun and not ended.
+    """A round that has begun and has not ended.
 
     Args:
-        number: Of the round.
+        number: The number of the round.
         epoch: The last epoch of fine-tuning that has ended; 0 for none.
-        epochs: How many there will be; 0 where not known yet.
-        accuracy_after_cut: The monitored metric before fine-tuning; NaN where it was none.
+        epochs: How many epochs there will be; 0 if not known yet.
+        accuracy_after_cut: The monitored metric before fine-tuning; NaN if it was not a number.
     """
 
     number: int
@@ -98,21 +98,21 @@ class RunReport:
     """A run so far.
 
     Args:
-        model: Its name.
-        monitor: The metric that decides.
-        tolerance: By how much it may be worse than the baseline: absolute points, a share of the baseline where
+        model: The name of the model.
+        monitor: The name of the metric that decides.
+        tolerance: How much worse than the baseline the metric may be: absolute points, or a share of the baseline if
             lower is better; NaN if there is no limit.
-        baseline: Of the model that the run began with; NaN where it was not a number.
-        costs_before: `Costs` of that model.
-        widths_before: For each of its layers, how many filters it has.
+        baseline: The metric of the model that the run began with; NaN if it was not a number.
+        costs_before: The `Costs` of that model.
+        widths_before: How many filters each of its layers has.
         state: `"running"`, `"finished"`, `"interrupted"` or `"error"`, by the last event. A run that was
-            killed could not write that down: it reads `"running"`.
-        reason: Why it is over, in words; empty for others.
-        last_event: When the last event was, UTC; empty where there was none.
+            killed could not record that: its state stays `"running"`.
+        reason: Why the run is over, as a sentence; empty while it is not.
+        last_event: The time of the last event, in UTC; empty if there is none.
         rounds: The finished rounds, by number.
         progress: The round that has not ended yet, or None.
-        remarks: What there was to say of the run as a whole.
-        seconds: How time was spent, by part; empty where not told.
+        remarks: Notes on the run as a whole.
+        seconds: How the run spent its time, by part; empty if unknown.
 
     Example:
     >>> from firekeras.report.run_report import RunReport
@@ -142,21 +142,23 @@ class RunReport:
         """The report of a run directory.
 
         Args:
-            settings: What `run.json` holds.
-            events: The lines of `events.jsonl`, parsed, in order; of kinds that are not known, none counts.
+            settings: The contents of `run.json`.
+            events: The lines of `events.jsonl`, parsed, in order; unknown kinds are ignored.
 
         Raises:
             ValueError: If something is missing that every run has.
         """
-        told = {key: _told(settings, key) for key in ("model", "monitor", "tolerance", "baseline", "costs", "widths")}
+        fields = {
+            key: _field(settings, key) for key in ("model", "monitor", "tolerance", "baseline", "costs", "widths")
+        }
         state, reason = _state(events)
         return cls(
-            model=printable(told["model"]),
-            monitor=printable(told["monitor"] or "metric"),
-            tolerance=as_number(_newest(events, "tolerance", told["tolerance"])),
-            baseline=as_number(told["baseline"]),
-            costs_before=_costs(told["costs"]),
-            widths_before=dict(told["widths"]),
+            model=printable(fields["model"]),
+            monitor=printable(fields["monitor"] or "metric"),
+            tolerance=as_number(_newest(events, "tolerance", fields["tolerance"])),
+            baseline=as_number(fields["baseline"]),
+            costs_before=_costs(fields["costs"]),
+            widths_before=dict(fields["widths"]),
             state=state,
             reason=reason,
             last_event=moment(events[-1].get("time", "")) if events else "",
@@ -169,12 +171,12 @@ class RunReport:
     @property
     def accepted(self) -> tuple[Round, ...]:
         """The rounds that stayed within the tolerance."""
-        return tuple(one for one in self.rounds if one.accepted)
+        return tuple(record for record in self.rounds if record.accepted)
 
     @property
     def undone(self) -> tuple[Round, ...]:
-        """The rounds that did not."""
-        return tuple(one for one in self.rounds if not one.accepted)
+        """The rounds that were undone."""
+        return tuple(record for record in self.rounds if not record.accepted)
 
     @property
     def accuracy(self) -> float:
@@ -183,34 +185,34 @@ class RunReport:
 
     @property
     def costs_after(self) -> Costs:
-        """`Costs` of the best model."""
+        """The `Costs` of the best model."""
         return _costs(dataclasses.asdict(self.accepted[-1])) if self.accepted else self.costs_before
 
     @property
     def widths_after(self) -> dict[str, int]:
-        """For each layer of the best model, how many filters it has."""
-        told = [one.widths for one in self.accepted if one.widths]
-        return {**self.widths_before, **(told[-1] if told else {})}
+        """How many filters each layer of the best model has."""
+        widths = [record.widths for record in self.accepted if record.widths]
+        return {**self.widths_before, **(widths[-1] if widths else {})}
 
     @property
     def removed(self) -> dict[str, list[int]]:
-        """For each layer that has lost filters, which, by their numbers in the first network; empty where not told."""
+        """The filters that each layer has lost, as indices in the first network; empty if unknown."""
         return self.accepted[-1].removed if self.accepted else {}
 
     @property
     def limit(self) -> float:
-        """The metric that a round must reach to be accepted."""
+        """The worst metric that is still accepted."""
         return worst_accepted(self.baseline, self.tolerance, self.monitor)
 
     @property
     def status(self) -> str:
         """One line: how far the run has come, or why it is over."""
-        unsure = " (a run that was killed reads so too)" if self.state == "running" else ""
+        unsure = " (a run that was killed looks the same)" if self.state == "running" else ""
         return f"{self.status_if_alive}{unsure}"
 
     @property
     def status_if_alive(self) -> str:
-        """The same, for who knows that a run which says so does go on."""
+        """Like `status`, for callers that know the process is alive."""
         if self.state == "running":
             return f"running: {self._doing()}; last event {self.last_event or 'none'}"
         return f"{self.state}: {self.reason}" if self.reason else self.state
@@ -224,31 +226,35 @@ class RunReport:
     @property
     def tally(self) -> str:
         """One line: how many rounds were kept and undone, and how long they took."""
-        seconds = sum(one.seconds for one in self.rounds if math.isfinite(one.seconds))
+        seconds = sum(record.seconds for record in self.rounds if math.isfinite(record.seconds))
         took = datetime.timedelta(seconds=round(seconds))
         return f"rounds: {len(self.rounds)}, kept {len(self.accepted)}, undone {len(self.undone)}; took {took}"
 
     @property
     def notes(self) -> list[str]:
-        """What there was to say of the run, then what the rounds had to say."""
+        """The notes on the run, then those on its rounds."""
         return [*self.remarks, *self._of_rounds()]
 
     def _of_rounds(self):
-        return [f"Round {one.number}: {note}" for one in self.rounds for note in one.notes]
+        return [f"Round {record.number}: {note}" for record in self.rounds for note in record.notes]
 
     @property
     def time_spent(self) -> str:
-        """One line: how time was spent; empty where not told."""
+        """One line: how the run spent its time; empty if unknown."""
         return tables.time_line(self.seconds)
 
     def comparison(self) -> list[tuple[str, str, str, str]]:
-        """Rows of what, before, after and change: the metric, conv MACs, MACs and parameters."""
+        """Rows of (title, before, after, change): the metric, conv MACs, MACs and parameters."""
         metric = tables.metric_row(self.monitor, self.baseline, self.accuracy)
         return [metric, *tables.cost_rows(self.costs_before, self.costs_after)]
 
 
 def show_run(folder, html=None) -> list:
-    """What a terminal shows of the run in a folder; writes it as an HTML page too, where that is given a path.
+    """The tables and lines that a terminal shows of a run; also writes an HTML page if it is given a path.
+
+    Args:
+        folder: The folder of the run.
+        html: The path of the page, `NAME.html`. Defaults to None: no page.
 
     Raises:
         ValueError: If there is no run in the folder, it is damaged, or the page cannot be written.
@@ -268,53 +274,55 @@ def _last_profile(directory) -> FireProfile | None:
 
 
 def run_tables(run: RunReport) -> list:
-    """What a terminal shows of a run: its state, each round, and before and after."""
+    """The tables and lines that a terminal shows of a run: its state, each round, and before and after."""
     rounds = [tables.rounds_table(run.rounds, run.costs_before.conv_macs, run.monitor)] if run.rounds else []
     heading = Text("\n".join([f"{run.model}, {run.status}", run.tally, *filter(None, [run.time_spent]), ""]))
     return [heading, *rounds, *map(Text, run.notes), tables.comparison_table(run.comparison())]
 
 
 def as_number(value) -> float:
-    """A number as JSON has it, where null stands for NaN."""
+    """A number from JSON, in which null stands for NaN."""
     return math.nan if value is None else float(value)
 
 
 def moment(time) -> str:
-    """A time of ISO 8601 and UTC, as events have it, to the second."""
+    """The time of an event (ISO 8601, UTC), to the second."""
     return f"{printable(time)[:19].replace('T', ' ')} UTC" if time else ""
 
 
 def printable(text) -> str:
-    """A text on one line without control characters: names come from strangers, and go to terminals."""
-    return "".join(one if one.isprintable() else " " for one in str(text))
+    """Text on one line without control characters, since names come from files and go to terminals."""
+    return "".join(character if character.isprintable() else " " for character in str(text))
 
 
-def _told(given, key):
-    if key not in given:
-        kind = f"An event {given['event']!r}" if "event" in given else "run.json"
-        raise ValueError(f"{kind} lacks {key!r}: the run directory is damaged, or another firekeras wrote it.")
-    return given[key]
+def _field(source, key):
+    if key not in source:
+        kind = f"An event {source['event']!r}" if "event" in source else "run.json"
+        raise ValueError(
+            f"{kind} lacks {key!r}: the run directory is damaged, or another version of firekeras wrote it."
+        )
+    return source[key]
 
 
-def _costs(told) -> Costs:
-    conv_macs, macs, params = (int(_told(told, key)) for key in ("conv_macs", "macs", "params"))
-    uncounted = tuple(map(printable, told.get("uncounted") or ()))
+def _costs(fields) -> Costs:
+    conv_macs, macs, params = (int(_field(fields, key)) for key in ("conv_macs", "macs", "params"))
+    uncounted = tuple(map(printable, fields.get("uncounted") or ()))
     return Costs(conv_macs, macs, params, by_layer={}, uncounted=uncounted)
 
 
 def _newest(events, key, otherwise):
-    """A setting as the run was begun or last continued with."""
-    told = [event[key] for event in events if event.get("event") in ("start", "resume") and key in event]
-    return told[-1] if told else otherwise
+    """The value of a setting when the run began or was last continued."""
+    values = [event[key] for event in events if event.get("event") in ("start", "resume") and key in event]
+    return values[-1] if values else otherwise
 
 
 def _remarks(events):
-    told = (printable(event.get("text", "")) for event in events if event.get("event") == "note")
-    return tuple(dict.fromkeys(told))
+    notes = (printable(event.get("text", "")) for event in events if event.get("event") == "note")
+    return tuple(dict.fromkeys(notes))
 
 
 def _seconds(events):
-    """By part, of all times that the run came to an end."""
+    """The seconds by part, summed over all times that the run came to an end."""
     spent: dict[str, float] = {}
     for event in events:
         if event.get("event") == "stop":
@@ -331,20 +339,21 @@ def _state(events):
 
 
 def _rounds(events):
-    """By number; where a resumed run did a round again, what it came to then."""
-    told = {one.number: one for one in (Round.of(event) for event in events if event.get("event") == "round")}
-    return tuple(told[key] for key in sorted(told))
+    """The rounds by number; if a resumed run repeated a round, the later one counts."""
+    rounds = [Round.of(event) for event in events if event.get("event") == "round"]
+    by_number = {record.number: record for record in rounds}
+    return tuple(by_number[number] for number in sorted(by_number))
 
 
 def _progress(events):
-    """The round that was begun since anything ended, or None."""
+    """The round that is in progress, or None."""
     progress = None
     for event in events:
         if event.get("event") == "cut":
-            progress = Progress(_told(event, "number"), accuracy_after_cut=as_number(event.get("accuracy_after_cut")))
+            progress = Progress(_field(event, "number"), accuracy_after_cut=as_number(event.get("accuracy_after_cut")))
         elif event.get("event") == "epoch":
-            begun = progress or Progress(_told(event, "number"))
-            progress = dataclasses.replace(begun, epoch=_told(event, "epoch"), epochs=_told(event, "epochs"))
+            begun = progress or Progress(_field(event, "number"))
+            progress = dataclasses.replace(begun, epoch=_field(event, "epoch"), epochs=_field(event, "epochs"))
         elif event.get("event") in ("round", "resume", "stop"):
             progress = None
     return progress

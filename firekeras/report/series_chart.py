@@ -1,4 +1,4 @@
-"""Several series in one chart, as SVG that stands by itself: lines, marks, spreads, and what each stands for."""
+"""Several series in one chart, as a standalone SVG: lines, marks, spreads, and a legend."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from firekeras.report.heatmap import colours
 from firekeras.report.markup import tag
 from firekeras.report.tables import metric
 
-# Okabe and Ito's palette but for its yellow, which is too pale on white; the marks differ in shape too.
+# Okabe and Ito's palette without its yellow, which is too pale on white; the marks differ in shape too.
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-BRIGHTEST = 0.85  # of cividis on white, where there are more series than the palette has colours
+BRIGHTEST = 0.85  # of cividis on white, if there are more series than the palette has colours
 HEADING, ROW, COLUMNS = 24, 16, 3  # pixels for the heading and a row of the legend; entries in a row
 SHAPES = (
     "M-4 0A4 4 0 1 0 4 0A4 4 0 1 0-4 0Z",  # circle
@@ -40,13 +40,13 @@ text { font: 12px system-ui, sans-serif; fill: #5b5a55; }
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """What one line shows.
+    """One line of a chart.
 
     Args:
-        name: What it stands for.
-        points: Pairs of values, (x, y). Where y is not a number there is no mark.
-        spreads: For each point how far its bar reaches up and down, in values of y. Defaults to none.
-        dots: Further points, not joined: such as the single runs that a mean was taken of.
+        name: The name in the legend.
+        points: Pairs of values, (x, y). A point whose y is not a number has no mark.
+        spreads: How far the bar of each point reaches up and down, in values of y. Defaults to none.
+        dots: Further points that are not joined, such as the single runs behind a mean. Defaults to none.
     """
 
     name: str
@@ -59,17 +59,17 @@ def series_chart(series: Sequence[Series], heading: str, x_title: str, level: fl
     """Draws the chart.
 
     Args:
-        series: At least one.
-        heading: What is along the y axis, above the chart.
-        x_title: What is along the x axis.
-        level: A value of y that a dashed line marks. Defaults to none.
+        series: At least one `Series`.
+        heading: The title of the y axis, above the chart.
+        x_title: The title of the x axis.
+        level: A value of y to mark with a dashed line. Defaults to NaN: no line.
     """
     x, y = _scales(series, level)
     shades = _shades(len(series))
-    marks = [mark for k, one in enumerate(series) for mark in _drawn(one, k, shades[k], x, y)]
+    marks = [mark for k, line in enumerate(series) for mark in _drawn(line, k, shades[k], x, y)]
     lines = [_level(level, y)] if math.isfinite(level) else []
     chart = charts._chart(_described(series, heading, x_title), x, y, x.step(), x_title, [*lines, *marks])
-    legend = [_entry(one.name, k, shades[k]) for k, one in enumerate(series)]
+    legend = [_entry(line.name, k, shades[k]) for k, line in enumerate(series)]
     height = HEADING + HEIGHT + ROW * math.ceil(len(series) / COLUMNS) + 14
     return tag(
         "svg",
@@ -89,16 +89,16 @@ def series_chart(series: Sequence[Series], heading: str, x_title: str, level: fl
 
 
 def write_svg(chart: Element, path):
-    """Writes a chart as a file: whole, or not at all."""
+    """Writes a chart as a file, completely or not at all."""
     write_text(path, ElementTree.tostring(chart, encoding="unicode") + "\n")
 
 
 def _scales(series, level):
-    points = [point for one in series for point in (*one.points, *one.dots)]
+    points = [point for line in series for point in (*line.points, *line.dots)]
     ends = [
         at + way * reach
-        for one in series
-        for (_, at), reach in zip(one.points, one.spreads, strict=False)
+        for line in series
+        for (_, at), reach in zip(line.points, line.spreads, strict=False)
         for way in (-1, 1)
     ]
     x = Scale.around([at for at, _ in points], LEFT, WIDTH - RIGHT)
@@ -112,33 +112,33 @@ def _shades(count):
 
 
 def _described(series, heading, x_title):
-    """What a screen reader says: each series from its first to its last point."""
-    told = [f"{one.name} {', '.join(metric(y) for _, y in one.points)}" for one in series]
-    return f"{heading} against {x_title}: {'; '.join(told)}"
+    """The text for screen readers: each series from its first to its last point."""
+    texts = [f"{line.name} {', '.join(metric(y) for _, y in line.points)}" for line in series]
+    return f"{heading} against {x_title}: {'; '.join(texts)}"
 
 
 def _level(value, y):
     return tag("line", class_="level", x1=LEFT, x2=WIDTH - RIGHT, y1=_px(y(value)), y2=_px(y(value)))
 
 
-def _drawn(one, number, shade, x, y):
+def _drawn(line, number, shade, x, y):
     """The line of a series, then its bars, then its marks."""
-    drawn = [(x(at), y(value), value) for at, value in one.points if math.isfinite(value)]
-    line = " ".join(f"{_px(at)},{_px(value)}" for at, value, _ in drawn)
-    yield tag("polyline", points=line, fill="none", stroke=shade, stroke_width=1.5)
-    for (at, value), reach in zip(one.points, one.spreads, strict=False):
+    drawn = [(x(at), y(value), value) for at, value in line.points if math.isfinite(value)]
+    path = " ".join(f"{_px(at)},{_px(value)}" for at, value, _ in drawn)
+    yield tag("polyline", points=path, fill="none", stroke=shade, stroke_width=1.5)
+    for (at, value), reach in zip(line.points, line.spreads, strict=False):
         if math.isfinite(value) and math.isfinite(reach):
             ends = {"y1": _px(y(value - reach)), "y2": _px(y(value + reach))}
             yield tag("line", x1=_px(x(at)), x2=_px(x(at)), stroke=shade, stroke_width=1.5, **ends)
-    for at, value in one.dots:
+    for at, value in line.dots:
         if math.isfinite(value):
             yield tag("circle", cx=_px(x(at)), cy=_px(y(value)), r=2, fill=shade, opacity=0.5)
     for at, value, amount in drawn:
-        yield _mark(number, at, value, shade, f"{one.name}: {metric(amount)}")
+        yield _mark(number, at, value, shade, f"{line.name}: {metric(amount)}")
 
 
 def _mark(number, x, y, shade, words):
-    """A shape, the same for every fifth series, that says what it is when pointed at."""
+    """A shape, the same for every fifth series, with a tooltip."""
     shape = SHAPES[number % len(SHAPES)]
     return tag("path", tag("title", words), d=shape, transform=f"translate({_px(x)} {_px(y)})", fill=shade)
 

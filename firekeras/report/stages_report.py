@@ -14,7 +14,7 @@ def stages_table(stages: Sequence) -> Table:
     """The table, a column per file.
 
     Args:
-        stages: `Stage`s. Shares in brackets are of the first one. What a file does not tell is a dash.
+        stages: `Stage`s. Shares in brackets are relative to the first. A dash marks what a file does not contain.
     """
     table = new_table("On the way to the device", "", *(stage.path.name for stage in stages))
     for title, field in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):
@@ -34,7 +34,7 @@ def _median(latency):
 
 
 def _with_shares(amounts, unit=""):
-    """Each amount with its share of the first; a dash where there is none."""
+    """Each amount with its share of the first; a dash if there is no amount."""
     first, *others = amounts
     shown = [short_number(amount, unit) if amount is not None else "-" for amount in amounts]
     shares = [f" ({amount / first:.0%})" if amount is not None and first else "" for amount in others]
@@ -45,8 +45,8 @@ def layers_table(name: str, seconds) -> Table:
     """Time by layer.
 
     Args:
-        name: Of the file.
-        seconds: For each layer, in the order in which they run.
+        name: The name of the file.
+        seconds: The seconds of each layer, in the order in which they run.
     """
     table = new_table(f"Time by layer of {name}", "layer", "ms", "share")
     total = sum(seconds.values()) or 1
@@ -59,8 +59,8 @@ def widths_table(latencies, macs) -> Table:
     """Time by width.
 
     Args:
-        latencies: For each width, a `Latency`.
-        macs: For each width, the MACs that this takes.
+        latencies: The `Latency` of each width.
+        macs: The MACs of each width.
     """
     table = new_table("Four convolutions, by width", "width", "fastest pass", "GMAC/s", "a multiple of")
     for width, latency in latencies.items():

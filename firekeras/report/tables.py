@@ -1,4 +1,4 @@
-"""What was measured, planned and done, as tables for a terminal. Nothing is printed in here."""
+"""Measurements, plans and rounds as tables for a terminal. Nothing is printed here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def fire_table(profile: Mapping[str, np.ndarray], reasons: Mapping[str, str]) -> Table:
-    """FIRE by layer: how many filters, their least, mean and greatest FIRE, how many are dead.
+    """FIRE by layer: the number of filters, their minimum, mean and maximum FIRE, and how many are dead.
 
     Args:
-        profile: For each layer, FIRE of its filters, `(filters,)`, in [0, 1] or NaN.
-        reasons: For layers with unscored filters, why.
+        profile: FIRE of the filters of each layer, `(filters,)`, in [0, 1] or NaN.
+        reasons: Why layers have unscored filters.
     """
     table = new_table("FIRE by layer", "layer", "filters", "min", "mean", "max", "dead", "not scored, because")
     table.columns[-1].justify = "left"
@@ -28,7 +28,7 @@ def fire_table(profile: Mapping[str, np.ndarray], reasons: Mapping[str, str]) ->
 
 
 def _spread(fire):
-    """Least, mean and greatest FIRE of the scored filters, and how many never fire."""
+    """Minimum, mean and maximum FIRE of the scored filters, and how many never fire."""
     scored = fire[np.isfinite(fire)]
     if not scored.size:
         return ["-"] * 4
@@ -46,9 +46,9 @@ def plan_table(widths: Mapping[str, int], removed: Mapping[str, np.ndarray], rea
     """Widths by layer, before and after a cut.
 
     Args:
-        widths: For each layer, how many filters it has.
-        removed: For each layer that loses filters, which.
-        reasons: For layers none of whose filters may go, why.
+        widths: How many filters each layer has.
+        removed: The filters that go, by layer.
+        reasons: Why layers cannot lose any filter.
     """
     table = new_table("Filters by layer", "layer", "before", "removed", "after", "kept", "must stay, because")
     table.columns[-1].justify = "left"
@@ -79,11 +79,11 @@ def channels_table(graph) -> Table:
 
 
 def event_line(event: Mapping, started: Mapping) -> Text:
-    """One line on what happened in a run.
+    """A line about an event of a run.
 
     Args:
         event: A line of `events.jsonl`, as a dict.
-        started: That of the run's start.
+        started: The event that began the run.
     """
     line = LINES.get(event["event"])
     return line(event, started) if line else Text(f"{event['event']}: {event}")
@@ -122,45 +122,45 @@ LINES = {
 
 
 def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table:
-    """A row per round: whether it was kept, what went, the share of MACs left, and the metric.
+    """A row per round: whether it was kept, how many filters went, the share of MACs left, and the metric.
 
     Args:
-        rounds: `RoundRecord`s, or others with the same fields.
-        conv_macs_before: Of the model that the run began with; 0 where it has no convolutions.
-        monitor: The name of the metric that was watched.
+        rounds: `RoundRecord`s, or objects with the same fields.
+        conv_macs_before: The conv MACs of the model that the run began with; 0 if it has no convolutions.
+        monitor: The name of the metric.
     """
     columns = ("round", "", "filters out", "conv MACs", "after cut", "trained", "seconds")
     table = new_table(f"Rounds, and {monitor}", *columns)
-    for one in rounds:
-        word = outcome(one)
-        cut = (str(one.filters_removed or "-"), _share(one.conv_macs, conv_macs_before))
-        metrics = (metric(after_cut(one)), metric(one.accuracy))
+    for record in rounds:
+        word = outcome(record)
+        cut = (str(record.filters_removed or "-"), _share(record.conv_macs, conv_macs_before))
+        metrics = (metric(after_cut(record)), metric(record.accuracy))
         colour = "red" if word == "undone" else "green"
-        table.add_row(str(one.number), Text(word, colour), *cut, *metrics, f"{one.seconds:.1f}")
+        table.add_row(str(record.number), Text(word, colour), *cut, *metrics, f"{record.seconds:.1f}")
     return table
 
 
-def outcome(one) -> str:
-    """What became of a round: `"kept"`, `"undone"`, or `"training"` if it cut nothing."""
-    if not one.accepted:
+def outcome(record) -> str:
+    """The outcome of a round: `"kept"`, `"undone"`, or `"training"` if it cut nothing."""
+    if not record.accepted:
         return "undone"
-    return "kept" if one.filters_removed else "training"
+    return "kept" if record.filters_removed else "training"
 
 
-def after_cut(one) -> float:
+def after_cut(record) -> float:
     """The metric right after the cut of a round; NaN if it cut nothing."""
-    return one.accuracy_after_cut if one.filters_removed else math.nan
+    return record.accuracy_after_cut if record.filters_removed else math.nan
 
 
 def outcome_lines(result) -> list[Text]:
-    """What is to be said of a run beside its figures: whether it is within the tolerance, notes, and its time.
+    """Lines about a run beside its figures: whether it is within the tolerance, notes, and its time.
 
     Args:
         result: A `CompressionResult`.
     """
-    where = "within" if result.within_tolerance else "outside"
+    side = "within" if result.within_tolerance else "outside"
     verdict = (
-        f"On held-out data {result.monitor} went from {metric(result.baseline)} to {metric(result.accuracy)}, {where} "
+        f"On held-out data {result.monitor} went from {metric(result.baseline)} to {metric(result.accuracy)}, {side} "
         f"the tolerance of {result.tolerance:g}. Epochs: {result.epochs}; rounds: {len(result.rounds)}."
     )
     lines = [verdict, *(f"Note: {note}" for note in result.notes), time_line(result.time)]
@@ -168,18 +168,18 @@ def outcome_lines(result) -> list[Text]:
 
 
 def time_line(seconds: Mapping[str, float]) -> str:
-    """How time was spent, the longest part first; empty if nobody knows.
+    """How a run spent its time, the longest part first; empty if unknown.
 
     Args:
-        seconds: By part.
+        seconds: Seconds by part.
     """
     parts = sorted(seconds.items(), key=lambda part: -part[1])
-    told = ", ".join(f"{name} {duration(spent)}" for name, spent in parts if spent >= 0.5)
-    return f"Time: {told}." if told else ""
+    spent = ", ".join(f"{name} {duration(each)}" for name, each in parts if each >= 0.5)
+    return f"Time: {spent}." if spent else ""
 
 
 def metric(value: float | None) -> str:
-    """Four digits after the point, four significant ones of small numbers; a dash if there is no number."""
+    """A metric with four decimals, or four significant digits if it is below 0.1; a dash if it is not a number."""
     if value is None or not math.isfinite(value):
         return "-"
     return f"{value:.4f}" if abs(value) >= 0.1 or not value else f"{value:.4g}"
@@ -193,8 +193,7 @@ def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
     """Before and after, side by side.
 
     Args:
-        rows: What it is, before, after, and what has become of it; as `cost_rows` and
-            `metric_row` give them.
+        rows: (title, before, after, change), as `cost_rows` and `metric_row` return them.
     """
     table = new_table("Before and after", "", "before", "after", "change")
     for row in rows:
@@ -209,13 +208,13 @@ def cost_rows(before, after) -> list[tuple[str, str, str, str]]:
 
 
 def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple[str, str, str, str]:
-    """A row for an amount that should fall, with by how much it did."""
+    """A row for an amount that should fall, with its change in percent."""
     change = f"{(after - before) / before:+.1%}" if before else ""
     return title, short_number(before, unit), short_number(after, unit), change
 
 
 def metric_row(title: str, before: float, after: float) -> tuple[str, str, str, str]:
-    """A row for a metric, such as accuracy as a share of 1; the change is in the same absolute terms."""
+    """A row for a metric, such as accuracy as a share of 1, with its absolute change."""
     digits = ".4f" if max(abs(before), abs(after)) >= 0.1 else ".4g"
     change = after - before
     return title, metric(before), metric(after), "-" if math.isnan(change) else f"{change:+{digits}}"
@@ -233,14 +232,14 @@ def _milliseconds(latency):
 
 
 def short_number(value: float, unit: str = "") -> str:
-    """Four digits at most, with k, M or G: 1493000 gives "1.493 M"."""
+    """A number with at most four digits and k, M or G: 1493000 becomes "1.493 M"."""
     factor, prefix = next(((f, p) for f, p in UNITS if value >= f), (1, ""))
     digits = max(0, 3 - math.floor(math.log10(value / factor))) if factor > 1 else 0
     return f"{value / factor:.{digits}f} {prefix}{unit}".rstrip()
 
 
 def new_table(title, *columns):
-    """A table whose first column is to the left, and whose numbers are to the right."""
+    """A table whose first column is left-aligned, and whose other columns are right-aligned."""
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for number, column in enumerate(columns):
         table.add_column(column, justify="right" if number else "left", overflow="fold")
@@ -248,7 +247,7 @@ def new_table(title, *columns):
 
 
 def duration(seconds) -> str:
-    """Seconds as people say them: `"45 s"`, `"12 min"`, `"3.5 h"`."""
+    """A duration for people: `"45 s"`, `"12 min"`, `"3.5 h"`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

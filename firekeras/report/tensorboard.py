@@ -1,4 +1,4 @@
-"""Rounds as TensorBoard shows them. Needs the package `tensorboard`, and no TensorFlow: it runs on every backend."""
+"""Writes rounds for TensorBoard, on every backend: needs the package `tensorboard`, but no TensorFlow."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SCALARS = ("accuracy", AFTER_CUT, "conv_macs", "macs", "params", "filters_remove
 class TensorBoardRounds:
     """Writes rounds to a folder that `tensorboard --logdir` shows: a step per round.
 
-    TensorBoard keeps scalars as float32: MACs beyond 16.7 million are rounded to seven digits.
+    TensorBoard stores scalars as float32, so MACs beyond 16.7 million are rounded to seven digits.
 
     Args:
-        log_dir: The folder; made where there is none. What is in it stays: a resumed run adds to it.
+        log_dir: The folder, created if it does not exist. Files in it stay: a resumed run adds to them.
 
     Raises:
         ValueError: If the package `tensorboard` is not installed.
@@ -32,7 +32,7 @@ class TensorBoardRounds:
     ...     board.write(record)
     """
 
-    def __init__(self, log_dir):
+    def __init__(self, log_dir: str | Path):
         _check_installed()
         folder = Path(log_dir)
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,22 +41,23 @@ class TensorBoardRounds:
         self._append(file_version="brain.Event:2")
 
     def write(self, record, profile=None):
-        """Writes a round: `rounds/accuracy`, `rounds/conv_macs`, ..., and `rounds/fire` as a picture.
+        """Writes a round: `rounds/accuracy`, `rounds/conv_macs`, ..., and `rounds/fire` as an image.
 
         Args:
-            record: A `RoundRecord`. A figure that is None is left out, as is that after a cut where nothing was cut.
-            profile: The `FireProfile` that was measured in this round. Defaults to none.
+            record: A `RoundRecord`. Figures that are None are left out, and so is the metric after the cut if there was
+                none.
+            profile: The `FireProfile` that was measured in this round. Defaults to None.
         """
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        told = {name: getattr(record, name) for name in SCALARS if name != AFTER_CUT or record.filters_removed}
-        values = [Summary.Value(tag=f"rounds/{n}", simple_value=float(v)) for n, v in told.items() if v is not None]
+        scalars = {name: getattr(record, name) for name in SCALARS if name != AFTER_CUT or record.filters_removed}
+        values = [Summary.Value(tag=f"rounds/{n}", simple_value=float(v)) for n, v in scalars.items() if v is not None]
         if profile is not None:
             values.append(Summary.Value(tag="rounds/fire", image=_png(picture(profile))))
         self._append(step=record.number, summary=Summary(value=values))
 
     def _append(self, **event):
-        """One event, flushed to disk at once: TensorBoard's own writer would import TensorFlow where it finds it."""
+        """Appends an event and flushes it to disk; TensorBoard's own writer would import TensorFlow if it could."""
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.summary.writer.record_writer import RecordWriter
 

@@ -1,1 +1,1 @@
-"""Rounds of pruning and fine-tuning: the engine, its settings, and the directory that a run lives in."""
+"""Rounds of pruning and fine-tuning: the engine, its settings, and the directory of a run."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -35,39 +37,42 @@ from firekeras.scores.profile import FireProfile
 
 
 class Rounds(Run, Iterator):
-    """The rounds of `compress`, one at a time: stop iterating to stop.
+    """The rounds of `compress`, one at a time: to end the run, stop iterating.
 
-    A method is given this object as its `run`, and asks it for what it needs.
+    Methods get this object as `run` and ask it for whatever they need.
 
     Args:
         model, train_data, validation_data, run_dir, resume, on_event: As in `compress`.
         method: A `Method`.
-        source: Where model and data came from, for `run.json`. Defaults to none.
-        **settings: As in `compress`, arguments for `fit` among them.
+        source: Where the model and the data came from, for `run.json`. Defaults to None.
+        **settings: As in `compress`, including arguments for `fit`.
 
     Yields:
-        A `RoundRecord` per round. The last one of a run trains the network to the end; that network is
-        the one of the round before, trained on in place.
+        A `RoundRecord` per round. The last round of a run cuts nothing: it trains the network of the round
+        before it to the end, in place.
 
     Attributes:
-        best: The last accepted model; `accuracy` is its metric, `baseline` that of the first model, settled.
+        best: The last accepted model. `accuracy` is its metric; `baseline` is the metric of the first model, settled.
         records: The `RoundRecord`s so far.
-        fine_tuning: What trains the network of each round, for methods that train one of their own.
-        stopped_because: Why there is no further round; empty while there may be one.
+        fine_tuning: Trains the network of each round; methods that train networks of their own use it too.
+        stopped_because: Why there are no more rounds; empty while there may be.
+
+    Raises:
+        ValueError: As `compress`.
     """
 
     def __init__(
         self,
-        model,
-        train_data,
-        validation_data,
+        model: keras.Model,
+        train_data: Any,
+        validation_data: Any,
         *,
         method: Method,
-        run_dir=None,
-        resume=False,
+        run_dir: str | Path | None = None,
+        resume: bool = False,
         on_event: Callable[[dict], None] | None = None,
         source: dict | None = None,
-        **settings,
+        **settings: Any,
     ):
         checked = RunSettings.of(model, settings)
         self.train_data, self.validation_data = train_data, validation_data
@@ -80,7 +85,7 @@ class Rounds(Run, Iterator):
         self._described = method.description()
         self._survivors = Survivors(self.original_widths)
         self._settler: Settler | None = None
-        self._notes_told = 0
+        self._notes_reported = 0
         self.evaluation = Evaluation.of(checked, validation_data)
         self.fine_tuning = FineTuning(checked, train_data, model, checked.epochs, self.time)
         self._resume() if resume else self._start()
@@ -96,19 +101,19 @@ class Rounds(Run, Iterator):
     def _start(self):
         with self.time.on("judging"):
             self.best = self._own_copy()
-            given = self.evaluation.measured(self.best)  # refuses an unknown metric before any longer work
+            unsettled = self.evaluation.measured(self.best)  # an unknown metric is refused before any long work
             self.monitor = self.evaluation.monitor
-            self.baseline = self.judged(self.best) if self.best is not self.first else given
+            self.baseline = self.judged(self.best) if self.best is not self.first else unsettled
         self.accuracy = self.baseline
-        self._note(*self._remarks(given))
+        self._note(*self._remarks(unsettled))
         self._teach()
         self._journal.begin(self._description(self.baseline), self.best)
-        self._tell_notes()
+        self._report_notes()
 
     def _own_copy(self) -> keras.Model:
-        """A copy of the first network whose statistics may be settled; itself, if there is nothing to settle."""
+        """A copy of the first network, to settle; the network itself if it has no statistics to settle."""
         if several_processes():
-            self._note("Statistics are not settled: that does not run over several processes.")
+            self._note("Statistics are not settled: settling does not run over several processes.")
             return self.first
         return (
             Network.of(self.first).copy(compiled=self.first.compiled)
@@ -116,9 +121,9 @@ class Rounds(Run, Iterator):
             else self.first
         )
 
-    def _remarks(self, given) -> list[str]:
-        """What is to be said before any training."""
-        differs = settled_differently(given, self.baseline, self.settings.tolerance, self.monitor)
+    def _remarks(self, unsettled) -> list[str]:
+        """Notes that the user should see before any training."""
+        differs = settled_differently(unsettled, self.baseline, self.settings.tolerance, self.monitor)
         chance = no_better_than_chance(self.baseline, self.validation_data, self.monitor)
         over = None if self.settings.trains_by_itself else self._schedule_over()
         broken = MENDED if is_broken(self.first) else None
@@ -130,7 +135,7 @@ class Rounds(Run, Iterator):
         return run_out(self.first.optimizer)
 
     def _teach(self):
-        """Finds a teacher, if the settings or the network ask for one."""
+        """Sets up distillation, if the settings or the network call for it."""
         if not self.settings.trains or self.settings.fine_tune is not None:
             return
         with self.time.on("judging"):
@@ -142,11 +147,11 @@ class Rounds(Run, Iterator):
     def _note(self, *notes):
         self.notes += [note for note in notes if note and note not in self.notes]
 
-    def _tell_notes(self):
+    def _report_notes(self):
         """Reports the notes that are new."""
-        for note in self.notes[self._notes_told :]:
-            self._journal.tell("note", text=note)
-        self._notes_told = len(self.notes)
+        for note in self.notes[self._notes_reported :]:
+            self._journal.report("note", text=note)
+        self._notes_reported = len(self.notes)
 
     def _resume(self):
         directory = self._journal.resume(self._description(None))
@@ -165,7 +170,7 @@ class Rounds(Run, Iterator):
             self.best = model_file.load_model(directory.newest_model())
         rounds = directory.rounds()
         self.records = [RoundRecord.from_event(event, self.best) for event in rounds]
-        self.accuracy = next((one.accuracy for one in reversed(self.records) if one.accepted), self.baseline)
+        self.accuracy = next((record.accuracy for record in reversed(self.records) if record.accepted), self.baseline)
         self.costs = count_costs(self.best)
         self.begin_leg(self.settings.epochs, self.best, directory.leg_begins())
         self._survivors.cut(_removed_so_far(rounds))
@@ -174,7 +179,7 @@ class Rounds(Run, Iterator):
         self._journal.last_profile = self.profile
 
     def _description(self, baseline) -> dict:
-        """What `run.json` says."""
+        """The contents of `run.json`."""
         costs = {name: getattr(self.costs_before, name) for name in ("conv_macs", "macs", "params", "uncounted")}
         settings = self.settings
         return {
@@ -192,7 +197,7 @@ class Rounds(Run, Iterator):
             "widths": self.original_widths,
         }
 
-    # Going on
+    # The rounds
 
     def __iter__(self):
         return self
@@ -214,12 +219,12 @@ class Rounds(Run, Iterator):
         with self.time.on("judging"):
             if self.best is not self.first and self.first.compiled and self.settings.fine_tune is None:
                 restore_rate(self.best, self.first.optimizer)
-        self._journal.tell("stop", reason=self.stopped_because, seconds=self.time.seconds)
+        self._journal.report("stop", reason=self.stopped_because, seconds=self.time.seconds)
 
     def _next_round(self) -> RoundRecord | None:
         seed_round(self.settings.seed, len(self.records))
         if self._journal.stop_wanted():
-            self.stopped_because = f"It was asked to stop after round {len(self.records)}."
+            self.stopped_because = f"Stopped on request after round {len(self.records)}."
             return None
         step = self.next_step()
         if step is None:
@@ -243,7 +248,7 @@ class Rounds(Run, Iterator):
             plan.notes.extend(self.fine_tuning.recover(model, candidate, plan))
             arrives = self.arrives(plan, candidate)
         after_cut = self.judged(candidate)
-        self._tell_cut(plan, after_cut)
+        self._report_cut(plan, after_cut)
         self.fine_tuning.prepare(candidate)
         trained = self._trained(candidate, after_cut, self.epochs_for(arrives), chooses=self.step.undoes or arrives)
         record = RoundRecord.of(
@@ -278,15 +283,15 @@ class Rounds(Run, Iterator):
         return record
 
     def _trained(self, candidate, after_cut, epochs, since_cut=0.0, chooses=True) -> dict:
-        """Trains, judges, and leaves the better state in the network; returns what a record says of it.
+        """Trains and judges a network, and leaves the better state in it; returns fields for the record.
 
         Args:
             candidate: The network.
-            after_cut: Its metric before.
-            epochs: How long it trains.
+            after_cut: Its metric before training.
+            epochs: How many epochs to train.
             since_cut: Epochs since the last cut; infinity for no warm-up.
-            chooses: Whether the better state counts. Between cuts on the way to a target the trained one does, unless
-                training diverged: its learning rate is still high.
+            chooses: Whether to keep the better state. Between cuts on the way to a target the trained state is kept
+                unless training diverged, since the learning rate is still high.
         """
         snapshot = Snapshot(candidate) if epochs else None
         value, spent = self._after_training(candidate, epochs, 0, since_cut) if epochs else after_cut, epochs
@@ -300,11 +305,11 @@ class Rounds(Run, Iterator):
         return {"accuracy": value, "accepted": self.accepts(value), "epochs": epochs, "kept": kept}
 
     def train_for_method(self, network, epochs: int = 1) -> float:
-        """Trains a network of the method's own, in place; these epochs count among those of the run.
+        """Trains a network that belongs to the method, in place; its epochs count towards those of the run.
 
         Args:
             network: The network.
-            epochs: How long. Defaults to 1.
+            epochs: How many epochs. Defaults to 1.
 
         Returns:
             The last training loss; NaN if it diverged.
@@ -317,24 +322,24 @@ class Rounds(Run, Iterator):
     def _after_training(self, candidate, epochs, spent_now, since_cut) -> float:
         spent = self.epochs_spent + spent_now
         loss = self.fine_tuning.train(
-            candidate, epochs, [EpochEvents(self._tell_epoch)], spent=spent, since_cut=since_cut + spent_now
+            candidate, epochs, [EpochEvents(self._report_epoch)], spent=spent, since_cut=since_cut + spent_now
         )
         return self.judged(candidate) if math.isfinite(loss) else math.nan
 
     def _may_help_again(self, after_cut, value, epochs) -> bool:
-        """Whether a round that would be undone gets as many epochs again."""
+        """Whether a round that would be undone is trained for as many epochs again."""
         if not (epochs and self.step.undoes) or self.accepts(value) or self.accepts(after_cut) or math.isnan(value):
             return False
         return self.pace.epochs is None or self.epochs_spent + 2 * epochs <= self.pace.epochs
 
     def _settler_of(self, network) -> Settler:
-        """What settles a network: compiled once for it."""
+        """The settler of a network, compiled once per network."""
         if self._settler is None or self._settler.model is not network:
             self._settler = Settler(network, self.train_data, batch_size=self.settings.batch_size)
         return self._settler
 
     def judged(self, network) -> float:
-        """The metric of a network, which is settled first, in place."""
+        """Settles a network in place, then measures its metric."""
         with self.time.on("judging"):
             if not several_processes():
                 self._note(*self._settler_of(network).settle())
@@ -347,22 +352,22 @@ class Rounds(Run, Iterator):
         self._journal.round(record, shape, self.profile, self.method.state())
         self.best = record.model
         self.add(record, arrives)
-        self._tell_notes()
+        self._report_notes()
 
     def _widths_after(self, plan, record) -> dict[str, int]:
         gone = {name: len(filters) for name, filters in self._survivors.removed.items()}
         return {name: width - gone.get(name, 0) for name, width in self.original_widths.items()}
 
-    def _tell_cut(self, plan, after_cut):
+    def _report_cut(self, plan, after_cut):
         costs = {name: getattr(plan.costs_after, name) for name in ("conv_macs", "macs", "params")}
         number, removed = len(self.records) + 1, plan.num_removed
-        self._journal.tell("cut", number=number, filters_removed=removed, accuracy_after_cut=after_cut, **costs)
+        self._journal.report("cut", number=number, filters_removed=removed, accuracy_after_cut=after_cut, **costs)
 
-    def _tell_epoch(self, epoch, epochs, logs):
-        self._journal.tell("epoch", number=len(self.records) + 1, epoch=epoch, epochs=epochs, logs=logs)
+    def _report_epoch(self, epoch, epochs, logs):
+        self._journal.report("epoch", number=len(self.records) + 1, epoch=epoch, epochs=epochs, logs=logs)
 
     def result(self) -> CompressionResult:
-        """What the rounds so far came to."""
+        """The result of the rounds so far."""
         return self.summed_up(self.best)
 
 

@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
 
-CHANCE = 0.02  # a baseline so close to what always the same answer scores has learned nothing
+CHANCE = 0.02  # a baseline this close to the score of a constant answer has learned nothing
 
 
 class Evaluation:
-    """Measures one metric, always by the same code, and judges by it.
+    """Measures one metric, always with the same code, and judges networks by it.
 
     Args:
         data: Held-out data, as `model.evaluate` takes them.
-        monitor: The name of the metric, with or without `"val_"`; None finds it: see
+        monitor: The name of the metric, with or without `"val_"`; None picks one: see
             `firekeras.rounds.monitor.chosen_monitor`.
-        tolerance: By how much it may be worse than the baseline: absolute points, a share of the
-            baseline where lower is better.
-        batch_size: For arrays.
-        evaluate: A function that measures it, `evaluate(model) -> float`, instead of
-            `model.evaluate`. Defaults to none.
+        tolerance: How much worse than the baseline it may be, from 0: absolute points, or a share of the
+            baseline if lower is better.
+        batch_size: For arrays. Defaults to None: Keras's own.
+        evaluate: A function `evaluate(model) -> float` to measure with, instead of `model.evaluate`. Defaults to None.
     """
 
-    def __init__(self, data, monitor, tolerance, *, batch_size=None, evaluate=None):
+    def __init__(
+        self,
+        data: Any,
+        monitor: str | None,
+        tolerance: float,
+        *,
+        batch_size: int | None = None,
+        evaluate: Callable[[keras.Model], float] | None = None,
+    ):
         self.data, self.tolerance = data, tolerance
         self.batch_size, self._evaluate = batch_size, evaluate
         self._wanted = monitor
@@ -35,14 +44,14 @@ class Evaluation:
 
     @classmethod
     def of(cls, settings, data) -> Evaluation:
-        """As the settings of a run say."""
+        """The evaluation that the settings of a run describe."""
         return cls(
             data, settings.monitor, settings.tolerance, batch_size=settings.batch_size, evaluate=settings.evaluate
         )
 
     @property
     def monitor(self) -> str:
-        """The name of the metric; known once a network was measured, unless it was given."""
+        """The name of the metric; unless it was given, known once a network has been measured."""
         return self._monitor or self._wanted or "accuracy"
 
     def measured(self, model) -> float:
@@ -68,7 +77,7 @@ def warn_unless_held_out(train_data, validation_data):
     """Warns if validation samples are also training samples."""
     if train_data is validation_data or _share_samples(train_data, validation_data):
         warnings.warn(
-            "validation_data are samples of train_data: accuracy on what was trained on says little of new data. "
+            "validation_data are samples of train_data: accuracy on training samples says little about new data. "
             "Hold some out: firekeras.datasets.hold_out, or x[:n] to train on and x[n:] to judge by.",
             stacklevel=_frames_of_ours(),
         )
@@ -85,15 +94,15 @@ def _frames_of_ours() -> int:
 def _share_samples(train_data, validation_data):
     if not (isinstance(train_data, tuple) and isinstance(validation_data, tuple)):
         return False
-    one, other = (keras.tree.flatten(data[0])[0] for data in (train_data, validation_data))
-    return isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and np.may_share_memory(one, other)
+    train, held_out = (keras.tree.flatten(data[0])[0] for data in (train_data, validation_data))
+    return isinstance(train, np.ndarray) and isinstance(held_out, np.ndarray) and np.may_share_memory(train, held_out)
 
 
 def chance_level(data, monitor: str) -> float | None:
-    """What always giving the most frequent class scores; None if nobody can tell.
+    """The score of always answering with the most frequent class; None if it cannot be computed.
 
     Args:
-        data: Held-out data; labels of arrays are counted, those of data sets are not read.
+        data: Held-out data. Labels in arrays are counted; those of data sets are not read.
         monitor: The metric.
     """
     labels = data[1] if isinstance(data, tuple) and len(data) > 1 else None
@@ -105,11 +114,11 @@ def chance_level(data, monitor: str) -> float | None:
 
 
 def no_better_than_chance(baseline: float, data, monitor: str) -> str | None:
-    """A sentence if a baseline is no better than always the same answer; else None."""
+    """A sentence if the baseline is no better than a constant answer; else None."""
     chance = chance_level(data, monitor)
     if chance is None or baseline > chance + CHANCE * (1 - chance):
         return None
     return (
-        f"The baseline, {monitor} {baseline:.4f}, is no better than always giving the most frequent class "
+        f"The baseline, {monitor} {baseline:.4f}, is no better than always answering with the most frequent class "
         f"({chance:.4f}): the network has learned nothing, or the data do not fit it (labels, scaling of the inputs)."
     )

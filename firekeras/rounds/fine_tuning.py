@@ -1,9 +1,10 @@
-"""What happens to a network between the cut and its judgement: recovery, settling, training."""
+"""What happens to a network between the cut and its judgement: recovery and training."""
 
 from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 
 import keras
 
@@ -12,21 +13,21 @@ from firekeras.recovery import get_recovery
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, peak_rate, with_plain_rate
 from firekeras.rounds.time_spent import FirstSteps
 
-WITHOUT_TRAINING = ("fold_means",)  # worth something only if no training follows
+WITHOUT_TRAINING = ("fold_means",)  # helps only if no training follows
 
 
 class FineTuning:
-    """Repairs what a cut has broken.
+    """Recovers accuracy after a cut, first without training and then by training.
 
     Args:
         settings: `RunSettings`.
         train_data: As `model.fit` takes them.
-        model: The network that the run begins with: its optimizer says how to train.
-        epochs: Of the whole run; None if nobody knows.
+        model: The network that the run begins with; its optimizer says how to train.
+        epochs: Epochs of the whole run; None if unknown.
         time: The `TimeSpent` of the run.
 
     Attributes:
-        teacher: A `Teacher` for distillation; None for none.
+        teacher: A `Teacher` for distillation, or None.
     """
 
     def __init__(self, settings, train_data, model, epochs, time):
@@ -40,7 +41,7 @@ class FineTuning:
             self.curve = RateCurve(peak_rate(model.optimizer, settings.learning_rate), epochs, settings.schedule)
 
     def recover(self, model, candidate, plan) -> list[str]:
-        """Does in place what can be done without training; returns what there is to say of it.
+        """Recovers in place what can be recovered without training; returns notes on it.
 
         Args:
             model: The network before the cut.
@@ -48,12 +49,12 @@ class FineTuning:
             plan: What was cut.
         """
         if self.steps and several_processes():
-            return ["Recovery was left out: it does not run over several processes."]
+            return ["Recovery was skipped: it does not run over several processes."]
         data, batch_size = self.train_data, self.settings.batch_size
         return [note for step in self.steps for note in step(model, candidate, plan, data, batch_size)]
 
     def prepare(self, candidate):
-        """Gives a network whose optimizer has a schedule inside a plain learning rate."""
+        """Replaces a schedule inside the network's optimizer by a plain learning rate."""
         if self.settings.fine_tune is None:
             with_plain_rate(candidate, self.curve.peak)
 
@@ -62,13 +63,13 @@ class FineTuning:
 
         Args:
             candidate: The network.
-            epochs: How long.
-            callbacks: Beside those of the settings.
-            spent: Epochs of the run before this.
-            since_cut: Epochs since the last cut before this.
+            epochs: How many epochs.
+            callbacks: In addition to those in the settings.
+            spent: Epochs that the run has used so far.
+            since_cut: Epochs since the last cut so far.
 
         Returns:
-            The last training loss: NaN if it diverged, 0 if none is known.
+            The last training loss: NaN if it diverged, 0 if it is unknown.
         """
         if not epochs:
             return 0.0
@@ -92,7 +93,7 @@ class FineTuning:
 
     @contextlib.contextmanager
     def _taught(self, candidate):
-        """Has the network learn from the teacher, if there is one."""
+        """Attaches the teacher, if there is one, while the network trains."""
         if self.teacher is not None:
             self.teacher.attach(candidate)
         try:
@@ -106,12 +107,12 @@ class EpochEvents(keras.callbacks.Callback):
     """Reports each epoch as it ends.
 
     Args:
-        tell: A function of (epoch, epochs, logs), epochs from 1.
+        report: A function of (epoch, epochs, logs), epochs from 1.
     """
 
-    def __init__(self, tell):
+    def __init__(self, report: Callable[[int, int, dict], None]):
         super().__init__()
-        self.tell = tell
+        self._report = report
 
     def on_epoch_end(self, epoch, logs=None):
-        self.tell(epoch + 1, self.params["epochs"], dict(logs or {}))
+        self._report(epoch + 1, self.params["epochs"], dict(logs or {}))

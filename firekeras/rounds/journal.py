@@ -1,4 +1,4 @@
-"""What happens in a run, told to whoever listens, and written to its directory where it has one."""
+"""The events of a run: reported to a listener, and written to the run's directory if it has one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from firekeras.keras_models import model_file
 from firekeras.rounds.run_directory import RunDirectory, check_new, now, plain
 from firekeras.scores.profile import FireProfile
 
-TOLD = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")
+AT_START = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")  # in the first event
 MAY_GROW = ("max_rounds",)  # when a run is resumed
 MAY_CHANGE = (
     "target",
@@ -22,12 +22,12 @@ MAY_CHANGE = (
 
 
 class Journal:
-    """Takes down the events of a run.
+    """Records the events of a run.
 
     Args:
-        path: The run's directory; None for none.
-        on_event: A function that is told of each event; None for none.
-        source: Where model and data came from, for `run.json`.
+        path: The run's directory, or None.
+        on_event: A function that is called with each event, or None.
+        source: Where the model and the data came from, for `run.json`.
     """
 
     def __init__(self, path, on_event: Callable[[dict], None] | None = None, source: dict | None = None):
@@ -38,34 +38,34 @@ class Journal:
         self.last_profile: FireProfile | None = None  # the one that was written last
 
     def check(self, resume):
-        """Raises `ValueError`, before any work, where the run cannot begin or go on there."""
+        """Raises `ValueError`, before any work, if the run can neither begin nor resume in this folder."""
         if resume and self.path is None:
-            raise ValueError("resume=True goes on with the run in run_dir. Give the folder: run_dir='runs/a'.")
+            raise ValueError("resume=True continues the run in run_dir. Give the folder: run_dir='runs/a'.")
         if resume:
             self.directory = RunDirectory.open(self.path)
         elif self.path is not None:
             check_new(self.path)
 
     def begin(self, description, model):
-        """Begins the run: its directory has the first model, which must load again."""
+        """Begins the run: creates its directory with the first model, and checks that this model loads."""
         if self.path is not None:
             self.directory = RunDirectory.create(self.path, {**description, "source": self.source}, model)
             _check_loads(self.path / "round-000.keras")
-        self.tell("start", **{name: description[name] for name in TOLD})
+        self.report("start", **{name: description[name] for name in AT_START})
 
     def resume(self, description) -> RunDirectory:
-        """Goes on with the run in the directory: with the same settings, unless it is finished."""
+        """Continues the run in the directory: with the same settings, unless it is finished."""
         directory = RunDirectory.open(self.path)
         directory.clean()
         directory.publish()
         changed = _changed(plain(description), directory)
         self.directory = directory
-        told = {name: description[name] for name in TOLD} | _kept(directory.settings)
-        self.tell("resume", after_round=len(directory.rounds()), leg=bool(changed), changed=changed, **told)
+        at_start = {name: description[name] for name in AT_START} | _kept(directory.settings)
+        self.report("resume", after_round=len(directory.rounds()), leg=bool(changed), changed=changed, **at_start)
         return directory
 
-    def tell(self, event, **fields):
-        """Writes one event, then tells of it."""
+    def report(self, event: str, **fields):
+        """Writes an event, then passes it to the listener."""
         line = plain({"event": event, **fields, "time": now()})
         if self.directory is not None:
             self.directory.append(line)
@@ -80,20 +80,20 @@ class Journal:
         if self.directory is not None and profile is not None and profile is not self.last_profile:
             files["profile"] = self.directory.save_profile(profile, record.number)
         self.last_profile = profile
-        self.tell("round", **record.to_dict(), **shape, state=state, **files)
+        self.report("round", **record.to_dict(), **shape, state=state, **files)
         if self.directory is not None:
             self.directory.publish()
 
     def stop_wanted(self) -> bool:
-        """Whether somebody asked, through the directory, for the run to end after this round."""
+        """Whether the run was asked, through its directory, to end after this round."""
         return self.directory is not None and self.directory.stop_wanted()
 
     def broken_off(self, error):
-        """Tells that a round was broken off; the run may be resumed."""
+        """Reports that a round was broken off; the run may be resumed."""
         if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
-            self.tell("interrupted")
+            self.report("interrupted")
         else:
-            self.tell("error", message=f"{type(error).__name__}: {error}")
+            self.report("error", message=f"{type(error).__name__}: {error}")
 
 
 def _check_loads(path):
@@ -101,31 +101,32 @@ def _check_loads(path):
         model_file.load_model(path)
     except ValueError as error:
         raise ValueError(
-            f"A run that can be resumed needs a model that loads again, which this one does not: {error} Leave out "
+            f"A run can be resumed only if its saved model loads again, which this one does not: {error} Leave out "
             "run_dir, or change the model."
         ) from error
 
 
 def _kept(settings):
-    """What a run that goes on has from its beginning."""
+    """The settings that a resumed run keeps from its beginning."""
     return {name: settings[name] for name in ("baseline", "monitor")}
 
 
-def _changed(given, directory) -> dict:
-    """The settings in which a finished run is continued differently; raises `ValueError` for any other difference."""
+def _changed(description, directory) -> dict:
+    """The settings that a continued run may change and does; raises `ValueError` for any other difference."""
     written = {**directory.settings, "settings": {**directory.settings["settings"], **directory.changed()}}
     for name in ("model", "widths", "method"):
-        _check_equal(name, given[name], written.get(name))
-    differs = {name: value for name, value in given["settings"].items() if value != written["settings"].get(name)}
+        _check_equal(name, description[name], written.get(name))
+    differs = {name: value for name, value in description["settings"].items() if value != written["settings"].get(name)}
     free = {*MAY_GROW, *(MAY_CHANGE if directory.ended() else ())}
     for name in differs.keys() - free:
         _check_equal(name, differs[name], written["settings"].get(name))
     return {name: value for name, value in differs.items() if name in MAY_CHANGE}
 
 
-def _check_equal(name, given, written):
-    if given != written:
+def _check_equal(name, received, written):
+    if received != written:
         raise ValueError(
-            f"The run was begun with {name}={written!r}. Received: {name}={given!r}. Go on with the same, or begin a "
-            f"new run in another folder. Once it is finished it can be continued with another {', '.join(MAY_CHANGE)}."
+            f"The run was begun with {name}={written!r}. Received: {name}={received!r}. Continue with the same, or "
+            "begin a new run in another folder. Once the run is finished, these may change: "
+            f"{', '.join(MAY_CHANGE)}."
         )

@@ -1,4 +1,4 @@
-"""The learning rate of a run: one curve over all its epochs, whatever is cut between them."""
+"""The learning rate of a run: one curve over all its epochs, whatever is cut along the way."""
 
 from __future__ import annotations
 
@@ -11,28 +11,39 @@ from firekeras.keras_models.compiling import compile_settings, copy_optimizer_st
 from firekeras.keras_models.copying import Copier
 
 WARM_UP = 0.25  # epochs after a cut over which the rate comes back
-PER_EPOCH = 20  # how often the rate changes within an epoch: JAX hands over its state each time
-RUN_OUT = 0.01  # of its first rate: below, a schedule inside an optimizer is at its end
+PER_EPOCH = 20  # changes of the rate within an epoch: with JAX each one syncs the training state
+RUN_OUT = 0.01  # share of its first rate below which a schedule inside an optimizer has ended
 
 
 def cosine(progress: float) -> float:
-    """From 1 at the beginning of a run down to 0 at its end (Loshchilov and Hutter 2017, eq. 5, one period)."""
+    """Falls from 1 at the beginning of a run to 0 at its end (Loshchilov and Hutter 2017, "SGDR", eq. 5, one period).
+
+    Args:
+        progress: From 0 to 1; stays at 0 beyond.
+    """
     return (1 + math.cos(math.pi * min(1.0, progress))) / 2
 
 
 def constant(progress: float) -> float:
-    """1, all the time."""
+    """Always 1."""
     return 1.0
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "constant": constant}
 
 
-def get_schedule(schedule) -> Callable[[float], float]:
-    """A schedule by its name, or a function of the progress from 0 to 1 as it is.
+def get_schedule(schedule: str | Callable[[float], float]) -> Callable[[float], float]:
+    """Looks up a schedule by name; a function is returned as it is.
+
+    Args:
+        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1 that returns a factor.
 
     Raises:
         ValueError: If there is no schedule of that name.
+
+    Example:
+    >>> get_schedule("cosine")(0.5)
+    0.5
     """
     if callable(schedule):
         return schedule
@@ -48,22 +59,27 @@ class RateCurve:
     """The learning rate at each point of a run.
 
     Args:
-        peak: The rate that the schedule's factors are of.
-        epochs: Of the whole run; None if nobody knows: the rate then stays.
-        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1.
+        peak: The rate that the schedule's factors multiply, above 0.
+        epochs: Epochs of the whole run; None if unknown, which keeps the rate constant.
+        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1. Defaults to `"cosine"`.
     """
 
-    def __init__(self, peak: float, epochs: int | None, schedule="cosine"):
+    def __init__(self, peak: float, epochs: int | None, schedule: str | Callable[[float], float] = "cosine"):
         self.peak, self.epochs = peak, epochs
         self._factor = get_schedule(schedule) if epochs else constant
 
     def rate(self, spent: float, since_cut: float = math.inf) -> float:
-        """The rate after `spent` epochs of the run, `since_cut` of them after the last cut."""
+        """The rate at one point of the run.
+
+        Args:
+            spent: Epochs since the run began; fractions count.
+            since_cut: Epochs since the last cut. Defaults to infinity: no warm-up.
+        """
         return self.peak * self._factor(spent / (self.epochs or 1)) * min(1.0, (since_cut + 0.02) / WARM_UP)
 
 
 class LearningRate(keras.callbacks.Callback):
-    """Sets the learning rate while a network trains, and leaves it as it was.
+    """Sets the learning rate while a network trains, and restores it afterwards.
 
     Args:
         curve: A `RateCurve`.
@@ -100,12 +116,12 @@ class LearningRate(keras.callbacks.Callback):
 def set_rate(model, rate: float):
     """Sets the learning rate of a model that is being trained."""
     if getattr(model, "_jax_state", None) is not None:
-        model.jax_state_sync()  # JAX keeps the optimizer's variables apart while it trains
+        model.jax_state_sync()  # with JAX, Keras keeps the optimizer's state outside its variables while it trains
     model.optimizer.learning_rate = rate
 
 
 def rate_of(optimizer) -> float:
-    """The present learning rate of an optimizer."""
+    """The current learning rate of an optimizer."""
     return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
 
 
@@ -113,12 +129,12 @@ def rate_of(optimizer) -> float:
 
 
 def scheduled(optimizer) -> bool:
-    """Whether an optimizer has a schedule inside, which nobody outside can set."""
+    """Whether an optimizer has a schedule inside, so that its learning rate cannot be set from outside."""
     return followed_by(optimizer) is not None
 
 
 def peak_rate(optimizer, learning_rate: float | None) -> float:
-    """The rate to begin with: as given, else as compiled; of a schedule inside the optimizer its first.
+    """The rate to begin with: as given, else as compiled; the first rate if the optimizer has a schedule inside.
 
     Raises:
         ValueError: If a rate is not above 0.
@@ -139,13 +155,13 @@ def run_out(optimizer) -> str | None:
     if now > RUN_OUT * first:
         return None
     return (
-        f"The schedule inside the model's optimizer has run out: its learning rate is {now:.2g} by now. The run "
+        f"The schedule inside the model's optimizer has run out: its learning rate is now {now:.2g}. The run "
         f"begins with its first rate, {first:.2g}; give learning_rate=... for another."
     )
 
 
 def with_plain_rate(model, rate: float):
-    """Gives a model whose optimizer has a schedule inside one with a plain rate, and the same state."""
+    """Replaces an optimizer that has a schedule inside by one with a plain rate and the same state."""
     if scheduled(model.optimizer):
         replace_optimizer(model, fresh_optimizer(model.optimizer, rate))
 
@@ -159,7 +175,7 @@ def restore_rate(model, optimizer):
 
 
 def replace_optimizer(model, fresh):
-    """Compiles a model with another optimizer of the same kind, which takes over the old one's state."""
+    """Compiles a model with another optimizer of the same kind, which takes over the state of the old one."""
     copier = Copier()
     for variable in model.variables:
         copier.remember(variable, variable)

@@ -1,26 +1,30 @@
-"""What decides which filters go in a round: the class that methods derive from, and their names."""
+"""`Method`, the base class of what decides which filters go in a round, and the registry of methods."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from firekeras.plan.planning import PruningPlan
 from firekeras.refusals import Registry
 
 if TYPE_CHECKING:
+    import keras
+
+    from firekeras.rounds.engine import Rounds
+    from firekeras.rounds.run import Run
     from firekeras.scores.profile import FireProfile
 
 METHODS = Registry("method", "firekeras.methods.register")
 
 
 class Method:
-    """Says, round by round, which filters go next. Derive from it, and write `plan`.
+    """Decides, round by round, which filters go next. Subclasses override `plan`; the other methods are optional.
 
     Attributes:
-        balance: How `run.plan` ranks, in place of the run's own `balance`; None for that one.
-        profile: The `FireProfile` that was measured last; None if none was.
-        details: What there is to say of the last round, for its record.
+        balance: Overrides the run's `balance` in `run.plan`, from 0 to 1; None keeps the run's.
+        profile: The `FireProfile` that was measured last; None if there is none.
+        details: What to record about the last round, by name: plain values, for `RoundRecord.details`.
 
     Example:
     >>> class SmallestNorms(firekeras.methods.Method):
@@ -33,46 +37,70 @@ class Method:
     profile: FireProfile | None = None
     details: Mapping[str, Any] = {}
 
-    def plan(self, model, run) -> PruningPlan:
-        """Says what goes next.
+    def plan(self, model: keras.Model, run: Run) -> PruningPlan:
+        """Decides what goes in the next round.
 
         Args:
             model: The network as it is now.
             run: The run: `run.plan(model, scores)` makes a plan within all its limits, `run.train_data` are the
-                data, `run.judged(model)` settles a network and measures the metric.
+                training data, and `run.judged(model)` settles a network and measures its metric.
+
+        Returns:
+            The plan; one that removes nothing ends the cutting.
         """
         raise NotImplementedError
 
-    def check(self, model, train_data):
-        """Raises `ValueError` if the method can do nothing with this network; called before any long work."""
+    def check(self, model: keras.Model, train_data: Any):
+        """Called before any long work.
 
-    def prepare(self, model, run):
-        """The network to plan for and to cut; a method may train a copy in its own way, by `run.train_for_method`."""
+        Args:
+            model: The network that the run begins with.
+            train_data: The training data, as `fit` takes them.
+
+        Raises:
+            ValueError: If the method cannot prune this network.
+        """
+
+    def prepare(self, model: keras.Model, run: Rounds) -> keras.Model:
+        """Returns the network to plan for and to cut: the model itself, unless the method trains a copy first.
+
+        Args:
+            model: The network as it is now; it must not be changed.
+            run: The run; `run.train_for_method` trains a copy and counts its epochs.
+        """
         return model
 
     def state(self) -> dict:
-        """What to remember from round to round if a run is killed and resumed, as plain numbers and lists."""
+        """Returns what a resumed run needs from the rounds so far, as plain numbers and lists."""
         return {}
 
     def restore(self, profile: FireProfile | None, state: dict):
-        """Takes up what was measured and remembered before a run was killed."""
+        """Restores what was measured and remembered before a run was interrupted.
+
+        Args:
+            profile: The FIRE that was measured last, or None.
+            state: What `state` returned after the last finished round.
+        """
 
     def description(self) -> dict:
-        """The class and its plain settings, for `run.json`."""
+        """Returns the class and its plain settings, for `run.json`."""
         settings = {name: value for name, value in vars(self).items() if isinstance(value, (bool, int, float, str))}
         return {"class": type(self).__qualname__, **settings}
 
     @property
     def trains(self) -> bool:
-        """Whether it trains networks of its own between cuts."""
+        """Whether the method trains networks of its own between cuts."""
         return type(self).prepare is not Method.prepare
 
 
-def register(name: str):
+def register(name: str) -> Callable:
     """Registers a method under a name, for `compress`, `compare` and the command line.
 
     Args:
         name: The name.
+
+    Returns:
+        A decorator for the method's class, or for a function that returns a method.
 
     Example:
     >>> @firekeras.methods.register("l2_norms")
@@ -82,5 +110,4 @@ def register(name: str):
     >>> "l2_norms" in firekeras.methods.names()
     True
     """
-
     return METHODS.register(name)

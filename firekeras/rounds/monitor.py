@@ -1,4 +1,4 @@
-"""The metric that is watched: which one, which way is better, and how far it may fall. No Keras in here."""
+"""The metric to watch: which one, which way is better, and how far it may fall. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -8,31 +8,36 @@ from collections.abc import Iterable
 from firekeras.refusals import nearest
 
 LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "crossentropy", "divergence", "poisson", "hinge", "rmse", "mape")
-SCORES = ("acc", "iou", "io_u", "dice", "auc", "f1", "r2")  # in the order in which one of them is looked for
-ROUNDING = 1e-6  # of float32 sums over a few thousand samples
+SCORES = ("acc", "iou", "io_u", "dice", "auc", "f1", "r2")  # parts of names, in order of preference
+ROUNDING = 1e-6  # relative error of float32 sums over a few thousand samples
 
 
 def lower_is_better(monitor: str) -> bool:
-    """Whether small values of this metric are the good ones, by its name."""
+    """Whether lower values of this metric are better, judging by its name."""
     return any(word in monitor.lower() for word in LOWER_IS_BETTER)
 
 
 def is_accuracy(monitor: str) -> bool:
-    """Whether a metric is an accuracy of some kind, by its name."""
+    """Whether a metric is an accuracy of some kind, judging by its name."""
     return "acc" in monitor.lower() and not lower_is_better(monitor)
 
 
 def chosen_monitor(monitor: str | None, names: Iterable[str], outputs: int = 1) -> str:
-    """The metric to watch, without `"val_"`.
+    """The name of the metric to watch, without `"val_"`.
 
     Args:
-        monitor: As the user gave it, with or without `"val_"`; None for the accuracy of a network with one
-            output, else another score (IoU, AUC, ...), else the loss, which takes in all outputs.
+        monitor: As the user gave it, with or without `"val_"`. None picks the accuracy of a network with one
+            output, else another score (IoU, AUC, ...), else the loss; with several outputs the loss, which
+            covers them all.
         names: The metrics that the network has.
         outputs: How many outputs the network has. Defaults to 1.
 
     Raises:
-        ValueError: If there is no such metric, with those that there are.
+        ValueError: If there is no such metric; the message lists those that exist.
+
+    Example:
+    >>> chosen_monitor(None, ["loss", "sparse_categorical_accuracy"])
+    'sparse_categorical_accuracy'
     """
     names = [name.removeprefix("val_") for name in names]
     if monitor is None:
@@ -56,8 +61,7 @@ def _default(names):
 def worst_accepted(baseline: float, tolerance: float, monitor: str) -> float:
     """The worst metric that is still accepted.
 
-    Of metrics where higher is better, `tolerance` is in absolute points; where lower is better, it is a share
-    of the baseline.
+    If higher is better, `tolerance` is in absolute points; if lower is better, it is a share of the baseline.
     """
     if lower_is_better(monitor):
         return baseline + tolerance * abs(baseline) if math.isfinite(tolerance) else math.inf
@@ -73,15 +77,15 @@ def within_tolerance(value: float, baseline: float, tolerance: float, monitor: s
     return value <= worst + slack if lower_is_better(monitor) else value >= worst - slack
 
 
-def better(one: float, other: float, monitor: str) -> bool:
-    """Whether one value of a metric is better than another; NaN is worse than anything."""
-    if math.isnan(one) or math.isnan(other):
-        return not math.isnan(one)
-    return one < other if lower_is_better(monitor) else one > other
+def better(value: float, other: float, monitor: str) -> bool:
+    """Whether a value of a metric is better than another; NaN is worse than anything."""
+    if math.isnan(value) or math.isnan(other):
+        return not math.isnan(value)
+    return value < other if lower_is_better(monitor) else value > other
 
 
 def lost(value: float, baseline: float, monitor: str) -> float:
-    """How much worse a metric is than the baseline: in points, or as a share where lower is better."""
+    """How much worse a metric is than the baseline: in points, or as a share of it if lower is better."""
     if value == baseline:
         return 0.0
     if lower_is_better(monitor):

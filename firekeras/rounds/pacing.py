@@ -1,4 +1,4 @@
-"""How much each round cuts, and how long it trains: to a target, or for as long as the tolerance lasts."""
+"""How much each round cuts, and how long it trains: down to a target, or for as long as the tolerance allows."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import dataclasses
 import math
 from typing import Protocol
 
-CUTTING = 0.6  # the part of the epochs in which rounds within a tolerance may cut; the rest is training
+CUTTING = 0.6  # share of the epochs in which rounds within a tolerance may cut; the rest is training
 LEAST_LEFT, MOST_LEFT = 0.7, 0.95  # share of the MACs that one round leaves
-DEPTH = 0.1  # share of the MACs that is left if every round is kept
-NEGLIGIBLE = 0.01  # a cut that saves less than this share of the MACs does not matter
-ONE_CUT_LEAVES = 0.35  # of the MACs: half of each layer's filters would leave a quarter
+DEPTH = 0.1  # share of the MACs that are left if every round is kept
+NEGLIGIBLE = 0.01  # a cut that saves less than this share of the MACs is not worth a round
+ONE_CUT_LEAVES = 0.35  # share of the MACs: without half of each layer's filters, a quarter would be left
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """What a round is to do.
+    """What a round has to do.
 
     Args:
         epochs: How many epochs the network trains after the cut.
-        ratio: Which share of the prunable filters goes; None if a cost decides.
-        goal: `(measure, amount)`: the cost that the cut comes down to; None if a ratio decides.
-        cuts: Whether anything is cut at all; else the network is only trained.
-        undoes: Whether a metric below the tolerance undoes the round.
+        ratio: The share of the prunable filters that go; None if a cost decides.
+        goal: `(measure, amount)`: the cost to cut down to; None if a ratio decides.
+        cuts: Whether the round cuts; if not, it only trains. Defaults to True.
+        undoes: Whether the round is undone if the metric falls below the tolerance. Defaults to True.
     """
 
     epochs: int
@@ -40,10 +40,10 @@ class Pace(Protocol):
         """Epochs of the whole run; None for no limit."""
 
     def next(self, run) -> Step | str:
-        """The next step, or why there is none, as a sentence."""
+        """The next step; or a sentence that says why there is none."""
 
     def epochs_after(self, run, step: Step, arrived: bool) -> int:
-        """How long a network trains after a cut, once it is known whether that cut arrives at the target."""
+        """How many epochs a network trains after a cut, given whether that cut arrives at the target."""
 
 
 def pace_of(settings, target, epochs: int | None) -> Pace:
@@ -51,7 +51,7 @@ def pace_of(settings, target, epochs: int | None) -> Pace:
 
     Args:
         settings: `RunSettings`.
-        target: The `Target`; None for none.
+        target: The `Target`, or None.
         epochs: How many epochs there are; None for no limit.
     """
     if target is not None and epochs is not None:
@@ -64,9 +64,9 @@ class ToTarget:
 
     Args:
         target: The `Target`.
-        epochs: Of the whole run.
-        between: Epochs between two cuts; None for a twelfth of all, one at least.
-        most: How many cuts there may be.
+        epochs: Epochs of the whole run.
+        between: Epochs between two cuts. Defaults to None: a twelfth of all epochs, but at least one.
+        most: How many cuts there may be. Defaults to 100.
     """
 
     def __init__(self, target, epochs: int, between: int | None = None, most: int = 100):
@@ -96,15 +96,15 @@ class ToTarget:
 
 
 class WithinTolerance:
-    """Rounds of cutting and training; what falls below the tolerance is undone, and tried with half the ratio.
+    """Rounds of cutting and training; a round below the tolerance is undone, and tried again with half the ratio.
 
-    After a round that was kept the ratio doubles again, up to the first. Rounds that cut come in the first
-    part of the epochs, the rest trains the result to the end.
+    After a round that is kept the ratio doubles again, up to its first value. Rounds cut in the first part of the
+    epochs; the rest of the epochs train the result to the end.
 
     Args:
         settings: `RunSettings`.
-        target: Where to stop cutting; None for nowhere.
-        epochs: Of the whole run; None for no limit, and no training at the end.
+        target: The `Target` at which to stop cutting, or None.
+        epochs: Epochs of the whole run; None for no limit, and no training at the end.
     """
 
     def __init__(self, settings, target, epochs: int | None):
@@ -137,7 +137,7 @@ class WithinTolerance:
         if run.undone_in_a_row > self.settings.backtracks:
             return run.undone_because()
         if run.epochs_spent + self.per_round > self.cutting:
-            return f"Its {self.epochs} epochs are over."
+            return f"The {self.epochs} epochs are used up."
         return ""
 
     def _cut(self, run) -> Step:

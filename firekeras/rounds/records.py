@@ -1,4 +1,4 @@
-"""What a round did, and what a run came to."""
+"""What a round did, and what a run achieved."""
 
 from __future__ import annotations
 
@@ -19,22 +19,28 @@ class RoundRecord:
     """What one round did.
 
     Args:
-        number: From 1.
-        accepted: Whether accuracy stayed within the tolerance.
-        criterion: What filters were ranked by: `"fire"` where measured, `"fire_predicted"` after.
-        filters_removed: By this round.
-        accuracy_after_cut: The monitored metric on the validation data right after the cut, settled.
-        accuracy: The same of the state that is kept: the better one of right after the cut and after training.
-        baseline: Of the model that the run began with, settled.
-        conv_macs, macs, params: Of this round's model.
+        number: The number of the round, from 1.
+        accepted: Whether the metric stayed within the tolerance, so that the round was kept.
+        criterion: What ranked the filters: `"fire"` if FIRE was measured, `"fire_predicted"` if the detector
+            predicted it, else the criterion's name; `"none"` if the round cut nothing.
+        filters_removed: How many filters this round removed.
+        accuracy_after_cut: The monitored metric on the validation data right after the cut, settled; NaN if it was
+            not measured, as inside `fit`.
+        accuracy: The metric of the state that is kept: right after the cut or after training, whichever is better.
+        baseline: The metric of the model that the run began with, settled.
+        conv_macs, macs, params: The costs of this round's model.
         seconds: How long the round took.
-        notes: What the plan and the recovery had to say.
-        model: The best model so far: this round's where accepted, else the last accepted one.
-        pruning_ratio: The share of the prunable filters that this round went for.
-        details: What the method has to say of the round, by name, such as how far predictions drifted.
-        epochs: How many epochs the network was trained in this round.
-        kept: `"training"`, or `"cut"` if the state right after the cut was the better one.
-        costs: The `Costs` of this round's model; None of a round read from a file.
+        notes: Notes from the plan and from recovery.
+        model: The best model so far: this round's if it was accepted, else the last accepted one.
+        pruning_ratio: The share of the prunable filters that this round set out to remove. Defaults to NaN.
+        details: What the method recorded about the round, by name, such as how far predictions drifted.
+        epochs: How many epochs the network was trained in this round. Defaults to 1.
+        kept: `"training"`, or `"cut"` if the state right after the cut was the better one. Defaults to `"training"`.
+        costs: The `Costs` of this round's model; None for a round read from a file.
+
+    Example:
+    >>> for record in firekeras.compression_rounds(model, train, validation):
+    ...     line = f"round {record.number}: {record.accuracy:.4f} with {record.conv_macs:,} conv MACs"
     """
 
     number: int
@@ -58,7 +64,12 @@ class RoundRecord:
 
     @classmethod
     def of(cls, plan, **fields) -> RoundRecord:
-        """The record of a round that carried out `plan`."""
+        """The record of a round that carried out a plan.
+
+        Args:
+            plan: The `PruningPlan`, which gives criterion, costs and notes.
+            **fields: The other fields.
+        """
         return cls(
             criterion=plan.criterion,
             filters_removed=plan.num_removed,
@@ -72,7 +83,12 @@ class RoundRecord:
 
     @classmethod
     def of_training(cls, costs, **fields) -> RoundRecord:
-        """The record of a round that cut nothing and trained a network to the end."""
+        """The record of a round that cut nothing and trained the network to the end.
+
+        Args:
+            costs: The `Costs` of the network.
+            **fields: The other fields.
+        """
         return cls(
             criterion="none",
             filters_removed=0,
@@ -86,14 +102,19 @@ class RoundRecord:
 
     @classmethod
     def from_event(cls, event, model) -> RoundRecord:
-        """The record that a line of `events.jsonl` holds."""
+        """The record in a line of `events.jsonl`.
+
+        Args:
+            event: The line, parsed.
+            model: The model of the record.
+        """
         names = {field.name for field in dataclasses.fields(cls)} - set(NOT_WRITTEN)
-        fields = {name: event[name] for name in names if name in event}  # older runs tell less
+        fields = {name: event[name] for name in names if name in event}  # older runs recorded less
         numbers = ("accuracy_after_cut", "accuracy", "baseline", "pruning_ratio")  # null stands for NaN
         return cls(**{**fields, **{name: _number(fields[name]) for name in numbers}}, model=model)
 
     def to_dict(self) -> dict:
-        """The record without its model: plain numbers, for JSON."""
+        """The record without its model, as plain values for JSON."""
         fields = (field.name for field in dataclasses.fields(self) if field.name not in NOT_WRITTEN)
         return {name: getattr(self, name) for name in fields}
 
@@ -104,25 +125,27 @@ def _number(value) -> float:
 
 @dataclasses.dataclass(repr=False)
 class CompressionResult:
-    """What a run came to.
+    """The result of a run.
 
     Args:
-        model: The network that is handed back: that of the last accepted round, settled.
+        model: The network of the last accepted round, settled: a plain Keras model.
         baseline: The monitored metric of the model that the run began with, settled.
-        accuracy: The same of `model`.
+        accuracy: The same metric of `model`.
         rounds: A `RoundRecord` per round, undone ones included.
-        costs_before, costs_after: `Costs` before the run and of `model`.
-        stopped_because: Why there was no further round.
-        monitor: The name of the metric.
-        tolerance: How far it may fall: absolute points, a share of the baseline where lower is better.
-        target: As the run was given it; None for none.
+        costs_before, costs_after: The `Costs` of the model that the run began with, and of `model`.
+        stopped_because: Why there were no more rounds.
+        monitor: The name of the metric. Defaults to `"accuracy"`.
+        tolerance: How far the metric may fall: absolute points, or a share of the baseline if lower is better.
+            Defaults to 0.01.
+        target: The target that the run was given, or None.
         time: Seconds by part: `"training"`, `"compiling"`, `"judging"`, `"cutting"`, `"measuring"`.
-        notes: What a user should know of the run as a whole.
+        notes: What a user should know about the run as a whole.
 
     Example:
     >>> result.costs_after.macs < result.costs_before.macs
     True
     >>> result.model.save("pruned.keras")
+    >>> left = result.costs_after.conv_macs / result.costs_before.conv_macs
     """
 
     model: keras.Model
@@ -155,7 +178,7 @@ class CompressionResult:
         )
 
     def summary(self) -> str:
-        """The result in a few lines of at most 80 columns."""
+        """Returns the result in a few lines of at most 80 columns."""
         return "\n".join([*self._figures(), *self._verdict(), self.stopped_because, self._time()]).strip()
 
     def _figures(self):
@@ -164,30 +187,30 @@ class CompressionResult:
         for title, name in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):
             old, new = getattr(before, name), getattr(after, name)
             rows.append((title, f"{old:,}", f"{new:,}", f"{share(new, old)} left"))
-        return [f"{title[:24]:24} {old:>15} -> {new:>15}   {told}" for title, old, new, told in rows]
+        return [f"{title[:24]:24} {old:>15} -> {new:>15}   {moved}" for title, old, new, moved in rows]
 
     def _verdict(self):
-        where = "within" if self.within_tolerance else "outside"
-        return [f"{self.epochs} epochs in {len(self.rounds)} rounds; {where} the tolerance of {self.tolerance:g}."]
+        verdict = "within" if self.within_tolerance else "outside"
+        return [f"{self.epochs} epochs in {len(self.rounds)} rounds; {verdict} the tolerance of {self.tolerance:g}."]
 
     def _time(self):
         parts = sorted(self.time.items(), key=lambda part: -part[1])
-        told = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts if seconds >= 0.5)
-        return f"Time: {told}." if told else ""
+        spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts if seconds >= 0.5)
+        return f"Time: {spent}." if spent else ""
 
 
 def figure(value: float) -> str:
-    """A metric with four decimals, and with four significant digits if it is small."""
+    """A metric with four decimals, or with four significant digits if it is below 0.1."""
     return f"{value:.4f}" if abs(value) >= 0.1 or not value else f"{value:.4g}"
 
 
 def share(part, whole) -> str:
-    """A share in percent, to a tenth."""
+    """A share in percent, with one decimal."""
     return f"{part / max(1, whole):.1%}"
 
 
 def change(result) -> str:
-    """How far a metric has moved, with its sign: in points, or as a share where lower is better."""
+    """How far a metric has moved, with its sign: in points, or as a share of the baseline if lower is better."""
     moved = -lost(result.accuracy, result.baseline, result.monitor)
     if math.isnan(moved):
         return ""

@@ -1,50 +1,67 @@
-"""The state of a run and what comes next in it: the engine that `compress` and `fit` share."""
+"""The state of a run and its next step: the engine that `compress` and `fit` share."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import keras
 
 from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
 from firekeras.channels.costs import count_costs
+from firekeras.channels.graph import ChannelGraph
 from firekeras.keras_models.devices import check_strategy
 from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.macs import favouring_macs
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
+from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import lower_is_better, within_tolerance
 from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
+from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.targets import LATENCIES, Target, down_to
 from firekeras.rounds.time_spent import TimeSpent
-from firekeras.scores.profile import FireProfile
+from firekeras.scores.profile import FilterScores, FireProfile
 
-RATIO = 0.1  # for methods that ask how much goes in a round where a cost decides
+RATIO = 0.1  # for methods that ask how much goes in a round even though a cost decides
 
 
 class Run:
-    """What a run has come to, and what it does next. A method is given it as its `run`.
+    """The state of a run, and what it does next. Methods get it as `run`.
 
     Args:
         settings: `RunSettings`.
-        method: The method, an object.
+        method: The `Method`.
         model: The model that the run begins with.
         graph: Its `ChannelGraph`.
         epochs: How many epochs there are in all; None for no limit.
-        train_data: As `fit` takes them; None if nobody knows them.
+        train_data: As `fit` takes them; None if unknown.
+        target: The `Target`. Defaults to None: the one in the settings, if any.
 
     Attributes:
         records: The `RoundRecord`s so far.
         baseline: The metric of the first model, settled.
         accuracy: The metric of the last accepted network.
-        costs: Its `Costs`.
+        costs: The `Costs` of that network.
         monitor: The name of the metric.
-        step: What the round in progress is to do.
+        step: What the round in progress has to do.
         epochs_of_method: How many epochs the method has trained by itself since the last round.
-        stopped_because: Why there is no further round; empty while there may be one.
+        stopped_because: Why there are no more rounds; empty while there may be.
         time: A `TimeSpent`.
     """
 
-    def __init__(self, settings, method, model, graph, *, epochs, train_data=None, target=None):
+    def __init__(
+        self,
+        settings: RunSettings,
+        method: Method,
+        model: keras.Model,
+        graph: ChannelGraph,
+        *,
+        epochs: int | None,
+        train_data: Any = None,
+        target: Target | None = None,
+    ):
         self.settings, self.method, self.train_data = settings, method, train_data
         self.original_widths, self._original_sizes = graph.widths, graph.sizes
         self.costs_before = self.costs = count_costs(graph)
@@ -66,12 +83,12 @@ class Run:
         return target
 
     def begin_leg(self, epochs, model, after_round: int = 0):
-        """Begins to count epochs and rounds: at the start, and when a finished run is continued.
+        """Starts counting epochs and rounds: at the start of a run, and when a finished run is continued.
 
         Args:
-            epochs: How many there are.
+            epochs: How many epochs there are; None for no limit.
             model: The network as it is now.
-            after_round: How many rounds do not count.
+            after_round: How many earlier rounds do not count. Defaults to 0.
         """
         self.pace = pace_of(self.settings, self.target, epochs)
         self.leg_begins, self.exhausted, self.epochs_of_method = after_round, "", 0
@@ -79,7 +96,7 @@ class Run:
         self.start_amount = self._amount_before_leg()
 
     def _amount_before_leg(self) -> float:
-        """How much of the target's cost there was when the leg began."""
+        """The amount of the target's cost when the leg began."""
         if self.target is None:
             return 0.0
         if self.target.measure in LATENCIES:
@@ -87,26 +104,26 @@ class Run:
         kept = [record for record in self.records[: self.leg_begins] if record.accepted]
         return getattr(kept[-1] if kept else self.costs_before, self.target.measure)
 
-    # What the rounds so far say
+    # The rounds so far
 
     @property
     def leg(self) -> list[RoundRecord]:
-        """The rounds since the run began, or was continued."""
+        """The rounds since the run began or was last continued."""
         return self.records[self.leg_begins :]
 
     @property
     def epochs_spent(self) -> int:
-        """Epochs of training so far, those of undone rounds and of the method itself too."""
+        """Epochs of training so far, including those of undone rounds and of the method itself."""
         return sum(record.epochs for record in self.leg) + self.epochs_of_method
 
     @property
     def cuts_kept(self) -> int:
-        """How many rounds have cut and were kept."""
+        """How many rounds cut filters and were kept."""
         return sum(record.accepted and record.filters_removed > 0 for record in self.leg)
 
     @property
     def rounds_that_cut(self) -> int:
-        """How many rounds of the whole run have cut, kept or undone."""
+        """How many rounds of the whole run cut filters, kept or undone."""
         return sum(record.filters_removed > 0 for record in self.records)
 
     @property
@@ -116,7 +133,7 @@ class Run:
 
     @property
     def halvings(self) -> int:
-        """How often the ratio is halved now: once more for each undone round, once less for each kept one."""
+        """How often the ratio is halved at present: once more per undone round, once less per kept round."""
         count = 0
         for record in self.leg:
             count = max(0, count - 1) if record.accepted else count + 1
@@ -124,24 +141,24 @@ class Run:
 
     @property
     def undone_in_a_row(self) -> int:
-        """How many of the last rounds were undone."""
+        """How many rounds in a row, counted back from the last, were undone."""
         verdicts = [record.accepted for record in reversed(self.leg)]
         return [*verdicts, True].index(True)
 
     @property
     def pruning_ratio(self) -> float:
-        """The share of the prunable filters that the next round goes for, for methods that ask."""
+        """The share of the prunable filters that the next round sets out to remove, for methods that ask."""
         return (self.settings.pruning_ratio or RATIO) * 0.5**self.halvings
 
     @property
     def profile(self) -> FireProfile | None:
-        """The FIRE that the method measured last, if it measures."""
+        """The FIRE that the method measured last, if any."""
         return self.method.profile
 
     # What comes next
 
     def next_step(self) -> Step | None:
-        """Decides on the next round; None if there is none, for the reason in `stopped_because`."""
+        """Decides on the next round; None if there is none, with the reason in `stopped_because`."""
         if self.rounds_that_cut >= self.settings.max_rounds:
             self.exhausted = self.exhausted or f"max_rounds={self.settings.max_rounds} is reached"
         step = self.pace.next(self)
@@ -153,7 +170,7 @@ class Run:
 
     @property
     def limits(self) -> dict:
-        """What every plan of the run keeps to, as `plan_pruning` takes it."""
+        """The limits of every plan of the run, as arguments for `plan_pruning`."""
         return {
             "layer_caps": self.settings.layer_caps,
             "original_widths": self._original_sizes,
@@ -161,8 +178,16 @@ class Run:
             "min_keep": self.settings.min_keep,
         }
 
-    def plan(self, model, scores) -> PruningPlan:
-        """A plan for the next round: by these scores, within the limits, no further than the target."""
+    def plan(self, model: keras.Model, scores: FilterScores) -> PruningPlan:
+        """Makes a plan for the next round: by these scores, within the limits, no further than the target.
+
+        Args:
+            model: The network as it is now.
+            scores: `FilterScores` or a `FireProfile`; higher scores go first.
+
+        Returns:
+            The plan. It removes nothing if nothing may go, and its notes say why.
+        """
         graph, settings = channel_graph(model), self.settings
         if settings.favour_macs:
             scores = favouring_macs(scores, graph, settings.favour_macs)
@@ -173,7 +198,7 @@ class Run:
         return self.target.plan(graph, scores, **limits) if self.target else plan_pruning(graph, scores, **limits)
 
     def _spread(self) -> dict:
-        """How a plan is spread over layers: as the method says that it ranks, else as the settings do."""
+        """How a plan is spread over layers: by the method's own balance, if it has one, else by the settings."""
         balance = self.method.balance
         if balance is None:
             return {"balance": self.settings.balance, "max_cut": self.settings.max_cut}
@@ -187,41 +212,41 @@ class Run:
         return down_to(measure, amount, graph, scores, **limits)
 
     def worth_it(self, plan: PruningPlan) -> bool:
-        """Whether a plan cuts enough to be tried; else says why not, and there will be no further cut."""
+        """Whether a plan cuts enough to be tried; if not, `exhausted` says why, and cutting ends."""
         if not plan.removed:
-            self.exhausted = " ".join(plan.notes) or "No filter is left that may go."
+            self.exhausted = " ".join(plan.notes) or "No filter that may go is left."
         elif self.step.undoes and self._is_negligible(plan):
-            self.exhausted = f"What may still go saves less than {NEGLIGIBLE:.0%} of the MACs."
+            self.exhausted = f"The filters that may still go save less than {NEGLIGIBLE:.0%} of the MACs."
         return not self.exhausted
 
     def _is_negligible(self, plan):
-        """Whether a cut saves next to nothing, though the settings ask for more."""
+        """Whether a cut saves next to nothing although the settings ask for more."""
         if self.settings.pruning_ratio is not None and not self.halvings:
             return False
         saved = 1 - plan.costs_after.macs / max(1, plan.costs_before.macs)
         return saved < NEGLIGIBLE or self._takes_no_less(plan)
 
     def _takes_no_less(self, plan):
-        """Whether half the ratio comes to no fewer filters than the round that was undone."""
+        """Whether half the ratio removes no fewer filters than the round that was undone."""
         last = self.leg[-1] if self.leg else None
         return last is not None and not last.accepted and plan.num_removed >= last.filters_removed
 
     def arrives(self, plan: PruningPlan, model) -> bool:
-        """Whether a plan comes down to the target.
+        """Whether a plan reaches the target.
 
         Args:
             plan: The plan.
-            model: The network after it: latency is measured.
+            model: The network after the cut, since latency is measured on it.
         """
         return self.target is not None and self.target.amount(model, plan.costs_after) <= self.target.goal
 
     def epochs_for(self, arrives: bool) -> int:
-        """How long the network of this round trains."""
+        """How many epochs the network of this round trains."""
         return self.pace.epochs_after(self, self.step, arrives) if self.step.cuts else self.step.epochs
 
     @property
     def epochs_to_cut(self) -> float:
-        """How many epochs a method may still train by itself before it cuts; infinity if there is no limit."""
+        """How many epochs a method may still train by itself before it cuts; infinity for no limit."""
         if self.pace.epochs is None:
             return math.inf
         return min(math.floor(CUTTING * self.pace.epochs), self.pace.epochs - self.step.epochs) - self.epochs_spent
@@ -229,13 +254,13 @@ class Run:
     # Judging
 
     def accepts(self, value: float) -> bool:
-        """Whether a round that ends with this metric is kept."""
+        """Whether a round that ends with this metric is kept; NaN never is."""
         if not self.step.undoes:
             return not math.isnan(value)
         return within_tolerance(value, self.baseline, self.settings.tolerance, self.monitor)
 
     def add(self, record: RoundRecord, arrives: bool):
-        """Takes a finished round into account."""
+        """Adds a finished round."""
         self.records.append(record)
         self.epochs_of_method = 0
         if record.accepted:
@@ -247,7 +272,7 @@ class Run:
         return undone_because(self.records[-1], self.monitor, self.settings.tolerance)
 
     def summed_up(self, model) -> CompressionResult:
-        """What the rounds so far came to."""
+        """The result of the rounds so far, with this model."""
         return CompressionResult(
             model=model,
             baseline=self.baseline,
@@ -265,12 +290,15 @@ class Run:
 
 
 def check_prunable(model, graph, layer_caps, compiled=True):
-    """Raises `ValueError` for a model that cannot be pruned in rounds, or caps on layers it has not.
+    """Checks that a model can be pruned in rounds.
 
     Args:
         model, graph: The model and its `ChannelGraph`.
         layer_caps: As in `plan_pruning`.
-        compiled: Whether it has to be compiled. Defaults to True.
+        compiled: Whether the model has to be compiled. Defaults to True.
+
+    Raises:
+        ValueError: If it cannot, or if the caps name layers that it does not have.
     """
     check_strategy(model)
     check_weights(model)
@@ -284,14 +312,14 @@ def check_prunable(model, graph, layer_caps, compiled=True):
         raise ValueError(f"The model {model.name!r} has no filter that may be removed: {graph.why_none()}.")
 
 
-def settled_differently(given: float, settled: float, tolerance: float, monitor: str) -> str | None:
-    """A sentence if a network is another one once its statistics are settled; else None."""
-    close = all(within_tolerance(*pair, tolerance, monitor) for pair in ((given, settled), (settled, given)))
-    if math.isfinite(given) and close:
+def settled_differently(before: float, settled: float, tolerance: float, monitor: str) -> str | None:
+    """A sentence if settling a network's statistics moves its metric by more than the tolerance; else None."""
+    close = all(within_tolerance(*pair, tolerance, monitor) for pair in ((before, settled), (settled, before)))
+    if math.isfinite(before) and close:
         return None
     lower = lower_is_better(monitor)
-    known = "better" if (settled < given) == lower and settled != given else "worse"
+    verdict = "better" if (settled < before) == lower and settled != before else "worse"
     return (
         f"With BatchNormalization's statistics measured again on training data, the network has {monitor} "
-        f"{settled:.4g} instead of {given:.4g}, {known} than as given. Settled, it is the baseline."
+        f"{settled:.4g} instead of {before:.4g}, {verdict} than as given. The settled network is the baseline."
     )

@@ -1,4 +1,5 @@
-"""A run on disk: settings, one event per line, a model per round. Readable while it runs; a kill loses one round."""
+"""A run on disk: settings, one event per line, one model per round. Readable while the run goes on; a kill loses at
+most the round in progress."""
 
 from __future__ import annotations
 
@@ -23,14 +24,11 @@ OURS = re.compile(r"(?:round|profile)-(\d{3,})\.(?:keras|fire\.h5)")
 class RunDirectory:
     """The folder of one run.
 
-    A round is finished once its event is written: files that belong to later rounds are remains of
-    a killed process.
+    A round is finished once its event is written; files of later rounds were left behind by a killed process.
 
     Args:
         path: The folder.
-
-    Attributes:
-        settings: What `run.json` says.
+        settings: The contents of `run.json`.
 
     Example:
     >>> from firekeras.rounds.run_directory import RunDirectory
@@ -44,15 +42,18 @@ class RunDirectory:
 
     @classmethod
     def create(cls, path, settings, model) -> RunDirectory:
-        """Begins a run in a new or empty folder; makes its parents.
+        """Begins a run in a new or empty folder, and creates the folder's parents.
 
         Args:
             path: The folder.
-            settings: What `run.json` shall say.
+            settings: The contents of `run.json`.
             model: The model that the run begins with.
 
+        Returns:
+            The `RunDirectory`.
+
         Raises:
-            ValueError: If there is something in the folder already.
+            ValueError: If the folder is not empty.
         """
         path = Path(path)
         check_new(path)
@@ -65,10 +66,16 @@ class RunDirectory:
 
     @classmethod
     def open(cls, path) -> RunDirectory:
-        """Opens a run, finished, stopped or running; needs no Keras.
+        """Opens a run, whether it is finished, stopped or still running; needs no Keras.
+
+        Args:
+            path: The folder.
+
+        Returns:
+            The `RunDirectory`.
 
         Raises:
-            ValueError: If there is no run in the folder, or of another version.
+            ValueError: If there is no run in the folder, or one of another format.
         """
         path = as_path(path)
         if not (path / SETTINGS).is_file():
@@ -82,7 +89,7 @@ class RunDirectory:
         return cls(path, settings)
 
     def events(self) -> list[dict]:
-        """All events so far; a last line that is still being written is left out."""
+        """All events so far, except a last line that is still being written."""
         return [json.loads(line) for line in self._whole_lines().splitlines()]
 
     def _whole_lines(self) -> str:
@@ -95,23 +102,23 @@ class RunDirectory:
         return [event for event in self.events() if event["event"] == "round"]
 
     def ended(self) -> bool:
-        """Whether the run came to its end: it was not killed."""
+        """Whether the run came to its end, rather than being killed."""
         last = [event["event"] for event in self.events() if event["event"] in ("round", "stop", "resume", "cut")]
         return bool(last) and last[-1] == "stop"
 
     def changed(self) -> dict:
-        """The settings that the run got when it was continued after its end."""
+        """The settings that were changed when the run was continued after its end."""
         return {name: value for event in self._continued() for name, value in event["changed"].items()}
 
     def leg_begins(self) -> int:
-        """How many rounds were finished when the run began, or was continued after its end."""
+        """How many rounds were finished when the run was last continued after its end; 0 if it never was."""
         return next((event["after_round"] for event in reversed(self._continued())), 0)
 
     def _continued(self):
         return [event for event in self.events() if event["event"] == "resume" and event.get("leg")]
 
     def append(self, event: dict):
-        """Writes an event: a whole line, or none."""
+        """Writes an event: a whole line or nothing."""
         line = json.dumps(plain(event), allow_nan=False) + "\n"
         with open(self.path / EVENTS, "ab", buffering=0) as file:
             before = file.tell()
@@ -142,7 +149,7 @@ class RunDirectory:
                 _copy(self.path / newest[-1], self.path / name)
 
     def clean(self):
-        """Removes what a killed process left: half-written files, and files of rounds that never finished."""
+        """Removes what a killed process left behind: half-written files, and files of rounds that never finished."""
         if (self.path / EVENTS).exists():
             os.truncate(self.path / EVENTS, len(self._whole_lines().encode("utf-8")))
         finished = len(self.rounds())
@@ -150,17 +157,17 @@ class RunDirectory:
             file.unlink()
 
     def ask_to_stop(self):
-        """Has the process that runs it end after the round in progress."""
+        """Asks the process that executes the run to end after the round in progress."""
         (self.path / STOP).touch()
 
     def stop_wanted(self) -> bool:
-        """Whether somebody asked for that; the answer is given once."""
+        """Whether the run was asked to end; asking this clears the request."""
         wanted = (self.path / STOP).exists()
         (self.path / STOP).unlink(missing_ok=True)
         return wanted
 
     def newest_model(self) -> Path:
-        """The model of the last accepted round; without any, the one that the run began with."""
+        """The model of the last accepted round; if there is none, the one that the run began with."""
         names = [event["model"] for event in self.rounds() if event["model"]]
         return self.path / (names[-1] if names else "round-000.keras")
 
@@ -170,28 +177,28 @@ class RunDirectory:
         return self.path / names[-1] if names else None
 
     def state(self) -> dict:
-        """What the method remembered after the last finished round."""
+        """The state of the method after the last finished round."""
         return next((event["state"] for event in reversed(self.rounds())), {})
 
 
 def check_new(path: Path):
-    """Raises `ValueError` where a new run cannot be put."""
+    """Raises `ValueError` if a new run cannot begin in this folder."""
     if path.exists() and not path.is_dir():
         raise ValueError(f"Cannot begin a run in {path}: it is a file. Expected a new or empty folder.")
     if (path / SETTINGS).exists():
-        raise ValueError(f"There is a run in {path} already. Go on with it (resume=True), or give another folder.")
+        raise ValueError(f"There is already a run in {path}. Continue it (resume=True), or give another folder.")
     if path.is_dir() and not all(_is_remains(file) for file in path.iterdir()):
         raise ValueError(f"Cannot begin a run in {path}: the folder is not empty. Expected a new or empty one.")
 
 
 def _is_remains(file, finished=-1) -> bool:
-    """Whether a killed process left the file: half-written, or of a round that never finished."""
+    """Whether a killed process left this file behind: half-written, or of a round that never finished."""
     numbered = OURS.fullmatch(file.name)
     return bool(HALF_WRITTEN.fullmatch(file.name) or (numbered and int(numbered[1]) > finished))
 
 
 def _write_all(file, data):
-    """Writes to an unbuffered file, which may take a part at a time: of a full disk the first part, and then fail."""
+    """Writes to an unbuffered file, which may accept only a part at a time, as on a disk that is filling up."""
     while data:
         data = data[file.write(data) :]
 
@@ -207,7 +214,7 @@ def _copy(source, target):
 
 
 def plain(value):
-    """Settings and records as JSON has them: NaN becomes null, what JSON does not know its description."""
+    """Converts settings and records for JSON: NaN becomes null, and other objects the names of their classes."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -222,21 +229,21 @@ def plain(value):
 
 
 def versions() -> dict[str, str]:
-    """What a run was made with."""
+    """The versions of the packages that a run was made with."""
     import platform
     from importlib.metadata import PackageNotFoundError, version
 
     import keras
 
     backend = keras.backend.backend()
-    found = {"firekeras": __version__, "python": platform.python_version(), "keras": keras.__version__}
+    packages = {"firekeras": __version__, "python": platform.python_version(), "keras": keras.__version__}
     try:
-        found[backend] = version(backend)
+        packages[backend] = version(backend)
     except PackageNotFoundError:  # tensorflow-cpu and the like
-        found[backend] = "unknown"
-    return found
+        packages[backend] = "unknown"
+    return packages
 
 
 def now() -> str:
-    """The time, as files of a run have it."""
+    """The current time in UTC, as it is written in the files of a run."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")

@@ -1,4 +1,4 @@
-"""The settings of a run: checked before anything long begins."""
+"""The settings of a run, checked before any long work."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validati
 
 @dataclasses.dataclass(frozen=True)
 class RunSettings:
-    """How a run goes about its rounds; the meaning of each is told in `firekeras.compress`."""
+    """The settings of a run. `firekeras.compress` documents each of them, with units, ranges and defaults.
+
+    `fit` holds the arguments for `model.fit`. The constructor checks nothing: `of` and `check` do.
+
+    Example:
+    >>> settings = RunSettings.of(model, {"target": {"conv_macs": 0.5}, "epochs": 8, "batch_size": 64})
+    >>> settings.epochs, settings.fit
+    (8, {'batch_size': 64})
+    """
 
     target: Mapping[str, float] | None = None
     tolerance: float = 0.01
@@ -45,16 +53,23 @@ class RunSettings:
     fit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, model, given: Mapping) -> RunSettings:
-        """Settings by name; those that are none of ours are for `model.fit`.
+    def of(cls, model, keywords: Mapping[str, Any]) -> RunSettings:
+        """Makes settings from keywords, and checks them.
+
+        Args:
+            model: The model of the run, whose `fit` gets what is not a setting.
+            keywords: Settings by name, and arguments for `model.fit`.
+
+        Returns:
+            The settings.
 
         Raises:
-            ValueError: If neither takes one of them, or a number is out of its range.
+            ValueError: If neither `compress` nor `fit` knows one of them, or a number is out of its range.
         """
         own = {field.name for field in dataclasses.fields(cls)} - {"fit"}
-        fit = {name: value for name, value in given.items() if name not in own}
+        fit = {name: value for name, value in keywords.items() if name not in own}
         _check_fit_arguments(model, fit, own)
-        chosen = {name: given[name] for name in own & set(given)}
+        chosen = {name: keywords[name] for name in own & set(keywords)}
         if chosen.get("layer_caps") is None:
             chosen["layer_caps"] = {}
         settings = cls(**chosen, fit=fit)
@@ -62,7 +77,7 @@ class RunSettings:
         return settings
 
     def check(self):
-        """Raises `ValueError` for numbers out of their range, and for settings that contradict each other."""
+        """Raises `ValueError` if a number is out of its range, or settings contradict each other."""
         self._check_lengths()
         self._check_tolerance()
         check_limits(0.1 if self.pruning_ratio is None else self.pruning_ratio, self.round_to, self.min_keep)
@@ -111,7 +126,7 @@ class RunSettings:
 
     @property
     def trains_by_itself(self) -> bool:
-        """Whether functions of the user's train and measure, so that no model need be compiled."""
+        """Whether the user's functions both train and measure, so that the model need not be compiled."""
         return self.fine_tune is not None and self.evaluate is not None
 
     @property
@@ -121,11 +136,11 @@ class RunSettings:
 
     @property
     def batch_size(self) -> int | None:
-        """Of fine-tuning; `None` for Keras's own."""
+        """The batch size of fine-tuning; None for Keras's own."""
         return self.fit.get("batch_size")
 
     def to_dict(self) -> dict:
-        """All settings, shallowly."""
+        """All settings by name, as a shallow copy."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 

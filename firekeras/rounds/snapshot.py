@@ -1,4 +1,4 @@
-"""The state of a network, to come back to: weights, statistics, optimizer."""
+"""A snapshot of a network to come back to: weights, statistics, optimizer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from firekeras.keras_models.devices import scope_of
 
 
 class Snapshot:
-    """Holds a copy of all that a network has learned.
+    """Holds a copy of everything that a network has learned.
 
     Args:
-        model: A built model; its optimizer's state is held too, if it has one.
+        model: A built model; the state of its optimizer is copied too, if it has one.
     """
 
     def __init__(self, model):
@@ -20,7 +20,7 @@ class Snapshot:
         self._values = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables]
 
     def restore(self):
-        """Puts everything back as it was."""
+        """Restores everything as it was."""
         with scope_of(self._model):
             for variable, value in zip(self._variables, self._values, strict=True):
                 variable.assign(value)

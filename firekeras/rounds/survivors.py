@@ -1,4 +1,4 @@
-"""Which filters of the first network are left: each cut numbers them anew, and people want to look back."""
+"""Which filters of the first network are left: each cut renumbers them, and reports refer to the first network."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 
 class Survivors:
-    """The filters that are left, by their numbers in the network that a run began with.
+    """The filters that are left, by their indices in the network that a run began with.
 
     Args:
-        widths: For each layer of that network, how many filters it has.
+        widths: How many filters each layer of that network has.
 
     Example:
     >>> from firekeras.rounds.survivors import Survivors
@@ -27,16 +27,16 @@ class Survivors:
         self._left = {name: np.arange(width) for name, width in widths.items()}
 
     def cut(self, removed: Mapping[str, Iterable[int]]):
-        """Takes filters away.
+        """Removes filters.
 
         Args:
-            removed: For each layer that loses filters, which, by their numbers in the network that is cut now.
+            removed: The filters that go, by layer, as indices in the network that is being cut.
         """
         for name, filters in removed.items():
             self._left[name] = np.delete(self._left[name], np.asarray(filters, "int64"))
 
     @property
     def removed(self) -> dict[str, list[int]]:
-        """For each layer that has lost filters, which, ascending."""
+        """The removed filters of each layer that has lost some, ascending."""
         gone = {name: np.setdiff1d(np.arange(width), self._left[name]) for name, width in self._widths.items()}
         return {name: filters.tolist() for name, filters in gone.items() if filters.size}

@@ -1,4 +1,4 @@
-"""What a run comes down to: MACs, parameters, or latency measured on this machine, in Keras or in LiteRT."""
+"""The target of a run: MACs, parameters, or latency measured on this machine, in Keras or in LiteRT."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from firekeras.scores.profile import FilterScores
 LATENCY, LITERT_LATENCY = "latency", "litert_latency"
 LATENCIES = (LATENCY, LITERT_LATENCY)
 MEASURES = (*COSTS, *LATENCIES)
-LOOKS = 5  # networks that are cut and timed to find how many MACs a latency allows
-ALL = 1 - 1e-9  # as a pruning ratio: whatever may go
+TRIES = 5  # networks that are cut and timed to find how many MACs a latency allows
+ALL = 1 - 1e-9  # as a pruning ratio: everything that may go
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A cost, and how much of it there may be at the end.
+    """A cost, and how much of it may be left at the end.
 
     Args:
-        measure: `"conv_macs"`, `"macs"`, `"params"`; `"latency"` of a pass in Keras; or `"litert_latency"`,
-            that of the file which `firekeras.export_model` makes of the network, on one thread.
-        share: Share of what the run began with, above 0, up to 1.
+        measure: `"conv_macs"`, `"macs"` or `"params"`; `"latency"`, of a pass in Keras; or `"litert_latency"`,
+            of the file that `firekeras.export_model` writes, on one thread.
+        share: The share of the cost at the start of the run that may be left, above 0, up to 1.
         goal: The same as an amount: MACs, parameters, or seconds.
     """
 
@@ -35,10 +35,15 @@ class Target:
 
     @classmethod
     def of(cls, target: Mapping[str, float], model, costs: Costs) -> Target:
-        """The target `{measure: share}` of a run that begins with `model`.
+        """The target of a run.
+
+        Args:
+            target: `{measure: share}`.
+            model: The model that the run begins with; a latency is measured on it.
+            costs: Its `Costs`.
 
         Raises:
-            ValueError: If the measure is unknown or the share out of range.
+            ValueError: If the measure is unknown or the share is out of range.
         """
         measure, share = checked_target(target, MEASURES)
         return cls(measure, share, share * _amount(measure, model, costs))
@@ -47,28 +52,28 @@ class Target:
         return f"{{{self.measure!r}: {self.share:g}}}"
 
     def stage(self, part: float, before: float) -> float:
-        """The amount after a part of the way, from 0 to 1, along a straight line down from `before`."""
+        """The amount after a part of the way, from 0 to 1, on a straight line from `before` down to the goal."""
         return before - (before - self.goal) * part
 
     def amount(self, model, costs: Costs) -> float:
-        """The present amount of the cost."""
+        """The amount of the cost in a network."""
         return _amount(self.measure, model, costs)
 
     def reached(self, model, costs: Costs) -> bool:
-        """Whether a network is down at the goal."""
+        """Whether a network has reached the goal."""
         return self.amount(model, costs) <= self.goal
 
     def down_to(self, amount: float, model, graph, scores, **limits) -> PruningPlan:
-        """A plan that comes down to an amount of the cost, as near as limits allow."""
+        """A plan that cuts down to an amount of the cost, as far as the limits allow."""
         if self.measure in LATENCIES:
             return self._timed(amount, model, graph, scores, limits)
         return down_to(self.measure, amount, graph, scores, **limits)
 
     def _timed(self, amount, model, graph, scores, limits) -> PruningPlan:
-        """Latency has no formula: a few networks are cut and timed, and the largest that is fast enough is taken."""
+        """Latency has no formula: cuts and times a few networks, and takes the largest that is fast enough."""
         low, high, best = 0.0, 1.0, None
         share = min(1.0, amount / self.amount(model, costs_without(graph)))
-        for _ in range(LOOKS):
+        for _ in range(TRIES):
             plan = down_to("macs", share * costs_without(graph).macs, graph, scores, **limits)
             fast = self._amount_after(plan, model) <= amount
             low, high, best = (share, high, plan) if fast else (low, share, best)
@@ -76,14 +81,14 @@ class Target:
         return best or plan
 
     def plan(self, graph, scores, **limits) -> PruningPlan:
-        """A plan for one round: what the limits let go, but no more than the goal needs."""
+        """A plan for one round: as much as the limits allow, but no more than the goal needs."""
         plan = plan_pruning(graph, scores, **limits)
         if self.measure in LATENCIES or getattr(plan.costs_after, self.measure) > self.goal:
             return plan
         return down_to(self.measure, self.goal, graph, scores, **limits)
 
     def check_feasible(self, model, graph, **limits):
-        """Raises `ValueError`, with the best that can be had, if even the smallest network misses the goal."""
+        """Raises `ValueError`, with the smallest possible share, if even the smallest network misses the goal."""
         least = self._amount_after(smallest(graph, **limits), model)
         if least > self.goal:
             raise ValueError(
@@ -98,17 +103,17 @@ class Target:
 
 
 def down_to(measure, amount, graph, scores, **limits) -> PruningPlan:
-    """A plan that comes down to an amount of MACs or parameters; all that may go if that is not enough."""
+    """A plan that cuts down to an amount of MACs or parameters, or takes everything that may go if it must."""
     limits = {name: value for name, value in limits.items() if name != "pruning_ratio"}
     before = getattr(plan_pruning(graph, scores, pruning_ratio=0.0, **limits).costs_before, measure)
     try:
         return plan_pruning(graph, scores, target={measure: min(1.0, max(1e-9, amount / before))}, **limits)
-    except ValueError:  # some scores are missing: not every filter that may go can be ranked
+    except ValueError:  # scores are missing: not every filter that may go can be ranked
         return plan_pruning(graph, scores, pruning_ratio=ALL, **limits)
 
 
 def smallest(graph, **limits) -> PruningPlan:
-    """The plan after which nothing more may go."""
+    """The plan that takes everything that may go."""
     limits = {**limits, "pruning_ratio": ALL, "balance": 0.0, "max_cut": 1.0}
     scores = FilterScores({name: [0.0] * width for name, width in graph.widths.items()}, criterion="none")
     return plan_pruning(graph, scores, **limits)
@@ -121,7 +126,7 @@ def _amount(measure, model, costs):
 
 
 def _exported_latency(model):
-    """The latency of a network in LiteRT."""
+    """The latency of a network in LiteRT, in seconds."""
     from firekeras.export.exporting import momentary_file
 
     with momentary_file(model) as path:

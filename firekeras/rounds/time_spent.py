@@ -1,4 +1,4 @@
-"""How the time of a run was spent: training, compiling, judging, cutting, measuring."""
+"""How a run spent its time: training, compiling, judging, cutting, measuring."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 
 import keras
 
-TYPICAL = 50  # steps whose median is what a step takes
+TYPICAL = 50  # steps; their median is the time of a typical step
 
 
 class TimeSpent:
-    """Seconds by part. A part inside another is counted once, as the inner one.
+    """Seconds by part. Time in a part inside another part counts for the inner one only.
 
     Example:
     >>> from firekeras.rounds.time_spent import TimeSpent
@@ -29,7 +29,7 @@ class TimeSpent:
 
     @contextlib.contextmanager
     def on(self, part: str):
-        """Counts what happens inside as a part."""
+        """Counts the time inside the context towards a part."""
         start = time.monotonic()
         self._inner.append(0.0)
         try:
@@ -40,25 +40,25 @@ class TimeSpent:
             self._inner[-1] += passed
 
     def add(self, part: str, seconds: float):
-        """Counts seconds that were measured elsewhere."""
+        """Adds seconds that were measured elsewhere."""
         self.seconds[part] = self.seconds.get(part, 0.0) + seconds
 
     def move(self, source: str, target: str, seconds: float):
-        """Counts seconds of one part as those of another."""
+        """Moves seconds from one part to another."""
         self.add(source, -seconds)
         self.add(target, seconds)
 
     @property
     def total(self) -> float:
-        """All parts together."""
+        """The sum of all parts, in seconds."""
         return sum(self.seconds.values())
 
 
 class FirstSteps(keras.callbacks.Callback):
-    """How much longer the first step of a `fit` took than a typical one: that is compiling.
+    """Measures the time of compiling: how much longer the first step of a `fit` takes than a typical one.
 
     Attributes:
-        compiling: Seconds.
+        compiling: Seconds, known once `fit` has ended.
     """
 
     def __init__(self):

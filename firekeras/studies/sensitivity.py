@@ -1,9 +1,10 @@
-"""What each layer's filters are worth: one layer pruned at a time, without any training (Li et al. 2017, 3.2)."""
+"""How sensitive each layer is to pruning: one layer pruned at a time, without any training (Li et al. 2017, 3.2)."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -21,22 +22,22 @@ from firekeras.scores.criteria import score_filters
 from firekeras.scores.profile import FilterScores
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-PROOF = 16  # samples on which masking is held against surgery
-SETTLING, BATCH = 1024, 256  # samples on which networks are settled, and how many of them at a time
-CLOSE = 1e-3  # of the largest output: what rounding may come to over many layers
+PROOF = 16  # samples on which masking is compared with surgery
+SETTLING, BATCH = 1024, 256  # samples to settle networks on, and the batch size
+CLOSE = 1e-3  # share of the largest output: the rounding error to expect over many layers
 
 
 @dataclasses.dataclass(frozen=True)
 class Sensitivity:
-    """A metric by layer and share of its filters that are gone; `firekeras.sensitivity` has an example.
+    """The result of a sensitivity analysis, a metric by layer and share gone; `firekeras.sensitivity` has an example.
 
     Args:
         monitor: The name of the metric.
-        baseline: That of the whole network, settled.
-        shares: The shares that were taken out, ascending.
-        values: For each layer that can lose filters, the metric without each share, `(shares,)`; of
-            layers that lose them together only the first.
-        partners: For each of these, all layers that lose filters with it, itself included.
+        baseline: The metric of the whole network, settled.
+        shares: The shares that were removed, ascending, each above 0 and below 1.
+        values: For each layer that can lose filters, the metric without each share, `(shares,)`. Of layers that
+            lose filters together, only the first is listed.
+        partners: For each layer in `values`, all layers that lose filters with it, including itself.
     """
 
     monitor: str
@@ -48,15 +49,18 @@ class Sensitivity:
     def rates(self, tolerance: float) -> dict[str, float]:
         """For each layer, the largest share up to which the metric stays within a tolerance.
 
-        They can be the rates of `L1Pruning`, or the `layer_caps` of any run. Layers by themselves lose
-        less than all of them together: fine-tuning has to make up for that.
+        Use them as the rates of `L1Pruning`, or as the `layer_caps` of any run. One layer by itself costs
+        less than all of them together: fine-tuning has to make up the difference.
 
         Args:
-            tolerance: How far the metric may fall, from 0 on: absolute points (0.02 is two points), a share of
-                the baseline where lower is better.
+            tolerance: How far the metric may fall, from 0: absolute points (0.02 is two points), or a share of
+                the baseline if lower is better.
+
+        Returns:
+            A share from 0 to below 1 for each layer that can lose filters; coupled layers have the same.
 
         Raises:
-            ValueError: If it is below 0.
+            ValueError: If the tolerance is below 0.
         """
         if not tolerance >= 0:
             raise ValueError(
@@ -71,52 +75,52 @@ class Sensitivity:
         return (0.0, *self.shares)[[*allowed, False].index(False)]
 
     def to_dict(self) -> dict:
-        """Plain numbers and lists, for JSON."""
-        values = {name: one.tolist() for name, one in self.values.items()}
+        """Returns plain numbers and lists, for JSON."""
+        values = {name: metrics.tolist() for name, metrics in self.values.items()}
         return {**dataclasses.asdict(self), "shares": list(self.shares), "values": values}
 
 
 def sensitivity(
-    model,
-    data,
+    model: keras.Model,
+    data: Any,
     *,
     criterion: str | FilterScores = "l1",
     shares: Sequence[float] = SHARES,
     monitor: str | None = None,
-    train_data=None,
+    train_data: Any = None,
     batch_size: int | None = None,
     on_layer: Callable[[str, int, int], None] | None = None,
 ) -> Sensitivity:
-    """Measures what each layer's filters are worth: takes shares of them out, one layer at a time.
+    """Measures how sensitive each layer is to pruning: removes shares of its filters, one layer at a time.
 
-    Nothing is trained, and every network is settled before it is measured: BatchNormalization's statistics are
-    measured on `train_data`, as after a cut in `compress`. The filters that the criterion ranks lowest go
-    first. They are masked: every weight that belongs to them, or reads them, is set to zero, so that nothing is
-    built again. Once, with half of every layer gone, that is held against surgery; if both differ
-    (normalisation over channels), each network is cut for real, which takes much longer.
+    Source: Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017, section 3.2. Nothing is trained, and every
+    network is settled before it is measured: BatchNormalization's statistics are measured on `train_data`, as after a
+    cut in `compress`. The filters that the criterion finds most dispensable go first. They are masked: every weight
+    that belongs to them, or reads them, is set to zero, so no network has to be rebuilt. Once, with half of every layer
+    gone, masking is compared with surgery; if they differ (normalisation over channels), each network is really
+    cut, which takes much longer.
 
     Args:
         model: A built, compiled Functional or Sequential model. It is not changed.
-        data: Held-out data, as `evaluate` takes them. All of them are run through the network once
-            for every layer and share: a thousand samples are enough.
-        criterion: What ranks filters, by name, or any `FilterScores`, such as a `FireProfile`.
+        data: Held-out data, as `evaluate` takes them. The network runs on all of them once
+            for every layer and share, so pass no more than needed: a thousand samples are enough.
+        criterion: The name of the criterion that ranks filters, or any `FilterScores`, such as a `FireProfile`.
             Defaults to `"l1"`.
-        shares: Which shares of a layer's filters go, each above 0 and below 1. Defaults to 0.1, 0.2,
+        shares: The shares of a layer's filters to remove, each above 0 and below 1. Defaults to 0.1, 0.2,
             ..., 0.9.
-        monitor: Which of the model's metrics to measure. Defaults to None: the accuracy, else another score, else
+        monitor: The metric of the model to measure. Defaults to None: the accuracy, else another score, else
             the loss, as in `compress`.
-        train_data: What networks are settled on, as `fit` takes them, a thousand samples of it, and what a
-            criterion that needs data is measured on. Defaults to None: `data`, whose labels settling does not
-            look at.
-        batch_size: For arrays. Defaults to Keras's own.
+        train_data: Data to settle networks on, as `fit` takes them (about a thousand samples are used), and to
+            measure a criterion on that needs data. Defaults to None: `data`; settling does not use its labels.
+        batch_size: For arrays. Defaults to None: Keras's own.
         on_layer: A function that is called before each layer with its name, its number from 1, and the number of
-            layers. Defaults to none.
+            layers. Defaults to None.
 
     Returns:
         A `Sensitivity`.
 
     Raises:
-        ValueError: If the model is not compiled or has no such metric, a share is out of its range, or
+        ValueError: If the model is not compiled or has no such metric, a share is out of range, or
             no filter may go.
 
     Example:
@@ -128,10 +132,10 @@ def sensitivity(
     graph = Network.of(model).graph
     check_prunable(model, graph, {})
     _check_shares(shares)
-    known = data if train_data is None else train_data
-    scores = score_filters(model, criterion, data=known, seed=0) if isinstance(criterion, str) else criterion
+    settling = data if train_data is None else train_data
+    scores = score_filters(model, criterion, data=settling, seed=0) if isinstance(criterion, str) else criterion
     turns = _turns(graph, scores)
-    network = _network(model, [_without(graph, scores, units, 0.5) for units in turns.values()], data, known)
+    network = _network(model, [_without(graph, scores, units, 0.5) for units in turns.values()], data, settling)
     evaluation = Evaluation(data, monitor, 0.0, batch_size=batch_size)
     baseline, values = evaluation.measured(network(np.zeros(graph.num_units, bool))), {}
     for number, (name, units) in enumerate(turns.items(), start=1):
@@ -152,7 +156,7 @@ def _check_shares(shares):
 
 
 def _turns(graph, scores) -> dict[str, np.ndarray]:
-    """By the first of each group of layers: a mask over those of its units that may go."""
+    """For the first layer of each group, a mask over the units of the group that may go."""
     prunable = Ranking(graph, scores, 1).prunable
     turns = {}
     for group in graph.groups:
@@ -166,9 +170,9 @@ def _turns(graph, scores) -> dict[str, np.ndarray]:
 
 
 def _without(graph, scores, units, share) -> np.ndarray:
-    """The mask of the units that go where a share of these do; in each layer one filter stays."""
-    mine = graph.by_layer(units)
-    alone = {name: np.where(mine[name], values, np.nan) for name, values in scores.items()}
+    """The mask of the units that go if a share of these go; one filter of each layer stays."""
+    turn = graph.by_layer(units)
+    alone = {name: np.where(turn[name], values, np.nan) for name, values in scores.items()}
     going = units.sum() - int(units.sum() * (1 - share) + 1e-9)
     ranked = FilterScores(alone, criterion=scores.criterion, l1=scores.l1)
     plan = plan_pruning(graph, ranked, pruning_ratio=min(going / units.sum(), 1 - 1e-9), min_keep=0, **AS_SCORED)
@@ -178,18 +182,18 @@ def _without(graph, scores, units, share) -> np.ndarray:
 # The network without some of its units
 
 
-def _network(model, halves, data, known) -> Callable[[np.ndarray], keras.Model]:
-    """Gives the network without the units of a mask, settled: masked if that is the same, else cut."""
-    settling = draw_samples(known, SETTLING)
+def _network(model, halves, data, settling) -> Callable[[np.ndarray], keras.Model]:
+    """A function that returns the settled network without the units of a mask: masked if that is exact, else cut."""
+    samples = draw_samples(settling, SETTLING)
     exact = _masks_exactly(model, np.any(halves, axis=0), draw_samples(data, PROOF)[0])
-    return _by_masking(model, settling) if exact else _by_cutting(model, settling)
+    return _by_masking(model, samples) if exact else _by_cutting(model, samples)
 
 
 def _masks_exactly(model, gone, samples):
     """Whether a masked network computes what the cut one does."""
     masked = MaskedNetwork(model)
     masked.remove(gone)
-    return _alike(masked.model, Network.of(model).without(gone), samples)
+    return _same_outputs(masked.model, Network.of(model).without(gone), samples)
 
 
 def _by_masking(model, settling):
@@ -211,7 +215,7 @@ def _by_cutting(model, settling):
     return without
 
 
-def _alike(one, other, samples) -> bool:
-    """Whether two networks compute the same, but for rounding."""
-    outputs = (keras.tree.flatten(network.predict(samples, verbose=0)) for network in (one, other))
+def _same_outputs(masked, cut, samples) -> bool:
+    """Whether two networks compute the same, up to rounding."""
+    outputs = (keras.tree.flatten(network.predict(samples, verbose=0)) for network in (masked, cut))
     return all(np.abs(a - b).max() <= CLOSE * np.abs(b).max() for a, b in zip(*outputs, strict=True))

@@ -1,4 +1,4 @@
-"""What a sensitivity analysis found: a table for a terminal, and a chart."""
+"""A sensitivity analysis as a table for a terminal, and as a chart."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from firekeras.report.tables import metric
 from firekeras.studies.sensitivity import Sensitivity
 
 
-def sensitivity_table(found: Sensitivity, tolerance: float) -> Table:
+def sensitivity_table(analysis: Sensitivity, tolerance: float) -> Table:
     """A row per layer: the metric without each share of its filters, and how much it can lose.
 
     Args:
-        found: The analysis.
-        tolerance: By how much the metric may fall, as `Sensitivity.rates` takes it.
+        analysis: The analysis.
+        tolerance: How far the metric may fall, as `Sensitivity.rates` takes it.
     """
-    title = f"{found.monitor}, from {metric(found.baseline)}, without a share of one layer's filters"
+    title = f"{analysis.monitor}, from {metric(analysis.baseline)}, without a share of one layer's filters"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("layer", overflow="fold")
-    for share in found.shares:
+    for share in analysis.shares:
         table.add_column(f"{share:.0%}", justify="right", no_wrap=True)
     table.add_column(f"within {tolerance:g}", justify="right", overflow="fold")
-    rates = found.rates(tolerance)
-    for name, values in found.values.items():
-        table.add_row(Text(_titled(found, name)), *(f"{value:.3f}" for value in values), f"{rates[name]:.0%}")
+    rates = analysis.rates(tolerance)
+    for name, values in analysis.values.items():
+        table.add_row(Text(_titled(analysis, name)), *(f"{value:.3f}" for value in values), f"{rates[name]:.0%}")
     return table
 
 
-def sensitivity_chart(found: Sensitivity) -> Element:
+def sensitivity_chart(analysis: Sensitivity) -> Element:
     """A line per layer: the metric against the share of its filters that is gone, in percent."""
-    percent = [0.0, *(100 * share for share in found.shares)]
+    percent = [0.0, *(100 * share for share in analysis.shares)]
     lines = [
-        Series(_titled(found, name), list(zip(percent, [found.baseline, *values.tolist()], strict=True)))
-        for name, values in found.values.items()
+        Series(_titled(analysis, name), list(zip(percent, [analysis.baseline, *values.tolist()], strict=True)))
+        for name, values in analysis.values.items()
     ]
-    return series_chart(lines, f"{found.monitor}, untrained", "% of one layer's filters gone")
+    return series_chart(lines, f"{analysis.monitor}, untrained", "% of one layer's filters gone")
 
 
-def _titled(found, name):
-    others = len(found.partners[name]) - 1
+def _titled(analysis, name):
+    others = len(analysis.partners[name]) - 1
     return f"{name} and {others} more" if others else name

@@ -469,7 +469,7 @@ def npz_with_labels(path, highest):
 def test_too_many_classes_are_refused(folder):
     npz_with_labels("labels.npz", 12)
     said = refused("compress", "model.keras", "--data", "labels.npz")
-    assert "classes up to 12, counted from 0, but the model tells only 10 apart" in said
+    assert "classes up to 12, counted from 0, but the model has only 10" in said
 
 
 def test_models_that_give_no_class_scores_are_refused(folder):

@@ -70,7 +70,7 @@ def test_an_interrupted_run_says_how_to_go_on_and_ends_as_an_undisturbed_one(und
     with monkeypatch.context() as patch:
         interrupt_after_a_round(patch)
         broken = run("compress", "model.keras", *ROUNDS, "--run-dir", "broken")
-    assert broken.exit_code == 130 and "Go on: firekeras compress --resume broken" in broken.stderr
+    assert broken.exit_code == 130 and "Continue: firekeras compress --resume broken" in broken.stderr
     assert not (folder / "pruned.keras").exists() and len(rounds_of("broken")) == 1
 
     resumed = run("compress", "--resume", "broken")
@@ -92,7 +92,7 @@ def test_a_run_is_asked_to_stop_and_goes_on_later(folder, monkeypatch):
 
     monkeypatch.setattr(RoundsOnTerminal, "event", event)
     stopped = run("compress", "model.keras", *ROUNDS, "--run-dir", "run")
-    assert stopped.exit_code == 0 and "Go on later: firekeras compress --resume run" in asked[0].stdout
+    assert stopped.exit_code == 0 and "Continue later: firekeras compress --resume run" in asked[0].stdout
     assert len(rounds_of("run")) == 1 and (folder / "pruned.keras").exists()
     assert run("compress", "--resume", "run").exit_code == 0
     assert len(rounds_of("run")) == 3  # two that cut, then training to the end

@@ -260,7 +260,7 @@ def test_a_sequential_model_and_a_nested_one():
 
 def test_without_validation_the_training_accuracy_is_watched_with_a_warning():
     callback = firekeras.FirePruningCallback(pruning_ratio=0.1, tolerance=1.0)
-    with pytest.warns(UserWarning, match="watches the training's 'accuracy'"):
+    with pytest.warns(UserWarning, match="watches 'accuracy' on the training data"):
         fit(network(), callback, epochs=2, validation_data=None)
     assert callback.result.rounds
 
@@ -320,7 +320,7 @@ def test_data_that_are_read_only_once_are_not_settled_which_is_said():
     callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0, verbose=0)
     settings = {"steps_per_epoch": 3, "epochs": 2, "shuffle": False, "verbose": 0}
     network(norm=True).fit(batches, validation_data=images(48, seed=1), callbacks=[callback], **settings)
-    assert any("reads its data only once" in note and "Pass data=..." in note for note in callback.result.notes)
+    assert any("can be read only once" in note and "Pass data=..." in note for note in callback.result.notes)
 
 
 class Rates(keras.callbacks.Callback):

@@ -74,7 +74,7 @@ class At(keras.callbacks.Callback):
         (lambda: keras.callbacks.EarlyStopping(restore_best_weights=True), "those of a larger network"),
         (lambda: keras.callbacks.SwapEMAWeights(swap_on_epoch=True), "Pass swap_on_epoch=False"),
         (lambda: keras.callbacks.ModelCheckpoint("c.keras", save_freq=2), "save_freq=2 it would save"),
-        (lambda: firekeras.FirePruningCallback(), "two of a kind"),
+        (lambda: firekeras.FirePruningCallback(), "both would cut the same network"),
     ],
 )
 def test_what_does_not_go_along_is_refused_before_training(other, words):
@@ -90,7 +90,7 @@ def test_what_does_not_go_along_is_refused_before_training(other, words):
 def test_it_works_inside_fit_alone():
     callback = firekeras.FirePruningCallback()
     callback.set_model(network())
-    with pytest.raises(ValueError, match="works inside fit alone"):
+    with pytest.raises(ValueError, match="works only inside fit"):
         callback.on_train_begin()
 
 
@@ -168,7 +168,7 @@ def test_a_round_broken_off_by_early_stopping_is_undone():
     assert len(history.history["loss"]) == 4
     assert [r.accepted for r in callback.result.rounds] == [True]
     check_state(state(model), states.after[2])
-    assert callback.result.stopped_because == "fit ended before round 2 was over, which was undone."
+    assert callback.result.stopped_because == "fit ended before round 2 was over, so the round was undone."
     check_nothing_is_left(model, callback)
 
 

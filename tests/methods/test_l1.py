@@ -11,11 +11,11 @@ from plans import counts, planned, run_on
 
 import firekeras
 from firekeras import methods
-from firekeras.channels import traced
 from firekeras.methods.by_score import ByScore
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.l1_norms import convolution_kernels
 from firekeras.methods.shortcuts import projections
+from firekeras.network import Network
 from firekeras.zoo import resnet_cifar, vgg16_cifar
 
 
@@ -90,7 +90,7 @@ def test_the_presets_of_resnet_34_give_the_papers_shares():
 
 
 def test_a_preset_for_another_network_is_refused():
-    with pytest.raises(ValueError, match=r"'vgg16-a' is for a network of 13 convolutions.*Received one of 19"):
+    with pytest.raises(ValueError, match=r"'vgg16-a' is for a network of 13 convolutions.*Received: one of 19"):
         planned(L1Pruning("vgg16-a"), resnet_cifar(20))
     with pytest.raises(ValueError, match=r"Unknown preset 'resnet56b'.*'resnet56-b'"):
         L1Pruning("resnet56b")
@@ -111,7 +111,7 @@ def test_rates_are_those_of_the_original_width():
     original = {"conv1": 8, "conv2": 16, "logits": 3}
     assert removed(planned(L1Pruning(0.625), model, original=original)) == {"conv1": [1], "conv2": [0, 1]}
     done = planned(L1Pruning(0.5), model, original=original)
-    assert not done.removed and "4 of 8 filters shall go in all" in done.notes[0]
+    assert not done.removed and "4 of 8 filters are to go in all" in done.notes[0]
 
 
 def test_a_target_takes_the_same_share_of_every_layer_at_once():
@@ -220,7 +220,7 @@ def test_settings_out_of_range_are_refused(settings):
 )
 def test_projections_are_found(build, expected):
     model = build()
-    assert projections(model, convolution_kernels(traced(model))) == expected
+    assert projections(model, convolution_kernels(Network.of(model))) == expected
 
 
 def bottleneck(x, filters, name, project):
@@ -236,7 +236,7 @@ def test_projections_of_a_bottleneck_network_are_found():
     for name, filters, project in (("a", 8, False), ("b", 12, True), ("c", 12, False), ("d", 16, True)):
         x = bottleneck(x, filters, name, project)
     model = keras.Model(image, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
-    assert projections(model, convolution_kernels(traced(model))) == ["b_0", "d_0"]
+    assert projections(model, convolution_kernels(Network.of(model))) == ["b_0", "d_0"]
 
 
 def test_the_projection_decides_for_what_it_is_added_to():
@@ -276,7 +276,7 @@ def compress(method, **settings):
 def test_rates_are_reached_in_one_round():
     result = compress(L1Pruning(0.5))
     assert [record.filters_removed for record in result.rounds] == [12]
-    assert result.rounds[0].criterion == "l1" and "8 of 16 filters shall go in all" in result.stopped_because
+    assert result.rounds[0].criterion == "l1" and "8 of 16 filters are to go in all" in result.stopped_because
 
 
 def test_a_target_is_reached_in_one_round():

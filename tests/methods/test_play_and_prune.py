@@ -231,7 +231,7 @@ def test_below_the_tolerance_nothing_is_pressed_and_nothing_goes(trained, presse
     first = run.best
     assert list(run) == [] and run.best is first
     assert epochs(pressed) == pytest.approx([0.5, 0.25, 0, 0])
-    assert run.stopped_because == "In 4 epochs without a cut accuracy did not come back within the tolerance."
+    assert run.stopped_because == "In 4 epochs without a cut accuracy did not recover to within the tolerance."
     method._move.pressure = 0.0
     method.delta = 1e9
     assert method.plan(trained, run).removed == {}
@@ -315,7 +315,7 @@ def test_what_is_missing_to_a_target_goes_at_once(trained, pressed):
     method = PlayAndPrune(delta=1e-9, give_up=99, patience=99)
     run = rounds(trained, method, target={"macs": 0.5}, epochs=5, epochs_per_round=None)
     (cut, *_), trained_on = list(run), run.result()
-    assert cut.details == {"at_once": True} and "went at once. The epochs for cutting are over." in cut.notes[-1]
+    assert cut.details == {"at_once": True} and "was cut at once. The epochs for cutting are used up." in cut.notes[-1]
     assert len(epochs(pressed)) == 3 and trained_on.epochs == 5  # three under the penalty
     assert 0.4 < trained_on.costs_after.macs / run.costs_before.macs <= 0.5
     assert networks_widths(run.best)["conv1"] / 8 == pytest.approx(networks_widths(run.best)["conv2"] / 12, abs=0.15)
@@ -324,7 +324,7 @@ def test_what_is_missing_to_a_target_goes_at_once(trained, pressed):
 def test_without_a_target_cutting_ends_with_its_epochs(trained, pressed):
     run = rounds(trained, PlayAndPrune(delta=1e-9, give_up=99, patience=99), epochs=5, epochs_per_round=None)
     assert list(run) == [] and len(epochs(pressed)) == 3
-    assert run.stopped_because == "The epochs for cutting are over."
+    assert run.stopped_because == "The epochs for cutting are used up."
 
 
 # Thresholds

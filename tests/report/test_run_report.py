@@ -327,8 +327,8 @@ def test_everything_drawn_has_words_for_those_who_cannot_see_it():
     shown = html_of(whole_run(), profile())
     labels = [a.get("aria-label") for a in shown.all("svg") if "aria-hidden" not in a]
     assert labels == [
-        "accuracy by round, from 0.9000 to 0.8950; the table of rounds has it",
-        "accuracy against conv MACs left: 0.8950 with 50.0%; the table of rounds has it",
+        "accuracy by round, from 0.9000 to 0.8950; see the table of rounds",
+        "accuracy against conv MACs left: 0.8950 with 50.0%; see the table of rounds",
     ]
     assert "rounds" in [a.get("id") for a in shown.all("h2")]
     assert all("aria-label" in a and a["tabindex"] == "0" for a in shown.all("div", "wide"))

@@ -404,7 +404,7 @@ def test_without_metrics_the_loss_is_watched(trained):
 def test_a_baseline_at_the_level_of_chance_is_pointed_out(trained):
     share = max(np.mean(VALIDATION[1]), 1 - np.mean(VALIDATION[1]))
     result = compress(trained, evaluate=scripted(share, (0.9,)), epochs_per_round=0, max_rounds=1)
-    assert "no better than always giving the most frequent class" in " ".join(result.notes)
+    assert "no better than always answering with the most frequent class" in " ".join(result.notes)
 
 
 def test_a_model_with_nothing_to_prune_is_refused():
@@ -586,7 +586,7 @@ def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained,
         return Latency(path.stat().st_size, 0.0, 1)
 
     monkeypatch.setattr("firekeras.rounds.targets.measure_latency", measured)
-    monkeypatch.setattr("firekeras.rounds.targets.LOOKS", 2)
+    monkeypatch.setattr("firekeras.rounds.targets.TRIES", 2)
     settings = {"target": {"litert_latency": 0.8}, **TO_TARGET, "epochs": 0}
     if keras.backend.backend() != "tensorflow":  # which alone exports to LiteRT
         with pytest.raises(ValueError, match=r"No export to 'litert'.*Set KERAS_BACKEND=tensorflow"):
@@ -732,7 +732,7 @@ def test_a_run_stops_after_the_round_where_somebody_asks(trained, tmp_path):
     )
     next(rounds)
     RunDirectory.open(tmp_path / "run").ask_to_stop()
-    assert list(rounds) == [] and rounds.stopped_because == "It was asked to stop after round 1."
+    assert list(rounds) == [] and rounds.stopped_because == "Stopped on request after round 1."
 
 
 @pytest.mark.parametrize(
@@ -768,7 +768,7 @@ def test_a_model_that_does_not_load_again_is_refused_a_run_directory(tmp_path):
     x = L.Conv2D(4, 3, activation="relu", name="conv1")(image)
     x = L.Lambda(lambda y: y * 2, name="twice")(x)
     model = compiled(keras.Model(image, L.Dense(2, name="logits")(L.Flatten()(x))))
-    with pytest.raises(ValueError, match=r"needs a model that loads again.*'twice'.*Leave out run_dir"):
+    with pytest.raises(ValueError, match=r"only if its saved model loads again.*'twice'.*Leave out run_dir"):
         compress(model, run_dir=tmp_path / "run", callbacks=[NoTraining()])
 
 

@@ -127,7 +127,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
 
 
 def test_a_folder_with_a_run_is_refused(run):
-    with pytest.raises(ValueError, match=r"There is a run in .* already. Go on with it \(resume=True\)"):
+    with pytest.raises(ValueError, match=r"There is already a run in .*. Continue it \(resume=True\)"):
         RunDirectory.create(run.path, {}, network())
 
 

@@ -98,7 +98,7 @@ def test_where_masking_is_not_exact_the_network_is_cut():
     units = np.arange(Network.of(model).graph.num_units) < 4
     masked = module.MaskedNetwork(model)
     masked.remove(units)
-    assert not module._alike(masked.model, Network.of(model).without(units), data()[0][:8])
+    assert not module._same_outputs(masked.model, Network.of(model).without(units), data()[0][:8])
 
 
 def test_coupled_layers_are_measured_together():

@@ -1,7 +1,7 @@
-"""One fair comparison of methods: the same network, data, epochs and target for each, over several seeds.
+"""A fair comparison of methods: the same network, data, epochs and target for each, over several seeds.
 
-Each run is one of `compress`, by the same engine and pace. `settings` says what is the same for all, `contest`
-does one run, `results` keeps what came out, `report` shows it.
+Each run uses the same engine and pace as `compress`. `settings` holds what all runs share, `contest` does one run,
+`results` keeps the outcomes, and `report` shows them.
 """
 
 from firekeras.studies.compare.comparison import compare

@@ -1,4 +1,4 @@
-"""One run of one method: down to the target, and trained for as many epochs as any other."""
+"""One run of one method: down to the target, with as many epochs of training as any other."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from firekeras.channels.walk import leaf_layers
 from firekeras.keras_models.compiling import compile_settings, fresh_optimizer
 from firekeras.keras_models.state import copy_state, learns
 from firekeras.network import Network
+from firekeras.plan.planning import PruningPlan
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.evaluation import Evaluation
@@ -23,19 +24,24 @@ from firekeras.rounds.fine_tuning import FineTuning
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.time_spent import TimeSpent
+from firekeras.scores.profile import FilterScores
 from firekeras.studies.compare.results import Outcome
 from firekeras.studies.compare.settings import BETWEEN_SEEDS, ComparisonSettings
 
 
 @dataclasses.dataclass(frozen=True)
 class Scratch:
-    """The control that was never trained before: the shape of a pruned network, with fresh weights.
+    """The control that starts untrained: the shape of a pruned network, with fresh weights.
 
     Args:
-        epochs: How long it is trained. Defaults to none: as long as the pruned networks are trained
-            after they were trained already.
-        learning_rate: Where its learning rate begins. Defaults to none: as for the pruned networks, which may be
-            too low for a network at its beginning.
+        epochs: Epochs of training, at least 1. Defaults to None: as many as the pruned networks get, which were
+            already trained before.
+        learning_rate: The rate to begin with, above 0. Defaults to None: as for the pruned networks, which may be
+            too low for an untrained network.
+
+    Example:
+    >>> methods = {"fire": lambda seed: firekeras.methods.get("fire", seed=seed), "scratch": Scratch(epochs=60)}
+    >>> comparison = firekeras.compare(model, train, validation, test, methods=methods)
     """
 
     epochs: int | None = None
@@ -44,29 +50,30 @@ class Scratch:
 
 @dataclasses.dataclass(frozen=True)
 class Unpruned:
-    """The control that loses nothing: the network that all begin with, trained on for as long, by the same curve."""
+    """The control that loses nothing: the network that all runs begin with, trained for as many more epochs."""
 
 
 CONTROLS: dict[str, type[Scratch] | type[Unpruned]] = {"scratch": Scratch, "unpruned": Unpruned}
 
 
 class SameChoice(Rounds):
-    """Rounds in which the filters of layers that are left alone do not take part in the ranking.
+    """Rounds that leave the filters of layers with a cap of 0 out of the ranking.
 
-    Not every criterion scores them: places would be counted among more filters by one criterion than by another.
+    Not every criterion scores those filters, so ranks would be relative to more filters for some criteria than for
+    others.
     """
 
-    def plan(self, model, scores):
+    def plan(self, model: keras.Model, scores: FilterScores) -> PruningPlan:
         """A plan for the next round, as in every run."""
         alone = [name for name, cap in self.settings.layer_caps.items() if not cap]
         return super().plan(model, scores.without(alone))
 
 
 class Contest:
-    """What all runs have in common.
+    """Does the runs of a comparison, under the same conditions.
 
     Args:
-        model: The trained network that all begin with. It is not changed.
+        model: The trained network that all runs begin with. It is not changed.
         train_data, validation_data, test_data: As `compare` takes them.
         settings: `ComparisonSettings`.
     """
@@ -77,29 +84,29 @@ class Contest:
 
     @functools.cached_property
     def baseline(self) -> keras.Model:
-        """The network that all begin with, settled."""
+        """The network that all runs begin with, settled."""
         network = Network.of(self.model).copy(compiled=True)
         self._settle(network)
         return network
 
     @functools.cached_property
     def monitor(self) -> str:
-        """The metric by which all are compared: that of the settings, else as `compress` finds it."""
+        """The metric to compare by: that of the settings, else the one that `compress` would pick."""
         evaluation = self._evaluation(self.validation_data, self.settings.run.get("monitor"))
         evaluation.measured(self.baseline)
         return evaluation.monitor
 
     def prune(self, label, make: Callable, share, seed) -> tuple[keras.Model, Outcome]:
-        """One run of a method.
+        """Runs a method once.
 
         Args:
-            label: What the results call it.
-            make: Gives the method, fresh, for a seed.
-            share: What is left of the measure.
-            seed: Decides all that is drawn at random.
+            label: The name of the method in the results.
+            make: A function of the seed that makes a new method.
+            share: The share of the measure that is to be left.
+            seed: Seeds everything that is drawn at random.
 
         Returns:
-            The network that came out, and what it came to.
+            The final network, and the `Outcome`.
         """
         start = self._begin(seed)
         settings = {**self.settings.of_run(share, seed), "monitor": self.monitor}
@@ -110,22 +117,22 @@ class Contest:
         return rounds.best, self._outcome(label, share, seed, start, rounds.best, epochs=rounds.epochs_spent, **run)
 
     def scratch(self, label, control: Scratch, pruned, share, seed) -> tuple[keras.Model, Outcome]:
-        """One run of the control: the shape of a pruned network, from fresh weights; arguments as of `prune`."""
+        """Trains the shape of a pruned network from fresh weights; arguments as for `prune`."""
         start = self._begin(seed)
         rate, epochs = control.learning_rate or self.settings.learning_rate, control.epochs or self.settings.epochs
-        network = compiled_afresh(self.model, with_fresh_weights(pruned), rate)
+        network = compiled_like(self.model, with_fresh_weights(pruned), rate)
         notes = self._train(network, seed, epochs, rate)
         return network, self._outcome(label, share, seed, start, network, epochs=epochs, notes=notes)
 
     def unpruned(self, label, seed) -> tuple[keras.Model, Outcome]:
-        """One run of the control that loses nothing; arguments as of `prune`."""
+        """Trains the unpruned network; arguments as for `prune`."""
         start, epochs = self._begin(seed), self.settings.epochs
         network = Network.of(self.model).copy(compiled=True)
         notes = self._train(network, seed, epochs, self.settings.learning_rate)
         return network, self._outcome(label, 1.0, seed, start, network, epochs=epochs, notes=notes)
 
     def check(self, makers: Iterable[Callable]):
-        """Raises `ValueError` if one of the methods can do nothing with this network, or these data."""
+        """Raises `ValueError` if one of the methods cannot handle this network or these data."""
         for make in makers:
             make(self.settings.seeds[0]).check(self.model, self.train_data)
 
@@ -142,13 +149,13 @@ class Contest:
         return time.monotonic()
 
     def _train(self, network, seed, epochs, learning_rate) -> list[str]:
-        """Trains a control along the learning rates of a run, and settles it; returns what there is to say of it."""
+        """Trains a control along the learning rates of a run, and settles it; returns notes on it."""
         settings = RunSettings.of(network, {**self.settings.run, "learning_rate": learning_rate, "epochs": epochs})
         tuning = FineTuning(settings, self.train_data, network, epochs, TimeSpent())
         tuning.prepare(network)
         reseed(network, BETWEEN_SEEDS * seed, 0)
         if not math.isfinite(tuning.train(network, epochs)):
-            return ["Its training diverged: the loss is not a number."]
+            return ["Training diverged: the loss is not a number."]
         return self._settle(network)
 
     def _settle(self, network) -> list[str]:
@@ -158,7 +165,7 @@ class Contest:
         before, after = (getattr(costs, self.settings.measure) for costs in (rounds.costs_before, rounds.costs))
         if after <= share * before:
             return []
-        return [f"It stopped short of {share:g}, with {after / before:.3f} left. {rounds.stopped_because}"]
+        return [f"Stopped short of {share:g}, with {after / before:.3f} left. {rounds.stopped_because}"]
 
     def _evaluation(self, data, monitor):
         return Evaluation(data, monitor, math.inf, batch_size=self.settings.run.get("batch_size"))
@@ -184,17 +191,17 @@ def _gained_nothing(rounds) -> list[str]:
     last = rounds.records[-1] if rounds.records else None
     if last is None or last.kept != "cut":
         return []
-    return ["Its training made it no better: it is as it was, settled, right after the last cut."]
+    return ["Training did not improve the network: it is as it was, settled, right after the last cut."]
 
 
-def compiled_afresh(model, network, learning_rate):
-    """Compiles a network like another, with an optimizer that has not taken a step yet; returns it."""
+def compiled_like(model, network, learning_rate):
+    """Compiles a network like another model, with an optimizer that has not taken a step yet; returns the network."""
     keras.Model.compile(network, **compile_settings(model, fresh_optimizer(model.optimizer, learning_rate)))
     return network
 
 
 def with_fresh_weights(network):
-    """The same network with fresh weights; layers without anything to train keep what they hold."""
+    """A copy of a network with fresh weights; layers without trainable weights keep theirs."""
     fresh = keras.models.clone_model(network)
     twins = dict(leaf_layers(fresh))
     for path, layer in leaf_layers(network):
@@ -204,14 +211,14 @@ def with_fresh_weights(network):
 
 
 def factories(names) -> dict[str, Callable | Scratch | Unpruned]:
-    """For each method by name, a function of the seed that makes it; the controls as objects."""
+    """For each name, a function of the seed that makes the method, or the control as an object."""
     names = [names] if isinstance(names, str) else list(names)
     for name in names:
         if not isinstance(name, str):
             raise ValueError(
                 f"methods are names, or functions of the seed by name, since each run needs a fresh method: "
-                f"{{'mine': lambda seed: {type(name).__name__}(...)}}. Received an object in their place."
+                f"{{'mine': lambda seed: {type(name).__name__}(...)}}. Received an object instead."
             )
         if name not in CONTROLS:
-            methods.get(name)  # which names the nearest, if there is none
+            methods.get(name)  # its error suggests the nearest name
     return {name: CONTROLS[name]() if name in CONTROLS else functools.partial(methods.seeded, name) for name in names}

@@ -1,4 +1,4 @@
-"""A comparison on disk: a line of JSON per run, written as it ends, so that one that was killed goes on."""
+"""A comparison on disk: a line of JSON per run, written as the run ends, so a killed comparison can continue."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ UNSAFE = re.compile(r"[^\w.-]+")
 
 
 class ComparisonFolder:
-    """Where the runs of one comparison are kept, and the networks that they came to.
+    """The folder that keeps the runs of one comparison, and their final networks.
 
     Args:
         path: The folder.
-        description: What is the same for all its runs.
+        description: What all its runs share.
 
     Raises:
-        ValueError: If there is another comparison in it, or something else.
+        ValueError: If the folder holds another comparison, or anything else.
     """
 
-    def __init__(self, path, description: dict):
+    def __init__(self, path: str | Path, description: dict):
         self.path = Path(path)
         if (self.path / DESCRIPTION).is_file():
             self._check_same(plain(description))
@@ -42,8 +42,8 @@ class ComparisonFolder:
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise ValueError(f"Cannot keep results in {self.path}: expected a new or empty folder, or a comparison.")
         self.path.mkdir(exist_ok=True)
-        told = {"format": FORMAT, "versions": versions(), **plain(description)}
-        write_text(self.path / DESCRIPTION, json.dumps(told, indent=1) + "\n")
+        fields = {"format": FORMAT, "versions": versions(), **plain(description)}
+        write_text(self.path / DESCRIPTION, json.dumps(fields, indent=1) + "\n")
 
     def _check_same(self, description):
         written = json.loads((self.path / DESCRIPTION).read_text(encoding="utf-8"))
@@ -51,11 +51,12 @@ class ComparisonFolder:
             if written.get(name) != value:
                 raise ValueError(
                     f"The comparison in {self.path} was begun with {name}={written.get(name)!r}. Received: {value!r}. "
-                    "Only methods, seeds and shares may be added to it. Go on with the same, or take another folder."
+                    "Only methods, seeds and shares may be added to it. Continue with the same conditions, or give "
+                    "another folder."
                 )
 
     def _cut_off_half_a_line(self):
-        """A kill may have come while a line was being written."""
+        """Removes an unfinished last line, left by a process that was killed while it wrote."""
         file = self.path / RESULTS
         text = file.read_bytes() if file.exists() else b""
         if not text.endswith(b"\n") and text:
@@ -68,7 +69,7 @@ class ComparisonFolder:
         return [Outcome.of(json.loads(line)) for line in lines]
 
     def add(self, outcome: Outcome, network):
-        """Keeps a run: its network first, then the line that makes it count."""
+        """Writes a run: first its network, then the line that makes it count."""
         save_model(network, self._network_of(*outcome.key))
         with open(self.path / RESULTS, "ab") as file:
             file.write((json.dumps(plain(vars(outcome)), allow_nan=False) + "\n").encode("utf-8"))
@@ -76,7 +77,7 @@ class ComparisonFolder:
             os.fsync(file.fileno())
 
     def network(self, method, share, seed):
-        """The network that a run came to."""
+        """The final network of a run."""
         return load_model(self._network_of(method, share, seed))
 
     def _network_of(self, method, share, seed):

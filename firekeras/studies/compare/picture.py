@@ -1,4 +1,4 @@
-"""The chart of a comparison as a picture, for what shows no SVG."""
+"""The chart of a comparison as PNG, for programs that cannot show SVG."""
 
 from __future__ import annotations
 
@@ -12,28 +12,33 @@ MARKS = "os^Dv"
 
 
 def can_draw() -> bool:
-    """Whether matplotlib, which firekeras does without, is installed."""
+    """Whether matplotlib, an optional dependency, is installed."""
     return importlib.util.find_spec("matplotlib") is not None
 
 
 def write_png(series: Sequence[Series], heading: str, x_title: str, level: float, path):
-    """Draws series as PNG, and the baseline as a level: whole, or not at all; arguments as of `series_chart`."""
+    """Draws series and the baseline's level as PNG; the file is written completely or not at all.
+
+    Args:
+        series, heading, x_title, level: As for `series_chart`.
+        path: The file.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot(title=heading, xlabel=x_title)
     axes.axhline(level, color="black", linestyle="--", linewidth=1, label="baseline")
-    for number, one in enumerate(series):
+    for number, line in enumerate(series):
         shade, mark = PALETTE[number % len(PALETTE)], MARKS[number % len(MARKS)]
-        _draw(axes, one, color=shade, marker=mark)
+        _draw(axes, line, color=shade, marker=mark)
     figure.legend(loc="outside lower center", ncols=4)
     with whole_file(path) as temporary:
         figure.savefig(temporary, format="png", dpi=150)
 
 
-def _draw(axes, one, color, marker):
-    x, y = zip(*one.points, strict=True)
-    spreads = one.spreads or None
-    axes.errorbar(x, y, spreads, label=one.name, color=color, marker=marker, mfc="none", ms=8, capsize=3, linewidth=1)
-    if one.dots:
-        axes.scatter(*zip(*one.dots, strict=True), color=color, s=8, alpha=0.5, linewidths=0)
+def _draw(axes, line, color, marker):
+    x, y = zip(*line.points, strict=True)
+    spreads = line.spreads or None
+    axes.errorbar(x, y, spreads, label=line.name, color=color, marker=marker, mfc="none", ms=8, capsize=3, linewidth=1)
+    if line.dots:
+        axes.scatter(*zip(*line.dots, strict=True), color=color, s=8, alpha=0.5, linewidths=0)

@@ -22,89 +22,91 @@ from firekeras.studies.compare.results import Comparison, Outcome, Summary
 NAMES = {"macs": "MACs", "conv_macs": "conv MACs", "params": "parameters"}
 
 
-def columns(found: Comparison) -> list[str]:
+def columns(comparison: Comparison) -> list[str]:
     """The titles of the columns."""
-    left = f"{NAMES[found.measure]} left"
-    also = "MACs left" if found.measure == "params" else "parameters left"
-    return ["method", left, also, "runs", f"test {found.monitor}", "to the baseline", "epochs", "time of a run"]
+    left = f"{NAMES[comparison.measure]} left"
+    also = "MACs left" if comparison.measure == "params" else "parameters left"
+    return ["method", left, also, "runs", f"test {comparison.monitor}", "to the baseline", "epochs", "time of a run"]
 
 
-def rows(found: Comparison) -> list[list[str]]:
+def rows(comparison: Comparison) -> list[list[str]]:
     """The baseline, then a row per share and method, the best mean of a share first; those that stopped short last."""
-    baseline = ["baseline", "100.0%", "100.0%", "", metric(found.baseline), "", "", ""]
-    return [baseline, *(_row(one, found) for one in found.summaries())]
+    baseline = ["baseline", "100.0%", "100.0%", "", metric(comparison.baseline), "", "", ""]
+    return [baseline, *(_row(summary, comparison) for summary in comparison.summaries())]
 
 
-def _row(one: Summary, found) -> list[str]:
-    shares = [f"{one.left:.1%}", f"{one.also:.1%}"]
-    change = "-" if math.isnan(one.mean) else f"{one.mean - found.baseline:+.4f}"
-    return [_name(one), *shares, str(one.runs), _spread(one), change, str(one.epochs), duration(one.seconds)]
+def _row(summary: Summary, comparison) -> list[str]:
+    shares = [f"{summary.left:.1%}", f"{summary.also:.1%}"]
+    change = "-" if math.isnan(summary.mean) else f"{summary.mean - comparison.baseline:+.4f}"
+    spent = (str(summary.epochs), duration(summary.seconds))
+    return [_name(summary), *shares, str(summary.runs), _spread(summary), change, *spent]
 
 
-def _name(one):
+def _name(summary):
     """The method, and whether it stopped short of the share that was asked for."""
-    if not one.short:
-        return one.method
-    some = "" if one.short == one.runs else f"{one.short} of {one.runs} runs "
-    return f"{one.method} ({some}short of {one.share:.0%})"
+    if not summary.short:
+        return summary.method
+    some = "" if summary.short == summary.runs else f"{summary.short} of {summary.runs} runs "
+    return f"{summary.method} ({some}short of {summary.share:.0%})"
 
 
-def _spread(one):
-    return metric(one.mean) if math.isnan(one.deviation) else f"{metric(one.mean)} ± {one.deviation:.4f}"
+def _spread(summary):
+    mean = metric(summary.mean)
+    return mean if math.isnan(summary.deviation) else f"{mean} ± {summary.deviation:.4f}"
 
 
-def comparison_table(found: Comparison) -> Table:
+def comparison_table(comparison: Comparison) -> Table:
     """The rows, for a terminal."""
-    title = f"Mean and standard deviation of {found.monitor} on the test data"
+    title = f"Mean and standard deviation of {comparison.monitor} on the test data"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for number, column in enumerate(columns(found)):
+    for number, column in enumerate(columns(comparison)):
         table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=not number)
-    for row in rows(found):
+    for row in rows(comparison):
         table.add_row(*map(Text, row))
     return table
 
 
-def markdown(found: Comparison) -> str:
-    """The rows as Markdown, then the terms, and what there is to say of single runs."""
-    head = [columns(found), ["---", *["---:"] * (len(columns(found)) - 1)]]
-    lines = [f"| {' | '.join(cell.replace('|', ' ') for cell in row)} |" for row in (*head, *rows(found))]
-    return "\n".join([*lines, "", *(f"- {note}" for note in (*found.terms, *found.notes))]) + "\n"
+def markdown(comparison: Comparison) -> str:
+    """The rows as Markdown, then the terms and the notes on single runs."""
+    head = [columns(comparison), ["---", *["---:"] * (len(columns(comparison)) - 1)]]
+    lines = [f"| {' | '.join(cell.replace('|', ' ') for cell in row)} |" for row in (*head, *rows(comparison))]
+    return "\n".join([*lines, "", *(f"- {note}" for note in (*comparison.terms, *comparison.notes))]) + "\n"
 
 
-def comparison_chart(found: Comparison) -> Element:
+def comparison_chart(comparison: Comparison) -> Element:
     """The metric against what is left: means with standard deviations, and every run."""
-    return series_chart(*_charted(found))
+    return series_chart(*_charted(comparison))
 
 
-def comparison_picture(found: Comparison, path):
-    """The same as PNG."""
-    (*series, _), heading, x_title, level = _charted(found)
+def comparison_picture(comparison: Comparison, path):
+    """Writes the chart as PNG."""
+    (*series, _), heading, x_title, level = _charted(comparison)
     write_png(series, heading, x_title, level, path)
 
 
-def _charted(found):
-    """What is drawn, and what it is called: series, heading, title of the x axis, level."""
-    methods = dict.fromkeys(one.method for one in found.outcomes)
-    baseline = Series("baseline", [(100.0, found.baseline)])
-    title = f"% of {NAMES[found.measure]} left"
-    return [*(_series(found, name) for name in methods), baseline], f"test {found.monitor}", title, found.baseline
+def _charted(comparison):
+    """The arguments of a chart: series, heading, title of the x axis, level."""
+    methods = dict.fromkeys(outcome.method for outcome in comparison.outcomes)
+    baseline = Series("baseline", [(100.0, comparison.baseline)])
+    series = [*(_series(comparison, name) for name in methods), baseline]
+    return series, f"test {comparison.monitor}", f"% of {NAMES[comparison.measure]} left", comparison.baseline
 
 
-def _series(found, method) -> Series:
-    """Means and runs of a method, each at what it left."""
-    means = sorted((one for one in found.summaries() if one.method == method), key=lambda one: one.left)
+def _series(comparison, method) -> Series:
+    """The means and the runs of a method, each at the share that was left."""
+    means = sorted((row for row in comparison.summaries() if row.method == method), key=lambda row: row.left)
     return Series(
         method,
-        [(100 * one.left, one.mean) for one in means],
-        [one.deviation for one in means],
-        [(100 * found.left(one), one.test) for one in found.outcomes if one.method == method],
+        [(100 * row.left, row.mean) for row in means],
+        [row.deviation for row in means],
+        [(100 * comparison.left(run), run.test) for run in comparison.outcomes if run.method == method],
     )
 
 
-def page(found: Comparison) -> Element:
-    """The table and the chart as one HTML page, with the terms of the comparison in words."""
-    titles = [tag("th", title, scope="col", class_="n" if k else "text") for k, title in enumerate(columns(found))]
-    body = [_cells(row) for row in rows(found)]
+def page(comparison: Comparison) -> Element:
+    """The table and the chart as one HTML page, with the terms of the comparison."""
+    titles = [tag("th", title, scope="col", class_="n" if k else "text") for k, title in enumerate(columns(comparison))]
+    body = [_cells(row) for row in rows(comparison)]
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -113,11 +115,11 @@ def page(found: Comparison) -> Element:
         tag("title", "Comparison of pruning methods"),
         tag("style", STYLE),
     )
-    notes = [tag("li", note) for note in (*found.terms, *found.notes)]
+    notes = [tag("li", note) for note in (*comparison.terms, *comparison.notes)]
     parts = [
         tag("h1", "Comparison of pruning methods"),
         tag("div", tag("table", tag("thead", tag("tr", titles)), tag("tbody", body)), class_="wide"),
-        comparison_chart(found),
+        comparison_chart(comparison),
         tag("ul", notes, class_="quiet"),
     ]
     return tag("html", head, tag("body", tag("main", parts)), lang="en")
@@ -127,27 +129,28 @@ def _cells(row):
     return tag("tr", tag("th", row[0], scope="row", class_="text"), [tag("td", cell, class_="n") for cell in row[1:]])
 
 
-def write_report(found: Comparison, folder) -> list[Path]:
-    """Writes `comparison.md`, `.svg` and `.html` into a folder, and `.png` with `firekeras[charts]`.
+def write_report(comparison: Comparison, folder) -> list[Path]:
+    """Writes `comparison.md`, `.svg` and `.html` into a folder, and `.png` if `firekeras[charts]` is installed.
 
     Returns:
-        Their paths.
+        The paths of the files.
     """
     paths = [Path(folder) / f"comparison.{ending}" for ending in ("md", "svg", "html", "png")[: 3 + can_draw()]]
-    write_text(paths[0], markdown(found))
-    write_svg(comparison_chart(found), paths[1])
-    write_text(paths[2], f"<!doctype html>\n{to_html(page(found))}\n")
+    write_text(paths[0], markdown(comparison))
+    write_svg(comparison_chart(comparison), paths[1])
+    write_text(paths[2], f"<!doctype html>\n{to_html(page(comparison))}\n")
     if can_draw():
-        comparison_picture(found, paths[3])
+        comparison_picture(comparison, paths[3])
     return paths
 
 
-def outcome_line(one: Outcome, found: Comparison) -> Text:
-    """One line on a run that has ended."""
-    rounds = f", {one.rounds} cut{'s' * (one.rounds > 1)}" if one.rounds else ""
-    said = {note for other in found.outcomes if other.key != one.key for note in other.notes}
-    notes = "".join(f". {note}" for note in one.notes if note not in said)
+def outcome_line(outcome: Outcome, comparison: Comparison) -> Text:
+    """A line about a run that has ended."""
+    rounds = f", {outcome.rounds} cut{'s' * (outcome.rounds > 1)}" if outcome.rounds else ""
+    known = {note for other in comparison.outcomes if other.key != outcome.key for note in other.notes}
+    notes = "".join(f". {note}" for note in outcome.notes if note not in known)
     return Text(
-        f"{one.method}, seed {one.seed}: test {found.monitor} {metric(one.test)} with {found.left(one):.1%} of "
-        f"{NAMES[one.measure]} left; {one.epochs} epochs{rounds}, {duration(one.seconds)}{notes}"
+        f"{outcome.method}, seed {outcome.seed}: test {comparison.monitor} {metric(outcome.test)} with "
+        f"{comparison.left(outcome):.1%} of {NAMES[outcome.measure]} left; {outcome.epochs} epochs{rounds}, "
+        f"{duration(outcome.seconds)}{notes}"
     )

@@ -1,4 +1,4 @@
-"""What came out of a comparison: of each run, and over all seeds."""
+"""The results of a comparison: of each run, and over all seeds."""
 
 from __future__ import annotations
 
@@ -10,26 +10,30 @@ import numpy as np
 
 from firekeras.rounds.monitor import lower_is_better
 
-LISTED = 3  # runs by name; more are counted
+LISTED = 3  # a note names up to this many runs; more are only counted
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What one run of one method came to.
+    """The outcome of one run of one method.
 
     Args:
-        method: What it is called.
-        measure: What the target is in: `"macs"`, `"conv_macs"` or `"params"`.
-        share: How much of it was to be left.
-        seed: What decided all that was drawn at random.
+        method: The name of the method.
+        measure: The measure of the target: `"macs"`, `"conv_macs"` or `"params"`.
+        share: The share of it that was to be left, above 0 and up to 1.
+        seed: The seed of everything that was drawn at random.
         test: The metric on the test data; NaN if it is not a number.
-        validation: The same on the validation data.
-        conv_macs, macs, params: Of the network that came out.
-        epochs: Epochs of training in all, those of a method by itself too.
-        seconds: How long it took, without the last measurement.
-        rounds: How many cuts there were.
-        reached: Whether it came down to the share.
-        notes: What there is to say of it, such as that it did not reach the target.
+        validation: The metric on the validation data.
+        conv_macs, macs, params: The costs of the final network.
+        epochs: Epochs of training in all, including those of the method itself.
+        seconds: How long the run took, without the final measurements.
+        rounds: How many cuts there were. Defaults to 0.
+        reached: Whether the network came down to the share. Defaults to True.
+        notes: Sentences about the run, for example why it did not reach the target.
+
+    Example:
+    >>> comparison = firekeras.compare(model, train, validation, test, methods=("fire", "l1"))
+    >>> accuracies = {outcome.key: outcome.test for outcome in comparison.outcomes}
     """
 
     method: str
@@ -49,30 +53,30 @@ class Outcome:
 
     @property
     def key(self) -> tuple[str, float, int]:
-        """What tells one run from another."""
+        """What identifies a run: `(method, share, seed)`."""
         return self.method, self.share, self.seed
 
     @classmethod
-    def of(cls, told: dict[str, Any]) -> Outcome:
-        """The outcome that a line of `results.jsonl` holds; null stands for NaN."""
-        numbers: dict[str, Any] = {name: math.nan for name, value in told.items() if value is None}
-        return cls(**{**told, **numbers})
+    def of(cls, line: dict[str, Any]) -> Outcome:
+        """The outcome in a parsed line of `results.jsonl`; null stands for NaN."""
+        numbers: dict[str, Any] = {name: math.nan for name, value in line.items() if value is None}
+        return cls(**{**line, **numbers})
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """All runs of one method down to one share.
+    """A summary of all runs of one method down to one share.
 
     Args:
-        method, share: Of the runs.
-        runs: How many there were.
-        mean: Of the metric on the test data; NaN if it is that in any run.
-        deviation: Its sample standard deviation; NaN of a single run.
-        left: Share of the measure that was left, on average.
-        also: The same of the parameters; of the MACs, if the measure is parameters.
-        epochs: The most that any of them trained.
-        seconds: How long one took, on average.
-        short: How many of the runs stopped short of the share.
+        method, share: The method and the share of the runs.
+        runs: How many runs there were.
+        mean: The mean of the metric on the test data; NaN if it is NaN in any run.
+        deviation: The sample standard deviation; NaN for a single run.
+        left: The share of the measure that was left, on average.
+        also: The share of the parameters that was left; of the MACs, if the measure is parameters.
+        epochs: The most epochs that any of the runs trained.
+        seconds: How long a run took, on average.
+        short: How many of the runs stopped short of the share. Defaults to 0.
     """
 
     method: str
@@ -89,14 +93,14 @@ class Summary:
 
 @dataclasses.dataclass
 class Comparison:
-    """What a comparison came to; `firekeras.compare` has an example.
+    """The results of a comparison; `firekeras.compare` has an example.
 
     Args:
-        monitor: The metric by which all are compared.
-        measure: What the targets are in.
-        baseline: The metric of the network that all began with, settled, on the test data.
-        before: Its costs: `conv_macs`, `macs` and `params`.
-        terms: What was the same for all, in words.
+        monitor: The name of the metric that was compared.
+        measure: The measure of the targets: `"macs"`, `"conv_macs"` or `"params"`.
+        baseline: The metric on the test data of the network that all runs began with, settled.
+        before: The costs of that network: `conv_macs`, `macs` and `params`.
+        terms: Sentences on what all runs shared.
         outcomes: An `Outcome` per run.
     """
 
@@ -108,48 +112,48 @@ class Comparison:
     outcomes: list[Outcome] = dataclasses.field(default_factory=list)
 
     def summaries(self) -> list[Summary]:
-        """A summary per share and method: shares descending, then the best mean first, as it comes out.
+        """Returns a summary per share and method: shares descending, and within a share the best mean first.
 
         Methods that stopped short of the share in some run come after those that did not.
         """
         runs: dict[tuple, list[Outcome]] = {}
-        for one in self.outcomes:
-            runs.setdefault((one.share, one.method), []).append(one)
-        found = [self._summary(share, method, some) for (share, method), some in runs.items()]
-        best_first = 1 if lower_is_better(self.monitor) else -1
-        return sorted(found, key=lambda one: (-one.share, one.short > 0, math.isnan(one.mean), best_first * one.mean))
+        for outcome in self.outcomes:
+            runs.setdefault((outcome.share, outcome.method), []).append(outcome)
+        summaries = [self._summary(share, method, outcomes) for (share, method), outcomes in runs.items()]
+        sign = 1 if lower_is_better(self.monitor) else -1
+        return sorted(summaries, key=lambda row: (-row.share, row.short > 0, math.isnan(row.mean), sign * row.mean))
 
     def _summary(self, share, method, runs) -> Summary:
-        tests = [one.test for one in runs]
+        tests = [run.test for run in runs]
         return Summary(
             method=method,
             share=share,
             runs=len(runs),
             mean=float(np.mean(tests)),
             deviation=float(np.std(tests, ddof=1)) if len(runs) > 1 else math.nan,
-            left=float(np.mean([self.left(one) for one in runs])),
+            left=float(np.mean([self.left(run) for run in runs])),
             also=self._left(runs, "macs" if self.measure == "params" else "params"),
-            epochs=max(one.epochs for one in runs),
-            seconds=float(np.mean([one.seconds for one in runs])),
-            short=sum(not one.reached for one in runs),
+            epochs=max(run.epochs for run in runs),
+            seconds=float(np.mean([run.seconds for run in runs])),
+            short=sum(not run.reached for run in runs),
         )
 
-    def left(self, one: Outcome) -> float:
-        """The share of the measure that a run left."""
-        return getattr(one, self.measure) / self.before[self.measure]
+    def left(self, outcome: Outcome) -> float:
+        """The share of the measure that was left by a run, from 0 to 1."""
+        return getattr(outcome, self.measure) / self.before[self.measure]
 
     def _left(self, runs, cost):
-        return float(np.mean([getattr(one, cost) for one in runs])) / self.before[cost]
+        return float(np.mean([getattr(run, cost) for run in runs])) / self.before[cost]
 
     @property
     def notes(self) -> list[str]:
-        """What there is to say of single runs; what holds for many of them is said once."""
+        """Notes on single runs; a note that applies to several runs appears once."""
         runs: dict[str, list[str]] = {}
-        for one in self.outcomes:
-            for note in one.notes:
-                runs.setdefault(note, []).append(f"{one.method}, seed {one.seed}")
-        return [f"{_who(some)}: {note}" for note, some in runs.items()]
+        for outcome in self.outcomes:
+            for note in outcome.notes:
+                runs.setdefault(note, []).append(f"{outcome.method}, seed {outcome.seed}")
+        return [f"{_listed(labels)}: {note}" for note, labels in runs.items()]
 
 
-def _who(runs):
-    return "; ".join(runs) if len(runs) <= LISTED else f"{len(runs)} runs"
+def _listed(labels):
+    return "; ".join(labels) if len(labels) <= LISTED else f"{len(labels)} runs"

@@ -1,4 +1,4 @@
-"""What is the same for all that are compared: checked before anything long begins."""
+"""What all runs of a comparison share, checked before any long work."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from firekeras.rounds.targets import Target
 from firekeras.scores.fire.measuring import filters_behind
 
 SET_HERE = ("pruning_ratio", "tolerance", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
-NO_END = 10**6  # rounds: the target ends a run, or its epochs
-BETWEEN_SEEDS = 1000  # rounds of different seeds draw different things, though each has a seed of its own
+NO_END = 10**6  # rounds: a run ends with its target or its epochs
+BETWEEN_SEEDS = 1000  # each round adds 1 to the seed, so seeds this far apart never share one
 
 
 @dataclasses.dataclass(frozen=True)
 class ComparisonSettings:
-    """What all methods have in common.
+    """What all runs of a comparison share.
 
     Args:
         measure: `"macs"`, `"conv_macs"` or `"params"`.
-        shares: How much of it is left in the end: each a comparison of its own.
-        seeds: What decides all that is drawn at random, one run each.
-        epochs: Epochs of training that a run has in all.
-        learning_rate: Where the learning rate begins.
-        run: Settings of `compress` that all runs share, arguments for `model.fit` included.
+        shares: The shares of it that are left in the end, each a comparison of its own.
+        seeds: The seeds, one run of each method per seed.
+        epochs: Epochs of training per run.
+        learning_rate: The learning rate to begin with.
+        run: Settings of `compress` that all runs share, including arguments for `model.fit`.
     """
 
     measure: str
@@ -45,16 +45,16 @@ class ComparisonSettings:
 
     @classmethod
     def of(cls, model, target, seeds, epochs, *, learning_rate=None, all_filters=False, **run) -> ComparisonSettings:
-        """The settings, from arguments as `compare` takes them."""
+        """Makes settings from the arguments of `compare`."""
         _check_not_set_here(run)
         check_whole("epochs", epochs, 1)
         if not all_filters:
             run["layer_caps"] = {**(run.get("layer_caps") or {}), **left_alone(model)}
         measure, shares = _checked_shares(target)
         rate = peak_rate(model.optimizer, learning_rate)
-        found = cls(measure, shares, _checked_seeds(seeds), epochs, rate, run)
-        found._check_runs(model)
-        return found
+        settings = cls(measure, shares, _checked_seeds(seeds), epochs, rate, run)
+        settings._check_runs(model)
+        return settings
 
     def of_run(self, share: float, seed: int) -> dict:
         """The settings of one run, as `compression_rounds` takes them."""
@@ -63,7 +63,7 @@ class ComparisonSettings:
         return {**self.run, **common, **own, "target": {self.measure: share}}
 
     def _check_runs(self, model):
-        """Raises `ValueError` for settings of runs that cannot be, and for targets out of reach."""
+        """Raises `ValueError` for invalid settings of runs, and for targets out of reach."""
         graph = channel_graph(model)
         for share in self.shares:
             settings = RunSettings.of(model, self.of_run(share, 0))
@@ -72,7 +72,7 @@ class ComparisonSettings:
             target.check_feasible(model, graph, original_widths=graph.sizes, **limits)
 
     def to_dict(self) -> dict:
-        """All but what may grow: shares and seeds."""
+        """All settings but the ones that may grow: shares and seeds."""
         return {name: getattr(self, name) for name in ("measure", "epochs", "learning_rate", "run")}
 
 
@@ -80,8 +80,8 @@ def _check_not_set_here(run):
     ours = [name for name in SET_HERE if name in run]
     if ours:
         raise ValueError(
-            f"{ours[0]} cannot be set here: the target sizes the cuts and ends a run, no cut is undone, and all are "
-            "trained and measured in the same way. Leave it out."
+            f"{ours[0]} cannot be set here: the target sizes the cuts and ends a run, no cut is undone, and all runs "
+            "are trained and measured in the same way. Leave it out."
         )
 
 
@@ -89,19 +89,19 @@ def _checked_seeds(seeds) -> tuple[int, ...]:
     if not isinstance(seeds, Iterable):
         check_whole("seeds, how many runs each method has,", seeds, 1)
         return tuple(range(int(seeds)))
-    found = tuple(seeds)
-    if not found:
+    numbers = tuple(seeds)
+    if not numbers:
         raise ValueError(
             "seeds is how many runs each method has, from 1 on, or a list of seeds. Received an empty one."
         )
-    for seed in found:
+    for seed in numbers:
         check_whole("Each of seeds", seed, 0)
-    return tuple(map(int, found))
+    return tuple(map(int, numbers))
 
 
 def _checked_shares(target):
     if not isinstance(target, Mapping):
-        raise ValueError(f"target is a measure with a share of it, such as {{'macs': 0.5}}. Received: {target!r}.")
+        raise ValueError(f"target is a dict {{measure: share}}, such as {{'macs': 0.5}}. Received: {target!r}.")
     measure, shares = next(iter(target.items())) if target else ("", ())
     shares = tuple(shares) if isinstance(shares, Iterable) else (shares,)
     for share in shares or (0,):
@@ -110,8 +110,8 @@ def _checked_shares(target):
 
 
 def _reasons(network):
-    told = [f"{name}: {reason}" for name, reason in list(network.unscored.items())[:3]]
-    return "; ".join(told) or network.graph.why_none()
+    reasons = [f"{name}: {reason}" for name, reason in list(network.unscored.items())[:3]]
+    return "; ".join(reasons) or network.graph.why_none()
 
 
 def left_alone(model) -> dict[str, float]:
@@ -126,7 +126,7 @@ def left_alone(model) -> dict[str, float]:
         whole[network.graph.filters(name)[~has_relu]] = False
     if not whole.any():
         raise ValueError(
-            f"No filter of {model.name!r} has a ReLU of its own, so that none has FIRE: "
+            f"No filter of {model.name!r} has a ReLU of its own, so none has FIRE: "
             f"{_reasons(network)}. Compare other methods, with all_filters=True."
         )
     return {name: 0.0 for name in network.graph.filter_layers if not whole[network.graph.filters(name)].any()}

@@ -156,7 +156,7 @@ def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, f
     (folder / "events.jsonl").write_text("".join(lines))
     empty_window.open_path(folder)
     assert "running: fine-tuning in round 1" in empty_window.run_panel.status.text()
-    assert "a run that was killed reads so too" in empty_window.run_panel.status.text()
+    assert "a run that was killed looks the same" in empty_window.run_panel.status.text()
     charts = empty_window.run_panel.chart.metric, empty_window.run_panel.chart.macs
     assert all(plot.getAxis("bottom").labelString().count("round") == 1 for plot in charts)
     assert not any("x0.001" in plot.getAxis("bottom").labelString() for plot in charts)

@@ -26,7 +26,7 @@ from firekeras.report.markup import to_html
 from firekeras.report.series_chart import Series, series_chart, write_svg
 from firekeras.studies.compare import Comparison, Outcome, Scratch, Unpruned, compare, report
 from firekeras.studies.compare import comparison as module
-from firekeras.studies.compare.contest import SameChoice, compiled_afresh, factories, with_fresh_weights
+from firekeras.studies.compare.contest import SameChoice, compiled_like, factories, with_fresh_weights
 from firekeras.studies.compare.folder import ComparisonFolder
 from firekeras.studies.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
 from firekeras.studies.compare.settings import ComparisonSettings, left_alone
@@ -273,7 +273,7 @@ def test_a_seed_decides_all_that_methods_draw(trained):
 def test_an_optimizer_begins_anew():
     model = compiled(build(), 0.5)
     model.fit(*TRAIN, epochs=1, verbose=0)
-    fresh = compiled_afresh(model, build(), 0.25)
+    fresh = compiled_like(model, build(), 0.25)
     assert (int(model.optimizer.iterations), int(fresh.optimizer.iterations)) == (3, 0)
     assert float(fresh.optimizer.learning_rate) == 0.25 and float(fresh.optimizer.momentum) == 0.9
     assert fresh.evaluate(*TEST, verbose=0, return_dict=True).keys() == {"accuracy", "loss"}
@@ -283,7 +283,7 @@ def test_an_optimizer_of_mixed_precision_begins_anew():
     inner = keras.optimizers.SGD(0.5, momentum=0.9)
     model = build()
     model.compile(keras.optimizers.LossScaleOptimizer(inner), "sparse_categorical_crossentropy")
-    fresh = compiled_afresh(model, build(), 0.25).optimizer
+    fresh = compiled_like(model, build(), 0.25).optimizer
     assert type(fresh) is keras.optimizers.LossScaleOptimizer and float(fresh.learning_rate) == 0.25
 
 
@@ -307,8 +307,8 @@ def test_a_method_that_stops_short_of_the_target_is_told_of(trained):
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, seeds=1, epochs=2, batch_size=96)
     one = found.outcomes[0]
     assert one.epochs == 2 and one.macs > 0.5 * found.before["macs"] and not one.reached
-    assert "It stopped short of 0.5" in found.notes[0] and found.notes[0].startswith("little, seed 0")
-    assert "shall go in all" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
+    assert "Stopped short of 0.5" in found.notes[0] and found.notes[0].startswith("little, seed 0")
+    assert "are to go in all" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
 
 
 def test_methods_by_name_are_made_anew_for_each_seed():
@@ -360,7 +360,7 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
         ({"seeds": 1.5}, "seeds, how many"),
         ({"seeds": ()}, "seeds is how many.*an empty one"),
         ({"seeds": (0, -1)}, "Each of seeds is a whole number from 0 on. Received: -1"),
-        ({"target": 0.5}, r"target is a measure with a share.*Received: 0\.5"),
+        ({"target": 0.5}, r"target is a dict \{measure: share\}.*Received: 0\.5"),
         ({"methods": "fire,l1"}, "Unknown method 'fire,l1'"),
         ({"methods": ("l1", "absent")}, "Unknown method 'absent'"),
         ({"methods": [L1Pruning()]}, "each run needs a fresh method.*lambda seed: L1Pruning"),
@@ -536,4 +536,4 @@ def test_the_command_line(tmp_path, monkeypatch):
         path.name for path in (tmp_path / "comparison").iterdir()
     }
     both = CliRunner().invoke(app, [*options, "--params", "0.5"])
-    assert both.exit_code == 1 and "Received both" in both.stderr
+    assert both.exit_code == 1 and "Received: both" in both.stderr
