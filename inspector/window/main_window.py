@@ -161,7 +161,9 @@ class Window(QtWidgets.QMainWindow):
         """Opens what is at a path; what is wrong with it is said, and what was open stays."""
         path = Path(path)
         if self.work.job is not None:
-            self.banner.say(f"{self.work.doing} goes on. Wait for it, or abort it, before you open something else.")
+            self.banner.say(
+                f"{self.work.doing} is still in progress. Wait for it, or abort it, before you open something else."
+            )
             return
         try:
             document = open_document(path)

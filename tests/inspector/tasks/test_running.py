@@ -65,7 +65,7 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
     window.session.compare(window.session.comparison, Mode.AFTER)
     window.editor.set_ratio(0.5)  # the window stays alive
     window.open_path(tmp_path)
-    assert "goes on" in window.banner.words.text()
+    assert "is still in progress" in window.banner.words.text()
     go.touch()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
 
