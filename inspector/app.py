@@ -52,7 +52,7 @@ def _options(arguments):
         description="Shows FIRE of a whole network, lets you cap layers, and previews exactly what a cut leaves.",
     )
     parser.add_argument("path", nargs="?", help="a model.keras, a NAME.fire.h5, or the folder of a run")
-    parser.add_argument("--fresh", action="store_true", help="forget where the window was, and recent files")
+    parser.add_argument("--fresh", action="store_true", help="forget the window's position and recent files")
     return parser.parse_args(arguments)
 
 
@@ -62,7 +62,7 @@ def _tell(window, kind, error, trace):
     sys.stderr.write(text)
     window.run_panel.say(text)
     window.banner.say(
-        f"Something went wrong inside the inspector: {error}. What you set is kept. The log, below, says where.",
+        f"Something went wrong inside the inspector: {error}. Your choices are kept. The log below has the details.",
         error=True,
         way_out="&Show the log",
         then=window.show_runs,

@@ -36,7 +36,7 @@ class RunOptions:
         learning_rate: Where it begins; 0 for as the model was compiled.
         batch_size: Of training.
         limit: At most so many images; 0 for all.
-        distill: Whether training follows what the first model gives, too; None if the run decides.
+        distill: Whether training also follows the outputs of the first model; None if the run decides.
     """
 
     data: str

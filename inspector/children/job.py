@@ -150,7 +150,7 @@ class Job(QtCore.QObject):
         if crashed:
             killed = f"The process was killed by {_signal(code)}, possibly because it ran out of memory."
             return f"{killed} {self._last_words()}".strip()
-        return self._last_words() or f"The process ended with code {code}, and said nothing."
+        return self._last_words() or f"The process ended with code {code} and without output."
 
     def _last_words(self):
         traced = any(line.startswith("Traceback") for line in self._complaints)

@@ -15,9 +15,9 @@ def open_in_netron(model, open_page=QtGui.QDesktopServices.openUrl) -> str:
         open_page: Opens a `QUrl` in the browser.
     """
     program = QtCore.QStandardPaths.findExecutable("netron")
-    rest = "“FIRE for Netron” in the file menu exports numbers that it shows with each layer, once dropped onto it."
+    rest = "“FIRE for Netron” in the file menu exports numbers that it shows beside each layer: drop them onto it, too."
     if program and QtCore.QProcess.startDetached(program, [str(model)])[0]:
         return f"{program} shows {model.name}. {rest}"
     if not open_page(QtCore.QUrl(PAGE)):
         raise ValueError(f"Neither the program netron nor a browser was found. Open {PAGE} and drop {model} onto it.")
-    return f"Drop {model} onto the page that was opened; it stays on this machine. {rest}"
+    return f"Drop {model} onto the page in the browser; the file stays on this machine. {rest}"

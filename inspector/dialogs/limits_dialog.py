@@ -24,7 +24,7 @@ class LimitsDialog(QtWidgets.QDialog):
         self.multiple.setAccessibleName("Widths that change become a multiple of")
         self.multiple.setStatusTip("1 is any width; 8 suits most hardware")
         self.least = QtWidgets.QSpinBox(maximum=100, value=round(100 * choices.min_keep), suffix=" %")
-        self.least.setAccessibleName("Least share of a layer's filters that stays, in percent")
+        self.least.setAccessibleName("Least share of a layer's filters to keep, in percent")
         form = QtWidgets.QFormLayout(self)
         form.addRow("&Widths are a multiple of", self.multiple)
         form.addRow("Each layer keeps at &least", self.least)

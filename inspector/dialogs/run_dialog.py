@@ -18,7 +18,7 @@ TARGETS = {
     "MACs of convolutions left": "conv_macs",
     "parameters left": "params",
 }
-TEACHING = {"if it is trained through": None, "always": True, "never": False}
+TEACHING = {"if it is fully trained": None, "always": True, "never": False}
 
 
 class RunDialog(QtWidgets.QDialog):
@@ -41,20 +41,20 @@ class RunDialog(QtWidgets.QDialog):
         self.target = QtWidgets.QComboBox()
         self.target.addItems(list(TARGETS))
         self.target.setCurrentIndex(1)
-        name(self.target, "Arrive at")
-        self.left = _decimal("Share that is to be left, in percent", 100 * macs_left, 1, 100, " %")
+        name(self.target, "Reduce to")
+        self.left = _decimal("Share to leave, in percent", 100 * macs_left, 1, 100, " %")
         self.epochs = _whole("Epochs of training in all", 20, 1, 10000)
-        self.rate = _decimal("Learning rate that it begins with; 0 is as the model was compiled", 0, 0, 10, "", 5)
+        self.rate = _decimal("Initial learning rate; 0 is the one that the model was compiled with", 0, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)
         self.limit = _whole("Images at most; 0 is all", 0, 0, 10**8)
         self.rate.setSpecialValueText("as compiled")
         self.limit.setSpecialValueText("all")
         self.distill = QtWidgets.QComboBox()
         self.distill.addItems(list(TEACHING))
-        title = "Whether training follows what the first model gives, too"
+        title = "Whether training also follows the outputs of the first model"
         name(self.distill, title, title)
         self.command = QtWidgets.QPlainTextEdit(readOnly=True)
-        self.command.setAccessibleName("The command that does this")
+        self.command.setAccessibleName("The command line of this run")
         self.command.setTabChangesFocus(True)
         self.command.setFixedHeight(self.command.fontMetrics().lineSpacing() * 4 + 12)
         self.buttons = ok_and_cancel(self, "&Run")
@@ -65,7 +65,7 @@ class RunDialog(QtWidgets.QDialog):
     def _lay_out(self):
         form = QtWidgets.QFormLayout(self)
         form.addRow(self.data.label, self.data)
-        stop, goal = QtWidgets.QLabel("Arrive a&t"), QtWidgets.QHBoxLayout()
+        stop, goal = QtWidgets.QLabel("Reduce &to"), QtWidgets.QHBoxLayout()
         stop.setBuddy(self.target)
         goal.addWidget(self.target, 1)
         goal.addWidget(self.left)

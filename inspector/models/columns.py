@@ -196,7 +196,7 @@ class Column(enum.IntEnum):
 
     LAYER = About(
         title="Layer",
-        tip="Its name; a coloured square marks layers that lose filters together",
+        tip="Name of the layer; a coloured square marks layers that lose filters together",
         width=119,
         text=lambda session, row: row.name,
         value=_number,
@@ -205,7 +205,7 @@ class Column(enum.IntEnum):
     )
     FIRE = About(
         title="FIRE",
-        tip="Mean FIRE of its filters: how often their ReLU gives zero, 0 to 1",
+        tip="Mean FIRE of its filters: how often their ReLU outputs zero, 0 to 1",
         width=37,
         text=lambda session, row: "-" if math.isnan(row.fire) else f"{row.fire:.2f}",
         value=lambda session, row: -1.0 if math.isnan(row.fire) else row.fire,
@@ -224,7 +224,7 @@ class Column(enum.IntEnum):
     )
     LOCK = About(
         title="Lock",
-        tip="A locked layer loses nothing",
+        tip="A locked layer loses no filters",
         width=36,
         text=nothing,
         value=lambda session, row: int(is_locked(session, row)),
@@ -244,20 +244,16 @@ class Column(enum.IntEnum):
         total=lambda total: "" if total.before is None else str(total.filters),
     )
     MACS = _cost("MACs", "Multiply-accumulates of one sample", 56, "macs")
-    MACS_CHANGE = _cost_change(
-        "Δ MACs", "Change of MACs", "By how much its multiply-accumulates change, exactly", 54, "macs"
-    )
+    MACS_CHANGE = _cost_change("Δ MACs", "Change of MACs", "Exact change of its multiply-accumulates", 54, "macs")
     PARAMS = _cost("Params", "Its own parameters", 58, "params")
-    PARAMS_CHANGE = _cost_change(
-        "Δ Params", "Change of parameters", "By how much its parameters change, exactly", 62, "params"
-    )
+    PARAMS_CHANGE = _cost_change("Δ Params", "Change of parameters", "Exact change of its parameters", 62, "params")
     MACS_AFTER = _cost_left(
         "MACs after",
-        "Multiply-accumulates of what stays; fewer too if a layer before it loses filters",
+        "Multiply-accumulates after the cut; also fewer if an earlier layer loses filters",
         86,
         "macs",
     )
-    PARAMS_AFTER = _cost_left("Params after", "Parameters of what stays", 96, "params")
+    PARAMS_AFTER = _cost_left("Params after", "Parameters after the cut", 96, "params")
     FILTERS = About(
         title="Filters",
         tip="How many filters it has",

@@ -126,8 +126,8 @@ class Comparison:
         if not self.by_rank:
             return f"B is {self.name}, filter by filter."
         return (
-            f"B is {self.name}. It does not say which filters went: in {len(self.by_rank)} layers those of high FIRE "
-            "are taken to be gone, and the others compared in order of FIRE."
+            f"B is {self.name}. It does not record which filters went: in {len(self.by_rank)} layers the filters of "
+            "highest FIRE are assumed to be gone, and the others are compared in order of FIRE."
         )
 
 
@@ -136,7 +136,7 @@ def _check_came_from(widths, later, name):
     if strange or later.keys() - widths.keys():
         layer = (strange or sorted(later.keys() - widths.keys()))[0]
         raise ValueError(
-            f"{name} is of another network: the two do not agree on layer {layer!r}. Compare profiles of one network, "
+            f"{name} is from another network: they differ in layer {layer!r}. Compare profiles of one network, "
             "before and after it was cut or trained."
         )
 

@@ -60,7 +60,7 @@ def open_document(path) -> Document:
             return _open_profile(path)
         return _open_model(path)
     except PermissionError as error:
-        raise ValueError(f"{error.filename or path} may not be read by you. Ask its owner for permission.") from error
+        raise ValueError(f"{error.filename or path} cannot be read: you lack the permission. Ask its owner.") from error
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
 
@@ -81,7 +81,7 @@ def _open_profile(path):
     profile = read_profile(path)
     model = path.with_name(path.name.removesuffix(PROFILE) + ".keras")
     if not model.exists():
-        note = f"There is no {model.name} beside it: kernels are not shown, and nothing can be run until you open one."
+        note = f"There is no {model.name} beside it: kernels are not shown, and nothing can run until you open it."
         return Document(path, profile_path=path, profile=profile, notes=(note,))
     try:
         weights = ModelWeights(model)

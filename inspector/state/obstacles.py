@@ -33,7 +33,7 @@ def no_profile_alone(session: Session) -> str:
     """If there is no profile that lacks its model."""
     if session.document is None or session.document.profile is None:
         return "no profile is open"
-    return "its model is open already" if session.document.model else ""
+    return "its model is already open" if session.document.model else ""
 
 
 def no_other(session: Session) -> str:
@@ -51,7 +51,7 @@ def _nothing_goes(session):
     if session.need_measured().preview.num_gone:
         return ""
     result = session.need_document().result
-    kept = f"; what the run came to is saved already, as {result}" if result else ""
+    kept = f"; the result of the run is already saved as {result}" if result else ""
     return f"with these caps and this ratio no filter goes{kept}"
 
 
@@ -67,7 +67,7 @@ def no_resuming(view: RunView | None, own: bool) -> str:
     if view.report.state == "finished":
         return "the run is finished"
     if not own and view.lately:
-        return "the run has written something within the last minute, and may still go on elsewhere"
+        return "the run has written something within the last minute, and may still be running elsewhere"
     return "" if view.can_resume else "the run was begun in Python, and can only be resumed from Python"
 
 
@@ -79,5 +79,5 @@ def no_stopping(view: RunView | None, stopping: bool) -> str:
         stopping: Whether it was asked to.
     """
     if view is None or view.over:
-        return "no run goes on"
-    return "it stops after this round already" if stopping else ""
+        return "no run is in progress"
+    return "it is already stopping after this round" if stopping else ""

@@ -122,13 +122,13 @@ class Session:
         """The file of the open model; raises `ValueError` if there is none."""
         document = self.need_document()
         if document.model is None:
-            raise ValueError(f"There is no model of {document.name}, only its profile. Open its model (Ctrl+M) first.")
+            raise ValueError(f"{document.name} has no model here, only a profile. Open its model (Ctrl+M) first.")
         return document.model
 
     def need_opened(self) -> Opened:
         """The network; raises `ValueError` if its layers are not known."""
         if self.opened is None:
-            raise ValueError(f"The layers of {self.need_document().name} are not read yet. Wait for them.")
+            raise ValueError(f"The layers of {self.need_document().name} are still being read. Wait a moment.")
         return self.opened
 
     def need_measured(self) -> Measured:

@@ -45,7 +45,7 @@ class Timed:
             f"{when} {_ms(latency.median)} ± {_ms(latency.spread)} ms, fastest {_ms(latency.fastest)} ms"
             for when, latency in (("before", self.before), ("after", self.after))
         )
-        details = f"Medians of passes of one image, of both in turns, run by {self.before.runtime}: {each}."
+        details = f"Medians of passes with one image, both networks in turn, run by {self.before.runtime}: {each}."
         return details if self.before.runtime == "LiteRT" else f"{details} {PYTHON}"
 
 

@@ -38,7 +38,7 @@ def why_layer(session: Session, layer: str) -> str:
     limit = "" if cap is None else f"; its cap lets at most {cap:.0%} go"
     coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
     if session.measured is None:
-        return f"{layer} has {row.filters} filters{limit}{coupled}. It is not measured yet: F5 measures it."
+        return f"{layer} has {row.filters} filters{limit}{coupled}. It has not been measured yet: F5 measures it."
     return f"{layer} keeps {session.measured.preview.widths[layer]} of {row.filters} filters{limit}{coupled}."
 
 

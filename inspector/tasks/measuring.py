@@ -67,5 +67,5 @@ class Measuring(Task):
         measured = self.session.measured
         if not failed and measured is not None and measured.profile is profile:
             self.predicted.emit(predicting.read(scratch.path / PREDICTED, profile))
-            self.say("Predicted: the numbers of each filter show what a detector makes of its weights.")
+            self.say("Predicted: the numbers of each filter show the FIRE that a detector predicts from its weights.")
         scratch.remove()

@@ -136,7 +136,7 @@ class Running(Task):
     def _read(self, directory) -> RunView:
         rounds = len(self.view.report.rounds) if self.view else -1
         view = self.view = RunView.of(directory)
-        doing = "Stops after this round." if self.stopping and self.running else ""
+        doing = "Stopping after this round." if self.stopping and self.running else ""
         self.shown.emit(view, doing, self.running)
         if self.running and self.own:
             self.progressed.emit(*view.share_done())
@@ -186,7 +186,7 @@ class Running(Task):
         self.stopping = True
         self.logged.emit("Asked to stop after this round.")
         if self.view is not None:
-            self.shown.emit(self.view, "Stops after this round.", self.running)
+            self.shown.emit(self.view, "Stopping after this round.", self.running)
         self.changed.emit()
 
     def _ended(self, outcome):
@@ -194,11 +194,11 @@ class Running(Task):
         title = f"The run in {folder.name}"
         self.in_words(self._read_folder)
         if self.view is None:
-            self.shown.emit(None, "The run did not begin.", False)
+            self.shown.emit(None, "The run did not start.", False)
             self.failed(outcome, title, "&Run again…", self.ask)
             return
-        self.shown.emit(self.view, "Aborted; the rounds that were finished are kept." if outcome.aborted else "", False)
-        if not self.failed(outcome, title, "&Go on with it", self.resume):
+        self.shown.emit(self.view, "Aborted; finished rounds are kept." if outcome.aborted else "", False)
+        if not self.failed(outcome, title, "&Resume it", self.resume):
             report = self.view.report
             self.say(
                 f"{title} is over: {report.reason or report.state}.",

@@ -72,7 +72,7 @@ class Saving(Task):
             raise ValueError(f"There is no folder {path.parent}. Choose another.")
         plan = self.session.need_measured().plan(self.session.choices)
         if not plan.removed:
-            raise ValueError(f"Nothing would go, so there is nothing to save. {' '.join(plan.notes)}".strip())
+            raise ValueError(f"No filter would go, so there is nothing to save. {' '.join(plan.notes)}".strip())
         scratch = Scratch()
         plan.save(scratch.path / "plan.json")
         steps = _Save(self, path, plan, scratch, self._not_the_result())
@@ -85,7 +85,7 @@ class Saving(Task):
         if document.run is None:
             return ""
         where = f", which is {document.result}" if document.result else ""
-        return f" It is a cut of {words.FIRST_NETWORK}, and not what the run came to{where}."
+        return f" It is a cut of {words.FIRST_NETWORK}, not the result of the run{where}."
 
     # the rest
 
@@ -97,7 +97,7 @@ class Saving(Task):
         """Writes the plan as JSON, for `firekeras prune --plan`."""
         self.session.need_measured().plan(self.session.choices).save(path)
         self.saved.emit()
-        self._is_written(path, f". `firekeras prune MODEL.keras --plan {path.name}` does what it says.")
+        self._is_written(path, f". `firekeras prune MODEL.keras --plan {path.name}` applies it.")
 
     def ask_for_table(self):
         """Asks where the table goes."""
@@ -179,8 +179,8 @@ class _Save:
         self.saving.removed[self.path.resolve()] = self.plan.removed
         self.saving.saved.emit()
         self.saving.say(
-            f"Written: {self.path}. It was loaded again, and has the {params} parameters that were previewed. It is "
-            f"not fine-tuned: its accuracy is lower until it is trained further.{self.besides}",
+            f"Written: {self.path}. It loads again, and has the {params} parameters of the preview. It is "
+            f"not fine-tuned: its accuracy is lower until you train it.{self.besides}",
             way_out="&Open it",
             then=lambda: self.saving.path.emit(self.path),
         )
@@ -194,7 +194,7 @@ class _Save:
             self.unchecked.unlink()
             self.saving.doing.emit(f"{self.path.name} is not kept.")
             raise ValueError(
-                f"{self.path.name} is not kept: it has {params} parameters, and not the {expected} planned."
+                f"{self.path.name} is not kept: it has {params} parameters instead of the planned {expected}."
             )
         return params
 

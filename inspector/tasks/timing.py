@@ -107,5 +107,5 @@ class _Cut:
         if (costs["macs"], costs["params"]) != (expected.macs, expected.params):
             raise ValueError(
                 f"The latency is not shown: the cut model has {costs['macs']} MACs and {costs['params']} parameters, "
-                f"and not the {expected.macs} and {expected.params} that were previewed."
+                f"not the {expected.macs} and {expected.params} of the preview."
             )

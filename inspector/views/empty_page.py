@@ -9,12 +9,12 @@ NOTHING_OPEN = (
     "the folder of a run; or drop it here.</p>"
 )
 NOT_MEASURED = (
-    "<h2>{name} is not measured yet</h2><p>FIRE is how often a filter's ReLU gives zero. Measuring needs images like "
-    "those that the network was trained on, and no labels; it takes seconds to minutes, and changes nothing.</p><p>"
-    "Layers can be capped and locked before: what you choose is kept.</p>"
+    "<h2>{name} has not been measured yet</h2><p>FIRE is how often a filter's ReLU outputs zero. Measuring needs "
+    "images like those that the network was trained on, but no labels; it takes seconds to minutes, and changes "
+    "nothing.</p><p>You can cap and lock layers before that: your choices are kept.</p>"
 )
 NO_PROFILE_IN_RUN = (
-    "<h2>{name} has no measurement yet</h2><p>A run writes one with its first round. What it says until then stands "
+    "<h2>{name} has no measurement yet</h2><p>A run writes one with its first round. Until then, its output is shown "
     "below.</p>"
 )
 

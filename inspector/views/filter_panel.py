@@ -58,7 +58,7 @@ class FilterPanel(QtWidgets.QWidget):
         numbers.setAlternatingRowColors(True)
         numbers.setHeaderLabels(["What", "Value"])
         numbers.setAccessibleName("Numbers of the filter")
-        numbers.setStatusTip("What is measured of the filter, and the statistics of its weights")
+        numbers.setStatusTip("The measurements of the filter, and the statistics of its weights")
         return numbers
 
     def take_theme(self):
@@ -126,13 +126,15 @@ class FilterPanel(QtWidgets.QWidget):
 
     def _show_map_after(self, before, after, mode):
         if after is None:
-            self.map.clear("There is no map of this filter afterwards: it went, or it is not known which one it is.")
+            self.map.clear(
+                "There is no map of this filter afterwards: it was removed, or it is not known which one it is."
+            )
         elif after.shape != before.shape:
-            self.map.clear(f"The map has another size afterwards: {after.shape}, not {before.shape}.")
+            self.map.clear(f"The map has a different size afterwards: {after.shape}, not {before.shape}.")
         elif mode is Mode.SPLIT:
-            self.map.show_values(before, "Left of the line before, right of it after.", INACTIVE, after)
+            self.map.show_values(before, "Before on the left of the line, after on the right.", INACTIVE, after)
         elif mode is Mode.DIFFERENCE:
-            caption = f"After minus before: blue less, orange more inactive; mean {(after - before).mean():+.3f}."
+            caption = f"After minus before: blue is less inactive, orange more; mean {(after - before).mean():+.3f}."
             most = float(np.abs(after - before).max()) or 1.0
             self.map.show_values(after - before, caption, Scale.of_signed("B - A", most))
         else:
@@ -143,11 +145,11 @@ class FilterPanel(QtWidgets.QWidget):
     def _show_kernel(self, row, filter):
         weights = self.session.need_document().weights
         if filter is None or weights is None:
-            self.kernel.clear("Point at a filter." if weights else "Open its model too, to see kernels.")
+            self.kernel.clear("Point at a filter." if weights else "Also open its model to see kernels.")
             return
         kernel = weights.kernel(self.session.need_opened().graph.layers[row.name], filter)
         if kernel is None:
-            self.kernel.clear("The kernel of this filter cannot be told from the others'.")
+            self.kernel.clear("The kernel of this filter cannot be distinguished from the others.")
             return
         shape = " x ".join(map(str, kernel.shape))
         caption = f"{shape} (taps, inputs): a tile per input. Blue negative, orange positive."

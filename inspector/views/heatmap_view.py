@@ -291,7 +291,7 @@ class HeatmapPanel(QtWidgets.QWidget):
         for mode in Mode:
             self.modes.appendRow(QtGui.QStandardItem(mode.value))
         self.mode.setModel(self.modes)
-        tip = "Before the cut, after it, the difference, both beside a line that can be moved, or what went hatched"
+        tip = "Before the cut, after it, the difference, both beside a movable line, or removed filters hatched"
         name(self.mode, "What the heatmap shows", tip)
         self.mode.activated.connect(self._choose)
         top = QtWidgets.QHBoxLayout()

@@ -46,7 +46,7 @@ class LatencyLabel(QtWidgets.QLabel):
         self.setText(
             f'<span style="color:{grey}">Of an older choice: <s>{timed.figures}</s>. F7 times it again.</span>'
         )
-        words = f"Of an older choice: {timed.figures}. F7 times it again."
+        words = f"For an older choice: {timed.figures}. F7 times it again."
         self._explain(words, f"{words} {timed.details}")
 
     def _explain(self, words, details):

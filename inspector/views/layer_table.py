@@ -68,7 +68,7 @@ class LayerTable(QtWidgets.QWidget):
     def _make_finder(self):
         finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
         finder.setAccessibleName("Find layers by name")
-        finder.setStatusTip("Shows only layers whose names contain this")
+        finder.setStatusTip("Show only layers whose names contain this text")
         finder.textChanged.connect(self._find)
         return finder
 
@@ -180,8 +180,8 @@ class SelectionBar(QtWidgets.QWidget):
         layout.addWidget(label)
         layout.addWidget(self.share)
         self.cap = self._button("Ca&p", "Cap the selected layers", self.cap_selected)
-        self.free = self._button("&No cap", "Take the caps of the selected layers away", self.free_selected)
-        self.lock = self._button("&Lock", "Lock the selected layers, or free them", table.lock_selected)
+        self.free = self._button("&No cap", "Remove the caps of the selected layers", self.free_selected)
+        self.lock = self._button("&Lock", "Lock or unlock the selected layers", table.lock_selected)
         for button in (self.cap, self.free, self.lock):
             layout.addWidget(button)
 

@@ -10,9 +10,9 @@ from inspector.state import CHOICES, DOCUMENT, Session, words
 from inspector.views.latency_label import LatencyLabel
 
 MOST = 99.0  # percent
-TIP = "Share of the filters that may go which go in one cut, ranked over all layers together"
+TIP = "The share of the removable filters that go in one cut, ranked over all layers together"
 NOTHING = "Nothing is open"
-UNKNOWN = "What a ratio leaves is known once FIRE is measured (F5)"
+UNKNOWN = "Measure FIRE (F5) to see what a ratio leaves"
 
 
 class RatioBar(QtWidgets.QWidget):
@@ -32,7 +32,7 @@ class RatioBar(QtWidgets.QWidget):
         label.setBuddy(self.slider)
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
-        self.costs.setToolTip("Exact: counted on what surgery leaves. Only accuracy cannot be known before a run.")
+        self.costs.setToolTip("Exact: counted for the network after the cut. Only accuracy is unknown before a run.")
         self.latency = LatencyLabel(session)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)

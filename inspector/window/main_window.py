@@ -40,7 +40,7 @@ from inspector.window import actions, choosing
 from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
-KEPT = "If you abort it, the rounds that are finished are kept: open its folder to resume it (Ctrl+Shift+R)."
+KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
 
 
@@ -161,7 +161,9 @@ class Window(QtWidgets.QMainWindow):
         """Opens what is at a path; what is wrong with it is said, and what was open stays."""
         path = Path(path)
         if self.work.job is not None:
-            self.banner.say(f"{self.work.doing} goes on. Wait for it, or abort it, before you open something else.")
+            self.banner.say(
+                f"{self.work.doing} is still in progress. Wait for it, or abort it, before you open something else."
+            )
             return
         try:
             document = open_document(path)
@@ -340,7 +342,7 @@ class Window(QtWidgets.QMainWindow):
             action.setStatusTip(f"Open {path}")
             action.triggered.connect(lambda _checked=False, path=path: self.open_path(path))
         if menu.isEmpty():
-            menu.addAction("Nothing was opened yet").setEnabled(False)
+            menu.addAction("Nothing opened yet").setEnabled(False)
             return
         menu.addSeparator()
         menu.addAction("&Forget these").triggered.connect(self.preferences.forget_all)
@@ -365,7 +367,7 @@ class Window(QtWidgets.QMainWindow):
             event.ignore()
             kept = f" {KEPT}" if self.running.running else ""
             self._ask_before_closing(
-                f"{self.work.doing} is still going on.{kept}", "&Abort it and close", self._abort_and_close
+                f"{self.work.doing} is still in progress.{kept}", "&Abort it and close", self._abort_and_close
             )
         elif self.isWindowModified():
             event.ignore()

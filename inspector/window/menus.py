@@ -38,7 +38,7 @@ def _undo_and_redo(menu, window):
     undo, redo = stack.createUndoAction(window, "&Undo"), stack.createRedoAction(window, "&Redo")
     undo.setShortcuts(QtGui.QKeySequence.StandardKey.Undo)
     redo.setShortcuts([QtGui.QKeySequence("Ctrl+Y"), QtGui.QKeySequence("Ctrl+Shift+Z")])
-    for action, tip in ((undo, "Take the last change back"), (redo, "Make it again")):
+    for action, tip in ((undo, "Undo the last change"), (redo, "Redo the last undone change")):
         action.setStatusTip(tip)
         menu.addAction(action)
 
@@ -72,7 +72,7 @@ FILE = Menu(
               lambda w: w.saving.ask_for_png(), _UNMEASURED),
         Entry("svg", "Heatmap as S&VG…", "", "Export the heatmap as a drawing",
               lambda w: w.saving.ask_for_svg(), _UNMEASURED),
-        Entry("netron", "FIRE for Ne&tron…", "", "Export numbers that Netron shows with each layer",
+        Entry("netron", "FIRE for Ne&tron…", "", "Export numbers that Netron shows beside each layer",
               lambda w: w.saving.ask_for_netron(), _UNMEASURED),
         Entry("show_netron", "Sho&w in Netron", "", "Draw the graph of the model in Netron",
               lambda w: w.show_in_netron(), _NO_MODEL),
@@ -83,13 +83,13 @@ EDIT = Menu(
     "&Edit",
     (Made(_undo_and_redo),),
     (
-        Entry("lock", "&Lock or free selected layers", "Ctrl+L", "A locked layer loses nothing",
+        Entry("lock", "&Lock or unlock selected layers", "Ctrl+L", "A locked layer loses no filters",
               lambda w: w.table.lock_selected(), _UNREAD),
         Entry("cap", "&Cap selected layers", "Ctrl+K", "Give the selected layers the cap in the box below the table",
               lambda w: w.table.edits.cap_selected(), _UNREAD),
-        Entry("limits", "L&imits for all layers…", "Ctrl+Shift+L", "Multiples of widths, and the least that stays",
+        Entry("limits", "L&imits for all layers…", "Ctrl+Shift+L", "Multiples of widths, and the least share to keep",
               lambda w: w.ask_for_limits(), _UNREAD),
-        Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose names contain something",
+        Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose names contain a text",
               lambda w: w.find_layers(), _UNREAD),
         Entry("copy", "Cop&y command", "Ctrl+Shift+C", "Copy the command line that prunes as previewed",
               lambda w: w.copy_command(), _UNMEASURED),
@@ -99,7 +99,7 @@ VIEW = Menu(
     "&View",
     (
         *(_mode(number, mode) for number, mode in enumerate(Mode, 1)),
-        Entry("compare", "&Compare with…", "Ctrl+D", "Lay another profile of this network over this one",
+        Entry("compare", "&Compare with…", "Ctrl+D", "Compare with another profile of this network",
               choosing.other_profile, _UNMEASURED),
         Entry("stretch", "&Stretch rows to full width", "Ctrl+T", "Make rows of narrow layers fill the width too",
               lambda w: w.session.stretch(w.actions_["stretch"].isChecked()), _UNMEASURED, checkable=True),
@@ -122,17 +122,17 @@ RUN = Menu(
     (
         Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your images",
               lambda w: w.measuring.ask(), _NO_MODEL, waits=True),
-        Entry("predict", "&Predict FIRE", "F6", "Compare with what a detector predicts from the weights",
+        Entry("predict", "&Predict FIRE", "F6", "Compare with the FIRE that a detector predicts from the weights",
               lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
         Entry("time", "&Time it", "F7", "Cut the model as previewed, and measure its latency before and after",
               lambda w: w.timing.start(), _NO_CUT, waits=True),
-        Entry("run", "&Run…", "Ctrl+R", "Prune and train further: to a target, or while accuracy holds",
+        Entry("run", "&Run…", "Ctrl+R", "Prune and fine-tune: to a target, or while accuracy holds",
               lambda w: w.running.ask(), _NO_MODEL, waits=True),
-        Entry("stop", "&Stop after this round", "Esc", "End the run when its round is over, and keep what it came to",
+        Entry("stop", "&Stop after this round", "Esc", "End the run after this round, and keep its result",
               lambda w: w.running.stop(), lambda w: obstacles.no_stopping(w.running.view, w.running.stopping)),
-        Entry("abort", "&Abort", "Ctrl+.", "End at once; rounds that were finished are kept",
+        Entry("abort", "&Abort", "Ctrl+.", "End at once; finished rounds are kept",
               lambda w: w.work.abort(), lambda w: "" if w.work.job else "nothing runs"),
-        Entry("resume", "&Go on", "Ctrl+Shift+R", "Resume a run that was stopped, aborted or killed",
+        Entry("resume", "R&esume", "Ctrl+Shift+R", "Resume a run that was stopped, aborted or killed",
               lambda w: w.running.resume(), lambda w: obstacles.no_resuming(w.running.view, w.running.own), waits=True),
     ),
 )

@@ -151,7 +151,7 @@ def test_a_round_of_one_filter_cannot_be_halved():
     model = network(metrics=[told := Told()])
     fit(model, callback, 8, callbacks=[Tell(told, 1, 0, 0, 1, 1, 1, 1, 1), callback])
     assert [r.filters_removed for r in callback.result.rounds] == [1]
-    assert "saves less than 1% of the MACs" in callback.result.stopped_because
+    assert "save less than 1% of the MACs" in callback.result.stopped_because
     assert model.get_layer("conv2").filters == 16
 
 

@@ -69,9 +69,9 @@ class At(keras.callbacks.Callback):
     [
         (
             lambda: keras.callbacks.BackupAndRestore("backup"),
-            r"BackupAndRestore does not go .*compress[(][.]{3}, run_dir",
+            r"BackupAndRestore does not work .*compress[(][.]{3}, run_dir",
         ),
-        (lambda: keras.callbacks.EarlyStopping(restore_best_weights=True), "those of a larger network"),
+        (lambda: keras.callbacks.EarlyStopping(restore_best_weights=True), "belong to a larger network"),
         (lambda: keras.callbacks.SwapEMAWeights(swap_on_epoch=True), "Pass swap_on_epoch=False"),
         (lambda: keras.callbacks.ModelCheckpoint("c.keras", save_freq=2), "save_freq=2 it would save"),
         (lambda: firekeras.FirePruningCallback(), "both would cut the same network"),

@@ -78,7 +78,7 @@ def test_what_is_saved_is_what_was_previewed(digits, qtbot, tmp_path):
     digits.editor.set_ratio(0.5)
     expected, source = digits.session.measured.preview, (tmp_path / "digits.keras").read_bytes()
     digits.saving.save_model(tmp_path / "small.keras")
-    assert "was loaded again" in until_done(qtbot, digits)
+    assert "It loads again" in until_done(qtbot, digits)
     smaller = keras.models.load_model(tmp_path / "small.keras")
     assert firekeras.count_costs(smaller) == expected.costs
     assert firekeras.channel_graph(smaller).widths == expected.widths

@@ -453,7 +453,7 @@ def test_backtracking_ends(trained):
 def test_no_round_is_tried_again_with_as_many_filters(trained):
     result = compress(trained, evaluate=scripted(0.9, (0.5, 0.5, 0.5)), backtracks=9, pruning_ratio=0.05)
     assert [record.filters_removed for record in result.rounds] == [1]
-    assert "saves less than 1% of the MACs" in result.stopped_because
+    assert "save less than 1% of the MACs" in result.stopped_because
 
 
 # Epochs

@@ -68,7 +68,7 @@ def test_a_traceback_is_one_line_and_the_log_has_the_rest(qtbot):
 
 def test_a_silent_failure_has_a_code(qtbot, tmp_path):
     heard = Heard(qtbot, command(tmp_path, [{"exit": 3}]))
-    assert heard.outcome.words == "The process ended with code 3, and said nothing."
+    assert heard.outcome.words == "The process ended with code 3 and without output."
 
 
 def test_a_killed_child_is_told(qtbot, tmp_path):

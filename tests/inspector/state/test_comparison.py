@@ -37,7 +37,7 @@ def test_unknown_filters_are_compared_by_rank_and_that_is_said(session):
     row = next(row for row in session.rows if not row.locked)
     widths = {**session.measured.planner.widths, row.name: row.filters - 2}
     comparison = Comparison.of_widths(session.measured.profile, widths, "round 3")
-    assert comparison.by_rank == (row.name,) and "does not say which" in comparison.note
+    assert comparison.by_rank == (row.name,) and "does not record which" in comparison.note
     start = session.measured.planner.starts[session.opened.row_of(row.name)]
     fire = comparison.fire[start : start + row.filters]
     kept = np.sort(session.measured.profile[row.name])[: row.filters - 2]
@@ -45,5 +45,5 @@ def test_unknown_filters_are_compared_by_rank_and_that_is_said(session):
 
 
 def test_another_network_is_not_compared(session):
-    with pytest.raises(ValueError, match="do not agree on layer 'other'"):
+    with pytest.raises(ValueError, match="they differ in layer 'other'"):
         Comparison.of_widths(session.measured.profile, {**session.measured.planner.widths, "other": 3}, "later")

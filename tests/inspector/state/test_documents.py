@@ -117,4 +117,4 @@ def test_a_folder_that_may_not_be_read_is_told(empty_window, files, monkeypatch)
     monkeypatch.setattr("inspector.state.documents._open_model", refuse)
     for path in (files[0].parent, files[0]):
         empty_window.open_path(path)
-        assert "may not be read by you" in empty_window.banner.words.text()
+        assert "you lack the permission" in empty_window.banner.words.text()

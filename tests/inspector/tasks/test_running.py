@@ -65,7 +65,7 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
     window.session.compare(window.session.comparison, Mode.AFTER)
     window.editor.set_ratio(0.5)  # the window stays alive
     window.open_path(tmp_path)
-    assert "goes on" in window.banner.words.text()
+    assert "is still in progress" in window.banner.words.text()
     go.touch()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
 
@@ -77,7 +77,7 @@ def test_stop_after_this_round_asks_the_run(window, qtbot, folder, replay):
     window.running.start(options(folder))
     qtbot.waitUntil(lambda: window.running.view is not None and window.actions_["stop"].isEnabled(), timeout=20000)
     window.actions_["stop"].trigger()
-    assert "Stops after this round" in window.run_panel.status.text()
+    assert "Stopping after this round" in window.run_panel.status.text()
     assert not window.actions_["stop"].isEnabled()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert window.running.view.report.reason == "stopped"
@@ -145,7 +145,7 @@ def test_a_child_that_dies_before_there_is_a_run(window, qtbot, folder, replay):
     replay([{"err": "There is no file cifar10.npz."}, {"exit": 1}])
     run(window, qtbot, folder)
     assert "failed: There is no file cifar10.npz." in window.banner.words.text()
-    assert window.run_panel.status.text() == "The run did not begin."
+    assert window.run_panel.status.text() == "The run did not start."
 
 
 def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, files):
@@ -161,7 +161,7 @@ def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, f
     assert all(plot.getAxis("bottom").labelString().count("round") == 1 for plot in charts)
     assert not any("x0.001" in plot.getAxis("bottom").labelString() for plot in charts)
     assert "has no measurement yet" in empty_window.empty.words.text()
-    assert "may still go on elsewhere" in empty_window.actions_["resume"].statusTip()
+    assert "may still be running elsewhere" in empty_window.actions_["resume"].statusTip()
     end = steps_of(folder, [{"event": "stop", "reason": "tolerance reached"}])[0]["line"]
     with open(folder / "events.jsonl", "a") as file:
         file.write(end)
@@ -293,8 +293,8 @@ def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
     window.running.start(options(folder))
     qtbot.waitUntil(lambda: window.running.view is not None, timeout=20000)
     window.close()
-    assert window.isVisible() and window.dialog.text().startswith("Run run is still going on.")
-    assert "rounds that are finished are kept" in window.dialog.text()
+    assert window.isVisible() and window.dialog.text().startswith("Run run is still in progress.")
+    assert "finished rounds are kept" in window.dialog.text()
     next(button for button in window.dialog.buttons() if "Stay" in button.text()).click()
     assert window.isVisible() and window.work.job is not None
     window.close()

@@ -68,7 +68,7 @@ def test_another_network_than_the_previewed_one_is_not_shown(window, monkeypatch
     replies(monkeypatch, tmp_path, [], steps)
     window.actions_["time"].trigger()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
-    assert "that were previewed" in window.banner.words.text() and window.session.timed is None
+    assert "of the preview" in window.banner.words.text() and window.session.timed is None
 
 
 def test_what_cannot_be_exported_is_timed_in_keras(window, monkeypatch, tmp_path, qtbot):
