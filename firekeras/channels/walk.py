@@ -1,4 +1,4 @@
-"""One walk over the functional graph; what is done at each operation is passed in."""
+"""One walk over the functional graph, with a function for what to do at each operation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from firekeras.keras_models.internals import Functional
 
 
 def functional_graph(model):
-    """The functional graph that a model runs, or a layer made of layers that can be opened; None for any other object.
+    """The functional graph that a model runs, or that a composite layer can be opened to; None for any other object.
 
-    A class that overrides `call` computes something else than its graph, so that it counts as having none.
+    A class that overrides `call` computes something other than its graph, so it counts as having none.
     """
     graph = graph_inside(model)
     if graph is None:
@@ -27,13 +27,13 @@ def _runs_its_graph(model):
 
 
 def graph_of(model):
-    """The graph that a walk goes through, whether or not it is all that the model does."""
+    """The graph that a walk visits, whether or not it is all that the model does."""
     graph = graph_inside(model)
     return opened(model) if graph is None else graph
 
 
 def layers_of(model):
-    """The layers of a model, or of a layer that can be opened."""
+    """The layers of a model, or of a composite layer that can be opened."""
     return model.layers if graph_inside(model) is not None else graph_of(model).layers
 
 
@@ -47,27 +47,27 @@ def walk(model, inputs, call):
 
     Args:
         model: A Functional or Sequential model.
-        inputs: What stands for its inputs: a flat list, as `model.inputs`.
-        call: Does one operation's work: gets the Keras node and its arguments, in which the
-            walk's values stand in place of tensors; returns the value or values that it gives.
-            Nested models come as one operation.
+        inputs: The values at its inputs: a flat list, like `model.inputs`.
+        call: A function that does one operation's work: it takes the Keras node and its arguments, with
+            the walk's values instead of tensors, and returns the output value or values. Nested models
+            are passed as one operation.
 
     Returns:
-        The list of values at the model's outputs, flat, as `model.outputs`.
+        The values at the model's outputs: a flat list, like `model.outputs`.
     """
     graph = graph_of(model)
     values = {id(tensor): value for tensor, value in zip(graph.inputs, inputs, strict=True)}
     for node in nodes_in_order(model):
         if any(id(tensor) not in values for tensor in node.input_tensors):
-            continue  # Keras keeps nodes that its inputs do not reach, and skips them too
+            continue  # Keras keeps nodes that the inputs do not reach, and skips them too
         args, kwargs = node.arguments.fill_in(values)
-        given = call(node, args, kwargs)
-        values.update(zip(map(id, node.outputs), keras.tree.flatten(given), strict=True))
+        outputs = call(node, args, kwargs)
+        values.update(zip(map(id, node.outputs), keras.tree.flatten(outputs), strict=True))
     return [values[id(tensor)] for tensor in graph.outputs]
 
 
 def leaf_layers(model, prefix=""):
-    """Yields (path, layer) of every layer that is not a nested functional model, shared ones once."""
+    """Yields (path, layer) of every layer that is not a nested functional model, each once."""
     seen = set()
     for layer in layers_of(model):
         if id(layer) in seen:
