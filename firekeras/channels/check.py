@@ -66,9 +66,9 @@ def check_loads(model):
         for layer, reason in (unsaved(graph_inside(owner)) if comes_out_plain(owner) else {}).items():
             if opened(layer) is None:
                 raise ValueError(
-                    f"Layer {layer.name!r} ({type(layer).__name__}) {reason}. Only the class of the model {owner.name!r} "
-                    f"({type(owner).__name__}) can build it, but the result is a plain Keras model, and could "
-                    "not be loaded again. Make the get_config of that layer return the arguments of its constructor."
+                    f"Layer {layer.name!r} ({type(layer).__name__}) {reason}. Only the class of the model "
+                    f"{owner.name!r} ({type(owner).__name__}) can build it, but the result is a plain Keras "
+                    "model, and could not be loaded again. Make the get_config of that layer return the arguments of its constructor."
                 )
 
 

@@ -141,7 +141,7 @@ def test_what_cannot_be_counted_is_named():
     assert firekeras.count_costs(hidden(4)).macs_title == "MACs without 4 layers"
     assert firekeras.channel_graph(hidden(4)).notes == [
         "MACs leave out block0 (Block), block1 (Block), block2 (Block) and 1 more layer: "
-        "what these multiply is not known."
+        "whose multiplications are unknown."
     ]
 
 

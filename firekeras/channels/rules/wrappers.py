@@ -17,7 +17,7 @@ class Wrapped(Call):
         self.steps, self.axes_before = 1, 0
 
     def reads(self, axis, *kernels, back=(), strengths=None, linear=False):
-        """Reads like the layer inside, behind the axis of steps; not linear, since it is never built without its wrapper."""
+        """Reads like the layer inside, behind the axis of steps; never linear, since it is not built on its own."""
         axis += self.axes_before if axis > 0 else 0
         super().reads(axis, *kernels, back=back, strengths=strengths)
 

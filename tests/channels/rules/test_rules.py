@@ -12,7 +12,7 @@ import firekeras
 from firekeras.channels import registry, rule
 
 LOCKED = {
-    "strided_slice": "picks single channels",
+    "strided_slice": "selects single channels",
     "mean_channels": "reduces over these channels",
     "gate_one": "broadcasts this single channel over many",
     "unit_softmax": "takes a softmax over these channels",
