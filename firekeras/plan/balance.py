@@ -65,6 +65,6 @@ def _groups(graph):
 
 
 def places(values) -> np.ndarray:
-    """The quantile of each value among all finite ones: near 0 for the lowest, near 1 for the highest; ties share one."""
+    """The quantile of each value among all finite ones: near 0 for the lowest, near 1 for the highest."""
     ranks = rankdata(values, nan_policy="omit")
     return (ranks - 0.5) / max(1, np.isfinite(values).sum())

@@ -230,7 +230,7 @@ def test_a_profile_without_features():
     with pytest.raises(ValueError, match=r"'conv1' needs.*\(16, 18\) for features='bn'. Received: \(16, 3\)"):
         FireDetector().fit(None, profile)
     del profile.features["conv1"]
-    with pytest.raises(ValueError, match=r"'conv1' needs.*received none.*extract_features"):
+    with pytest.raises(ValueError, match=r"'conv1' needs.*Received: none.*extract_features"):
         FireDetector().fit(None, profile)
 
 
