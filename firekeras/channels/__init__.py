@@ -1,21 +1,24 @@
-"""The channel graph: which slices of which weights must go together, and why some may not.
+"""The channel graph: which slices of which weights have to be removed together, and which have to stay, and why.
 
-`graph` holds the result as plain data; `labels` what the tracking counts in; `trace` runs a model
-on labels by the `rules`; `walk` goes through Keras's graph.
+`graph` holds the result as plain data; `labels` are what channels are tracked by; `trace` runs a model on labels,
+applying the `rules`; `walk` visits the calls of Keras's graph.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    import keras
+
     from firekeras.channels.graph import ChannelGraph
 
 
-def channel_graph(model) -> ChannelGraph:
-    """Finds out which filters of a model go together, which cannot go, and why.
+def channel_graph(model: keras.Model) -> ChannelGraph:
+    """Finds out which filters of a model have to be removed together, which cannot be removed, and why.
 
     Args:
         model: A built Functional or Sequential `keras.Model`. It is not changed.
@@ -24,20 +27,20 @@ def channel_graph(model) -> ChannelGraph:
         A `ChannelGraph`: plain data, no Keras in it.
 
     Raises:
-        ValueError: If the model is subclassed, not built, or holds what surgery cannot honour.
+        ValueError: If the model is subclassed, not built, or holds something that surgery cannot preserve.
 
     Example:
     >>> graph = firekeras.channel_graph(model)
     >>> graph.groups                  # layers that are pruned together
     [['conv1'], ['conv2'], ['scores']]
     >>> graph.lock("scores", 0)       # why a filter cannot go
-    'scores (Dense) takes a softmax over these channels, so that each depends on all'
+    'scores (Dense) takes a softmax over these channels, so each depends on all'
     """
     return traced(model).graph.copy()
 
 
 def traced(model):
-    """The `Trace` of a model, after checking that it can be one; made once while nothing of the model changes."""
+    """The `Trace` of a model, checked first; it is computed once as long as the model does not change."""
     from firekeras.channels import rules, trace  # noqa: F401  (registers the rules)
     from firekeras.channels.check import check_model
     from firekeras.channels.memory import remembered
@@ -46,8 +49,8 @@ def traced(model):
     return remembered(model, trace.trace_model)
 
 
-def rule(*operations):
-    """Registers a rule for a layer type; see `firekeras.channels.registry.rule`."""
+def rule(*operations: type) -> Callable[[Any], Any]:
+    """Registers a rule for layer types; see `firekeras.channels.registry.rule`."""
     from firekeras.channels import registry
 
     return registry.rule(*operations)

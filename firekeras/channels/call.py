@@ -1,4 +1,4 @@
-"""One call of one layer, as its rule sees it: what comes in, and what depends on which channels."""
+"""One call of one layer, as its rule sees it: the inputs, and what depends on which channels."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Count:
-    """In a layer's settings: the number of these channels that are kept."""
+    """A value in a layer's settings: how many of these channels are kept."""
 
     labels: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
 class Kept:
-    """In a call's arguments: a constant array, without what these labels along `axis` lose."""
+    """A value in a call's arguments: a constant array, cut along `axis` with these labels."""
 
     array: np.ndarray
     axis: int
@@ -39,13 +39,13 @@ class Kept:
 
 @dataclasses.dataclass(frozen=True)
 class Inner:
-    """In a wrapper's settings: the layer that it wraps, built again."""
+    """A value in a wrapper's settings: the wrapped layer, rebuilt."""
 
     layer: keras.Layer
 
 
 def _random_like(x, rng):
-    """Two random samples in place of a tensor that is followed."""
+    """Two random samples in place of a tracked tensor."""
     return rng.uniform(-1, 1, (x.shape[0] or 2, *x.shape[1:])).astype("float32") if isinstance(x, Channels) else x
 
 
@@ -65,7 +65,7 @@ def labels_in(value):
 
 
 def dependent_labels(trace, layer):
-    """Yields the labels that a layer's weights and settings depend on, as a `Trace` or `Tracer` knows them."""
+    """Yields the labels that a layer's weights and settings depend on, according to a `Trace` or `Tracer`."""
     for variable in getattr(layer, "variables", ()):
         yield from (labels for labels in trace.weights.get(id(variable), ()) if labels is not None)
     for value in trace.settings.get(id(layer), {}).values():
@@ -78,12 +78,12 @@ class Call:
     Args:
         name: The layer's path, `"backbone/conv1"`.
         layer: The layer or operation that is called.
-        where: The same in words, for reasons: `"conv1 (Conv2D)"`.
-        samples: How many samples come in for each that the network is given.
+        where: The layer as reasons name it: `"conv1 (Conv2D)"`.
+        samples: How many samples come in per sample of the network's input.
     """
 
     samples: Fraction | int = 1
-    samples_given: Fraction | int = 1  # for each that comes in
+    samples_given: Fraction | int = 1  # per sample that comes in
 
     def __init__(self, tracer: Tracer, node, key, name):
         self.tracer, self.node, self.key, self.name = tracer, node, key, name
@@ -118,7 +118,7 @@ class Call:
                 self.tracer.space.lock(some, f"{self.where} {reason}")
 
     def _why_not_rebuilt(self, args, kwargs):
-        """Tried once for each layer."""
+        """Why the layer cannot be rebuilt; tried once per layer."""
         tried = self.tracer.rebuilding
         if id(self.layer) not in tried:
             rng = np.random.default_rng(0)
@@ -129,16 +129,16 @@ class Call:
         return tried[id(self.layer)]
 
     def _output_shapes(self, args, kwargs):
-        """The shapes of what the call gives; sizes that are open even so are taken as nominal."""
+        """The shapes of the outputs, with nominal sizes for those that stay open."""
         return [self.tracer.sized(shape, self.where) for shape in output_shapes(self.node, args, kwargs)]
 
     @property
     def output_shape(self):
-        """The shape of what the call gives, batch included."""
+        """The shape of the first output, batch included."""
         return self.output_shapes[0]
 
     def refuse(self, args, kwargs, reason):
-        """Locks all that comes in, and takes all that goes out as fixed."""
+        """Locks everything that comes in, and treats everything that goes out as fixed."""
         for x in keras.tree.flatten((args, kwargs)):
             if isinstance(x, Channels):
                 self.tracer.mark_unscored(x, f"meets {self.where} before any ReLU")
@@ -147,41 +147,41 @@ class Call:
         return self.fixed_outputs()
 
     def fixed_outputs(self):
-        """What the call gives, as channels that no removal may touch."""
+        """The outputs, as channels that must not be removed."""
         return [Channels.fixed(shape) for shape in self.output_shapes]
 
     def lock(self, x: Channels, reason: str):
-        """Forbids to remove any of these channels; the reason completes "NAME (TYPE) ..."."""
+        """Forbids removing any of these channels; the reason completes "NAME (TYPE) ..."."""
         self.tracer.space.lock(x.labels, f"{self.where} {reason}")
 
     def inexact(self):
-        """Notes that what this call computes from channels depends on all of them."""
+        """Notes that each output of this call depends on all channels."""
         note = f"{self.where} normalises over channels: without some, the others change, so removal is not exact."
         if note not in self.tracer.notes:
             self.tracer.notes.append(note)
 
     def gives_samples(self, ratio):
-        """Declares how many samples come out for each that comes in; costs count for all of them."""
+        """Declares how many samples come out per sample that comes in; costs are counted for all of them."""
         self.samples_given = ratio
 
     def tie(self, a, b, reason="is computed from channels that are fixed"):
-        """Makes labels go only together."""
+        """Ties labels: they can only be removed together."""
         self.tracer.space.tie(a, b, f"{self.where} {reason}")
 
     def consume(self, x: Channels, axis: int) -> np.ndarray:
-        """The labels along the channel axis of an input that ends here, mixed into new channels."""
+        """The labels along the channel axis of an input whose channels end here, mixed into new ones."""
         self.tracer.mark_unscored(x, f"meets {self.where} before any ReLU")
         labels = self.vector(x, axis)
         self.tracer.consumed[self.name].append(labels)
         return labels
 
     def reads(self, axis: int, *kernels, back=(), strengths=None, linear=False):
-        """Declares how this layer mixes the channels that it reads; see `Reading`.
+        """Declares how this layer mixes the channels that it reads (see `Reading`).
 
         Args:
-            axis: The axis of the channels of its input.
+            axis: The channel axis of its input.
             kernels: `(variable, axis)` of each weight that reads.
-            back, strengths, linear: As `Reading` has them.
+            back, strengths, linear: As in `Reading`.
         """
         self.tracer.readings[self.name] = Reading(self.layer, axis, kernels, tuple(back), strengths, linear)
 
@@ -197,12 +197,12 @@ class Call:
         """Labels for the filters of this layer, `(count,)`, new at each call and tied to the layer.
 
         Args:
-            count: How many filters.
-            kernel: A function without arguments that gives their weights as a NumPy array of
+            count: The number of filters.
+            kernel: A function without arguments that returns their weights as a NumPy array of
                 shape `(..., input channels, filters)`.
-            part: What they are, if they stand beside the filters that the layer is known for: they go by the name
-                `"LAYER/part"`. Defaults to those.
-            needs_cap: Whether they go only if a layer cap names them. Defaults to False.
+            part: A name for filters besides the layer's main ones, such as attention heads: they are listed as
+                `"LAYER/part"`. Defaults to the main ones.
+            needs_cap: Whether they are removed only if a layer cap names them. Defaults to False.
         """
         name = f"{self.name}/{part}" if part else self.name
         self.tracer.shapes.setdefault(name, self.output_shape)
@@ -225,31 +225,31 @@ class Call:
         self.tracer.sums.add(id(self.node))
 
     def weight(self, variable, *axes):
-        """Declares which labels run along each axis of a weight; None for an axis that is fixed."""
+        """Declares the labels along each axis of a weight; None for a fixed axis."""
         if variable is not None:
             self.tracer.declare(self.tracer.weights, id(variable), axes, self.where)
 
     def normalised(self, x: Channels, axis: int, moments):
-        """Declares that this call gives each channel a mean and a deviation of its own.
+        """Declares that this call sets the mean and deviation of each channel.
 
         Args:
-            x: What comes in, with its channels along `axis`.
-            axis: The axis of the channels.
-            moments: A function without arguments that gives means and deviations, `(2, channels)`.
+            x: The input, with its channels along `axis`.
+            axis: The channel axis.
+            moments: A function without arguments that returns means and deviations, `(2, channels)`.
         """
         self.tracer.normalisers.setdefault(self.name, self.layer)
         self.tracer.normalise(x, axis, moments)
 
     def setting(self, **entries):
-        """Declares config entries of the layer that hold a `Count` (or `Inner`), alone or within tuples.
+        """Declares config entries of the layer that are a `Count` (or `Inner`), or a tuple with some.
 
-        A dict changes those entries of a config within the config, `cell={"config": {"units": Count(labels)}}`.
+        A dict changes entries of a nested config, `cell={"config": {"units": Count(labels)}}`.
         """
         for key, value in entries.items():
             self._dependent(self.tracer.settings[id(self.layer)], id(self.layer), key, value)
 
     def argument(self, position: int, value):
-        """Declares an argument of this call that holds a `Count` or is `Kept`."""
+        """Declares an argument of this call that holds a `Count`, or is a `Kept`."""
         self._dependent(self.tracer.arguments[id(self.node)], id(self.node), position, value)
 
     def _dependent(self, store, owner, key, value):
@@ -257,31 +257,31 @@ class Call:
         self.tracer.declare(self.tracer.weights, (owner, key), tuple(labels_in(value)), self.where)
 
     def cost(self, factor: int, *axes, conv=False):
-        """Declares multiply-accumulates: `factor` times the number of channels along each axis; 0 if there are none."""
+        """Declares multiply-accumulates: `factor` times the number of channels along each axis; 0 for none."""
         self.tracer.macs[self.name].append((int(factor * self.samples), axes))
         if conv:
             self.tracer.convs.add(self.name)
 
     def uncounted(self):
-        """Declares that the call multiplies, but nobody knows how often."""
+        """Declares that the call multiplies an unknown number of times."""
         self.tracer.uncounted.add(self.name)
 
     def positions(self, axis: int) -> int:
-        """The number of positions that the output has beside its channels and the batch."""
+        """The number of positions of the output, without channels and batch."""
         return math.prod(
             size for k, size in enumerate(self.output_shape) if k not in (0, axis % len(self.output_shape))
         )
 
     def output(self, axis: int, labels) -> Channels:
-        """What the call gives, with these labels along `axis`."""
+        """The output, with these labels along `axis`."""
         return Channels.along(self.output_shape, axis, labels)
 
     def passed_on(self, x: Channels) -> Channels:
-        """What the call gives if it works channel by channel, linearly or by pooling."""
+        """The output of a call that works channel by channel, linearly or by pooling."""
         return Channels(self.output_shape, x.labels)
 
     def fresh_like(self, x: Channels, reason="") -> Channels:
-        """What the call gives if it works channel by channel, but ends a filter's way to its ReLU."""
+        """The output of a call that works channel by channel, behind which a ReLU no longer counts for the filter."""
         self.tracer.mark_unscored(x, reason or f"meets {self.where} before any ReLU")
         labels = self.tracer.space.new(x.labels.size).reshape(x.labels.shape)
         labels = np.where(x.labels == FIXED, FIXED, labels)
@@ -289,6 +289,6 @@ class Call:
         return Channels(self.output_shape, labels)
 
     def relu(self, x: Channels) -> Channels:
-        """What the call gives if it rectifies: the first ReLU of the filters that arrive directly."""
+        """The output of a ReLU: the first one of the filters that arrive directly."""
         self.tracer.bind_relu(self.key, x)
         return self.fresh_like(x)

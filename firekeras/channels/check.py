@@ -1,4 +1,4 @@
-"""Refuses models that cannot be pruned, before any work begins, in words that say what to do."""
+"""Refuses models that cannot be pruned before any work begins, and says what to do instead."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from firekeras.keras_models.classes import comes_out_plain
 
 
 def check_model(model):
-    """Raises `ValueError` where a model is of a kind that surgery cannot honour."""
+    """Raises `ValueError` if surgery cannot handle this kind of model."""
     if not isinstance(model, keras.Model):
         raise ValueError(f"Expected a keras.Model. Received: {model!r} of type {type(model).__name__}.")
     _check_functional(model)
@@ -23,14 +23,14 @@ def _check_functional(model):
         return
     if isinstance(model, keras.Sequential):
         raise ValueError(
-            f"The Sequential model {model.name!r} is not built, so that its channels are unknown. "
-            "Begin it with keras.Input(shape), or call model.build(input_shape)."
+            f"The Sequential model {model.name!r} is not built, so its channels are unknown. "
+            "Start it with keras.Input(shape), or call model.build(input_shape)."
         )
     if graph_inside(model) is not None:
         raise ValueError(
-            f"The class of the model {model.name!r} ({type(model).__name__}) overrides call(): what it computes is not "
-            "what its graph says, so that it cannot be followed. Express what call() adds as layers, or prune the "
-            "graph alone: keras.Model(model.inputs, model.outputs)."
+            f"The class of the model {model.name!r} ({type(model).__name__}) overrides call(): it computes something "
+            "other than its graph, so it cannot be followed. Express what call() adds as layers, or prune only the "
+            "graph: keras.Model(model.inputs, model.outputs)."
         )
     raise ValueError(
         f"The model {model.name!r} ({type(model).__name__}) is subclassed: what its call() computes cannot be "
@@ -45,7 +45,7 @@ def _check_layers(model):
         if getattr(layer, "quantization_mode", None):
             raise ValueError(
                 f"Layer {path!r} is quantised ({layer.quantization_mode}). Prune the float model, and quantise "
-                "what comes out."
+                "the result."
             )
         if getattr(layer, "lora_enabled", False):
             raise ValueError(
@@ -56,19 +56,20 @@ def _check_layers(model):
             if other != path:
                 raise ValueError(
                     f"Layers {other!r} and {path!r} share the weight {variable.name!r}, which surgery cannot keep "
-                    "shared. Call one and the same layer twice instead."
+                    "shared. Call the same layer twice instead."
                 )
 
 
 def check_loads(model):
-    """Refuses what could not be loaded: a class of its own that cannot be kept, with layers that only it can build."""
-    for one in (model, *_models_inside(model)):
-        for layer, reason in (unsaved(graph_inside(one)) if comes_out_plain(one) else {}).items():
+    """Refuses models whose result could not be loaded: only their class, which is lost, can build some layers."""
+    for owner in (model, *_models_inside(model)):
+        for layer, reason in (unsaved(graph_inside(owner)) if comes_out_plain(owner) else {}).items():
             if opened(layer) is None:
                 raise ValueError(
-                    f"Layer {layer.name!r} ({type(layer).__name__}) {reason}. Only the class of the model {one.name!r} "
-                    f"({type(one).__name__}) can build it, but what comes out is a plain Keras model, and could not be "
-                    "loaded again. Have the get_config of that layer return what its constructor takes."
+                    f"Layer {layer.name!r} ({type(layer).__name__}) {reason}. Only the class of the model "
+                    f"{owner.name!r} ({type(owner).__name__}) can build it, but the result is a plain Keras "
+                    "model, and could not be loaded again. Make the get_config of that layer return the arguments of "
+                    "its constructor."
                 )
 
 
@@ -80,12 +81,12 @@ def _models_inside(model):
 
 
 def check_weights(model):
-    """Raises `ValueError` where a weight is NaN or infinite: no score could be trusted."""
+    """Raises `ValueError` if a weight is NaN or infinite: no score could be trusted."""
     for path, layer in leaf_layers(model):
         for variable in layer.weights:
             value = keras.ops.convert_to_numpy(variable)
             if value.dtype.kind == "f" and not np.isfinite(value).all():
                 raise ValueError(
                     f"Weight {variable.name!r} of layer {path!r} holds NaN or infinity: its training has diverged. "
-                    "Go back to a checkpoint from before that."
+                    "Go back to an earlier checkpoint."
                 )

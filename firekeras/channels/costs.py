@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,16 +29,16 @@ class Costs:
 
     MACs are counted as the papers do (Li et al. 2017, section 3; FIREPruning, section 4.3, where
     they are called FLOPs): `Kh*Kw*Cin/groups*Cout*Hout*Wout` for a convolution, `Cin*Cout` for a
-    dense layer; recurrent layers by step, attention with its scores and its sums of values, and products of
-    tensors. Biases, normalisation, activations and pooling are not counted, nor are sizes that the model
-    leaves open known: they count as 224.
+    dense layer; recurrent layers per step, attention with its scores and weighted sums, and products of
+    tensors. Biases, normalization, activations and pooling are not counted. Sizes that the model leaves
+    open count as 224.
 
     Args:
         conv_macs: MACs of the convolutions.
         macs: MACs of all layers, and of products of tensors (`keras.ops.matmul`, `einsum`, ...).
-        params: All weights, those of BatchNormalization's statistics included, as `count_params()`.
+        params: All weights, including BatchNormalization's statistics, as `count_params()` counts them.
         by_layer: `LayerCosts` of each layer that has any.
-        uncounted: The names of layers that multiply in a way that nobody knows: their MACs are left out.
+        uncounted: The names of layers whose multiplications are unknown: their MACs are left out.
     """
 
     conv_macs: int
@@ -44,23 +49,26 @@ class Costs:
 
     @property
     def macs_title(self) -> str:
-        """What to call the MACs in a table: with what they leave out."""
+        """A title for the MACs in a table, including what they leave out."""
         return "MACs" + (f" without {named_or_counted(self.uncounted)}" if self.uncounted else "")
 
 
-def named_or_counted(names, kind="layers") -> str:
-    """A single name, or how many there are."""
+def named_or_counted(names: Sequence[str], kind: str = "layers") -> str:
+    """A single name as it is; of several names their number."""
     return names[0] if len(names) == 1 else f"{len(names)} {kind}"
 
 
-def count_costs(model_or_graph) -> Costs:
-    """Counts MACs and parameters.
+def count_costs(model_or_graph: keras.Model | ChannelGraph) -> Costs:
+    """Counts the MACs per sample and the parameters of a network.
 
     Args:
         model_or_graph: A built Functional or Sequential model, or its `ChannelGraph`.
 
     Returns:
         `Costs`.
+
+    Raises:
+        ValueError: If the model is subclassed, not built, or holds something that surgery cannot preserve.
 
     Example:
     >>> costs = firekeras.count_costs(firekeras.zoo.digits_cnn())
@@ -70,7 +78,7 @@ def count_costs(model_or_graph) -> Costs:
     return costs_without(as_graph(model_or_graph))
 
 
-def costs_without(graph: ChannelGraph, gone=None) -> Costs:
+def costs_without(graph: ChannelGraph, gone: np.ndarray | None = None) -> Costs:
     """The exact costs of a network without the units in the mask `gone`, `(num_units,)`."""
     kept = kept_lengths(graph, gone)
     by_layer, conv = {}, 0
@@ -85,16 +93,16 @@ def costs_without(graph: ChannelGraph, gone=None) -> Costs:
 
 
 def costs_of_units(graph: ChannelGraph, measure: str) -> np.ndarray:
-    """How much of a cost goes with each unit where it goes alone, `(num_units,)`.
+    """How much of a cost the removal of each unit alone would save, `(num_units,)`.
 
-    That of its filters and of all that reads them; where a weight has the unit along two axes, what both
-    have in common is counted twice.
+    This is the cost of its filters and of everything that reads them. If a weight has the unit along two axes,
+    their intersection is counted twice.
 
     Args:
         graph: The model's `ChannelGraph`.
         measure: `"conv_macs"`, `"macs"` or `"params"`.
     """
-    lengths, saved = kept_lengths(graph), np.zeros(graph.num_units + 1)  # the last is for channels of no filter
+    lengths, saved = kept_lengths(graph), np.zeros(graph.num_units + 1)  # the last entry is for channels of no filter
     for product in _products(graph, measure):
         for place, axis in enumerate(product.axes):
             others = product.axes[:place] + product.axes[place + 1 :]
@@ -103,16 +111,16 @@ def costs_of_units(graph: ChannelGraph, measure: str) -> np.ndarray:
 
 
 def _products(graph, measure):
-    """The sizes that add up to a cost."""
+    """The products whose sum is a cost."""
     layers = [layer for layer in graph.layers.values() if layer.is_conv or measure != "conv_macs"]
     return [product for layer in layers for product in (layer.weights if measure == "params" else layer.macs)]
 
 
 def kept_lengths(graph, gone=None) -> list[int]:
-    """For each of the graph's axes, how many of its channels stay."""
+    """How many channels stay along each of the graph's axes."""
     if gone is None:
         return [axis.size for axis in graph.axes]
-    stays = np.append(~gone, True)  # the last entry serves unit -1: it comes from no filter, and stays
+    stays = np.append(~gone, True)  # the last entry is for unit -1: it comes from no filter, and stays
     return [int(np.count_nonzero(stays[axis])) for axis in graph.axes]
 
 
@@ -120,8 +128,8 @@ def _total(products, kept):
     return sum(p.factor * math.prod(kept[axis] for axis in p.axes) for p in products)
 
 
-def as_graph(model_or_graph) -> ChannelGraph:
-    """The channel graph of a model; a graph as it is."""
+def as_graph(model_or_graph: keras.Model | ChannelGraph) -> ChannelGraph:
+    """The channel graph of a model; a graph is returned unchanged."""
     if isinstance(model_or_graph, ChannelGraph):
         return model_or_graph
     from firekeras.channels import channel_graph

@@ -1,4 +1,4 @@
-"""The channel graph as plain data: what goes together, what is locked and why. No Keras in here."""
+"""The channel graph as plain data: which filters are coupled, which are locked, and why. Free of Keras."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from firekeras.refusals import listed
 
-FIXED_UNIT = -1  # on an axis: a channel that comes from no filter, and always stays
+FIXED_UNIT = -1  # marks channels that come from no filter, and always stay
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,20 +48,20 @@ class Kernel:
 
 @dataclasses.dataclass(frozen=True)
 class LayerInfo:
-    """What planning needs to know of one layer, and what a viewer of files does.
+    """What planning needs to know about one layer, and where a viewer of files finds its filters.
 
     Args:
-        name: The layer's name; of a layer in a nested model its path, `"backbone/conv1"`.
+        name: The layer's name; for a layer in a nested model its path, `"backbone/conv1"`.
         kind: The name of its class.
-        output_shape: Of its first call, batch included.
-        filters: For a layer with filters, which of `ChannelGraph.axes` they are; else None.
+        output_shape: The output shape of its first call, batch included.
+        filters: The index into `ChannelGraph.axes` of its filters; None without filters.
         weights: The size of each of its weights.
         macs: The multiply-accumulates of each of its calls.
         is_conv: Whether its MACs count as convolution MACs.
-        uncounted: Whether it multiplies by weights in a way that nobody knows, so that MACs are missing.
-        needs_cap: Whether its filters go only if a layer cap names it: units of recurrent layers, attention heads.
-        kernel: Where its filters lie; None if in no single weight of its own, or in a file of before this was kept.
-        calls: How often it is called.
+        uncounted: Whether it multiplies by weights in an unknown way, so MACs are missing.
+        needs_cap: Whether its filters are removed only if a layer cap names it: recurrent units, attention heads.
+        kernel: Where its filters lie; None if in no single weight of its own, or in files of earlier releases.
+        calls: The number of its calls.
     """
 
     name: str
@@ -78,18 +78,18 @@ class LayerInfo:
 
     @property
     def hides_weights(self) -> bool:
-        """Whether it multiplies by weights, and has no filters that can be seen."""
+        """Whether it multiplies by weights but shows no filters."""
         multiplies = self.uncounted or any(product.factor for product in self.macs)
         return bool(self.filters is None and self.weights and multiplies)
 
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """Channels that are read by themselves, and are only a part of what layers make: of these, too, some must stay.
+    """A part of some layers' channels that is read on its own, so at least one channel of it has to stay.
 
     Args:
-        name: What makes the part: `"split[1]"` is the second output of an operation.
-        axis: Which of `ChannelGraph.axes` it is.
+        name: The operation that makes the part: `"split[1]"` is its second output.
+        axis: The index into `ChannelGraph.axes`.
     """
 
     name: str
@@ -97,18 +97,18 @@ class Part:
 
 
 class ChannelGraph:
-    """Which filters of a network go together, which cannot go and why, and what each costs.
+    """Which filters of a network are coupled, which cannot be removed and why, and what each costs.
 
-    A *unit* is a set of filters that can only be removed together: mostly one filter, but in a
-    residual stage one of each layer that is added up.
+    A *unit* is a set of filters that can only be removed together: usually one filter, but in a
+    residual stage one filter of each layer that is added.
 
     Args:
         layers: `LayerInfo` of each layer that has weights or costs, in topological order.
         axes: Arrays of unit numbers, one per channel; `-1` for channels that come from no filter.
-            Everything of the network whose size depends on filters is measured along one of these.
-        locks: For each unit that must stay, the reason in words.
-        notes: What a user should know about this network, in words.
-        parts: `Part`s of what layers make that splits, slices and branches read. Defaults to none.
+            Every size in the network that depends on filters is the length of one of these.
+        locks: For each unit that must stay, the reason.
+        notes: Sentences on what a user should know about this network.
+        parts: `Part`s of layers that splits, slices and branches read. Defaults to none.
 
     Example:
     >>> graph = firekeras.channel_graph(model)
@@ -134,11 +134,21 @@ class ChannelGraph:
         self.parts = list(parts)
 
     def copy(self) -> ChannelGraph:
-        """The same graph, which can be changed without changing this one."""
+        """A copy that can be changed without changing this graph."""
         return ChannelGraph(self.layers.values(), self.axes, self.locks, self.notes, self.parts)
 
     def filters(self, layer: str) -> np.ndarray:
-        """The unit of each filter of a layer, `(filters,)`."""
+        """The unit of each filter of a layer.
+
+        Args:
+            layer: The name of a layer with filters.
+
+        Returns:
+            int64 array `(filters,)`, values from 0 to `num_units - 1`.
+
+        Raises:
+            ValueError: If there is no layer with filters of this name.
+        """
         index = self.layers[layer].filters if layer in self.layers else None
         if index is None:
             raise ValueError(f"Expected a layer with filters: one of {self.filter_layers}. Received: {layer!r}.")
@@ -151,43 +161,50 @@ class ChannelGraph:
 
     @property
     def widths(self) -> dict[str, int]:
-        """For each layer with filters, how many."""
+        """The number of filters of each layer that has some."""
         return {name: self.filters(name).size for name in self.filter_layers}
 
     @functools.cached_property
     def num_units(self) -> int:
-        """How many units there are."""
+        """The number of units."""
         return 1 + max((int(self.filters(name).max()) for name in self.filter_layers), default=-1)
 
     @functools.cached_property
     def unit_sizes(self) -> np.ndarray:
-        """How many filters each unit holds, over all layers, `(num_units,)`."""
+        """The number of filters in each unit, over all layers, `(num_units,)`."""
         units = [self.filters(name) for name in self.filter_layers]
         return np.bincount(np.concatenate([*units, np.zeros(0, "int64")]), minlength=self.num_units)
 
     @functools.cached_property
     def held_in(self) -> list[tuple[tuple[int, int], ...]]:
-        """For each unit the layers that hold filters of it: (place in `filter_layers`, how many)."""
+        """The layers that hold filters of each unit: (index into `filter_layers`, number of filters)."""
         return _held(self.num_units, [self.filters(name) for name in self.filter_layers])
 
     @functools.cached_property
     def limited_by(self) -> list[tuple[tuple[int, int], ...]]:
-        """For each unit the layers, then the parts, that shrink with it: (place in `sizes`, by how many)."""
+        """The layers, then the parts, that each unit is in: (index into `sizes`, number of channels)."""
         if not self.parts:
             return self.held_in
         return _held(self.num_units, [*map(self.filters, self.filter_layers), *(self.axes[p.axis] for p in self.parts)])
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How many channels each layer with filters has, and then each part: none of them may be emptied."""
+        """The number of channels of each layer with filters, then of each part: none of them may become empty."""
         return {**self.widths, **{part.name: self.axes[part.axis].size for part in self.parts}}
 
     def emptied(self, gone: np.ndarray) -> Part | None:
-        """A part of which nothing would be left without the units in a mask; None if there is none."""
+        """A part that would be empty without the units in a mask; None if there is none."""
         return next((part for part in self.parts if gone[self.axes[part.axis]].all()), None)
 
     def lock(self, layer: str, filter: int) -> str | None:
-        """Why this filter must stay; None if it may go.
+        """Why a filter must stay.
+
+        Args:
+            layer: The name of a layer with filters.
+            filter: The index of a filter, from 0.
+
+        Returns:
+            The reason; None if the filter may be removed.
 
         Raises:
             ValueError: If there is no such layer or filter.
@@ -195,7 +212,14 @@ class ChannelGraph:
         return self.locks.get(self._unit(layer, filter))
 
     def coupled(self, layer: str, filter: int) -> list[tuple[str, int]]:
-        """All filters of this filter's unit as (layer, filter), itself included.
+        """All filters that can only be removed together with a filter.
+
+        Args:
+            layer: The name of a layer with filters.
+            filter: The index of a filter, from 0.
+
+        Returns:
+            Pairs (layer, filter), the filter itself included.
 
         Raises:
             ValueError: If there is no such layer or filter.
@@ -210,16 +234,16 @@ class ChannelGraph:
         return int(units[filter])
 
     def why_none(self, most=3) -> str:
-        """Why no filter may go, to go on after "no filter may go: "; of several reasons the first ones."""
+        """The first reasons why no filter may go; completes "no filter may go: "."""
         reasons = list(dict.fromkeys(self.locks.values()))[:most]
         hiding = [f"{layer.name} ({layer.kind})" for layer in self.layers.values() if layer.hides_weights]
         if hiding:
-            reasons.append(f"what is inside {listed(hiding, most)} cannot be pruned, nor seen")
+            reasons.append(f"what is inside {listed(hiding, most)} cannot be seen or pruned")
         return "; ".join(reasons) or "it has no layer with filters, such as Conv2D or Dense"
 
     @functools.cached_property
     def groups(self) -> list[list[str]]:
-        """Layers that share units, so that they are pruned together, in topological order."""
+        """Groups of layers that share units and so are pruned together, in topological order."""
         owner: dict[int, int] = {}
         groups: list[list[str]] = []
         for name in self.filter_layers:
@@ -234,16 +258,41 @@ class ChannelGraph:
         return sorted((sorted(g, key=order.__getitem__) for g in groups if g), key=lambda g: order[g[0]])
 
     def removed_filters(self, gone: np.ndarray) -> dict[str, np.ndarray]:
-        """For each layer that loses filters, which, ascending. `gone` is a mask over units."""
+        """The filters that each layer loses without some units; the inverse of `units_of`.
+
+        Args:
+            gone: A mask over units, bool `(num_units,)`.
+
+        Returns:
+            For each layer that loses filters, their indices, ascending.
+        """
         lost = {name: np.flatnonzero(gone[self.filters(name)]) for name in self.filter_layers}
         return {name: filters for name, filters in lost.items() if filters.size}
 
     def by_layer(self, of_units: np.ndarray) -> dict[str, np.ndarray]:
-        """Values per unit, `(num_units,)`, as values per filter of each layer."""
+        """Values per unit as values per filter.
+
+        Args:
+            of_units: One value per unit, `(num_units,)`.
+
+        Returns:
+            For each layer with filters, one value per filter, `(filters,)`.
+        """
         return {name: of_units[self.filters(name)] for name in self.filter_layers}
 
     def units_of(self, removed: Mapping[str, Iterable[int]]) -> np.ndarray:
-        """A mask over units, from filters by layer; the inverse of `removed_filters`."""
+        """The units that some filters belong to; the inverse of `removed_filters`.
+
+        Args:
+            removed: Indices of filters, by layer name.
+
+        Returns:
+            A mask over units, bool `(num_units,)`.
+
+        Raises:
+            ValueError: If there is no layer with filters of a name.
+            IndexError: If there is no filter of an index.
+        """
         gone = np.zeros(self.num_units, bool)
         for name, filters in removed.items():
             gone[self.filters(name)[np.asarray(filters, "int64")]] = True
@@ -259,7 +308,7 @@ class ChannelGraph:
         return digest.hexdigest()[:16]
 
     def to_dict(self) -> dict:
-        """Plain lists and dicts, for JSON; read back by `from_dict`."""
+        """The graph as plain lists and dicts, for JSON; `from_dict` reads them."""
         return {
             "layers": [dataclasses.asdict(layer) for layer in self.layers.values()],
             "axes": [axis.tolist() for axis in self.axes],
@@ -270,14 +319,14 @@ class ChannelGraph:
 
     @classmethod
     def from_dict(cls, data: Mapping) -> ChannelGraph:
-        """The graph that `to_dict` described."""
+        """The graph that `to_dict` wrote."""
         locks = {int(unit): reason for unit, reason in data["locks"].items()}
         parts = [Part(**part) for part in data.get("parts", ())]
         return cls([_layer_from_dict(d) for d in data["layers"]], data["axes"], locks, data["notes"], parts)
 
 
 def _held(num_units, arrays):
-    """For each unit the arrays of units that it is in: (number of the array, how often)."""
+    """For each unit the arrays that contain it: (index of the array, how often)."""
     held: list[list[tuple[int, int]]] = [[] for _ in range(num_units)]
     for place, array in enumerate(arrays):
         units, counts = np.unique(array, return_counts=True)

@@ -1,4 +1,4 @@
-"""Labels: from which filters each channel of a tensor comes, and which labels must go together."""
+"""Labels: which filters each channel of a tensor comes from, and which labels have to be removed together."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ FIXED = 0  # the label of every channel that can never be removed, such as a mod
 
 @dataclasses.dataclass(frozen=True)
 class Channels:
-    """A tensor as channel tracking sees it.
+    """A tensor during channel tracking.
 
     Args:
         shape: The tensor's shape, `(None, ...)`.
-        labels: Integers that broadcast to that shape: along an axis where labels are all the
-            same its size is 1. Positions of equal label are removed together or not at all.
-        samples: How many samples it has for each that the network is given: a reshape may make samples of positions.
+        labels: Integers that broadcast to that shape: an axis along which labels do not vary has
+            size 1. Positions of equal label are removed together or not at all.
+        samples: How many samples it has per sample of the network's input: a reshape may turn positions into samples.
     """
 
     shape: tuple
@@ -29,19 +29,19 @@ class Channels:
 
     @classmethod
     def fixed(cls, shape) -> Channels:
-        """A tensor that no removal may touch."""
+        """A tensor whose channels must not be removed."""
         return cls(tuple(shape), np.full((1,) * len(shape), FIXED))
 
     @classmethod
     def along(cls, shape, axis, labels) -> Channels:
-        """A tensor whose labels vary along one axis only."""
+        """A tensor whose labels vary along a single axis."""
         grid = [1] * len(shape)
         grid[axis] = -1
         return cls(tuple(shape), np.reshape(labels, grid))
 
     @property
     def rank(self) -> int:
-        """The number of axes, that of the batch included."""
+        """The number of axes, batch included."""
         return len(self.shape)
 
     @property
@@ -54,7 +54,7 @@ class Channels:
         return [axis for axis, size in enumerate(self.labels.shape) if size > 1]
 
     def varies_only_along(self, axis: int) -> bool:
-        """Whether all positions that differ in `axis` alone are the only ones to differ in label."""
+        """Whether labels vary along this axis at most."""
         return set(self.axes()) <= {axis % self.rank}
 
     def vector(self, axis: int) -> np.ndarray:
@@ -67,7 +67,7 @@ class Channels:
 
 
 def compress(shape, labels) -> Channels:
-    """Channels from the labels of every position of one sample; axes without variation fold to 1."""
+    """Channels from the labels of every position of one sample; axes without variation shrink to size 1."""
     grid = labels[None]
     for axis in range(1, grid.ndim):
         if grid.shape[axis] > 1 and (grid == np.take(grid, [0], axis=axis)).all():
@@ -76,9 +76,9 @@ def compress(shape, labels) -> Channels:
 
 
 class LabelSpace:
-    """Hands out labels, and records which are tied together and which may not go.
+    """Issues labels, and records which of them are tied and which are locked.
 
-    Ties are only recorded, and solved at the end all at once: cost stays linear in the graph.
+    Ties are only recorded, and solved all at once in the end: the cost stays linear in the size of the graph.
     """
 
     def __init__(self):
@@ -87,12 +87,12 @@ class LabelSpace:
         self._locks: list[tuple[np.ndarray, str]] = []
 
     def new(self, count: int) -> np.ndarray:
-        """`count` labels that nobody has yet."""
+        """`count` new labels."""
         self.size += count
         return np.arange(self.size - count, self.size)
 
     def tie(self, a: np.ndarray, b: np.ndarray, reason: str):
-        """Makes each label of `a` go only together with its partner in `b`."""
+        """Ties each label of `a` to its partner in `b`: they can only be removed together."""
         a, b = (x.ravel() for x in np.broadcast_arrays(a, b))
         free = (a != FIXED) & (b != FIXED)
         self.lock(np.concatenate([a[~free], b[~free]]), reason)
@@ -101,18 +101,18 @@ class LabelSpace:
             self._ties.append((a[different], b[different]))
 
     def lock(self, labels: np.ndarray, reason: str):
-        """Forbids to remove these labels; the first reason given for a label is kept."""
+        """Forbids removing these labels; the first reason for each label is kept."""
         labels = np.unique(labels[labels != FIXED])
         if labels.size:
             self._locks.append((labels, reason))
 
     def solve(self) -> tuple[np.ndarray, dict[int, str]]:
-        """For each label the class it belongs to, `(size,)`; and the locked classes with reasons."""
+        """The class of each label, `(size,)`, and the locked classes with reasons."""
         pairs = np.concatenate([np.stack(pair) for pair in self._ties], axis=1) if self._ties else np.zeros((2, 0), int)
         edges = coo_matrix((np.ones(pairs.shape[1], bool), pairs), shape=(self.size, self.size))
         _, classes = connected_components(edges, directed=False)
         locks: dict[int, str] = {}
         for labels, reason in self._locks:
-            for one in np.unique(classes[labels]):
-                locks.setdefault(int(one), reason)
+            for locked in np.unique(classes[labels]):
+                locks.setdefault(int(locked), reason)
         return classes, locks

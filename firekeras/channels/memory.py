@@ -1,7 +1,7 @@
-"""Remembers the traces of the last few models, so that functions called in a row on one model trace it once.
+"""Remembers the traces of the last few models, so consecutive calls on one model trace it once.
 
-A trace holds what a network is made of, and no values of its weights: it stays right while these change, and is
-made again once anything that rules look at is another object than it was.
+A trace holds the structure of a network but no values of its weights: it stays valid while these change, and is
+recomputed once anything that rules look at has been replaced by another object.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _remembered: collections.deque = collections.deque(maxlen=MODELS)
 
 
 def remembered(model, trace_model):
-    """The trace of a model: that of the last time, if nothing has changed since, else what `trace_model` gives."""
+    """The trace of a model: the remembered one if nothing has changed since, else a new one by `trace_model`."""
     state = _state_of(model)
     for known, before, trace in list(_remembered):
         if known() is model and _same(before, state):
@@ -36,14 +36,14 @@ def remembered(model, trace_model):
 
 
 def _forget(gone):
-    """Drops a model, or the reference to one that is there no more."""
+    """Drops a model, or a dead reference to one."""
     for entry in list(_remembered):
         if entry[0] is gone or entry[0]() is gone:
             _remembered.remove(entry)
 
 
 def _state_of(model) -> list:
-    """All that a trace rests on: pairs of an object and its attributes; the model itself is held by nobody here."""
+    """Everything that a trace depends on: pairs of an object and its attributes, without a reference to the model."""
     layers = all_layers(model)
     operations = {id(one): one for one in layers}
     for layer in layers:
@@ -61,7 +61,7 @@ def _attributes(operation) -> dict:
 
 
 def _parts(value) -> tuple:
-    """A value with what it holds, which may be exchanged inside it."""
+    """A value's contents, which may be replaced inside it."""
     if isinstance(value, (list, tuple)):
         return (*value,)
     if isinstance(value, dict):
@@ -84,7 +84,7 @@ def _same(before, now) -> bool:
 
 
 def _alike(parts, others) -> bool:
-    """Whether values are the same objects; numbers and texts may be equal ones."""
+    """Whether values are the same objects; numbers and strings need only be equal."""
     return len(parts) == len(others) and all(map(_equal, parts, others))
 
 

@@ -1,4 +1,4 @@
-"""The graph inside a model as Keras holds it: nodes, each a call of a layer or operation."""
+"""The graph inside a model as Keras stores it: nodes, each one call of a layer or operation."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Layers made of layers, opened: the functional graph that their `call` runs.
+"""Opens composite layers: finds the functional graph that their `call` runs.
 
-A composite layer hides its weights from whoever follows a network: an MBConv block, a pyramid of features. Its `call`
-is run on symbolic tensors, and what it calls becomes a graph of the same layers. That is done only if the graph is
-proven to be all that the layer does; else the layer stays closed, for a reason in words.
+A composite layer, such as an MBConv block or a feature pyramid, hides the weights of the layers inside it. Its `call`
+is run on symbolic tensors, and the layers that it calls become a graph. A layer is opened only if that graph is
+proven to do everything that the layer does; else it stays closed, with a reason.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from firekeras.keras_models.internals import (
     structures,
 )
 
-OPEN_SIZE = 32  # stands in for sizes that are open where a layer is tried out
+OPEN_SIZE = 32  # replaces open sizes when a layer is tested
 _KNOWN: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
@@ -39,7 +39,7 @@ class ClosedError(Exception):
 
 
 def opened(layer) -> Functional | None:
-    """The graph that a composite layer runs, of the layer's own layers; None for any other operation."""
+    """The graph that a composite layer runs, made of its own layers; None for any other operation."""
     found = _found(layer) if _is_composite(layer) else None
     return found if isinstance(found, Functional) else None
 
@@ -51,9 +51,9 @@ def why_closed(layer) -> str | None:
 
 
 def unsaved(graph) -> dict:
-    """Why layers that a graph calls could not be loaded as parts of it, in words, by the layer.
+    """Why some layers of a graph could not be loaded from a file, by layer.
 
-    A composite layer or a class makes its layers itself, and needs no config of theirs; the plain graph of them does.
+    A composite layer or a custom class makes its layers itself and needs no configs of them; a plain graph does.
     """
     return {
         node.operation: reason
@@ -63,14 +63,14 @@ def unsaved(graph) -> dict:
 
 
 def _calls(graph):
-    """The calls of a graph and of those nested in it."""
+    """The calls in a graph and in those nested in it."""
     for node in calls_in_order(graph):
         inner = graph_inside(node.operation)
         yield from [node] if inner is None else _calls(inner)
 
 
 def _is_composite(layer) -> bool:
-    """Whether an operation is a layer made of layers with weights, which no rule knows."""
+    """Whether an operation is a layer that contains layers with weights, and has no rule."""
     if not isinstance(layer, keras.Layer) or not all_layers(layer, include_self=False) or not layer.weights:
         return False
     from firekeras.channels import rules  # noqa: F401  (registers the rules)
@@ -85,8 +85,8 @@ def _wraps_model(layer):
 
 
 def _found(layer):
-    """The graph, or why there is none; found out once for the same variables and calls."""
-    state = [id(one) for one in (*layer.variables, *calls_of(layer))]
+    """The graph, or why there is none; determined once for the same variables and calls."""
+    state = [id(part) for part in (*layer.variables, *calls_of(layer))]
     known = _KNOWN.get(layer)
     if known is None or known[0] != state:
         known = state, _graph_or_reason(layer)
@@ -110,7 +110,7 @@ def _graph(layer):
         return graph
     graph = _followed(layer, node, training=None)
     if _takes_training(layer) and _shape_of(_followed(layer, node, training=True)) != _shape_of(graph):
-        raise ClosedError("in training it computes something else than at inference")
+        raise ClosedError("it does not compute the same in training as at inference")
     _check_complete(layer, graph)
     _check_equal(layer, node, graph)
     _check_saved(graph)
@@ -118,15 +118,15 @@ def _graph(layer):
 
 
 def _check_own(layer):
-    """Refuses what a graph could not keep."""
+    """Refuses what a graph could not preserve."""
     if own_variables(layer) or seed_generators(layer):
-        raise ClosedError("it has weights or random numbers of its own beside them")
+        raise ClosedError("it has weights or random numbers of its own besides them")
     if getattr(layer, "activity_regularizer", None) is not None:
         raise ClosedError("it has an activity regulariser of its own")
 
 
 def _only_way_of_calling(layer):
-    """The first call; all others must be like it."""
+    """The first call; all others must match it."""
     if not calls_of(layer):
         raise ClosedError("it is not part of a graph")
     first, *others = calls_of(layer)
@@ -134,7 +134,7 @@ def _only_way_of_calling(layer):
         if _way(node) != _way(first):
             raise ClosedError("it is called in several ways")
     if any(getattr(tensor, "_keras_mask", None) is not None for tensor in first.input_tensors):
-        raise ClosedError("it is given a mask")
+        raise ClosedError("it receives a mask")
     return first
 
 
@@ -167,7 +167,7 @@ def _followed(layer, node, training):
 
 
 def _without_lambdas(graph):
-    """The graph with what its Lambdas compute in their place: Keras loads no Lambda unless it is asked to."""
+    """The graph with Lambdas replaced by what they compute: by default Keras refuses to load a Lambda."""
     if not any(type(layer) is keras.layers.Lambda for layer in graph.layers):
         return graph
     outputs = run_graph(graph, graph.inputs, _function_of)
@@ -181,14 +181,14 @@ def _function_of(operation):
 
 
 def _with_steps_as_samples(layer, node):
-    """The graph of a model at each step: the steps of all samples are samples of the model."""
-    given, steps = node.input_tensors[0], node.input_tensors[0].shape[1]
-    if None in given.shape[1:] or len(node.input_tensors) > 1 or len(node.outputs) > 1:
-        raise ClosedError("its steps are open, or it is given several tensors")
+    """The graph of a model applied at each step: all steps of all samples become samples of the model."""
+    sequence, steps = node.input_tensors[0], node.input_tensors[0].shape[1]
+    if None in sequence.shape[1:] or len(node.input_tensors) > 1 or len(node.outputs) > 1:
+        raise ClosedError("its number of steps is open, or it receives several tensors")
     if layer.layer.non_trainable_variables:
-        raise ClosedError("in training each step has statistics of its own")
-    image = _input_like(given, layer, 0)
-    x = layer.layer(keras.ops.reshape(image, (-1, *given.shape[2:])))
+        raise ClosedError("in training each step has its own statistics")
+    image = _input_like(sequence, layer, 0)
+    x = layer.layer(keras.ops.reshape(image, (-1, *sequence.shape[2:])))
     return Functional(image, keras.ops.reshape(x, (-1, steps, *x.shape[1:])), name=layer.name)
 
 
@@ -197,7 +197,7 @@ def _input_like(tensor, layer, number):
 
 
 def _arguments(layer, node, values, training):
-    """The arguments of a call, with these values in place of its tensors."""
+    """The arguments of a call, with these values instead of its tensors."""
     waiting = iter(values)
     args, kwargs = keras.tree.map_structure(
         lambda x: next(waiting) if isinstance(x, keras.KerasTensor) else x, (node.arguments.args, node.arguments.kwargs)
@@ -207,7 +207,7 @@ def _arguments(layer, node, values, training):
 
 
 def _shape_of(graph):
-    """What a graph computes, but for whether it trains: its operations, and what each is given."""
+    """The structure of a graph, regardless of training mode: its operations and their inputs."""
     nodes = list(calls_in_order(graph))
     tensors = [*graph.inputs, *(tensor for node in nodes for tensor in node.outputs)]
     place = {id(tensor): k for k, tensor in enumerate(tensors)}
@@ -224,45 +224,45 @@ def _shape_of_call(node, place):
 
 
 def _identity(operation):
-    """A layer itself; of one without variables, which a call may make for the moment, its settings."""
+    """The identity of a layer; for one without variables, which each call may create, its settings."""
     if not isinstance(operation, keras.Layer) or operation.variables:
         return id(operation) if isinstance(operation, keras.Layer) else None
     try:
         return repr({key: value for key, value in operation.get_config().items() if key != "name"})
-    except NotImplementedError:  # a layer of one's own, which is always the same one
+    except NotImplementedError:  # a custom layer, which is always the same object
         return id(operation)
 
 
 def _check_complete(layer, graph):
-    """Refuses a graph that leaves out weights, or holds some that Keras would not save with it."""
-    missing = {id(one): one for one in layer.variables}
+    """Refuses a graph that leaves out weights of the layer, or changes dtypes."""
+    missing = {id(variable): variable for variable in layer.variables}
     for variable in graph.variables:
         missing.pop(id(variable), None)
     if missing:
         names = ", ".join(sorted({variable.path for variable in missing.values()})[:3])
         raise ClosedError(f"it holds weights that its call does not reach through layers: {names}")
-    given = calls_of(layer)[0].outputs
-    if any(tensor.dtype != other.dtype for tensor, other in zip(given, graph.outputs, strict=True)):
-        raise ClosedError("it changes the type of what it is given")
+    outputs = calls_of(layer)[0].outputs
+    if any(tensor.dtype != other.dtype for tensor, other in zip(outputs, graph.outputs, strict=True)):
+        raise ClosedError("it changes the dtype of its inputs")
 
 
 def _check_equal(layer, node, graph):
-    """Tries layer and graph out on the same random numbers."""
+    """Compares layer and graph on the same random numbers."""
     args, kwargs = _random_arguments(node)
     values = [x for x in keras.tree.flatten((args, kwargs)) if keras.ops.is_tensor(x)]
     try:
-        one = keras.tree.flatten(at_inference(lambda: layer(*args, **kwargs)))
-        other = keras.tree.flatten(graph(values if len(values) > 1 else values[0], training=False))
+        expected = keras.tree.flatten(at_inference(lambda: layer(*args, **kwargs)))
+        outputs = keras.tree.flatten(graph(values if len(values) > 1 else values[0], training=False))
     except Exception as error:
-        raise ClosedError(f"it fails when it is tried out: {_in_short(error)}") from error
-    for a, b in zip(one, other, strict=True):
-        given, found = keras.ops.convert_to_numpy(a), keras.ops.convert_to_numpy(b)
-        if not np.allclose(given, found, rtol=1e-4, atol=1e-5, equal_nan=True):
-            raise ClosedError("it computes something else than the layers that its call calls")
+        raise ClosedError(f"it fails when it is tested: {_in_short(error)}") from error
+    for tensors in zip(expected, outputs, strict=True):
+        of_layer, of_graph = map(keras.ops.convert_to_numpy, tensors)
+        if not np.allclose(of_layer, of_graph, rtol=1e-4, atol=1e-5, equal_nan=True):
+            raise ClosedError("it does not compute what the layers compute that its call calls")
 
 
 def _check_saved(graph):
-    """Refuses a graph with layers that only the composite layer can build; those that can be opened need not stay."""
+    """Refuses a graph with layers that only the composite layer can build, unless these can be opened in turn."""
     for layer, reason in unsaved(graph).items():
         if opened(layer) is None:
             raise ClosedError(f"{layer.name} ({type(layer).__name__}) in it {reason}")
@@ -274,7 +274,7 @@ def _random_arguments(node):
 
 
 def _in_short(error):
-    """The kind of an error, and the first line that says something."""
+    """The type of an error, and its first informative line."""
     lines = re.sub("\x1b\\[[0-9;]*m", "", str(error)).splitlines()
     said = [line.strip() for line in lines if line.strip() and not line.startswith("Exception encountered")]
     return f"{type(error).__name__}: {said[0][:120] if said else ''}"

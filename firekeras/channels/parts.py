@@ -1,4 +1,4 @@
-"""Parts of layers: channels that a split, slice or branch reads by themselves, and of which some must stay."""
+"""Parts of layers: channels that a split, slice or branch reads on their own, so some of them must stay."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from firekeras.channels.graph import FIXED_UNIT, Part
 
 
 def parts_of(axes, layers, made) -> list[Part]:
-    """What is read by itself and holds no layer whole, so that the limits of layers do not keep it from running empty.
+    """Channels that are read on their own but contain no whole layer, so limits of layers could leave them empty.
 
     Args:
         axes: The `Axes` of the network.
         layers: Its `LayerInfo`s.
-        made: Pairs (name of what makes it, labels) of every tensor.
+        made: A pair (name of the operation, labels) for each tensor.
     """
     whole = _Whole([axes.axes[layer.filters] for layer in layers if layer.filters is not None])
     known: set[bytes] = set()
@@ -29,13 +29,13 @@ def parts_of(axes, layers, made) -> list[Part]:
 
 
 def _news(units, known):
-    """The units of an axis, each once, if none of its channels is fixed and no axis before had the same."""
+    """The distinct units of an axis, if none of its channels is fixed and no earlier axis had the same."""
     if units.tobytes() in known:
         return None
     held = np.unique(units)
-    again = held.tobytes() in known
+    repeated = held.tobytes() in known
     known.update((units.tobytes(), held.tobytes()))
-    return None if again or not held.size or held[0] == FIXED_UNIT else held
+    return None if repeated or not held.size or held[0] == FIXED_UNIT else held
 
 
 def _candidates(axes, layers, made):
@@ -46,23 +46,23 @@ def _candidates(axes, layers, made):
 
 
 def _unused(name, names):
-    """The name, with a number behind it if there is one already: a layer may be called several times."""
+    """The name, with primes if it is taken: a layer may be called several times."""
     return name if name not in names else _unused(f"{name}'", names)
 
 
 class _Whole:
-    """Knows whether all units of some layer are among others."""
+    """Checks whether a set of units contains all units of some layer."""
 
     def __init__(self, layers):
         own = [np.unique(units) for units in layers]
         units = np.concatenate([*own, np.zeros(0, "int64")])
-        places = np.repeat(np.arange(len(own)), [one.size for one in own])
+        places = np.repeat(np.arange(len(own)), [units.size for units in own])
         order = np.argsort(units, kind="stable")
         self.sizes = np.bincount(places, minlength=len(own))
         self._units, self._places = units[order], places[order]
 
     def within(self, held) -> bool:
-        """Whether a layer is held whole, by these units, ascending."""
-        first, behind = (np.searchsorted(self._units, held, side) for side in ("left", "right"))
-        found = np.concatenate([self._places[a:b] for a, b in zip(first.tolist(), behind.tolist(), strict=True)])
-        return bool((np.bincount(found, minlength=self.sizes.size) == self.sizes).any())
+        """Whether these units, ascending, contain a whole layer."""
+        first, end = (np.searchsorted(self._units, held, side) for side in ("left", "right"))
+        layers = np.concatenate([self._places[a:b] for a, b in zip(first.tolist(), end.tolist(), strict=True)])
+        return bool((np.bincount(layers, minlength=self.sizes.size) == self.sizes).any())

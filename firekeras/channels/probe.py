@@ -1,8 +1,8 @@
-"""What no rule knows is tried out: disturb one channel at a time, and see which ones change.
+"""Probes operations without a rule: disturbs one channel at a time, and observes which outputs change.
 
-Only a clean answer counts, each output channel following exactly one input channel, and only once
-it is proven: on random choices, cutting channels before the operation gives what cutting them
-after it gives. Everything else is locked.
+Only a clean result counts, each output channel following exactly one input channel, and only once
+it is proven: on random subsets, cutting channels before the operation gives the same as cutting them
+after it. Everything else is locked.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from firekeras.channels.labels import Channels
 from firekeras.channels.opening import why_closed
 from firekeras.keras_models.internals import at_inference_arguments
 
-VALUES_AT_ONCE = 1 << 24  # how many input values one run may hold
-CHOICES = 3  # random choices of channels on which a mapping has to hold
+VALUES_AT_ONCE = 1 << 24  # the most input values in one run
+CHOICES = 3  # random subsets of channels for which a mapping has to hold
 
 
 def probed(call, *args, **kwargs):
-    """Stands in for a rule: follows channels through an operation by trying it out."""
+    """Replaces a rule: tracks channels through an operation by probing it."""
     tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Channels)]
     if all(x.is_fixed for x in tensors):
         call.tracer.unknown.add(call.name)
@@ -33,11 +33,11 @@ def probed(call, *args, **kwargs):
 def _cannot_be_tried(call, args, tensors):
     if any(np.prod(weight.shape) > 1 for weight in getattr(call.layer, "weights", ())):
         closed = why_closed(call.layer)
-        return closed or "is of a type that no rule knows, and has weights; register a rule (firekeras.channels.rule)"
+        return closed or "has weights, but no rule for its type; register one (firekeras.channels.rule)"
     if len(tensors) != 1 or not isinstance(args[0], Channels) or len(call.output_shapes) != 1:
-        return "is of a type that no rule knows, with several tensors; register a rule (firekeras.channels.rule)"
+        return "takes or returns several tensors, and has no rule for its type; register one (firekeras.channels.rule)"
     if len(tensors[0].axes()) != 1:
-        return "is of a type that no rule knows, and reads channels along several axes"
+        return "has no rule for its type, and reads channels along several axes"
     return None
 
 
@@ -45,45 +45,44 @@ def _followed(call, args, kwargs, x):
     axis = x.axes()[0]
     trial = Trial(call.layer, args[1:], kwargs, x.shape, axis)
     try:
-        found = trial.mapping()
+        mapping = trial.mapping()
     except Exception as error:
-        found = f"fails when it is tried out: {str(error).splitlines()[0][:100]}"
-    if isinstance(found, str):
-        return call.refuse(args, kwargs, f"is of a type that no rule knows, and {found}")
-    out_axis, sources = found
-    given = Channels.along(call.output_shape, out_axis, x.vector(axis)[sources])
-    return call.fresh_like(given)
+        mapping = f"fails when it is tested: {str(error).splitlines()[0][:100]}"
+    if isinstance(mapping, str):
+        return call.refuse(args, kwargs, f"has no rule for its type, and {mapping}")
+    out_axis, sources = mapping
+    return call.fresh_like(Channels.along(call.output_shape, out_axis, x.vector(axis)[sources]))
 
 
 def follows_itself(function, x):
-    """Why each channel of a function's output does not follow the same channel of `x` alone; None if it does.
+    """Why the output channels of a function do not depend on the same channel of `x` alone; None if they do.
 
     Args:
-        function: Gives something of the shape of what it gets, whatever the size of other axes.
-        x: The `Channels` that it gets.
+        function: A function that keeps the shape of its input, whatever the size of other axes.
+        x: The `Channels` of its input.
     """
     axis = next(iter(x.axes()), x.rank - 1)
     if len(x.axes()) > 1:
         return "reads channels along several axes"
     shape = [min(size, 2) if k != axis else size for k, size in enumerate(x.shape[1:], 1)]
     try:
-        found = Trial(function, (), {}, (None, *shape), axis).mapping()
+        mapping = Trial(function, (), {}, (None, *shape), axis).mapping()
     except Exception as error:
-        return f"fails when it is tried out: {str(error).splitlines()[0][:100]}"
-    if isinstance(found, str):
-        return found
-    itself = found[0] == axis and np.array_equal(found[1], np.arange(x.shape[axis]))
+        return f"fails when it is tested: {str(error).splitlines()[0][:100]}"
+    if isinstance(mapping, str):
+        return mapping
+    itself = mapping[0] == axis and np.array_equal(mapping[1], np.arange(x.shape[axis]))
     return None if itself or x.shape[axis] == 1 else "moves channels"
 
 
 def tried(function, x, *args, **kwargs):
-    """What an operation, layer or function makes of an array, at inference."""
+    """The result of an operation, layer or function for an array, at inference."""
     kwargs = at_inference_arguments(function, kwargs)
     return keras.ops.convert_to_numpy(function(keras.ops.convert_to_tensor(x), *args, **kwargs))
 
 
 class Trial:
-    """Tries an operation out on small random input."""
+    """Probes an operation on small random inputs."""
 
     def __init__(self, operation, args, kwargs, shape, axis):
         self.operation, self.args = operation, args
@@ -92,19 +91,19 @@ class Trial:
         self.rng = np.random.default_rng(0)
 
     def run(self, x):
-        """What the operation makes of an array."""
+        """The result of the operation for an array."""
         return tried(self.operation, x, *self.args, **self.kwargs)
 
     def sample(self, count=2):
-        """Random input."""
+        """Random inputs."""
         return self.rng.uniform(-2, 2, (count, *self.shape)).astype("float32")
 
     def mapping(self):
-        """(axis, for each output channel its input channel); or, in words, why there is none."""
+        """The output axis, and the input channel of each output channel; or the reason why there is none."""
         base = self.sample(1)
         before = self.run(base)
         if not np.array_equal(before, self.run(base), equal_nan=True):
-            return "gives another result each time"
+            return "gives a different result each time"
         touched = self._touched(base, before)
         axes = [axis for axis in range(1, before.ndim) if _varies(touched, axis)]
         if len(axes) > 1 or before.shape[0] != 1:
@@ -115,10 +114,10 @@ class Trial:
             worst = int(np.argmax(follows.sum(axis=0) != 1))
             return f"mixes channels: channel {worst} of its output follows {follows[:, worst].sum()} of its input"
         sources = follows.argmax(axis=0)
-        return (axis, sources) if self._proven(axis, sources) else "does something else once channels are missing"
+        return (axis, sources) if self._proven(axis, sources) else "computes something else when channels are missing"
 
     def _touched(self, base, before):
-        """Which outputs change with which input channel, `(channels, *output)`."""
+        """Which outputs change with each input channel, `(channels, *output)`."""
         touched = []
         at_once = max(1, VALUES_AT_ONCE // max(1, base.size))
         for start in range(0, self.channels, at_once):
@@ -133,7 +132,7 @@ class Trial:
             place[self.axis] = channel
             x[tuple(place)] = np.nan if how == "nan" else self.rng.uniform(-3, 3, x[tuple(place)].shape)
         after = self.run(x)
-        # vectors are rounded otherwise at their ends, so that equal is too much to ask; NaN leaves no doubt
+        # the ends of vectors are rounded differently, so equality is too strict; NaN leaves no doubt
         return ~np.isclose(after, before, rtol=1e-5, atol=1e-6, equal_nan=True)
 
     def _proven(self, axis, sources):

@@ -1,4 +1,4 @@
-"""How a layer reads channels and mixes them: its rule says so, and whoever asks what a removed channel is missed by."""
+"""How a layer reads and mixes channels: declared by its rule, used wherever the effect of a removed channel matters."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Reading:
 
     Args:
         layer: The layer, inside its wrappers.
-        axis: The axis of the channels of its input.
-        kernels: The weights that read, each with the axis that runs along what it reads.
-        back: Weights by which it reads what it made itself, one step later, in the same way.
-        strengths: A function without arguments that says how strongly each output depends on each channel: squared
-            weights, summed, `(channels, outputs)`. None if outputs are no weighted sums of channels.
-        linear: Whether the layer, built with a part of the channels and without bias and activation, gives what
-            these add to its outputs.
+        axis: The channel axis of its input.
+        kernels: The weights that read, each with the axis along the channels that it reads.
+        back: Likewise for weights that read the layer's own output one step later.
+        strengths: A function without arguments that returns how strongly each output depends on each channel:
+            squared weights, summed, `(channels, outputs)`. None if outputs are not weighted sums of channels.
+        linear: Whether the layer, built on a subset of the channels without bias and activation, returns their
+            contribution to its outputs.
     """
 
     layer: keras.Layer
@@ -37,7 +37,7 @@ def squared(kernel, axis=-2) -> np.ndarray:
 
     Args:
         kernel: A variable whose last two axes are channels and outputs.
-        axis: Which of them is that of the channels, -2 or -1. Defaults to -2.
+        axis: The axis of the channels, -2 or -1. Defaults to -2.
     """
     values = keras.ops.convert_to_numpy(kernel).astype("float64")
     sums = np.square(values).sum(axis=tuple(range(values.ndim - 2)))

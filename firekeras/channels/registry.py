@@ -1,34 +1,41 @@
-"""Rules: what each operation does with the labels of its inputs. Adding a layer type is adding one."""
+"""Rules: what each operation does with the labels of its inputs. A new layer type needs one new rule."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FunctionType
+from typing import Any, TypeVar
 
-HARMLESS = {"get_config", "from_config"}  # what a subclass may override without computing something else
+F = TypeVar("F", bound=Callable[..., Any])
+
+HARMLESS = {"get_config", "from_config"}  # what a subclass may override without changing what it computes
 _RULES: dict[type, object] = {}
 
 
-def rule(*operations: type):
+def rule(*operations: type) -> Callable[[F], F]:
     """Registers a function as the rule of these layer (or operation) classes.
 
-    A rule gets the `Call` (what is called, with helpers that declare which weights, settings and
-    costs depend on which channels) and the call's arguments with a `Channels` in place of each
-    tensor; it returns the `Channels` of what the call gives. It holds for subclasses too, unless
-    they override a method: then nobody knows any more what they compute.
+    A rule gets the `Call` (the layer, with helpers that declare which weights, settings and costs
+    depend on which channels) and the call's arguments with a `Channels` in place of each tensor; it
+    returns the `Channels` of the outputs. It applies to subclasses too, unless they override a
+    method: then it is unknown what they compute.
 
     Args:
-        operations: Subclasses of `keras.Layer`, or of `keras.Operation`.
+        operations: Subclasses of `keras.Layer` or of `keras.Operation`.
+
+    Returns:
+        A decorator that registers a function and returns it.
 
     Example:
     >>> class Squared(keras.Layer):
     ...     def call(self, x):
     ...         return x * x
-    >>> @firekeras.channels.rule(Squared)      # each channel by itself, so the labels stay the same
+    >>> @firekeras.channels.rule(Squared)      # works channel by channel, but not linearly
     ... def squared(call, x):
-    ...     return x
+    ...     return call.fresh_like(x)
     """
 
-    def register(function):
+    def register(function: F) -> F:
         _RULES.update(dict.fromkeys(operations, function))
         return function
 
@@ -36,15 +43,17 @@ def rule(*operations: type):
 
 
 def known_rules() -> dict:
-    """All rules that there are now, by class."""
+    """All registered rules, by class."""
     return dict(_RULES)
 
 
 def find_rule(operation):
-    """The rule of an operation; None where there is none that surely holds."""
+    """The rule of an operation; None if none is certain to apply."""
     for base in type(operation).__mro__:
         if base in _RULES:
-            return _RULES[base] if _computes_alike(type(operation), base) and not _has_own_methods(operation) else None
+            return (
+                _RULES[base] if _computes_the_same(type(operation), base) and not _has_own_methods(operation) else None
+            )
     return None
 
 
@@ -56,8 +65,8 @@ def _has_own_methods(operation):
     )
 
 
-def _computes_alike(derived, base):
-    """Whether nothing that `base` computes with is overridden on the way down to `derived`."""
+def _computes_the_same(derived, base):
+    """Whether no class from `base` down to `derived` overrides anything that `base` computes with."""
     between = derived.__mro__[: derived.__mro__.index(base)]
     overridden = {name for cls in between for name in vars(cls) if hasattr(base, name)}
     return all(name in HARMLESS or (name.startswith("__") and name != "__call__") for name in overridden)

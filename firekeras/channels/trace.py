@@ -1,4 +1,4 @@
-"""Runs a model on labels instead of numbers, and so finds out what depends on which filters."""
+"""Runs a model on labels instead of numbers, to find out what depends on which filters."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from firekeras.channels.walk import Visit, functional_graph, graph_inside, leaf_
 from firekeras.keras_models.classes import loss_of_class
 from firekeras.refusals import listed
 
-NOMINAL_SIZE = 224  # stands in for sizes that the model leaves open; only its MACs depend on it
+NOMINAL_SIZE = 224  # replaces sizes that the model leaves open; only its MACs depend on it
 
 
 @dataclasses.dataclass
 class Relu:
-    """A ReLU and the filters of which it is the first: `labels` runs along `axis` of its output."""
+    """A ReLU and the filters whose first ReLU it is: `labels` run along `axis` of its output."""
 
     key: tuple
     axis: int
@@ -33,26 +33,26 @@ class Relu:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trace:
-    """All that running a model on labels tells.
+    """Everything that running a model on labels reveals.
 
     Args:
         graph: The channel graph.
-        classes: For each label its class.
-        unit_of: For each class its unit; `-1` where no filter is in it.
-        weights: For each variable (by id), the labels along each of its axes, None where fixed.
+        classes: The class of each label.
+        unit_of: The unit of each class; `-1` for a class without filters.
+        weights: For each variable (by id), the labels along each of its axes, None for fixed axes.
         settings: For each layer or operation (by id), the settings that depend on channels.
-        arguments: For each call (by id of its node), the arguments that do, by position.
-        inputs: For each input of a nested model (by its id, and number): axis and labels of its channels.
-        relus: The ReLUs that some filter passes first.
-        kernels: For each layer with filters, a function that gives their weights.
-        births: For each label that a filter was born with: (layer name, filter).
+        arguments: For each call (by id of its node), the arguments that depend on channels, by position.
+        inputs: For each input of a nested model (by its id and index): axis and labels of its channels.
+        relus: The ReLUs that are the first one of some filter.
+        kernels: For each layer with filters, a function that returns their weights.
+        births: For each label that a filter started with: (layer name, filter).
         norms: For each such label that met a BatchNormalization before its ReLU: (moments, channel); see
             `Call.normalised`.
-        unscored: For layers whose filters meet no ReLU of their own, what they meet.
-        consumed: For each layer that mixes channels, the labels of these, an array per input.
-        readings: For each layer whose rule says how it mixes them, a `Reading`.
-        normalisers: For each path where a layer gives each channel a mean and a deviation of its own, that layer.
-        sums: The calls (by id of their nodes) that add up what comes in.
+        unscored: For layers whose filters reach no ReLU of their own, what they meet instead.
+        consumed: For each layer that mixes channels, their labels, one array per input.
+        readings: For each layer whose rule declares how it mixes channels, a `Reading`.
+        normalisers: For each path of a layer that normalizes channels one by one, that layer.
+        sums: The calls (by id of their nodes) that add up their inputs.
     """
 
     graph: ChannelGraph
@@ -73,12 +73,12 @@ class Trace:
     sums: set
 
     def keep(self, gone, labels):
-        """Which positions of `labels` stay, ascending, where the units in mask `gone` go."""
+        """Which positions of `labels` stay, ascending, without the units in mask `gone`."""
         units = self.unit_of[self.classes[labels]]
         return np.flatnonzero((units == FIXED_UNIT) | ~np.append(gone, False)[units])
 
     def units_along(self, variable, axis) -> np.ndarray:
-        """The unit that each position along an axis of a weight belongs to; -1 for none, `(size,)`."""
+        """The unit of each position along an axis of a weight, -1 for none, `(size,)`."""
         labels = self.weights.get(id(variable), (None,) * len(variable.shape))[axis]
         if labels is None:
             return np.full(variable.shape[axis], FIXED_UNIT)
@@ -91,25 +91,25 @@ class Trace:
         return units[units != FIXED_UNIT]
 
     def goes_with_its_input(self, name) -> bool:
-        """Whether all filters of a layer go together with channels that it reads, as those of depthwise ones do."""
+        """Whether all filters of a layer are coupled with channels that it reads, as in depthwise layers."""
         units = self.graph.filters(name)
         return name not in self.readings and bool(np.isin(units, [*self.units_read(name), *self.graph.locks]).all())
 
     def moments(self) -> dict[str, np.ndarray]:
-        """Mean and deviation that a BatchNormalization gives each filter before its ReLU, `(filters, 2)`.
+        """Mean and deviation of each filter behind the BatchNormalization before its ReLU, `(filters, 2)`.
 
-        NaN where there is none; where a layer is called several times, those of its first call.
+        NaN without one. If a layer is called several times, its first call counts.
         """
-        found = {name: np.full((width, 2), np.nan) for name, width in self.graph.widths.items()}
-        given = {moments: moments() for moments, _ in self.norms.values()}
+        by_layer = {name: np.full((width, 2), np.nan) for name, width in self.graph.widths.items()}
+        values = {moments: moments() for moments, _ in self.norms.values()}
         for label, (moments, channel) in reversed(self.norms.items()):
             name, filter = self.births[label]
-            found[name][filter] = given[moments][:, channel]
-        return found
+            by_layer[name][filter] = values[moments][:, channel]
+        return by_layer
 
 
 class Tracer:
-    """The state of one run on labels; rules talk to it through their `Call`."""
+    """The state of one run on labels; rules access it through their `Call`."""
 
     def __init__(self):
         self.space = LabelSpace()
@@ -138,7 +138,7 @@ class Tracer:
         self.bound: set[int] = set()
         self.unscored: dict[str, str] = {}
         self.notes: list[str] = []
-        self.rebuilding: dict[int, str | None] = {}  # for each layer whether it could be built again
+        self.rebuilding: dict[int, str | None] = {}  # for each layer why it cannot be rebuilt
         self.made: list[tuple[str, np.ndarray]] = []
 
     def call(self, visit: Visit, args, kwargs):
@@ -146,19 +146,19 @@ class Tracer:
         return Call(self, visit.node, visit.key, visit.path).trace(args, kwargs)
 
     def sized(self, shape, where):
-        """A shape with a nominal size wherever it is open behind the batch, which a note says."""
+        """A shape with a nominal size for each open size behind the batch; adds a note."""
         if None not in shape[1:]:
             return tuple(shape)
-        note = f"The size of {where} is open, {tuple(shape)}: MACs are counted for {NOMINAL_SIZE} wherever it is."
+        note = f"The size of {where} is open, {tuple(shape)}: MACs are counted for {NOMINAL_SIZE} instead."
         if note not in self.notes:
             self.notes.append(note)
         return (shape[0], *(NOMINAL_SIZE if size is None else size for size in shape[1:]))
 
     def enter(self, visit: Visit, tensors):
-        """Declares the channels that a nested model is given: its inputs get smaller with them."""
+        """Declares the channels that enter a nested model: its inputs shrink with them."""
         model, name = visit.operation, visit.path
-        said = loss_of_class(model, name) if graph_inside(model) is not None else [_opened_note(model, name)]
-        self.notes += [note for note in said if note not in self.notes]
+        notes = loss_of_class(model, name) if graph_inside(model) is not None else [_opened_note(model, name)]
+        self.notes += [note for note in notes if note not in self.notes]
         for k, x in enumerate(tensors):
             self._give(model, k, self._along_one_axis(x, name), name)
 
@@ -168,36 +168,36 @@ class Tracer:
         if known[0] == given[0]:
             self.declare(self.weights, (id(model), "input", number), (given[1],), name)
         else:
-            self.space.lock(np.append(given[1], known[1]), f"{name} is given channels unalike")
+            self.space.lock(np.append(given[1], known[1]), f"{name} receives channels along a different axis each time")
 
     def _along_one_axis(self, x, name):
         """The axis along which channels lie, the last one if there are none, and their labels."""
         axes = x.axes()
         if len(axes) > 1:
-            self.space.lock(x.labels, f"{name} is given channels along several axes")
+            self.space.lock(x.labels, f"{name} receives channels along several axes")
             return x.rank - 1, np.full(x.shape[-1], FIXED)
         axis = axes[0] if axes else x.rank - 1
         return axis, x.vector(axis)
 
     def declare(self, store, key, vectors, where):
-        """Records labels of a weight or setting; where it is used again, ties both uses together."""
+        """Records the labels of a weight or setting; if it is used again, ties both uses."""
         known = store.setdefault(key, vectors)
-        for one, other in zip(known, vectors, strict=True):
-            if one is not None and one is not other:
-                self.space.tie(one, other, f"{where} is used in several places, one of which is fixed")
+        for first, second in zip(known, vectors, strict=True):
+            if first is not None and first is not second:
+                self.space.tie(first, second, f"{where} is used in several places, one of which is fixed")
 
-    def note_parts(self, name, given):
-        """Records which channels a call gives: what it gives may be only a part of what a layer makes."""
-        for k, x in enumerate(given):
+    def note_parts(self, name, outputs):
+        """Records the output channels of a call, which may be only a part of a layer's channels."""
+        for k, x in enumerate(outputs):
             if not x.is_fixed:
-                self.made.append((f"{name}[{k}]" if len(given) > 1 else name, x.labels.ravel()))
+                self.made.append((f"{name}[{k}]" if len(outputs) > 1 else name, x.labels.ravel()))
 
     def direct_filters(self, x: Channels):
-        """The labels in `x` that come straight from a filter, with its layer's name."""
+        """The labels in `x` that come directly from a filter, with its layer's name."""
         return [(int(label), self.births[int(label)][0]) for label in np.unique(x.labels) if int(label) in self.births]
 
     def bind_relu(self, key, x: Channels):
-        """Takes a ReLU as that of all filters that arrive directly and have met none before."""
+        """Makes a ReLU that of all filters that arrive directly and have met none before."""
         mine = [label for label, _ in self.direct_filters(x) if label not in self.bound]
         axes = x.axes() or [x.rank - 1]
         if mine and len(axes) == 1:
@@ -206,13 +206,13 @@ class Tracer:
             self.relus.append(Relu(key, axes[0], np.where(np.isin(vector, mine), vector, FIXED)))
 
     def normalise(self, x: Channels, axis, moments):
-        """Takes a normalisation as that of all filters that arrive directly and have met no ReLU yet."""
+        """Makes a normalization that of all filters that arrive directly and have met no ReLU yet."""
         for channel, label in enumerate(x.vector(axis).tolist()):
             if label in self.births and label not in self.bound:
                 self.norms[label] = (moments, channel)
 
     def mark_unscored(self, x: Channels, reason):
-        """Notes why filters that arrive directly, and have met no ReLU yet, have none of their own."""
+        """Records why filters that arrive directly, and have met no ReLU yet, have none of their own."""
         for label, layer in self.direct_filters(x):
             if label not in self.bound:
                 self.unscored.setdefault(layer, f"its output {reason}")
@@ -220,8 +220,8 @@ class Tracer:
 
 def _opened_note(layer, name):
     return (
-        f"{name} ({type(layer).__name__}) is made of layers: if filters inside it go, it comes out as a keras.Model of "
-        "these layers, by the same name."
+        f"{name} ({type(layer).__name__}) is made of layers: if filters inside it go, it is replaced by a keras.Model "
+        "of these layers, of the same name."
     )
 
 
@@ -276,14 +276,14 @@ def _solve(model, tracer):
 
 def _layers(model, tracer):
     order = {name: k for k, name in enumerate(tracer.kinds)}
-    found = [(name, layer) for name, layer in leaf_layers(model) if name in order]
-    others = {*tracer.macs, *tracer.uncounted, *tracer.filters}.difference(name for name, _ in found)
-    found += [(name, None) for name in others]  # operations, and parts of layers
-    return sorted(found, key=lambda pair: order[pair[0]])
+    layers = [(name, layer) for name, layer in leaf_layers(model) if name in order]
+    others = {*tracer.macs, *tracer.uncounted, *tracer.filters}.difference(name for name, _ in layers)
+    layers += [(name, None) for name in others]  # operations, and parts of layers
+    return sorted(layers, key=lambda pair: order[pair[0]])
 
 
 class Axes:
-    """Collects arrays of units, each once."""
+    """Collects distinct arrays of units."""
 
     def __init__(self, unit_of_label):
         self.unit_of_label = unit_of_label
@@ -291,18 +291,18 @@ class Axes:
         self._index: dict[bytes, int] = {}
 
     def index(self, labels):
-        """The number of the axis along which these labels run."""
+        """The index of the axis along which these labels run."""
         return self.of_units(self.unit_of_label[labels])
 
     def of_units(self, axis):
-        """The number of an axis of units."""
+        """The index of an axis of units."""
         if axis.tobytes() not in self._index:
             self._index[axis.tobytes()] = len(self.axes)
             self.axes.append(axis)
         return self._index[axis.tobytes()]
 
     def product(self, factor, vectors):
-        """The `Product` of a number with what is kept of these labels."""
+        """The `Product` of a factor and the kept lengths of these labels."""
         return Product(int(factor), tuple(self.index(v) for v in vectors))
 
 
@@ -347,15 +347,15 @@ def _weights(layer):
 
 
 def _multiplies_unseen(tracer, name, layer):
-    """Whether a layer that no rule knows holds a matrix, by which it surely multiplies."""
+    """Whether a layer without a rule holds a matrix, by which it must multiply."""
     unseen = name in tracer.unknown and not tracer.macs[name]
     return unseen and any(len(variable.shape) > 1 for variable in _weights(layer))
 
 
 def uncounted_note(layers) -> list[str]:
-    """What a user should know of costs that leave something out."""
+    """A note on costs that leave something out."""
     names = [f"{layer.name} ({layer.kind})" for layer in layers if layer.uncounted]
-    return [f"MACs leave out {listed(names)}: what these multiply is not known."] if names else []
+    return [f"MACs leave out {listed(names)}, whose multiplications are unknown."] if names else []
 
 
 def _weight_size(tracer, units, variable):

@@ -1,4 +1,4 @@
-"""One walk over the functional graph; what is done at each operation is passed in."""
+"""One walk over the functional graph, with a function for what to do at each operation."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from firekeras.keras_models.internals import Functional
 
 
 def functional_graph(model):
-    """The functional graph that a model runs, or a layer made of layers that can be opened; None for any other object.
+    """The functional graph that a model runs, or that a composite layer can be opened to; None for any other object.
 
-    A class that overrides `call` computes something else than its graph, so that it counts as having none.
+    A class that overrides `call` computes something other than its graph, so it counts as having none.
     """
     graph = graph_inside(model)
     if graph is None:
@@ -30,13 +30,13 @@ def _runs_its_graph(model):
 
 
 def graph_of(model):
-    """The graph that a walk goes through, whether or not it is all that the model does."""
+    """The graph that a walk visits, whether or not it is all that the model does."""
     graph = graph_inside(model)
     return opened(model) if graph is None else graph
 
 
 def layers_of(model):
-    """The layers of a model, or of a layer that can be opened."""
+    """The layers of a model, or of a composite layer that can be opened."""
     return model.layers if graph_inside(model) is not None else graph_of(model).layers
 
 
@@ -101,15 +101,15 @@ def walk(model, inputs: list, call: Callable, enter: Callable | None = None, *, 
 
     Args:
         model: A Functional or Sequential model.
-        inputs: What stands for its inputs: a flat list, as `model.inputs`.
-        call: Does one operation's work: gets the `Visit` and its arguments, in which the
-            walk's values stand in place of tensors; returns the value or values that it gives.
+        inputs: The values at its inputs: a flat list, like `model.inputs`.
+        call: A function that does one operation's work: it takes the `Visit` and the arguments, with the
+            walk's values instead of tensors, and returns the output value or values.
         enter: Called as `enter(visit, values)` with the inputs of each nested model before the walk
             goes through it. Defaults to nothing.
-        nested: Whether to go through nested models; else they come as one operation. Defaults to True.
+        nested: Whether to go through nested models; otherwise they are passed as one operation. Defaults to True.
 
     Returns:
-        The list of values at the model's outputs, flat, as `model.outputs`.
+        The values at the model's outputs: a flat list, like `model.outputs`.
     """
 
     def through(model, inputs, around):
@@ -137,7 +137,7 @@ def walk(model, inputs: list, call: Callable, enter: Callable | None = None, *, 
 
 
 def leaf_layers(model, prefix=""):
-    """Yields (path, layer) of every layer that is not a nested functional model, shared ones once."""
+    """Yields (path, layer) of every layer that is not a nested functional model, each once."""
     seen = set()
     for layer in layers_of(model):
         if id(layer) in seen:

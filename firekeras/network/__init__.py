@@ -1,4 +1,4 @@
-"""The network: a model, checked and traced once; cut by `surgery`, masked, or run layer by layer and watched."""
+"""The network: a model, checked and traced once; it can be cut (`surgery`), masked, or run layer by layer."""
 
 from firekeras.network.network import Network
 

@@ -1,4 +1,4 @@
-"""BatchNormalization as in training: which layers can be run so, and what one gives by its own batch."""
+"""BatchNormalization as in training: which layers can run that way, and the output of one on its own batch."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from firekeras.network.observing import moments
 
 
 def normalised_by_batch(layer, x):
-    """What the layer gives in training, and the moments of what comes in."""
+    """The layer's output in training, and the moments of its input."""
     x = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
     rows = moments(x, layer.axis)
     _, mean, variance = (row[0] for row in rows)
-    given = ops.batch_normalization(
+    normalised = ops.batch_normalization(
         x, mean, variance, axis=layer.axis, offset=layer.beta, scale=layer.gamma, epsilon=layer.epsilon
     )
-    return ops.cast(given, layer.compute_dtype), rows
+    return ops.cast(normalised, layer.compute_dtype), rows
 
 
 def norms_to_measure(model):
-    """The BatchNormalization layers whose statistics can be measured, by path; and why others keep theirs, by path."""
+    """The BatchNormalization layers whose statistics can be measured, and why others keep theirs, both by path."""
     masked = {visit.path for visit in visits(model) if _is_masked(visit.node)}
     layers, kept = {}, {}
     for path, layer in leaf_layers(model):
-        reason = _reason_to_keep(layer) or ("given a mask" if path in masked else None)
+        reason = _reason_to_keep(layer) or ("masked" if path in masked else None)
         if reason and _holds_batch_norm(layer):
             kept[path] = reason
         elif not reason:
@@ -37,7 +37,7 @@ def norms_to_measure(model):
 
 
 def _holds_batch_norm(layer):
-    return any(isinstance(one, keras.layers.BatchNormalization) for one in all_layers(layer))
+    return any(isinstance(part, keras.layers.BatchNormalization) for part in all_layers(layer))
 
 
 def _is_masked(node):

@@ -1,4 +1,4 @@
-"""Networks as they would be without some of their filters: no surgery, and compiled once for all candidates."""
+"""Networks as they would be without some filters: no surgery, and compiled once for all candidates."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from firekeras.network.observing import pooled
 
 
 class MaskedNetwork:
-    """A copy of a model that can do without any of its units, and get them back.
+    """A copy of a model whose units can be masked, and restored.
 
-    Every slice of a weight that surgery would cut is set to zero, by the same labels. A removed channel
-    then counts for nothing wherever it is read, whatever its activation makes of zero, so that outputs
-    are those of the pruned network to rounding. Where a normalisation runs over channels they are not:
-    it goes on dividing by the number of all of them.
+    Every slice of a weight that surgery would cut is set to zero, by the same labels. A masked channel
+    then contributes nothing wherever it is read, whatever its activation does with zero, so outputs are
+    those of the pruned network up to rounding. Normalizations over channels are an exception: they still
+    divide by the number of all channels.
 
-    From mask to mask only values of variables change, so that nothing is compiled again.
+    From mask to mask only values of variables change, so nothing is recompiled.
 
     Args:
         model: A built Functional or Sequential model. It is not changed.
-        calibration: Batches of inputs. After each mask the BatchNormalizations get the statistics that
-            they see on them, as `firekeras.recovery.batch_statistics.reestimate_batch_norm` measures them.
-            Defaults to none: they keep their statistics.
+        calibration: Batches of inputs. After each mask the statistics of every BatchNormalization are
+            re-estimated on them, as `firekeras.reestimate_batch_norm` does. Defaults to none: they keep
+            their statistics.
 
     Attributes:
-        model: The copy, compiled alike, without regularisers on its weights.
-        graph: Its `ChannelGraph`, that of the model.
+        model: The copy, compiled like the model, without regularizers on its weights.
+        graph: Its `ChannelGraph`, the same as the model's.
 
     Example:
     >>> from firekeras.network.masking import MaskedNetwork
@@ -47,7 +47,7 @@ class MaskedNetwork:
         self.model = Network.of(model).copy(compiled=model.compiled)
         network = Network.of(self.model)
         self.graph = network.graph
-        self._weights = [found for _, layer in leaf_layers(self.model) for found in _cuttable(network, layer)]
+        self._weights = [weight for _, layer in leaf_layers(self.model) for weight in _cuttable(network, layer)]
         self._calibration = list(calibration)
         self._normalisations = norms_to_measure(self.model)[0] if self._calibration else {}
         self._observer = self._observing()
@@ -55,7 +55,7 @@ class MaskedNetwork:
             weight.regularizer = None  # masking must not look like an improvement
 
     def _observing(self):
-        """The pass that tells what the normalisations see."""
+        """A pass that records the inputs of normalizations."""
 
         def watch(visit, x, run):
             if visit.at_inference or visit.path not in self._normalisations:
@@ -66,8 +66,8 @@ class MaskedNetwork:
             return LayerByLayer(self.model, watch)
 
     def remove(self, gone):
-        """Takes out the units in the mask `gone`, `(num_units,)`, and puts all others back."""
-        stays = np.append(~gone, True)  # the last is for channels of no filter
+        """Masks the units in `gone`, bool `(num_units,)`, and restores all others."""
+        stays = np.append(~gone, True)  # the last entry is for channels of no filter
         for weight, value, along in self._weights:
             for axis, units in along:
                 value = value * stays[units].reshape([-1 if k == axis else 1 for k in range(value.ndim)])
@@ -84,10 +84,10 @@ class MaskedNetwork:
             self._normalisations[path].moving_variance.assign(variance)
 
     def loss(self, batches) -> float:
-        """The loss that the model was compiled with, as it is now; infinite where it is not a number.
+        """The compiled loss of the masked model; infinite if it is not a number.
 
         Args:
-            batches: Each `(x, y, sample_weight)`.
+            batches: Tuples `(x, y, sample_weight)`.
         """
         sizes = [keras.tree.flatten(batch[0])[0].shape[0] for batch in batches]
         losses = [self.model.test_on_batch(*batch, return_dict=True)["loss"] for batch in batches]
@@ -96,7 +96,7 @@ class MaskedNetwork:
 
 
 def _cuttable(network, layer):
-    """Yields (variable, value, [(axis, units)]) of what has slices that surgery may cut."""
+    """Yields (variable, value, [(axis, units)]) of each weight that surgery may cut."""
     for variable in layer.variables:
         along = [(axis, network.units_along(variable, axis)) for axis in range(len(variable.shape))]
         along = [(axis, units) for axis, units in along if (units != FIXED_UNIT).any()]

@@ -18,13 +18,13 @@ from firekeras.network.surgery import Cut
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Network(Trace):
-    """A model as firekeras sees it: what travels inside in place of the model.
+    """A model as firekeras sees it; internal functions pass this on instead of the model.
 
-    Nothing of it changes; weights are those that the model has at any time.
+    It is immutable; weights are always the model's current ones.
 
     Args:
         model: A built Functional or Sequential model.
-        graph, and all others: As in `Trace`, of this model.
+        graph, and all others: As in `Trace`, for this model.
 
     Example:
     >>> from firekeras.network import Network
@@ -40,10 +40,10 @@ class Network(Trace):
 
     @classmethod
     def of(cls, model: keras.Model | Network) -> Network:
-        """The network of a model; a network as it is.
+        """The network of a model; a network is returned unchanged.
 
         Raises:
-            ValueError: If the model is subclassed, not built, or holds what surgery cannot honour.
+            ValueError: If the model is subclassed, not built, or holds something that surgery cannot preserve.
         """
         if isinstance(model, Network):
             return model
@@ -66,14 +66,14 @@ class Network(Trace):
         return self.kernels[layer]()
 
     def without(self, gone: np.ndarray, behind=None) -> keras.Model:
-        """The model built again without some units.
+        """Rebuilds the model without some units.
 
         Args:
-            gone: A mask over units.
+            gone: A mask over units, bool `(num_units,)`.
             behind: Layers to insert, by the key of the call whose output they take. Defaults to none.
 
         Returns:
-            A new model, compiled like the old one, with weights and optimizer state cut.
+            A new model, compiled like the old one, with weights and optimizer state cut accordingly.
         """
         cut = Cut(self, gone, behind or {})
         with scope_of(self.model):

@@ -1,4 +1,4 @@
-"""Surgery: the functional graph is built again with the removed channels gone."""
+"""Surgery: rebuilds the functional graph without the removed channels."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from firekeras.keras_models.internals import (
 )
 from firekeras.keras_models.rebuilding import Rebuilt, is_strange
 
-OF_A_GRAPH = {  # what makes a functional model run these layers, not those of another one
+OF_A_GRAPH = {  # attributes that make a functional model run its own layers
     *("_inputs", "_outputs", "_inputs_struct", "_outputs_struct", "_nodes", "_nodes_by_depth"),
     *("_operations", "_operations_by_depth", "output_names", "_layers"),
 }
-OF_A_FIT = {  # what training leaves behind
+OF_A_FIT = {  # attributes that training leaves behind
     *("history", "optimizer", "_eval_epoch_iterator", "_compiled_trainable_state", "_jax_state", "_jax_state_synced"),
     *("_distribute_reduction_method", "_supports_reduce_retracing", "distribute_reduction_method"),
     *("_compile_config", "jit_compile", "run_eagerly", "stop_training", "_self_unconditional_checkpoint_dependencies"),
@@ -32,9 +32,9 @@ OF_A_FIT = {  # what training leaves behind
 
 
 class Cut:
-    """Makes twins of layers, nested models and operations without what goes; each once, however often it is called.
+    """Makes smaller twins of layers, nested models and operations; one of each, however often it is called.
 
-    What loses nothing is copied as it is. What loses something is built again from its config.
+    Whatever loses nothing is copied. Whatever loses something is rebuilt from its config.
     """
 
     def __init__(self, trace, gone, behind):
@@ -50,8 +50,8 @@ class Cut:
         new = self.model(old)
         for layer in self._rebuilt:
             layer.finish(self.sliced)
-        for one, other in self._models:
-            self._carry_over(one, other)
+        for before, after in self._models:
+            self._carry_over(before, after)
         return new
 
     def model(self, old, key=()):
@@ -83,14 +83,14 @@ class Cut:
         )
 
     def _assembled(self, old, inputs, flat, outputs):
-        """A model of the old one's class, made by Keras's own constructor: a stranger's builds what it likes."""
+        """A model of the old one's class, made by Keras's constructor: a custom one may build anything."""
         structure = keras.tree.pack_sequence_as(graph_of(old).output, outputs)
         if graph_inside(old) is None:
             return _of_composite(old, inputs, structure, self)
         plain = plain_class(old)
         new = plain.__new__(result_class(old))
         if plain is keras.Sequential:
-            layers = [layer for one in old.layers for layer in self._with_inserted(one)]
+            layers = [layer for before in old.layers for layer in self._with_inserted(before)]
             plain.__init__(new, [maker(flat[0]), *layers], name=old.name)
         else:
             plain.__init__(new, inputs, structure, name=old.name)
@@ -104,13 +104,13 @@ class Cut:
         if graph_inside(node.operation) is None and graph_inside(twin) is not None:  # it was opened
             args, kwargs = _for_a_graph(args, kwargs)
         _build_again_if_needed(node, twin, args, kwargs)
-        given = twin(*args, **kwargs)
-        for tensor, new in zip(node.outputs, keras.tree.flatten(given), strict=True):
+        outputs = twin(*args, **kwargs)
+        for tensor, new in zip(node.outputs, keras.tree.flatten(outputs), strict=True):
             self.copier.remember(tensor, new)
         if key not in self.behind:
-            return given
+            return outputs
         self.inserted[id(node.operation)] = self.behind[key]
-        return self.behind[key](given)
+        return self.behind[key](outputs)
 
     def _with_inserted(self, old_layer):
         twin = self.copier(old_layer)
@@ -136,12 +136,12 @@ class Cut:
         return any(self._keep(labels).size < labels.size for labels in some_labels)
 
     def _changes_inside(self, old, key):
-        """Whether anything in a layer made of layers loses channels, or gets a layer behind it."""
+        """Whether anything inside a composite layer loses channels, or gets a layer inserted behind it."""
         if functional_graph(old) is None:
             return self._loses(dependent_labels(self.trace, old))
         inserted = any(place[: len(key)] == key for place in self.behind)
-        given = (labels for (owner, _), (_, labels) in self.trace.inputs.items() if owner == id(old))
-        return inserted or self._loses(given) or any(self._changes(node, key) for node in nodes_in_order(old))
+        inputs = (labels for (owner, _), (_, labels) in self.trace.inputs.items() if owner == id(old))
+        return inserted or self._loses(inputs) or any(self._changes(node, key) for node in nodes_in_order(old))
 
     def _changes(self, node, key):
         changed = self.trace.arguments.get(id(node), {}).values()
@@ -159,14 +159,14 @@ class Cut:
         return Rebuilt(old, {name: self._resolved(value) for name, value in settings.items()}, self.copier)
 
     def _with_its_graph(self, old):
-        """A copy of a functional model that does not simply run its graph, on a copy of that graph."""
+        """A copy of a functional model that does more than run its graph, on a copy of that graph."""
         graph = self.model(Functional(*structures(old), name=old.name))
         twin = self.copier.instance(old)
         vars(twin).update({name: value for name, value in vars(graph).items() if name in OF_A_GRAPH})
         return twin
 
     def _resolved(self, value):
-        """A setting or argument as it is without what goes."""
+        """A setting or argument without the removed channels."""
         if isinstance(value, Count):
             return self._keep(value.labels).size
         if isinstance(value, Kept):
@@ -185,7 +185,7 @@ class Cut:
         return self.trace.keep(self.gone, labels)
 
     def sliced(self, variable, value):
-        """What stays of `value`, an array shaped like a variable of the old model."""
+        """The remaining part of `value`, an array shaped like a variable of the old model."""
         for axis, labels in enumerate(self.trace.weights.get(id(variable), ())):
             if labels is not None:
                 keep = self._keep(labels)
@@ -193,7 +193,7 @@ class Cut:
         return value
 
     def _carry_over(self, old, new):
-        """What was set on a model after its construction, if it is still of the class that uses it."""
+        """Copies what was set on a model after its construction, if its class is kept."""
         if type(new) is type(old):
             for name, value in attributes(old).items():
                 if name not in attributes(new) and name not in OF_A_FIT:
@@ -201,13 +201,13 @@ class Cut:
 
 
 def _for_a_graph(args, kwargs):
-    """The arguments of a layer as the model that comes out of it takes them."""
+    """The arguments of a layer as the model that replaces it takes them."""
     tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]
     return [tensors if len(tensors) > 1 else tensors[0]], {k: v for k, v in kwargs.items() if k == "training"}
 
 
 def _of_composite(old, inputs, outputs, cut):
-    """What comes out of a layer made of layers: its variables keep their order, by which optimizers know them."""
+    """The model that replaces a composite layer; its variables keep their order, on which optimizers rely."""
     new = keras.Model(inputs, outputs, name=old.name)
     order = {id(cut.copier.memo.get(id(layer))): k for k, layer in enumerate(all_layers(old, include_self=False))}
     new._layers = sorted(new._layers, key=lambda layer: order.get(id(layer), -1))
@@ -215,7 +215,7 @@ def _of_composite(old, inputs, outputs, cut):
 
 
 def _build_again_if_needed(node, twin, args, kwargs):
-    """Has a layer of Keras's without any state built for its new input, so that it is saved with that shape."""
+    """Rebuilds a stateless Keras layer for its new input, so that it is saved with that shape."""
     if not isinstance(twin, keras.Layer) or isinstance(twin, keras.Model) or is_strange(twin) or twin.variables:
         return
     tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, keras.KerasTensor)]

@@ -1,4 +1,4 @@
-"""Layer balance: scores by which no ranking starves a single layer, because its scores happen to sit higher."""
+"""Layer balance: keeps a ranking from starving a single layer whose scores happen to be higher."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.units import open_scores
 from firekeras.scores.profile import FilterScores
 
-FALLBACK = 0.5  # the weight once a round was undone: global ranks may have starved a layer
+FALLBACK = 0.5  # the weight after an undone round: global ranks may have starved a layer
 
 
 def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK) -> FilterScores:
-    """Blends each filter's place among all filters with its place within its own layer.
+    """Blends each filter's quantile among all filters with its quantile within its own layer.
 
-    A place is a share from 0 to 1: of so many of the filters that may go, this one goes before. With
-    weight 0 the order is that of the scores; with weight 1 every layer loses about the same share of
-    its filters. In between, a layer whose scores sit higher than others' still loses more, but its
-    best filters rank behind the worst of others. Layers whose filters only go together count as one.
+    A quantile is in [0, 1]: the share of prunable filters that are removed after this one. With weight
+    0 the order is that of the scores; with weight 1 every layer loses about the same share of its
+    filters. In between, a layer with higher scores still loses more, but its best filters rank behind
+    the worst of other layers. Coupled layers count as one.
 
-    `plan_pruning` does this by itself, with `balance=1.0`; scores balanced here are planned by with
-    `balance=0`.
+    `plan_pruning` does this itself, with `balance=1.0`; plan with `balance=0` if scores are already
+    balanced.
 
     Args:
-        scores: `FilterScores`, higher goes first.
+        scores: `FilterScores`, higher is removed first.
         graph: The model's `ChannelGraph`.
-        weight: The weight of the place within the layer, from 0 to 1. Defaults to 0.5.
+        weight: The weight of the quantile within the layer, from 0 to 1. Defaults to 0.5.
 
     Returns:
-        `FilterScores` whose criterion says that they are balanced; NaN for filters that may not go.
+        `FilterScores` whose criterion says that they are balanced; NaN for locked filters.
 
     Raises:
         ValueError: If `weight` is out of its range.
@@ -40,22 +40,22 @@ def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK
     >>> plan = firekeras.plan_pruning(model, even, pruning_ratio=0.2, balance=0)
     """
     if not 0 <= weight <= 1:
-        raise ValueError(f"weight is that of the place within the layer, from 0 to 1. Received: {weight}.")
+        raise ValueError(f"weight is that of the quantile within the layer, from 0 to 1. Received: {weight}.")
     blend = graph.by_layer(blended(open_scores(graph, scores), graph, weight))
     return FilterScores(blend, criterion=f"balanced {scores.criterion}", l1=scores.l1, reasons=scores.reasons)
 
 
 def blended(values: np.ndarray, graph: ChannelGraph, weight: float) -> np.ndarray:
-    """The same for values by unit, `(num_units,)`: NaN for those that have none."""
+    """The same for one value per unit, `(num_units,)`, NaN for none."""
     return (1 - weight) * places(values) + weight * places_within(values, graph)
 
 
 def places_within(values: np.ndarray, graph: ChannelGraph) -> np.ndarray:
-    """The place of each unit's value among those of its layer, or of all layers that it is coupled with."""
-    found = np.full(values.shape, np.nan)
+    """The quantile of each unit's value among those of its layer, or of all layers coupled with it."""
+    within = np.full(values.shape, np.nan)
     for units in _groups(graph):
-        found[units] = places(values[units])
-    return found
+        within[units] = places(values[units])
+    return within
 
 
 def _groups(graph):
@@ -65,6 +65,6 @@ def _groups(graph):
 
 
 def places(values) -> np.ndarray:
-    """Where each value stands among all that there are: 0 for the lowest, 1 for the highest, ties alike."""
+    """The quantile of each value among all finite ones: near 0 for the lowest, near 1 for the highest."""
     ranks = rankdata(values, nan_policy="omit")
     return (ranks - 0.5) / max(1, np.isfinite(values).sum())

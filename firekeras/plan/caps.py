@@ -1,4 +1,4 @@
-"""Layer caps: given by name, by pattern or by type of layer, and resolved to single layers."""
+"""Layer caps: by name, by pattern or by type of layer, resolved to single layers."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from firekeras.refusals import is_number, nearest
 def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, float]:
     """The cap of each layer that has one.
 
-    A key is the name of a layer, `"conv1"`, a pattern of names as shells have it, `"block1_*"`, or a
-    type of layer, `"Conv2D"`. The more particular key wins: a name over a pattern, a pattern over a
-    type; of several patterns the tightest.
+    A key is the name of a layer, `"conv1"`, a shell-style pattern of names, `"block1_*"`, or a type of
+    layer, `"Conv2D"`. The more specific key wins: a name over a pattern, a pattern over a type; of
+    several patterns the tightest.
 
     Args:
         graph: The network.
-        caps: For each key, which share of the original filters of its layers may go, 0 to 1.
+        caps: For each key, the share of the original filters that its layers may lose, 0 to 1.
 
     Raises:
-        ValueError: If a key stands for no layer, with the nearest that does, or a share is out of range.
+        ValueError: If a key matches no layer (suggests the nearest that does), or a share is out of range.
     """
     if not isinstance(caps, Mapping):
         raise ValueError(f"layer_caps are shares by layer, such as {{'conv1': 0.5}}. Received: {caps!r}.")
-    found: dict[str, tuple[int, float]] = {}
+    known: dict[str, tuple[int, float]] = {}
     for key, share in caps.items():
         _check_share(key, share)
         precedence, names = _layers_of(graph, key)
         for name in names:
-            found[name] = min(found.get(name, (precedence, share)), (precedence, share))
-    return {name: share for name, (_, share) in found.items()}
+            known[name] = min(known.get(name, (precedence, share)), (precedence, share))
+    return {name: share for name, (_, share) in known.items()}
 
 
 def without_uncapped(graph: ChannelGraph, caps: Mapping[str, float]) -> ChannelGraph:
@@ -66,7 +66,7 @@ def _check_share(key, share):
 
 
 def _layers_of(graph, key) -> tuple[int, list[str]]:
-    """How general a key is, 0 for a name, and the layers that it stands for."""
+    """How general a key is, 0 for a name, and the layers that it matches."""
     if key in graph.filter_layers:
         return 0, [key]
     matched = fnmatch.filter(graph.filter_layers, key) if any(sign in key for sign in "*?[") else []

@@ -1,4 +1,4 @@
-"""MACs in the ranking: of filters that score alike, those go first with which the most computation goes."""
+"""MACs in the ranking: of filters with similar scores, those that save the most computation are removed first."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from firekeras.scores.profile import FilterScores
 
 
 def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.25) -> FilterScores:
-    """Blends each filter's place among all filters with its place by the MACs that go with it.
+    """Blends each filter's quantile by score with its quantile by the MACs that its removal saves.
 
-    A place is a share from 0 to 1: of so many of the filters that may go, this one goes before. Molchanov et
-    al. 2017, "Pruning Convolutional Neural Networks for Resource Efficient Inference", 2.3, add the MACs
-    themselves, with a weight; places need no units. Of units of several filters the MACs per filter count.
+    A quantile is in [0, 1]: the share of prunable filters that are removed after this one. Molchanov et al.
+    2017, "Pruning Convolutional Neural Networks for Resource Efficient Inference", 2.3, add the weighted MACs
+    themselves; quantiles need no units. For coupled filters the MACs per filter count.
 
     Args:
-        scores: `FilterScores`, higher goes first.
+        scores: `FilterScores`, higher is removed first.
         graph: The model's `ChannelGraph`.
-        weight: The weight of the place by MACs, from 0 to 1. Defaults to 0.25.
+        weight: The weight of the quantile by MACs, from 0 to 1. Defaults to 0.25.
 
     Returns:
-        `FilterScores` whose criterion says so; NaN for filters that may not go.
+        `FilterScores` whose criterion says so; NaN for locked filters.
 
     Raises:
         ValueError: If `weight` is out of its range.
@@ -35,7 +35,7 @@ def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.
     'l1 and MACs'
     """
     if not 0 <= weight <= 1:
-        raise ValueError(f"weight is that of the place by MACs, from 0 to 1. Received: {weight}.")
+        raise ValueError(f"weight is that of the quantile by MACs, from 0 to 1. Received: {weight}.")
     values = open_scores(graph, scores)
     saved = np.where(np.isfinite(values), costs_of_units(graph, "macs") / np.maximum(graph.unit_sizes, 1), np.nan)
     blend = (1 - weight) * places(values) + weight * places(saved)

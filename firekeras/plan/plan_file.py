@@ -1,4 +1,4 @@
-"""Plans as JSON files: whole or not at all, and refused in words where they are damaged."""
+"""Plans as JSON files: written whole or not at all; damaged ones are refused with the reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from firekeras.paths import existing_file
 
 FORMAT, VERSION = "firekeras.plan", 2
 ALSO_CALLED = "firekeras.plan.planning"  # by one release
-WITHOUT_BALANCE = 1  # the version whose plans all ranked by the scores themselves
+WITHOUT_BALANCE = 1  # the version whose plans all ranked by the scores alone
 FIELDS = (
     "removed",
     "widths",

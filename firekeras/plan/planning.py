@@ -1,15 +1,17 @@
-"""Scores and limits in, a plan out: which filters go. Pure arithmetic: no data, no model run."""
+"""Scores and limits in, a plan out: which filters are removed. Pure arithmetic: no data, no model run."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from firekeras.channels.costs import Costs, as_graph, costs_without
+from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection, selected_at_once
@@ -18,8 +20,11 @@ from firekeras.plan.widening import narrowest_cut, widened_because
 from firekeras.refusals import is_number, nearest
 from firekeras.scores.profile import FilterScores
 
+if TYPE_CHECKING:
+    import keras
+
 COSTS = tuple(MEASURES)
-BALANCE, MAX_CUT = 1.0, 0.5  # what plan_pruning does by itself
+BALANCE, MAX_CUT = 1.0, 0.5  # the defaults of plan_pruning
 AS_SCORED: dict[str, Any] = {
     "balance": 0.0,
     "max_cut": 1.0,
@@ -28,21 +33,22 @@ AS_SCORED: dict[str, Any] = {
 
 @dataclasses.dataclass(repr=False)
 class PruningPlan:
-    """Which filters of which layers go, and why each goes or stays.
+    """Which filters of which layers are removed, and why each goes or stays.
 
     Args:
-        removed: For each layer that loses filters, which, ascending; coupled layers too.
-        widths: For each layer with filters, how many it had.
-        costs_before: `Costs` of the network as it was.
+        removed: For each layer that loses filters, their indices, ascending; coupled layers included.
+        widths: The number of filters of each layer before the cut.
+        costs_before: `Costs` of the network before the cut.
         costs_after: `Costs` of the network without the removed filters, exact.
-        criterion: What the scores were.
+        criterion: The criterion of the scores.
         verdicts: For each layer, one sentence per filter, as an index into `sentences`, `(filters,)`.
-        sentences: The sentences that verdicts point to.
-        scores: For each layer, what its filters scored (coupled ones: their mean), `(filters,)`.
-        ranks: For each layer, the filters' places in the order in which they go, from 1; 0 for no place.
-        ranked: How many filters have a place.
-        notes: What a user should know of the plan as a whole, such as why nothing goes.
-        balance: How much a filter's place within its layer counted in that order, 0 to 1.
+        sentences: The sentences that `verdicts` refers to.
+        scores: For each layer, the scores of its filters (the mean for coupled ones), `(filters,)`.
+        ranks: For each layer, the ranks of its filters in the order of removal, from 1; 0 for unranked
+            filters, `(filters,)`.
+        ranked: The number of ranked filters.
+        notes: Sentences on the plan as a whole, such as why nothing is removed.
+        balance: The weight of a filter's rank within its layer in that order, 0 to 1.
 
     Example:
     >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3)
@@ -69,19 +75,30 @@ class PruningPlan:
         return in_one_line(self)
 
     def summary(self) -> str:
-        """What goes from each layer and what that saves, as a table for a terminal of 80 columns."""
+        """A table of what is removed from each layer and what that saves, for a terminal of 80 columns.
+
+        Returns:
+            The text, several lines.
+        """
         return summary(self)
 
     @property
     def num_removed(self) -> int:
-        """How many filters go, over all layers."""
+        """The number of filters that are removed, over all layers."""
         return sum(filters.size for filters in self.removed.values())
 
     def explain(self, layer: str, filter: int) -> str:
-        """One sentence: why this filter goes, or stays.
+        """Why a filter is removed, or stays.
+
+        Args:
+            layer: The name of a layer with filters.
+            filter: The index of a filter, from 0.
+
+        Returns:
+            One sentence.
 
         Raises:
-            ValueError: If there is no such layer or filter; names the nearest.
+            ValueError: If there is no such layer or filter; suggests the nearest name.
         """
         width = self.widths[known_layer(layer, self.widths)]
         if not 0 <= filter < width:
@@ -99,18 +116,40 @@ class PruningPlan:
         place = f"ranks {rank} of {self.ranked}{how_balanced(self.balance)}"
         return f"its {self.criterion} score of {self.scores[layer][filter]:.4g} {place}; "
 
-    def save(self, path):
-        """Writes the plan as JSON: whole, or not at all."""
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the plan as JSON, whole or not at all.
+
+        Args:
+            path: The file, such as `plan.json`.
+
+        Raises:
+            ValueError: If its folder does not exist.
+
+        Example:
+        >>> plan.save("plan.json")
+        >>> firekeras.PruningPlan.load("plan.json").num_removed == plan.num_removed
+        True
+        """
         plan_file.save(self, path)
 
     @classmethod
-    def load(cls, path) -> PruningPlan:
-        """Reads a plan; raises `ValueError` if there is no such file, or none of a plan, or a damaged one."""
+    def load(cls, path: str | os.PathLike) -> PruningPlan:
+        """Reads a plan that `save` wrote.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The `PruningPlan`.
+
+        Raises:
+            ValueError: If there is no such file, or it is not a plan, of another version, or damaged.
+        """
         return cls(**plan_file.load(path))
 
     @classmethod
     def of(cls, selection: Selection, notes: Iterable[str] = ()) -> PruningPlan:
-        """The plan that a selection of units amounts to, with what else a user should know of it."""
+        """The plan for a selection of units, with further notes for the user."""
         graph, ranking = selection.graph, selection.ranking
         sentences, verdicts = selection.verdicts()
         return cls(
@@ -130,7 +169,7 @@ class PruningPlan:
 
 
 def plan_pruning(
-    model_or_graph,
+    model_or_graph: keras.Model | ChannelGraph,
     scores: FilterScores,
     *,
     pruning_ratio: float = 0.05,
@@ -143,43 +182,43 @@ def plan_pruning(
     max_cut: float = MAX_CUT,
     measure: str | None = None,
 ) -> PruningPlan:
-    """Decides which filters go: those that score highest among the filters of their layer.
+    """Decides which filters to remove: those that score highest among the filters of their layer.
 
-    Exactly `pruning_ratio` of the prunable filters go, ties included: of equal places the one with
-    the smaller l1 norm goes first, then the one that comes first. Filters that can only go together
-    count one each; a unit of them that would overshoot is passed over. The paper ranks the filters of
-    all layers together (FIREPruning, section 3.3.2): that is `balance=0, max_cut=1`.
+    Exactly `pruning_ratio` of the prunable filters are removed. Ties are broken by the smaller l1 norm,
+    then by position. Coupled filters count one each; a unit of them that would overshoot is skipped.
+    The paper ranks the filters of all layers together (FIREPruning, Fang et al. 2020, section 3.3.2):
+    that is `balance=0, max_cut=1`.
 
     Args:
         model_or_graph: A model, or its `ChannelGraph` (planning then needs no Keras).
-        scores: `FilterScores`: higher goes first, NaN stays.
+        scores: `FilterScores`: higher is removed first, NaN stays.
         pruning_ratio: Share of the prunable filters to remove, from 0 to below 1. Defaults to 0.05.
-        layer_caps: For some layers, which share of their original filters may go in total, 0 to 1
+        layer_caps: The share of their original filters that some layers may lose in total, 0 to 1
             (0 leaves a layer alone): by name, pattern or type, `{"conv1": 0.5, "block1_*": 0.3,
-            "Dense": 0}`, the more particular one winning. Coupled layers share the tightest. Units of
-            recurrent layers and attention heads (`"NAME/heads"`) go only if a cap names them, `{"LSTM": 0.5}`.
+            "Dense": 0}`; the more specific key wins. Coupled layers share the tightest cap. Recurrent units and
+            attention heads (`"NAME/heads"`) go only if a cap names them, `{"LSTM": 0.5}`. Defaults to none.
         target: Instead of the ratio: `{"macs": 0.5}`, `{"conv_macs": ...}` or `{"params": ...}`, the
-            share of the network's present costs to come down to.
+            share of the network's current cost to reach. Defaults to none.
         round_to: Widths that change become a multiple of this. Defaults to 1.
-        min_keep: No layer falls under this share of its original width, nor under one filter; nor do the
+        min_keep: No layer falls below this share of its original width, or below one filter; nor do the
             channels that a split, slice or branch takes of it. Defaults to 0.1.
-        original_widths: For each layer (and part) the width that caps and `min_keep` refer to, such as
-            `graph.sizes` of the first model. Defaults to the present widths.
-        balance: The weight of a filter's place within its own layer against its place among all, 0 to
-            1 (see `firekeras.plan.balance`). Defaults to 1, by which layers lose about the same share and
-            none is starved.
-        max_cut: No layer loses more than this share of its present filters in this plan, above 0, up to
-            1; one filter, or one step of `round_to`, may always go. Where the ratio or the target cannot
-            be had with it, it is widened, and `notes` say so; caps do not widen it. Defaults to 0.5.
-        measure: A cost, as in `target`: filters whose removal saves nothing of it stay, and do not count,
+        original_widths: The width of each layer (and part) that caps and `min_keep` refer to, such as
+            `graph.sizes` of the first model. Defaults to the current widths.
+        balance: The weight of a filter's rank within its own layer against its rank among all, 0 to 1
+            (see `firekeras.plan.balance`). Defaults to 1: layers lose about the same share, and none is
+            starved.
+        max_cut: No layer loses more than this share of its current filters in this plan, above 0, up to
+            1; one filter, or one step of `round_to`, may always go. If the ratio or the target is out of
+            reach with it, it is raised, and `notes` say so; caps do not raise it. Defaults to 0.5.
+        measure: A cost, as in `target`: filters whose removal saves none of it stay, and do not count,
             such as those of Dense layers for `"conv_macs"`. Defaults to the target's.
 
     Returns:
-        A `PruningPlan`. Where nothing can go, its `notes` say why.
+        A `PruningPlan`. If nothing can be removed, its `notes` say why.
 
     Raises:
         ValueError: If a number is out of its range, a layer or a measure does not exist, the scores are
-            of another model, or the target cannot be reached (with the best that can).
+            of another model, or the target cannot be reached (says what can).
 
     Example:
     >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3, layer_caps={"conv1": 0})
@@ -201,7 +240,7 @@ def plan_pruning(
 
 
 def known_layer(name, names):
-    """The name, if it is one of `names`; else raises `ValueError` with the nearest."""
+    """The name if it is known; else raises `ValueError` with the nearest."""
     if name in names:
         return name
     near = nearest(name, names)
@@ -219,11 +258,11 @@ def check_limits(pruning_ratio, round_to, min_keep):
     if not is_number(min_keep) or not 0 <= min_keep <= 1:
         raise ValueError(f"min_keep is the share of a layer's filters that must stay, 0 to 1. Received: {min_keep!r}.")
     if not is_number(round_to) or round_to < 1 or round_to % 1:
-        raise ValueError(f"round_to is a whole number from 1 on, such as 8. Received: {round_to!r}.")
+        raise ValueError(f"round_to is a whole number of at least 1, such as 8. Received: {round_to!r}.")
 
 
 def check_spread(balance, max_cut, measure=None):
-    """Raises `ValueError` for what says how a plan is spread over layers, where that is out of its range."""
+    """Raises `ValueError` if a setting of how a plan is spread over layers is out of its range."""
     if not is_number(balance) or not 0 <= balance <= 1:
         raise ValueError(
             f"balance is the weight of a filter's place within its own layer, 0 to 1. Received: {balance!r}."
@@ -240,7 +279,7 @@ def check_spread(balance, max_cut, measure=None):
 def _check_scores(graph, scores):
     if not isinstance(scores, FilterScores):
         raise ValueError(
-            "scores are FilterScores, as score_filters, measure_fire or FireDetector.predict give them. Received: "
+            "scores are FilterScores, as score_filters, measure_fire or FireDetector.predict return them. Received: "
             f"{type(scores).__name__}."
         )
     for name, values in scores.items():
@@ -248,7 +287,7 @@ def _check_scores(graph, scores):
         if values.size != width:
             raise ValueError(
                 f"The scores are of another model: layer {name!r} has {width} filters, the scores hold {values.size}. "
-                "Score the model that you are about to prune."
+                "Score the model that you want to prune."
             )
 
 
@@ -259,7 +298,7 @@ def _take(ranking, limits, ratio, max_cut) -> PruningPlan:
 
 
 def _reach(ranking, limits, target, max_cut) -> PruningPlan:
-    """The plan that removes fewest filters and reaches the target."""
+    """The plan that reaches the target with the fewest removed filters."""
     measure, share = checked_target(target)
     before = getattr(costs_without(ranking.graph), measure)
 
@@ -284,7 +323,7 @@ def _reach(ranking, limits, target, max_cut) -> PruningPlan:
 
 
 def checked_target(target, known=COSTS):
-    """The measure and the share of a target `{measure: share}`, or `ValueError`."""
+    """The measure and the share of a target `{measure: share}`; raises `ValueError` if it is invalid."""
     measure, share = next(iter(target.items())) if isinstance(target, Mapping) and len(target) == 1 else ("", 0)
     if measure not in known or not is_number(share) or not 0 < share <= 1:
         raise ValueError(

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan, known_layer
 
 
-def prune(model, plan: PruningPlan):
+def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
     """Removes the filters of a plan, and every slice of every weight that belongs to them.
 
-    The new model has the same layer names, order, dtype policies, trainable flags, regularisers,
+    The new model has the same layer names, order, dtype policies, trainable flags, regularizers,
     input and output structure; shared layers stay shared, nested models nested. If the model was
-    compiled, so is the new one, with the optimizer's state cut along.
+    compiled, so is the new one, with the optimizer's state cut accordingly.
 
     Args:
-        model: A built Functional or Sequential model. It is left untouched.
+        model: A built Functional or Sequential model. It is not changed.
         plan: A `PruningPlan` for this model.
 
     Returns:
-        A new `keras.Model` that needs no firekeras.
+        A new `keras.Model` that runs without firekeras.
 
     Raises:
-        ValueError: If the plan is for another model, or removes what is locked.
+        ValueError: If the plan is for another model, or removes locked filters.
 
     Example:
     >>> smaller = firekeras.prune(model, plan)
@@ -35,9 +36,9 @@ def prune(model, plan: PruningPlan):
 
 
 def checked_units(graph, plan) -> np.ndarray:
-    """The units that a plan removes, as a mask, after checking that the plan fits the network."""
+    """The units that a plan removes, as a mask, after checking that the plan matches the network."""
     if not isinstance(plan, PruningPlan):
-        raise ValueError(f"Expected a PruningPlan, as plan_pruning gives it. Received: {type(plan).__name__}.")
+        raise ValueError(f"Expected a PruningPlan, as plan_pruning returns it. Received: {type(plan).__name__}.")
     for name, width in plan.widths.items():
         known_layer(name, graph.filter_layers)
         if graph.filters(name).size != width:
@@ -54,7 +55,7 @@ def checked_units(graph, plan) -> np.ndarray:
         size = graph.axes[emptied.axis].size
         raise ValueError(
             f"The plan removes all {size} channels that {emptied.name} takes of the layers before it; at least one "
-            "must stay. Make the plan with plan_pruning, which sees to that."
+            "must stay. Make the plan with plan_pruning, which ensures that."
         )
     return gone
 
@@ -69,7 +70,7 @@ def _check_layer(graph, name, filters, planned):
     missing = sorted(set(filters.tolist()) - planned)
     if missing:
         raise ValueError(
-            f"The plan tears apart filters that only go together: filters {missing} of layer {name!r} would have to "
+            f"The plan splits coupled filters: filters {missing} of layer {name!r} would have to "
             f"go too. Make the plan with plan_pruning, or add what graph.coupled({name!r}, {missing[0]}) lists."
         )
     locked = next((graph.lock(name, k) for k in filters if graph.lock(name, k)), None)

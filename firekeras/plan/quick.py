@@ -1,4 +1,4 @@
-"""Which units go, in a few array operations: possible if each layer holds units of one kind."""
+"""Selects units in a few array operations: possible if each layer holds units of one kind."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 
 class Kinds:
-    """The units of a ranking by what holds them: those of one kind take as many channels of the same layers.
+    """The units of a ranking by kind: those of one kind take the same number of channels from the same layers.
 
-    If no layer holds units of two kinds, those of a kind go one after the other until the tightest of their layers is
-    at its limit: how many these are is known at once, and only the budget joins the kinds.
+    If no layer holds units of two kinds, those of a kind are removed one by one until the tightest of their layers
+    reaches its limit: their number is known in advance, and only the budget connects the kinds.
 
     Args:
-        held: For each unit, in the order in which they go, the layers that hold it, as pairs (layer, count).
-        sizes: For each unit, in that order, how many filters it counts, `(units,)`.
+        held: For each unit, in the order of removal, the layers that hold it, as pairs (layer, count).
+        sizes: For each unit, in that order, the number of its filters, `(units,)`.
 
     Attributes:
         apart: Whether no layer holds units of two kinds.
@@ -30,11 +30,11 @@ class Kinds:
         self.apart = len(layers) == len(set(layers))
 
     def taken(self, allowed: list[int], budget: int) -> np.ndarray:
-        """The units that go, a mask over the order `(units,)`.
+        """The units to remove, a mask over the order `(units,)`.
 
         Args:
-            allowed: For each layer how many channels it may lose.
-            budget: How many filters go in all.
+            allowed: How many channels each layer may lose.
+            budget: How many filters to remove in total.
         """
         fits = self._fits(allowed)
         taken = fits & (np.cumsum(self._sizes * fits) <= budget)
@@ -42,15 +42,15 @@ class Kinds:
         return taken
 
     def _fits(self, allowed):
-        """The units that the limits let go, however large the budget."""
+        """The units that the limits allow, whatever the budget."""
         return self._place < np.array(self._most(allowed), "int64")[self._kind]
 
     def _most(self, allowed):
-        """For each kind, how many of its units may go."""
+        """How many units of each kind may be removed."""
         return [min(allowed[layer] // count for layer, count in pairs) for pairs in self._layers]
 
     def _fill(self, taken, fits, budget):
-        """Spends what is left of the budget behind the first unit that would overshoot it, on smaller ones."""
+        """Spends the rest of the budget on smaller units behind the first one that would overshoot it."""
         left = budget - int(self._sizes[taken].sum())
         while left:
             smaller = np.flatnonzero(fits & ~taken & (self._sizes <= left))

@@ -1,4 +1,4 @@
-"""Which units go: in the order of a ranking, within a budget and the limits of each layer."""
+"""Which units are removed: in the order of a ranking, within a budget and the limits of each layer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEASURES = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """How many channels each layer, and each part of one, may lose now, and the sentence for what keeps the others."""
+    """How many channels each layer and part may lose now, and the sentence on why the others stay."""
 
     allowed: np.ndarray
     sentences: list[str]
@@ -58,9 +58,9 @@ class Limits:
         return max(0, width - max(floor, capped)), sentence
 
     def at_once(self, graph: ChannelGraph, max_cut: float, step: int = 1) -> Limits:
-        """The same, but that no layer loses more than a share of its present filters in one plan.
+        """Tighter limits: no layer loses more than a share of its current filters in one plan.
 
-        One step may always go: one filter, or as many as only go together, or a step of `round_to`.
+        One step is always allowed: one filter, a unit of coupled filters, or a step of `round_to`.
         """
         if max_cut >= 1:
             return self
@@ -75,12 +75,12 @@ class Limits:
 
 
 def _floor(min_keep, original):
-    """How many must stay of so many."""
+    """How many channels must stay."""
     return max(1, math.ceil(min_keep * original - 1e-9))
 
 
 def _most_at_once(graph, max_cut, step) -> list[int]:
-    """For each layer how many filters may go in one plan; of parts, as many as their layers lose."""
+    """How many filters each layer may lose in one plan; parts are not limited further."""
     least = [step] * len(graph.filter_layers)
     for layer, count in set(itertools.chain.from_iterable(graph.held_in)):
         least[layer] = max(least[layer], count)
@@ -94,23 +94,23 @@ def _at_once(name, width, most, max_cut):
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """Units that go in one step: one unit, or as many as bring a width to the next multiple."""
+    """Units that are removed in one step: one unit, or as many as bring a width to the next multiple."""
 
     units: np.ndarray
     size: int
 
 
 class Ranking:
-    """All that may go, in the order in which it goes.
+    """All prunable units, in the order of removal.
 
     Args:
         graph: The channel graph.
         scores: The scores.
-        round_to: Widths go down in multiples of this.
-        balance: The weight of a filter's place within its layer against that among all, 0 to 1. Defaults
-            to 0: by the scores themselves.
-        measure: A cost, `"conv_macs"`, `"macs"` or `"params"`: units whose removal saves nothing of it
-            may not go. Defaults to none.
+        round_to: Widths become multiples of this.
+        balance: The weight of a filter's rank within its layer against its rank among all, 0 to 1.
+            Defaults to 0: by the scores alone.
+        measure: A cost, `"conv_macs"`, `"macs"` or `"params"`: units whose removal saves none of it
+            stay. Defaults to none.
     """
 
     def __init__(
@@ -130,13 +130,13 @@ class Ranking:
 
     @functools.cached_property
     def kinds(self) -> Kinds:
-        """What may go by what holds it."""
+        """The prunable units by the layers that hold them."""
         limited = self.graph.limited_by
         return Kinds([limited[unit] for unit in self.order.tolist()], self.graph.unit_sizes[self.order])
 
     @functools.cached_property
     def blocks(self) -> list[Block]:
-        """What goes in one step, in order."""
+        """The steps, in order."""
         return self._single_units() if self.round_to == 1 else self._multiples()
 
     def _ordered(self):
@@ -145,11 +145,11 @@ class Ranking:
         return units[np.lexsort((units, self.l1[units], -place[units]))]
 
     def budget(self, ratio) -> int:
-        """How many filters a ratio stands for: rounded half up, at least one unless the ratio is 0."""
+        """The number of filters for a ratio: rounded half up, at least one unless the ratio is 0."""
         return max(1, math.floor(ratio * self.filters + 0.5)) if ratio else 0
 
     def places(self) -> np.ndarray:
-        """The place of each unit's first filter in the global order, from 1; 0 for no place."""
+        """The rank of each unit's first filter in the global order, from 1; 0 for unranked units."""
         place = np.zeros(self.graph.num_units, "int64")
         sizes = self.graph.unit_sizes[self.order]
         place[self.order] = np.cumsum(sizes) - sizes + 1
@@ -161,10 +161,12 @@ class Ranking:
     def _multiples(self):
         place = self.places()
         blocks = [block for group in self.graph.groups for block in self._blocks_of(group, place)]
-        return sorted(blocks, key=lambda block: place[block.units].max())  # a block goes when its last unit would
+        return sorted(
+            blocks, key=lambda block: place[block.units].max()
+        )  # a block is removed when its last unit would be
 
     def _blocks_of(self, group, place):
-        """Steps in which the width of coupled layers goes down from multiple to multiple."""
+        """Steps that reduce the width of coupled layers from multiple to multiple."""
         layers = [self.graph.filters(name) for name in group]
         units = np.unique(np.concatenate(layers))
         if not all(_evenly_holds(layer, units) for layer in layers):
@@ -188,15 +190,15 @@ def _evenly_holds(layer, units):
 class Selection:
     """One pass down the ranking: takes what fits the budget and the limits, and knows why the rest stays.
 
-    The pass is made at once, without a loop, if single units go and each layer holds units of one kind.
+    The pass needs no loop if steps are single units and each layer holds units of one kind.
 
     Args:
-        ranking: What may go, in order.
-        limits: How many channels each layer, and each part, may lose.
-        budget: How many filters shall go in all.
+        ranking: The prunable units, in order.
+        limits: How many channels each layer and part may lose.
+        budget: How many filters to remove in total.
 
     Attributes:
-        gone: The units that go, a mask `(num_units,)`.
+        gone: The units that are removed, a mask `(num_units,)`.
     """
 
     def __init__(self, ranking: Ranking, limits: Limits, budget: int):
@@ -224,7 +226,7 @@ class Selection:
                 self._take(block)
 
     def _take_one_block(self):
-        """A step of `round_to` may be larger than the budget; one is taken all the same."""
+        """A step of `round_to` may be larger than the budget; one is taken anyway."""
         fitting = (block for block in self.ranking.blocks if self._fits(block))
         for block in itertools.islice(fitting, 1):
             self._take(block)
@@ -236,7 +238,7 @@ class Selection:
         return full is None
 
     def _needs(self, block):
-        """How many channels a block takes from which layers and parts."""
+        """How many channels a block takes from each layer and part."""
         held = self.graph.limited_by
         if block.units.size == 1:
             return held[block.units[0]]
@@ -259,7 +261,7 @@ class Selection:
 
     @functools.cached_property
     def why(self) -> dict[int, str]:
-        """For each unit that stays though its turn came, why, in the order of the ranking."""
+        """Why each unit stays although its turn came, in the order of the ranking."""
         if not self._at_once:
             return self._why
         kinds, order = self.ranking.kinds, self.ranking.order.tolist()
@@ -271,15 +273,15 @@ class Selection:
         }
 
     def verdicts(self):
-        """The sentences that explain, and for each unit the index of its own, `(num_units,)`."""
+        """The explaining sentences, and the index of each unit's own, `(num_units,)`."""
         sentences = [f"{self.num_gone} others go before it", f"{self.num_gone} go"]
-        verdicts = self.gone.astype("int64")  # true of most; the others are told one by one
+        verdicts = self.gone.astype("int64")  # right for most; the others get their own sentences
         index = {sentence: k for k, sentence in enumerate(sentences)}
-        for unit in self._told_one_by_one():
+        for unit in self._with_own_sentences():
             verdicts[unit] = index.setdefault(self._sentence(unit), len(index))
         return list(index), verdicts
 
-    def _told_one_by_one(self):
+    def _with_own_sentences(self):
         coupled = self.gone & (self.graph.unit_sizes > 1)
         units = np.flatnonzero(coupled | ~self.ranking.prunable).tolist()
         return [*units, *self.why, *self.ranking.ragged]
@@ -313,7 +315,7 @@ class Selection:
         return f"{where}it has no {source.criterion} score{why}"
 
     def notes(self) -> list[str]:
-        """Why nothing goes, where something was to go."""
+        """Why nothing is removed although something should be."""
         if self.gone.any() or not self.budget:
             return []
         if not self.ranking.filters:
@@ -324,13 +326,13 @@ class Selection:
 
 
 def selected_at_once(ranking: Ranking, limits: Limits, budget: int, max_cut: float) -> tuple[Selection, float]:
-    """What goes if no layer loses more than a share in one plan, unless the budget needs it; and that share.
+    """The selection if no layer loses more than a share in one plan, unless the budget needs more; and that share.
 
     Args:
-        ranking: What may go, in order.
-        limits: How many channels each layer, and each part, may lose.
-        budget: How many filters go in all.
-        max_cut: The share to begin with.
+        ranking: The prunable units, in order.
+        limits: How many channels each layer and part may lose.
+        budget: How many filters to remove in total.
+        max_cut: The share to start with.
     """
     selected = functools.cache(
         lambda cut: Selection(ranking, limits.at_once(ranking.graph, cut, ranking.round_to), budget)

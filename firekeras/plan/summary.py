@@ -1,4 +1,4 @@
-"""A plan in words and columns: one line, or a table for a terminal of 80 columns."""
+"""A plan as text: one line, or a table for a terminal of 80 columns."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _what_goes(plan):
 
 
 def how_balanced(balance) -> str:
-    """What to say behind a rank of how much the place within the layer counted."""
+    """A remark on how much the rank within the layer counted."""
     if not balance:
         return ""
     return " (balanced over layers)" if balance == 1 else f" (balanced over layers by {balance:g})"
@@ -45,7 +45,7 @@ def _row(plan, name, width):
 
 
 def _shortened(name, length):
-    """A name without its middle, where it is too long."""
+    """A name, without its middle if it is too long."""
     if len(name) <= length:
         return name
     tail = (length - 3) // 2

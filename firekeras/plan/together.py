@@ -1,4 +1,4 @@
-"""Several criteria in one ranking: of a layer's filters those go first that most of them find dispensable."""
+"""Several criteria in one ranking: filters that most of them find dispensable are removed first."""
 
 from __future__ import annotations
 
@@ -14,20 +14,19 @@ from firekeras.scores.profile import FilterScores
 
 
 def together(scores: FilterScores, graph: ChannelGraph, others: Iterable[FilterScores]) -> FilterScores:
-    """The mean of each filter's places within its layer by several scores.
+    """The mean of each filter's quantiles within its layer by several scores.
 
-    A place is a share from 0 to 1: of so many of the layer's filters that may go, this one goes before.
-    Layers whose filters only go together count as one. Others that have nothing to say of a filter do not
-    count for it. Filters that never fire, of FIRE 1, go before all others of their layer, since that changes
-    nothing of what the network computes.
+    A quantile is in [0, 1]: the share of the layer's prunable filters that are removed after this one. Coupled
+    layers count as one. Other scores that do not rate a filter do not count for it. Filters that never fire, with
+    FIRE 1, are removed before all others of their layer, since that does not change what the network computes.
 
     Args:
-        scores: `FilterScores` that lead: filters without one have none in the end.
+        scores: The leading `FilterScores`: filters without a score here get none.
         graph: The model's `ChannelGraph`.
-        others: `FilterScores` whose places count as much; with none of them the scores are given back as they are.
+        others: `FilterScores` whose quantiles count equally; without any, the scores are returned unchanged.
 
     Returns:
-        `FilterScores` whose criterion names them all; NaN for filters that may not go.
+        `FilterScores` whose criterion names them all; NaN for locked filters.
 
     Example:
     >>> from firekeras.plan.together import together
@@ -39,14 +38,14 @@ def together(scores: FilterScores, graph: ChannelGraph, others: Iterable[FilterS
         return scores
     values = open_scores(graph, scores)
     known = [np.where(np.isnan(values), np.nan, open_scores(graph, other)) for other in others]
-    blend = _mean([places_within(one, graph) for one in (values, *known)]) + _never_fire(scores, values)
+    blend = _mean([places_within(each, graph) for each in (values, *known)]) + _never_fire(scores, values)
     criterion = " and ".join([scores.criterion, *(other.criterion for other in others)])
     return FilterScores(graph.by_layer(blend), criterion=criterion, l1=scores.l1, reasons=scores.reasons)
 
 
 def _mean(places):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of what may not go there are no places
+        warnings.simplefilter("ignore", RuntimeWarning)  # locked units have no quantiles
         return np.nanmean(places, axis=0)
 
 

@@ -1,4 +1,4 @@
-"""Scores by filter as scores by unit: filters that only go together have one between them."""
+"""Scores of filters as scores of units: coupled filters share one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def over_units(graph, by_layer) -> np.ndarray:
-    """For each unit the mean over its filters, NaN where one of them has no value, `(num_units,)`."""
+    """The mean of each unit over its filters, NaN if one of them has no value, `(num_units,)`."""
     total = np.zeros(graph.num_units)
     for name in graph.filter_layers:
         units = graph.filters(name)
@@ -15,7 +15,7 @@ def over_units(graph, by_layer) -> np.ndarray:
 
 
 def open_scores(graph, scores) -> np.ndarray:
-    """The score of each unit, NaN for those that are locked or have none, `(num_units,)`."""
+    """The score of each unit, NaN for locked units and those without a score, `(num_units,)`."""
     values = over_units(graph, scores)
     values[list(graph.locks)] = np.nan
     return values

@@ -1,4 +1,4 @@
-"""How much of a layer may go at once: no more than was asked for, unless the plan cannot be had otherwise."""
+"""How much of a layer may be removed at once: no more than requested, unless the plan needs more."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ STEPS = (0.5, 0.75, 1.0)
 
 
 def narrowest_cut(reaches: Callable[[float], float], max_cut: float, wanted: float) -> float:
-    """The least share of a layer that may go at once by which a plan comes as far as is wanted.
-
-    Where no share does, the least by which it comes as far as it can.
+    """The smallest share per layer with which a plan gets as far as wanted, or else as far as possible.
 
     Args:
-        reaches: How far a plan comes with a share: how many filters go, or how much of a cost.
-        max_cut: The share to begin with, above 0, up to 1.
-        wanted: How far it shall come.
+        reaches: A function of the share that returns how far a plan gets: how many filters it removes, or
+            how much of a cost.
+        max_cut: The share to start with, above 0, up to 1.
+        wanted: How far it should get.
     """
     reached = functools.cache(reaches)
     if max_cut >= 1 or reached(max_cut) >= wanted:
@@ -27,7 +26,7 @@ def narrowest_cut(reaches: Callable[[float], float], max_cut: float, wanted: flo
 
 
 def widened_because(asked: str, max_cut: float, cut: float) -> list[str]:
-    """What a user should know where a layer may lose more than was asked for."""
+    """A note if a layer may lose more than requested."""
     if cut <= max_cut:
         return []
     return [f"Layers may lose up to {cut:.0%} of their filters here, not {max_cut:.0%}: {asked} needs it (max_cut)."]

@@ -1,26 +1,30 @@
-"""Recovery before fine-tuning: what a cut upsets, and data set right again without any training."""
+"""Recovery before fine-tuning: repairs what a cut upsets, on data but without training."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from firekeras.recovery.batch_statistics import Settler, reestimate_batch_norm, settled_copy
 from firekeras.recovery.mean_folding import fold_means
 from firekeras.refusals import Registry
 
-RECOVERY = Registry("recovery step", "firekeras.recovery.recovery_step")  # in the order in which they are run
+RECOVERY = Registry("recovery step", "firekeras.recovery.recovery_step")  # in the order in which they run
 RECOVERY["fold_means"] = fold_means
 
 
-def recovery_step(name: str):
-    """Registers a step of recovery; steps are run in the order in which they were registered.
+def recovery_step(name: str) -> Callable[[Any], Any]:
+    """Registers a recovery step; steps run in the order in which they were registered.
 
     A step is called as `step(model, smaller, plan, data, batch_size)`: with the model before the cut,
     the one after it, which it changes in place, the plan, data as `fit` takes them, and their batch
-    size or None. It returns notes, a list of sentences: what it could not do.
+    size or None. It returns notes, a list of sentences on what it could not do.
 
     Args:
-        name: What `get_recovery` finds it by.
+        name: The name to pass to `get_recovery` and as `recovery` to `compress`.
+
+    Returns:
+        A decorator that registers a function and returns it.
 
     Example:
     >>> @firekeras.recovery.recovery_step("halve_biases")
@@ -36,18 +40,21 @@ def recovery_step(name: str):
 
 @recovery_step("batch_norm")
 def batch_norm(model, smaller, plan, data, batch_size=None) -> list[str]:
-    """Has every BatchNormalization of the smaller model measure its inputs anew."""
+    """Re-estimates the statistics of every BatchNormalization of the smaller model."""
     return reestimate_batch_norm(smaller, data, batch_size=batch_size)
 
 
 def get_recovery(names: str | Iterable[str]) -> list[Callable]:
-    """The steps of these names, in the order in which they have to be run.
+    """Recovery steps by name, in the order in which they have to run.
 
     Args:
-        names: One name or several, out of `"fold_means"`, `"batch_norm"` and what was registered.
+        names: One or several names: `"fold_means"`, `"batch_norm"`, and those added by `recovery_step`.
+
+    Returns:
+        The functions.
 
     Raises:
-        ValueError: If there is no step of such a name; names the nearest.
+        ValueError: If a name is unknown; suggests the nearest.
 
     Example:
     >>> smaller = firekeras.prune(model, plan)

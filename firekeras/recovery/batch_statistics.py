@@ -1,8 +1,11 @@
-"""The moving statistics of BatchNormalization, measured again on data."""
+"""Re-estimates the moving statistics of BatchNormalization on data."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Any
+
+import keras
 
 from firekeras.channels.check import check_model
 from firekeras.keras_models.devices import scope_of
@@ -11,33 +14,35 @@ from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
 from firekeras.network.observing import RepeatedPass, check_finite, pooled
 
 
-def reestimate_batch_norm(model, data, *, batch_size=None, samples=2000) -> list[str]:
+def reestimate_batch_norm(
+    model: keras.Model, data: Any, *, batch_size: int | None = None, samples: int = 2000
+) -> list[str]:
     """Replaces the moving mean and variance of every BatchNormalization by those of its inputs.
 
     The model is run over the data with each BatchNormalization normalising by its own batch, as in
     training ("precise BatchNorm": Wu and Johnson 2021, "Rethinking 'Batch' in BatchNorm", section 3),
-    and with dropout and the like as at inference. What a normalisation sees thus does not depend on
-    the statistics of those before it, which are wrong still, so that one pass is enough. Mean and
-    variance are those of the whole population, not averages with momentum: the variance is that
-    within batches plus that of the batches' means, each batch counted by its size. A layer that is
-    called several times gets what all its calls see together.
+    and with dropout and the like as at inference. So the inputs of a normalization do not depend on the
+    statistics of those before it, which are still wrong, and one pass is enough. Mean and variance are
+    those of the whole population, not averages with momentum: the variance is that within batches plus
+    that of the batches' means, with batches weighted by size. A layer that is called several times gets
+    the statistics of all its calls together.
 
-    Batches should be as large as fine-tuning's, or larger: what comes behind a normalisation by a
-    small batch is noisy.
+    Batches should be at least as large as in fine-tuning: normalization by a small batch makes later
+    layers' inputs noisy.
 
     Args:
-        model: A built Functional or Sequential model. Changed in place: the statistics, nothing else.
-        data: What `model.fit` takes. Labels are not looked at.
-        batch_size: For arrays. Defaults to 128.
-        samples: How many samples to look at: of arrays so many at random, in whole batches; of data in
+        model: A built Functional or Sequential model. Changed in place, but only the statistics.
+        data: Data as `model.fit` takes them. Labels are ignored.
+        batch_size: Batch size for arrays. Defaults to 128.
+        samples: The number of samples to use: of arrays a random choice, in whole batches; of data in
             batches the first ones. Defaults to 2000.
 
     Returns:
-        Notes: which layers kept their statistics, and why. Those that are frozen do, those that the
-        model calls with `training=False`, and those that compute something of their own.
+        Notes on which layers kept their statistics, and why: frozen ones, those that the model calls
+        with `training=False`, and those that do not compute plain BatchNormalization.
 
     Raises:
-        ValueError: If the data do not fit the model, or what a normalisation sees is not finite.
+        ValueError: If the data do not fit the model, or the inputs of a normalization are not finite.
 
     Example:
     >>> smaller = firekeras.prune(model, plan)
@@ -47,16 +52,15 @@ def reestimate_batch_norm(model, data, *, batch_size=None, samples=2000) -> list
     return Settler(model, data, batch_size, samples).settle()
 
 
-def settled_copy(model, data, batch_size=None, *, samples=2000):
-    """The same network with weights of its own, and BatchNormalization's statistics measured: a good teacher.
+def settled_copy(model: keras.Model, data: Any, batch_size: int | None = None, *, samples: int = 2000) -> keras.Model:
+    """Copies a network and re-estimates the copy's BatchNormalization statistics: a good teacher.
 
     Args:
         model: A built Functional or Sequential model. It is not changed.
         data, batch_size, samples: As in `reestimate_batch_norm`.
 
     Returns:
-        A model that is not compiled; without any BatchNormalization a plain copy, so that training the
-        first model does not change it.
+        A model with its own weights, not compiled; without any BatchNormalization a plain copy.
 
     Raises:
         ValueError: As `reestimate_batch_norm`.
@@ -72,18 +76,18 @@ def settled_copy(model, data, batch_size=None, *, samples=2000):
 
 
 class Settler:
-    """Does what `reestimate_batch_norm` does to one model as often as it is asked to, and is compiled once.
+    """Applies `reestimate_batch_norm` to one model repeatedly, compiled only once.
 
-    Each time the weights are those that the model has then. Which layers are measured is decided at
-    the beginning, by what is frozen then. Without any BatchNormalization to measure, no data are read, and
-    nothing is compiled.
+    It uses the model's current weights each time. The layers to measure are chosen once, depending on
+    what is frozen at the start. Without any BatchNormalization to measure, no data are read, and nothing
+    is compiled.
 
     Args:
-        model, data, batch_size, samples: As in `reestimate_batch_norm`. Of arrays the samples are chosen,
-            and kept, once; data in batches are read each time, so that they have to be repeatable.
+        model, data, batch_size, samples: As in `reestimate_batch_norm`. The samples of arrays are chosen
+            once and kept; data in batches are read each time, so they have to be repeatable.
 
     Raises:
-        ValueError: If the model cannot be followed, or the data do not fit it.
+        ValueError: If the model cannot be traced, or the data do not fit it.
 
     Example:
     >>> settler = firekeras.recovery.Settler(model, x_train)
@@ -92,7 +96,7 @@ class Settler:
     ...     notes = settler.settle()
     """
 
-    def __init__(self, model, data, batch_size=None, samples=2000):
+    def __init__(self, model: keras.Model, data: Any, batch_size: int | None = None, samples: int = 2000):
         check_model(model)
         self.model = model
         self.layers, self.kept = norms_to_measure(model)
@@ -101,10 +105,13 @@ class Settler:
             self.passes = RepeatedPass(model, data, self._watch, batch_size=batch_size, samples=samples)
 
     def settle(self) -> list[str]:
-        """Measures and assigns the statistics; returns notes: which layers kept theirs, and why.
+        """Measures and assigns the statistics.
+
+        Returns:
+            Notes on which layers kept theirs, and why.
 
         Raises:
-            ValueError: If what a normalisation sees is not finite. Nothing is changed then.
+            ValueError: If the inputs of a normalization are not finite. Nothing is changed then.
         """
         if self.passes is None:
             return _notes(self.kept)

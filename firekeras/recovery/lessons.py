@@ -1,4 +1,4 @@
-"""What a teacher teaches on each output that has a loss: probabilities to come near to, or values to match."""
+"""What a teacher teaches about each output with a loss: probabilities to approach, or values to match."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Lesson(NamedTuple):
     """The teacher's part in one loss of the student.
 
     Attributes:
-        output: The number of the output, counted flat.
-        path: Where the output's sample weights are, if they are nested.
-        share: The loss weight that the student's own loss has.
+        output: The index of the output, in the flat list.
+        path: The place of the output's sample weights, if they are nested.
+        share: The loss weight of the student's own loss.
         loss: A `keras.losses.Loss` of the teacher's output and the student's.
     """
 
@@ -53,40 +53,40 @@ class Lesson(NamedTuple):
     share: float
     loss: keras.losses.Loss
 
-    def __call__(self, given, found, sample_weight):
-        """The lesson's loss, out of the flat outputs of teacher and student."""
+    def __call__(self, expected, outputs, sample_weight):
+        """The lesson's loss, from the flat outputs of teacher and student."""
         if keras.tree.is_nested(sample_weight):
             sample_weight = _at(self.path, sample_weight)
-        given, found = given[self.output], found[self.output]
-        return self.share * self.loss(given, found, _spread(sample_weight, found))
+        expected, output = expected[self.output], outputs[self.output]
+        return self.share * self.loss(expected, output, _spread(sample_weight, output))
 
 
 def lessons(student, teacher, temperature=1.0) -> list[Lesson]:
-    """One lesson for each loss of a compiled student.
+    """A lesson for each loss of a compiled student.
 
     Args:
         student, teacher: Models with the same outputs.
         temperature: What logits are divided by. Defaults to 1.0.
 
     Raises:
-        ValueError: If it is not known what an output is, or the teacher's is of another kind.
+        ValueError: If the kind of an output is unknown, or the teacher's is of another kind.
     """
     others = _losses(teacher) if teacher.compiled else []
-    found = []
-    for output, one in _losses(student):
-        says = [one.loss, *(other.loss for k, other in others if k == output)]
-        loss = _taught(End.of(student, output), End.of(teacher, output), says, temperature)
-        found.append(Lesson(output, one.path, 1.0 if one.loss_weights is None else one.loss_weights, loss))
-    if not found:
+    taught = []
+    for output, own in _losses(student):
+        losses = [own.loss, *(other.loss for k, other in others if k == output)]
+        loss = _taught(End.of(student, output), End.of(teacher, output), losses, temperature)
+        taught.append(Lesson(output, own.path, 1.0 if own.loss_weights is None else own.loss_weights, loss))
+    if not taught:
         raise ValueError(
-            f"Distillation shares out the losses of outputs, and the model {student.name!r} has none (it is compiled "
+            f"Distillation adds to the losses of outputs, and the model {student.name!r} has none (it is compiled "
             f"with loss={student.loss!r}). Compile it with a loss, or fine-tune it with fit instead."
         )
-    return found
+    return taught
 
 
 def _losses(model) -> list[tuple]:
-    """Each loss that a compiled model has, as Keras resolves them, with the number of its output."""
+    """The losses of a compiled model, as Keras resolves them, each with the index of its output."""
     own, outputs = compiled_loss(model), functional_graph(model).output
     if own is None:
         return []
@@ -99,8 +99,8 @@ def _losses(model) -> list[tuple]:
             "Compile it with a loss for each of them."
         ) from error
     numbers = keras.tree.pack_sequence_as(outputs, list(range(len(model.outputs))))
-    found = [(_at(one.path, numbers), one) for one in flat_losses(resolved)]
-    return found if keras.tree.is_nested(outputs) else found[:1]  # of several on one output Keras counts the first
+    losses = [(_at(loss.path, numbers), loss) for loss in flat_losses(resolved)]
+    return losses if keras.tree.is_nested(outputs) else losses[:1]  # Keras uses the first of several on one output
 
 
 def _at(path, nested):
@@ -110,7 +110,7 @@ def _at(path, nested):
 
 
 def _spread(sample_weight, output):
-    """Weights of samples as weights of their positions, where there are fewer axes than a loss has."""
+    """Sample weights with further axes of size 1, if they have fewer than the loss."""
     if sample_weight is None or len(sample_weight.shape) >= len(output.shape) - 1:
         return sample_weight
     missing = len(output.shape) - 1 - len(sample_weight.shape)
@@ -121,7 +121,7 @@ def _spread(sample_weight, output):
 
 
 class End(NamedTuple):
-    """What computes a model's output, not counting operations that hand it on as it is."""
+    """The operation that computes a model's output, skipping those that pass it on unchanged."""
 
     operation: keras.Operation
     rank: int
@@ -129,7 +129,7 @@ class End(NamedTuple):
 
     @classmethod
     def of(cls, model, output):
-        """The end of an output, by its number."""
+        """The end of an output, by its index."""
         tensor = model.outputs[output]
         rank = len(tensor.shape)
         while True:
@@ -143,7 +143,7 @@ class End(NamedTuple):
 
     @property
     def softmax(self) -> int | None:
-        """The axis of a softmax, counted from the end; None where it is none over one axis."""
+        """The axis of a softmax, counted from the end; None if it is not a softmax over one axis."""
         axis = -1 if self._activation in (keras.activations.softmax, ops.softmax) else None
         if isinstance(self.operation, (layers.Softmax, nn_ops.Softmax)):
             axis = self.operation.axis
@@ -151,7 +151,7 @@ class End(NamedTuple):
 
     @property
     def sigmoid(self) -> bool:
-        """Whether each value is the probability of something of its own."""
+        """Whether each value is a probability of its own."""
         if isinstance(self.operation, nn_ops.Sigmoid):
             return True
         return self._activation in (keras.activations.sigmoid, ops.sigmoid)
@@ -172,26 +172,26 @@ def _hands_on(operation):
 
 
 class View(NamedTuple):
-    """How the probabilities in an output are had: by a softmax over an axis, or unit for unit (axis None)."""
+    """How to get probabilities from an output: by a softmax over an axis, or unit by unit (axis None)."""
 
     axis: int | None
     logits: Callable
 
 
 def _view(end, losses) -> View | None:
-    """The probabilities of an output, by its activation, else by a loss that takes logits."""
+    """The probabilities of an output, from its activation, else from a loss that takes logits."""
     if end.softmax is not None:
         return View(end.softmax, _log_probabilities)
     if end.sigmoid:
         return View(None, _log_odds)
-    loss = next((one for one in losses if _takes_logits(one)), None)
+    loss = next(filter(_takes_logits, losses), None)
     if loss is None:
         return None
     return View(_axis(loss) % end.rank - end.rank if _function(loss) in CATEGORICAL else None, _float32)
 
 
 def _log_probabilities(y):
-    """Logits up to a constant, which no softmax sees; a probability of zero stays finite."""
+    """Logits up to a constant, which does not affect a softmax; a probability of zero stays finite."""
     return ops.log(ops.maximum(_float32(y), 1.1754944e-38))
 
 
@@ -224,41 +224,42 @@ def _axis(loss):
     return _setting(loss, "axis", -1) if _function(loss) in (*CATEGORICAL, *BINARY) else -1
 
 
-def _taught(one, other, says, temperature) -> keras.losses.Loss:
-    """The loss by which the output of a student comes near to that of a teacher.
+def _taught(student, teacher, losses, temperature) -> keras.losses.Loss:
+    """The loss that brings the output of a student near to that of a teacher.
 
     Args:
-        one, other: The `End` of the student's output, and of the teacher's.
-        says: The losses on this output: the student's, then the teacher's.
+        student, teacher: The `End` of the student's output, and of the teacher's.
+        losses: The losses on this output: the student's, then the teacher's.
         temperature: What logits are divided by.
     """
-    loss = says[0]
+    loss = losses[0]
     if _function(loss) in REGRESSION:
-        _check_same_kind(one, other, _kind(one), _kind(other))
+        _check_same_kind(student, teacher, _kind(student), _kind(teacher))
         return loss
-    view, given = _view(one, says), _view(other, says)
+    view, expected = _view(student, losses), _view(teacher, losses)
     if view is None:
-        raise ValueError(_unknown(one, loss))
-    if given is None:
-        raise ValueError(_unknown(other, loss))
-    _check_same_kind(one, other, view.axis, given.axis)
-    if _function(loss) in CATEGORICAL and view.axis is not None and _axis(loss) % one.rank - one.rank != view.axis:
+        raise ValueError(_unknown(student, loss))
+    if expected is None:
+        raise ValueError(_unknown(teacher, loss))
+    _check_same_kind(student, teacher, view.axis, expected.axis)
+    rank = student.rank
+    if _function(loss) in CATEGORICAL and view.axis is not None and _axis(loss) % rank - rank != view.axis:
         raise ValueError(
-            f"Expected classes along one axis. Received {one}, with a softmax along axis {view.axis}, and a loss along "
-            f"axis {_axis(loss)} ({loss.name}). Give both the same axis."
+            f"Expected classes along one axis. Received {student}, with a softmax along axis {view.axis}, and a loss "
+            f"along axis {_axis(loss)} ({loss.name}). Give both the same axis."
         )
-    return Divergence(loss, given, view, temperature)
+    return Divergence(loss, expected, view, temperature)
 
 
 def _kind(end):
     return "softmax" if end.softmax is not None else end.sigmoid
 
 
-def _check_same_kind(one, other, kind, expected):
+def _check_same_kind(student, teacher, kind, expected):
     if kind != expected:
         raise ValueError(
-            f"Expected a teacher whose outputs are what the student's are. Received {one}, but {other} in the teacher. "
-            "Use the model that the student was pruned from."
+            f"Expected a teacher whose outputs are of the student's kind. Received {student}, but {teacher} in the "
+            "teacher. Use the model that the student was pruned from."
         )
 
 
@@ -273,33 +274,33 @@ def _unknown(end, loss):
 class Divergence(keras.losses.Loss):
     """`temperature**2 * KL(teacher || student)` of softened probabilities, reduced as a loss of the student is.
 
-    Classes give one value for each sample and position; of units that are probabilities of their own the
-    mean is taken over the last axis, or over the axis that the loss takes it over.
+    Classes give one value per sample and position; over units that are separate probabilities the mean is
+    taken along the last axis, or along the loss's own axis.
 
     Args:
-        own: The student's loss, whose reduction and dtype it has.
-        given, found: The `View` of the teacher's output, and of the student's.
+        own: The student's loss, which determines reduction and dtype.
+        teacher, student: The `View` of the teacher's output, and of the student's.
         temperature: What logits are divided by.
     """
 
-    def __init__(self, own, given, found, temperature):
+    def __init__(self, own, teacher, student, temperature):
         super().__init__(name="divergence", reduction=own.reduction, dtype=own.dtype)
-        self.given, self.found, self.temperature = given, found, temperature
+        self.teacher, self.student, self.temperature = teacher, student, temperature
         self.mean_axis = _axis(own)
 
     def call(self, y_true, y_pred):
-        given, found = self.given.logits(y_true) / self.temperature, self.found.logits(y_pred) / self.temperature
-        axis = self.found.axis
-        values = _by_unit(given, found, self.mean_axis) if axis is None else _by_classes(given, found, axis)
+        logits = self.teacher.logits(y_true) / self.temperature, self.student.logits(y_pred) / self.temperature
+        axis = self.student.axis
+        values = _by_unit(*logits, self.mean_axis) if axis is None else _by_classes(*logits, axis)
         return self.temperature**2 * values
 
 
-def _by_classes(given, found, axis):
-    given, found = ops.log_softmax(given, axis), ops.log_softmax(found, axis)
-    return ops.sum(ops.exp(given) * (given - found), axis)
+def _by_classes(teacher, student, axis):
+    teacher, student = ops.log_softmax(teacher, axis), ops.log_softmax(student, axis)
+    return ops.sum(ops.exp(teacher) * (teacher - student), axis)
 
 
-def _by_unit(given, found, axis):
-    yes = ops.sigmoid(given) * (ops.log_sigmoid(given) - ops.log_sigmoid(found))
-    no = ops.sigmoid(-given) * (ops.log_sigmoid(-given) - ops.log_sigmoid(-found))
+def _by_unit(teacher, student, axis):
+    yes = ops.sigmoid(teacher) * (ops.log_sigmoid(teacher) - ops.log_sigmoid(student))
+    no = ops.sigmoid(-teacher) * (ops.log_sigmoid(-teacher) - ops.log_sigmoid(-student))
     return ops.mean(yes + no, axis)

@@ -1,9 +1,9 @@
-"""What removed channels gave on average is folded into the biases of the layers that read them."""
+"""Folds the mean outputs of removed channels into the biases of the layers that read them."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,37 +14,45 @@ from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.rebuilding import bare_config
 from firekeras.network import Network
 from firekeras.network.observing import check_finite, moments, observed, pooled
+from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import checked_units
 
 
-def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> list[str]:
-    """Adds what removed channels gave on average to the biases of the layers that read them.
+def fold_means(
+    model: keras.Model,
+    smaller: keras.Model,
+    plan: PruningPlan,
+    data: Any,
+    batch_size: int | None = None,
+    *,
+    samples: int = 1000,
+) -> list[str]:
+    """Adds the mean contributions of removed channels to the biases of the layers that read them.
 
     A removed channel is seldom zero where it is read: behind a BatchNormalization even a filter that
-    never fires is a constant. What its mean adds to each output through the reader's weights is
-    measured in the model before the cut, over samples and positions, and added to the reader's bias;
-    where it has none, taken from the moving mean of the BatchNormalization that directly follows it
-    (bias propagation: Evci et al., "Mean Replacement Pruning"). Depthwise convolutions read nothing
-    but their own channel, and miss nothing.
+    never fires is a constant. The contribution of its mean to each output of the reader is measured in
+    the model before the cut, over samples and positions, and added to the reader's bias; if it has none,
+    it is subtracted from the moving mean of the BatchNormalization that directly follows it (bias
+    propagation: Evci et al., "Mean Replacement Pruning"). Depthwise convolutions read only their own
+    channel, and need no correction.
 
-    Each reader's outputs then keep the mean that they had, as far as the channels that are left are
-    what they were. Where all that goes is constant, the smaller model computes just what the larger one
-    does, if each position gets the same of a constant: behind dense layers and convolutions with
-    `padding="valid"`. With `padding="same"` that holds but for the border, where the constant ends; of
-    a transposed convolution with strides, on average only. A reader that is followed by a
-    BatchNormalization gains nothing that `reestimate_batch_norm` would not give it.
+    Each reader's outputs then keep their mean, if the remaining channels are unchanged. If all removed
+    channels are constant, the smaller model computes exactly what the larger one does behind dense layers
+    and convolutions with `padding="valid"`, where all positions receive the same from a constant. With
+    `padding="same"` that holds except at the border; for a transposed convolution with strides only on
+    average. A reader followed by a BatchNormalization gains nothing beyond `reestimate_batch_norm`.
 
     Args:
         model: The model before the cut. It is not changed.
         smaller: `firekeras.prune(model, plan)`. Changed in place: biases, and moving means.
         plan: The `PruningPlan`.
-        data: What `model.fit` takes. Labels are not looked at.
-        batch_size: For arrays. Defaults to 128.
-        samples: How many samples to look at: of arrays so many at random, in whole batches; of data in
+        data: Data as `model.fit` takes them. Labels are ignored.
+        batch_size: Batch size for arrays. Defaults to 128.
+        samples: The number of samples to use: of arrays a random choice, in whole batches; of data in
             batches the first ones. Defaults to 1000.
 
     Returns:
-        Notes: which layers could not take it, and why.
+        Notes on which layers could not be corrected, and why.
 
     Raises:
         ValueError: If `smaller` is not `model` cut by `plan`, or the data do not fit the model.
@@ -68,7 +76,7 @@ def fold_means(model, smaller, plan, data, batch_size=None, *, samples=1000) -> 
 
 
 def _shifts(model, parts, data, batch_size, samples) -> dict[str, np.ndarray]:
-    """By how much the outputs of each layer with a part miss what was removed, `(filters left,)`."""
+    """How much the outputs of each layer lose with the removed channels, `(remaining filters,)`."""
 
     def watch(visit, x, run):
         return (None, parts[visit.path].rows(x)) if visit.path in parts else None
@@ -76,20 +84,20 @@ def _shifts(model, parts, data, batch_size, samples) -> dict[str, np.ndarray]:
     if not parts:
         return {}
     helpers = [part.layer for part in parts.values()]
-    found = observed(model, data, watch, helpers, batch_size=batch_size, samples=samples)
-    shifts = {path: pooled(*rows)[0][parts[path].kept] for path, rows in found.items()}
+    observations = observed(model, data, watch, helpers, batch_size=batch_size, samples=samples)
+    shifts = {path: pooled(*rows)[0][parts[path].kept] for path, rows in observations.items()}
     check_finite(shifts)
     return shifts
 
 
 def _check_cut(network, gone, smaller):
     expected = {path: [_cut_shape(network, gone, v) for v in layer.variables] for path, layer in network.leaves.items()}
-    found = {path: [tuple(v.shape) for v in layer.variables] for path, layer in leaf_layers(smaller)}
-    wrong = next((path for path in expected if expected[path] != found.get(path)), None)
+    received = {path: [tuple(v.shape) for v in layer.variables] for path, layer in leaf_layers(smaller)}
+    wrong = next((path for path in expected if expected[path] != received.get(path)), None)
     if wrong is not None:
         raise ValueError(
-            f"Expected the model that the plan leaves, where the weights of layer {wrong!r} have shapes "
-            f"{expected[wrong]}. Received {smaller.name!r}, where they have {found.get(wrong)}. Pass what prune gave."
+            f"Expected the model that the plan leaves, in which the weights of layer {wrong!r} have shapes "
+            f"{expected[wrong]}. Received {smaller.name!r}, with {received.get(wrong)}. Pass the result of prune."
         )
 
 
@@ -103,7 +111,7 @@ def _cut_shape(network, gone, variable):
 
 
 class Home(NamedTuple):
-    """The weight that takes up a shift, and with which sign."""
+    """The weight that a shift is added to, and its sign."""
 
     path: str
     weight: str
@@ -111,7 +119,7 @@ class Home(NamedTuple):
 
 
 def _homes(network, gone) -> tuple[dict[str, Home], list[str]]:
-    """Where the shift of each layer that reads removed channels is taken up; and notes on those where it is not."""
+    """The home of the shift of each layer that reads removed channels, and notes on layers without one."""
     norms = _own_norms(network)
     homes, notes = {}, []
     for path, layer in network.leaves.items():
@@ -126,7 +134,7 @@ def _homes(network, gone) -> tuple[dict[str, Home], list[str]]:
 
 
 def _home(path, reading, norms) -> Home | str:
-    """Where a layer's shift is taken up; or why nowhere, in words."""
+    """The home of a layer's shift; or the reason why it has none."""
     layer = reading.layer
     if not reading.linear:
         return "is neither a convolution nor a dense layer"
@@ -138,13 +146,13 @@ def _home(path, reading, norms) -> Home | str:
 
 
 def _lost(network, gone, variable, axis):
-    """Which positions go along an axis of a weight."""
+    """The removed positions along an axis of a weight."""
     labels = network.weights.get(id(variable), {axis: None})[axis]
     return np.zeros(0, "int64") if labels is None else np.setdiff1d(np.arange(labels.size), network.keep(gone, labels))
 
 
 def _own_norms(network) -> dict[str, str]:
-    """For each layer whose outputs all go to one BatchNormalization, and nowhere else, which reads nothing else."""
+    """The BatchNormalization of each layer whose outputs go only there, if it reads nothing else."""
     made, read, readers = _wiring(network.model)
     found = {}
     for path, tensors in made.items():
@@ -156,7 +164,7 @@ def _own_norms(network) -> dict[str, str]:
 
 
 def _wiring(model):
-    """For each path the tensors that it makes and reads, by id; for each tensor who reads it, "" for the outside."""
+    """The tensors that each path makes and reads, by id; the readers of each tensor, "" for the outside."""
     made: dict[str, set] = defaultdict(set)
     read: dict[str, set] = defaultdict(set)
     for visit in visits(model):
@@ -171,7 +179,7 @@ def _wiring(model):
 
 
 def _follows(reading, norm):
-    """Whether `norm` normalises the channels that a layer makes of those that it reads."""
+    """Whether `norm` normalizes the output channels of a layer."""
     if norm is None or reading is None or not reading.linear:
         return False
     return (norm.axis - reading.axis) % norm.input_spec.ndim == 0
@@ -181,7 +189,7 @@ def _follows(reading, norm):
 
 
 class RemovedPart:
-    """What a layer makes of the channels that go: itself, without bias and activation, on them alone.
+    """A layer's response to the removed channels: the layer on them alone, without bias and activation.
 
     Args:
         network: The `Network`.
@@ -190,7 +198,7 @@ class RemovedPart:
 
     Attributes:
         layer: That part of the layer, with all its filters.
-        kept: Which of these stay.
+        kept: The indices of the filters that stay.
     """
 
     def __init__(self, network, gone, path):
@@ -210,7 +218,7 @@ class RemovedPart:
         return tuple(shape)
 
     def rows(self, x):
-        """The moments of what the removed channels of `x` add to the layer's outputs."""
+        """The moments of the contribution of removed channels of `x` to the layer's outputs."""
         return moments(self.layer(ops.take(x, self.channels, axis=self.axis)), self.axis)
 
 

@@ -1,4 +1,4 @@
-"""`.fire.h5` files: a profile with its graph, in HDF5. No pickle; damaged files are refused in words."""
+"""`.fire.h5` files: a profile with its graph, in HDF5. No pickle; damaged files are refused with the reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMAT, VERSION = "firekeras.fire", 1
 
 
 def save(profile: FireProfile, path):
-    """Writes a profile: whole, or not at all."""
+    """Writes a profile, whole or not at all."""
     with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs.update(
             format=FORMAT,
@@ -32,7 +32,7 @@ def save(profile: FireProfile, path):
 
 
 def _save_layer(group, profile, name):
-    group.attrs["name"] = name  # a path may hold slashes, which HDF5 would take for groups
+    group.attrs["name"] = name  # a path may contain slashes, which mean groups in HDF5
     group.attrs["reason"] = profile.reasons.get(name, "")
     group["fire"] = profile[name]
     group["zeros"] = profile.zeros[name]
@@ -55,14 +55,16 @@ def load(path) -> FireProfile:
             return _read(file)
     except (OSError, KeyError, TypeError, RuntimeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{path} is not a whole .fire.h5 file: {error}. If it was cut off while copying, copy it again; else "
+            f"{path} is not a whole .fire.h5 file: {error}. If it was truncated while copying, copy it again; else "
             "measure again with measure_fire(...).save(...)."
         ) from error
 
 
 def _check_header(file, path):
     if file.attrs.get("format") != FORMAT:
-        raise ValueError(f"{path} is an HDF5 file, but no FIRE profile. Expected one that FireProfile.save wrote.")
+        raise ValueError(
+            f"{path} is an HDF5 file, but not a FIRE profile. Expected a file that FireProfile.save wrote."
+        )
     if int(file.attrs["version"]) != VERSION:
         raise ValueError(
             f"{path} is of version {file.attrs['version']}; this firekeras reads version {VERSION}. Measure again, or "

@@ -136,12 +136,12 @@ def test_what_cannot_be_counted_is_named():
     found = firekeras.count_costs(model)
     assert (found.macs, found.uncounted) == (6 * 6 * 3 * 4 + 4 * 2, ("block0",))
     plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "l1"))
-    assert "MACs leave out block0 (Block): what these multiply is not known." in plan.notes
+    assert "MACs leave out block0 (Block), whose multiplications are unknown." in plan.notes
     assert [row[0] for row in cost_rows(found, found)][1] == "MACs without block0"
     assert firekeras.count_costs(hidden(4)).macs_title == "MACs without 4 layers"
     assert firekeras.channel_graph(hidden(4)).notes == [
         "MACs leave out block0 (Block), block1 (Block), block2 (Block) and 1 more layer: "
-        "what these multiply is not known."
+        "whose multiplications are unknown."
     ]
 
 

@@ -21,7 +21,7 @@ def recurrent():
     return keras.Model(inputs, L.RNN([L.LSTMCell(3)], name="second")(first))
 
 
-HIDING = r"what is inside first \(RNN\), second \(RNN\) cannot be pruned, nor seen"
+HIDING = r"what is inside first \(RNN\), second \(RNN\) cannot be seen or pruned"
 
 
 def test_a_network_without_a_filter_says_which_layers_hide_them():

@@ -220,7 +220,7 @@ class Tensors(Block):
     ("block", "words"),
     [
         (Own, "has weights or random numbers of its own"),
-        (Trains, "in training it computes something else"),
+        (Trains, "it does not compute the same in training"),
         (Adds, "cannot be followed: ValueError: `add_loss()`"),
         (Unused, "holds weights that its call does not reach"),
         (Tensors, "cannot be followed"),
@@ -316,11 +316,11 @@ class Net(keras.Model):
 
 
 def test_what_cannot_stand_on_its_own_keeps_its_block_closed():
-    assert "inner (NamelessOwn) in it cannot be built again" in why_closed(network(AroundOwn(6)).layers[2])
+    assert "inner (NamelessOwn) in it cannot be rebuilt" in why_closed(network(AroundOwn(6)).layers[2])
 
 
 def test_a_class_that_alone_can_build_its_layers_is_refused():
-    with pytest.raises(ValueError, match=r"'one' \(NamelessOwn\) cannot be built again from its config: .*unknown"):
+    with pytest.raises(ValueError, match=r"'one' \(NamelessOwn\) cannot be rebuilt from its config: .*unknown"):
         firekeras.channel_graph(Net(NamelessOwn(6, name="one")))
     assert len(firekeras.channel_graph(Net(Nameless(6, name="one"))).filter_layers) > 3  # it is opened in any case
 
@@ -397,7 +397,7 @@ def test_filters_of_a_model_at_each_step_go_exactly(tmp_path, oracle_sees_inside
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        (lambda: video(L.BatchNormalization()), "each step has statistics of its own"),
+        (lambda: video(L.BatchNormalization()), "each step has its own statistics"),
         (lambda: video(steps=None), "open"),
     ],
 )

@@ -427,5 +427,5 @@ def test_a_network_that_cannot_teach_is_refused_before_training():
     inner = network()
     model = Own(inner.inputs, inner.outputs)
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
-    with pytest.raises(ValueError, match=r"distill=True: .*computes its loss in a way of its own"):
+    with pytest.raises(ValueError, match=r"distill=True: .*computes its loss in its own way"):
         fit(model, firekeras.FirePruningCallback(distill=True))

@@ -230,7 +230,7 @@ class Forgetful(L.Conv2D):
 
 @pytest.mark.parametrize(
     "layer, reason",
-    [(lambda: Twice(4, 3, name="odd"), "built again"), (lambda: Forgetful(1, 4, 3, name="odd"), "rate")],
+    [(lambda: Twice(4, 3, name="odd"), "rebuilt"), (lambda: Forgetful(1, 4, 3, name="odd"), "rate")],
 )
 def test_what_cannot_be_built_again_is_locked_with_a_reason(layer, reason):
     image = keras.Input((8, 8, 3), name="image")

@@ -548,7 +548,7 @@ def test_a_plan_with_a_layer_that_is_not_there_is_refused_with_the_nearest():
 def test_a_plan_that_tears_coupled_filters_apart_is_refused():
     model = networks.residual()
     with pytest.raises(
-        ValueError, match=r"tears apart.*filters \[3\] of layer '\w+' would have to go too.*plan_pruning"
+        ValueError, match=r"splits coupled filters.*filters \[3\] of layer '\w+' would have to go too.*plan_pruning"
     ):
         firekeras.prune(model, plan_removing(model, {"stem": [3]}))
 

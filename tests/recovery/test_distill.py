@@ -661,7 +661,7 @@ def four_classes():
 @pytest.mark.parametrize(
     ("student", "teacher", "message"),
     [
-        (own_step, network, r"computes its loss in a way of its own \(train_step\)"),
+        (own_step, network, r"computes its loss in its own way \(train_step\)"),
         (no_loss, network, "Distillation shares out the losses of outputs"),
         (
             two_outputs,

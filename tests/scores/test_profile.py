@@ -160,7 +160,7 @@ def test_a_file_that_is_not_hdf5_is_refused(path, content):
 def test_another_hdf5_file_is_refused(path):
     with h5py.File(path, "w") as file:
         file["weights"] = np.zeros(3)
-    with pytest.raises(ValueError, match=r"is an HDF5 file, but no FIRE profile"):
+    with pytest.raises(ValueError, match=r"is an HDF5 file, but not a FIRE profile"):
         FireProfile.load(path)
 
 

@@ -1,4 +1,4 @@
-"""Attention: heads are filters that can go, and so are the channels of what it reads and puts out."""
+"""Attention: heads are filters that can be removed, and so are the channels that it reads and outputs."""
 
 import math
 
@@ -13,7 +13,7 @@ from firekeras.channels.rules.mixing import array
 
 @rule(layers.MultiHeadAttention)
 def multi_head_attention(call, query, value, key=None, **kwargs):
-    """Puts out as many channels as its query has, unless it is told how many."""
+    """MultiHeadAttention: as many output channels as the query has, unless `output_shape` says otherwise."""
     layer = call.layer
     heads = Heads(call, layer.num_heads, (query, value, value if key is None else key), layer._attention_axes)
     reason = heads.why_all_stay(kwargs)
@@ -29,7 +29,7 @@ def multi_head_attention(call, query, value, key=None, **kwargs):
 
 @rule(layers.GroupQueryAttention)
 def group_query_attention(call, query, value, key=None, **kwargs):
-    """Several heads of queries to each head of keys and values, with which they go."""
+    """GroupQueryAttention: several query heads per head of keys and values, with which they are removed."""
     layer = call.layer
     heads = Heads(call, layer.num_key_value_heads, (query, value, value if key is None else key))
     reason = heads.why_all_stay(kwargs)
@@ -45,16 +45,16 @@ def group_query_attention(call, query, value, key=None, **kwargs):
 class Heads:
     """One call of an attention layer with projections: its heads are the filters of "NAME/heads".
 
-    Those of its last projection go by the layer's own name.
+    The filters of its last projection are listed under the layer's own name.
 
     Args:
         call: The `Call`.
-        count: How many heads go by themselves: those of keys and values.
+        count: The number of heads that can be removed separately: those of keys and values.
         tensors: Query, value and key.
         axes: Those that it attends over.
 
     Attributes:
-        made: The labels of what it puts out, once it is followed.
+        made: The labels of its output channels, once `follow` was called.
     """
 
     def __init__(self, call, count, tensors, axes=(1,)):
@@ -67,27 +67,27 @@ class Heads:
         self.labels, self.made = np.full(count, FIXED), np.full(self.output.kernel.shape[-1], FIXED)
 
     def why_all_stay(self, kwargs):
-        """Why nothing of the layer may go, given these masks; None if it may."""
+        """Why nothing of the layer may be removed with these masks; None if it may."""
         masks = {name: mask for name, mask in kwargs.items() if hasattr(mask, "shape")}
         if any(isinstance(mask, Channels) and not mask.is_fixed for mask in masks.values()):
-            return "is given a mask that depends on channels"
+            return "receives a mask that depends on channels"
         by_head = getattr(masks.get("attention_mask"), "shape", ())
         if len(by_head) == self.tensors[0].rank + len(self.axes) and by_head[self._axis_of_heads] != 1:
-            return "is given a mask for each head"
+            return "receives a mask for each head"
         return None
 
     @property
     def _axis_of_heads(self):
-        """The axis of heads in scores: behind those that it does not attend over."""
+        """The axis of heads in attention scores: behind the axes that it does not attend over."""
         return self.tensors[0].rank - 1 - len(self.axes)
 
     def refused(self, kwargs, reason):
-        """What the call gives if nothing may go."""
+        """The outputs if nothing may be removed."""
         self._count([np.full(x.shape[-1], FIXED) for x in self.tensors])
         return self.call.refuse(self.tensors, kwargs, reason)
 
     def follow(self):
-        """Declares filters, weights and costs; the labels of the heads."""
+        """Declares filters, weights and costs; returns the labels of the heads."""
         call, output = self.call, self.output
         self.made = call.filters(self.made.size, lambda: array(output.kernel).reshape(1, -1, self.made.size))
         self.labels = call.filters(self.count, self._weights_by_head, part="heads", needs_cap=True)
@@ -116,12 +116,12 @@ class Heads:
         return np.concatenate([share.reshape(self.count, -1) for share in shares], axis=1).T
 
     def put_out_as_the_query(self):
-        """Ties what comes out to the channels of the query."""
+        """Ties the output channels to the channels of the query."""
         read = self.call.vector(self.tensors[0], -1)
-        self.call.tie(self.made, read, "puts out as many channels as its query has, which are fixed")
+        self.call.tie(self.made, read, "has as many output channels as its query, whose channels are fixed")
 
     def outputs(self):
-        """What it puts out, and its scores if it was asked for them."""
+        """The outputs, with attention scores if they were requested."""
         call = self.call
         reason = f"is weighed by the softmax of {call.where}, and has no ReLU of its own"
         call.tracer.mark_unscored(Channels.along((None, self.count), -1, self.labels), reason)
@@ -132,14 +132,14 @@ class Heads:
 
     def _count(self, read):
         query, value, _ = self.tensors
-        asked, given = (math.prod(x.shape[1:-1]) for x in (query, value))
+        queries, keys = (math.prod(x.shape[1:-1]) for x in (query, value))
         attended = math.prod(value.shape[axis] for axis in self.axes)
         for dense, tensor in self.projections:
-            self.call.cost((given if tensor else asked) * dense.kernel.shape[2], read[tensor], self.of(dense))
+            self.call.cost((keys if tensor else queries) * dense.kernel.shape[2], read[tensor], self.of(dense))
         value_dim, *between, _ = self.output.kernel.shape[1:]
         key_dim = self.call.layer._query_dense.kernel.shape[2]
-        self.call.cost(asked * attended * (key_dim + value_dim), self._of_queries)
-        self.call.cost(asked * value_dim * math.prod(between), self._of_queries, self.made)
+        self.call.cost(queries * attended * (key_dim + value_dim), self._of_queries)
+        self.call.cost(queries * value_dim * math.prod(between), self._of_queries, self.made)
 
 
 @rule(layers.Attention, layers.AdditiveAttention)
@@ -148,6 +148,6 @@ def attention(call, inputs, mask=None, **kwargs):
     query, value = inputs[:2]
     pairs = query.shape[-2] * math.prod(value.shape[1:-1])
     scored = isinstance(call.layer, layers.AdditiveAttention) and not call.layer.use_scale
-    scored = scored or getattr(call.layer, "score_mode", "dot") == "concat"  # sums, without a product
+    scored = scored or getattr(call.layer, "score_mode", "dot") == "concat"  # sums, without products
     call.cost(pairs * ((0 if scored else query.shape[-1]) + value.shape[-1]))
-    return call.refuse((inputs,), kwargs, "pairs queries with keys, which surgery does not follow")
+    return call.refuse((inputs,), kwargs, "pairs queries with keys, which surgery does not track")

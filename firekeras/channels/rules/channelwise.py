@@ -1,4 +1,4 @@
-"""Operations that work on each channel by itself, and so pass labels on."""
+"""Operations that work on each channel separately, and so pass labels on."""
 
 import numpy as np
 from keras import activations, layers
@@ -39,7 +39,7 @@ GRID = np.linspace(-20, 20, 801, dtype="float32")[None]  # holds zero
 
 
 def activate(call, x, activation):
-    """What an activation, a function or a layer, makes of channels."""
+    """The output of an activation, a function or a layer."""
     activation = standard(activation)
     if activation is activations.linear:
         return x
@@ -51,30 +51,30 @@ def activate(call, x, activation):
 
 
 def standard(activation):
-    """Keras's own function of what an activation computes, if that is a ReLU or nothing; else the activation."""
+    """Keras's own function if an activation computes a ReLU or nothing; else the activation itself."""
     if activation is None:
         return activations.linear
     own = (activations.linear, *RECTIFIERS)
     if activation in (*own, *SMOOTH, *SOFTMAX):
         return activation
-    given = _on_grid(activation)
-    return next((one for one in own if np.array_equal(given, _on_grid(one))), activation)
+    values = _on_grid(activation)
+    return next((known for known in own if np.array_equal(values, _on_grid(known))), activation)
 
 
 def _on_grid(activation):
     try:
-        return tried(Copier()(activation), GRID)  # a layer that is not built yet must not be built by this
-    except Exception:  # it wants something else than a row of numbers
+        return tried(Copier()(activation), GRID)  # copied, because an unbuilt layer must stay unbuilt
+    except Exception:  # it expects something other than a row of numbers
         return None
 
 
 def name_of(activation):
-    """What to call an activation."""
+    """The name of an activation."""
     return getattr(activation, "__name__", None) or getattr(activation, "name", type(activation).__name__)
 
 
 def _tried_out(call, x, activation):
-    """An activation that nobody knows is followed if it works on each channel by itself."""
+    """An unknown activation is tracked if it works on each channel separately."""
     reason = why_not_elementwise(activation, x)
     if reason:
         return call.refuse((x,), {}, reason)[0]
@@ -84,12 +84,12 @@ def _tried_out(call, x, activation):
 
 
 def why_not_elementwise(activation, x):
-    """Why an activation does not take each channel of `x` by itself, to go on after a layer's name; None if it does."""
+    """Why an activation mixes channels of `x`, to be read after a layer's name; None if it does not."""
     activation = standard(activation)
     if activation in (activations.linear, *RECTIFIERS, *SMOOTH):
         return None
     if activation in SOFTMAX:
-        return "takes a softmax over these channels, so that each depends on all"
+        return "takes a softmax over these channels, so each depends on all"
     copy = Copier()(activation)
     reason = follows_itself(copy, x)
     if getattr(copy, "weights", None):
@@ -98,9 +98,9 @@ def why_not_elementwise(activation, x):
 
 
 def _rectifies(activation):
-    """Whether it gives zero exactly where nothing above zero comes in, and never less."""
-    given = _on_grid(activation)
-    return given is not None and np.array_equal(given == 0, GRID <= 0) and bool((given >= 0).all())
+    """Whether it returns zero exactly for inputs up to zero, and never less."""
+    values = _on_grid(activation)
+    return values is not None and np.array_equal(values == 0, GRID <= 0) and bool((values >= 0).all())
 
 
 @rule(layers.Activation)
@@ -111,7 +111,7 @@ def activation(call, x):
 
 @rule(layers.ReLU)
 def relu(call, x):
-    """The ReLU layer: with a slope below zero it is a leaky one, and has no zeros to count."""
+    """The ReLU layer: with a slope below zero it is leaky, and has no zeros to count."""
     return call.fresh_like(x) if call.layer.negative_slope else call.relu(x)
 
 
@@ -167,7 +167,7 @@ def relu_op(call, x):
     numpy_ops.Tanh,
 )
 def bent(call, x, **kwargs):
-    """Activations without weights that are no rectifiers, and other functions of single values."""
+    """Activations without weights that are not rectifiers, and other elementwise functions."""
     return call.fresh_like(x)
 
 
@@ -182,10 +182,10 @@ def prelu(call, x):
 
 @rule(layers.Softmax, nn_ops.Softmax, nn_ops.LogSoftmax)
 def softmax(call, x, **kwargs):
-    """Softmax mixes what lies along its axes."""
+    """Softmax mixes the channels along its axes."""
     axes = call.layer.axis if isinstance(call.layer.axis, (list, tuple)) else [call.layer.axis]
     if None in axes or {axis % x.rank for axis in axes} & {0, *x.axes()}:
-        return call.refuse((x,), {}, "takes a softmax over these channels, so that each depends on all")[0]
+        return call.refuse((x,), {}, "takes a softmax over these channels, so each depends on all")[0]
     return call.fresh_like(x)
 
 
@@ -204,13 +204,13 @@ def softmax(call, x, **kwargs):
     numpy_ops.Copy,
 )
 def unchanged(call, x, **kwargs):
-    """Operations that do nothing to values at inference."""
+    """Operations that leave values unchanged at inference."""
     return call.passed_on(x)
 
 
 @rule(layers.Rescaling)
 def rescaling(call, x):
-    """Rescaling by numbers; by arrays, which could hold one value per channel, it is not followed."""
+    """Rescaling by numbers; arrays, which could hold one value per channel, are not tracked."""
     if isinstance(call.layer.scale, (int, float)) and isinstance(call.layer.offset, (int, float)):
         return call.passed_on(x)
     return call.refuse((x,), {}, "rescales by an array, which surgery cannot cut")[0]

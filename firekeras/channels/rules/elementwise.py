@@ -1,4 +1,4 @@
-"""Operations that combine tensors position by position, or put them side by side."""
+"""Operations that combine tensors position by position, or concatenate them."""
 
 import keras
 import numpy as np
@@ -52,13 +52,13 @@ def elementwise_op(call, *operands):
 
 
 def _with_numbers(call, x):
-    """Scaling and shifting leave a filter on its way to its ReLU; anything else may bend it."""
+    """Behind scaling and shifting a ReLU still counts for the filter; anything else may be nonlinear."""
     linear = (numpy_ops.Add, numpy_ops.Subtract, numpy_ops.Multiply, numpy_ops.Divide, numpy_ops.TrueDivide)
     return call.passed_on(x) if isinstance(call.layer, linear) else call.fresh_like(x)
 
 
 def _constant(call, position, array, axes):
-    """A constant array: what it holds per channel is cut along with the channels."""
+    """A constant array, whose values per channel are cut along with the channels."""
     rank = len(call.output_shape)
     shape = (1,) * (rank - array.ndim) + array.shape
     if len(axes) != 1 or shape[axes[0]] == 1:
@@ -70,7 +70,7 @@ def _constant(call, position, array, axes):
 
 
 def combine(call, inputs):
-    """Ties the channels that meet; a single channel that is spread over many must stay."""
+    """Ties the channels that meet; a single channel that is broadcast over many must stay."""
     if isinstance(call.layer, (layers.Add, numpy_ops.Add)):
         call.adds()
     rank = len(call.output_shape)
@@ -79,7 +79,7 @@ def combine(call, inputs):
         return call.refuse((inputs,), {}, "combines tensors of different rank")[0]
     spread = [x for x in inputs if x.labels.size == 1 and not x.is_fixed and _is_broadcast(call, x)]
     for x in spread:
-        call.lock(x, "spreads this one channel over many")
+        call.lock(x, "broadcasts this single channel over many")
     meeting = [x for x in inputs if not any(x is s for s in spread)]
     if len({axis for x in meeting for axis in x.axes()}) > 1:
         return call.refuse((inputs,), {}, "combines tensors whose channels lie along different axes")[0]
@@ -91,7 +91,7 @@ def _is_broadcast(call, x):
 
 
 def tied(call, inputs):
-    """One tensor whose every channel goes together with those that it was made of."""
+    """A tensor whose channels are tied to those that they were made of."""
     if all(x.is_fixed for x in inputs):
         return Channels.fixed(call.output_shape)
     axes = {axis for x in inputs for axis in x.axes()}

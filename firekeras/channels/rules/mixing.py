@@ -1,4 +1,4 @@
-"""Layers that make new channels: every one of their filters reads all channels that come in."""
+"""Layers that make new channels: each of their filters reads all input channels."""
 
 import math
 
@@ -30,7 +30,7 @@ def dense(call, x):
 
 
 def read_last_axis(call, x, linear=False):
-    """Declares what a layer multiplies the last axis by, a kernel `(inputs, filters)`; the labels of its filters."""
+    """Declares a kernel `(inputs, filters)` that multiplies the last axis; returns the labels of its filters."""
     kernel = call.layer.kernel
     call.reads(-1, (kernel, -2), strengths=lambda: squared(kernel), linear=linear)
     read = call.consume(x, -1)
@@ -62,10 +62,10 @@ def conv(call, x):
 
 
 def tie_groups(call, read, made):
-    """Ties the channels of a grouped convolution: a group, what it reads and what it makes, goes whole.
+    """Ties the channels of a grouped convolution: a group, its inputs and its outputs, is removed as a whole.
 
-    Groups have to stay equally wide, so that the alternative would be to take the same channel out
-    of every group.
+    Groups have to stay equally wide, so the alternative would be to remove the same channel from
+    every group.
     """
     reads, makes = (labels.reshape(call.layer.groups, -1) for labels in (read, made))
     call.tie(reads, reads[:, :1])
@@ -78,7 +78,7 @@ def conv_transpose(call, x):
     """Transposed convolutions; a kernel is (*taps, filters, input channels)."""
     layer, axis = call.layer, channel_axis(call.layer)
     if getattr(layer, "groups", 1) != 1:
-        return call.refuse((x,), {}, "is grouped, which no rule covers for transposed convolutions")
+        return call.refuse((x,), {}, "is a grouped transposed convolution, which no rule covers")
     read = call.consume(x, axis)
     made = call.filters(layer.filters, lambda: np.swapaxes(array(layer.kernel), -1, -2))
     call.reads(axis, (layer.kernel, -1), strengths=lambda: squared(layer.kernel, -1), linear=True)
@@ -92,7 +92,7 @@ def conv_transpose(call, x):
 
 @rule(layers.DepthwiseConv1D, layers.DepthwiseConv2D)
 def depthwise_conv(call, x):
-    """Depthwise convolutions: filters of their own, each bound to the one channel that it reads."""
+    """Depthwise convolutions: each filter is tied to the one channel that it reads."""
     layer, axis = call.layer, channel_axis(call.layer)
     read = call.consume(x, axis)
     made = call.filters(read.size * layer.depth_multiplier, lambda: one_input(array(layer.kernel)))

@@ -1,4 +1,4 @@
-"""Normalisations. Over positions they are exact per channel; over channels they are not, and say so."""
+"""Normalizations: over positions they are exact per channel; over channels they are not, and add a note."""
 
 from functools import partial
 
@@ -13,7 +13,7 @@ from firekeras.channels.registry import rule
 def batch_normalization(call, x):
     """BatchNormalization, over all axes but the channels'."""
     if not x.varies_only_along(call.layer.axis):
-        return call.refuse((x,), {}, "normalises each of another axis than these channels")[0]
+        return call.refuse((x,), {}, "normalises along another axis than these channels")[0]
     labels = x.vector(call.layer.axis % x.rank)
     for variable in (call.layer.gamma, call.layer.beta, call.layer.moving_mean, call.layer.moving_variance):
         call.weight(variable, labels)
@@ -22,7 +22,7 @@ def batch_normalization(call, x):
 
 
 def _moments(layer):
-    """Mean and deviation of what a BatchNormalization gives: beta, and |gamma| but for epsilon."""
+    """Mean and deviation of a BatchNormalization's output: beta, and |gamma| up to epsilon."""
     variance = _float64(layer.moving_variance)
     gamma = 1.0 if layer.gamma is None else _float64(layer.gamma)
     beta = np.zeros_like(variance) if layer.beta is None else _float64(layer.beta)
@@ -35,16 +35,16 @@ def _float64(variable):
 
 @rule(layers.LayerNormalization, layers.RMSNormalization)
 def layer_normalization(call, x):
-    """Layer and RMS normalisation: scales per channel; exact only where channels are not averaged over.
+    """Layer and RMS normalization: scales per channel; exact only if they do not average over channels.
 
-    If they are, the smaller layer takes its moments over the channels that are left. Beside removed channels that are
-    zero, the original gives `(x - r m) / sqrt(r v + r (1 - r) m^2 + epsilon)`, with r the share of channels that are
-    left, m their mean and v their variance. No setting of Keras's layer gives that, since m changes from position to
+    If they do, the smaller layer takes its moments over the remaining channels. If the removed channels are zero, the
+    original returns `(x - r m) / sqrt(r v + r (1 - r) m^2 + epsilon)`, with r the share of the remaining channels, m
+    their mean and v their variance. No setting of Keras's layer does the same, since m changes from position to
     position. Zeros in front and a slice behind (`ops.pad`, the old layer, `x[..., :n]`) would be exact, but cost three
-    operations over all the old channels at each such layer, and no round would make them cheaper. RMS normalisation
-    could have it for nothing (scale / sqrt(r), epsilon / r), but what is removed is seldom zero in the network that
-    was trained: the others would be scaled up by 1 / sqrt(r) even if those that went had been average ones, when
-    leaving the scales alone is nearly right. So weights are only cut, never rescaled, and training makes up for it.
+    operations over all the old channels at each such layer, and no round would make them cheaper. For RMS
+    normalization it would be free (scale / sqrt(r), epsilon / r), but removed channels are seldom zero in the trained
+    network: the others would be scaled up by 1 / sqrt(r) even if the removed ones had been average, while leaving the
+    scales alone is nearly right. So weights are only cut, never rescaled, and training compensates.
     """
     axes = call.layer.axis if isinstance(call.layer.axis, (list, tuple)) else [call.layer.axis]
     axes = [axis % x.rank for axis in axes]
@@ -62,7 +62,7 @@ def _scale(layer):
 
 @rule(layers.GroupNormalization)
 def group_normalization(call, x):
-    """Group normalisation: all groups stay as wide as each other; with one channel each it is exact."""
+    """Group normalization: all groups stay equally wide; with one channel per group it is exact."""
     layer = call.layer
     axis = layer.axis % x.rank
     if not x.varies_only_along(axis):
@@ -83,10 +83,10 @@ def group_normalization(call, x):
 
 @rule(layers.UnitNormalization)
 def unit_normalization(call, x):
-    """Unit normalisation divides by the length over its axes, to which every channel belongs."""
+    """Unit normalization divides by the length over its axes, to which every channel contributes."""
     axes = call.layer.axis if isinstance(call.layer.axis, (list, tuple)) else [call.layer.axis]
     if {axis % x.rank for axis in axes} & set(x.axes()):
-        return call.refuse((x,), {}, "scales to unit length over these channels, so that each depends on all")[0]
+        return call.refuse((x,), {}, "scales to unit length over these channels, so each depends on all")[0]
     return call.fresh_like(x)
 
 

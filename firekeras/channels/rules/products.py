@@ -1,4 +1,4 @@
-"""Products of tensors: counted by what they multiply, and followed by trying them out."""
+"""Products of tensors: costs are counted, channels are tracked by probing."""
 
 import math
 
@@ -15,17 +15,17 @@ from firekeras.keras_models.internals import nn_ops, numpy_ops
 
 
 @rule(numpy_ops.Matmul, numpy_ops.Dot, numpy_ops.Inner)
-def matmul(call, one, other):
+def matmul(call, left, right):
     """`keras.ops.matmul`, `dot` and `inner`: every output is a sum over the last axis of the first operand."""
-    return _tried(call, _outputs(call) * _shape(one)[-1], one, other)
+    return _tried(call, _outputs(call) * _shape(left)[-1], left, right)
 
 
 @rule(numpy_ops.Tensordot)
-def tensordot(call, one, other):
+def tensordot(call, left, right):
     """`keras.ops.tensordot`."""
-    axes, shape = call.layer.axes, _shape(one)
+    axes, shape = call.layer.axes, _shape(left)
     summed = shape[len(shape) - axes :] if isinstance(axes, int) else [shape[k] for k in np.atleast_1d(axes[0])]
-    return _tried(call, _outputs(call) * math.prod(summed), one, other)
+    return _tried(call, _outputs(call) * math.prod(summed), left, right)
 
 
 @rule(layers.Dot)
@@ -39,7 +39,7 @@ def dot(call, inputs):
 
 @rule(numpy_ops.Einsum)
 def einsum(call, *operands):
-    """`keras.ops.einsum` of two operands; of more, the order decides what it costs."""
+    """`keras.ops.einsum` of two operands; for more, the cost depends on the order."""
     if len(operands) == 2:
         call.cost(einsum_macs(call.layer.subscripts, *map(_shape, operands)))
     else:
@@ -49,11 +49,11 @@ def einsum(call, *operands):
 
 @rule(layers.EinsumDense)
 def einsum_dense(call, x):
-    """EinsumDense: followed if it is a dense layer on the last axis, such as `"abc,cd->abd"`."""
+    """EinsumDense: tracked if it is a dense layer on the last axis, such as `"abc,cd->abd"`."""
     layer = call.layer
     if not is_dense(layer):
         call.cost(einsum_macs(layer.equation, x.shape, layer.kernel.shape))
-        return call.refuse((x,), {}, f"multiplies by {layer.equation!r}; what is followed reads the last axis alone")
+        return call.refuse((x,), {}, f"multiplies by {layer.equation!r}; only products over the last axis are tracked")
     made = read_last_axis(call, x)
     call.setting(output_shape=(*layer.partial_output_shape[:-1], Count(made)))
     return activate(call, call.output(-1, made), layer.activation)
@@ -63,22 +63,24 @@ def is_dense(layer) -> bool:
     """Whether a layer is an EinsumDense that computes what a dense layer does."""
     if find_rule(layer) is not einsum_dense:
         return False
-    given, kernel, made = layer.equation.replace("->", ",").split(",")
+    inputs, kernel, outputs = layer.equation.replace("->", ",").split(",")
     reads, makes = kernel if len(kernel) == 2 else ("", "")
-    alone = reads and reads not in given[:-1] and makes not in given
-    return bool(alone and given.endswith(reads) and made == given[:-1] + makes and layer.bias_axes in (None, makes))
+    alone = reads and reads not in inputs[:-1] and makes not in inputs
+    return bool(
+        alone and inputs.endswith(reads) and outputs == inputs[:-1] + makes and layer.bias_axes in (None, makes)
+    )
 
 
 @rule(layers.Embedding)
 def embedding(call, ids):
-    """Embedding: rows are looked up, and nothing is multiplied."""
+    """Embedding: rows are looked up, nothing is multiplied."""
     call.cost(0)
     return probed(call, ids)
 
 
 @rule(nn_ops.Conv, nn_ops.DepthwiseConv)
 def conv_op(call, x, kernel):
-    """`keras.ops.conv` and `depthwise_conv` by a kernel that is no layer's."""
+    """`keras.ops.conv` and `depthwise_conv` with a kernel that does not belong to a layer."""
     call.cost(_positions(call, call.output_shape) * math.prod(_shape(kernel)), conv=True)
     return probed(call, x, kernel)
 
@@ -107,17 +109,17 @@ def dot_product_attention(call, query, key, value, *args, **kwargs):
 
 
 def einsum_macs(equation, *shapes) -> int:
-    """Multiply-accumulates per sample of an einsum of two operands: the sizes of all its letters, the batch's left out.
+    """Multiply-accumulates per sample of an einsum of two operands: the product of all sizes but the batch's.
 
     Args:
         equation: Such as `"...x,xy->...y"`.
-        shapes: Of the operands; the batch is None.
+        shapes: The shapes of the operands; the batch is None.
     """
     sizes: dict = {}
     for term, shape in zip(equation.replace(" ", "").split("->")[0].split(","), shapes, strict=True):
         before, _, after = term.partition("...")
         free = len(shape) - len(before) - len(after)
-        letters = [*before, *(k - free for k in range(free)), *after]  # axes under dots count from the last one
+        letters = [*before, *(k - free for k in range(free)), *after]  # axes under the dots count from the last one
         for letter, size in zip(letters, shape, strict=True):
             sizes[letter] = max(sizes.get(letter, 1), size or 1)
     return math.prod(sizes.values())
@@ -129,7 +131,7 @@ def _tried(call, macs, *operands):
 
 
 def _outputs(call):
-    """How many values a call gives per sample."""
+    """The number of output values per sample."""
     return math.prod(size or 1 for size in call.output_shape)
 
 

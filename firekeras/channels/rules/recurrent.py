@@ -1,4 +1,4 @@
-"""Recurrent layers: a unit is a filter. It goes with its part of every gate, and with what reads it one step later."""
+"""Recurrent layers: a unit is a filter, removed with its part of every gate and with what reads it one step later."""
 
 import math
 
@@ -29,21 +29,21 @@ def run_cell(call, x, initial_state=None, mask=None):
 
 @rule(layers.Bidirectional)
 def bidirectional(call, x, initial_state=None, mask=None):
-    """Two recurrent layers that read the same channels: unit k is unit k of both, for Keras wants them equally wide."""
+    """Two recurrent layers that read the same channels: unit k is tied to unit k, since Keras needs equal widths."""
     return _followed(call, x, initial_state, mask)
 
 
 @rule(layers.ConvLSTM1D, layers.ConvLSTM2D, layers.ConvLSTM3D)
 def conv_lstm(call, x, initial_state=None, mask=None):
-    """ConvLSTM: convolutions of what comes in and of the state, at each position of each step."""
+    """ConvLSTM: convolutions of input and state at each position of each step."""
     return _followed(call, x, initial_state, mask)
 
 
 def cells_of(layer) -> list:
-    """The cells of a recurrent layer that can be followed, those of both directions; none for any other layer."""
+    """The cells of a recurrent layer that can be tracked, of both directions; none for any other layer."""
     rule = find_rule(layer)
     if rule is bidirectional:
-        both = [cells_of(one) for one in (layer.forward_layer, layer.backward_layer) if find_rule(one) is not conv_lstm]
+        both = [cells_of(way) for way in (layer.forward_layer, layer.backward_layer) if find_rule(way) is not conv_lstm]
         return [*both[0], *both[1]] if len(both) == 2 and all(both) else []
     if rule is conv_lstm:
         return [layer.cell]
@@ -51,12 +51,12 @@ def cells_of(layer) -> list:
 
 
 def axis_of(cell):
-    """The axis of channels of what a cell reads and gives, counted from the last one."""
+    """The channel axis of a cell's inputs and outputs, counted from the last one."""
     return -1 - cell.rank if getattr(cell, "data_format", None) == "channels_first" else -1
 
 
 def width_of(cell):
-    """How many units a cell has."""
+    """The number of units of a cell."""
     return cell.filters if hasattr(cell, "filters") else cell.units
 
 
@@ -81,16 +81,16 @@ def _followed(call, x, initial_state, mask):
 
 def _why_not_followed(cells, mask):
     if not cells:
-        return "runs several cells, or others than those of LSTM, GRU and SimpleRNN"
+        return "runs several cells, or cells other than those of LSTM, GRU and SimpleRNN"
     if len({width_of(cell) for cell in cells}) > 1:
-        return "has directions of different width"
+        return "has directions of different widths"
     if isinstance(mask, Channels) and not mask.is_fixed:
-        return "is given a mask that depends on channels"
+        return "receives a mask that depends on channels"
     return None
 
 
 def _read(call, steps, read, cells, made):
-    """Declares weights and costs of cells that read the same channels, and the same units one step before."""
+    """Declares weights and costs of cells that read the same channels, and their own units one step earlier."""
     call.reads(
         axis_of(cells[0]),
         *((cell.kernel, -2) for cell in cells),
@@ -111,14 +111,14 @@ def _read(call, steps, read, cells, made):
 
 
 def _positions(call, cell):
-    """How many positions a cell convolves at in each step; 1 if it has none."""
+    """The number of positions that a cell convolves at in each step; 1 if it has none."""
     rank = getattr(cell, "rank", 0)
     sizes = call.output_shape[-rank - 1 :]
     return math.prod(size for k, size in enumerate(sizes) if k != axis_of(cell) % len(sizes)) if rank else 1
 
 
 def _keep_or_size(call, cells, made):
-    """Declares the setting that holds the number of units; locks them if they have to stay."""
+    """Declares the setting with the number of units, or locks them if they have to stay."""
     reason = _why_units_stay(call.layer, cells)
     if reason:
         call.lock(Channels.along((None, made.size), -1, made), reason)
@@ -128,24 +128,24 @@ def _keep_or_size(call, cells, made):
 
 def _why_units_stay(layer, cells):
     if layer.stateful:
-        return "is stateful: it keeps its units from batch to batch"
+        return "is stateful: it carries its units from batch to batch"
     count = width_of(cells[0])
     units = Channels.along((None, count), -1, np.arange(1, count + 1))
     used = (getattr(cell, name, None) for cell in cells for name in ("activation", "recurrent_activation"))
-    return next((reason for one in used if (reason := why_not_elementwise(one, units))), None)
+    return next((reason for function in used if (reason := why_not_elementwise(function, units))), None)
 
 
 def _settings(layer, count):
     if find_rule(layer) is bidirectional:
         both = {"layer": layer.forward_layer, "backward_layer": layer.backward_layer}
-        return {name: {"config": _settings(one, count)} for name, one in both.items()}
+        return {name: {"config": _settings(way, count)} for name, way in both.items()}
     if find_rule(layer) is run_cell:
         return {"cell": {"config": {"units": count}}}
     return {"filters" if find_rule(layer) is conv_lstm else "units": count}
 
 
 def _outputs(call, made, axis):
-    """Outputs and states; two directions side by side have their units twice."""
+    """Outputs and states; two concatenated directions contain their units twice."""
     reason = f"feeds back within {call.where}, and has no ReLU of its own"
     call.tracer.mark_unscored(Channels.along((None, made.size), -1, made), reason)
     units = call.tracer.space.new(made.size)
@@ -154,18 +154,18 @@ def _outputs(call, made, axis):
 
 
 def _as_filters(cell):
-    """The weights of each unit, those of a gate after those of another, `(gates, *taps, inputs and units, units)`."""
+    """The weights of each unit, gate after gate, `(gates, *taps, inputs and units, units)`."""
     kernel = np.concatenate([array(cell.kernel), array(cell.recurrent_kernel)], axis=-2)
     return np.moveaxis(kernel.reshape(*kernel.shape[:-1], -1, width_of(cell)), -2, 0)
 
 
 def _stacked(layer):
-    """The cells of an RNN, one after the other; none if it has others than Keras's own."""
+    """The cells of an RNN, in order; none if some are not Keras's own."""
     if find_rule(layer) is bidirectional:
         return [*_stacked(layer.forward_layer), *_stacked(layer.backward_layer)]
     cell = getattr(layer, "cell", None)
     cells = list(cell.cells) if isinstance(cell, layers.StackedRNNCells) else [cell]
-    return cells if all(type(one) in CELLS for one in cells) else []
+    return cells if all(type(each) in CELLS for each in cells) else []
 
 
 def _size(variable):

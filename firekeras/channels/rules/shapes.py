@@ -1,4 +1,4 @@
-"""Layers that move channels around, or change what lies beside them."""
+"""Layers that move channels, or change the other axes."""
 
 import math
 from fractions import Fraction
@@ -49,7 +49,7 @@ from firekeras.keras_models.internals import image_ops, nn_ops, numpy_ops
     nn_ops.MaxPool,
 )
 def spatial(call, x, **kwargs):
-    """Layers that change positions, each channel by itself."""
+    """Layers that change positions, each channel separately."""
     axis = channel_axis(call.layer)
     return call.output(axis, call.vector(x, axis))
 
@@ -63,7 +63,7 @@ def spatial(call, x, **kwargs):
     layers.GlobalMaxPooling3D,
 )
 def global_pooling(call, x, **kwargs):
-    """Pooling over all positions; without `keepdims` only the channels are left."""
+    """Pooling over all positions; without `keepdims` only the channels remain."""
     axis = channel_axis(call.layer)
     return call.output(axis if call.layer.keepdims else -1, call.vector(x, axis))
 
@@ -79,19 +79,19 @@ def flatten(call, x):
 
 @rule(layers.Reshape)
 def reshape(call, x):
-    """Reshape: what comes out keeps the order of what went in."""
+    """Reshape: values keep their order."""
     return reshaped(call, x, "target_shape", (None, *call.layer.target_shape))
 
 
 @rule(numpy_ops.Reshape)
 def reshape_op(call, x):
-    """`keras.ops.reshape`, which may make samples of positions, or the other way round."""
+    """`keras.ops.reshape`, which may turn positions into samples, or the other way round."""
     call.gives_samples(_samples_per_sample(call.node))
     return reshaped(call, x, "newshape", tuple(call.layer.newshape))
 
 
 def reshaped(call, x, setting, target):
-    """A reshape to `target`, which begins with the batch; `setting` is where the layer keeps it."""
+    """A reshape to `target`, batch included; `setting` is the name of the layer's setting."""
     sizes = call.output_shape[1:]
     if call.output_shape[-1] == x.shape[-1] and x.varies_only_along(x.rank - 1):
         return _with_channels_last(call, x, setting, target)
@@ -106,14 +106,14 @@ def reshaped(call, x, setting, target):
 
 
 def _samples_per_sample(node):
-    """How many samples a reshape gives for each that it gets; 1 if sizes are open."""
+    """How many samples a reshape returns per input sample; 1 if sizes are open."""
     before, after = node.input_tensors[0].shape[1:], node.outputs[0].shape[1:]
     known = None not in (*before, *after) and 0 not in after
     return Fraction(math.prod(before), math.prod(after)) if known else 1
 
 
 def _with_channels_last(call, x, setting, target):
-    """Channels along the last axis stay there, whatever happens to positions, and to samples."""
+    """Channels along the last axis stay there, whatever happens to positions and samples."""
     channels = x.vector(x.rank - 1)
     if target[-1] != -1:
         changed = (*target[:-1], Count(channels))
@@ -122,10 +122,10 @@ def _with_channels_last(call, x, setting, target):
 
 
 def rectangular(call, x):
-    """Ties labels that vary along several axes, so that what is left has a shape again.
+    """Ties labels that vary along several axes, so that the rest is still rectangular.
 
-    Where channels are split into groups (as before a channel shuffle), the same channel of every
-    group goes together: the longest axis stays free, the others are tied.
+    If channels are split into groups (as before a channel shuffle), the same channel of every group
+    is removed together: the longest axis stays free, the others are tied.
     """
     free = max(x.axes(), key=lambda axis: (x.shape[axis], axis), default=None)
     for axis in x.axes():
@@ -138,7 +138,7 @@ def rectangular(call, x):
 
 @rule(layers.Permute)
 def permute(call, x):
-    """Permute: the axes change places, and their labels with them."""
+    """Permute: labels move with their axes."""
     return Channels(call.output_shape, np.transpose(x.labels, (0, *call.layer.dims)))
 
 
@@ -150,7 +150,7 @@ def repeat_vector(call, x):
 
 @rule(numpy_ops.Transpose)
 def transpose(call, x):
-    """`keras.ops.transpose`, where samples stay first."""
+    """`keras.ops.transpose`, if samples stay first."""
     axes = call.layer.axes or tuple(reversed(range(x.rank)))
     return moved_axes(call, x, [axis % x.rank for axis in axes])
 
@@ -175,7 +175,7 @@ def moveaxis(call, x):
 
 
 def moved_axes(call, x, order):
-    """The axes of `x` in another order, in which samples stay first."""
+    """`x` with its axes in another order, in which samples stay first."""
     if order[0] != 0:
         return call.refuse((x,), {}, "moves samples to another axis")[0]
     return Channels(call.output_shape, np.transpose(x.labels, order))
@@ -203,7 +203,7 @@ def squeeze(call, x):
 
 @rule(numpy_ops.Flip)
 def flip(call, x):
-    """`keras.ops.flip`: turned-round channels stay turned round when some are gone."""
+    """`keras.ops.flip`: reversed channels stay reversed when some are removed."""
     axes = call.layer.axis
     axes = range(x.rank) if axes is None else np.atleast_1d(axes).tolist()
     return Channels(call.output_shape, np.flip(x.labels, tuple(axis % x.rank for axis in axes)))
@@ -211,7 +211,7 @@ def flip(call, x):
 
 @rule(numpy_ops.Pad)
 def pad(call, x, constant_values=None):
-    """`keras.ops.pad`: along the channels it makes new ones that come from no filter."""
+    """`keras.ops.pad`: along the channels it adds new ones that come from no filter."""
     widths = [tuple(width) for width in call.layer.pad_width]
     widths = widths * x.rank if len(widths) == 1 else widths
     padded = [axis for axis in x.axes() if any(widths[axis])]

@@ -10,22 +10,22 @@ from firekeras.keras_models.internals import numpy_ops
 
 @rule(numpy_ops.GetItem)
 def getitem(call, x, key):
-    """Slicing: along the channels, where it takes one stretch of them or turns them round."""
+    """Slicing: along the channels if it takes a contiguous range of them, or reverses them."""
     parts = _per_axis(x, key)
     if parts is None or parts[0] != slice(None):
-        return call.refuse((x,), {}, "picks in a way that channels cannot be followed through")[0]
+        return call.refuse((x,), {}, "selects in a way that channels cannot be tracked through")[0]
     along = [axis for axis in x.axes() if parts[axis] not in (slice(None), slice(None, None, -1))]
     for axis in along:
         stretch = _stretch(x, axis, parts[axis])
         if stretch is None:
-            return call.refuse((x,), {}, "picks single channels, or every so many")[0]
+            return call.refuse((x,), {}, "selects single channels, or uses a step")[0]
         call.argument(1, _replaced(key, x.rank, axis, stretch))
     full = np.broadcast_to(x.labels, (1, *x.shape[1:]))
     return compress(call.output_shape, full[key][0])
 
 
 def _per_axis(x, key):
-    """The key as one part per axis; None where it holds more than numbers and slices."""
+    """The key as one part per axis; None if it holds anything but numbers and slices."""
     key = key if isinstance(key, tuple) else (key,)
     if not all(isinstance(part, (int, slice, type(Ellipsis))) for part in key):
         return None
@@ -36,7 +36,7 @@ def _per_axis(x, key):
 
 
 def _stretch(x, axis, part):
-    """A slice of step 1 with its ends counted among the channels that stay."""
+    """A slice of step 1 whose ends are counted among the remaining channels."""
     if not isinstance(part, slice) or part.step not in (None, 1):
         return None
     start, stop, _ = part.indices(x.shape[axis])
@@ -55,7 +55,7 @@ def _replaced(key, rank, axis, part):
 
 @rule(numpy_ops.Split)
 def split(call, x):
-    """Splitting: along the channels each part keeps its own."""
+    """Splitting: along the channels, each part keeps its own."""
     axis = call.layer.axis % x.rank
     if axis == 0:
         return call.refuse((x,), {}, "splits samples")
@@ -83,12 +83,12 @@ def split(call, x):
     numpy_ops.Var,
 )
 def reduce(call, x, **kwargs):
-    """Reductions over positions; over channels they mix."""
+    """Reductions over positions; reductions over channels mix them."""
     axes = call.layer.axis
     axes = list(range(x.rank)) if axes is None else [axes] if isinstance(axes, int) else axes
     axes = {axis % x.rank for axis in axes}
     if axes & {0, *x.axes()}:
-        return call.refuse((x,), {}, "reduces over these channels, so that its result depends on all")[0]
+        return call.refuse((x,), {}, "reduces over these channels, so its result depends on all")[0]
     labels = x.labels if call.layer.keepdims else x.labels.squeeze(tuple(axes))
     passed = Channels(call.output_shape, labels)
     return passed if isinstance(call.layer, (numpy_ops.Mean, numpy_ops.Sum)) else call.fresh_like(passed)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from firekeras.channels import channel_graph, filter_kernels
@@ -13,11 +15,14 @@ from firekeras.scores.profile import FilterScores
 
 import_all(__name__, __path__)
 
+if TYPE_CHECKING:
+    import keras
 
-def score_filters(model, criterion="l1", data=None, seed=None) -> FilterScores:
-    """Scores every filter of a model by a criterion: higher goes first.
 
-    | criterion | needs | a filter goes first if ... | source |
+def score_filters(model: keras.Model, criterion: str = "l1", data: Any = None, seed: int | None = None) -> FilterScores:
+    """Scores every filter of a model by a criterion: higher is removed first.
+
+    | criterion | needs | a filter is removed first if ... | source |
     |---|---|---|---|
     | `"l1"`, `"l2"` | weights | its weights are small | Li et al. 2017, section 3.1 |
     | `"fpgm"` | weights | others of its layer are near it | He et al. 2019, section 3.3 |
@@ -31,25 +36,25 @@ def score_filters(model, criterion="l1", data=None, seed=None) -> FilterScores:
     | `"taylor"` | data, labels, loss | to first order the loss hardly changes without it | Molchanov et al. 2019, 3.1 |
     | `"fisher"` | data, labels, loss | the same, by Fisher information | Theis et al. 2018, 2.2 |
 
-    How each is computed, and where it departs from its source, is said at its function in the modules
-    of `firekeras.scores.criteria`. All look at the model in inference mode, and change nothing in it. Filters
-    that only go together are scored by what the planning makes of them: the mean of their scores.
+    The functions in the modules of `firekeras.scores.criteria` say how each is computed, and where it
+    departs from its source. All of them use the model in inference mode, and do not change it. Coupled
+    filters are ranked by the mean of their scores.
 
     Args:
         model: A built Functional or Sequential model; for `"taylor"` and `"fisher"` compiled with a loss.
         criterion: One of these names, or one that was registered with
             `firekeras.scores.criteria.criterion`. Defaults to `"l1"`.
-        data: For criteria that need it, what `model.fit` takes. All of it is used: pass as much as the
-            measurement shall rest on, a few thousand samples as a rule. Defaults to none.
-        seed: For criteria that draw at random. Defaults to none, a new draw each time.
+        data: For criteria that need it, data as `model.fit` takes them. All of them are used: a few
+            thousand samples are usually enough. Defaults to none.
+        seed: Seed of criteria that draw at random. Defaults to none, a new draw each time.
 
     Returns:
-        `FilterScores`; for `"fire"` a `FireProfile`. Filters that a criterion cannot say anything of
-        have NaN, with a reason.
+        `FilterScores`; for `"fire"` a `FireProfile`. Filters that a criterion cannot score have NaN,
+        with a reason.
 
     Raises:
-        ValueError: If the criterion is unknown, needs data, labels or a loss and got none, or has
-            nothing to say of any filter; or if the model's weights are NaN.
+        ValueError: If the criterion is unknown, needs data, labels or a loss and got none, or cannot
+            score any filter; or if the model's weights are NaN.
 
     Example:
     >>> scores = firekeras.score_filters(model, "contribution")

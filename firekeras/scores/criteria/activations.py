@@ -1,4 +1,4 @@
-"""Criteria that look at what filters put out."""
+"""Criteria that measure the outputs of filters."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def apoz(model, data):
 
 @criterion("activation_mean", needs="data")
 def small_activation_mean(model, data):
-    """Minus the mean size of what a filter puts out, E|z|, where it is read, behind activation and pooling.
+    """Minus the mean absolute output of a filter, E|z|, where it is read, behind activation and pooling.
 
     Behind a ReLU this is the mean activation of Molchanov et al. 2017, "Pruning Convolutional Neural
-    Networks for Resource Efficient Inference", 2.2. Where several layers read it, their mean.
+    Networks for Resource Efficient Inference", 2.2. If several layers read it, their mean.
     """
     readers = Readers(model)
     total, count = np.zeros((2, readers.graph.num_units))
@@ -49,16 +49,16 @@ def small_activation_mean(model, data):
 
 
 def moments_read(model, readers, data, function=lambda x: x) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Measures what readers read.
+    """Measures the inputs of readers.
 
     Args:
-        model: The model, which runs in inference mode, and is not changed.
+        model: The model. It runs in inference mode, and is not changed.
         readers: Its `Readers`.
-        data: What `model.fit` takes: of arrays all whole batches of 128, at least one.
-        function: What to measure of each value. Defaults to the value itself.
+        data: Data as `model.fit` takes them; of arrays all whole batches of 128 are used, at least one.
+        function: Applied to each value first. Defaults to no change.
 
     Returns:
-        For each path mean and variance of each channel, over samples, positions and calls, `(channels,)`.
+        For each path, mean and variance of each channel over samples, positions and calls, `(channels,)`.
     """
 
     def watch(visit, x, run):
@@ -66,7 +66,7 @@ def moments_read(model, readers, data, function=lambda x: x) -> dict[str, tuple[
             return None
         return None, moments(function(ops.cast(x, "float32")), readers[visit.path].axis)
 
-    found = observed(model, data, watch, samples=num_samples(checked_data(model, data)))
-    measured = {path: pooled(*rows) for path, rows in found.items()}
+    rows_by_path = observed(model, data, watch, samples=num_samples(checked_data(model, data)))
+    measured = {path: pooled(*rows) for path, rows in rows_by_path.items()}
     check_finite(measured)
     return measured

@@ -1,4 +1,4 @@
-"""How much of what a filter puts out arrives in the layers that read it: a criterion of firekeras's own."""
+"""How much of a filter's output reaches the layers that read it: firekeras's own criterion."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from firekeras.scores.profile import FilterScores
 
 @criterion("contribution", needs="model")
 def small_contribution(model) -> FilterScores:
-    """Minus the variance that the layers that read a filter would lose without it, in closed form, without data.
+    """Minus the variance that the readers of a filter would lose without it, in closed form, without data.
 
-    Behind a BatchNormalization a channel is about Gaussian with mean beta and deviation |gamma|; from
-    there its variance v is followed to where it is read (`firekeras.scores.criteria.gaussian` says how: a
-    rectified Gaussian's has a closed form). An output of a layer that reads it loses v times the sum of
-    its squared weights on that channel, as far as channels vary independently. That is counted in the
-    units of what comes next: times gamma^2 / (moving variance + epsilon) where a BatchNormalization
-    follows, else as a share of the output's whole variance. Losses are added up over outputs and over
-    all layers that read the channel. Filters that only go together share what they lose together.
+    Behind a BatchNormalization a channel is roughly Gaussian with mean beta and deviation |gamma|; from
+    there its variance v is propagated to where it is read (see `firekeras.scores.criteria.gaussian`; the
+    variance of a rectified Gaussian has a closed form). An output of a layer that reads it loses v times
+    the sum of its squared weights on that channel, if channels vary independently. The loss is scaled
+    by gamma^2 / (moving variance + epsilon) if a BatchNormalization follows, else divided by the output's
+    total variance. Losses are summed over outputs and over all layers that read the channel. Coupled
+    filters share their joint loss.
 
     firekeras's own. Related: Molchanov et al. 2017 for activations, and Yu et al. 2018, "NISP", for how
     importance arrives through the next layer's weights.
@@ -30,7 +30,7 @@ def small_contribution(model) -> FilterScores:
     readers = Readers(model)
     gains = gains_behind(readers.network)
     variances = variances_read(model, readers, gains.keys())
-    missing = "passes no BatchNormalization that would tell its variance: measure it, with 'contribution_measured'"
+    missing = "passes no BatchNormalization that determines its variance: measure it, with 'contribution_measured'"
     return _scores(readers, gains, variances, "contribution", missing)
 
 
@@ -38,8 +38,8 @@ def small_contribution(model) -> FilterScores:
 def small_measured_contribution(model, data) -> FilterScores:
     """`"contribution"` with the variance of each channel measured on data where it is read.
 
-    For networks without BatchNormalization, and where the view of Gaussian channels fails: behind
-    pooling, deep in residual streams, in networks that were trained for a short time.
+    For networks without BatchNormalization, and where channels are not Gaussian: behind pooling, deep
+    in residual streams, in networks that were trained only briefly.
     """
     readers = Readers(model)
     measured = moments_read(model, readers, data)
@@ -57,13 +57,13 @@ def _scores(readers, gains, variances, name, missing):
 
 
 def contributions(variance, strengths, gain) -> np.ndarray:
-    """What a layer's outputs owe to each channel that it reads, in all.
+    """The total contribution of each channel that a layer reads to the variance of its outputs.
 
     Args:
-        variance: Of each channel, `(channels,)`.
+        variance: The variance of each channel, `(channels,)`.
         strengths: How strongly each output depends on it, `Reader.strengths()`, `(channels, outputs)`.
-        gain: What a BatchNormalization behind the layer multiplies each output's variance by,
-            `(outputs,)`; NaN where there is none.
+        gain: The factor by which a BatchNormalization behind the layer multiplies each output's
+            variance, `(outputs,)`; NaN without one.
 
     Returns:
         float64 array `(channels,)`.
@@ -75,7 +75,7 @@ def contributions(variance, strengths, gain) -> np.ndarray:
     >>> contributions([1.0, 3.0], [[1.0], [1.0]], [0.5])
     array([0.5, 1.5])
     """
-    variance, strengths, gain = (np.asarray(one, "float64") for one in (variance, strengths, gain))
+    variance, strengths, gain = (np.asarray(values, "float64") for values in (variance, strengths, gain))
     lost = variance[:, None] * strengths
     total = lost.sum(axis=0)
     share = np.divide(lost, total, out=np.where(np.isnan(lost), np.nan, 0.0), where=total > 0)
@@ -83,10 +83,10 @@ def contributions(variance, strengths, gain) -> np.ndarray:
 
 
 def gains_behind(network) -> dict[str, np.ndarray]:
-    """What a BatchNormalization right behind a layer multiplies variances by: gamma^2 / (variance + epsilon).
+    """The factor by which a BatchNormalization behind a layer multiplies variances: gamma^2 / (variance + epsilon).
 
     Returns:
-        For each layer with filters that one follows, by path, `(filters,)`; NaN for filters that none follows.
+        For each layer followed by one, by path, the factors `(filters,)`; NaN for filters without one.
     """
     gains: dict = {}
     for layer in network.batch_norms.values():

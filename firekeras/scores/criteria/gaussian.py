@@ -1,4 +1,4 @@
-"""Mean and variance of every channel in closed form: behind a BatchNormalization a channel is taken to be Gaussian."""
+"""Mean and variance of every channel in closed form: behind a BatchNormalization channels are modelled as Gaussian."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ class Spread:
 
 
 def variances_read(model, readers, normalised) -> dict[str, np.ndarray]:
-    """The variance of each channel where it is read, over positions and calls on average; NaN where unknown.
+    """The variance of each channel where it is read, averaged over positions and calls; NaN if unknown.
 
-    Behind a BatchNormalization a channel's mean is beta and its deviation |gamma|. From there on both
-    are followed: through activations as those of a Gaussian, in closed form for rectifiers, by
-    quadrature for others; through sums, products and layers without BatchNormalization as if what
-    they combine were independent; through pooling, reshaping and the like as they are.
+    Behind a BatchNormalization a channel's mean is beta and its deviation |gamma|. From there both are
+    propagated: through activations as those of a Gaussian, in closed form for rectifiers, by
+    quadrature for others; through sums, products and layers without BatchNormalization as if their
+    operands were independent; through pooling, reshaping and the like unchanged.
 
     Args:
         model: A Functional or Sequential model.
         readers: Its `Readers`.
-        normalised: The paths of layers right behind which there is a BatchNormalization, so that what
-            they put out need not be worked out.
+        normalised: The paths of layers directly followed by a BatchNormalization, whose outputs need not
+            be computed.
 
     Returns:
         For each path, the variance of each channel, `(channels,)`.

@@ -1,4 +1,4 @@
-"""Criteria that ask the loss: what it would do if a unit's channels were a little weaker."""
+"""Criteria that use the loss: how it would change if a unit's channels were slightly weaker."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ BATCH_SIZE = 32  # all activations of a batch are held at once
 
 @criterion("taylor", needs="data")
 def small_taylor(model, data):
-    """Minus the mean over samples of |dL/dg|, where g is a gate on all that a filter puts out.
+    """Minus the mean over samples of |dL/dg|, where g is a gate on all outputs of a filter.
 
-    To first order, |dL/dg| is what closing the gate does to the loss. This is the criterion of
+    To first order, |dL/dg| is the effect of closing the gate on the loss. This is the criterion of
     Molchanov et al. 2019, "Importance Estimation for Neural Network Pruning", 3.1, with gates: by the
     chain rule dL/dg is the sum of gradient times value over the filter's outputs, or over its weights.
-    It is taken sample by sample, and absolute, as in Molchanov et al. 2017, 2.2. Filters that only go
-    together have one gate, and share its score.
+    Its absolute value is taken for each sample, as in Molchanov et al. 2017, 2.2. Coupled filters have
+    one gate, and share its score.
     """
     return _mean_effect(model, data, np.abs, "taylor")
 
 
 @criterion("fisher", needs="data")
 def small_fisher(model, data):
-    """Minus half the mean over samples of (dL/dg)^2, where g is a gate on all that a filter puts out.
+    """Minus half the mean over samples of (dL/dg)^2, where g is a gate on all outputs of a filter.
 
     Theis et al. 2018, "Faster gaze prediction with dense networks and Fisher pruning", 2.2: to second
-    order, what closing the gate does to the loss, with the Fisher information for the Hessian. Filters
-    that only go together have one gate, and share its score.
+    order, the effect of closing the gate on the loss, with the Fisher information for the Hessian.
+    Coupled filters have one gate, and share its score.
     """
     return _mean_effect(model, data, lambda effect: np.square(effect) / 2, "fisher")
 
@@ -48,7 +48,9 @@ def _mean_effect(model, data, measure, name):
     total, samples = np.zeros(readers.graph.num_units), 0
     for x, y, weights in batches(data, BATCH_SIZE):
         if y is None:
-            raise ValueError("Expected data with labels, (x, y), since the loss is asked. Received: samples alone.")
+            raise ValueError(
+                "Expected data with labels, (x, y), since the criterion uses the loss. Received: only samples."
+            )
         effects = _effects(gradient, readers.graph.num_units, x, y, weights)
         total += measure(effects).sum(axis=0)
         samples += len(effects)
@@ -63,8 +65,8 @@ def _mean_effect(model, data, measure, name):
 def _check_loss(model, name):
     if not model.compiled or model.loss is None:
         raise ValueError(
-            f"The criterion {name!r} asks the model's loss: expected a model that is compiled with one, received "
-            f"{model.name!r}, which is not. Call model.compile(loss=...) with the loss that it was trained with."
+            f"The criterion {name!r} uses the model's loss: expected a model compiled with one. Received: "
+            f"{model.name!r}, which has none. Call model.compile(loss=...) with the loss that it was trained with."
         )
 
 
@@ -76,9 +78,9 @@ def _effects(gradient, units, x, y, weights):
 
 
 class GatedLoss:
-    """A model's loss as a function of gates: what a unit puts out is multiplied by 1 + its gate where it is read.
+    """A model's loss as a function of gates: a unit's output is multiplied by 1 + its gate where it is read.
 
-    The model runs in inference mode, and nothing in it changes.
+    The model runs in inference mode, and is not changed.
 
     Args:
         model: A compiled model.
@@ -93,9 +95,9 @@ class GatedLoss:
 
         Args:
             gates: One per sample and unit, `(samples, num_units)`.
-            x, y, weights: A batch as `keras.utils.unpack_x_y_sample_weight` gives it.
+            x, y, weights: A batch as `keras.utils.unpack_x_y_sample_weight` returns it.
         """
-        gates = ops.pad(gates, ((0, 0), (0, 1)))  # the last stands for channels of no unit, which are number -1
+        gates = ops.pad(gates, ((0, 0), (0, 1)))  # the last is for channels of no unit, number -1
         graph = functional_graph(self.model)
 
         def call(visit: Visit, args, kwargs):
@@ -118,7 +120,7 @@ def _gated(x, reader, gates):
 
 
 def gradient_of(loss):
-    """The gradient of a scalar function by its first argument, compiled where the backend compiles."""
+    """The gradient of a scalar function by its first argument, compiled if the backend compiles."""
     return _GRADIENTS[keras.backend.backend()](loss)
 
 

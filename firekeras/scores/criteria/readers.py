@@ -1,4 +1,4 @@
-"""Who reads which channels: a removed channel is missed by the layers that mix it with others, and nowhere else."""
+"""Which layers read which channels: only layers that mix a channel with others miss it once it is removed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Reader:
 
     Args:
         reading: Its `Reading`.
-        units: The unit of each channel that it reads, -1 for one that comes from no filter, `(channels,)`.
+        units: The unit of each channel that it reads, -1 for channels of no filter, `(channels,)`.
     """
 
     def __init__(self, reading: Reading, units: np.ndarray):
         self.axis, self.strengths, self.units = reading.axis, reading.strengths, units
 
     def sum_over_units(self, total, values):
-        """Adds the values of its channels, `(channels,)`, to those of their units, `(num_units,)`."""
+        """Adds values per channel, `(channels,)`, to totals per unit, `(num_units,)`."""
         known = self.units >= 0
         np.add.at(total, self.units[known], values[known])
 
@@ -48,17 +48,17 @@ class Readers(dict):
         self._reasons = {unit: reason for path in self.network.consumed for unit, reason in self._strange(path)}
 
     def _strange(self, path):
-        """Units that are read in a way that is not known here, with the reason."""
+        """Yields units that are read in an unknown way, with the reason."""
         if path not in self.graph.layers:
             return  # it has no weights
         where = f"{path} ({self.graph.layers[path].kind})"
         for kernel in self.network.readings[path].back if path in self.network.readings else ():
             yield from ((unit, f"feeds back within {where}") for unit in self._units(kernel))
         if path not in self:
-            yield from ((unit, f"is read by {where}, of which it is not known how") for unit in self._missed_by(path))
+            yield from ((unit, f"is read by {where} in an unknown way") for unit in self._missed_by(path))
 
     def _missed_by(self, path):
-        """The units that a layer reads and mixes by weights; not those that go together with what it makes of them."""
+        """The units that a layer reads and mixes by weights, without those coupled with its own filters."""
         if path in self.network.readings:
             return [unit for kernel in self.network.readings[path].kernels for unit in self._units(kernel)]
         own = self.graph.filters(path).tolist() if path in self.graph.filter_layers else []
@@ -69,12 +69,12 @@ class Readers(dict):
         return units[units >= 0].tolist()
 
     def scores(self, values, criterion, missing="has none") -> FilterScores:
-        """Scores from one value per unit; units that are not read, or in a way that is not known, have none.
+        """Scores from one value per unit; units that are not read, or in an unknown way, get none.
 
         Args:
-            values: A value per unit, higher goes first, NaN where there is none, `(num_units,)`.
-            criterion: What the values are.
-            missing: Why a unit that is read has none; completes "its output ...".
+            values: A value per unit, higher is removed first, NaN for none, `(num_units,)`.
+            criterion: The name of the values.
+            missing: Why a unit that is read has no value; completes "its output ...".
         """
         read = {unit for reader in self.values() for unit in reader.units.tolist()}
         unread = dict.fromkeys(set(range(self.graph.num_units)) - read, "is read by no layer")

@@ -1,4 +1,4 @@
-"""From units, which go as one, to scores of their filters."""
+"""Scores of filters from values of units, which are removed as one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def scores_of_units(graph, values, criterion, missing, reasons=None) -> FilterSc
 
     Args:
         graph: The `ChannelGraph`.
-        values: A value per unit, higher goes first, NaN where there is none, `(num_units,)`.
-        criterion: What the values are.
-        missing: Why a unit has none; completes "its output ...".
-        reasons: For some units, why they in particular have none. Defaults to none.
+        values: A value per unit, higher is removed first, NaN for none, `(num_units,)`.
+        criterion: The name of the values.
+        missing: Why a unit has no value; completes "its output ...".
+        reasons: For some units, a more specific reason. Defaults to none.
     """
     why, reasons = {}, reasons or {}
     for name in graph.filter_layers:

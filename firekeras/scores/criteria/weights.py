@@ -1,4 +1,4 @@
-"""Criteria that look at weights alone."""
+"""Criteria that only use weights."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def small_l2(kernel, rng):
 
 @criterion("fpgm")
 def near_geometric_median(kernel, rng):
-    """Minus the mean distance to the other filters of the layer: what is near all of them can be replaced by them.
+    """Minus the mean distance to the other filters of the layer: a filter near all of them can be replaced by them.
 
-    He et al. 2019, "Filter Pruning via Geometric Median", 3.3, whose sum of distances ranks the
-    filters of a layer alike; the mean makes layers of different width comparable.
+    He et al. 2019, "Filter Pruning via Geometric Median", 3.3, whose sum of distances ranks the filters
+    of a layer in the same order; the mean makes layers of different widths comparable.
     """
     filters = kernel.reshape(-1, kernel.shape[-1]).T.astype("float64")
     squares = np.square(filters).sum(axis=1)
@@ -42,7 +42,7 @@ def near_geometric_median(kernel, rng):
 
 @criterion("random")
 def random(kernel, rng):
-    """A number at random: the control that every criterion has to beat."""
+    """A random number: the control that every criterion has to beat."""
     return rng.uniform(size=kernel.shape[-1])
 
 
@@ -50,8 +50,8 @@ def random(kernel, rng):
 def small_bn_scale(model):
     """Minus |gamma| of the BatchNormalization that a filter passes (Liu et al. 2017, "Network Slimming", 3).
 
-    Where its channels, or those that go with it, pass several, the mean. Meant for networks that were
-    trained with an l1 penalty on gamma, as the paper does.
+    The mean if its channel, or those coupled with it, pass several. Meant for networks trained with an
+    l1 penalty on gamma, as in the paper.
     """
     network = Network.of(model)
     total, count = np.zeros((2, network.graph.num_units))

@@ -1,4 +1,4 @@
-"""A detector's file: its training table, in HDF5. No pickle; damaged files are refused in words."""
+"""A detector's file: its training table, in HDF5. No pickle; damaged files are refused with the reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETTINGS = ("regressor", "features", "seed")
 
 
 def save(path, settings, table):
-    """Writes settings and training table: whole, or not at all."""
+    """Writes settings and training table, whole or not at all."""
     with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
         file.attrs.update(format=FORMAT, version=VERSION, **settings)
         for key in PARTS:
@@ -51,7 +51,7 @@ def _check_header(path, attributes):
     received, version = attributes.get("format"), attributes.get("version", 0)
     if received not in (FORMAT, ALSO_CALLED):
         raise ValueError(
-            f"{str(path)!r} is not a FIRE detector: expected format {FORMAT!r}, received "
+            f"{str(path)!r} is not a FIRE detector: expected format {FORMAT!r}. Received: "
             f"{received!r}. Pass a file that FireDetector.save wrote; measured FIRE (.fire.h5) is "
             "read with FireProfile.load."
         )

@@ -1,4 +1,4 @@
-"""What the FIRE detector predicts from: 14 statistics of a filter's weights, and its BatchNormalization."""
+"""The features of the FIRE detector: 14 statistics of a filter's weights, and its BatchNormalization."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def filter_features(weights, layer_index: int, channels: int) -> np.ndarray:
     Args:
         weights: The weights of each filter in a row, shape `(filters, taps * channels)`.
         layer_index: Position of the layer in its network, counted from 0.
-        channels: How many input channels each filter has.
+        channels: The number of input channels of each filter.
 
     Returns:
         float64 array of shape `(filters, 14)`.
@@ -61,7 +61,7 @@ def filter_features(weights, layer_index: int, channels: int) -> np.ndarray:
     if weights.ndim != 2 or not weights.size:
         raise ValueError(
             "Features are computed from one row of weights per filter: expected a non-empty array "
-            f"of shape (filters, taps * channels), received shape {weights.shape}. For a kernel "
+            f"of shape (filters, taps * channels). Received: shape {weights.shape}. For a kernel "
             "with filters on its last axis pass kernel.reshape(-1, filters).T."
         )
     rows = max(1, _WEIGHTS_AT_ONCE // weights.shape[1])
@@ -71,14 +71,14 @@ def filter_features(weights, layer_index: int, channels: int) -> np.ndarray:
 
 
 def bn_features(moments) -> np.ndarray:
-    """The features that tell of the BatchNormalization between each filter and its ReLU.
+    """The features of the BatchNormalization between each filter and its ReLU.
 
-    They are mean and deviation behind it, FIRE in closed form, and 1; where there is none they are
-    neutral: 0, 1, 0.5, and 0.
+    They are mean and deviation behind it, FIRE in closed form, and 1; without one they are neutral: 0,
+    1, 0.5, and 0.
 
     Args:
-        moments: Mean and deviation of each filter behind its BatchNormalization, NaN where there
-            is none, shape `(filters, 2)`.
+        moments: Mean and deviation of each filter behind its BatchNormalization, NaN without one,
+            shape `(filters, 2)`.
 
     Returns:
         float64 array of shape `(filters, 4)`, in the order of `BN_FEATURE_NAMES`.
@@ -97,13 +97,16 @@ def bn_features(moments) -> np.ndarray:
 def gaussian_fire(mean, deviation) -> np.ndarray:
     """FIRE of a filter whose pre-activation z is Gaussian, in closed form.
 
-    Its ReLU gives zero where z <= 0, and z = mean + deviation * n with n standard normal:
+    Its ReLU is zero if z <= 0, and z = mean + deviation * n with n standard normal:
     FIRE = P(n <= -mean / deviation) = Phi(-mean / deviation). Behind a BatchNormalization the mean
-    is beta, and the deviation |gamma| but for epsilon. A cap from above, as ReLU6's, makes no zeros.
+    is beta, and the deviation |gamma| up to epsilon. An upper limit, as in ReLU6, adds no zeros.
 
     Args:
-        mean: Of each filter's pre-activation, shape `(filters,)`.
-        deviation: The same, at least 0; where it is 0 the filter is constant.
+        mean: The mean of each filter's pre-activation, shape `(filters,)`.
+        deviation: Its standard deviation, at least 0; with 0 the filter is constant.
+
+    Returns:
+        float64 array `(filters,)`, values in [0, 1].
 
     Example:
     >>> from firekeras.scores.detector.features import gaussian_fire
@@ -159,7 +162,10 @@ def number_layers(names: Iterable[str], known: Mapping[str, int] | None = None) 
 
     Args:
         names: Layer names, in topological order.
-        known: Indices that are fixed already, by layer name.
+        known: Indices that are already fixed, by layer name.
+
+    Returns:
+        The index of each layer in `names`.
 
     Example:
     >>> from firekeras.scores.detector.features import number_layers

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut
@@ -20,19 +22,20 @@ from firekeras.scores.detector.regressors import (
 )
 from firekeras.scores.profile import L1_FEATURE, FilterScores, FireProfile
 
-QUALITY_FILTERS, QUALITY_FOLDS = 2000, 3  # so that looking at the quality takes about a second
-NOT_NORMALISED = (
-    "no BatchNormalization lies between its filters and a ReLU of their own, so that there is no closed form"
-)
+if TYPE_CHECKING:
+    import keras
+
+QUALITY_FILTERS, QUALITY_FOLDS = 2000, 3  # estimating the quality takes about a second
+NOT_NORMALISED = "no BatchNormalization lies between its filters and a ReLU of their own, so there is no closed form"
 
 
 class FireDetector:
     """Predicts the FIRE of filters from their weights and their BatchNormalization, without data.
 
     It is trained once, on the FIRE measured in the first round; later rounds rank filters by its
-    predictions. The paper predicts from 14 statistics of the weights alone. Where networks have
-    BatchNormalization that is the weaker predictor, since it scales every filter's output anew,
-    and says itself where the output lies (see `firekeras.scores.detector.features.gaussian_fire`).
+    predictions. The paper predicts from 14 statistics of the weights alone. In networks with
+    BatchNormalization that is the weaker predictor, since BatchNormalization rescales every filter's
+    output and determines its distribution (see `firekeras.scores.detector.features.gaussian_fire`).
 
     Args:
         regressor: `"random_forest"`, `"gradient_boosting"`, `"svr"`, `"mlp"`, `"linear"`, a name
@@ -43,6 +46,7 @@ class FireDetector:
         features: `"bn"`, the 14 statistics and the BatchNormalization, or `"paper"`, the 14 of the
             paper's Table 1. Defaults to `"bn"`.
         seed: Seed of the regressor and of the folds of `cross_validate`, an int in [0, 2**32).
+            Defaults to 0.
 
     Raises:
         ValueError: If the regressor or the features are unknown, or the seed is out of range.
@@ -56,7 +60,7 @@ class FireDetector:
     hyperparameters, these are firekeras's own, as are `"gaussian"` and the features `"bn"`.
     """
 
-    def __init__(self, regressor="random_forest", *, features: str = "bn", seed: int = 0):
+    def __init__(self, regressor: Any = "random_forest", *, features: str = "bn", seed: int = 0):
         _check_settings(regressor, features, seed)
         made = get_regressor(regressor, seed)  # a wrong name fails here, not in `fit`
         self.regressor, self.features = regressor, features
@@ -66,12 +70,12 @@ class FireDetector:
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
         self._fitted = made if isinstance(made, ClosedForm) else None
 
-    def fit(self, model, profile: FireProfile) -> FireDetector:
-        """Trains on all filters with a FIRE whose coupled filters have one too, so that they can be ranked.
+    def fit(self, model: keras.Model | None, profile: FireProfile) -> FireDetector:
+        """Trains on all filters that can be ranked: those with FIRE whose coupled filters have FIRE too.
 
         Args:
-            model: The model that the profile was measured on, to check that the two fit together,
-                or `None`. The features are those of the profile.
+            model: The model that the profile was measured on, to check that the two match, or `None`.
+                The features are those of the profile.
             profile: The measured FIRE.
 
         Returns:
@@ -79,7 +83,7 @@ class FireDetector:
 
         Raises:
             ValueError: If layers of the profile are missing from the model or have another width,
-                or if fewer than two filters have a FIRE.
+                or if fewer than two filters have FIRE.
         """
         if model is not None:
             _check_widths(_widths(model), profile)
@@ -88,16 +92,16 @@ class FireDetector:
         self.unscored = _unscored_layers(profile)
         return self._refit()
 
-    def predict(self, model) -> FilterScores:
+    def predict(self, model: keras.Model) -> FilterScores:
         """Predicts the FIRE of every filter of a model.
 
-        Layers that had no FIRE in training stay NaN, with the reason given there; layers that
-        training did not see are predicted. The closed form leaves filters NaN that have no
-        BatchNormalization before their ReLU. Layers keep the indices of the model trained on; a model
-        that shares no layer name with it is numbered by itself.
+        Layers that had no FIRE in training stay NaN, with the same reason; layers that training did not
+        see are predicted. The closed form leaves filters NaN that have no BatchNormalization before
+        their ReLU. Layers keep the indices of the model trained on; a model that shares no layer name
+        with it is numbered from 0.
 
         Args:
-            model: A `keras.Model`: the one trained on, pruned since, or another.
+            model: The model trained on, pruned since, or another one.
 
         Returns:
             `FilterScores` with criterion `"fire_predicted"`, each score in [0, 1].
@@ -116,18 +120,25 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
-    def evaluate(self, model, profile: FireProfile) -> dict[str, float]:
-        """Compares predictions with measured FIRE; see `detector_metrics` for the numbers.
+    def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
+        """Compares predictions with measured FIRE.
 
         Args:
             model: The model that the profile was measured on, or `None` to predict from the
-                features that the profile holds.
-            profile: The measured FIRE. Only filters with a FIRE count, and among them those
-                that the detector predicts.
+                features in the profile.
+            profile: The measured FIRE. Only filters with FIRE that the detector predicts count.
+
+        Returns:
+            The metrics of `firekeras.scores.detector.metrics.detector_metrics`, by name.
 
         Raises:
-            ValueError: If the detector is not fitted, if model and profile do not fit together, or
-                if fewer than two filters have a FIRE.
+            ValueError: If the detector is not fitted, if model and profile do not match, or if fewer
+                than two filters have FIRE.
+
+        Example:
+        >>> detector = firekeras.FireDetector().fit(model, profile)
+        >>> 0 <= detector.evaluate(model, profile)["mae"] <= 1
+        True
         """
         self._require_fitted()
         features = profile.features if model is None else self._extract(model)
@@ -135,22 +146,30 @@ class FireDetector:
         x, fire, _ = self._scored_filters(features, profile)
         return self._compared(fire, clipped_prediction(self._fitted, x))
 
-    def cross_validate(self, profile: FireProfile, by="filter", folds=5) -> dict[str, float]:
-        """Metrics on filters that were left out of training; the detector itself stays as it is.
+    def cross_validate(self, profile: FireProfile, by: str = "filter", folds: int = 5) -> dict[str, float]:
+        """Metrics on filters that were left out of training; the detector itself is not changed.
 
         Predictions of all folds are pooled, then compared once. Random folds over filters show the
-        detector other filters of the same layer, and its index with them; leaving out whole layers
-        does not, and so is the harder test.
+        detector other filters of the same layer, with its index; leaving out whole layers does not,
+        and so is the harder test.
 
         Args:
             profile: The measured FIRE.
             by: `"filter"`, shuffled folds over all filters, or `"layer"`, one layer left out at a
-                time.
-            folds: How many folds `by="filter"` makes, an int in [2, number of filters].
+                time. Defaults to `"filter"`.
+            folds: The number of folds of `by="filter"`, an int in [2, number of filters]. Defaults to 5.
+
+        Returns:
+            The metrics of `firekeras.scores.detector.metrics.detector_metrics`, by name.
 
         Raises:
             ValueError: If `by` or `folds` is out of range, or there are fewer than two layers to
                 leave out.
+
+        Example:
+        >>> metrics = firekeras.FireDetector("linear").cross_validate(profile, folds=3)
+        >>> -1 <= metrics["spearman"] <= 1
+        True
         """
         _, fire, predicted = self._left_out(profile, by, folds)
         return self._compared(fire, predicted)
@@ -188,9 +207,9 @@ class FireDetector:
     def quality(self) -> dict[str, float]:
         """How well filters of the network trained on are predicted when they are left out of training.
 
-        The numbers are those of `detector_metrics`, cross-validated in three folds over at most 2,000
-        of the filters trained on, and with a quarter of a forest's trees: a lower bound, in about a
-        second, when first asked for. `"spearman"` says most about a ranking.
+        The metrics are those of `detector_metrics`, cross-validated in three folds over at most 2,000
+        of the filters trained on, with a quarter of a forest's trees: a lower bound that takes about a
+        second, computed on first access. `"spearman"` says most about a ranking.
 
         Raises:
             ValueError: If the detector is not fitted, or predicts none of the filters.
@@ -203,29 +222,44 @@ class FireDetector:
         light = predicted_left_out(lambda: light_regressor(self.regressor, self.seed), x, fire, splits)
         return self._compared(fire, light)
 
-    def save(self, path):
-        """Writes the detector as its training table (HDF5): whole, or not at all.
+    def save(self, path: str | os.PathLike) -> None:
+        """Writes the detector to an HDF5 file, as its training table, whole or not at all.
+
+        Args:
+            path: The file.
 
         Raises:
             ValueError: If the detector is not fitted, its regressor has no name to store, or the
                 folder does not exist.
+
+        Example:
+        >>> detector = firekeras.FireDetector("linear").fit(model, profile)
+        >>> detector.save("detector.h5")
+        >>> firekeras.FireDetector.load("detector.h5")
+        <FireDetector 'linear': trained on 20 filters>
         """
         self._require_fitted()
         if not isinstance(self.regressor, str):
             raise ValueError(
                 "A detector is stored as its training table and refitted on load, so its regressor "
-                f"needs a name; received the object {self.regressor!r}. Register it by name with "
+                f"needs a name. Received: the object {self.regressor!r}. Register it by name with "
                 "firekeras.scores.detector.regressors.register_regressor(name) and pass that name to FireDetector."
             )
         detector_file.save(path, self._settings(), self._table())
 
     @classmethod
-    def load(cls, path) -> FireDetector:
-        """Reads what `save` wrote, and refits.
+    def load(cls, path: str | os.PathLike) -> FireDetector:
+        """Reads a detector that `save` wrote, and refits it.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The fitted detector.
 
         Raises:
-            ValueError: If the file is not a detector, of a newer version, or damaged, or if its
-                regressor is not registered.
+            ValueError: If there is no such file, it is not a detector, of another version, or damaged,
+                or if its regressor is not registered.
         """
         settings, table = detector_file.load(path)
         detector = cls(settings["regressor"], features=settings["features"], seed=int(settings["seed"]))
@@ -279,7 +313,7 @@ class FireDetector:
         counts = [int(mask.sum()) for mask in scored.values()]
         if sum(counts) < 2:
             raise ValueError(
-                "A detector needs at least 2 filters with a FIRE; received a profile with "
+                "A detector needs at least 2 filters with a FIRE. Received: a profile with "
                 f"{sum(counts)}. Measure a model whose convolutions are followed by ReLUs; "
                 "profile.reasons says why filters have no FIRE."
             )
@@ -288,12 +322,12 @@ class FireDetector:
         return np.concatenate(x), np.concatenate(fire), np.repeat(list(scored), counts)
 
     def _columns(self, name, x, filters):
-        """Those of a layer's features that this detector predicts from, checked."""
+        """The features of a layer that this detector predicts from, checked."""
         count = len(FEATURES[self.features])
         if x is None or x.ndim != 2 or len(x) != filters or x.shape[1] < count:
             raise ValueError(
-                f"Layer {name!r} needs features of shape {(filters, count)} for features={self.features!r}, "
-                f"received {'none' if x is None else x.shape}. Compute them with "
+                f"Layer {name!r} needs features of shape {(filters, count)} for features={self.features!r}. "
+                f"Received: {'none' if x is None else x.shape}. Compute them with "
                 "firekeras.scores.detector.features.extract_features(model)."
             )
         if not np.isfinite(x).all():
@@ -335,7 +369,7 @@ _NOT_FITTED = (
 def _check_settings(regressor, features, seed):
     if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
         raise ValueError(
-            f"seed must be an int in [0, 2**32); received {seed!r}. A detector is refitted "
+            f"seed must be an int in [0, 2**32). Received: {seed!r}. A detector is refitted "
             "when it is loaded, and only a fixed seed gives the same predictions again."
         )
     if features not in FEATURES:
@@ -345,7 +379,7 @@ def _check_settings(regressor, features, seed):
         )
     if isinstance(regressor, str) and regressor == "gaussian" and features != "bn":
         raise ValueError(
-            f"The regressor 'gaussian' is computed from the BatchNormalization; received features={features!r}. Leave "
+            f"The regressor 'gaussian' is computed from the BatchNormalization. Received: features={features!r}. Leave "
             "features at 'bn', or pass a regressor that learns."
         )
 

@@ -1,4 +1,4 @@
-"""How well predicted FIRE agrees with measured FIRE: in value, in rank, and among the top."""
+"""How well predicted FIRE agrees with measured FIRE: in value, in rank, and at the top."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 
 def detector_metrics(true, predicted) -> dict[str, float]:
-    """All that is reported about a detector, in both readings of the paper's metrics.
+    """All metrics of a detector, in both readings of those in the paper.
 
     Args:
         true: Measured FIRE, shape `(filters,)`.
@@ -16,7 +16,7 @@ def detector_metrics(true, predicted) -> dict[str, float]:
     Returns:
         `mae` (mean absolute error); `ndcg` (top 10 %), `ndcg_full` (all filters) and `ndcg_binary`
         (top 10 %, binary gain); `precision_P_T`, the share of the predicted top P % that lies in
-        the true top T %; `spearman` (rank correlation, NaN where one side is constant).
+        the true top T %; `spearman` (rank correlation, NaN if one side is constant).
 
     Raises:
         ValueError: If the two are not finite 1-D arrays of the same length.
@@ -109,12 +109,12 @@ def _gains(true, ideal, gain):
         return true
     if gain == "binary":
         return np.isin(np.arange(len(true)), ideal).astype("float64")
-    raise ValueError(f"gain must be 'linear' or 'binary'; received {gain!r}.")
+    raise ValueError(f"gain must be 'linear' or 'binary'. Received: {gain!r}.")
 
 
 def _top(values, share):
     if not 0 < share <= 1:
-        raise ValueError(f"k must be a share in (0, 1], e.g. 0.1 for the top 10 %; received {share!r}.")
+        raise ValueError(f"k must be a share in (0, 1], e.g. 0.1 for the top 10 %. Received: {share!r}.")
     return np.argsort(-values, kind="stable")[: max(1, round(share * len(values)))]
 
 
@@ -124,7 +124,7 @@ def _pair(true, predicted):
     finite = all(np.isfinite(values).all() for values in pair)
     if shapes[0] != shapes[1] or pair[0].ndim != 1 or not pair[0].size or not finite:
         raise ValueError(
-            "True and predicted values must be finite 1-D arrays of the same length; received "
+            "True and predicted values must be finite 1-D arrays of the same length. Received: "
             f"shapes {shapes[0]} and {shapes[1]}{'' if finite else ', not all finite'}. "
             "Leave unscored filters (NaN) out of both."
         )

@@ -1,8 +1,10 @@
-"""The detector's regressors, by name; adding one is registering a function."""
+"""The detector's regressors, by name; a new one needs one registered function."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -21,14 +23,17 @@ from firekeras.scores.detector.features import FEATURES
 REGRESSORS = Registry("regressor", "firekeras.scores.detector.regressors.register_regressor")
 
 
-def register_regressor(name: str):
-    """Makes a regressor known by name, so that detectors with it can be saved.
+def register_regressor(name: str) -> Callable[[Any], Any]:
+    """Registers a regressor by name, so that detectors with it can be saved.
 
-    The decorated function takes a seed and returns a new regressor, anything with scikit-learn's
-    `fit(X, y)` and `predict(X)`. A name that is registered already is replaced.
+    The decorated function takes a seed and returns a new regressor, any object with scikit-learn's
+    `fit(X, y)` and `predict(X)`. A name that is already registered is replaced.
 
     Args:
         name: The name to use in `FireDetector(regressor=name)`.
+
+    Returns:
+        A decorator that registers a function and returns it.
 
     Example:
     >>> from sklearn.linear_model import Ridge
@@ -102,7 +107,7 @@ class _EarlyStoppedMLP(MLPRegressor):
 
 
 def light_regressor(identifier, seed: int = 0):
-    """As `get_regressor`, but a forest of a quarter of its trees: enough to judge it by."""
+    """As `get_regressor`, but a forest with a quarter of its trees: enough to estimate its quality."""
     regressor = get_regressor(identifier, seed)
     if isinstance(regressor, RandomForestRegressor):
         regressor.set_params(n_estimators=max(1, regressor.n_estimators // 4))
@@ -115,7 +120,10 @@ def get_regressor(identifier, seed: int = 0):
     Args:
         identifier: A name in `REGRESSORS`, or an object with `fit(X, y)` and `predict(X)`, which is
             cloned.
-        seed: Seed of a regressor made by name.
+        seed: Seed of a regressor made by name. Defaults to 0.
+
+    Returns:
+        The regressor.
 
     Raises:
         ValueError: If the name is not registered, or the object cannot fit and predict.
@@ -129,7 +137,7 @@ def get_regressor(identifier, seed: int = 0):
         return REGRESSORS.find(identifier)(seed)
     if isinstance(identifier, type) or not all(hasattr(identifier, m) for m in ("fit", "predict")):
         raise ValueError(
-            "A regressor must be a name or an object with fit(X, y) and predict(X); received "
+            "A regressor must be a name or an object with fit(X, y) and predict(X). Received: "
             f"{identifier!r}. Pass one of {_known_names()}, or an instance such as SVR()."
         )
     return clone(identifier, safe=False)

@@ -1,4 +1,4 @@
-"""Counting zeros on the device: exact integers, nothing but small sums ever leaves it."""
+"""Counts zeros on the device: exact integers; only small sums ever leave it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ WORD = 1 << 15
 
 
 class ZeroCounter(keras.layers.Layer):
-    """Hands what a ReLU gave on unchanged, and counts for each channel how many of its values are zero.
+    """Returns the output of a ReLU unchanged, and counts the zeros of each channel.
 
-    Its input has no values below zero.
+    Its input must not contain negative values.
 
     Up to 2^31 values per sample and 32,768 samples per batch are counted exactly, and 2^46 in all.
 
     Args:
-        axis: The axis of the channels.
-        spread: Whether to keep, too, how much each channel's rate varies from sample to sample.
+        axis: The channel axis.
+        per_position: Whether to count each position separately. Defaults to False.
+        only_training: Whether to count only training steps, not the validation that `fit` runs in
+            between. Defaults to False.
+        spread: Whether to also record how much each channel's rate varies from sample to sample.
             Defaults to False.
-        per_position: Whether to count each position by itself. Defaults to False.
-        only_training: Whether to count training steps alone, and pass over the validation that
-            `fit` runs in between. Defaults to False.
     """
 
     def __init__(self, axis, per_position=False, only_training=False, spread=False, **kwargs):
@@ -44,7 +44,7 @@ class ZeroCounter(keras.layers.Layer):
             self.squares = self._counter((input_shape[self.axis],), "squares", "float32")
 
     def _counter(self, shape, name, dtype="int32"):
-        """Under a TensorFlow strategy each replica counts for itself, and reading sums over the replicas."""
+        """Under a TensorFlow strategy each replica counts separately, and reading sums over the replicas."""
         zeros = keras.initializers.Zeros()
         kind = {"aggregation": "sum", "synchronization": "on_read"}
         return keras.Variable(zeros, shape, dtype, trainable=False, autocast=False, name=name, **kind)
@@ -64,14 +64,14 @@ class ZeroCounter(keras.layers.Layer):
         if self.spread:
             rates = ops.cast(ops.sum(zeros, axis=axes) if self.per_position else zeros, "float32") / positions
             self.squares.assign_add(ops.sum(rates * rates, axis=0))
-        _count_alike(self.seen_low, self.seen_high, sizes[0], positions)
-        _count_alike(self.samples_low, self.samples_high, sizes[0], 1)
+        _count_equal(self.seen_low, self.seen_high, sizes[0], positions)
+        _count_equal(self.samples_low, self.samples_high, sizes[0], 1)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def zeros(self) -> np.ndarray:
-        """The zeros counted so far, int64, `(channels,)`, or per position the shape of a sample."""
+        """The zeros counted so far, int64 `(channels,)`, or of the shape of a sample if per position."""
         return _total(self.low, self.high)
 
     def by_channel(self) -> np.ndarray:
@@ -79,7 +79,7 @@ class ZeroCounter(keras.layers.Layer):
         return np.moveaxis(self.zeros(), self.axis - 1, 0) if self.per_position else self.zeros()
 
     def seen(self) -> int:
-        """How many values of each channel were looked at so far: samples times positions."""
+        """The number of values per channel so far: samples times positions."""
         return int(_total(self.seen_low, self.seen_high))
 
     def deviation(self) -> np.ndarray:
@@ -89,12 +89,12 @@ class ZeroCounter(keras.layers.Layer):
         return np.sqrt(np.maximum(squares - mean**2, 0))
 
     def samples(self) -> int:
-        """How many samples came so far."""
+        """The number of samples so far."""
         return int(_total(self.samples_low, self.samples_high))
 
 
 class NonFiniteCounter(keras.layers.Layer):
-    """Counts the batches of a floating tensor that hold NaN or infinity: a ReLU may turn them into zeros."""
+    """Counts batches of a float tensor that contain NaN or infinity: a ReLU may turn these into zeros."""
 
     def build(self, input_shape):
         kind = {"aggregation": "sum", "synchronization": "on_read"}
@@ -105,7 +105,7 @@ class NonFiniteCounter(keras.layers.Layer):
         return x
 
     def count(self) -> int:
-        """How many batches so far."""
+        """The number of such batches so far."""
         return int(ops.convert_to_numpy(self.batches)) if self.built else 0
 
 
@@ -157,7 +157,7 @@ def _count(low, high, per_sample):
     low.assign(ops.mod(small, WORD))
 
 
-def _count_alike(low, high, samples, each):
+def _count_equal(low, high, samples, each):
     """Adds the same count for each sample of a batch."""
     small = low + samples * (each % WORD)
     high.assign_add(samples * (each // WORD) + small // WORD)

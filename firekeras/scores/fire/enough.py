@@ -1,10 +1,10 @@
-"""When is it enough data: once it is settled which filters are about to go.
+"""When to stop measuring: once it is certain which filters are the next to go.
 
-Samples are the independent unit: the positions of one image are correlated, so that each filter has
-one rate per image, in [0, 1], and FIRE is their mean. How far that mean may be from the one over all
+Samples are the independent unit: the positions of one image are correlated, so each filter has one
+rate per image, in [0, 1], and FIRE is their mean. How far that mean may be from the one over all
 images is bounded by the empirical Bernstein-Serfling inequality (Bardenet and Maillard 2015, theorem
-4.3), for drawing without replacement; by the union bound it holds for all filters at once, and at all
-the moments at which one looks.
+4.3), for sampling without replacement; by the union bound it holds for all filters and all checks at
+once.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ import math
 import keras
 import numpy as np
 
-CONFIDENCE = 0.95  # that a filter taken wrongly is no more than SLACK below one that was left
-SLACK = 0.02  # FIRE: filters closer than this are as good as tied, and may change places
-FIRST_LOOK = 4  # batches
-LOOK_AGAIN = 1.4  # times as many batches later
+CONFIDENCE = 0.95  # that a wrongly chosen filter is at most SLACK below one that was left
+SLACK = 0.02  # in FIRE: filters closer than this count as tied, and may swap
+FIRST_LOOK = 4  # batches until the first check
+LOOK_AGAIN = 1.4  # times as many batches until the next check
 KAPPA = 7 / 3 + 3 / math.sqrt(2)
 
 
 def radius(deviation, samples, population, failure):
-    """How far a mean over some samples may be from the mean over all of them.
+    """How far the mean over some samples may be from the mean over all of them.
 
     Args:
         deviation: Standard deviation of the samples, of values in [0, 1].
-        samples: How many were drawn, without replacement.
-        population: How many there are; `math.inf` where nobody knows.
-        failure: Probability with which the bound may fail.
+        samples: The number of samples drawn, without replacement.
+        population: The number of all samples; `math.inf` if unknown.
+        failure: The probability with which the bound may fail.
 
     Returns:
-        The bound, in units of the values; 0 once all were drawn.
+        The bound, in units of the values; 0 once all samples were drawn.
     """
     if samples >= population:
         return np.zeros_like(deviation)
@@ -43,15 +43,15 @@ def radius(deviation, samples, population, failure):
 
 
 def settled(mean, deviation, samples, population, cut, look) -> bool:
-    """Whether it is certain enough which filters are the `cut` with the highest means.
+    """Whether it is certain enough which filters have the highest means.
 
     Args:
         mean: FIRE so far of all filters that can be ranked, `(filters,)`.
-        deviation: Standard deviation of each over samples, `(filters,)`.
-        samples: How many samples were seen.
-        population: How many there are; `math.inf` where nobody knows.
-        cut: Share of the filters that are about to go, 0 to 1.
-        look: The how manieth look this is, from 1.
+        deviation: The standard deviation of each over samples, `(filters,)`.
+        samples: The number of samples so far.
+        population: The number of all samples; `math.inf` if unknown.
+        cut: Share of the filters that will be removed, 0 to 1.
+        look: The 1-based index of this check.
     """
     failure = (1 - CONFIDENCE) / (look * (look + 1)) / max(1, mean.size)
     bound = radius(deviation, samples, population, failure)
@@ -62,12 +62,12 @@ def settled(mean, deviation, samples, population, cut, look) -> bool:
 
 
 class StopWhenSettled(keras.callbacks.Callback):
-    """Ends a measurement once the filters that are about to go are settled.
+    """Ends a measurement once it is certain which filters will be removed.
 
     Args:
-        rates: A function that gives (mean, deviation, samples) of the filters that can be ranked.
-        population: How many samples there are; `math.inf` where nobody knows.
-        cut: Share of the filters that are about to go.
+        rates: A function that returns (mean, deviation, samples) of the filters that can be ranked.
+        population: The number of all samples; `math.inf` if unknown.
+        cut: Share of the filters that will be removed.
     """
 
     def __init__(self, rates, population, cut):
@@ -79,7 +79,7 @@ class StopWhenSettled(keras.callbacks.Callback):
         if batch + 1 < self.next_look:
             return
         self.look, self.next_look = self.look + 1, math.ceil(LOOK_AGAIN * (batch + 1))
-        model = self.model  # asking for it brings the counters up to date under JAX
+        model = self.model  # accessing it updates the counters under JAX
         mean, deviation, samples = self.rates()
         if settled(mean, deviation, samples, self.population, self.cut, self.look):
             model.stop_evaluating = True

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -22,38 +24,46 @@ from firekeras.scores.profile import FireProfile
 
 
 def measure_fire(
-    model, data, *, batch_size=None, fraction=1.0, neuron_maps=False, seed=0, cut=0.05, on_progress=None
+    model: keras.Model,
+    data: Any,
+    *,
+    batch_size: int | None = None,
+    fraction: float | str = 1.0,
+    neuron_maps: bool = False,
+    seed: int = 0,
+    cut: float = 0.05,
+    on_progress: Callable[[int, int | None], None] | None = None,
 ) -> FireProfile:
-    """Measures FIRE of every filter: the share of its ReLU outputs that are zero.
+    """Measures the FIRE of every filter: the share of its ReLU outputs that are zero.
 
-    FIRE of a filter is (zeros after its ReLU) / (samples x positions), in inference mode
-    (FIREPruning, section 3.1, eq. 1-3). Its ReLU is the first that its channel passes through with
-    only channel-wise layers between; filters that meet something else first are not scored (NaN,
-    with a reason). The counts are exact integers.
+    The FIRE of a filter is (zeros after its ReLU) / (samples x positions), in inference mode
+    (FIREPruning, Fang et al. 2020, section 3.1, eq. 1-3). Its ReLU is the first that its channel passes
+    through with only channel-wise layers between; filters that meet something else first are not
+    scored (NaN, with a reason). The counts are exact integers.
 
     Args:
         model: A built Functional or Sequential model. It is not changed, and need not be compiled.
         data: What `model.fit` takes: arrays, `(x, y)`, a `tf.data.Dataset`, `PyDataset`, torch
-            `DataLoader` or generator. Labels are not looked at.
-        batch_size: For arrays. Defaults to 32.
-        fraction: Share of the data to look at, above 0, up to 1: for arrays a random choice of
-            samples, for data in batches the first ones. `"auto"` stops once it is settled, with
-            95% confidence, which filters are the next to go (`firekeras.scores.fire.enough` says how); data in
-            batches must come in random order then. Defaults to 1.0; the paper uses 0.2.
+            `DataLoader` or generator. Labels are ignored.
+        batch_size: Batch size for arrays. Defaults to 32.
+        fraction: Share of the data to use, above 0, up to 1: for arrays a random choice of samples, for
+            data in batches the first ones. `"auto"` stops once it is certain, with 95% confidence,
+            which filters are the next to go (see `firekeras.scores.fire.enough`); data in batches must
+            then come in random order. Defaults to 1.0; the paper uses 0.2.
         neuron_maps: Whether to keep the inactive rate of each position (NIRE) too, in `maps`.
             Defaults to False.
-        seed: For the choice of samples. Defaults to 0.
-        cut: For `fraction="auto"`, the share of filters that are about to go, above 0 and below 1.
+        seed: Seed of the choice of samples. Defaults to 0.
+        cut: For `fraction="auto"`, the share of filters that will be removed, above 0 and below 1.
             Defaults to 0.05.
-        on_progress: A function that is told, a few times a second, how many batches are done and of
-            how many, the latter `None` where nobody knows. Defaults to a bar on terminals.
+        on_progress: A function that is called a few times a second with the number of finished batches
+            and the number of all, `None` if unknown. Defaults to a progress bar on terminals.
 
     Returns:
         A `FireProfile`: `profile["conv1"]` is a float64 array `(filters,)`, each in [0, 1].
 
     Raises:
-        ValueError: If the model has no ReLU, its weights are NaN, or the data are empty or of
-            another shape than the model's input.
+        ValueError: If the model has no ReLU, its weights are NaN, the data are empty or do not fit the
+            model's inputs, or `fraction` or `cut` is out of range.
 
     Example:
     >>> profile = firekeras.measure_fire(model, x_train, fraction=0.5)
@@ -67,7 +77,7 @@ def measure_fire(
     check_has_relus(network)
     auto = fraction == "auto"
     if auto and not 0 < cut < 1:
-        raise ValueError(f"cut is the share of filters about to go, above 0 and below 1. Received: {cut}.")
+        raise ValueError(f"cut is the share of filters that will be removed, above 0 and below 1. Received: {cut}.")
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
     stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []
@@ -77,9 +87,9 @@ def measure_fire(
 
 
 def _on_this_process(model):
-    """The model; where it is spread over several processes, a copy on the devices of this one.
+    """The model, or a copy on the devices of this process if it is distributed over several.
 
-    Each process then counts by itself, and their shares of the data may differ in size.
+    Each process then counts separately, and their shares of the data may differ in size.
     """
     if not devices.several_processes():
         return model
@@ -88,13 +98,13 @@ def _on_this_process(model):
 
 
 def check_has_relus(network):
-    """Raises `ValueError` where no filter has a ReLU of its own, so that there is no FIRE."""
+    """Raises `ValueError` if no filter has its own ReLU, so there is no FIRE."""
     if not network.relus:
         reasons = [f"{name}: {reason}" for name, reason in list(network.unscored.items())[:3]]
         if not network.graph.filter_layers:
             raise ValueError(f"The model {network.model.name!r} has no filters to measure: {network.graph.why_none()}.")
         raise ValueError(
-            f"No filter of {network.model.name!r} has a ReLU of its own, so that there is no FIRE to measure "
+            f"No filter of {network.model.name!r} has a ReLU of its own, so there is no FIRE to measure "
             f"({'; '.join(reasons)}). Use another criterion: score_filters(model, criterion='l1')."
         )
 
@@ -113,7 +123,7 @@ def rates_so_far(network, counters):
 
 
 def run_counting(model, counters, data, *, batch_size=None, steps=None, callbacks=()):
-    """Runs the data through the model once, and lets the counters count.
+    """Runs the data through the model once, with counters.
 
     Args:
         model: The model.
@@ -134,7 +144,7 @@ def run_counting(model, counters, data, *, batch_size=None, steps=None, callback
             "Look for them with np.isfinite(x).all(), and leave them out."
         )
     if not any(counter.built and counter.samples() for counter in counters.values()):
-        raise ValueError("The data are empty: not a single batch came. Pass data with at least one sample.")
+        raise ValueError("The data are empty: there was not a single batch. Pass data with at least one sample.")
 
 
 def counting_pass(model, counters, strange, place=None) -> LayerByLayer:
@@ -211,8 +221,8 @@ def _joined_maps(name, width, parts):
     positions = {rates.shape[1:] for _, rates in parts}
     if len(positions) > 1:
         raise ValueError(
-            f"Layer {name!r} is called on images of different sizes {sorted(positions)}, so that its filters have no "
-            "one map. Measure with neuron_maps=False."
+            f"Layer {name!r} is called on images of different sizes {sorted(positions)}, so its filters have no single "
+            "map. Measure with neuron_maps=False."
         )
     total = np.zeros((width, *positions.pop()), "float32")
     calls = np.zeros(width)

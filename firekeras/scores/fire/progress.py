@@ -1,4 +1,4 @@
-"""Progress of measuring: a bar on a terminal, or numbers for a program."""
+"""Progress of a measurement: a bar on a terminal, or numbers for a program."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import keras
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-PATIENCE = 2.0  # seconds: no bar is shown for work that ends before anyone could read it
+PATIENCE = 2.0  # seconds: no bar for work that ends before anyone could read it
 EVERY = 0.2  # seconds between two reports to a program
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """Shows how far `evaluate` has come, once it has run for two seconds, on a terminal only.
+    """Shows the progress of `evaluate` on a terminal, once it has run for two seconds.
 
     Args:
-        title: What is being done.
+        title: The text beside the bar.
     """
 
     def __init__(self, title):
@@ -54,26 +54,26 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 class ProgressReports(keras.callbacks.Callback):
-    """Tells a function how far `evaluate` has come: at the first batch, then a few times a second, and at the end.
+    """Reports the progress of `evaluate` to a function: at the first batch, then a few times a second, and at the end.
 
     Args:
-        tell: A function of how many batches are done, and of how many; of `None` where nobody knows.
+        report: A function of the number of finished batches and the number of all, `None` if unknown.
     """
 
-    def __init__(self, tell):
+    def __init__(self, report):
         super().__init__()
-        self.tell = tell
-        self._done, self._told, self._next = 0, 0, 0.0
+        self.report = report
+        self._done, self._reported, self._next = 0, 0, 0.0
 
     def on_test_batch_end(self, batch, logs=None):
         self._done = batch + 1
         if time.monotonic() >= self._next:
-            self._tell()
+            self._report()
 
     def on_test_end(self, logs=None):
-        if self._told != self._done:
-            self._tell()
+        if self._reported != self._done:
+            self._report()
 
-    def _tell(self):
-        self.tell(self._done, (self.params or {}).get("steps"))
-        self._told, self._next = self._done, time.monotonic() + EVERY
+    def _report(self):
+        self.report(self._done, (self.params or {}).get("steps"))
+        self._reported, self._next = self._done, time.monotonic() + EVERY

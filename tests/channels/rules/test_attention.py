@@ -148,9 +148,9 @@ def test_one_head_is_kept():
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda q, v: multi()(q, v, attention_mask=np.stack([CAUSAL] * 4)[None]), "is given a mask for each head"),
-        (lambda q, v: multi()(q, v, attention_mask=v[..., :STEPS] > 0), "is given a mask that depends on channels"),
-        (lambda q, v: grouped()(q, v, attention_mask=np.stack([CAUSAL] * 8)[None]), "is given a mask for each head"),
+        (lambda q, v: multi()(q, v, attention_mask=np.stack([CAUSAL] * 4)[None]), "receives a mask for each head"),
+        (lambda q, v: multi()(q, v, attention_mask=v[..., :STEPS] > 0), "receives a mask that depends on channels"),
+        (lambda q, v: grouped()(q, v, attention_mask=np.stack([CAUSAL] * 8)[None]), "receives a mask for each head"),
     ],
 )
 def test_masks_by_head_or_by_channel_lock_what_is_read(build, words):

@@ -28,7 +28,7 @@ MIXING = [
     (lambda x: ops.softmax(x), "mixes channels"),
     (lambda x: x - ops.mean(x, axis=-1, keepdims=True), "mixes channels"),
     (lambda x: ops.flip(x, axis=-1), "moves channels"),
-    (lambda x: x + keras.random.normal(ops.shape(x)), "another result each time"),
+    (lambda x: x + keras.random.normal(ops.shape(x)), "a different result each time"),
     (lambda x: ops.reshape(x, (-1, 6, 6, 2)), "fails"),
 ]
 

@@ -236,7 +236,7 @@ def test_units_of_a_stateful_layer_must_stay_but_its_inputs_may_go():
     x = L.LSTM(8, stateful=True, name="a")(L.Conv1D(6, 1, name="conv")(inputs))
     model = scramble(keras.Model(inputs, L.Dense(3)(x)))
     graph = firekeras.channel_graph(model)
-    assert graph.lock("a", 0) == "a (LSTM) is stateful: it keeps its units from batch to batch"
+    assert graph.lock("a", 0) == "a (LSTM) is stateful: it carries its units from batch to batch"
     plan, smaller = cut(model)
     assert list(plan.removed) == ["conv"]
     assert smaller.get_layer("a").cell.kernel.shape == (3, 32)
@@ -267,7 +267,7 @@ class Counting(L.LSTMCell):
     ("layer", "words"),
     [
         (lambda: L.RNN([L.LSTMCell(8), L.GRUCell(6)], name="a"), "a (RNN) runs several cells"),
-        (lambda: L.RNN(Counting(8), name="a"), "or others than those of LSTM, GRU and SimpleRNN"),
+        (lambda: L.RNN(Counting(8), name="a"), "or cells other than those of LSTM, GRU and SimpleRNN"),
         (lambda: L.Bidirectional(L.RNN(Counting(8)), name="a"), "a (Bidirectional) runs several cells"),
     ],
 )

@@ -13,14 +13,14 @@ from firekeras.channels import registry, rule
 
 ALL = {"*": 1.0}  # recurrent units and attention heads too
 LOCKED = {
-    "strided_slice": "picks single channels",
+    "strided_slice": "selects single channels",
     "mean_channels": "reduces over these channels",
-    "gate_one": "spreads this one channel over many",
+    "gate_one": "broadcasts this single channel over many",
     "unit_softmax": "takes a softmax over these channels",
-    "roll_ops": "does something else once channels are missing",
+    "roll_ops": "computes something else when channels are missing",
     "depth_to_space": "mixes channels, or moves them to several axes",
-    "dot_layer": "no rule knows, with several tensors",
-    "einsum_heads": "multiplies by 'abc,cde->abde'; what is followed reads the last axis alone",
+    "dot_layer": "several tensors, and has no rule for its type",
+    "einsum_heads": "multiplies by 'abc,cde->abde'; only products over the last axis are tracked",
     "einsum_positions": "multiplies by 'abc,bd->adc'",
     "attention": "pairs queries with keys",
 }
@@ -179,9 +179,9 @@ def test_unknown_layers_that_treat_channels_one_by_one_are_tried_out_and_followe
     [
         (Centred, "mixes channels: channel 0 of its output follows 8 of its input"),
         (Largest, "mixes channels, or moves them to several axes"),
-        (Fickle, "gives another result each time"),
-        (Fixed, "fails when it is tried out"),
-        (ByPosition, "does something else once channels are missing"),
+        (Fickle, "gives a different result each time"),
+        (Fixed, "fails when it is tested"),
+        (ByPosition, "computes something else when channels are missing"),
     ],
 )
 def test_unknown_layers_that_do_not_give_a_clean_answer_lock_their_channels(layer, words):
@@ -201,7 +201,7 @@ class Scale(L.Layer):
 
 def test_a_user_registers_a_rule_in_a_few_lines(monkeypatch):
     monkeypatch.setattr(registry, "_RULES", dict(registry._RULES))
-    assert "register a rule" in firekeras.channel_graph(with_layer(Scale())).lock("first", 0)
+    assert "no rule for its type; register one" in firekeras.channel_graph(with_layer(Scale())).lock("first", 0)
 
     @rule(Scale)
     def scale(call, x):

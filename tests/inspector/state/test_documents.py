@@ -46,7 +46,7 @@ def not_hdf5(path):
     [
         (truncate, "is not a whole .fire.h5 file"),
         (other_version, "is of version 99"),
-        (no_profile, "is an HDF5 file, but no FIRE profile"),
+        (no_profile, "is an HDF5 file, but not a FIRE profile"),
         (not_hdf5, "is not a whole .fire.h5 file"),
     ],
 )

@@ -363,7 +363,7 @@ def test_a_loss_is_needed():
     x, y = labelled(model)
     for prepare in (lambda: None, lambda: model.compile("sgd")):
         prepare()
-        with pytest.raises(ValueError, match=r"'taylor' asks the model's loss.*model.compile\(loss=...\)"):
+        with pytest.raises(ValueError, match=r"'taylor' uses the model's loss.*model.compile\(loss=...\)"):
             firekeras.score_filters(model, "taylor", data=(x, y))
 
 
@@ -418,9 +418,7 @@ def test_a_reader_of_another_kind_leaves_its_filters_unscored():
     model = compiled(keras.Model(sequence, L.Dense(2, name="logits")(x)))
     scores = scored(model, "taylor")
     assert np.isnan(scores["conv"]).all() and (scores["fc"] <= 0).all()
-    assert (
-        scores.reasons["conv"] == "its output is read by attention (MultiHeadAttention), of which it is not known how"
-    )
+    assert scores.reasons["conv"] == "its output is read by attention (MultiHeadAttention) in an unknown way"
 
 
 def responses(layer, x_shape, axis, channels):

@@ -96,7 +96,7 @@ def test_working_in_parts_changes_nothing(monkeypatch):
 
 @pytest.mark.parametrize("shape", [(4,), (3, 3, 4, 8), (0, 4), (4, 0)])
 def test_weights_of_another_shape(shape):
-    with pytest.raises(ValueError, match=r"one row of weights per filter.*received shape.*reshape"):
+    with pytest.raises(ValueError, match=r"one row of weights per filter.*Received: shape.*reshape"):
         filter_features(np.zeros(shape), 0, 1)
 
 

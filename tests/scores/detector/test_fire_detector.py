@@ -172,7 +172,7 @@ def test_register_by_name(show, ridge):
 
 @pytest.mark.parametrize("seed", [-1, 2**32, None, 1.5])
 def test_seeds_out_of_range(seed):
-    with pytest.raises(ValueError, match=r"int in \[0, 2\*\*32\); received"):
+    with pytest.raises(ValueError, match=r"int in \[0, 2\*\*32\). Received:"):
         FireDetector(seed=seed)
 
 
@@ -228,10 +228,10 @@ def test_too_few_filters_with_a_fire():
 def test_a_profile_without_features():
     profile = make_profile()
     profile.features["conv1"] = profile.features["conv1"][:, :3]
-    with pytest.raises(ValueError, match=r"'conv1' needs.*\(16, 18\) for features='bn', received \(16, 3\)"):
+    with pytest.raises(ValueError, match=r"'conv1' needs.*\(16, 18\) for features='bn'. Received: \(16, 3\)"):
         FireDetector().fit(None, profile)
     del profile.features["conv1"]
-    with pytest.raises(ValueError, match=r"'conv1' needs.*received none.*extract_features"):
+    with pytest.raises(ValueError, match=r"'conv1' needs.*Received: none.*extract_features"):
         FireDetector().fit(None, profile)
 
 
@@ -400,7 +400,7 @@ def test_metrics_of_a_perfect_and_of_a_constant_prediction():
 @pytest.mark.parametrize(("true", "predicted"), [([1.0], [1.0, 2.0]), ([], []), ([[1.0]], [[1.0]]), ([np.nan], [0.0])])
 def test_values_that_cannot_be_compared(true, predicted):
     for metric in (detector_metrics, ndcg, lambda t, p: precision_at(t, p, 0.1, 0.1)):
-        with pytest.raises(ValueError, match=r"finite 1-D arrays of the same length; received"):
+        with pytest.raises(ValueError, match=r"finite 1-D arrays of the same length. Received:"):
             metric(true, predicted)
 
 
@@ -413,7 +413,7 @@ def test_shares_out_of_range(k):
 
 
 def test_unknown_gain():
-    with pytest.raises(ValueError, match="'linear' or 'binary'; received 'log'"):
+    with pytest.raises(ValueError, match=r"'linear' or 'binary'\. Received: 'log'"):
         ndcg([0.1], [0.1], gain="log")
 
 
@@ -520,7 +520,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 
 def test_a_passed_regressor_cannot_be_saved(tmp_path):
     detector = FireDetector(Ridge()).fit(None, make_profile())
-    with pytest.raises(ValueError, match=r"received the object Ridge\(\)\. Register it by name"):
+    with pytest.raises(ValueError, match=r"Received: the object Ridge\(\)\. Register it by name"):
         detector.save(tmp_path / "d.h5")
     assert os.listdir(tmp_path) == []
 
@@ -638,7 +638,7 @@ def test_the_papers_features_suffice_for_a_profile_that_has_no_others(show):
     profile = make_profile()
     profile.features = {name: x[:, :14] for name, x in profile.features.items()}
     FireDetector("linear", features="paper").fit(None, profile)
-    with pytest.raises(ValueError, match=r"'stem' needs.*\(6, 18\) for features='bn', received \(6, 14\)"):
+    with pytest.raises(ValueError, match=r"'stem' needs.*\(6, 18\) for features='bn'. Received: \(6, 14\)"):
         FireDetector("linear").fit(None, profile)
 
 

@@ -105,7 +105,7 @@ def test_the_deviation_is_that_of_the_rates_of_samples():
 
 @pytest.mark.parametrize("cut", [0, 1, -0.1])
 def test_a_cut_out_of_range_is_refused(cut):
-    with pytest.raises(ValueError, match="share of filters about to go"):
+    with pytest.raises(ValueError, match="share of filters that will be removed"):
         firekeras.measure_fire(network(), images(4), fraction="auto", cut=cut)
 
 
