@@ -1,4 +1,4 @@
-"""What the inspector does as command lines: the ones that it runs, and the ones that a person can copy."""
+"""The command lines that the inspector runs, or that a person can copy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inspector.state import Choices
 
 @dataclasses.dataclass(frozen=True)
 class MeasureOptions:
-    """How FIRE is measured: `data` as the command line takes it, `fraction` a share or `"auto"`."""
+    """The options of measuring FIRE: `data` as on the command line, `fraction` a share or `"auto"`."""
 
     data: str
     fraction: str = "0.2"
@@ -23,7 +23,7 @@ class MeasureOptions:
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """How a run goes about its rounds.
+    """The options of a run.
 
     Args:
         data: As the command line takes it.
@@ -76,7 +76,7 @@ def report_arguments(files, in_litert) -> list[str]:
 
 
 def check_arguments(model) -> list[str]:
-    """Loads a model and follows its channels: what cannot be loaded again does not pass."""
+    """Loads a model and follows its channels, which fails if the model cannot be loaded again."""
     return ["channels", str(model)]
 
 
@@ -110,7 +110,7 @@ def resume_arguments(folder) -> list[str]:
 
 
 def as_text(arguments) -> str:
-    """A command as it is typed into this system's shell."""
+    """A command as one would type it into this system's shell."""
     words = ["firekeras", *map(str, arguments)]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 

@@ -1,4 +1,4 @@
-"""Netron, which draws the graph of a model: the program if it is installed, else its page."""
+"""Netron, which draws the graph of a model: the program if it is installed, else its web page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PAGE = "https://netron.app"
 
 
 def open_in_netron(model, open_page=QtGui.QDesktopServices.openUrl) -> str:
-    """Shows a model in Netron; returns a message with what is left to do.
+    """Shows a model in Netron; returns a message on what the user has to do.
 
     Args:
         model: The `.keras` file.

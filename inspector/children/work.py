@@ -10,7 +10,7 @@ from inspector.children.job import Job, Outcome
 
 
 class Work(QtCore.QObject):
-    """Runs jobs one after the other.
+    """Runs jobs one after another.
 
     Signals:
         changed: Something began or ended.
@@ -30,7 +30,7 @@ class Work(QtCore.QObject):
 
     @property
     def doing(self) -> str:
-        """What is being done; empty for nothing."""
+        """A text on the current work; empty if there is none."""
         return self.job.title if self.job else ""
 
     def start(self, command, title: str, then: Callable[[Outcome], None]):
@@ -63,11 +63,11 @@ class Work(QtCore.QObject):
         self.changed.emit()
 
     def abort(self):
-        """Makes what runs end."""
+        """Ends the running job."""
         if self.job is not None:
             self.job.abort()
 
     def abort_and_wait(self):
-        """Makes what runs end, and returns when it has."""
+        """Ends the running job, and waits for it."""
         if self.job is not None:
             self.job.abort_and_wait()

@@ -1,4 +1,4 @@
-"""What holds for all layers: multiples of widths, and the least that stays."""
+"""The limits of all layers: the multiple of widths, and the least share that stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before and after, filter by filter: another profile of the same network, laid over the one that is open."""
+"""Before and after, filter by filter: the open profile compared with another one of the same network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from firekeras.scores.profile import FireProfile
 
 
 class Mode(enum.Enum):
-    """What the heatmap and the maps show."""
+    """The picture that the heatmap and the maps show."""
 
     BEFORE = "A: before"
     AFTER = "B: after"
@@ -22,13 +22,13 @@ class Mode(enum.Enum):
 
     @property
     def compares(self) -> bool:
-        """Whether it needs another network."""
+        """Whether it needs a network to compare with."""
         return self in (Mode.DIFFERENCE, Mode.CUTS)
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What became of each filter.
+    """What happened to each filter.
 
     Args:
         name: What it is compared with.
@@ -72,7 +72,7 @@ class Comparison:
 
     @classmethod
     def of_cuts(cls, before: FireProfile, removed: Mapping, name: str) -> Comparison:
-        """Compares a profile with a network that was cut out of its own, and of which nothing else is known.
+        """Compares a profile with a network that was cut from its own, if only the cuts are known.
 
         Args:
             before: The profile.
@@ -87,7 +87,7 @@ class Comparison:
 
     @classmethod
     def of_widths(cls, before: FireProfile, widths: Mapping[str, int], name: str) -> Comparison:
-        """Compares a profile with a network of which only widths are known: filters of high FIRE are taken to be gone.
+        """Compares a profile with a network whose widths alone are known, assuming that filters of high FIRE are gone.
 
         Args:
             before: The profile.
@@ -106,7 +106,7 @@ class Comparison:
         return cls(name, None, {}, np.concatenate(fire), tuple(unknown))
 
     def filter_after(self, layer: str, filter: int) -> int | None:
-        """The number of a filter afterwards; `None` if it went, or is not known."""
+        """The index of a filter afterwards; `None` if it was removed, or is unknown."""
         number = int(self.filters[layer][filter]) if layer in self.filters else -1
         return None if number < 0 else number
 
@@ -122,7 +122,7 @@ class Comparison:
 
     @property
     def note(self) -> str:
-        """What the reader must know."""
+        """A note that the reader should see."""
         if not self.by_rank:
             return f"B is {self.name}, filter by filter."
         return (

@@ -1,4 +1,4 @@
-"""What the table says of each layer, apart from what changes with a choice."""
+"""The columns of the table that do not depend on choices, for each layer."""
 
 from __future__ import annotations
 

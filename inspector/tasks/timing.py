@@ -17,7 +17,7 @@ from inspector.tasks.task import Task
 
 
 class Timing(Task):
-    """Times what is previewed.
+    """Times the previewed plan.
 
     Args:
         session: The `Session`.
@@ -80,7 +80,7 @@ class Timing(Task):
 
 
 def litert_is_here() -> bool:
-    """Whether a child can export to LiteRT, and run that."""
+    """Whether a child process can export to LiteRT and run the file."""
     return os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow" and bool(
         importlib.util.find_spec("ai_edge_litert")
     )
@@ -88,7 +88,7 @@ def litert_is_here() -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class _Cut:
-    """A cut that is made to be timed."""
+    """A cut model that is only timed."""
 
     choices: Choices
     plan: PruningPlan
@@ -104,7 +104,7 @@ class _Cut:
         return self.scratch.path / "pruned.keras"
 
     def check(self, costs):
-        """Raises `ValueError` if what was timed is not what is previewed."""
+        """Raises `ValueError` if the timed model is not the previewed one."""
         expected = self.plan.costs_after
         if (costs["macs"], costs["params"]) != (expected.macs, expected.params):
             raise ValueError(

@@ -9,7 +9,7 @@ NEAR = 8  # pixels from an edge that still take hold of it
 
 
 class HeatmapBox(pg.ViewBox):
-    """A view that reports which cell is meant.
+    """A view that reports which cell the mouse points at.
 
     Signals:
         pressed: A cell was clicked: row and column.
