@@ -59,7 +59,7 @@ class Table:
         return [self.cell(scores, {"balance": balance, "max_cut": 1, **asked}) for asked in self.columns().values()]
 
     def cell(self, scores, settings):
-        """Accuracy after the cut, the share of filters gone, and the share of conv MACs left unless it is the target."""
+        """Accuracy after the cut, the share of filters gone, and that of conv MACs left unless it is the target."""
         caps = dict.fromkeys(self.options.leave, 0.0)
         try:
             plan = firekeras.plan_pruning(self.graph, scores, layer_caps=caps, **settings)

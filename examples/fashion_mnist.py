@@ -8,7 +8,8 @@ Each row starts from the same trained network: firekeras.compress to a target or
 inside fit, or training for as long without pruning; narrower networks are trained from scratch, for as many epochs in
 all. Training uses 20,000 images, batches of 64 and Adam at 1e-3; 2,000 more images are for validation. Accuracy is on
 all 10,000 test images, once for the network as it is and once settled: with BatchNormalization's statistics measured
-again on training images. Each row is written at once, so the same command resumes if interrupted. KERAS_BACKEND is respected.
+again on training images. Each row is written at once, so the same command resumes if interrupted.
+KERAS_BACKEND is respected.
 """
 
 import argparse
