@@ -8,8 +8,8 @@ The networks are those of fashion_mnist.py, trained for 4 epochs and settled (Ba
 again on training images), or a trained classifier from a file. Units of Dense layers stay. After the cut the means of
 removed channels are folded into the layers that read them, and the network is settled: that is "cut". Then it trains
 for 6 epochs at a learning rate that falls from 1e-3 to zero along a cosine, and is settled: that is "end". The table
-shows test accuracy. Contribution is measured if there is no BatchNormalization. Each run is written at once, so the same
-command resumes if interrupted.
+shows test accuracy. Contribution is measured if there is no BatchNormalization. Each run is written at once, so the
+same command resumes if interrupted.
 """
 
 import argparse

@@ -176,7 +176,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     # What Keras calls
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model):
         """Takes the model that `fit` trains, and gives it an optimizer that works if its own does not."""
         super().set_model(model)
         self._mended = fresh_if_broken(model)

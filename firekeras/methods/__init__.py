@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from firekeras.methods.by_score import ByScore
 from firekeras.methods.fire import FirePruning
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-def get(identifier: str | Method | type[Method], **options) -> Method:
+def get(identifier: str | Method | type[Method], **options: Any) -> Method:
     """Makes a method from a name; a method object is returned as it is.
 
     Args:
@@ -65,7 +66,7 @@ def _maker(name):
     raise unknown("method", name, names())
 
 
-def seeded(name: str, seed: int, **options) -> Method:
+def seeded(name: str, seed: int, **options: Any) -> Method:
     """Makes a method from a name, seeded if it draws at random.
 
     Args:

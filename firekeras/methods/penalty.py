@@ -24,9 +24,8 @@ class FilterPenalty:
             to False.
 
     Example:
-    >>> model.compile("adam", "mse")
     >>> with FilterPenalty(model) as penalty:
-    ...     penalty.set(np.full(channel_graph(model).num_units, 5e-4))
+    ...     penalty.set(np.full(firekeras.channel_graph(model).num_units, 5e-4))
     ...     model.fit(x, y)
     """
 
