@@ -113,7 +113,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     Example:
     >>> callback = firekeras.FirePruningCallback(target={"conv_macs": 0.5}, monitor="val_accuracy")
-    >>> model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
+    >>> history = model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
     >>> model.save("pruned.keras")
     """
 
@@ -256,7 +256,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         Example:
         >>> callback = firekeras.FirePruningCallback()
         >>> try:
-        ...     model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
+        ...     history = model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
         ... except ValueError:
         ...     callback.put_back()
         """

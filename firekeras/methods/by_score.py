@@ -31,7 +31,8 @@ class ByScore(Method):
         ValueError: If there is no such criterion, or a number is out of range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=ByScore("l2"))
+    >>> method = firekeras.methods.ByScore("l2")
+    >>> result = firekeras.compress(model, train, validation, method=method)
     """
 
     def __init__(self, criterion: str, *, samples: int = 2000, balance: float | None = None, seed: int = 0):

@@ -70,7 +70,8 @@ class FirePruning(Method):
         ValueError: If there is no such mode, regressor, feature set or criterion, or a number is out of range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=FirePruning(mode="measured"))
+    >>> method = firekeras.methods.FirePruning(mode="measured")
+    >>> result = firekeras.compress(model, train, validation, method=method)
     """
 
     def __init__(

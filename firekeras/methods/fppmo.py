@@ -109,7 +109,8 @@ class FPPMO(Method):
         ValueError: If a setting is out of range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=FPPMO(stages=3), target={"macs": 0.5})
+    >>> method = firekeras.methods.FPPMO(stages=3)
+    >>> result = firekeras.compress(model, train, validation, method=method, target={"macs": 0.5})
     """
 
     def __init__(

@@ -48,7 +48,8 @@ class L1Pruning(Method):
         ValueError: If there is no such selection or preset, or a rate is out of range.
 
     Example:
-    >>> result = firekeras.compress(model, train, validation, method=L1Pruning("resnet56-b"), epochs=40, tolerance=1)
+    >>> method = firekeras.methods.L1Pruning({"conv1": 0.5, "conv2": 0.3})
+    >>> result = firekeras.compress(model, train, validation, method=method, epochs=40, tolerance=1)
     """
 
     def __init__(

@@ -81,7 +81,7 @@ class PlayAndPrune(Method):
         ValueError: If a number is out of range.
 
     Example:
-    >>> method = PlayAndPrune(penalty=2e-3)
+    >>> method = firekeras.methods.PlayAndPrune(penalty=2e-3)
     >>> result = firekeras.compress(model, train, validation, method=method, tolerance=0.01)
     """
 

@@ -116,8 +116,9 @@ class RunReport:
         seconds: How the run spent its time, by part; empty if unknown.
 
     Example:
+    >>> directory = RunDirectory.open("runs/a")
     >>> run = RunReport.of(directory.settings, directory.events())
-    >>> run.state, run.accuracy, run.costs_after.conv_macs
+    >>> line = f"{run.status}: {run.monitor} {run.accuracy:.4f}"
     """
 
     model: str

@@ -30,7 +30,7 @@ class Method:
     >>> class SmallestNorms(firekeras.methods.Method):
     ...     def plan(self, model, run):
     ...         return run.plan(model, firekeras.score_filters(model, "l2"))
-    >>> firekeras.compress(model, train, validation, method=SmallestNorms())
+    >>> result = firekeras.compress(model, train, validation, method=SmallestNorms())
     """
 
     balance: float | None = None

@@ -39,7 +39,7 @@ class RunDirectory:
 
     Example:
     >>> run = RunDirectory.open("runs/a")
-    >>> run.rounds()[-1]["accuracy"]
+    >>> accuracies = [event["accuracy"] for event in run.rounds()]
     """
 
     def __init__(self, path: str | Path, settings: dict):
