@@ -26,16 +26,16 @@ class RunOptions:
     """The options of a run.
 
     Args:
-        data: As the command line takes it.
+        data: As on the command line.
         run_dir: A new folder.
-        output: Where the smaller model goes.
-        tolerance: By how much accuracy may fall, in absolute points.
+        output: The file of the smaller model.
+        tolerance: How far accuracy may fall, in absolute points.
         target: `"conv_macs"`, `"macs"`, `"params"`, or empty for none.
-        target_share: What share of it is to be left.
-        epochs: Of training, in all.
-        learning_rate: Where it begins; 0 for as the model was compiled.
-        batch_size: Of training.
-        limit: At most so many images; 0 for all.
+        target_share: The share of the target to leave, above 0 and up to 1.
+        epochs: Epochs of training, in all.
+        learning_rate: The initial learning rate; 0 for the one that the model was compiled with.
+        batch_size: The batch size of training.
+        limit: Images at most; 0 for all.
         distill: Whether training also follows the outputs of the first model; None if the run decides.
     """
 

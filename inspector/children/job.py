@@ -33,7 +33,7 @@ class Outcome:
         """How something ended.
 
         Args:
-            title: What it was.
+            title: A text on the work.
         """
         if self.ok:
             return f"{title}: done."
@@ -49,10 +49,10 @@ class Job(QtCore.QObject):
     """Runs one command.
 
     Signals:
-        reported: A line of JSON on its standard output, as a dict; reports of progress are not among these.
+        reported: A line of JSON on its standard output, as a dict, except reports of progress.
         said: Any other line.
-        progressed: How much is done, and of how much.
-        ended: An `Outcome`; once, and last.
+        progressed: How much is done, and the total.
+        ended: The `Outcome`; emitted once, as the last signal.
     """
 
     reported = QtCore.Signal(dict)

@@ -12,7 +12,7 @@ def open_in_netron(model, open_page=QtGui.QDesktopServices.openUrl) -> str:
 
     Args:
         model: The `.keras` file.
-        open_page: Opens a `QUrl` in the browser.
+        open_page: A function that opens a `QUrl` in the browser.
     """
     program = QtCore.QStandardPaths.findExecutable("netron")
     rest = "“FIRE for Netron” in the file menu exports numbers that it shows beside each layer: drop them onto it, too."

@@ -17,7 +17,7 @@ class Pace:
 
         Args:
             done: How much is done.
-            of: Of how much; 0 for not known.
+            of: The total; 0 if unknown.
             now: A clock, in seconds.
         """
         if self._first is None or done < self._last or of != self._first[2]:

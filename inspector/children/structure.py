@@ -18,7 +18,7 @@ class Structure(QtCore.QObject):
 
     Signals:
         arrived: The `ChannelGraph` of the model.
-        failed: Why there is none, as a sentence.
+        failed: Why there is no graph, as a sentence.
     """
 
     arrived = QtCore.Signal(object)

@@ -15,7 +15,7 @@ class Work(QtCore.QObject):
     Signals:
         changed: Something began or ended.
         said: A line for the log.
-        progressed: How much is done, and of how much; 0 of 0 if that is not known.
+        progressed: How much is done, and the total; 0 of 0 if unknown.
         reported: An event of the child, as a dict.
     """
 
@@ -38,8 +38,8 @@ class Work(QtCore.QObject):
 
         Args:
             command: The program and its arguments.
-            title: What is being done.
-            then: Called with its `Outcome`; may start the next.
+            title: A text on the work.
+            then: A function that is called with its `Outcome`, and may start the next job.
 
         Raises:
             ValueError: If something runs already.

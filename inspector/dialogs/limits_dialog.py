@@ -12,7 +12,7 @@ class LimitsDialog(QtWidgets.QDialog):
     """Asks for `round_to` and `min_keep`.
 
     Signals:
-        chosen: Both.
+        chosen: `round_to` and `min_keep`.
     """
 
     chosen = QtCore.Signal(int, float)

@@ -24,21 +24,21 @@ class About:
     """The description of a column.
 
     Args:
-        title: Its header.
+        title: The header.
         tip: One line that describes it.
-        width: How wide it is at first, in pixels.
-        text: What a cell shows for a session and a `LayerRow`.
+        width: The initial width, in pixels.
+        text: A function of a session and a `LayerRow` that returns the text of a cell.
         value: The value that a cell is sorted by and edited as. Defaults to its text.
-        spoken: What a screen reader calls it. Defaults to the title.
+        spoken: The name for screen readers. Defaults to the title.
         says: The text of a cell for screen readers. Defaults to its text.
         right: Whether cells are aligned to the right, as numbers are.
         changes: Whether cells change with the choices.
         measured: Whether it is known only once FIRE is measured.
         hidden: Whether it is hidden at first.
-        marked: Whether cells bear the colour of the layers that lose filters together.
-        edit: What typing a number into a cell does, with the `Editor` and the layer's name; `None` for nothing.
+        marked: Whether cells show the colour of the layers that lose filters together.
+        edit: A function of the `Editor`, the layer's name and the typed number; `None` if cells cannot be edited.
         tick: What ticking a cell does, likewise.
-        total: What it shows for a `Total`.
+        total: A function of a `Total` that returns the text of its cell.
     """
 
     title: str

@@ -14,8 +14,8 @@ class ChoiceCommand(QtGui.QUndoCommand):
 
     Args:
         session: The `Session`.
-        after: What to choose.
-        text: What was done, for the menu.
+        after: The new choices.
+        text: A description of the change, for the menu.
         gesture: Changes of the same gesture, such as the drag of a slider, are undone together; 0 for none.
     """
 

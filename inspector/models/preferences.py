@@ -13,7 +13,7 @@ class Preferences:
     """A thin layer over `QSettings`.
 
     Args:
-        settings: Where they are kept. Defaults to the system's place for a user's settings.
+        settings: The `QSettings` to use. Defaults to the system's place for a user's settings.
     """
 
     def __init__(self, settings: QtCore.QSettings | None = None):

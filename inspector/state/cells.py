@@ -16,8 +16,8 @@ class Cells:
 
     Args:
         grid: `(layers, columns)`; `PADDING` in cells without a filter.
-        starts: The number of each layer's first filter, and of all filters at the end, `(layers + 1,)`.
-        order: The filters of each layer in the order of its row, one layer after the other, `(filters,)`.
+        starts: The index of each layer's first filter, and the number of all filters at the end, `(layers + 1,)`.
+        order: The filters of each layer in the order of its row, one layer after another, `(filters,)`.
         stretched: Whether each row fills all columns.
     """
 
@@ -79,7 +79,7 @@ def going_order(starts, places, fire) -> np.ndarray:
 
     Args:
         starts: As in `Cells`.
-        places: The place of each filter in the order in which they go, from 1; 0 for none.
+        places: The rank of each filter in the order of removal, from 1; 0 for none.
         fire: The score of each filter, NaN for none.
     """
     layer = np.repeat(np.arange(starts.size - 1), np.diff(starts))

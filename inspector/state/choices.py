@@ -11,11 +11,11 @@ class Choices:
     """The choices that decide which filters go.
 
     Args:
-        ratio: Share of the prunable filters that go, from 0 to below 1.
-        caps: For some layers, which share of their filters may go, 0 to 1.
+        ratio: The share of the prunable filters that go, from 0 to below 1.
+        caps: The share of the filters of some layers that may go, from 0 to 1.
         locked: Layers that lose nothing; their caps are kept for when they are unlocked.
         round_to: Widths that change become a multiple of this.
-        min_keep: No layer falls under this share of its filters.
+        min_keep: No layer falls below this share of its filters, from 0 to 1.
     """
 
     ratio: float = 0.3

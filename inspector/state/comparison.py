@@ -31,12 +31,12 @@ class Comparison:
     """What happened to each filter.
 
     Args:
-        name: What it is compared with.
+        name: The name of the other network.
         after: The other `FireProfile`; `None` if only widths are known.
-        filters: For each layer the number that each of its filters has afterwards, -1 for those that went,
+        filters: The index of each layer's filters afterwards, -1 for those that went,
             `(filters,)`; only for layers whose filters can be matched.
         fire: The score that each filter has afterwards, over all layers, NaN for none, `(filters,)`.
-        by_rank: Layers of which it is not known which filters went: there scores are laid over each other in order.
+        by_rank: Layers for which it is unknown which filters went: their scores are compared in order.
     """
 
     name: str
@@ -50,10 +50,10 @@ class Comparison:
         """Compares two profiles.
 
         Args:
-            before: The one that is open.
-            after: The other, of the same network or of one that was cut out of it.
-            name: What to call it.
-            removed: For layers that lost filters, which, if that is known.
+            before: The open profile.
+            after: The other profile, of the same network or of one that was cut from it.
+            name: The name to show.
+            removed: The filters that layers lost, if known.
 
         Raises:
             ValueError: If the other is of a network that cannot have come from this one.
@@ -76,8 +76,8 @@ class Comparison:
 
         Args:
             before: The profile.
-            removed: For layers that lost filters, which.
-            name: What to call it.
+            removed: The filters that layers lost.
+            name: The name to show.
         """
         widths = before.graph.widths
         kept = {layer: np.setdiff1d(np.arange(width), removed.get(layer, ())) for layer, width in widths.items()}
@@ -91,8 +91,8 @@ class Comparison:
 
         Args:
             before: The profile.
-            widths: For each layer how many filters it has afterwards.
-            name: What to call it.
+            widths: How many filters each layer has afterwards.
+            name: The name to show.
 
         Raises:
             ValueError: As `of` does.

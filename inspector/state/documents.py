@@ -17,13 +17,13 @@ class Document:
     """What is at a path and beside it.
 
     Args:
-        path: What was opened.
+        path: The file or folder that was opened.
         model: The `.keras` file, if there is one.
         profile_path: The `.fire.h5` file, if there is one.
         profile: Its `FireProfile`.
         weights: The model's `ModelWeights`.
         run: The `RunDirectory`, if that was opened.
-        notes: What a user should know, such as why a file beside it was left alone.
+        notes: Sentences for the user, for example why a file beside it was ignored.
     """
 
     path: Path

@@ -83,8 +83,8 @@ def _metrics(session, row):
 def netron_names(graph: ChannelGraph, layer: str) -> list[str]:
     """The name of a layer in Netron.
 
-    That is its path; if it is called several times each call too, `"conv[0]"`. In a nested model that is
-    called several times it is the path within that: only one that no other layer could mean is given.
+    The name is its path; if it is called several times, with the number of the call, `"conv[0]"`. In a nested model
+    that is called several times, the name is the path within that model, and only if no other layer could be meant.
 
     Args:
         graph: The `ChannelGraph`.

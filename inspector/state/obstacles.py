@@ -60,7 +60,7 @@ def no_resuming(view: RunView | None, own: bool) -> str:
 
     Args:
         view: The run.
-        own: Whether this window began it.
+        own: Whether this window started it.
     """
     if view is None:
         return "no run is open"

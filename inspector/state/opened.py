@@ -54,12 +54,12 @@ class Measured(Opened):
 
     Args:
         profile: The `FireProfile`.
-        choices: What to preview first.
+        choices: The first choices to preview.
         stretched: Whether all rows of the heatmap are as wide as the widest.
 
     Attributes:
-        planner: Plans for it.
-        preview: What the choices amount to.
+        planner: The `Planner` of the network.
+        preview: The `Preview` of the choices.
         cells: The position of each filter in the heatmap.
     """
 

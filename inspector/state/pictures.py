@@ -18,7 +18,7 @@ def heatmap_image(session, mode: Mode, split: float, middle, unscored) -> np.nda
     Args:
         session: The `Session`; it must have a profile.
         mode: What to show.
-        split: For `Mode.SPLIT`, the column from which on the after is shown.
+        split: For `Mode.SPLIT`, the first column that shows the network afterwards.
         middle: The colour of no difference, `(r, g, b)`.
         unscored: The colour of filters without FIRE, `(r, g, b)`.
     """

@@ -19,7 +19,7 @@ class RunView:
     Args:
         directory: Its `RunDirectory`.
         report: Its `RunReport`.
-        size: How large its file of events was when it was read.
+        size: The size of its file of events when it was read.
     """
 
     directory: RunDirectory

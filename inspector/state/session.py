@@ -24,13 +24,13 @@ class Session:
     """The state that all views show. They listen for changes and read from here.
 
     Attributes:
-        document: What is open, or `None`.
+        document: The open `Document`, or `None`.
         opened: Its network: an `Opened` once its layers are known, a `Measured` once its FIRE is.
         choices: Ratio, caps and locks.
         layer: The name of the layer that is pointed at, or `None`.
         filter: Its filter that is pointed at, or `None`.
         comparison: What the network is compared with: a `Comparison`, or `None` for its own plan.
-        mode: What the heatmap shows.
+        mode: The picture that the heatmap shows.
         timings: Each `Timed` of this network, the last one last.
         stretched: Whether all rows of the heatmap are as wide as the widest.
     """

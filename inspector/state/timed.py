@@ -15,9 +15,9 @@ class Timed:
     """The latencies of a network and a cut of it, measured side by side.
 
     Args:
-        choices: What the cut was made by.
-        before: `Latency` of the network.
-        after: That of the cut network.
+        choices: The choices of the cut.
+        before: The `Latency` of the network.
+        after: The `Latency` of the cut network.
     """
 
     choices: Choices

@@ -12,9 +12,9 @@ class Total:
     """Sums over layers, before the cut or after it.
 
     Args:
-        title: What is summed.
+        title: The name of the sum.
         filters, macs, params: The sums.
-        before: What is left of what; `None` for what there is before the cut.
+        before: The sums before the cut, of sums after it; `None` for sums before the cut.
     """
 
     title: str

@@ -62,7 +62,7 @@ class ModelWeights:
 
         Args:
             layer: The layer's name.
-            filter: Which of its filters.
+            filter: The index of the filter.
             kind: The layer's class.
             width: How many filters it has.
         """

@@ -20,11 +20,11 @@ class Measuring(Task):
 
     Args:
         session: The `Session`.
-        preferences: The `Preferences`, which hold the data that were named last.
-        parent: What it is destroyed with.
+        preferences: The `Preferences`, which hold the data that were used last.
+        parent: The Qt parent.
 
     Signals:
-        predicted: What detectors predict for each layer, a dict of arrays `(filters,)`.
+        predicted: The predictions of detectors for each layer, a dict of arrays `(filters,)`.
     """
 
     predicted = QtCore.Signal(object)

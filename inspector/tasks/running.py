@@ -25,21 +25,21 @@ class Running(Task):
     Args:
         session: The `Session`.
         work: The `Work`, whose child may be the run.
-        preferences: The `Preferences`, which hold the data that were named last.
-        parent: What it is destroyed with.
+        preferences: The `Preferences`, which hold the data that were used last.
+        parent: The Qt parent.
 
     Attributes:
         view: The `RunView` that is shown, or `None`.
-        folder: Where the run is, or will be; `None` if there is none.
-        own: Whether this window began it.
+        folder: The folder of the run, existing or to be created; `None` if there is no run.
+        own: Whether this window started it.
         stopping: Whether the run was asked to stop.
 
     Signals:
         shown: The `RunView` or `None`, a text on the current activity, and whether the run is known to be running.
-        progressed: How much of a round is done, and of how much.
+        progressed: How much of a round is done, and the total.
         logged: A line for the log.
-        wanted: The panel of runs should be in sight.
-        changed: What can be done with the run may have changed.
+        wanted: The panel of runs should be visible.
+        changed: The possible actions on the run may have changed.
     """
 
     shown = QtCore.Signal(object, str, bool)

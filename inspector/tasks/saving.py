@@ -20,14 +20,14 @@ class Saving(Task):
 
     Args:
         session: The `Session`.
-        picture: The view that is exported as a picture.
-        parent: What it is destroyed with.
+        picture: The view to export as a picture.
+        parent: The Qt parent.
 
     Attributes:
-        removed: For models saved here, which filters of which layers are gone.
+        removed: The removed filters, by layer, of models that were saved here.
 
     Signals:
-        saved: What is chosen is in a file.
+        saved: The choices were written to a file.
     """
 
     saved = QtCore.Signal()

@@ -15,14 +15,14 @@ class Task(QtCore.QObject):
 
     Args:
         session: The `Session`.
-        parent: What it is destroyed with.
+        parent: The Qt parent.
 
     Signals:
         said: A message: its text, whether it is an error, the label of a button or `""`, and the action of the button.
         status: A line for the status bar.
         doing: The current activity, or how it ended, for the panel of runs.
         asked: A dialog to open.
-        wished: A command to run, what to call that, and what to call with its `Outcome`.
+        wished: A command to run, a title for it, and a function to call with its `Outcome`.
         document: A `Document` to show, of the same network: choices are kept.
         path: A path to open.
     """

@@ -22,7 +22,7 @@ class Timing(Task):
     Args:
         session: The `Session`.
         work: The `Work`, whose child reports each stage.
-        parent: What it is destroyed with.
+        parent: The Qt parent.
     """
 
     def __init__(self, session: Session, work: Work, parent: QtCore.QObject | None = None):
@@ -33,7 +33,7 @@ class Timing(Task):
     def start(self):
         """Cuts the open model as previewed, times it beside the model, and leaves no file behind.
 
-        Both are timed in LiteRT if it is installed, since much of what Keras takes is Python's.
+        Both are timed in LiteRT if it is installed, since much of the time in Keras is Python overhead.
         """
         session, model = self.session, self.session.need_model()
         cut = _Cut(session.choices, session.need_measured().plan(session.choices), model, Scratch())

@@ -46,10 +46,10 @@ class Banner(QtWidgets.QToolBar):
         """Says something.
 
         Args:
-            words: What.
-            error: Whether something went wrong.
-            way_out: The label of a button; empty for none.
-            then: What the button does.
+            words: The text.
+            error: Whether it is an error.
+            way_out: The label of the button; empty for no button.
+            then: The function that the button calls.
         """
         style = QtWidgets.QStyle.StandardPixmap
         icon = style.SP_MessageBoxCritical if error else style.SP_MessageBoxInformation

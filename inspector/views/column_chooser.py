@@ -16,7 +16,7 @@ class ColumnChooser(QtCore.QObject):
         views: Tables with the columns of `Column`.
 
     Attributes:
-        actions: For each column that can be hidden, the `QAction` that shows and hides it.
+        actions: The `QAction` that shows and hides each column that can be hidden.
     """
 
     def __init__(self, views, parent=None):
@@ -44,7 +44,7 @@ class ColumnChooser(QtCore.QObject):
         """Hides these columns, and shows the others.
 
         Args:
-            names: As `hidden` gives them; names of no column are left out.
+            names: As in `hidden`; unknown names are ignored.
         """
         unwanted = names.split(",")
         for column, action in self.actions.items():

@@ -14,7 +14,7 @@ class HeatmapBox(pg.ViewBox):
     Signals:
         pressed: A cell was clicked: row and column.
         dragged: A row's edge was dragged: row, column, and whether that was the end of it.
-        menu_wanted: The right button was clicked: row, column and the place on the screen.
+        menu_wanted: The right button was clicked: row, column and the position on the screen.
     """
 
     pressed = QtCore.Signal(int, float)

@@ -24,8 +24,8 @@ class Legend(QtWidgets.QWidget):
         """Explains the colours of a mode.
 
         Args:
-            mode: What the heatmap shows.
-            most: For the difference, the greatest there is, regardless of the sign.
+            mode: The picture that the heatmap shows.
+            most: For the difference, the largest absolute value.
         """
         self._mode, self._most = mode, most
         low, high = self._ends

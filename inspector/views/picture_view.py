@@ -59,8 +59,8 @@ class PictureView(QtWidgets.QWidget):
 
         Args:
             values: The numbers; NaN is left blank.
-            caption: What they are.
-            scale: What is shown in which colour.
+            caption: The caption.
+            scale: The `Scale` from numbers to colours.
             after: Numbers of the same shape that are shown to the right of a line.
         """
         as_colours = functools.partial(palette.coloured, colours=scale.colours, low=scale.low, high=scale.high)

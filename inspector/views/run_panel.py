@@ -71,8 +71,8 @@ class RunPanel(QtWidgets.QWidget):
         """Shows a run.
 
         Args:
-            run: What it has come to; `None` for none.
-            doing: What else is to be said, above that.
+            run: The `RunView`, or `None`.
+            doing: A text on the current activity, shown above the run.
             alive: Whether it is known to be running.
         """
         if run is None:

@@ -22,13 +22,13 @@ class Entry:
     """One entry of a menu.
 
     Args:
-        key: What it is called in here.
-        text: In menus, with its mnemonic.
+        key: Its internal name.
+        text: Its text in menus, with a mnemonic.
         shortcut: Its keys; empty for none.
         tip: One line that describes it.
-        do: Does it; a `ValueError` or `OSError` is shown as a message.
+        do: The function that carries it out; a `ValueError` or `OSError` is shown as a message.
         obstacle: Why it is not possible now; empty if it is.
-        waits: Whether it has to wait for a child process that works.
+        waits: Whether it has to wait for a running child process.
         checkable: Whether it is switched on and off.
     """
 
@@ -56,7 +56,7 @@ class Made:
     """Part of a menu that parts of the window build themselves.
 
     Args:
-        add_to: Adds it to a menu.
+        add_to: A function that adds it to a menu.
     """
 
     add_to: Callable[[QtWidgets.QMenu, Window], object]
@@ -66,8 +66,8 @@ class Menu:
     """A menu of the window.
 
     Args:
-        title: With its mnemonic.
-        groups: What is in it, with a line between two groups.
+        title: The title, with a mnemonic.
+        groups: Groups of entries, with a separator between groups.
     """
 
     def __init__(self, title: str, *groups: tuple[Entry | Made, ...]):
@@ -96,7 +96,7 @@ class Actions:
 
     Args:
         window: The main window.
-        menus: What they are in.
+        menus: The menus that contain the entries.
     """
 
     def __init__(self, window: Window, menus: Iterable[Menu]):

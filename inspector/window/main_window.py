@@ -48,7 +48,7 @@ class Window(QtWidgets.QMainWindow):
     """The inspector.
 
     Args:
-        preferences: What is remembered.
+        preferences: The `Preferences`.
     """
 
     def __init__(self, preferences: Preferences):

@@ -1,6 +1,6 @@
 """All menu entries: each knows its action, its keys, and when it is not possible.
 
-A new entry is one more in its group here, and nothing else.
+To add an entry, add it to its group here.
 """
 
 from __future__ import annotations
