@@ -37,7 +37,7 @@ class About:
         hidden: Whether it is hidden at first.
         marked: Whether cells show the colour of the layers that lose filters together.
         edit: A function of the `Editor`, the layer's name and the typed number; `None` if cells cannot be edited.
-        tick: What ticking a cell does, likewise.
+        tick: The same for ticking a cell, with whether it is ticked.
         total: A function of a `Total` that returns the text of its cell.
     """
 
