@@ -1,12 +1,12 @@
-"""Prunes every model of keras.applications, built without weights, and proves the result.
+"""Prunes every model of keras.applications, built without weights, and checks the result.
 
     python examples/applications.py [NAME ...] [--ratio 0.3] [--output examples/applications.md]
 
-Each is built at the smallest input that it takes. `--ratio` of its prunable filters go, at random, and
-at least as large a share of its MACs must go with them. The smaller network must run, train a step, save,
-load in plain Keras, and, where nothing normalises over channels, compute what the original computes with
-the removed channels at zero: to 1e-4 of how much its outputs vary from image to image. All is computed in
-float64, since some of these networks, at random weights, hardly depend on their input. The table says what
+Each model is built at the smallest input size that it accepts. `--ratio` of its prunable filters are removed at random,
+and at least as large a share of its MACs must go with them. The smaller network must run, train for a step, save,
+load in plain Keras and, unless something normalises over channels, compute the same as the original with
+the removed channels at zero, to 1e-4 of how much its outputs vary from image to image. Everything is computed in
+float64, since with random weights some of these networks hardly depend on their input. The table says what
 was locked, and why.
 """
 
@@ -49,7 +49,7 @@ def model_names():
 
 
 def smallest(name):
-    """The model without weights, at the smallest input that it takes."""
+    """The model without weights, at the smallest input size that it accepts."""
     for size in SIZES:
         try:
             return getattr(keras.applications, name)(weights=None, input_shape=(size, size, 3), classes=10)
@@ -59,7 +59,7 @@ def smallest(name):
 
 
 def scramble(model, seed=0):
-    """Plausible, different values for all weights, so that outputs depend on inputs and no two filters are alike."""
+    """Plausible, different values for all weights, so outputs depend on inputs and no two filters are equal."""
     rng = np.random.default_rng(seed)
     for layer in model.layers:
         layer.set_weights([_plausible(rng, layer, w) for w in layer.weights])
@@ -67,7 +67,7 @@ def scramble(model, seed=0):
 
 
 def _settle_statistics(model, rng):
-    """Sets the statistics of batch normalisation to those of random images: deep networks would explode without."""
+    """Sets the statistics of batch normalisation to those of random images; deep networks would explode otherwise."""
     settled = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momentum = [layer.momentum for layer in settled]
     for layer in settled:
@@ -90,7 +90,7 @@ def _plausible(rng, layer, weight):
 
 
 def masked_outputs(model, plan, x):
-    """What the original computes with zeros in all weights that read a removed channel; it is restored after."""
+    """The outputs of the original with zeros in all weights that read a removed channel; it is restored afterwards."""
     trace = traced(model)
     gone = checked_units(trace.graph, plan)
     saved = {}
@@ -173,7 +173,7 @@ def train_a_step(model, x):
 
 
 def reloaded(model, x):
-    """What plain Keras computes from the saved file, in a process without firekeras."""
+    """The outputs that plain Keras computes from the saved file, in a process without firekeras."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("model.keras", "out.npy", "x.npy")]
         model.save(paths[0])

@@ -1,4 +1,4 @@
-"""Images as networks for CIFAR are trained on them: shuffled, flipped and cropped."""
+"""Augmented images, as used to train networks for CIFAR: shuffled, flipped and cropped."""
 
 import math
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 BATCH = 128
-PADDING = 4  # pixels around an image that crops may move by
+PADDING = 4  # pixels around an image by which crops may move
 
 
 class Augmented(keras.utils.PyDataset):

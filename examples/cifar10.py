@@ -1,16 +1,16 @@
-"""What pruning leaves of trained CIFAR-10 networks: ResNet-56 at 39% and VGG-16 at 21% and 13% of their conv MACs.
+"""The accuracy of pruned CIFAR-10 networks: ResNet-56 at 39% and VGG-16 at 21% and 13% of their conv MACs.
 
     python examples/cifar10.py CIFAR10.npz --networks resnet56.keras --shares 0.39
     python examples/cifar10.py CIFAR10.npz --networks vgg16.keras --shares 0.21 0.13
-    python examples/cifar10.py CIFAR10.npz --networks resnet20.keras --shares 0.5 --epochs 10   (where there is no GPU)
+    python examples/cifar10.py CIFAR10.npz --networks resnet20.keras --shares 0.5 --epochs 10   (without a GPU)
     python examples/cifar10.py --table
 
-CIFAR10.npz holds x_train, y_train, x_test and y_test; the networks take its images as they are and give class scores.
-Each row goes on from the same trained network: firekeras.compress to a share of the conv MACs, with distillation as
-it decides by itself, with it, or without it; or training as long, unpruned. 48,000 images train, flipped and cropped,
-in batches of 256, by SGD with Nesterov momentum whose learning rate falls from 0.05 to zero by a cosine; 2,000 more
-validate; all test images measure, before, and at the end, settled. The parts of the time are kept with each row, and
-each row is kept in the results at once: the same command goes on where it was broken off. KERAS_BACKEND is respected.
+CIFAR10.npz holds x_train, y_train, x_test and y_test; the networks take its images as they are and output class scores.
+Each row starts from the same trained network: firekeras.compress to a share of the conv MACs, with distillation by
+default, always or never; or training for as long without pruning. 48,000 images are for training, flipped and cropped,
+in batches of 256, by SGD with Nesterov momentum and a learning rate that falls from 0.05 to zero along a cosine; 2,000
+more are for validation; accuracy is on all test images, before and at the end, settled. The times are recorded with
+each row, and each row is written at once, so the same command resumes if interrupted. KERAS_BACKEND is respected.
 """
 
 import argparse
@@ -33,11 +33,11 @@ from firekeras.keras_models import model_file
 RESULTS = Path(__file__).parent / "results" / "cifar10.jsonl"
 ROWS = {"compress": {}, "distill": {"distill": True}, "no distill": {"distill": False}, "unpruned": None}
 BATCH = 256
-HELD_OUT = 0.04  # of the training images, to validate by
+HELD_OUT = 0.04  # share of the training images for validation
 
 
 class Cifar:
-    """Training images as they are trained on, validation and test images as they are."""
+    """Training images with augmentation, validation and test images without."""
 
     def __init__(self, path):
         dataset = datasets.load_dataset(path)
@@ -48,7 +48,7 @@ class Cifar:
 
 
 def compiled(model, learning_rate):
-    """SGD as these networks are trained with; a decay of 0.005 is what an L2 penalty of 0.0005 comes to."""
+    """SGD as used to train these networks; a decay of 0.005 equals an L2 penalty of 0.0005."""
     optimizer = keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=True, weight_decay=0.005)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=classifier.gives_logits(model))
     model.compile(optimizer, loss, metrics=["accuracy"])
@@ -70,7 +70,7 @@ def trained_on(model, data, options):
 
 
 def row(key, data, options):
-    """What a row comes to, as the results hold it."""
+    """The outcome of a row, as recorded in the results."""
     keras.utils.set_random_seed(key["seed"])
     model = compiled(model_file.load_model(key["file"], compile=False), options.learning_rate)
     whole, before = firekeras.count_costs(model).conv_macs, accuracy(model, data)
@@ -86,7 +86,7 @@ def row(key, data, options):
 
 
 def keys(options):
-    """The rows that were asked for."""
+    """The requested rows."""
     common = {"epochs": options.epochs, "backend": keras.backend.backend()}
     for seed in options.seeds:
         for file in options.networks:
@@ -124,13 +124,13 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?", help="CIFAR10.npz")
     parser.add_argument("--networks", nargs="+", default=[], help="trained networks, .keras files")
-    parser.add_argument("--shares", nargs="+", type=float, default=[0.39], help="of the conv MACs, to keep")
+    parser.add_argument("--shares", nargs="+", type=float, default=[0.39], help="shares of the conv MACs to keep")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=["compress"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--learning-rate", type=float, default=0.05)
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--table", action="store_true", help="run nothing: print what is there as Markdown")
+    parser.add_argument("--table", action="store_true", help="run nothing: print the existing results as Markdown")
     options = parser.parse_args()
     if not options.table and not (options.data and options.networks):
         parser.error("give the data and --networks, or --table")

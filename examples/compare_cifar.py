@@ -2,10 +2,10 @@
 
     python examples/compare_cifar.py CIFAR10.npz --output cifar [--depth 20] [--model TRAINED.keras]
 
-CIFAR10.npz holds x_train, y_train, x_test and y_test. Without a model one is trained first. Images are flipped and
-cropped for training; a tenth of the training images takes part in none. What has been done is kept in the output
-folder: the same command goes on where it was broken off. Written there: results.jsonl, comparison.md, .svg, .html,
-and the network of each run. Random filters and FIRE go in a few cuts, l1 all at once; each has the same epochs.
+CIFAR10.npz holds x_train, y_train, x_test and y_test. If no model is given, one is trained first. Images are flipped
+and cropped for training; a tenth of the training images is not trained on. Finished runs are kept in the output
+folder, so the same command resumes if interrupted. It writes results.jsonl, comparison.md, .svg, .html,
+and the network of each run. Random filters and FIRE go in a few cuts, l1 all at once; all have the same epochs.
 """
 
 import argparse
@@ -28,7 +28,7 @@ DEFAULTS = ["fire", "fire_paper", "l1", "l1_global", "random", "scratch", "unpru
 
 
 def trained(arguments, data, validation):
-    """The network that all begin with: that of the file, or one that is trained now and written."""
+    """The network that all runs begin with: from the file, or trained now and written."""
     path = arguments.model or arguments.output.with_suffix(".baseline.keras")
     if path.exists():
         return keras.models.load_model(path, compile=False)
@@ -44,7 +44,7 @@ def trained(arguments, data, validation):
 
 
 def entries(arguments):
-    """What is compared, by name."""
+    """The methods to compare, by name."""
     found = factories([name for name in arguments.methods if name != "fire_measured"])
     if "fire_measured" in arguments.methods:
         found["fire_measured"] = lambda seed: methods.get("fire", mode="measured")

@@ -1,12 +1,12 @@
-"""Prints what accuracy each criterion leaves at equal MACs, without fine-tuning, as a markdown table.
+"""Prints the accuracy after cuts by each criterion at equal MACs, without fine-tuning, as a Markdown table.
 
     python examples/criteria.py MODEL.keras --data cifar10.npz --limit 2000 --targets 0.8 0.6 0.4
     python examples/criteria.py vgg16.keras --data cifar10.npz --criteria fire l1 contribution --balance 0 0.5 1
     python examples/criteria.py resnet56.keras --data cifar10.npz --leave "*conv2" conv1
 
-Each plan is cut in one go; BatchNormalization's statistics are then measured anew on training images, since otherwise
-their mismatch hides what the criteria differ in. Criteria that need data get the same training images; accuracy is that
-on test images. The model is taken to give logits. A dash is a target that cannot be reached.
+Each plan is cut at once; BatchNormalization's statistics are then measured again on training images, since otherwise
+their mismatch would hide the differences between criteria. Criteria that need data get the same training images;
+accuracy is on test images. The model is assumed to output logits. A dash marks a target that cannot be reached.
 """
 
 import argparse
@@ -30,9 +30,9 @@ def arguments():
     parser.add_argument("--data", required=True, help="as `firekeras measure --data` takes it")
     parser.add_argument("--limit", type=int, default=2000, help="how many training images, and test images")
     parser.add_argument("--criteria", nargs="+", default=sorted(set(CRITERIA) - {"apoz"}))  # the same as fire
-    parser.add_argument("--balance", nargs="+", type=float, default=[0.0], help="weights of the place within the layer")
+    parser.add_argument("--balance", nargs="+", type=float, default=[0.0], help="weights of the rank within the layer")
     parser.add_argument("--targets", nargs="+", type=float, default=[0.8, 0.6, 0.4], help="shares of conv MACs to keep")
-    parser.add_argument("--ratios", nargs="+", type=float, default=[], help="shares of filters to remove, beside")
+    parser.add_argument("--ratios", nargs="+", type=float, default=[], help="shares of filters to remove, in addition")
     parser.add_argument("--leave", nargs="+", default=[], help="layers to leave alone, by name or pattern")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -51,7 +51,7 @@ class Table:
         self.graph = firekeras.channel_graph(model)
 
     def columns(self):
-        """What is asked of each plan: settings of `plan_pruning`, by heading."""
+        """The settings of each plan for `plan_pruning`, by heading."""
         targets = {f"{share:.0%} of conv MACs": {"target": {"conv_macs": share}} for share in self.options.targets}
         return targets | {f"{ratio:.0%} of filters gone": {"pruning_ratio": ratio} for ratio in self.options.ratios}
 
@@ -59,7 +59,7 @@ class Table:
         return [self.cell(scores, {"balance": balance, "max_cut": 1, **asked}) for asked in self.columns().values()]
 
     def cell(self, scores, settings):
-        """Accuracy after the cut, the share of filters gone, and that of conv MACs left where it was not asked for."""
+        """Accuracy after the cut, the share of filters gone, and that of conv MACs left unless it is the target."""
         caps = dict.fromkeys(self.options.leave, 0.0)
         try:
             plan = firekeras.plan_pruning(self.graph, scores, layer_caps=caps, **settings)

@@ -1,11 +1,11 @@
-"""What of fewer MACs arrives on the device: networks exported, run, and timed.
+"""How much speed fewer MACs bring on the device: networks are exported, run, and timed.
 
     python examples/deployment.py DIR --data DATA.npz
 
 DIR holds the networks that `examples/deployment_models.py` makes. Each is exported to LiteRT in float32 and,
 calibrated on 300 training images, in int8. Every exported file is run and compared with Keras before it is kept.
 Accuracy is that of the exported files on all test images. Latency is measured in turns, one image at a time: the
-fastest pass, and the median. "Arrives" is how much of the reduction in MACs arrives as speed:
+fastest pass, and the median. "Arrives" is the share of the reduction in MACs that becomes speed:
 (latency before / latency after) / (MACs before / MACs after).
 """
 
@@ -27,9 +27,9 @@ NETWORKS = ("original", "pruned", "pruned8")
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=pathlib.Path, help="with the networks; exported files go there too")
+    parser.add_argument("folder", type=pathlib.Path, help="the folder of the networks, and of the exported files")
     parser.add_argument("--data", required=True, help="as `firekeras measure --data` takes it")
-    parser.add_argument("--test-images", type=int, help="at most so many test images; all by default")
+    parser.add_argument("--test-images", type=int, help="test images at most; all by default")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 

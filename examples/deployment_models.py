@@ -1,11 +1,11 @@
-"""Makes the networks that `examples/deployment.py` takes to the device: pruned by FIRE in one cut, and fine-tuned.
+"""Makes the networks for `examples/deployment.py`: pruned by FIRE in one cut, and fine-tuned.
 
     python examples/deployment_models.py MODEL.keras --data DATA.npz --output DIR [--macs 0.5] [--epochs 4]
 
-Written are `original.keras`; `pruned.keras`, with any widths; and `pruned8.keras`, with `round_to=8`. FIRE is measured
-on 10,000 training images, filters go in one cut until `--macs` of the MACs are left, means are folded and
-BatchNormalization's statistics measured anew, and `--epochs` passes over all training images, flipped and cropped at
-random, fine-tune (SGD, Nesterov momentum 0.9, learning rate from 0.02 to 0 as a cosine, batches of 128). The test
+It writes `original.keras`; `pruned.keras`, with any widths; and `pruned8.keras`, with `round_to=8`. FIRE is measured
+on 10,000 training images, one cut leaves `--macs` of the MACs, means are folded, BatchNormalization's statistics are
+measured again, and the network is fine-tuned for `--epochs` epochs on all training images, flipped and cropped at
+random (SGD, Nesterov momentum 0.9, learning rate from 0.02 to 0 along a cosine, batches of 128). The test
 images decide nothing. KERAS_BACKEND is respected.
 """
 
@@ -42,7 +42,7 @@ def arguments():
 
 
 def cut(model, train, macs, round_to):
-    """The smaller network, repaired as far as that goes without training."""
+    """The smaller network, recovered as far as possible without training."""
     seen = tuple(array[:MEASURED] for array in train)
     profile = firekeras.measure_fire(model, seen, batch_size=250)
     plan = firekeras.plan_pruning(model, profile, target={"macs": macs}, round_to=round_to)

@@ -1,12 +1,12 @@
-"""Prints how well FIRE is predicted on a network, by which regressor and from which features.
+"""Prints how well each regressor predicts FIRE of a network, and from which features.
 
     python examples/detector_quality.py MODEL.keras DATA.npz [--samples 2000] [--trees 50] [--output table.json]
     python examples/detector_quality.py MODEL.keras DATA.npz --rounds 2 --limit 2000
 
 FIRE is measured on test images. "filter" leaves random fifths of the filters out of training, "layer" one layer at a
-time. With `--rounds` the network is then pruned and fine-tuned on `--limit` training images, and what the detectors of
-the first round predict for each round's network is compared with FIRE that is measured afresh: the drift. The model
-is taken to give logits; filters that a detector was trained on are among those it predicts here.
+time. With `--rounds` the network is then pruned and fine-tuned on `--limit` training images, and the predictions of the
+first round's detectors for each round's network are compared with newly measured FIRE: the drift. The model
+is assumed to output logits; here the predicted filters include those that a detector was trained on.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def arguments():
     parser.add_argument("model", help="a .keras file")
     parser.add_argument("data", help="as `firekeras measure --data` takes it")
     parser.add_argument("--samples", type=int, default=2000, help="how many test images to measure FIRE on, at most")
-    parser.add_argument("--trees", type=int, default=50, help="of each random forest; fewer are faster")
+    parser.add_argument("--trees", type=int, default=50, help="trees per random forest; fewer are faster")
     parser.add_argument("--rounds", type=int, default=0, help="rounds of pruning to follow the detectors through")
     parser.add_argument("--limit", type=int, default=2000, help="training images to fine-tune on")
     parser.add_argument("--ratio", type=float, default=0.1, help="share of the filters that go in a round")
@@ -54,7 +54,7 @@ def detectors(trees):
 
 
 def compared(kind, detectors, compare):
-    """Prints and gives a row for each detector; the closed form has none where there is no BatchNormalization."""
+    """Prints and yields a row for each detector; the closed form has none without BatchNormalization."""
     for name, detector in detectors.items():
         try:
             metrics = compare(detector)
@@ -66,7 +66,7 @@ def compared(kind, detectors, compare):
 
 
 def drift(model, profile, dataset, options):
-    """One row per round and detector: predictions of the first round's detectors, against fresh measurements."""
+    """One row per round and detector: predictions of the first round's detectors against new measurements."""
     fitted = {name: detector.fit(model, profile) for name, detector in detectors(options.trees).items()}
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.SGD(options.learning_rate, momentum=0.9), loss, metrics=["accuracy"])

@@ -1,14 +1,15 @@
-"""What pruning costs and leaves in an ordinary user's job: small networks on Fashion-MNIST, trained for 4 epochs.
+"""The cost and the results of pruning in an everyday job: small networks on Fashion-MNIST, trained for 4 epochs.
 
     apt install dataset-fashion-mnist
     python examples/fashion_mnist.py [--networks conv_bn plain] [--seeds 0 1 2] [--rows "compress*" "unpruned*"]
     python examples/fashion_mnist.py --table [--plot fashion.png]
 
-Each row goes on from the same trained network: firekeras.compress to a target or within its tolerance, the callback
-inside fit, or training on as long without pruning; narrower networks are trained from scratch, for as many epochs in
-all. 20,000 images train, batches of 64, Adam at 1e-3; 2,000 more validate; all 10,000 test images measure, once as the
-network is left and once settled: with BatchNormalization's statistics measured anew on training images. Each row is
-kept in the results at once: the same command goes on where it was broken off. KERAS_BACKEND is respected.
+Each row starts from the same trained network: firekeras.compress to a target or within its tolerance, the callback
+inside fit, or training for as long without pruning; narrower networks are trained from scratch, for as many epochs in
+all. Training uses 20,000 images, batches of 64 and Adam at 1e-3; 2,000 more images are for validation. Accuracy is on
+all 10,000 test images, once for the network as it is and once settled: with BatchNormalization's statistics measured
+again on training images. Each row is written at once, so the same command resumes if interrupted.
+KERAS_BACKEND is respected.
 """
 
 import argparse
@@ -51,7 +52,7 @@ class Data:
 
 
 def load(folder, images=20_000):
-    """Fashion-MNIST with so many training images, and a tenth as many more for validation."""
+    """Fashion-MNIST with a number of training images, and a tenth as many more for validation."""
     x, y = read_idx(folder, "train")
     end = images + images // 10
     if end > len(y):
@@ -102,7 +103,7 @@ def plain(scale=1.0):
 
 
 def residual(scale=1.0):
-    """A ResNet of three blocks, each of which halves its image and has a projection as shortcut."""
+    """A ResNet of three blocks, each of which halves the image size and has a projection shortcut."""
     image = keras.Input((28, 28, 1))
     x = layers.ReLU()(_normalised(image, 20, scale))
     for filters in (20, 40, 64):
@@ -157,7 +158,7 @@ def fit_cosine(model, data, epochs):
 
 
 def settle(model, data):
-    """Measures BatchNormalization's statistics anew, in place."""
+    """Measures BatchNormalization's statistics again, in place."""
     firekeras.reestimate_batch_norm(model, data.train[0], batch_size=250, samples=5000)
     return model
 
@@ -168,7 +169,7 @@ def accuracy(model, data):
 
 
 def base(name, seed, data, epochs, cache=CACHE):
-    """The network that all rows go on from: trained now, or read from the cache."""
+    """The network that all rows start from: trained now, or read from the cache."""
     path = cache / f"{name}-{seed}-{epochs}-{len(data.train[1])}.keras"
     if not path.exists():
         keras.utils.set_random_seed(seed)
@@ -220,7 +221,7 @@ def before(epochs):
 
 
 def run_row(row, model, data):
-    """What a row comes to, as the results hold it."""
+    """The outcome of a row, as recorded in the results."""
     whole = firekeras.count_costs(model).conv_macs
     start = time.monotonic()
     model = row(model, data)
@@ -243,13 +244,13 @@ def append(path, record):
 
 
 def of_run(options, records):
-    """Those records that were made with these settings."""
+    """The records that were made with these settings."""
     wanted = {"epochs": options.epochs, "images": options.images}
     return [record for record in records if wanted.items() <= record.items()]
 
 
 def run(options):
-    """Runs what is not there yet; gives how many rows failed."""
+    """Runs the missing rows; returns how many failed."""
     data, failures = load(options.data, options.images), 0
     for seed in options.seeds:
         for name in options.networks:
@@ -259,7 +260,7 @@ def run(options):
 
 
 def run_once(key, data, options):
-    """Runs one row unless it is there; gives whether it is there now."""
+    """Runs a row unless it exists; returns whether it exists now."""
     if any(key.items() <= record.items() for record in of_run(options, read(options.results))):
         return True
     keras.backend.clear_session()
@@ -284,7 +285,7 @@ def line(record):
 
 
 def chosen(options):
-    """The names of the rows that the patterns stand for."""
+    """The names of the rows that match the patterns."""
     known = list(rows(options.epochs))
     for pattern in options.rows:
         if not fnmatch.filter(known, pattern):
@@ -312,7 +313,7 @@ def table(network, records, options):
 
 
 def table_row(name, records, clock):
-    """Means; points and time are against other rows of the same seed, a dash where there are none."""
+    """Means; points and time are relative to other rows of the same seed, a dash if there are none."""
     own = {record["seed"]: record for record in records if record["row"] == name}
     macs, settled, saved, seconds = (
         np.mean([record[key] for record in own.values()]) for key in ("conv_macs", "settled", "saved", "seconds")
@@ -324,7 +325,7 @@ def table_row(name, records, clock):
 
 
 def pairs(own, records, name):
-    """Each record of `own`, by seed, with that of the row `name` of the same seed."""
+    """Pairs of each record of `own` and the record of the row `name` with the same seed."""
     others = {record["seed"]: record for record in records if record["row"] == name}
     return [(own[seed], others[seed]) for seed in own if seed in others]
 
@@ -336,7 +337,7 @@ def spread(values):
 
 
 def plot(records, options):
-    """Settled accuracy over the share of conv MACs, a panel per network, a mark per row, a dot per seed."""
+    """Plots settled accuracy over the share of conv MACs, with a panel per network, a mark per row, a dot per seed."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5 * len(options.networks), 5), layout="constrained")
@@ -359,13 +360,17 @@ def arguments(given=None):
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--rows", nargs="+", default=["*"], help="names of rows or patterns (default: all)")
-    parser.add_argument("--epochs", type=int, default=8, help="half as many come before; 'longer' is 2.5 times this")
-    parser.add_argument("--images", type=int, default=20_000, help="training images; a tenth more validate")
+    parser.add_argument(
+        "--epochs", type=int, default=8, help="the first training has half as many; 'longer' is 2.5 times this"
+    )
+    parser.add_argument(
+        "--images", type=int, default=20_000, help="training images; a tenth as many more are for validation"
+    )
     parser.add_argument("--data", type=Path, default=DATA, help=f"folder of the .gz files (default: {DATA})")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder for the trained networks")
-    parser.add_argument("--table", action="store_true", help="run nothing: print what is there as Markdown")
-    parser.add_argument("--plot", type=Path, help="run nothing: draw what is there as PNG")
+    parser.add_argument("--table", action="store_true", help="run nothing: print the existing results as Markdown")
+    parser.add_argument("--plot", type=Path, help="run nothing: draw the existing results as PNG")
     return parser.parse_args(given)
 
 

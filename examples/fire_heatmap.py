@@ -2,7 +2,7 @@
 
     python examples/fire_heatmap.py [MODEL.keras DATA.npz] [--samples 2000] [--output docs/fire-heatmap.png]
 
-Without a model it trains the demo network on digits, so that nothing needs to be downloaded.
+Without a model it trains the demo network on digits, so nothing needs to be downloaded.
 """
 
 import argparse
@@ -20,14 +20,14 @@ from firekeras import datasets, zoo
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 
-COLUMNS = 256  # each row is stretched to this many, so that narrow and wide layers fill the picture alike
+COLUMNS = 256  # each row is stretched to this many, so narrow and wide layers both fill the picture
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", nargs="?", help="a .keras file; without it, the demo network is trained")
     parser.add_argument("data", nargs="?", default="digits", help="as `firekeras measure --data` takes it")
-    parser.add_argument("--samples", type=int, default=2000, help="how many test images to look at, at most")
+    parser.add_argument("--samples", type=int, default=2000, help="how many test images to use, at most")
     parser.add_argument("--output", default="docs/fire-heatmap.png")
     return parser.parse_args()
 
@@ -42,7 +42,7 @@ def trained_demo():
 
 
 def sorted_fire(profile):
-    """For each layer that has FIRE, its filters' in ascending order, unscored filters (NaN) last."""
+    """FIRE of each layer that has any, in ascending order, unscored filters (NaN) last."""
     return {name: np.sort(fire) for name, fire in profile.items() if np.isfinite(fire).any()}
 
 

@@ -1,20 +1,21 @@
-"""Prunes networks of public packages, with random weights, and proves the result.
+"""Prunes networks of public packages, with random weights, and checks the result.
 
     pip install --no-deps keras-hub regex kagglehub tensorflow-text kimm keras-unet-collection keras-unet keras-tcn \
 k3im classification-models-3d
     python examples/foreign.py [PACKAGE | PACKAGE/NETWORK ...] [--ratio 0.3] [--output examples/foreign.md]
 
-The packages do not need each other, hence `--no-deps`; what one lacks, its import says. Each network is built small
-and offline, given random weights, and pruned by l1: `--ratio` of its prunable filters go. The proof does not ask
-firekeras what went. From the weights that survived it reads which channels each layer still reads, has the original
-read zeros for the others, and compares what both compute, relative to how much that varies from sample to sample.
-LayerNormalization and its kin only scale and shift meanwhile, since removal cannot be exact with their statistics.
-Then the smaller network trains a step, is saved, and loaded by plain Keras in a process without firekeras.
+The packages do not need each other, hence `--no-deps`; if one lacks a dependency, its import says so. Each network is
+built small and offline, given random weights, and pruned by l1: `--ratio` of its prunable filters go. The check does
+not ask firekeras which filters went. The surviving weights show which channels each layer still reads; the original
+reads zeros for the others, and both outputs are compared, relative to how much they vary from sample to sample.
+LayerNormalization and similar layers only scale and shift during the check, since removal cannot be exact with their
+statistics. Then the smaller network trains for a step, is saved, and is loaded by plain Keras in a process without
+firekeras.
 
-Verdicts: OK. NOTHING: no filter could go. REFUSED: firekeras says why. NOT BUILT: the package fails under this Keras.
+Verdicts: OK. NOTHING: no filter could go. REFUSED: firekeras says why. NOT BUILT: the package fails with this Keras.
 UNCLEAR: the outputs hardly depend on the inputs. All others are faults: WRONG (another function), TOUCHED (the
-original changed), MISCOUNTED (the plan promised other parameters), UNTRAINED, RELOAD (though the original can be
-loaded), CRASH, SLOW. Each network has a process of its own, forked once the packages are imported.
+original changed), MISCOUNTED (the plan promised other parameters), UNTRAINED, RELOAD (although the original can be
+loaded), CRASH, SLOW. Each network runs in its own process, forked once the packages are imported.
 """
 
 import argparse
@@ -66,7 +67,7 @@ def parts(layer):
 
 
 def scramble(model, x):
-    """Gives all weights plausible values, all different within one weight, so that each tells where it came from."""
+    """Gives all weights plausible values, all different within a weight, so each value identifies its slice."""
     rng = np.random.default_rng(0)
     for layer in model._flatten_layers():
         for weight in (*layer._trainable_variables, *layer._non_trainable_variables):
@@ -142,7 +143,7 @@ def still_read(whole, cut, axis):
 
 
 def ignore_removed(layer, twin):
-    """Has a layer of the original read zeros for what its twin no longer reads."""
+    """Makes a layer of the original read zeros for the channels that its twin no longer reads."""
     for (weight, axis), (cut, _) in zip(reading_axes(layer), reading_axes(twin), strict=True):
         value = keras.ops.convert_to_numpy(weight).copy()
         if cut.shape[axis] < value.shape[axis]:
@@ -153,7 +154,7 @@ def ignore_removed(layer, twin):
 
 @contextlib.contextmanager
 def without_statistics():
-    """Has normalisations over channels only scale and shift."""
+    """Makes normalisations over channels only scale and shift."""
 
     def scale_and_shift(self, x, **_):
         axes = {axis % len(x.shape) for axis in np.ravel(self.axis).tolist()}
@@ -173,7 +174,7 @@ def without_statistics():
 
 
 def error_of(model, smaller, x):
-    """How far the smaller network is from the original that ignores what is gone; the original is put back."""
+    """How far the smaller network is from the original that ignores the removed channels; the original is restored."""
     weights, twins = model.get_weights(), leaves(smaller)
     with without_statistics():
         for path, layer in leaves(model).items():
@@ -197,7 +198,7 @@ def worst_difference(expected, found):
 
 
 def check(network, build, ratio, folder):
-    """Fills a row of the table, in a process of its own, and leaves the smaller network in the folder."""
+    """Fills a row of the table, in its own process, and leaves the smaller network in the folder."""
     row = {"network": network}
     try:
         row["verdict"] = prove(row, built(build), ratio, folder) or "OK"
@@ -222,7 +223,7 @@ def built(build):
 
 
 def prove(row, model, ratio, folder):
-    """What is wrong, or nothing."""
+    """The verdict if something is wrong, else None."""
     import firekeras
 
     row["class"] = type(model).__name__
@@ -275,7 +276,7 @@ def train_a_step(model, x):
 
 
 def load(package, folder):
-    """Loads the smaller network in plain Keras; leaves what came of it, and whether the original can be loaded."""
+    """Loads the smaller network in plain Keras; records the outcome, and whether the original can be loaded."""
     sys.modules["firekeras"] = None
     custom = {cls.__name__: cls for cls in subclasses(keras.Layer) if cls.__module__.split(".")[0] == package}
     found = loaded(folder / "smaller.keras", custom)
@@ -307,7 +308,7 @@ def loaded(path, custom):
 
 
 def in_a_process(limit, function, *arguments):
-    """Whether a function, run in a fork of this process, came to an end in time."""
+    """Whether a function, run in a fork of this process, ended in time."""
     process = multiprocessing.get_context("fork").Process(target=function, args=arguments)
     process.start()
     process.join(limit)
@@ -362,7 +363,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*", metavar="PACKAGE[/NETWORK]")
     arguments.add_argument("--ratio", type=float, default=0.3)
-    arguments.add_argument("--limit", type=float, default=600, help="seconds that a network may take")
+    arguments.add_argument("--limit", type=float, default=600, help="seconds per network, at most")
     arguments.add_argument("--output", type=pathlib.Path)
     chosen = arguments.parse_args()
     rows = []
@@ -377,7 +378,7 @@ def main():
 
 
 def write(path, rows):
-    """The table, whole or not at all."""
+    """Writes the table, completely or not at all."""
     temporary = path.with_name(f".{path.name}")
     temporary.write_text(table(rows) + "\n")
     os.replace(temporary, path)

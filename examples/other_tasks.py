@@ -2,8 +2,8 @@
 
     python examples/other_tasks.py [--tasks unet regression] [--epochs 10] [--images 1500]
 
-Each network is trained on drawn images until it is good, then firekeras.compress halves its conv MACs, and, from the
-same network again, prunes within the default tolerance. The table shows the metric on 500 images that nothing saw,
+Each network is trained on generated images until it is good. Then firekeras.compress halves its conv MACs and, starting
+from the same network again, prunes within the default tolerance. The table shows the metric on 500 unseen images,
 with BatchNormalization's statistics settled, before and after. Nothing is downloaded; KERAS_BACKEND is respected.
 """
 
@@ -26,7 +26,7 @@ HELD_OUT = 500  # images to validate on, and as many to test on
 
 
 def discs(count, seed):
-    """Noisy images of a bright disc each; where it is, `(count, 4)`: middle, radius, and how bright it is."""
+    """Noisy images of a bright disc; and its centre, radius and brightness, `(count, 4)`."""
     rng = np.random.default_rng(seed)
     middle, radius, bright = rng.uniform(8, 24, (count, 2)), rng.uniform(3, 8, count), rng.uniform(0.3, 1, count)
     rows, columns = np.mgrid[:SIZE, :SIZE]
@@ -37,7 +37,7 @@ def discs(count, seed):
 
 
 def labels(task, masks, where):
-    """What a task asks of the images."""
+    """The targets of a task for the images."""
     if task == "unet":
         return masks
     if task == "regression":
@@ -64,7 +64,7 @@ def body(image):
 
 
 def unet(image):
-    """Two steps down, two up, with what was skipped joined again."""
+    """Two steps down and two up, with skip connections."""
     first = conv(conv(image, 12), 12)
     second = conv(layers.MaxPooling2D()(first), 24)
     low = conv(layers.MaxPooling2D()(second), 48)
@@ -106,7 +106,7 @@ TASKS = ("unet", "regression", "binary", "two outputs")
 
 
 def run(task, options):
-    """Trains the network of a task, compresses it in both ways, and prints what came of it."""
+    """Trains the network of a task, compresses it in both ways, and prints the results."""
     keras.utils.set_random_seed(0)
     parts = [(0, options.images), (1, HELD_OUT), (2, HELD_OUT)]
     drawn = [(x, labels(task, masks, where)) for x, masks, where in (discs(count, seed) for seed, count in parts)]
@@ -137,11 +137,11 @@ def show(task, title, before, after, first, now):
 
 
 def main():
-    """Runs the tasks that were asked for."""
+    """Runs the requested tasks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=TASKS)
-    parser.add_argument("--epochs", type=int, default=10, help="of training before, and of each run")
-    parser.add_argument("--images", type=int, default=1500, help="to train on")
+    parser.add_argument("--epochs", type=int, default=10, help="epochs of the first training, and of each run")
+    parser.add_argument("--images", type=int, default=1500, help="training images")
     options = parser.parse_args()
     for task in options.tasks:
         run(task, options)

@@ -5,8 +5,8 @@
         --limit 4000 --learning-rate 0.005 --distill --run-dir run
     python examples/pictures.py resnet56_cifar10.keras --run run [--output docs]
 
-The profile is to lie beside the model, as `firekeras measure` puts it. The latency shown is measured here and now, in
-processes that import Keras. With `--run`, what a run came to is shown too.
+The profile must be beside the model, where `firekeras measure` writes it. The latency is measured on this machine, in
+processes that import Keras. With `--run`, the result of a run is shown too.
 """
 
 import argparse
@@ -35,7 +35,7 @@ def arguments():
 
 
 def dark_palette():
-    """The colours that Fusion takes where the system is dark."""
+    """The colours that the Fusion style uses on a dark system."""
     palette, role = QtGui.QPalette(QtGui.QColor(50, 50, 50)), QtGui.QPalette.ColorRole
     for one, grey in ((role.Base, 30), (role.AlternateBase, 38), (role.Text, 230), (role.WindowText, 230)):
         palette.setColor(one, QtGui.QColor(grey, grey, grey))
@@ -60,7 +60,7 @@ def shoot(application, window, path):
 
 
 def prepared(window, model):
-    """The window as somebody works in it: a cap, a lock, a filter pointed at."""
+    """The window as it looks in use: a cap, a lock, a filter pointed at."""
     window.open_path(model)
     session = window.session
     free = [row.name for row in session.rows if not row.locked]
@@ -72,7 +72,7 @@ def prepared(window, model):
 
 
 def time_it(application, window):
-    """Has the window measure what it previews, and shows no more of it than the figure."""
+    """Times the preview in the window, and shows only the figure."""
     window.actions_["time"].trigger()
     while window.work.job is not None:
         settle(application)
@@ -81,7 +81,7 @@ def time_it(application, window):
 
 
 def show_run(window, folder):
-    """A run in its own window: a filter that it removed is pointed at."""
+    """A run in its own window, pointing at a filter that it removed."""
     window.session.stretch(False)
     window.run_panel.log.clear()
     window.panel.tabs.setCurrentWidget(window.panel.kernel)

@@ -1,15 +1,15 @@
-"""Which ranking of filters leaves the best network: one cut to a share of the conv MACs, settled, then trained on.
+"""Which ranking of filters leaves the best network: one cut to a share of the conv MACs, settled, then fine-tuned.
 
     python examples/rankings.py [--networks conv_bn plain residual] [--seeds 0] [--rankings "fire*" random]
     python examples/rankings.py --networks MODEL.keras --data CIFAR10.npz --images 10000
     python examples/rankings.py --table
 
 The networks are those of fashion_mnist.py, trained for 4 epochs and settled (BatchNormalization's statistics measured
-anew on training images), or a trained classifier from a file. Units of Dense layers stay. After the cut the means of
-what went are folded into what read it, and the network is settled: that is "cut". Then come 6 epochs at a learning
-rate that falls from 1e-3 to zero by a cosine, and settling: that is "end". Test accuracy. Contribution is measured
-where no BatchNormalization tells it. Each run is kept in the results at once: the same command goes on where it was
-broken off.
+again on training images), or a trained classifier from a file. Units of Dense layers stay. After the cut the means of
+removed channels are folded into the layers that read them, and the network is settled: that is "cut". Then it trains
+for 6 epochs at a learning rate that falls from 1e-3 to zero along a cosine, and is settled: that is "end". The table
+shows test accuracy. Contribution is measured if there is no BatchNormalization. Each run is written at once, so the
+same command resumes if interrupted.
 """
 
 import argparse
@@ -34,14 +34,14 @@ from firekeras.plan.units import open_scores
 from firekeras.recovery import get_recovery
 
 RESULTS = Path(__file__).parent / "results" / "rankings.jsonl"
-MEASURED = 2000  # images that criteria and recovery look at
+MEASURED = 2000  # images for criteria and recovery
 KEEP_DENSE = {"Dense": 0.0}
 
 # Rankings
 
 
 class Scored:
-    """A trained network with the scores of its filters, each measured once, when it is first asked for."""
+    """A trained network with the scores of its filters, each measured once, when first used."""
 
     def __init__(self, model, data, seed):
         self.model, self.seen, self.seed = model, tuple(array[:MEASURED] for array in data.train), seed
@@ -59,7 +59,7 @@ class Scored:
         return balanced(self[criterion], self.graph, weight) if weight else self[criterion]
 
     def together(self, *criteria):
-        """The mean of a filter's places within its layer, by those criteria that score it; the silent go first."""
+        """The mean of a filter's ranks within its layer, by the criteria that score it; dead filters go first."""
         within = [open_scores(self.graph, self.balanced(criterion, 1)) for criterion in criteria]
         blend = np.full(self.graph.num_units, np.nan)
         some = np.isfinite(within).any(0)
@@ -87,7 +87,7 @@ RANKINGS = {
 
 
 def tried(scored, ranking, share, data, epochs):
-    """One cut by a ranking, and what is left of it: right after it, and at the end."""
+    """One cut by a ranking, and the accuracy right after it and at the end."""
     plan = firekeras.plan_pruning(
         scored.graph, RANKINGS[ranking](scored), target={"conv_macs": share}, layer_caps=KEEP_DENSE
     )
@@ -127,7 +127,7 @@ def of_file(path, data):
 
 
 def loaded(name, options):
-    """The data that a network is for: all of its training images, and those that the runs train on."""
+    """The data of a network: all of its training images, and those that the runs train on."""
     if name in fashion.NETWORKS:
         whole = fashion.load(options.data or fashion.DATA)
     else:
@@ -138,7 +138,7 @@ def loaded(name, options):
 
 
 def run(name, seed, options):
-    """All rankings and shares of one network that are not there yet."""
+    """Runs all missing rankings and shares of one network."""
     missing = [key for key in keys(name, seed, options) if not there(key, options)]
     if not missing:
         return
@@ -211,13 +211,13 @@ def arguments():
     parser.add_argument("--networks", nargs="+", default=list(fashion.NETWORKS), help="by name, or a file")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--rankings", nargs="+", default=["*"], help="names or patterns (default: all)")
-    parser.add_argument("--shares", nargs="+", type=float, default=[0.5, 0.25], help="of the conv MACs, to keep")
+    parser.add_argument("--shares", nargs="+", type=float, default=[0.5, 0.25], help="shares of the conv MACs to keep")
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--images", type=int, default=10_000, help="training images after the cut")
     parser.add_argument("--data", type=Path, help="Fashion-MNIST's folder; for a file, an .npz of its data")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--cache", type=Path, default=fashion.CACHE, help="folder for the trained networks")
-    parser.add_argument("--table", action="store_true", help="run nothing: print what is there as Markdown")
+    parser.add_argument("--table", action="store_true", help="run nothing: print the existing results as Markdown")
     return parser.parse_args()
 
 

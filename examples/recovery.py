@@ -1,10 +1,10 @@
-"""Prints what recovery before fine-tuning, and a teacher in it, are worth on a network.
+"""Prints the effect of recovery before fine-tuning, and of distillation during it, on a network.
 
     python examples/recovery.py MODEL.keras --data DATA.npz [--limit 10000] [--seeds 3] [--ratio 0.2]
 
 For each seed it draws training images, measures FIRE on them, and cuts the given share of the filters once. Each row
-then starts from the same cut: its steps of recovery, the accuracy on test images right after them, one epoch of
-fine-tuning in the seed's order, and the accuracy again. Shown is the mean over seeds and, with several, the standard
+then starts from the same cut: recovery steps, accuracy on test images right after them, one epoch of
+fine-tuning in the seed's order, and accuracy again. It prints the mean over seeds and, with several, the standard
 deviation. The test images decide nothing.
 """
 
@@ -37,13 +37,13 @@ def arguments():
     parser.add_argument("--data", required=True, help="as `firekeras measure --data` takes it")
     parser.add_argument("--limit", type=int, default=10_000, help="training images, at most")
     parser.add_argument("--test-limit", type=int, help="test images, at most; all by default")
-    parser.add_argument("--seeds", type=int, default=3, help="how many; they begin with 0")
+    parser.add_argument("--seeds", type=int, default=3, help="how many seeds, from 0")
     parser.add_argument("--ratio", type=float, default=0.2, help="share of the filters that go")
     parser.add_argument("--balance", type=float, default=0.0, help="0 ranks over all layers, 1 within each")
     parser.add_argument("--max-cut", type=float, default=1.0, help="share of a layer that may go in the cut")
     parser.add_argument("--learning-rate", type=float, default=0.01)
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--temperature", type=float, default=3.0, help="of the distillation")
+    parser.add_argument("--temperature", type=float, default=3.0, help="temperature of the distillation")
     parser.add_argument("--weight", type=float, default=0.5, help="the teacher's share of the loss")
     return parser.parse_args()
 

@@ -1,12 +1,12 @@
-"""Writes every model of keras.applications in tf_keras, and proves it or shows the refusal.
+"""Rebuilds every model of keras.applications in tf_keras, and checks it or shows why it is refused.
 
     python examples/tfmot_applications.py [NAME ...] [--output examples/tfmot_applications.md]
 
-Each is built without weights at the smallest input that it takes, scrambled, and without its softmax. A model whose
-layers all have a counterpart must give equal outputs in tf_keras, to 1e-4 of the largest: in float32, or in float64
-where random weights blow up what float32 rounds off; and two images must give outputs that are further apart than 1%
-of the largest, so that equal says something. The table says which layers TF-MOT's quantisation-aware training
-then refuses, or the bridge before it; models that are not refused are prepared for it by TF-MOT itself.
+Each model is built without weights at the smallest input size that it accepts, with random weights and without its
+softmax. A model whose layers all have a counterpart must give equal outputs in tf_keras, to 1e-4 of the largest: in
+float32, or in float64 if random weights amplify rounding errors. Two images must give outputs that differ by more than
+1% of the largest, so that equality means something. The table says which layers the bridge refuses, or TF-MOT's
+quantisation-aware training after it; TF-MOT itself prepares the models that are not refused.
 """
 
 import argparse
@@ -42,12 +42,14 @@ def bridged(model):
     images = np.random.default_rng(0).uniform(0, 255, (2, *model.input_shape[1:]))
     one, other = model.predict(images, verbose=0)
     if abs(one - other).max() < 0.01 * max(abs(one).max(), abs(other).max()):
-        raise ValueError(f"{model.name} hardly tells two images apart: that outputs are equal would say nothing.")
+        raise ValueError(
+            f"The outputs of {model.name} hardly depend on the image, so equal outputs would prove nothing."
+        )
     return Bridge(model, images)
 
 
 def in_float64(name):
-    """The same in float64: at random weights some networks blow up what float32 rounds off."""
+    """The same in float64, since with random weights some networks amplify the rounding errors of float32."""
     set_precision("float64")
     try:
         return bridged(without_softmax(name))
@@ -63,7 +65,7 @@ def set_precision(name):
 
 
 def check(name):
-    """One row; raises where outputs are not equal."""
+    """One row; raises an error if outputs are not equal."""
     model = without_softmax(name)
     row = {"model": name, "input": model.input_shape[1]}
     try:
@@ -77,13 +79,13 @@ def check(name):
         check_layers(bridge.legacy)
     except ValueError as error:
         return {**row, "quantisation-aware": "refused", "because of": kinds(error)}
-    # TF-MOT takes no float64; fresh weights blow nothing up
+    # TF-MOT does not accept float64; with fresh weights nothing is amplified
     quantized(bridge.legacy if bridge.legacy.input.dtype == "float32" else Bridge(smallest(name)).legacy)
     return {**row, "quantisation-aware": "yes", "because of": ""}
 
 
 def kinds(error):
-    """What is refused, by class of layer and reason, with how many there are."""
+    """The refused layers, by class and reason, with their number."""
     found = re.findall(r"'[^']*' \((\w+)\) ([^;]*?)(?=[;.] ?)", str(error))
     counts = {pair: found.count(pair) for pair in dict.fromkeys(found)}
     return "; ".join(f"{count} {kind} {reason}" for (kind, reason), count in counts.items()) or str(error)
@@ -95,7 +97,7 @@ def main():
     arguments.add_argument("--output", type=pathlib.Path)
     chosen = arguments.parse_args()
     rows, failed = [], []
-    # each in a process of its own: what TensorFlow keeps of 40 networks takes over 20 GB
+    # each in its own process: TensorFlow would hold over 20 GB for 40 networks
     with futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
         for name in chosen.names or model_names():
             try:

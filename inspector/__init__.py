@@ -1,1 +1,1 @@
-"""The desktop inspector: FIRE of a whole network at once, caps set by hand, and exactly what a cut would leave."""
+"""The desktop inspector: FIRE of a whole network at once, caps set by hand, and an exact preview of a cut."""

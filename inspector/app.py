@@ -9,7 +9,7 @@ import traceback
 
 
 def main(arguments=None) -> int:
-    """Starts the inspector, with what a path names; returns when its window is closed.
+    """Starts the inspector, with the file or folder at a path; returns when its window is closed.
 
     Args:
         arguments: Of the command line; by default those of the process.
@@ -34,7 +34,7 @@ def main(arguments=None) -> int:
 
 
 def make_window(fresh: bool = False):
-    """The window, as it was left, or as it is at first."""
+    """Makes the window, as it was left, or in its initial state."""
     from inspector.children import remove_forgotten
     from inspector.models import Preferences
     from inspector.window import Window
@@ -57,7 +57,7 @@ def _options(arguments):
 
 
 def _tell(window, kind, error, trace):
-    """An error that nobody foresaw: all of it goes to standard error and the log, a line to the window."""
+    """Handles an unexpected error: the traceback goes to standard error and the log, a line to the window."""
     text = "".join(traceback.format_exception(kind, error, trace))
     sys.stderr.write(text)
     window.run_panel.say(text)

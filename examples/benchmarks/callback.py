@@ -1,12 +1,12 @@
-"""What FirePruningCallback costs inside `fit`: while it counts, while it has nothing to do, and when it cuts.
+"""The cost of FirePruningCallback inside `fit`: while it counts, while it has nothing to do, and when it cuts.
 
     python examples/benchmarks/callback.py [NAME ...]
 
 Epochs of plain `fit`, of `fit` with the callback in its measuring epoch, and with the callback waiting for
-a later one, take turns on the same network. Printed are ratios of the fastest steps, which other work on
-the machine disturbs least, and of the median ones, by the clock and by the processors' time; the first
+a later one, take turns on the same network. It prints ratios of the fastest steps, which other work on
+the machine disturbs least, and of the median steps, in wall-clock and in processor time; the first
 step of an epoch is left out, since it may compile. A cut is timed from the end of an epoch to the end of
-the next one's first step; beside it stands the first step of a fresh network. KERAS_BACKEND is respected.
+the first step of the next one, and compared with the first step of a new network. KERAS_BACKEND is respected.
 """
 
 import argparse
@@ -28,7 +28,7 @@ NEVER = 1_000_000
 
 
 def networks(names):
-    """(name, network, samples) of those that are compared, or asked for."""
+    """(name, network, samples) of all networks, or of the requested ones."""
     known = {
         "VGG-16": (zoo.vgg16_cifar, 320),
         "ResNet-20": (lambda: zoo.resnet_cifar(20), 1280),
@@ -40,12 +40,12 @@ def networks(names):
 
 
 def now():
-    """Seconds by the clock, and of the processors' time: what this process has used of them."""
+    """Wall-clock seconds, and seconds of processor time that this process has used."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
 class Clock(keras.callbacks.Callback):
-    """What each step takes but the first of an epoch, and all that lies before the end of that."""
+    """Times each step except the first of an epoch, and everything up to the end of that first step."""
 
     def on_train_begin(self, logs=None):
         self.firsts, self.steps, self.edge = [], [], now()
@@ -59,14 +59,14 @@ class Clock(keras.callbacks.Callback):
 
 
 def fit(model, samples, epochs=1, **settings):
-    """Trains; returns the `Clock`. Without settings there is no callback but that."""
+    """Trains; returns the `Clock`, which is the only callback if there are no settings."""
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(samples, 32, 32, 3)).astype("float32"), rng.integers(0, 10, samples)
     clock = Clock()
     ours = {"monitor": "accuracy", "tolerance": 1.0, "verbose": 0, **settings}
     callbacks = [firekeras.FirePruningCallback(**ours)] if settings else []
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that nothing was pruned is what is wanted here
+        warnings.simplefilter("ignore")  # nothing is pruned on purpose
         model.fit(x, y, epochs=epochs, batch_size=64, verbose=0, callbacks=[clock, *callbacks])
     return clock
 

@@ -1,10 +1,10 @@
-"""Whether two devices count what one counts, and how long each takes, compiling included.
+"""Whether two devices give the same counts as one, and how long each takes, including compiling.
 
     python examples/benchmarks/devices.py [SAMPLES]
 
 ResNet-20 on random images, on the CPU split in two: `tf.distribute.MirroredStrategy`,
 `keras.distribution.DataParallel` on JAX, and the same over two processes. Two halves of one
-CPU show that counting is exact; what several devices gain shows on several devices.
+CPU show that counting is exact, but not how much faster several real devices are.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""How far FIRE counted inside training steps is from FIRE in inference mode, and what counting costs.
+"""How far FIRE counted inside training steps is from FIRE in inference mode, and how much counting costs.
 
     python examples/benchmarks/fire_in_training.py MODEL.keras DATA.npz [--limit 4000]
 
-The model trains for two epochs with a learning rate so small that its weights hardly move: what differs
-is batch normalisation, by the batch or by its running averages. Then a third way: one epoch at 0.01.
+The model trains for two epochs with a learning rate so small that its weights hardly move, so the only difference
+is that batch normalisation uses the batch or its running averages. Then it trains for one epoch at 0.01.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import firekeras
 
 
 class Timed(keras.callbacks.Callback):
-    """Seconds of each epoch's steps, compiling left out: the first step of an epoch may compile."""
+    """Seconds of each epoch's steps, without the first step of an epoch, which may compile."""
 
     def on_train_begin(self, logs=None):
         self.epochs = []

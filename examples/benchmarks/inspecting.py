@@ -2,9 +2,9 @@
 
     python examples/benchmarks/inspecting.py [NAME ...] [--make] [--folder DIR]
 
-`--make` first writes a profile with made-up FIRE for each network (this alone needs Keras). Starting is measured
+`--make` first writes a profile with random FIRE for each network (only this needs Keras). Starting is measured
 in new processes, until the heatmap is drawn. Changes are measured from the slider's movement until the window is
-painted. Printed are the fastest and the median, on the clock, and the processor time of the median.
+painted. It prints the fastest and the median wall-clock time, and the processor time of the median.
 """
 
 import argparse

@@ -1,13 +1,13 @@
-"""What measuring FIRE costs, beside a forward pass of the same network over the same data.
+"""The cost of measuring FIRE, relative to a forward pass of the same network over the same data.
 
     python examples/benchmarks/measure.py [NAME ...] [--runs N] [--scale N] [--naive] [--detector] [--memory]
 
-Each pass is `evaluate` of a compiled model, so that data handling is the same; passes alternate. Printed are
+Each pass is `evaluate` of a compiled model, so data handling is the same; passes alternate. It prints
 the ratio of the fastest passes, which other work on the machine disturbs least, and the median of the ratios.
-"Read once" is a pass that only reads what each ReLU gave, one value to one byte, and counts nothing: where the
-framework does not fuse that into the layer before, as TensorFlow does not on a CPU, no counting can cost less.
-KERAS_BACKEND is respected. `--scale` makes batches and data so many times larger, for GPUs. `--naive` adds what is
-done today, one `predict` per layer and NumPy. `--detector` compares measuring FIRE with predicting it. `--memory`
+"Read once" is a pass that only reads each ReLU's output, one value to one byte, and counts nothing: unless the
+framework fuses that into the previous layer, which TensorFlow does not do on a CPU, no counting can cost less.
+KERAS_BACKEND is respected. `--scale` makes batches and data that many times larger, for GPUs. `--naive` adds the usual
+way, one `predict` per layer and NumPy. `--detector` compares measuring FIRE with predicting it. `--memory`
 prints how the peak grows from 1,000 to 50,000 samples.
 """
 
@@ -30,7 +30,7 @@ from firekeras.scores.fire.measuring import counting_pass
 
 
 def networks(names, scale):
-    """(name, network, batches of data) of the four that are compared, or of those asked for."""
+    """(name, network, batches of data) of all four networks, or of the requested ones."""
     known = {
         "VGG-16": (lambda: zoo.vgg16_cifar(), 32, 1024, 128),
         "ResNet-56": (lambda: zoo.resnet_cifar(56), 32, 1024, 128),
@@ -45,7 +45,7 @@ def networks(names, scale):
 
 
 class Forward(keras.Model):
-    """A plain forward pass of a network, run through `evaluate` as the counting one is."""
+    """A plain forward pass of a network, run through `evaluate` like the counting pass."""
 
     def __init__(self, model):
         super().__init__()
@@ -56,7 +56,7 @@ class Forward(keras.Model):
         return self.model(x, training=False)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return keras.ops.sum(y_pred)  # the result is used, so that nothing can be left out
+        return keras.ops.sum(y_pred)  # uses the result, so nothing can be optimised away
 
 
 class ReadOnce(ZeroCounter):
@@ -133,7 +133,7 @@ def _is_relu(layer):
 
 
 def memory():
-    """Peak memory after 1,000, 10,000 and 50,000 samples that are made as they are asked for."""
+    """Peak memory after 1,000, 10,000 and 50,000 samples, which are generated on demand."""
 
     class Made(keras.utils.PyDataset):
         def __init__(self, batches):
@@ -157,7 +157,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("names", nargs="*", metavar="NAME")
     arguments.add_argument("--runs", type=int, default=12, help="timed passes of each")
-    arguments.add_argument("--scale", type=int, default=1, help="how many times larger batches and data are")
+    arguments.add_argument("--scale", type=int, default=1, help="the factor by which batches and data are larger")
     arguments.add_argument("--naive", action="store_true")
     arguments.add_argument("--detector", action="store_true")
     arguments.add_argument("--memory", action="store_true")

@@ -1,9 +1,9 @@
-"""How long it takes to plan and carry out a cut, beside Torch-Pruning on the same network.
+"""How long it takes to plan and carry out a cut, compared with Torch-Pruning on the same network.
 
     python examples/benchmarks/surgery.py              # ResNet-50, half of all filters, global ranking
     python examples/benchmarks/surgery.py --growth     # dense blocks of 32, 64 and 128 layers, and large networks
 
-Torch-Pruning is compared with where it is installed (`pip install torch torch-pruning`).
+Torch-Pruning is included if it is installed (`pip install torch torch-pruning`).
 """
 
 import argparse
@@ -22,7 +22,7 @@ RUNS = 5
 
 
 def timed(steps):
-    """Median seconds of each of several named steps, over runs; each step gets what the one before gave."""
+    """Median seconds of several named steps, over runs; each step gets the result of the previous one."""
     seconds = {name: [] for name, _ in steps}
     for _ in range(RUNS):
         value = None
@@ -52,7 +52,7 @@ def firekeras_seconds(model, ratio=0.5):
 
 
 def torch_pruning_seconds(ratio=0.5):
-    """The same of the same network in torch; None where Torch-Pruning is not installed."""
+    """The same for the same network in torch; None if Torch-Pruning is not installed."""
     try:
         import torch
         import torch_pruning as tp
@@ -120,7 +120,7 @@ def torch_resnet50():
 
 
 def dense_block(count):
-    """A block in which every layer reads all those before it."""
+    """A block in which every layer reads all previous layers."""
     image = keras.Input((32, 32, 3))
     x = layers.Conv2D(16, 3, padding="same")(image)
     for _ in range(count):

@@ -178,7 +178,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     # What Keras calls
 
-    def set_model(self, model):
+    def set_model(self, model: keras.Model):
         """Takes the model that `fit` trains, and gives it an optimizer that works if its own does not."""
         super().set_model(model)
         self._mended = fresh_if_broken(model)
@@ -258,7 +258,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         Example:
         >>> callback = firekeras.FirePruningCallback()
         >>> try:
-        ...     model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
+        ...     history = model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
         ... except ValueError:
         ...     callback.put_back()
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from firekeras.discovery import import_all
 from firekeras.methods.by_score import ByScore
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-def get(identifier: str | Method | type[Method], **options) -> Method:
+def get(identifier: str | Method | type[Method], **options: Any) -> Method:
     """Makes a method from a name; a method object is returned as it is.
 
     Args:
@@ -68,7 +69,7 @@ def _maker(name):
     raise unknown("method", name, names())
 
 
-def seeded(name: str, seed: int, **options) -> Method:
+def seeded(name: str, seed: int, **options: Any) -> Method:
     """Makes a method from a name, seeded if it draws at random.
 
     Args:

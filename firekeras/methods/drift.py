@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from firekeras.scores.detector.metrics import detector_metrics, precision_at
 from firekeras.scores.fire.measuring import measure_fire
+from firekeras.scores.profile import FilterScores
 
 SHARE_OF_BATCHES = 0.05  # to measure on, of data whose number of samples is unknown
 
@@ -21,7 +24,7 @@ class DriftGuard:
         seed: Seeds the choice of samples.
     """
 
-    def __init__(self, threshold, samples, seed):
+    def __init__(self, threshold: float, samples: int, seed: int):
         if not -1 <= threshold <= 1:
             raise ValueError(f"drift_threshold is a rank correlation, from -1 to 1. Received: {threshold}.")
         if int(samples) != samples or samples < 1:
@@ -33,7 +36,7 @@ class DriftGuard:
         """Whether drift is checked at all."""
         return self.threshold > -1
 
-    def agreement(self, model, predicted, data, share) -> dict:
+    def agreement(self, model: keras.Model, predicted: FilterScores, data: Any, share: float) -> dict:
         """How well predictions agree with FIRE measured on a sample.
 
         Args:

@@ -46,7 +46,7 @@ FIRE_COLUMNS = {
 }
 
 
-def write_html(settings: Mapping, events: Sequence[Mapping], profile: FireProfile | None, path):
+def write_html(settings: Mapping, events: Sequence[Mapping], profile: FireProfile | None, path: str | Path):
     """Writes the report of a run, finished or still running; the file is written completely or not at all.
 
     Args:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from rich.console import Console
 from rich.status import Status
@@ -49,7 +50,7 @@ class RoundsOnTerminal:
         """Shows a table."""
         self.console.print(table)
 
-    def event(self, event):
+    def event(self, event: dict):
         """Shows an event, a dict like the lines of `events.jsonl`."""
         kind = event["event"]
         if kind in ("start", "resume"):
@@ -73,7 +74,7 @@ class EventLines:
         write: A function that writes a line.
     """
 
-    def __init__(self, write):
+    def __init__(self, write: Callable[[str], object]):
         self.write = write
 
     def __enter__(self):
@@ -85,7 +86,7 @@ class EventLines:
     def show(self, table):
         """Does nothing: tables are for people, and programs get the events."""
 
-    def event(self, event):
+    def event(self, event: dict):
         """Writes an event."""
         self.write(json.dumps(event))
 

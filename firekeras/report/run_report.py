@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.text import Text
 
@@ -249,7 +250,7 @@ class RunReport:
         return [metric, *tables.cost_rows(self.costs_before, self.costs_after)]
 
 
-def show_run(folder, html=None) -> list:
+def show_run(folder: str | Path, html: str | Path | None = None) -> list:
     """The tables and lines that a terminal shows of a run; also writes an HTML page if it is given a path.
 
     Args:

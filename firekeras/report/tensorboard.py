@@ -7,8 +7,13 @@ import os
 import socket
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firekeras.report.heatmap import picture
+
+if TYPE_CHECKING:
+    from firekeras.rounds.records import RoundRecord
+    from firekeras.scores.profile import FireProfile
 
 AFTER_CUT = "accuracy_after_cut"
 SCALARS = ("accuracy", AFTER_CUT, "conv_macs", "macs", "params", "filters_removed", "accepted")
@@ -40,7 +45,7 @@ class TensorBoardRounds:
         self.path = folder / name
         self._append(file_version="brain.Event:2")
 
-    def write(self, record, profile=None):
+    def write(self, record: RoundRecord, profile: FireProfile | None = None):
         """Writes a round: `rounds/accuracy`, `rounds/conv_macs`, ..., and `rounds/fire` as an image.
 
         Args:

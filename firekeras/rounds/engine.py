@@ -304,7 +304,7 @@ class Rounds(Run, Iterator):
         epochs = spent + self.epochs_of_method
         return {"accuracy": value, "accepted": self.accepts(value), "epochs": epochs, "kept": kept}
 
-    def train_for_method(self, network, epochs: int = 1) -> float:
+    def train_for_method(self, network: keras.Model, epochs: int = 1) -> float:
         """Trains a network that belongs to the method, in place; its epochs count towards those of the run.
 
         Args:
@@ -338,7 +338,7 @@ class Rounds(Run, Iterator):
             self._settler = Settler(network, self.train_data, batch_size=self.settings.batch_size)
         return self._settler
 
-    def judged(self, network) -> float:
+    def judged(self, network: keras.Model) -> float:
         """Settles a network in place, then measures its metric."""
         with self.time.on("judging"):
             if not several_processes():

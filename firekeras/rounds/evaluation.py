@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
+from firekeras.rounds.settings import RunSettings
 
 CHANCE = 0.02  # a baseline this close to the score of a constant answer has learned nothing
 
@@ -43,7 +44,7 @@ class Evaluation:
         self._monitor: str | None = None
 
     @classmethod
-    def of(cls, settings, data) -> Evaluation:
+    def of(cls, settings: RunSettings, data: Any) -> Evaluation:
         """The evaluation that the settings of a run describe."""
         return cls(
             data, settings.monitor, settings.tolerance, batch_size=settings.batch_size, evaluate=settings.evaluate
@@ -54,7 +55,7 @@ class Evaluation:
         """The name of the metric; unless it was given, known once a network has been measured."""
         return self._monitor or self._wanted or "accuracy"
 
-    def measured(self, model) -> float:
+    def measured(self, model: keras.Model) -> float:
         """The metric of a model.
 
         Raises:
@@ -68,12 +69,12 @@ class Evaluation:
             self._monitor = chosen_monitor(self._wanted, metrics, len(model.outputs))
         return float(metrics[self._monitor])
 
-    def accepts(self, value, baseline) -> bool:
+    def accepts(self, value: float, baseline: float) -> bool:
         """Whether a metric is within the tolerance."""
         return within_tolerance(value, baseline, self.tolerance, self.monitor)
 
 
-def warn_unless_held_out(train_data, validation_data):
+def warn_unless_held_out(train_data: Any, validation_data: Any):
     """Warns if validation samples are also training samples."""
     if train_data is validation_data or _share_samples(train_data, validation_data):
         warnings.warn(
@@ -98,7 +99,7 @@ def _share_samples(train_data, validation_data):
     return isinstance(train, np.ndarray) and isinstance(held_out, np.ndarray) and np.may_share_memory(train, held_out)
 
 
-def chance_level(data, monitor: str) -> float | None:
+def chance_level(data: Any, monitor: str) -> float | None:
     """The score of always answering with the most frequent class; None if it cannot be computed.
 
     Args:
@@ -113,7 +114,7 @@ def chance_level(data, monitor: str) -> float | None:
     return float(counts.max() / counts.sum())
 
 
-def no_better_than_chance(baseline: float, data, monitor: str) -> str | None:
+def no_better_than_chance(baseline: float, data: Any, monitor: str) -> str | None:
     """A sentence if the baseline is no better than a constant answer; else None."""
     chance = chance_level(data, monitor)
     if chance is None or baseline > chance + CHANCE * (1 - chance):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 
 from firekeras.keras_models.devices import several_processes
+from firekeras.plan.planning import PruningPlan
 from firekeras.recovery import get_recovery
+from firekeras.recovery.distill import Teacher
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, peak_rate, with_plain_rate
-from firekeras.rounds.time_spent import FirstSteps
+from firekeras.rounds.settings import RunSettings
+from firekeras.rounds.time_spent import FirstSteps, TimeSpent
 
 WITHOUT_TRAINING = ("fold_means",)  # helps only if no training follows
 
@@ -30,17 +34,17 @@ class FineTuning:
         teacher: A `Teacher` for distillation, or None.
     """
 
-    def __init__(self, settings, train_data, model, epochs, time):
+    def __init__(self, settings: RunSettings, train_data: Any, model: keras.Model, epochs: int | None, time: TimeSpent):
         self.settings, self.train_data, self.time = settings, train_data, time
         recovery = settings.recovery
         self.steps = (
             get_recovery(() if settings.trains else WITHOUT_TRAINING) if recovery is None else get_recovery(recovery)
         )
-        self.teacher = None
+        self.teacher: Teacher | None = None
         if settings.fine_tune is None:
             self.curve = RateCurve(peak_rate(model.optimizer, settings.learning_rate), epochs, settings.schedule)
 
-    def recover(self, model, candidate, plan) -> list[str]:
+    def recover(self, model: keras.Model, candidate: keras.Model, plan: PruningPlan) -> list[str]:
         """Recovers in place what can be recovered without training; returns notes on it.
 
         Args:
@@ -53,12 +57,20 @@ class FineTuning:
         data, batch_size = self.train_data, self.settings.batch_size
         return [note for step in self.steps for note in step(model, candidate, plan, data, batch_size)]
 
-    def prepare(self, candidate):
+    def prepare(self, candidate: keras.Model):
         """Replaces a schedule inside the network's optimizer by a plain learning rate."""
         if self.settings.fine_tune is None:
             with_plain_rate(candidate, self.curve.peak)
 
-    def train(self, candidate, epochs: int, callbacks=(), *, spent: float = 0.0, since_cut: float = 0.0) -> float:
+    def train(
+        self,
+        candidate: keras.Model,
+        epochs: int,
+        callbacks: Iterable[keras.callbacks.Callback] = (),
+        *,
+        spent: float = 0.0,
+        since_cut: float = 0.0,
+    ) -> float:
         """Trains in place.
 
         Args:

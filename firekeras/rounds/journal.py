@@ -30,21 +30,29 @@ class Journal:
         source: Where the model and the data came from, for `run.json`.
     """
 
-    def __init__(self, path, on_event: Callable[[dict], None] | None = None, source: dict | None = None):
+    def __init__(
+        self,
+        path: str | Path | None,
+        on_event: Callable[[dict], None] | None = None,
+        source: dict | None = None,
+    ):
         self.path = None if path is None else Path(path)
         self.directory: RunDirectory | None = None
         self.source = source
         self._on_event = on_event
         self.last_profile: FireProfile | None = None  # the one that was written last
 
-    def check(self, resume):
+    def check(self, resume: bool):
         """Raises `ValueError`, before any work, if the run can neither begin nor resume in this folder."""
-        if resume and self.path is None:
-            raise ValueError("resume=True continues the run in run_dir. Give the folder: run_dir='runs/a'.")
         if resume:
-            self.directory = RunDirectory.open(self.path)
+            self.directory = self._opened()
         elif self.path is not None:
             check_new(self.path)
+
+    def _opened(self) -> RunDirectory:
+        if self.path is None:
+            raise ValueError("resume=True continues the run in run_dir. Give the folder: run_dir='runs/a'.")
+        return RunDirectory.open(self.path)
 
     def begin(self, description, model):
         """Begins the run: creates its directory with the first model, and checks that this model loads."""
@@ -55,7 +63,7 @@ class Journal:
 
     def resume(self, description) -> RunDirectory:
         """Continues the run in the directory: with the same settings, unless it is finished."""
-        directory = RunDirectory.open(self.path)
+        directory = self._opened()
         directory.clean()
         directory.publish()
         changed = _changed(plain(description), directory)

@@ -113,14 +113,14 @@ class LearningRate(keras.callbacks.Callback):
         set_rate(self.model, self.curve.rate(self.spent + part, self.since_cut + part))
 
 
-def set_rate(model, rate: float):
+def set_rate(model: keras.Model, rate: float):
     """Sets the learning rate of a model that is being trained."""
     if getattr(model, "_jax_state", None) is not None:
         model.jax_state_sync()  # with JAX, Keras keeps the optimizer's state outside its variables while it trains
     model.optimizer.learning_rate = rate
 
 
-def rate_of(optimizer) -> float:
+def rate_of(optimizer: keras.optimizers.Optimizer) -> float:
     """The current learning rate of an optimizer."""
     return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
 
@@ -128,12 +128,12 @@ def rate_of(optimizer) -> float:
 # Schedules inside optimizers
 
 
-def scheduled(optimizer) -> bool:
+def scheduled(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether an optimizer has a schedule inside, so that its learning rate cannot be set from outside."""
     return followed_by(optimizer) is not None
 
 
-def peak_rate(optimizer, learning_rate: float | None) -> float:
+def peak_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float | None) -> float:
     """The rate to begin with: as given, else as compiled; the first rate if the optimizer has a schedule inside.
 
     Raises:
@@ -147,7 +147,7 @@ def peak_rate(optimizer, learning_rate: float | None) -> float:
     return rate
 
 
-def run_out(optimizer) -> str | None:
+def run_out(optimizer: keras.optimizers.Optimizer) -> str | None:
     """A sentence if the schedule inside an optimizer has come to its end; else None."""
     if not scheduled(optimizer):
         return None
@@ -160,13 +160,13 @@ def run_out(optimizer) -> str | None:
     )
 
 
-def with_plain_rate(model, rate: float):
+def with_plain_rate(model: keras.Model, rate: float):
     """Replaces an optimizer that has a schedule inside by one with a plain rate and the same state."""
     if scheduled(model.optimizer):
         replace_optimizer(model, fresh_optimizer(model.optimizer, rate))
 
 
-def restore_rate(model, optimizer):
+def restore_rate(model: keras.Model, optimizer: keras.optimizers.Optimizer):
     """Gives a model the learning rate, or the schedule, that another optimizer has."""
     if scheduled(optimizer):
         replace_optimizer(model, fresh_optimizer(model.optimizer, followed_by(optimizer)))
@@ -174,7 +174,7 @@ def restore_rate(model, optimizer):
         model.optimizer.learning_rate = rate_of(optimizer)
 
 
-def replace_optimizer(model, fresh):
+def replace_optimizer(model: keras.Model, fresh: keras.optimizers.Optimizer):
     """Compiles a model with another optimizer of the same kind, which takes over the state of the old one."""
     copier = Copier()
     for variable in model.variables:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import keras
 
 from firekeras.channels.costs import Costs
+from firekeras.plan.planning import PruningPlan
 from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, within_tolerance
 
 NOT_WRITTEN = ("model", "costs")
@@ -63,7 +65,7 @@ class RoundRecord:
     costs: Costs | None = dataclasses.field(default=None, repr=False)
 
     @classmethod
-    def of(cls, plan, **fields) -> RoundRecord:
+    def of(cls, plan: PruningPlan, **fields: Any) -> RoundRecord:
         """The record of a round that carried out a plan.
 
         Args:
@@ -82,7 +84,7 @@ class RoundRecord:
         )
 
     @classmethod
-    def of_training(cls, costs, **fields) -> RoundRecord:
+    def of_training(cls, costs: Costs, **fields: Any) -> RoundRecord:
         """The record of a round that cut nothing and trained the network to the end.
 
         Args:
@@ -101,7 +103,7 @@ class RoundRecord:
         )
 
     @classmethod
-    def from_event(cls, event, model) -> RoundRecord:
+    def from_event(cls, event: Mapping[str, Any], model: keras.Model) -> RoundRecord:
         """The record in a line of `events.jsonl`.
 
         Args:
@@ -204,12 +206,12 @@ def figure(value: float) -> str:
     return f"{value:.4f}" if abs(value) >= 0.1 or not value else f"{value:.4g}"
 
 
-def share(part, whole) -> str:
+def share(part: float, whole: float) -> str:
     """A share in percent, with one decimal."""
     return f"{part / max(1, whole):.1%}"
 
 
-def change(result) -> str:
+def change(result: CompressionResult) -> str:
     """How far a metric has moved, with its sign: in points, or as a share of the baseline if lower is better."""
     moved = -lost(result.accuracy, result.baseline, result.monitor)
     if math.isnan(moved):
@@ -219,7 +221,7 @@ def change(result) -> str:
     return f"{100 * moved:+.2f} points" if is_accuracy(result.monitor) else f"{moved:+.4f}"
 
 
-def undone_because(record, monitor, tolerance) -> str:
+def undone_because(record: RoundRecord, monitor: str, tolerance: float) -> str:
     """Why an undone round ended the cutting."""
     unit = " of it" if lower_is_better(monitor) else ""
     return (

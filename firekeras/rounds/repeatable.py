@@ -14,7 +14,7 @@ def seed_round(seed: int, number: int):
     keras.utils.set_random_seed((seed + number) % 2**32)
 
 
-def reseed(model, seed: int, number: int):
+def reseed(model: keras.Model, seed: int, number: int):
     """Sets the random layers of a model, such as `Dropout`, to a state that depends only on the seed and the round.
 
     Keras does not save that state with a model, so a loaded model would draw other numbers.

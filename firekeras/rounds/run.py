@@ -82,7 +82,7 @@ class Run:
         target.check_feasible(model, graph, **self.limits)
         return target
 
-    def begin_leg(self, epochs, model, after_round: int = 0):
+    def begin_leg(self, epochs: int | None, model: keras.Model, after_round: int = 0):
         """Starts counting epochs and rounds: at the start of a run, and when a finished run is continued.
 
         Args:
@@ -231,7 +231,7 @@ class Run:
         last = self.leg[-1] if self.leg else None
         return last is not None and not last.accepted and plan.num_removed >= last.filters_removed
 
-    def arrives(self, plan: PruningPlan, model) -> bool:
+    def arrives(self, plan: PruningPlan, model: keras.Model) -> bool:
         """Whether a plan reaches the target.
 
         Args:
@@ -271,7 +271,7 @@ class Run:
         """Why the last round ended the cutting."""
         return undone_because(self.records[-1], self.monitor, self.settings.tolerance)
 
-    def summed_up(self, model) -> CompressionResult:
+    def summed_up(self, model: keras.Model) -> CompressionResult:
         """The result of the rounds so far, with this model."""
         return CompressionResult(
             model=model,

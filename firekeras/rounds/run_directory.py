@@ -9,11 +9,18 @@ import math
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from firekeras.atomic import save_model, whole_file, write_text
 from firekeras.paths import as_path
 from firekeras.version import __version__
+
+if TYPE_CHECKING:
+    import keras
+
+    from firekeras.scores.profile import FireProfile
 
 FORMAT = 2
 SETTINGS, EVENTS, BEST, PROFILE, STOP = "run.json", "events.jsonl", "best.keras", "profile.fire.h5", "stop"
@@ -37,11 +44,11 @@ class RunDirectory:
     True
     """
 
-    def __init__(self, path, settings):
+    def __init__(self, path: str | Path, settings: dict):
         self.path, self.settings = Path(path), settings
 
     @classmethod
-    def create(cls, path, settings, model) -> RunDirectory:
+    def create(cls, path: str | Path, settings: Mapping[str, Any], model: keras.Model) -> RunDirectory:
         """Begins a run in a new or empty folder, and creates the folder's parents.
 
         Args:
@@ -65,7 +72,7 @@ class RunDirectory:
         return run
 
     @classmethod
-    def open(cls, path) -> RunDirectory:
+    def open(cls, path: str | Path) -> RunDirectory:
         """Opens a run, whether it is finished, stopped or still running; needs no Keras.
 
         Args:
@@ -129,13 +136,13 @@ class RunDirectory:
                 file.truncate(before)
                 raise
 
-    def save_model(self, model, number) -> str:
+    def save_model(self, model: keras.Model, number: int) -> str:
         """Writes the model of a round; returns the file's name."""
         name = f"round-{number:03d}.keras"
         save_model(model, self.path / name)
         return name
 
-    def save_profile(self, profile, number) -> str:
+    def save_profile(self, profile: FireProfile, number: int) -> str:
         """Writes what a round measured; returns the file's name."""
         name = f"profile-{number:03d}.fire.h5"
         profile.save(self.path / name)

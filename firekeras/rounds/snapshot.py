@@ -14,7 +14,7 @@ class Snapshot:
         model: A built model; the state of its optimizer is copied too, if it has one.
     """
 
-    def __init__(self, model):
+    def __init__(self, model: keras.Model):
         self._model = model
         self._variables = [*model.variables, *_of_optimizer(model)]
         self._values = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables]

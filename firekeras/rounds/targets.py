@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+import keras
+
 from firekeras.channels.costs import Costs, costs_without
 from firekeras.export.latency import measure_latency
 from firekeras.plan.planning import COSTS, PruningPlan, checked_target, plan_pruning
@@ -34,7 +36,7 @@ class Target:
     goal: float
 
     @classmethod
-    def of(cls, target: Mapping[str, float], model, costs: Costs) -> Target:
+    def of(cls, target: Mapping[str, float], model: keras.Model, costs: Costs) -> Target:
         """The target of a run.
 
         Args:
@@ -55,11 +57,11 @@ class Target:
         """The amount after a part of the way, from 0 to 1, on a straight line from `before` down to the goal."""
         return before - (before - self.goal) * part
 
-    def amount(self, model, costs: Costs) -> float:
+    def amount(self, model: keras.Model, costs: Costs) -> float:
         """The amount of the cost in a network."""
         return _amount(self.measure, model, costs)
 
-    def reached(self, model, costs: Costs) -> bool:
+    def reached(self, model: keras.Model, costs: Costs) -> bool:
         """Whether a network has reached the goal."""
         return self.amount(model, costs) <= self.goal
 

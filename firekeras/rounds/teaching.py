@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import keras
+
 from firekeras.data.samples import draw_samples
 from firekeras.recovery.distill import Teacher, why_not_distilled
 from firekeras.rounds.monitor import is_accuracy
@@ -10,7 +14,9 @@ FULLY_TRAINED = 0.97  # accuracy on training samples; with less, a teacher holds
 SAMPLES = 2000
 
 
-def teacher_for(model, data, distill: bool | None, monitor: str, batch_size: int | None = None):
+def teacher_for(
+    model: keras.Model, data: Any, distill: bool | None, monitor: str, batch_size: int | None = None
+) -> tuple[Teacher | None, str | None]:
     """Decides whether a run has a teacher.
 
     A fully trained teacher is worth about half a point; one that is not costs about as much, since its student
@@ -44,7 +50,7 @@ def teacher_for(model, data, distill: bool | None, monitor: str, batch_size: int
     return Teacher(model), "Training also follows the first network (distillation), since it is fully trained."
 
 
-def check_can_teach(model):
+def check_can_teach(model: keras.Model):
     """Raises `ValueError` if a network cannot teach the networks that are cut from it."""
     reason = why_not_distilled(model, model)
     if reason:

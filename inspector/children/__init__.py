@@ -1,4 +1,4 @@
-"""Long work in processes of their own, and the command lines that start it."""
+"""Long work in child processes, and the command lines that start it."""
 
 from inspector.children.commands import (
     MeasureOptions,

@@ -1,4 +1,4 @@
-"""What the inspector does as command lines: the ones that it runs, and the ones that a person can copy."""
+"""The command lines that the inspector runs, or that a person can copy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inspector.state import Choices
 
 @dataclasses.dataclass(frozen=True)
 class MeasureOptions:
-    """How FIRE is measured: `data` as the command line takes it, `fraction` a share or `"auto"`."""
+    """The options of measuring FIRE: `data` as on the command line, `fraction` a share or `"auto"`."""
 
     data: str
     fraction: str = "0.2"
@@ -23,19 +23,19 @@ class MeasureOptions:
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-    """How a run goes about its rounds.
+    """The options of a run.
 
     Args:
-        data: As the command line takes it.
+        data: As on the command line.
         run_dir: A new folder.
-        output: Where the smaller model goes.
-        tolerance: By how much accuracy may fall, in absolute points.
+        output: The file of the smaller model.
+        tolerance: How far accuracy may fall, in absolute points.
         target: `"conv_macs"`, `"macs"`, `"params"`, or empty for none.
-        target_share: What share of it is to be left.
-        epochs: Of training, in all.
-        learning_rate: Where it begins; 0 for as the model was compiled.
-        batch_size: Of training.
-        limit: At most so many images; 0 for all.
+        target_share: The share of the target to leave, above 0 and up to 1.
+        epochs: Epochs of training, in all.
+        learning_rate: The initial learning rate; 0 for the one that the model was compiled with.
+        batch_size: The batch size of training.
+        limit: Images at most; 0 for all.
         distill: Whether training also follows the outputs of the first model; None if the run decides.
     """
 
@@ -76,7 +76,7 @@ def report_arguments(files, in_litert) -> list[str]:
 
 
 def check_arguments(model) -> list[str]:
-    """Loads a model and follows its channels: what cannot be loaded again does not pass."""
+    """Loads a model and follows its channels, which fails if the model cannot be loaded again."""
     return ["channels", str(model)]
 
 
@@ -110,7 +110,7 @@ def resume_arguments(folder) -> list[str]:
 
 
 def as_text(arguments) -> str:
-    """A command as it is typed into this system's shell."""
+    """A command as one would type it into this system's shell."""
     words = ["firekeras", *map(str, arguments)]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 

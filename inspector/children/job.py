@@ -1,4 +1,4 @@
-"""Long work in a child process: its events, its progress and its end reach the window; it can be aborted."""
+"""Long work in a child process, with signals for its events, its progress and its end; it can be aborted."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from PySide6 import QtCore
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 COUNT = re.compile(r"\b(\d+)/(\d+)\b")
-PATIENCE = 3000  # milliseconds that a child has to end by itself
+PATIENCE = 3000  # milliseconds for a child to end by itself
 
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """How a child ended.
+    """How a child process ended.
 
     Args:
-        ok: Whether it did all that it was to do.
-        aborted: Whether it was made to end.
+        ok: Whether it succeeded.
+        aborted: Whether it was aborted.
         words: What went wrong; empty if nothing did.
     """
 
@@ -33,7 +33,7 @@ class Outcome:
         """How something ended.
 
         Args:
-            title: What it was.
+            title: A text on the work.
         """
         if self.ok:
             return f"{title}: done."
@@ -41,7 +41,7 @@ class Outcome:
 
 
 def firekeras_command(arguments) -> list[str]:
-    """The command line of firekeras, run by the Python that runs this."""
+    """The command line of firekeras, run by the same Python."""
     return [sys.executable, "-m", "firekeras", *map(str, arguments)]
 
 
@@ -49,10 +49,10 @@ class Job(QtCore.QObject):
     """Runs one command.
 
     Signals:
-        reported: A line of JSON on its standard output, as a dict; reports of progress are not among these.
+        reported: A line of JSON on its standard output, as a dict, except reports of progress.
         said: Any other line.
-        progressed: How much is done, and of how much.
-        ended: An `Outcome`; once, and last.
+        progressed: How much is done, and the total.
+        ended: The `Outcome`; emitted once, as the last signal.
     """
 
     reported = QtCore.Signal(dict)
@@ -86,18 +86,18 @@ class Job(QtCore.QObject):
 
     @property
     def pid(self) -> int:
-        """The process's number; 0 if it does not run."""
+        """The process id; 0 if it is not running."""
         return self._process.processId()
 
     def abort(self):
-        """Makes it end: asked first, then forced."""
+        """Ends the process: asks first, then forces it."""
         if self.running:
             self._aborted = True
             self._process.terminate()
             self._impatience.start()
 
     def abort_and_wait(self):
-        """Makes it end, and returns when it has."""
+        """Ends the process, and waits for it."""
         self.abort()
         if self.running and not self._process.waitForFinished(PATIENCE):
             self._process.kill()
@@ -126,7 +126,7 @@ class Job(QtCore.QObject):
                 self.said.emit(line)
 
     def _lines(self, stream, data):
-        """Whole lines, without colours; what has no end yet waits for it."""
+        """Yields whole lines, without colours; an unfinished line waits for its end."""
         *lines, self._waiting[stream] = (self._waiting[stream] + data).split(b"\n")
         texts = [ANSI.sub("", line.decode("utf-8", "replace")).rstrip() for line in lines]
         return [text for text in texts if text]

@@ -1,4 +1,4 @@
-"""Netron, which draws the graph of a model: the program if it is installed, else its page."""
+"""Netron, which draws the graph of a model: the program if it is installed, else its web page."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ PAGE = "https://netron.app"
 
 
 def open_in_netron(model, open_page=QtGui.QDesktopServices.openUrl) -> str:
-    """Shows a model in Netron; returns a message with what is left to do.
+    """Shows a model in Netron; returns a message on what the user has to do.
 
     Args:
         model: The `.keras` file.
-        open_page: Opens a `QUrl` in the browser.
+        open_page: A function that opens a `QUrl` in the browser.
     """
     program = QtCore.QStandardPaths.findExecutable("netron")
     rest = "“FIRE for Netron” in the file menu exports numbers that it shows beside each layer: drop them onto it, too."

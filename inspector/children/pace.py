@@ -1,4 +1,4 @@
-"""How long work will take, from how far it has come."""
+"""Estimates how long work will take from its progress."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from firekeras.report.tables import duration
 
 
 class Pace:
-    """Estimates from the first report on: what came before it, such as compiling, is not repeated."""
+    """Estimates from the first report on, since work before it, such as compiling, is not repeated."""
 
     def __init__(self):
         self._first: tuple[float, int, int] | None = None
         self._last = 0
 
     def left(self, done: int, of: int, now: float) -> str:
-        """How long is left, as a phrase; empty if that cannot be known.
+        """The remaining time, as a phrase; empty if unknown.
 
         Args:
             done: How much is done.
-            of: Of how much; 0 for not known.
+            of: The total; 0 if unknown.
             now: A clock, in seconds.
         """
         if self._first is None or done < self._last or of != self._first[2]:

@@ -1,4 +1,4 @@
-"""Predicted FIRE, in a child process: each filter by a detector that was trained on the others.
+"""Predicts FIRE in a child process: of each filter, with a detector that was trained on the other filters.
 
 `python -m inspector.children.predicting NAME.fire.h5 OUT.npz`
 """
@@ -15,7 +15,7 @@ FOLDS = 5
 
 
 def predicted(profile) -> Mapping[str, np.ndarray]:
-    """For each layer what a detector predicts for its filters, NaN for those without FIRE, `(filters,)`.
+    """The predictions of a detector for the filters of each layer, NaN for those without FIRE, `(filters,)`.
 
     Args:
         profile: A `FireProfile`.
@@ -37,7 +37,7 @@ def main(source, target):
 
 
 def read(path, profile) -> dict[str, np.ndarray]:
-    """What `main` wrote, by layer."""
+    """Reads what `main` wrote, by layer."""
     with np.load(path) as arrays:
         return {name: arrays[f"arr_{number}"] for number, name in enumerate(profile)}
 

@@ -13,7 +13,7 @@ PREFIX, LOCK = "firekeras-inspector-", "in-use"
 
 
 class Scratch:
-    """A folder that is there until `remove` is called.
+    """A folder that exists until `remove` is called.
 
     Attributes:
         path: The folder.
@@ -26,13 +26,13 @@ class Scratch:
         self._lock.tryLock(0)
 
     def remove(self):
-        """Deletes the folder, with all in it."""
+        """Deletes the folder and its contents."""
         self._lock.unlock()
         self._folder.cleanup()
 
 
 def remove_forgotten():
-    """Deletes the folders of processes that are gone: killed, they could not do so themselves."""
+    """Deletes the folders of processes that were killed and could not delete them themselves."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # another user's, which is not ours to look into
             _remove_if_forgotten(folder)

@@ -1,4 +1,4 @@
-"""The layers of a model that is not measured yet: a child with Keras reads them, and leaves their graph in a file."""
+"""The layers of a model that has not been measured yet: a child process with Keras writes their graph to a file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from inspector.children.scratch import Scratch
 
 
 class Structure(QtCore.QObject):
-    """Reads one model at a time, beside all other work; nothing has to wait for it.
+    """Reads one model at a time, in parallel with all other work; nothing waits for it.
 
     Signals:
         arrived: The `ChannelGraph` of the model.
-        failed: Why there is none, as a sentence.
+        failed: Why there is no graph, as a sentence.
     """
 
     arrived = QtCore.Signal(object)
@@ -29,7 +29,7 @@ class Structure(QtCore.QObject):
         self.job: Job | None = None
 
     def read(self, model):
-        """Begins with a model, in place of the one before."""
+        """Begins to read a model, instead of the previous one."""
         self.leave()
         scratch = Scratch()
         target = scratch.path / "graph.json"
@@ -38,7 +38,7 @@ class Structure(QtCore.QObject):
         job.start()
 
     def leave(self):
-        """Wants nothing any more, and returns when nothing runs."""
+        """Stops reading, and returns when nothing runs."""
         if self.job is not None:
             self.job.abort_and_wait()
 

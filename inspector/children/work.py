@@ -10,12 +10,12 @@ from inspector.children.job import Job, Outcome
 
 
 class Work(QtCore.QObject):
-    """Runs jobs one after the other.
+    """Runs jobs one after another.
 
     Signals:
         changed: Something began or ended.
         said: A line for the log.
-        progressed: How much is done, and of how much; 0 of 0 if that is not known.
+        progressed: How much is done, and the total; 0 of 0 if unknown.
         reported: An event of the child, as a dict.
     """
 
@@ -30,7 +30,7 @@ class Work(QtCore.QObject):
 
     @property
     def doing(self) -> str:
-        """What is being done; empty for nothing."""
+        """A text on the current work; empty if there is none."""
         return self.job.title if self.job else ""
 
     def start(self, command, title: str, then: Callable[[Outcome], None]):
@@ -38,8 +38,8 @@ class Work(QtCore.QObject):
 
         Args:
             command: The program and its arguments.
-            title: What is being done.
-            then: Called with its `Outcome`; may start the next.
+            title: A text on the work.
+            then: A function that is called with its `Outcome`, and may start the next job.
 
         Raises:
             ValueError: If something runs already.
@@ -63,11 +63,11 @@ class Work(QtCore.QObject):
         self.changed.emit()
 
     def abort(self):
-        """Makes what runs end."""
+        """Ends the running job."""
         if self.job is not None:
             self.job.abort()
 
     def abort_and_wait(self):
-        """Makes what runs end, and returns when it has."""
+        """Ends the running job, and waits for it."""
         if self.job is not None:
             self.job.abort_and_wait()

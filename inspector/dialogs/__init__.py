@@ -1,4 +1,4 @@
-"""What is asked before work begins."""
+"""Dialogs before long work."""
 
 from inspector.dialogs.limits_dialog import LimitsDialog
 from inspector.dialogs.measure_dialog import MeasureDialog

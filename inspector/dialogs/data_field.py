@@ -1,4 +1,4 @@
-"""Which images: a source as the command line takes it, typed or chosen."""
+"""The field for images: a source as on the command line, typed or chosen."""
 
 from __future__ import annotations
 

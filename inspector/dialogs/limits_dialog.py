@@ -1,4 +1,4 @@
-"""What holds for all layers: multiples of widths, and the least that stays."""
+"""The limits of all layers: the multiple of widths, and the least share that stays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class LimitsDialog(QtWidgets.QDialog):
     """Asks for `round_to` and `min_keep`.
 
     Signals:
-        chosen: Both.
+        chosen: `round_to` and `min_keep`.
     """
 
     chosen = QtCore.Signal(int, float)

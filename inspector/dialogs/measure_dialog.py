@@ -1,4 +1,4 @@
-"""What to ask before FIRE is measured."""
+"""The dialog before measuring FIRE."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from inspector.widgets import CheckBox
 
 
 class MeasureDialog(QtWidgets.QDialog):
-    """Asks for data, and for the share of it to look at.
+    """Asks for data, and for the share to measure on.
 
     Signals:
         chosen: `MeasureOptions`.

@@ -1,4 +1,4 @@
-"""What to ask before a run begins."""
+"""The dialog before a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The session as Qt's models and undo commands, and what is remembered for the next."""
+"""The session as Qt models and undo commands, and preferences for the next session."""
 
 from inspector.models.columns import Column
 from inspector.models.editing import Editor

@@ -1,4 +1,4 @@
-"""The columns of the table of layers: each says all there is to know of it, and a new one is a new entry here."""
+"""The columns of the table of layers: each is described completely here, and a new one is a new entry."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def nothing(*_) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class About:
-    """What there is to know of a column.
+    """The description of a column.
 
     Args:
-        title: Its header.
-        tip: One line on what it shows.
-        width: How wide it is at first, in pixels.
-        text: What a cell shows for a session and a `LayerRow`.
-        value: What a cell is sorted by, and edited as. Defaults to its text.
-        spoken: What a screen reader calls it. Defaults to the title.
-        says: What a screen reader says of a cell. Defaults to its text.
+        title: The header.
+        tip: One line that describes it.
+        width: The initial width, in pixels.
+        text: A function of a session and a `LayerRow` that returns the text of a cell.
+        value: The value that a cell is sorted by and edited as. Defaults to its text.
+        spoken: The name for screen readers. Defaults to the title.
+        says: The text of a cell for screen readers. Defaults to its text.
         right: Whether cells are aligned to the right, as numbers are.
         changes: Whether cells change with the choices.
         measured: Whether it is known only once FIRE is measured.
         hidden: Whether it is hidden at first.
-        marked: Whether cells bear the colour of the layers that lose filters together.
-        edit: What typing a number into a cell does, with the `Editor` and the layer's name; `None` for nothing.
-        tick: What ticking a cell does, likewise.
-        total: What it shows for a `Total`.
+        marked: Whether cells show the colour of the layers that lose filters together.
+        edit: A function of the `Editor`, the layer's name and the typed number; `None` if cells cannot be edited.
+        tick: The same for ticking a cell, with whether it is ticked.
+        total: A function of a `Total` that returns the text of its cell.
     """
 
     title: str
@@ -58,11 +58,11 @@ class About:
     total: Callable[[Total], str] = nothing
 
     def sorted_by(self, session: Session, row: LayerRow) -> Any:
-        """What a cell is sorted by, and edited as."""
+        """The value that a cell is sorted by and edited as."""
         return (self.value or self.text)(session, row)
 
     def read_aloud(self, session: Session, row: LayerRow) -> str:
-        """What a screen reader says of a cell."""
+        """The text of a cell for screen readers."""
         words = (self.says or self.text)(session, row) or "none"
         return f"{self.spoken or self.title} of {row.name}: {words}"
 
@@ -99,7 +99,7 @@ def _lock_in_words(session, row):
 
 
 def _after(session, row):
-    """How many filters stay; -1 if that cannot be said yet."""
+    """How many filters stay; -1 if unknown."""
     return session.measured.preview.widths[row.name] if session.measured else -1
 
 
@@ -109,13 +109,13 @@ def _after_text(session, row):
 
 
 def _cost_after(session, row, cost):
-    """A cost of what stays; `None` if that cannot be said yet."""
+    """A cost after the cut; `None` if unknown."""
     own = session.measured.preview.costs.by_layer.get(row.name) if session.measured else None
     return getattr(own, cost) if own else None
 
 
 def _change(session, row, cost):
-    """By which share a cost changes; `None` if that cannot be said."""
+    """The relative change of a cost; `None` if unknown."""
     after = _cost_after(session, row, cost)
     return None if after is None else change(getattr(row, cost), after)
 
@@ -158,7 +158,7 @@ def _cost_change(title, spoken, tip, width, cost):
 
 
 def _cost_left(title, tip, width, cost):
-    """A column of a cost of what stays; hidden at first, since its change says the same in less room."""
+    """A column of a cost after the cut; hidden at first, since its change says the same in less space."""
 
     def text(session, row):
         after = _cost_after(session, row, cost)

@@ -10,12 +10,12 @@ PAUSE = 1500  # milliseconds after which the next movement of a slider is a chan
 
 
 class ChoiceCommand(QtGui.QUndoCommand):
-    """From some choices to others.
+    """A change from some choices to others.
 
     Args:
         session: The `Session`.
-        after: What to choose.
-        text: What was done, for the menu.
+        after: The new choices.
+        text: A description of the change, for the menu.
         gesture: Changes of the same gesture, such as the drag of a slider, are undone together; 0 for none.
     """
 
@@ -51,28 +51,28 @@ class Editor(QtCore.QObject):
         self._pause.timeout.connect(self.end_gesture)
 
     def end_gesture(self):
-        """What comes next is undone by itself."""
+        """The next change is undone separately."""
         self._what = ""
 
     def set_ratio(self, ratio: float):
-        """Changes how much goes."""
+        """Changes the ratio."""
         self._push(self.session.choices.with_ratio(ratio), "change of the ratio", "ratio")
 
     def set_caps(self, names, share: float | None):
-        """Caps layers, and those coupled with them; `None` takes the caps away."""
+        """Caps layers, and those coupled with them; `None` removes the caps."""
         names = list(names)
         what = names[0] if len(names) == 1 else f"{len(names)} layers"
         text = f"cap on {what}" if share is not None else f"no cap on {what}"
         self._push(self.session.with_caps(names, share), text, f"cap {names}")
 
     def set_locks(self, names, locked: bool):
-        """Locks layers, and those coupled with them, or frees them."""
+        """Locks or unlocks layers, and those coupled with them."""
         names = list(names)
         what = names[0] if len(names) == 1 else f"{len(names)} layers"
         self._push(self.session.with_locks(names, locked), f"{'lock' if locked else 'unlock'} {what}", "")
 
     def set_limits(self, round_to: int, min_keep: float):
-        """Changes what holds for all layers."""
+        """Changes the limits of all layers."""
         changed = Choices(
             self.session.choices.ratio, self.session.choices.caps, self.session.choices.locked, round_to, min_keep
         )

@@ -42,7 +42,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         self.endResetModel()
 
     def _state(self, row):
-        """What of a row depends on choices."""
+        """Updates the parts of a row that depend on choices."""
         return tuple(column.about.sorted_by(self.session, row) for column in CHANGING)
 
     def _show_choices(self):
@@ -75,7 +75,7 @@ class LayerModel(QtCore.QAbstractTableModel):
         return flags | QtCore.Qt.ItemFlag.ItemIsUserCheckable if about.tick is not None else flags
 
     def _is_fixed(self, index):
-        """Whether nothing can be chosen for a layer: it must stay."""
+        """Whether a layer must stay, so nothing can be chosen for it."""
         return bool(self._rows[index.row()].locked)
 
     def data(self, index, role=ROLES.DisplayRole):

@@ -1,4 +1,4 @@
-"""What is remembered from one start to the next: the window's place, recent files, and the data named last."""
+"""Preferences that last from one start to the next: the window's position, recent files, and the last data."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ class Preferences:
     """A thin layer over `QSettings`.
 
     Args:
-        settings: Where they are kept. Defaults to the system's place for a user's settings.
+        settings: The `QSettings` to use. Defaults to the system's place for a user's settings.
     """
 
     def __init__(self, settings: QtCore.QSettings | None = None):
         self.settings = settings or QtCore.QSettings("firekeras", "inspector")
 
     def recent(self) -> list[str]:
-        """Paths that were opened, the newest first."""
+        """Recently opened paths, the newest first."""
         paths = self.settings.value("recent", [])
         return list(paths) if isinstance(paths, (list, tuple)) else [str(paths)] if paths else []
 
@@ -39,21 +39,21 @@ class Preferences:
         self.settings.remove("recent")
 
     def text(self, key: str, default: str = "") -> str:
-        """Something that was typed."""
+        """A text that the user typed last time."""
         return str(self.settings.value(key, default))
 
     def set_text(self, key: str, value: str):
-        """Remembers something that was typed."""
+        """Remembers a text that the user typed."""
         self.settings.setValue(key, value)
 
     def restore(self, window: QtWidgets.QMainWindow):
-        """Puts a window where it was, with its docks."""
+        """Restores the position of a window, with its docks."""
         for key, put in (("geometry", window.restoreGeometry), ("state", window.restoreState)):
             value = self.settings.value(key)
             if isinstance(value, QtCore.QByteArray):
                 put(value)
 
     def keep(self, window: QtWidgets.QMainWindow):
-        """Remembers where a window is."""
+        """Remembers the position of a window."""
         self.settings.setValue("geometry", window.saveGeometry())
         self.settings.setValue("state", window.saveState())

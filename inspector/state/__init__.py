@@ -1,4 +1,4 @@
-"""What is open, chosen and pointed at, and all that can be worked out from it: no Qt in here."""
+"""The state of the inspector: what is open, chosen and pointed at, and everything derived from it. Imports no Qt."""
 
 from inspector.state import exports, obstacles, palette, words
 from inspector.state.cells import PADDING, bands, stretches

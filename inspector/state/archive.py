@@ -1,4 +1,4 @@
-"""One file inside a zip archive, read in place: models are large, and a picture needs one kernel of them."""
+"""One file inside a zip archive, read in place, since models are large and a picture needs only one kernel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HEADER = 30  # bytes of a local header, before the name and what comes with it
 
 
 class Part(io.RawIOBase):
-    """A stretch of a file as a file.
+    """A section of a file, as a file.
 
     Args:
         path: The file.

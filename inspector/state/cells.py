@@ -1,4 +1,4 @@
-"""Where each filter lies in the heatmap: a row per layer, its filters from those that stay to those that go first."""
+"""The position of each filter in the heatmap: a row per layer, from the filters that stay to those that go first."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MOST_COLUMNS = 2048  # a wider picture than any screen shows nothing more
 
 @dataclasses.dataclass(frozen=True)
 class Cells:
-    """A grid of filters, each by its number over all layers.
+    """A grid of filters, each by its index over all layers.
 
     Args:
-        grid: `(layers, columns)`; `PADDING` where there is none.
-        starts: The number of each layer's first filter, and of all filters at the end, `(layers + 1,)`.
-        order: The filters of each layer in the order of its row, one layer after the other, `(filters,)`.
+        grid: `(layers, columns)`; `PADDING` in cells without a filter.
+        starts: The index of each layer's first filter, and the number of all filters at the end, `(layers + 1,)`.
+        order: The filters of each layer in the order of its row, one layer after another, `(filters,)`.
         stretched: Whether each row fills all columns.
     """
 
@@ -40,46 +40,46 @@ class Cells:
 
     @property
     def columns(self) -> int:
-        """How wide the grid is."""
+        """The number of columns of the grid."""
         return self.grid.shape[1]
 
     def width(self, row: int) -> int:
-        """How many filters a row has."""
+        """The number of filters in a row."""
         return int(self.starts[row + 1] - self.starts[row])
 
     def filter_at(self, row: int, x: float) -> int | None:
-        """Which filter of a row's layer lies at a column, or `None`."""
+        """The filter of a row's layer at a column, or `None`."""
         if not (0 <= row < len(self.grid) and 0 <= x < self.columns):
             return None
         number = int(self.grid[row, int(x)])
         return None if number == PADDING else number - int(self.starts[row])
 
     def position(self, row: int, filter: int) -> int:
-        """The place of a filter in its row, from 0 on the left."""
+        """The position of a filter in its row, from 0 on the left."""
         start, end = int(self.starts[row]), int(self.starts[row + 1])
         return int(np.flatnonzero(self.order[start:end] == start + filter)[0])
 
     def filter_in(self, row: int, position: int) -> int:
-        """Which filter is at a place in its row; places beyond the ends count as the ends."""
+        """The filter at a position in its row; positions beyond the ends count as the ends."""
         position = min(max(0, position), self.width(row) - 1)
         return int(self.order[self.starts[row] + position] - self.starts[row])
 
     def left_edge(self, row: int, position: float) -> float:
-        """The column at which a place in a row begins."""
+        """The column at which a position in a row begins."""
         return position * self.columns / self.width(row) if self.stretched else float(position)
 
     def share_right_of(self, row: int, x: float) -> float:
-        """Which share of a row's filters lies to the right of a column, 0 to 1."""
+        """The share of a row's filters to the right of a column, from 0 to 1."""
         places = x * self.width(row) / self.columns if self.stretched else x
         return min(1.0, max(0.0, 1 - round(places) / self.width(row)))
 
 
 def going_order(starts, places, fire) -> np.ndarray:
-    """Filters in the order of their rows: at the left those without a place, by FIRE; at the right those that go first.
+    """Filters in the order of their rows: on the left those without a rank, by FIRE; on the right those that go first.
 
     Args:
         starts: As in `Cells`.
-        places: The place of each filter in the order in which they go, from 1; 0 for none.
+        places: The rank of each filter in the order of removal, from 1; 0 for none.
         fire: The score of each filter, NaN for none.
     """
     layer = np.repeat(np.arange(starts.size - 1), np.diff(starts))

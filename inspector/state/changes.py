@@ -1,15 +1,15 @@
-"""What a cost changes by, as a share of what it was."""
+"""The relative change of a cost."""
 
 from __future__ import annotations
 
 
 def change(before: int, after: int) -> float | None:
-    """From -1, all gone, to 0, all left; `None` if there was nothing."""
+    """The relative change, from -1 (everything gone) to 0 (no change); `None` if the cost was 0."""
     return (after - before) / before if before else None
 
 
 def percent(share: float | None) -> str:
-    """In percent; 0% is exactly nothing, and what there was none of has none."""
+    """A change in percent: "0%" only if there is exactly no change, empty if there was no cost."""
     if share is None:
         return ""
     return f"{share:+.1%}" if share else "0%"

@@ -1,4 +1,4 @@
-"""What a person has chosen: the ratio, caps and locks. Values never change: undo goes back to an earlier one."""
+"""The choices of a person: ratio, caps and locks. Choices are immutable: undo returns to earlier ones."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 
 @dataclasses.dataclass(frozen=True)
 class Choices:
-    """What goes, as far as a person decides it.
+    """The choices that decide which filters go.
 
     Args:
-        ratio: Share of the prunable filters that go, from 0 to below 1.
-        caps: For some layers, which share of their filters may go, 0 to 1.
+        ratio: The share of the prunable filters that go, from 0 to below 1.
+        caps: The share of the filters of some layers that may go, from 0 to 1.
         locked: Layers that lose nothing; their caps are kept for when they are unlocked.
         round_to: Widths that change become a multiple of this.
-        min_keep: No layer falls under this share of its filters.
+        min_keep: No layer falls below this share of its filters, from 0 to 1.
     """
 
     ratio: float = 0.3
@@ -30,17 +30,17 @@ class Choices:
         return {**self.caps, **dict.fromkeys(sorted(self.locked), 0.0)}
 
     def with_ratio(self, ratio: float) -> Choices:
-        """The same with another ratio, brought into its range."""
+        """A copy with another ratio, clipped to its range."""
         return dataclasses.replace(self, ratio=min(max(0.0, ratio), 0.99))
 
     def with_caps(self, names: Iterable[str], share: float | None) -> Choices:
-        """The same with a cap on these layers; `None`, or 1, takes theirs away."""
+        """A copy with a cap on these layers; `None` or 1 removes it."""
         kept = {name: cap for name, cap in self.caps.items() if name not in set(names)}
         if share is None or share >= 1:
             return dataclasses.replace(self, caps=kept)
         return dataclasses.replace(self, caps={**kept, **dict.fromkeys(names, max(0.0, share))})
 
     def with_locks(self, names: Iterable[str], locked: bool) -> Choices:
-        """The same with these layers locked, or free."""
+        """A copy with these layers locked or unlocked."""
         changed = self.locked | set(names) if locked else self.locked - set(names)
         return dataclasses.replace(self, locked=frozenset(changed))

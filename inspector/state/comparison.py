@@ -1,4 +1,4 @@
-"""Before and after, filter by filter: another profile of the same network, laid over the one that is open."""
+"""Before and after, filter by filter: the open profile compared with another one of the same network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from firekeras.scores.profile import FireProfile
 
 
 class Mode(enum.Enum):
-    """What the heatmap and the maps show."""
+    """The picture that the heatmap and the maps show."""
 
     BEFORE = "A: before"
     AFTER = "B: after"
@@ -22,21 +22,21 @@ class Mode(enum.Enum):
 
     @property
     def compares(self) -> bool:
-        """Whether it needs another network."""
+        """Whether it needs a network to compare with."""
         return self in (Mode.DIFFERENCE, Mode.CUTS)
 
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What became of each filter.
+    """What happened to each filter.
 
     Args:
-        name: What it is compared with.
+        name: The name of the other network.
         after: The other `FireProfile`; `None` if only widths are known.
-        filters: For each layer the number that each of its filters has afterwards, -1 for those that went,
+        filters: The index of each layer's filters afterwards, -1 for those that went,
             `(filters,)`; only for layers whose filters can be matched.
         fire: The score that each filter has afterwards, over all layers, NaN for none, `(filters,)`.
-        by_rank: Layers of which it is not known which filters went: there scores are laid over each other in order.
+        by_rank: Layers for which it is unknown which filters went: their scores are compared in order.
     """
 
     name: str
@@ -50,10 +50,10 @@ class Comparison:
         """Compares two profiles.
 
         Args:
-            before: The one that is open.
-            after: The other, of the same network or of one that was cut out of it.
-            name: What to call it.
-            removed: For layers that lost filters, which, if that is known.
+            before: The open profile.
+            after: The other profile, of the same network or of one that was cut from it.
+            name: The name to show.
+            removed: The filters that layers lost, if known.
 
         Raises:
             ValueError: If the other is of a network that cannot have come from this one.
@@ -72,12 +72,12 @@ class Comparison:
 
     @classmethod
     def of_cuts(cls, before: FireProfile, removed: Mapping, name: str) -> Comparison:
-        """Compares a profile with a network that was cut out of its own, and of which nothing else is known.
+        """Compares a profile with a network that was cut from its own, if only the cuts are known.
 
         Args:
             before: The profile.
-            removed: For layers that lost filters, which.
-            name: What to call it.
+            removed: The filters that layers lost.
+            name: The name to show.
         """
         widths = before.graph.widths
         kept = {layer: np.setdiff1d(np.arange(width), removed.get(layer, ())) for layer, width in widths.items()}
@@ -87,12 +87,12 @@ class Comparison:
 
     @classmethod
     def of_widths(cls, before: FireProfile, widths: Mapping[str, int], name: str) -> Comparison:
-        """Compares a profile with a network of which only widths are known: filters of high FIRE are taken to be gone.
+        """Compares a profile with a network whose widths alone are known, assuming that filters of high FIRE are gone.
 
         Args:
             before: The profile.
-            widths: For each layer how many filters it has afterwards.
-            name: What to call it.
+            widths: How many filters each layer has afterwards.
+            name: The name to show.
 
         Raises:
             ValueError: As `of` does.
@@ -106,7 +106,7 @@ class Comparison:
         return cls(name, None, {}, np.concatenate(fire), tuple(unknown))
 
     def filter_after(self, layer: str, filter: int) -> int | None:
-        """The number of a filter afterwards; `None` if it went, or is not known."""
+        """The index of a filter afterwards; `None` if it was removed, or is unknown."""
         number = int(self.filters[layer][filter]) if layer in self.filters else -1
         return None if number < 0 else number
 
@@ -122,7 +122,7 @@ class Comparison:
 
     @property
     def note(self) -> str:
-        """What the reader must know."""
+        """A note that the reader should see."""
         if not self.by_rank:
             return f"B is {self.name}, filter by filter."
         return (

@@ -1,4 +1,4 @@
-"""Opening: a model, a profile or the folder of a run, from a path; what is wrong with it is said in a sentence."""
+"""Opening a model, a profile or the folder of a run; errors are sentences for the user."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ PROFILE = ".fire.h5"
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """What was found at a path and beside it.
+    """What is at a path and beside it.
 
     Args:
-        path: What was opened.
+        path: The file or folder that was opened.
         model: The `.keras` file, if there is one.
         profile_path: The `.fire.h5` file, if there is one.
         profile: Its `FireProfile`.
         weights: The model's `ModelWeights`.
         run: The `RunDirectory`, if that was opened.
-        notes: What a user should know, such as why a file beside it was left alone.
+        notes: Sentences for the user, for example why a file beside it was ignored.
     """
 
     path: Path
@@ -36,12 +36,12 @@ class Document:
 
     @property
     def name(self) -> str:
-        """What a title calls it."""
+        """The name in titles."""
         return (self.path if self.run else self.model or self.path).name
 
     @property
     def result(self) -> Path | None:
-        """Where the smaller model of a run lies, as far as it has come; `None` if there is none."""
+        """The path of the smaller model of a run so far; `None` if there is none."""
         best = self.path / BEST
         return best if self.run and best.exists() else None
 
@@ -106,13 +106,13 @@ def _open_run(path):
 
 
 def profiles_of(run: RunDirectory) -> list[Path]:
-    """What a run measured, in order of its rounds."""
+    """The profiles that a run measured, in order of its rounds."""
     named = [event["profile"] for event in run.rounds() if event.get("profile")]
     return [run.path / name for name in dict.fromkeys(named) if (run.path / name).exists()]
 
 
 def beside_model(path) -> Path:
-    """Where the profile of a model lies."""
+    """The path of the profile of a model."""
     return Path(path).with_name(Path(path).name.removesuffix(".keras") + PROFILE)
 
 
@@ -136,7 +136,7 @@ def profile_for(weights: ModelWeights, path) -> FireProfile:
 
 
 def check_same(weights: ModelWeights, profile: FireProfile, path):
-    """Raises `ValueError` if a profile is of another model."""
+    """Raises `ValueError` if a profile belongs to another model."""
     why = weights.mismatch(profile.graph)
     if why:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What can be taken along: the table as CSV, and FIRE for Netron, which shows it beside each layer."""
+"""Exports: the table as CSV, and FIRE for Netron, which shows it beside each layer."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ COLUMNS = (
 
 
 def write_table(session: Session, path):
-    """Writes the table as CSV: whole, or not at all."""
+    """Writes the table as CSV, completely or not at all."""
     write_text(path, table_text(session))
 
 
 def table_text(session: Session) -> str:
-    """The table as CSV, a row per layer; what is not there is empty."""
+    """The table as CSV, a row per layer; missing values are empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -73,7 +73,7 @@ def _metrics(session, row):
         "filters": row.filters,
         "filters after": session.need_measured().preview.widths[row.name],
         "MACs": row.macs,
-        "parameters": row.params,  # as Netron calls what it counts itself, which is left out then
+        "parameters": row.params,  # Netron's own name for it, so Netron leaves out its own count
     }
     known = [(name, value) for name, value in numbers.items() if not math.isnan(value)]
     targets = netron_names(session.need_opened().graph, row.name)
@@ -81,10 +81,10 @@ def _metrics(session, row):
 
 
 def netron_names(graph: ChannelGraph, layer: str) -> list[str]:
-    """What Netron calls a layer.
+    """The name of a layer in Netron.
 
-    That is its path; if it is called several times each call too, `"conv[0]"`. In a nested model that is
-    called several times it is the path within that: only one that no other layer could mean is given.
+    The name is its path; if it is called several times, with the number of the call, `"conv[0]"`. In a nested model
+    that is called several times, the name is the path within that model, and only if no other layer could be meant.
 
     Args:
         graph: The `ChannelGraph`.
@@ -99,7 +99,7 @@ def netron_names(graph: ChannelGraph, layer: str) -> list[str]:
 
 
 def _ends(path):
-    """The path, and what is left of it without one or more of its models."""
+    """The path, and the path without one or more of its models."""
     parts = path.split("/")
     return ["/".join(parts[start:]) for start in range(len(parts))]
 

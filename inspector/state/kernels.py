@@ -31,5 +31,5 @@ def kernel_picture(kernel: np.ndarray) -> np.ndarray:
 
 
 def _padded(shape):
-    """Taps of two axes: a Dense layer has none, a one-dimensional convolution one."""
+    """Gives taps two axes: a Dense layer has none, a one-dimensional convolution one."""
     return (*[1] * (3 - len(shape)), *shape)

@@ -1,4 +1,4 @@
-"""What stands in the way of something just now; empty if nothing does. No button is grey without a reason."""
+"""Obstacles: why something is not possible now, or an empty text. No button is grey without a reason."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def no_resuming(view: RunView | None, own: bool) -> str:
 
     Args:
         view: The run.
-        own: Whether this window began it.
+        own: Whether this window started it.
     """
     if view is None:
         return "no run is open"
@@ -76,7 +76,7 @@ def no_stopping(view: RunView | None, stopping: bool) -> str:
 
     Args:
         view: The run.
-        stopping: Whether it was asked to.
+        stopping: Whether it was already asked to stop.
     """
     if view is None or view.over:
         return "no run is in progress"

@@ -1,4 +1,4 @@
-"""A network whose layers are known, and one whose FIRE is measured too: all that follows from these, always there."""
+"""A network whose layers are known, and one whose FIRE is measured too, with everything derived from these."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Opened:
 
     @classmethod
     def unmeasured(cls, graph: ChannelGraph) -> Opened:
-        """The network of a graph, of which nothing is measured yet."""
+        """The network of a graph that has not been measured yet."""
         costs = costs_without(graph)
         return cls(graph, costs, unmeasured_rows(graph, costs))
 
     def row_of(self, layer: str) -> int:
-        """The number of a layer's row."""
+        """The index of a layer's row."""
         return self._row_of[layer]
 
     def row(self, layer: str) -> LayerRow:
@@ -44,23 +44,23 @@ class Opened:
         return self.rows[self._row_of[layer]]
 
     def together(self, names: Iterable[str]) -> list[str]:
-        """These layers and all that share filters with them: one cap is for all of these."""
+        """These layers and all that share filters with them, which share one cap."""
         wanted = set(names)
         return [name for group in self.graph.groups if wanted & set(group) for name in group]
 
 
 class Measured(Opened):
-    """A network whose FIRE is measured: what goes is previewed, and each filter has its place in the heatmap.
+    """A network whose FIRE is measured, with a preview of choices and a position in the heatmap for each filter.
 
     Args:
         profile: The `FireProfile`.
-        choices: What to preview first.
+        choices: The first choices to preview.
         stretched: Whether all rows of the heatmap are as wide as the widest.
 
     Attributes:
-        planner: Plans for it.
-        preview: What the choices amount to.
-        cells: Where each filter lies in the heatmap.
+        planner: The `Planner` of the network.
+        preview: The `Preview` of the choices.
+        cells: The position of each filter in the heatmap.
     """
 
     def __init__(self, profile: FireProfile, choices: Choices, *, stretched: bool):
@@ -73,7 +73,7 @@ class Measured(Opened):
         self.choose(choices)
 
     def lay_out(self, stretched: bool):
-        """Gives each filter its place in the heatmap."""
+        """Arranges the filters in the heatmap."""
         planner = self.planner
         order = going_order(planner.starts, planner.places, planner.fire)
         self.cells = Cells.of(planner.starts, order, stretched=stretched)
@@ -83,15 +83,15 @@ class Measured(Opened):
         self.preview = self.planner.preview(choices)
 
     def plan(self, choices: Choices) -> PruningPlan:
-        """What is previewed as a plan, which says why for each filter."""
+        """The preview as a plan, which has a reason for each filter."""
         return self.planner.plan(choices)
 
     def number(self, layer: str, filter: int) -> int:
-        """The number of a filter over all layers."""
+        """The index of a filter over all layers."""
         return int(self.planner.starts[self.row_of(layer)]) + filter
 
     def place(self, layer: str, filter: int) -> int:
-        """The place of a filter in the order in which filters go, from 1; 0 for none."""
+        """The rank of a filter in the order of removal, from 1; 0 for none."""
         return int(self.planner.places[self.number(layer, filter)])
 
     def of_layer(self, layer: str, values: np.ndarray) -> np.ndarray:

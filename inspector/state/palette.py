@@ -1,4 +1,4 @@
-"""Numbers as colours that colour-blind eyes can tell apart."""
+"""Numbers as colours that colour-blind readers can distinguish."""
 
 from __future__ import annotations
 

@@ -13,12 +13,12 @@ WHOLE = (Mode.BEFORE, Mode.CUTS)  # modes that show every filter, and hatch thos
 
 
 def heatmap_image(session, mode: Mode, split: float, middle, unscored) -> np.ndarray:
-    """The picture of a session's network, uint8 RGBA `(layers, columns, 4)`; transparent where there is no filter.
+    """The picture of a session's network, uint8 RGBA `(layers, columns, 4)`; cells without a filter are transparent.
 
     Args:
         session: The `Session`; it must have a profile.
         mode: What to show.
-        split: For `Mode.SPLIT`, the column from which on the after is shown.
+        split: For `Mode.SPLIT`, the first column that shows the network afterwards.
         middle: The colour of no difference, `(r, g, b)`.
         unscored: The colour of filters without FIRE, `(r, g, b)`.
     """
@@ -48,7 +48,7 @@ def _of_filters(session, mode, middle, unscored):
 
 
 def largest_difference(session) -> float:
-    """By how much FIRE of a filter changes most, regardless of the sign; 1 if none changes."""
+    """The largest absolute change of a filter's FIRE; 1 if none changes."""
     change = np.abs(_after(session) - session.need_measured().planner.fire)[~session.gone_afterwards]
     return float(change[np.isfinite(change)].max(initial=0.0)) or 1.0
 

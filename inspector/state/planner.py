@@ -1,4 +1,4 @@
-"""Choices in, an exact preview out, in milliseconds; the whole plan, with its reasons, when somebody asks."""
+"""Turns choices into an exact preview in milliseconds, and into a complete plan with its reasons on request."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inspector.state.choices import Choices
 
 @dataclasses.dataclass(frozen=True)
 class Preview:
-    """What choices amount to.
+    """The effect of choices.
 
     Args:
         units: The units that go, a mask `(num_units,)`.
@@ -34,12 +34,12 @@ class Preview:
 
     @property
     def num_gone(self) -> int:
-        """How many filters go."""
+        """The number of filters that go."""
         return int(np.count_nonzero(self.gone))
 
 
 class Planner:
-    """Plans for one network and its scores, again and again.
+    """Makes plans repeatedly for one network and its scores.
 
     Args:
         graph: The network's `ChannelGraph`.
@@ -56,7 +56,7 @@ class Planner:
         self._plan: tuple[Choices, PruningPlan] | None = None
 
     def preview(self, choices: Choices) -> Preview:
-        """What goes and what it leaves."""
+        """A preview of the filters that go, and of the remaining costs."""
         ranking = self._ranking(choices.round_to, choices.layer_caps)
         limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
         selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
@@ -66,14 +66,14 @@ class Planner:
         return Preview(units, gone, widths, costs_without(self.graph, units))
 
     def plan(self, choices: Choices) -> PruningPlan:
-        """The same as a `PruningPlan`, which says why for each filter."""
+        """The choices as a `PruningPlan`, which has a reason for each filter."""
         if self._plan is None or self._plan[0] != choices:
             self._plan = (choices, plan_of(self.graph, self.scores, choices))
         return self._plan[1]
 
     @functools.cached_property
     def places(self) -> np.ndarray:
-        """The place of each filter in the order in which they go, from 1; 0 for none, `(filters,)`."""
+        """The rank of each filter in the order of removal, from 1; 0 for none, `(filters,)`."""
         return self._ranking(1).places()[self.units]
 
     @functools.cached_property
@@ -88,7 +88,7 @@ class Planner:
 
     @property
     def ranked(self) -> int:
-        """How many filters have a place."""
+        """The number of filters with a rank."""
         return self._ranking(1).filters
 
     def _ranking(self, round_to, caps=()):
@@ -100,7 +100,7 @@ class Planner:
 
 
 def plan_of(graph: ChannelGraph, scores: FilterScores, choices: Choices) -> PruningPlan:
-    """The plan that choices amount to, as the command line makes it."""
+    """The plan for some choices, as the command line makes it."""
     return plan_pruning(
         graph,
         scores,

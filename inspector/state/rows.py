@@ -1,4 +1,4 @@
-"""What the table says of each layer, apart from what changes with a choice."""
+"""The columns of the table that do not depend on choices, for each layer."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class LayerRow:
     Args:
         name: Its name.
         kind: Its class.
-        shape: Of its output, without the batch, such as `"32 x 32 x 16"`.
-        filters: How many.
-        macs: Of one sample.
-        params: Its own.
-        fire: The mean over its filters, NaN if none has any.
+        shape: The shape of its output without the batch, such as `"32 x 32 x 16"`.
+        filters: How many filters it has.
+        macs: MACs per sample.
+        params: Its own parameters.
+        fire: The mean FIRE of its filters; NaN if none has FIRE.
         locked: Why none of its filters may go; empty if some may.
-        group: Which of `graph.groups` it is in, if that has several layers; else -1.
-        partners: The layers it shares filters with.
+        group: The index of its group in `graph.groups` if the group has several layers; else -1.
+        partners: The layers that it shares filters with.
     """
 
     name: str
@@ -46,7 +46,7 @@ def layer_rows(graph, scores: FilterScores, costs: Costs, prunable: np.ndarray) 
     Args:
         graph: The `ChannelGraph`.
         scores: The score of each filter.
-        costs: Those of the whole network.
+        costs: The `Costs` of the whole network.
         prunable: Which units may go, `(num_units,)`.
     """
     group_of = {name: number for number, group in enumerate(graph.groups) if len(group) > 1 for name in group}
@@ -58,7 +58,7 @@ def unmeasured_rows(graph, costs: Costs) -> list[LayerRow]:
 
     Args:
         graph: The `ChannelGraph`.
-        costs: Those of the whole network.
+        costs: The `Costs` of the whole network.
     """
     prunable = np.ones(graph.num_units, bool)
     prunable[list(graph.locks)] = False

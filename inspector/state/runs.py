@@ -1,4 +1,4 @@
-"""A run as the inspector follows it: read from its folder, whoever runs it."""
+"""A run, read from its folder, in whichever process it runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MINUTE = 60  # seconds
 
 @dataclasses.dataclass(frozen=True)
 class RunView:
-    """What a run has come to.
+    """The state of a run.
 
     Args:
         directory: Its `RunDirectory`.
         report: Its `RunReport`.
-        size: How large its file of events was when it was read.
+        size: The size of its file of events when it was read.
     """
 
     directory: RunDirectory
@@ -52,17 +52,17 @@ class RunView:
 
     @property
     def lately(self) -> bool:
-        """Whether it says that it runs, and has written something within the last minute."""
+        """Whether its state is "running", and it has written something within the last minute."""
         file = self.directory.path / EVENTS
         return not self.over and file.exists() and time.time() - file.stat().st_mtime < MINUTE
 
     def share_done(self) -> tuple[int, int]:
-        """Epochs of the round in progress that are done, and how many it has; (0, 0) if that is not known."""
+        """The finished epochs of the round in progress, and their number; (0, 0) if unknown."""
         progress = self.report.progress
         return (progress.epoch, progress.epochs) if progress and progress.epochs else (0, 0)
 
 
 def events_size(directory: RunDirectory) -> int:
-    """How large the file of events is: it grows with each event."""
+    """The size of the file of events, which grows with each event."""
     file = directory.path / EVENTS
     return file.stat().st_size if file.exists() else 0

@@ -1,4 +1,4 @@
-"""What is open, chosen and pointed at; all views show it, and listen for changes."""
+"""What is open, chosen and pointed at; all views show it and listen for changes."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ DOCUMENT, CHOICES, CELL, PICTURE, LATENCY = "document", "choices", "cell", "pict
 
 
 class Session:
-    """What all views show. They listen for changes, and read what they show from here.
+    """The state that all views show. They listen for changes and read from here.
 
     Attributes:
-        document: What is open, or `None`.
+        document: The open `Document`, or `None`.
         opened: Its network: an `Opened` once its layers are known, a `Measured` once its FIRE is.
         choices: Ratio, caps and locks.
         layer: The name of the layer that is pointed at, or `None`.
         filter: Its filter that is pointed at, or `None`.
         comparison: What the network is compared with: a `Comparison`, or `None` for its own plan.
-        mode: What the heatmap shows.
+        mode: The picture that the heatmap shows.
         timings: Each `Timed` of this network, the last one last.
         stretched: Whether all rows of the heatmap are as wide as the widest.
     """
@@ -42,7 +42,7 @@ class Session:
         self._begin(None, Choices())
 
     def _begin(self, opened: Opened | None, choices: Choices):
-        """A network in place of the one before: nothing is pointed at, compared or timed yet."""
+        """Replaces the network: nothing is pointed at, compared or timed yet."""
         self.opened, self.choices = opened, choices
         self.layer: str | None = None
         self.filter: int | None = None
@@ -61,12 +61,12 @@ class Session:
     # what is open
 
     def open(self, document: Document, *, keep_choices: bool = False):
-        """Shows a document, in place of the one before.
+        """Shows a document instead of the previous one.
 
         Args:
             document: What to show.
             keep_choices: Whether it is the same network, whose choices still hold. Those of another run begin with a
-                ratio of 0: a preview that nobody asked for would contradict what the run came to.
+                ratio of 0, since an unrequested preview would contradict the result of the run.
         """
         choices = self.choices if keep_choices else Choices(ratio=0.0) if document.run else Choices()
         profile = document.profile
@@ -77,7 +77,7 @@ class Session:
         self._tell(DOCUMENT, CHOICES, CELL)
 
     def close(self):
-        """Lets go of the open model's file."""
+        """Closes the open model's file."""
         if self.document is not None and self.document.weights is not None:
             self.document.weights.close()
 
@@ -109,7 +109,7 @@ class Session:
 
     @property
     def of_run(self) -> bool:
-        """Whether a run is open: its first network is shown, and not what the run came to."""
+        """Whether a run is open: then its first network is shown, not its result."""
         return self.document is not None and self.document.run is not None
 
     def need_document(self) -> Document:
@@ -155,13 +155,13 @@ class Session:
         return self.choices.with_locks(self.need_opened().together(names), locked)
 
     def add_timed(self, timed: Timed):
-        """Remembers what a cut of this network was measured to take."""
+        """Remembers the measured latency of a cut of this network."""
         self.timings.append(timed)
         self._tell(LATENCY)
 
     @property
     def timed(self) -> Timed | None:
-        """The last timing of the present choices; without any the last of others, `None` if there is none."""
+        """The last timing of the current choices, else the last of other choices, or `None`."""
         own = [timed for timed in self.timings if timed.choices == self.choices]
         return next(reversed(own or self.timings), None)
 
@@ -175,7 +175,7 @@ class Session:
         self._tell(PICTURE)
 
     def compare(self, comparison: Comparison | None, mode: Mode):
-        """Lays another profile over the one that is open; `None` for the plan."""
+        """Compares the open profile with another one; `None` for the plan."""
         self.comparison, self.mode = comparison, mode
         self._tell(PICTURE, CELL)
 
@@ -187,7 +187,7 @@ class Session:
 
     @property
     def gone_afterwards(self) -> np.ndarray:
-        """The filters that are not in the network that is compared, or not left by the plan, a mask `(filters,)`."""
+        """The filters that the compared network lacks, or that the plan removes, as a mask `(filters,)`."""
         measured = self.need_measured()
         return self.comparison.gone(measured.planner.fire) if self.comparison else measured.preview.gone
 

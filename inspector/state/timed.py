@@ -12,12 +12,12 @@ PYTHON = 'Some milliseconds of each are Python\'s. Time it in LiteRT: pip instal
 
 @dataclasses.dataclass(frozen=True)
 class Timed:
-    """What a network and a cut of it take, measured side by side.
+    """The latencies of a network and a cut of it, measured side by side.
 
     Args:
-        choices: What the cut was made by.
-        before: `Latency` of the network.
-        after: That of what is left of it.
+        choices: The choices of the cut.
+        before: The `Latency` of the network.
+        after: The `Latency` of the cut network.
     """
 
     choices: Choices
@@ -32,7 +32,7 @@ class Timed:
 
     @property
     def words(self) -> str:
-        """The figures, with what they hold for."""
+        """The figures, and what they apply to."""
         apart = abs(self.after.median - self.before.median) > self.before.spread + self.after.spread
         return (
             f"{self.figures}, {'measured here' if apart else 'within its noise'}, in {self.before.runtime.split()[0]}"

@@ -1,4 +1,4 @@
-"""Sums over the layers of a session: of all, and of convolutions by themselves."""
+"""Sums over the layers of a session: of all layers, and of convolutions only."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Total:
     """Sums over layers, before the cut or after it.
 
     Args:
-        title: What is summed.
+        title: The name of the sum.
         filters, macs, params: The sums.
-        before: What is left of what; `None` for what there is before the cut.
+        before: The sums before the cut, of sums after it; `None` for sums before the cut.
     """
 
     title: str
@@ -25,7 +25,7 @@ class Total:
 
 
 def totals_of(session: Session) -> list[Total]:
-    """The rows: all layers, and convolutions by themselves; each followed by what is left, if that is known."""
+    """The rows: all layers, and convolutions only; each followed by the remaining costs, if known."""
     opened, measured = session.opened, session.measured
     if opened is None:
         return []
@@ -39,7 +39,7 @@ def totals_of(session: Session) -> list[Total]:
 
 
 def _left_out(costs):
-    """What the MACs do not hold."""
+    """A note on layers that the MACs do not include."""
     return f" ({costs.macs_title})" if costs.uncounted else ""
 
 

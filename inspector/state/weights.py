@@ -1,4 +1,4 @@
-"""The weights in a `.keras` file, read straight from its archive: no Keras, and no code of the file is run."""
+"""The weights in a `.keras` file, read straight from its archive, without Keras and without executing code from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WEIGHTS = "model.weights.h5"
 
 
 class ModelWeights:
-    """What a `.keras` file holds, layer by layer.
+    """The contents of a `.keras` file, layer by layer.
 
     Args:
         path: The file.
@@ -38,17 +38,17 @@ class ModelWeights:
             raise ValueError(f"{path} holds no weights that can be read: {error}. Save or copy it again.") from error
 
     def close(self):
-        """Lets go of the file, which can be replaced or deleted then."""
+        """Closes the file, so it can be replaced or deleted."""
         self._file.close()
         self._bytes.close()
 
     @property
     def params(self) -> int:
-        """How many numbers its layers hold, as `model.count_params()` gives."""
+        """The number of parameters, as `model.count_params()` returns it."""
         return sum(math.prod(v.shape) for variables in self._variables.values() for v in variables)
 
     def mismatch(self, graph: ChannelGraph) -> str:
-        """In which layer it differs from the network of the graph; empty if it is the same."""
+        """The layer in which it differs from the network of the graph; empty if they are the same."""
         for name, layer in graph.layers.items():
             expected = sorted(w.factor * math.prod(graph.axes[a].size for a in w.axes) for w in layer.weights)
             if expected and name not in self._variables:

@@ -1,4 +1,4 @@
-"""What is said of a session's layers and filters: each in a sentence or a line."""
+"""Texts on a session's layers and filters, each a sentence or a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FIRST_NETWORK = "the network that the run began with"
 
 
 def cell(session: Session) -> str:
-    """What is pointed at, in one line; empty for nothing."""
+    """The current filter or layer, in one line; empty if there is none."""
     layer, filter = session.layer, session.filter
     if layer is None:
         return ""
@@ -28,7 +28,7 @@ def readout(session: Session, layer: str, filter: int) -> str:
 
 
 def why_layer(session: Session, layer: str) -> str:
-    """Why a layer loses what it loses, or nothing."""
+    """Why a layer loses filters or keeps them."""
     row = session.need_opened().row(layer)
     if row.locked:
         return f"{layer} keeps all {row.filters} filters: {row.locked}."
@@ -48,7 +48,7 @@ def why_filter(session: Session, layer: str, filter: int) -> str:
 
 
 def reasons(session: Session, layer: str, filter: int | None = None) -> list[str]:
-    """What became of a filter and its layer, if that is shown; else why they go or stay in the preview."""
+    """What happened to a filter and its layer, if that is shown; else why they go or stay in the preview."""
     if session.comparison is not None and session.mode is Mode.CUTS:
         return [_what_went(session, session.comparison.name, layer, filter)]
     preview = [f"Preview on {FIRST_NETWORK}."] if session.of_run else []

@@ -16,15 +16,15 @@ PREDICTED = "predicted.npz"
 
 
 class Measuring(Task):
-    """Asks, runs, and opens what came of it.
+    """Asks for data, measures, and opens the result.
 
     Args:
         session: The `Session`.
-        preferences: The `Preferences`, which hold the data that were named last.
-        parent: What it is destroyed with.
+        preferences: The `Preferences`, which hold the data that were used last.
+        parent: The Qt parent.
 
     Signals:
-        predicted: What detectors predict for each layer, a dict of arrays `(filters,)`.
+        predicted: The predictions of detectors for each layer, a dict of arrays `(filters,)`.
     """
 
     predicted = QtCore.Signal(object)
@@ -40,7 +40,7 @@ class Measuring(Task):
         self.asked.emit(dialog)
 
     def start(self, options: MeasureOptions):
-        """Measures the open model; the profile is put beside it."""
+        """Measures the open model, and puts the profile beside it."""
         model = self.session.need_model()
         self._preferences.set_text("data", options.data)
         command = firekeras_command(measure_arguments(model, beside_model(model), options))
@@ -54,7 +54,7 @@ class Measuring(Task):
         self.say(f"Measured. The profile is {beside_model(model)}.")
 
     def predict(self):
-        """Predicts each filter's FIRE by detectors that were trained on the others."""
+        """Predicts each filter's FIRE with detectors that were trained on the other filters."""
         scratch = Scratch()
         target = scratch.path / PREDICTED
         profile = self.session.need_measured().profile

@@ -20,26 +20,26 @@ STARTING = "Starting: the model is loaded, and its accuracy measured."
 
 
 class Running(Task):
-    """Follows one run, whoever runs it.
+    """Follows one run, in whichever process it runs.
 
     Args:
         session: The `Session`.
         work: The `Work`, whose child may be the run.
-        preferences: The `Preferences`, which hold the data that were named last.
-        parent: What it is destroyed with.
+        preferences: The `Preferences`, which hold the data that were used last.
+        parent: The Qt parent.
 
     Attributes:
         view: The `RunView` that is shown, or `None`.
-        folder: Where the run is, or will be; `None` if there is none.
-        own: Whether this window began it.
-        stopping: Whether it was asked to stop.
+        folder: The folder of the run, existing or to be created; `None` if there is no run.
+        own: Whether this window started it.
+        stopping: Whether the run was asked to stop.
 
     Signals:
-        shown: The `RunView` or `None`, what else goes on, and whether the run is known to be alive.
-        progressed: How much of a round is done, and of how much.
+        shown: The `RunView` or `None`, a text on the current activity, and whether the run is known to be running.
+        progressed: How much of a round is done, and the total.
         logged: A line for the log.
-        wanted: The panel of runs should be in sight.
-        changed: What can be done with the run may have changed.
+        wanted: The panel of runs should be visible.
+        changed: The possible actions on the run may have changed.
     """
 
     shown = QtCore.Signal(object, str, bool)
@@ -57,7 +57,7 @@ class Running(Task):
         work.reported.connect(self._heard)
 
     def _forget(self, folder: Path | None, *, own: bool):
-        """Nothing is known of the run in this folder yet."""
+        """Forgets the last run; nothing is known about the one in this folder yet."""
         self.view: RunView | None = None
         self.folder, self.own, self.stopping = folder, own, False
 
@@ -94,7 +94,7 @@ class Running(Task):
     # follow
 
     def follow(self, directory: RunDirectory):
-        """Shows a run, finished or still running; of one that another process runs, what it comes to."""
+        """Shows a run, finished or still running, and follows it even if another process runs it."""
         self._forget(directory.path, own=False)
         view = self._read(directory)
         self.wanted.emit()
@@ -102,7 +102,7 @@ class Running(Task):
             self._timer.start()
 
     def leave(self):
-        """Shows no run any more."""
+        """Stops showing a run."""
         self._timer.stop()
         if self.view is not None:
             self.shown.emit(None, NO_RUN, False)
@@ -146,7 +146,7 @@ class Running(Task):
         return view
 
     def _show_network(self, view):
-        """Lays the network of the last round that was kept over the heatmap."""
+        """Compares the heatmap with the network of the last round that was kept."""
         report, measured, session = view.report, self.session.measured, self.session
         if measured is None:
             self._open_first_profile(view)
@@ -156,7 +156,7 @@ class Running(Task):
             session.compare(self._comparison(view, measured.profile, name), Mode.CUTS if first else session.mode)
 
     def _comparison(self, view, profile, name):
-        """By what was measured of that network; else by its cuts; if these are not known either, by its widths."""
+        """Compares by the measurement of that network; else by its cuts; if these are unknown too, by its widths."""
         newest, report = profiles_of(view.directory), view.report
         widths = report.widths_after
         same = profile.graph.widths == report.widths_before  # else filters have other numbers in this profile
@@ -177,11 +177,11 @@ class Running(Task):
 
     @property
     def running(self) -> bool:
-        """Whether a run of this window goes on."""
+        """Whether a run that this window started is in progress."""
         return self.own and self._work.job is not None and self._work.doing.startswith("Run ")
 
     def stop(self):
-        """Ends the run after the round in progress; what it came to is kept."""
+        """Ends the run after the round in progress; its result is kept."""
         RunDirectory.open(self._need_folder()).ask_to_stop()
         self.stopping = True
         self.logged.emit("Asked to stop after this round.")

@@ -1,4 +1,4 @@
-"""What leaves the inspector: the pruned model, checked; the plan; the table, the picture, and FIRE for Netron."""
+"""Saving and exporting: the pruned model, checked; the plan; the table, the picture, and FIRE for Netron."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from inspector.tasks.task import Task
 
 
 class Saving(Task):
-    """Asks where to, and writes.
+    """Asks for a path, and writes.
 
     Args:
         session: The `Session`.
-        picture: The view that is exported as a picture.
-        parent: What it is destroyed with.
+        picture: The view to export as a picture.
+        parent: The Qt parent.
 
     Attributes:
-        removed: For models saved here, which filters of which layers are gone.
+        removed: The removed filters, by layer, of models that were saved here.
 
     Signals:
-        saved: What is chosen is in a file.
+        saved: The choices were written to a file.
     """
 
     saved = QtCore.Signal()
@@ -38,7 +38,7 @@ class Saving(Task):
         self.removed: dict[Path, dict] = {}
 
     def _ask(self, title, ending, kinds, then):
-        """Opens a dialog for a new file, and gives its path to `then`."""
+        """Opens a dialog for a new file, and passes its path to `then`."""
         folder = self.session.need_document().path.resolve().parent
         dialog = QtWidgets.QFileDialog(None, title, str(folder), kinds)
         dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
@@ -49,7 +49,7 @@ class Saving(Task):
 
     def _stem(self):
         name = self.session.need_document().name
-        if self.session.of_run:  # what is exported is of this network, and not what the run came to
+        if self.session.of_run:  # the export is of this network, not of the result of the run
             return f"{name}-round-000"
         return name.removesuffix(".keras").removesuffix(".fire.h5")
 
@@ -59,12 +59,12 @@ class Saving(Task):
     # the pruned model
 
     def ask_for_model(self):
-        """Asks where the pruned model goes."""
+        """Asks for the path of the pruned model."""
         title = f"Save a cut of {words.FIRST_NETWORK}" if self.session.of_run else "Save the pruned model"
         self._ask(title, "-pruned.keras", "Keras models (*.keras)", self.save_model)
 
     def save_model(self, path: Path):
-        """Prunes as previewed, loads what was written to check it, and only then gives it its name."""
+        """Prunes as previewed, loads the file again to check it, and only then gives it its name."""
         model = self.session.need_model()
         if path.resolve() == model.resolve():
             raise ValueError(f"{path.name} is the model itself, which is never overwritten. Give another name.")
@@ -80,7 +80,7 @@ class Saving(Task):
         self.wished.emit(command, f"Saving {path.name}", steps.pruned)
 
     def _not_the_result(self):
-        """What sets a cut that is saved while a run is open apart from what that run came to."""
+        """A sentence that distinguishes a saved cut from the result of the open run; empty without a run."""
         document = self.session.need_document()
         if document.run is None:
             return ""
@@ -90,7 +90,7 @@ class Saving(Task):
     # the rest
 
     def ask_for_plan(self):
-        """Asks where the plan goes."""
+        """Asks for the path of the plan."""
         self._ask("Save the plan", "-plan.json", "Plans (*.json)", self.save_plan)
 
     def save_plan(self, path: Path):
@@ -100,7 +100,7 @@ class Saving(Task):
         self._is_written(path, f". `firekeras prune MODEL.keras --plan {path.name}` applies it.")
 
     def ask_for_table(self):
-        """Asks where the table goes."""
+        """Asks for the path of the table."""
         self._ask("Export the table", ".csv", "Tables (*.csv)", self.save_table)
 
     def save_table(self, path: Path):
@@ -109,7 +109,7 @@ class Saving(Task):
         self._is_written(path)
 
     def ask_for_netron(self):
-        """Asks where the attachment for Netron goes."""
+        """Asks for the path of the attachment for Netron."""
         self._ask("Export for Netron", ".netron.json", "Attachments (*.json)", self.save_netron)
 
     def save_netron(self, path: Path):
@@ -118,11 +118,11 @@ class Saving(Task):
         self._is_written(path, ". Open the model in Netron, then drop this file onto it.")
 
     def ask_for_png(self):
-        """Asks where the picture goes."""
+        """Asks for the path of the picture."""
         self._ask("Export the heatmap", ".png", "Pictures (*.png)", self.save_picture)
 
     def ask_for_svg(self):
-        """Asks where the drawing goes."""
+        """Asks for the path of the drawing."""
         self._ask("Export the heatmap", ".svg", "Drawings (*.svg)", self.save_picture)
 
     def save_picture(self, path: Path):
@@ -159,11 +159,11 @@ class _Save:
 
     @property
     def unchecked(self) -> Path:
-        """What it is called until it is checked."""
+        """The path of the file until it is checked."""
         return self.path.with_name(f".{os.getpid()}.{self.path.name}")
 
     def pruned(self, outcome):
-        """It is written, or not: then it is loaded again."""
+        """Goes on after pruning: loads the file again, unless pruning failed."""
         self.scratch.remove()
         if not self._failed(outcome):
             command = firekeras_command(check_arguments(self.unchecked))
@@ -171,7 +171,7 @@ class _Save:
             self.saving.wished.emit(command, f"Checking {self.path.name}", checked)
 
     def checked(self, outcome):
-        """It can be loaded, or not: then its parameters are counted, and it gets its name."""
+        """Goes on after loading: counts the parameters and renames the file, unless loading failed."""
         if self._failed(outcome):
             return
         params = self._counted()
@@ -186,7 +186,7 @@ class _Save:
         )
 
     def _counted(self):
-        """How many parameters it has, which must be as many as planned."""
+        """The number of parameters, which must be the planned number."""
         weights = ModelWeights(self.unchecked)
         params, expected = weights.params, self.plan.costs_after.params
         weights.close()

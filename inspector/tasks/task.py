@@ -1,4 +1,4 @@
-"""What all tasks have in common: they speak by signals, and know nothing of the window that listens."""
+"""The base of all tasks: they emit signals, and know nothing about the window that listens."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from inspector.state import Session
 
 
 class Task(QtCore.QObject):
-    """Work of several steps on what is open.
+    """Work in several steps on the open document.
 
     Args:
         session: The `Session`.
-        parent: What it is destroyed with.
+        parent: The Qt parent.
 
     Signals:
-        said: A message: its words, whether it is an error, the label of a way out or `""`, and what that does.
+        said: A message: its text, whether it is an error, the label of a button or `""`, and the action of the button.
         status: A line for the status bar.
-        doing: What goes on, or how it ended, for the panel of runs.
+        doing: The current activity, or how it ended, for the panel of runs.
         asked: A dialog to open.
-        wished: A command to run, what to call that, and what to call with its `Outcome`.
+        wished: A command to run, a title for it, and a function to call with its `Outcome`.
         document: A `Document` to show, of the same network: choices are kept.
         path: A path to open.
     """
@@ -40,11 +40,11 @@ class Task(QtCore.QObject):
         self.session = session
 
     def say(self, words: str, *, error: bool = False, way_out: str = "", then: Callable[[], object] | None = None):
-        """Says something, with an optional way out."""
+        """Emits a message, with an optional button for the next step."""
         self.said.emit(words, error, way_out, then)
 
     def failed(self, outcome: Outcome, title: str, way_out: str, then: Callable[[], object]) -> bool:
-        """Whether something did not go well; if so, says how it ended."""
+        """Whether something failed or was aborted; if so, reports it."""
         if not outcome.ok:
             self.say(
                 outcome.sentence(title), error=not outcome.aborted, way_out=way_out, then=lambda: self.in_words(then)
@@ -52,12 +52,12 @@ class Task(QtCore.QObject):
         return not outcome.ok
 
     def in_words(self, call: Callable, *arguments):
-        """Calls something that may refuse, and says why it does."""
+        """Calls a function that may raise `ValueError`, and reports the error."""
         return in_words(self.say, call, *arguments)
 
 
 def in_words(say: Callable, call: Callable, *arguments):
-    """Calls something that may refuse; its reason is said as an error, and `None` returned."""
+    """Calls a function that may raise `ValueError`; reports the error and returns `None`."""
     try:
         return call(*arguments)
     except (ValueError, OSError) as error:

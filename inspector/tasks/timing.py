@@ -17,12 +17,12 @@ from inspector.tasks.task import Task
 
 
 class Timing(Task):
-    """Times what is previewed.
+    """Times the previewed plan.
 
     Args:
         session: The `Session`.
         work: The `Work`, whose child reports each stage.
-        parent: What it is destroyed with.
+        parent: The Qt parent.
     """
 
     def __init__(self, session: Session, work: Work, parent: QtCore.QObject | None = None):
@@ -33,7 +33,7 @@ class Timing(Task):
     def start(self):
         """Cuts the open model as previewed, times it beside the model, and leaves no file behind.
 
-        Both are timed in LiteRT if it is installed, since much of what Keras takes is Python's.
+        Both are timed in LiteRT if it is installed, since much of the time in Keras is Python overhead.
         """
         session, model = self.session, self.session.need_model()
         cut = _Cut(session.choices, session.need_measured().plan(session.choices), model, Scratch())
@@ -80,13 +80,13 @@ class Timing(Task):
 
 
 def litert_is_here() -> bool:
-    """Whether a child can export to LiteRT, and run that."""
+    """Whether a child process can export to LiteRT and run the file."""
     return FORMATS["litert"].is_here(os.environ.get("KERAS_BACKEND", "tensorflow"))
 
 
 @dataclasses.dataclass(frozen=True)
 class _Cut:
-    """A cut that is made to be timed."""
+    """A cut model that is only timed."""
 
     choices: Choices
     plan: PruningPlan
@@ -102,7 +102,7 @@ class _Cut:
         return self.scratch.path / "pruned.keras"
 
     def check(self, costs):
-        """Raises `ValueError` if what was timed is not what is previewed."""
+        """Raises `ValueError` if the timed model is not the previewed one."""
         expected = self.plan.costs_after
         if (costs["macs"], costs["params"]) != (expected.macs, expected.params):
             raise ValueError(

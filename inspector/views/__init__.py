@@ -1,4 +1,4 @@
-"""What the window shows of a session."""
+"""The views of a session in the window."""
 
 from inspector.views import empty_page
 from inspector.views.banner import Banner

@@ -1,4 +1,4 @@
-"""A line above everything that says what went wrong, or what is to be known, with a way out."""
+"""A line above everything else for errors and notes, with a button for the next step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PySide6 import QtCore, QtWidgets
 
 
 class Banner(QtWidgets.QToolBar):
-    """Stays until it is closed, or something else is to be said; as wide as the window, and so low."""
+    """Stays until it is closed or replaced by another message; as wide as the window, and no higher than its text."""
 
     def __init__(self, parent=None):
         super().__init__("Message", parent, movable=False, floatable=False)
@@ -46,10 +46,10 @@ class Banner(QtWidgets.QToolBar):
         """Says something.
 
         Args:
-            words: What.
-            error: Whether something went wrong.
-            way_out: The label of a button; empty for none.
-            then: What the button does.
+            words: The text.
+            error: Whether it is an error.
+            way_out: The label of the button; empty for no button.
+            then: The function that the button calls.
         """
         style = QtWidgets.QStyle.StandardPixmap
         icon = style.SP_MessageBoxCritical if error else style.SP_MessageBoxInformation
@@ -71,10 +71,10 @@ class Banner(QtWidgets.QToolBar):
 
 
 class _Frame(QtWidgets.QFrame):
-    """As high as its words need at its width, which a tool bar does not ask for by itself."""
+    """As high as its text needs at its width, which a tool bar does not request by itself."""
 
     def fit(self):
-        """Takes that height."""
+        """Sets that height."""
         height = self.heightForWidth(self.width())
         if height > 0:  # it is not known before there are words
             self.setFixedHeight(height)

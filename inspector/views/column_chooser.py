@@ -1,4 +1,4 @@
-"""Which columns of the table are shown: chosen in a menu, and remembered."""
+"""The choice of visible columns: made in a menu, and remembered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ColumnChooser(QtCore.QObject):
         views: Tables with the columns of `Column`.
 
     Attributes:
-        actions: For each column that can be hidden, the `QAction` that shows and hides it.
+        actions: The `QAction` that shows and hides each column that can be hidden.
     """
 
     def __init__(self, views, parent=None):
@@ -37,14 +37,14 @@ class ColumnChooser(QtCore.QObject):
 
     @property
     def hidden(self) -> str:
-        """The columns that are not wanted, by name, with commas between."""
+        """The names of the hidden columns, separated by commas."""
         return ",".join(column.name for column, action in self.actions.items() if not action.isChecked())
 
     def hide(self, names: str):
         """Hides these columns, and shows the others.
 
         Args:
-            names: As `hidden` gives them; names of no column are left out.
+            names: As in `hidden`; unknown names are ignored.
         """
         unwanted = names.split(",")
         for column, action in self.actions.items():
@@ -52,7 +52,7 @@ class ColumnChooser(QtCore.QObject):
         self._show()
 
     def show_measured(self, measured: bool):
-        """Shows the columns that are known only once FIRE is measured, or leaves their room to the rest."""
+        """Shows the columns that need a measurement, or leaves their space to the others."""
         self._measured = measured
         self._show()
 
@@ -64,7 +64,7 @@ class ColumnChooser(QtCore.QObject):
                 view.setColumnHidden(column, not (known and action.isChecked()))
 
     def menu(self, parent) -> QtWidgets.QMenu:
-        """The same choice as a menu."""
+        """The choice of columns as a menu."""
         menu = QtWidgets.QMenu("Columns of the &table", parent)
         menu.addActions(list(self.actions.values()))
         return menu

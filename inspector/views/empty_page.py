@@ -1,4 +1,4 @@
-"""What is shown until there is something to show: what to do, with a button for it."""
+"""The page that is shown while nothing is open: it says what to do, with a button for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_PROFILE_IN_RUN = (
 
 
 class EmptyPage(QtWidgets.QWidget):
-    """A few words and a button."""
+    """A short text and a button."""
 
     def __init__(self, parent=None):
         super().__init__(parent)
@@ -40,7 +40,7 @@ class EmptyPage(QtWidgets.QWidget):
             self._action.trigger()
 
     def offer(self, words: str, action: QtGui.QAction):
-        """Says something, and offers an action."""
+        """Shows a text, and offers an action."""
         self.words.setText(words)
         self._action = action
         self.button.setText(action.text().replace("&", "").rstrip("…."))

@@ -1,4 +1,4 @@
-"""One filter: where it is inactive, what its kernel looks like, its numbers, and why it goes or stays."""
+"""One filter: its map of inactivity, its kernel, its numbers, and why it goes or stays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_MAPS = "This profile has no maps. Measure again (F5) with “Keep maps” tic
 
 
 class FilterPanel(QtWidgets.QWidget):
-    """Shows what the session points at."""
+    """Shows the filter or layer that the session points at."""
 
     def __init__(self, session: Session, parent=None):
         super().__init__(parent)
@@ -68,7 +68,7 @@ class FilterPanel(QtWidgets.QWidget):
         self.show_cell()
 
     def show_predictions(self, predicted):
-        """Shows what detectors that did not see a filter predict for it, by layer."""
+        """Shows the predictions of detectors that did not see the filter, by layer."""
         self.predicted = predicted
         self.show_cell()
 
@@ -77,7 +77,7 @@ class FilterPanel(QtWidgets.QWidget):
             self._rest.start()
 
     def show_reasons(self):
-        """Says why; a large network takes a moment, so it waits until nothing changes."""
+        """Shows the reason; large networks take a moment, so it waits until nothing changes."""
         session = self.session
         if session.layer is None:
             self.why.setPlainText("")
@@ -87,7 +87,7 @@ class FilterPanel(QtWidgets.QWidget):
             self.why.setPlainText("\n".join(words.reasons(session, session.layer, session.filter)))
 
     def show_cell(self):
-        """Shows what is pointed at now."""
+        """Shows the current filter or layer."""
         measured, layer, filter = self.session.measured, self.session.layer, self.session.filter
         if measured is None or layer is None:
             self._show_nothing()
@@ -100,7 +100,7 @@ class FilterPanel(QtWidgets.QWidget):
         self._later()
 
     def _show_nothing(self):
-        """No filter can be shown; if a layer is pointed at, says why not."""
+        """Shows no filter; if a layer is pointed at, explains why."""
         layer = self.session.layer
         self.title.setText(f"<b>{_escaped(layer)}</b>" if layer else NOTHING_POINTED_AT)
         for view in (self.map, self.kernel):

@@ -9,12 +9,12 @@ NEAR = 8  # pixels from an edge that still take hold of it
 
 
 class HeatmapBox(pg.ViewBox):
-    """A view that reports which cell is meant.
+    """A view that reports which cell the mouse points at.
 
     Signals:
         pressed: A cell was clicked: row and column.
         dragged: A row's edge was dragged: row, column, and whether that was the end of it.
-        menu_wanted: The right button was clicked: row, column and the place on the screen.
+        menu_wanted: The right button was clicked: row, column and the position on the screen.
     """
 
     pressed = QtCore.Signal(int, float)

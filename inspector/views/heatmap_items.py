@@ -1,4 +1,4 @@
-"""What is drawn over the heatmap: filters that go, the cut line, caps, and the cell that is pointed at."""
+"""Overlays of the heatmap: filters that go, the cut line, caps, and the current cell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TILE = 8  # pixels between the hatching's lines
 
 
 def hatching() -> QtGui.QBrush:
-    """Slanted lines, black beside white, to be seen on any colour."""
+    """Slanted lines, black beside white, which are visible on any colour."""
     tile = QtGui.QPixmap(TILE, TILE)
     tile.fill(QtCore.Qt.GlobalColor.transparent)
     painter = QtGui.QPainter(tile)
@@ -25,7 +25,7 @@ def hatching() -> QtGui.QBrush:
 
 
 class Overlay(pg.GraphicsObject):
-    """Something over the cells, as large as they are."""
+    """An overlay of the size of the grid of cells."""
 
     def __init__(self):
         super().__init__()
@@ -68,7 +68,7 @@ class GoneCells(Overlay):
 
 
 class CapMarks(Overlay):
-    """A dashed line where each layer's cap lies: what is to its left always stays."""
+    """A dashed line at each layer's cap: filters to the left of it always stay."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The heatmap: FIRE of the whole network, a row per layer, with what goes hatched as soon as it is chosen."""
+"""The heatmap: FIRE of the whole network, a row per layer, with the filters that would go hatched at once."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ class HeatmapView(pg.PlotWidget):
     # the mouse
 
     def _edges(self, row):
-        """The columns of a row that can be dragged: where what goes begins, and its cap."""
+        """The columns of a row that can be dragged: the first filter that goes, and the cap."""
         session, measured = self.session, self.session.measured
         if measured is None or not 0 <= row < len(measured.rows) or measured.rows[row].locked:
             return []
@@ -232,7 +232,7 @@ class HeatmapView(pg.PlotWidget):
         session.point_at(measured.rows[row].name, cells.filter_in(row, place + right))
 
     def _change(self, change):
-        """Changes the layer that is pointed at, and says what it keeps now; or why it cannot be changed."""
+        """Changes the layer that is pointed at, and reports what it now keeps, or why it cannot be changed."""
         session, layer = self.session, self.session.layer
         if layer is None:
             self.said.emit(NO_LAYER)
@@ -281,7 +281,7 @@ def _cell_rect(cells, row, filter):
 
 
 class HeatmapPanel(QtWidgets.QWidget):
-    """The heatmap with its title, what it shows, and its legend."""
+    """The heatmap with its title, its choice of pictures, and its legend."""
 
     def __init__(self, view: HeatmapView, parent=None):
         super().__init__(parent)

@@ -1,4 +1,4 @@
-"""What the previewed plan gains by the clock; struck out, and said so, once a choice has changed."""
+"""The measured gain of the previewed plan; struck out once a choice has changed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class LatencyLabel(QtWidgets.QLabel):
         self._explain(words, details)
 
     def _say_older(self, timed):
-        """Not by its colour alone: it is struck out too, and words say whose it is."""
+        """Marks an outdated figure not only by colour: it is struck out, and a text says what it belongs to."""
         grey = "#{:02x}{:02x}{:02x}".format(*theme.current().dim)
         self.setText(
             f'<span style="color:{grey}">Of an older choice: <s>{timed.figures}</s>. F7 times it again.</span>'

@@ -96,7 +96,7 @@ class LayerTable(QtWidgets.QWidget):
         return view
 
     def _beside_scroll_bar(self, widget):
-        """A widget as wide as the columns of the table, whose scroll bar is always there: columns line up."""
+        """A widget as wide as the columns of the table, so columns line up: its scroll bar is always visible."""
         self.view.setVerticalScrollBarPolicy(QtCore.Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         line = QtWidgets.QHBoxLayout()
         line.setSpacing(0)
@@ -115,7 +115,7 @@ class LayerTable(QtWidgets.QWidget):
         return [name for name in names if not self.session.need_opened().row(name).locked]
 
     def to_change(self) -> list[str]:
-        """The same; says why if there are none."""
+        """Like `selected`; says why if there are none."""
         names = self.selected()
         if not names:
             rows = self.view.selectionModel().selectedRows()
@@ -126,7 +126,7 @@ class LayerTable(QtWidgets.QWidget):
         return words.why_layer(self.session, self.model.layer(self.proxy.mapToSource(index)))
 
     def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
-        """If a layer cannot be changed, the keys that would change it say why."""
+        """Explains why a layer cannot be changed when a key would change it."""
         keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
         if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
             index = self.view.currentIndex()
@@ -135,7 +135,7 @@ class LayerTable(QtWidgets.QWidget):
         return super().eventFilter(watched, event)
 
     def lock_selected(self):
-        """Locks the selected layers; if all are locked, frees them."""
+        """Locks the selected layers; if all of them are locked, unlocks them."""
         names = self.to_change()
         if names:
             self.edits.editor.set_locks(names, not set(names) <= self.session.choices.locked)
@@ -199,7 +199,7 @@ class SelectionBar(QtWidgets.QWidget):
         self._cap(self.share.value() / 100)
 
     def free_selected(self):
-        """Takes the caps of the selected layers away."""
+        """Removes the caps of the selected layers."""
         self._cap(None)
 
     def _cap(self, share):

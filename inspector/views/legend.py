@@ -1,4 +1,4 @@
-"""What the colours of the heatmap mean."""
+"""The legend of the heatmap's colours."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BAR, PATCH, HEIGHT, GAP = 60, 18, 22, 8  # pixels
 
 
 class Legend(QtWidgets.QWidget):
-    """A bar of the colours with its ends, and a patch for each other sign."""
+    """A colour bar with its end values, and a patch for each other mark."""
 
     def __init__(self, parent=None):
         super().__init__(parent)
@@ -24,8 +24,8 @@ class Legend(QtWidgets.QWidget):
         """Explains the colours of a mode.
 
         Args:
-            mode: What the heatmap shows.
-            most: For the difference, the greatest there is, regardless of the sign.
+            mode: The picture that the heatmap shows.
+            most: For the difference, the largest absolute value.
         """
         self._mode, self._most = mode, most
         low, high = self._ends
@@ -42,13 +42,13 @@ class Legend(QtWidgets.QWidget):
 
     @property
     def _hatched(self):
-        """What hatching stands for; empty if nothing is hatched."""
+        """The meaning of hatching; empty if nothing is hatched."""
         if self._mode not in WHOLE:
             return ""
         return "went" if self._mode is Mode.CUTS else "goes"
 
     def _width(self):
-        """The room that all of it needs."""
+        """The size that the legend needs."""
         texts = [f"FIRE {self._ends[0]}", self._ends[1], "no FIRE", *([self._hatched] if self._hatched else [])]
         signs = BAR + 4 + (len(texts) - 2) * (PATCH + 4 + GAP)
         return 4 + signs + sum(self.fontMetrics().horizontalAdvance(text) + 6 for text in texts) - 6

@@ -11,7 +11,7 @@ LINE, HIGH, LANE, MOST_LANES = 12, 16, 7, 4  # pixels; and how many lanes
 
 
 class NameAxis(pg.AxisItem):
-    """Draws as many names as there is room for, and a bar for each row of a coupled group."""
+    """Draws as many names as fit, and a bar for each row of a coupled group."""
 
     def __init__(self, theme: Theme):
         super().__init__("left")

@@ -1,4 +1,4 @@
-"""A small picture of numbers with a fixed scale, such as a filter's map; or two, with a line between to be moved."""
+"""A small picture of numbers with a fixed scale, such as a filter's map; or two with a movable line between them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 
 
 class PictureView(QtWidgets.QWidget):
-    """A picture above its colours and its caption."""
+    """A picture above its colour bar and its caption."""
 
     def __init__(self, title: str, parent=None):
         super().__init__(parent)
@@ -48,7 +48,7 @@ class PictureView(QtWidgets.QWidget):
         self.clear("")
 
     def clear(self, why: str):
-        """Shows nothing, and says why."""
+        """Shows no picture, and says why."""
         self.image.clear()
         self.bar.show_scale(None)
         self.divider.setVisible(False)
@@ -59,8 +59,8 @@ class PictureView(QtWidgets.QWidget):
 
         Args:
             values: The numbers; NaN is left blank.
-            caption: What they are.
-            scale: What is shown in which colour.
+            caption: The caption.
+            scale: The `Scale` from numbers to colours.
             after: Numbers of the same shape that are shown to the right of a line.
         """
         as_colours = functools.partial(palette.coloured, colours=scale.colours, low=scale.low, high=scale.high)

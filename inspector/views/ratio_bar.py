@@ -1,4 +1,4 @@
-"""How much goes, and what it saves."""
+"""The ratio to remove, and the savings."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class RatioBar(QtWidgets.QWidget):
         return f"{self._of_what(measured.preview)}{costs}"
 
     def _of_what(self, preview):
-        """Which network is previewed, if it is not the obvious one: of a run it is the first."""
+        """The previewed network, if it is not obvious: for a run, it is the first one."""
         if not self.session.of_run:
             return ""
         return f"Preview on {words.FIRST_NETWORK}:\n" if preview.num_gone else f"Ratio 0 on {words.FIRST_NETWORK}:\n"

@@ -1,4 +1,4 @@
-"""A run, going on or over: its state, accuracy and MACs by round, and what it says."""
+"""A run, in progress or over: its state, accuracy and MACs by round, and its output."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RunPanel(QtWidgets.QWidget):
         self.log.appendPlainText(line)
 
     def show_progress(self, done: int, of: int):
-        """Shows how far something has come; 0 of 0 if that is not known."""
+        """Shows progress; 0 of 0 if it is unknown."""
         self.bar.setMaximum(of)
         self.bar.setValue(done)
         left = self._pace.left(done, of, time.monotonic())
@@ -63,7 +63,7 @@ class RunPanel(QtWidgets.QWidget):
         self.bar.show()
 
     def hide_progress(self):
-        """Nothing is going on."""
+        """Shows that nothing is in progress."""
         self._pace = Pace()
         self.bar.hide()
 
@@ -71,9 +71,9 @@ class RunPanel(QtWidgets.QWidget):
         """Shows a run.
 
         Args:
-            run: What it has come to; `None` for none.
-            doing: What else is to be said, above that.
-            alive: Whether it is known to go on.
+            run: The `RunView`, or `None`.
+            doing: A text on the current activity, shown above the run.
+            alive: Whether it is known to be running.
         """
         if run is None:
             self.status.setText(doing)
@@ -94,7 +94,7 @@ class RunPanel(QtWidgets.QWidget):
 
 
 def _scrolled(label, title) -> QtWidgets.QScrollArea:
-    """A label that may be longer than there is room for."""
+    """A label that may be longer than its space."""
     area = QtWidgets.QScrollArea(widgetResizable=True)
     area.setFrameShape(QtWidgets.QFrame.Shape.NoFrame)
     label.setAlignment(QtCore.Qt.AlignmentFlag.AlignTop)
@@ -104,14 +104,14 @@ def _scrolled(label, title) -> QtWidgets.QScrollArea:
 
 
 class RoundAxis(pg.AxisItem):
-    """Rounds are whole: no line between two."""
+    """Places ticks at whole rounds only."""
 
     def tickSpacing(self, minVal, maxVal, size):  # noqa: N802, N803 (pyqtgraph's names)
         return [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1] or [(1, 0)]
 
 
 class RunChart(pg.GraphicsLayoutWidget):
-    """The metric by round, with the limit that it must keep; and beside it the MACs that are left."""
+    """The metric by round with its limit, and the MACs that are left."""
 
     def __init__(self, parent=None):
         super().__init__(parent)

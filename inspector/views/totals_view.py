@@ -1,4 +1,4 @@
-"""The totals below the table: rows that stay in sight, under the very columns that they sum."""
+"""The totals below the table: rows that stay visible below the columns that they sum."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class TotalsView(QtWidgets.QTableView):
         near.rangeChanged.connect(lambda: near.setValue(far.value()))  # it may learn later how far it can go
 
     def _fit(self):
-        """As high as its rows, and not there without any."""
+        """Makes the view as high as its rows, and hides it if there are none."""
         rows = self.model().rowCount()
         self.setFixedHeight(rows * self.verticalHeader().defaultSectionSize() + 2 * self.frameWidth())
         self.setVisible(bool(rows))

@@ -1,4 +1,4 @@
-"""A button for an action, which the keyboard reaches."""
+"""A button for an action that can be reached by keyboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check boxes whose frame can be seen: styles draw it in a shade of the window's colour, which dark windows hide."""
+"""Check boxes with a visible frame: styles draw it in a shade of the window's colour, which dark windows hide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the colours of a small picture stand for: a bar of them between the numbers at its ends."""
+"""The colour bar of a small picture, with the numbers at its ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEIGHT, GAP = 18, 5  # pixels
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """From numbers to colours.
+    """Maps numbers to colours.
 
     Args:
         what: What the numbers are.
@@ -48,7 +48,7 @@ class Scale:
 
     @property
     def spoken(self) -> str:
-        """What a screen reader says of the scale."""
+        """The text of the scale for screen readers."""
         return f"{self.what}: from {self.low:.3g}, {self.words[0]}, to {self.high:.3g}, {self.words[1]}"
 
 
@@ -62,7 +62,7 @@ class ColourBar(QtWidgets.QWidget):
         self.scale: Scale | None = None
 
     def show_scale(self, scale: Scale | None):
-        """Shows a scale, or nothing; its room is kept, so pictures do not jump."""
+        """Shows a scale, or nothing; its space is kept, so pictures do not move."""
         self.scale = scale
         self.setToolTip(scale.spoken if scale else "")
         self.setAccessibleDescription(self.toolTip())

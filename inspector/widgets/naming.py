@@ -1,4 +1,4 @@
-"""Names for screen readers: of a control, and of the parts inside it that take the focus."""
+"""Names for screen readers: of a control, and of its parts that take the focus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def name(widget: QtWidgets.QWidget, text: str, tip: str = ""):
     Args:
         widget: The control.
         text: What it is.
-        tip: One line on what it is for; empty for none.
+        tip: One line on its purpose; empty for none.
     """
     parts: list[QtWidgets.QWidget | None] = [widget]
     if isinstance(widget, QtWidgets.QComboBox):

@@ -1,4 +1,4 @@
-"""Colours of plots, taken from the palette that the system gives, light or dark."""
+"""Colours of plots, from the palette of the system, light or dark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BANDS = ((0, 158, 115), (204, 121, 167), (86, 180, 233), (230, 159, 0), (0, 114,
 
 @dataclasses.dataclass(frozen=True)
 class Theme:
-    """What plots are drawn with, each `(r, g, b)`.
+    """The colours of plots, each `(r, g, b)`.
 
     Args:
         dark: Whether the background is dark.

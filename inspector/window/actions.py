@@ -1,4 +1,4 @@
-"""Entries of menus as Qt's actions; what cannot be done just now says why."""
+"""Menu entries as Qt actions; an action that is not possible now says why."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 def possible(window: Window) -> str:
-    """The obstacle of what can always be done."""
+    """The obstacle of an action that is always possible: none."""
     return ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One thing that can be done.
+    """One entry of a menu.
 
     Args:
-        key: What it is called in here.
-        text: In menus, with its mnemonic.
+        key: Its internal name.
+        text: Its text in menus, with a mnemonic.
         shortcut: Its keys; empty for none.
-        tip: One line on what it does.
-        do: Does it; a `ValueError` or `OSError` is shown as a message.
-        obstacle: What stands in its way just now; empty if nothing does.
-        waits: Whether it has to wait for a child process that works.
+        tip: One line that describes it.
+        do: The function that carries it out; a `ValueError` or `OSError` is shown as a message.
+        obstacle: Why it is not possible now; empty if it is.
+        waits: Whether it has to wait for a running child process.
         checkable: Whether it is switched on and off.
     """
 
@@ -42,7 +42,7 @@ class Entry:
     checkable: bool = False
 
     def in_the_way(self, window: Window) -> str:
-        """What stands in its way just now."""
+        """Why it is not possible now; empty if it is."""
         busy = f"{window.work.doing} is not over" if self.waits and window.work.job else ""
         return self.obstacle(window) or busy
 
@@ -53,10 +53,10 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Made:
-    """Part of a menu that the window's parts make themselves.
+    """Part of a menu that parts of the window build themselves.
 
     Args:
-        add_to: Adds it to a menu.
+        add_to: A function that adds it to a menu.
     """
 
     add_to: Callable[[QtWidgets.QMenu, Window], object]
@@ -66,8 +66,8 @@ class Menu:
     """A menu of the window.
 
     Args:
-        title: With its mnemonic.
-        groups: What is in it, with a line between two groups.
+        title: The title, with a mnemonic.
+        groups: Groups of entries, with a separator between groups.
     """
 
     def __init__(self, title: str, *groups: tuple[Entry | Made, ...]):
@@ -75,12 +75,12 @@ class Menu:
 
     @property
     def entries(self) -> list[Entry]:
-        """Its entries, without the lines between."""
+        """Its entries, without the separators."""
         return [item for group in self.groups for item in group if isinstance(item, Entry)]
 
 
 def fill(bar: QtWidgets.QMenuBar, menus: Iterable[Menu], window: Window):
-    """Fills the bar of menus."""
+    """Fills the menu bar."""
     bar.setAccessibleName("Menus")
     for each in menus:
         menu = bar.addMenu(each.title)
@@ -96,7 +96,7 @@ class Actions:
 
     Args:
         window: The main window.
-        menus: What they are in.
+        menus: The menus that contain the entries.
     """
 
     def __init__(self, window: Window, menus: Iterable[Menu]):
@@ -109,7 +109,7 @@ class Actions:
         return self.by_key[key]
 
     def refresh(self):
-        """Says of each action whether it can be done now, and why not."""
+        """Updates each action: whether it is possible now, and if not, why."""
         for key, entry in self.entries.items():
             self._allow(key, entry.tip, entry.in_the_way(self._window))
 
@@ -125,7 +125,7 @@ class Actions:
         action.setToolTip(f"{tip} ({keys})" if keys else tip)
 
     def keys_text(self) -> str:
-        """All keys, a line for each."""
+        """All keyboard shortcuts, one per line."""
         named = [(_keys(action), action.text().replace("&", "").rstrip("…")) for action in self.by_key.values()]
         return "\n".join(f"{keys}: {text}" for keys, text in named if keys)
 

@@ -1,4 +1,4 @@
-"""Files and folders that are chosen in a dialog, to be opened."""
+"""Dialogs that choose files and folders to open."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def model_of_profile(window: Window):
 
 
 def other_profile(window: Window):
-    """Lays another profile over the one that is open."""
+    """Compares the open profile with another one."""
     _choose(window, FILE, "Measurements (*.fire.h5)", lambda path: window.in_words(window.compare_with, path))
 
 

@@ -1,4 +1,4 @@
-"""The main window: it puts the views together, opens what it is given, and does what the actions say."""
+"""The main window: it arranges the views, opens documents, and carries out actions."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Window(QtWidgets.QMainWindow):
     """The inspector.
 
     Args:
-        preferences: What is remembered.
+        preferences: The `Preferences`.
     """
 
     def __init__(self, preferences: Preferences):
@@ -72,7 +72,7 @@ class Window(QtWidgets.QMainWindow):
         self.resize(1180, 760)
         preferences.restore(self)
         self.table.columns.hide(preferences.text(HIDDEN, HIDDEN_AT_FIRST))
-        self.banner.hide()  # what it said when the window was closed is over
+        self.banner.hide()  # its message from when the window was closed no longer holds
         self._show_document()
 
     # its parts
@@ -158,7 +158,7 @@ class Window(QtWidgets.QMainWindow):
     # what is shown
 
     def open_path(self, path):
-        """Opens what is at a path; what is wrong with it is said, and what was open stays."""
+        """Opens the file or folder at a path; if it is invalid, reports why and keeps the open document."""
         path = Path(path)
         if self.work.job is not None:
             self.banner.say(
@@ -179,7 +179,7 @@ class Window(QtWidgets.QMainWindow):
             self.in_words(self.running.follow, document.run)
 
     def show_document(self, document: Document, *, keep_choices: bool = False):
-        """Shows a document; choices are reset unless it is the same network, measured meanwhile."""
+        """Shows a document; choices are reset unless it is the same network, measured in the meantime."""
         if document.run is None:
             self.running.leave()
         self.panel.predicted = {}
@@ -224,14 +224,14 @@ class Window(QtWidgets.QMainWindow):
         self.pages.setCurrentWidget(self.heatmap_panel if self.session.measured else self.empty)
 
     def _say_cell(self):
-        """What the status bar said may no longer hold: it now says what is pointed at, or nothing."""
+        """Updates the status bar, whose text may no longer hold, to the current cell, or clears it."""
         self.statusBar().showMessage(words.cell(self.session))
 
     def _show_clean(self, clean):
         self.setWindowModified(not clean)
 
     def refresh_actions(self):
-        """Says of each action whether it can be done now, and why not."""
+        """Updates each action: whether it is possible now, and if not, why."""
         self.actions_.refresh()
 
     def _show_work(self):
@@ -242,7 +242,7 @@ class Window(QtWidgets.QMainWindow):
             self._report(f"{self.work.doing}…")
 
     def _report(self, doing):
-        """Says what goes on, or how it ended, above what is known of the run that is open."""
+        """Shows the current activity, or how it ended, above the state of the open run."""
         self.run_panel.show_run(self.running.view, doing)
 
     def _show_menu(self, place):
@@ -259,7 +259,7 @@ class Window(QtWidgets.QMainWindow):
         self.run_dock.raise_()
 
     def show_dialog(self, dialog: QtWidgets.QDialog):
-        """Opens a dialog, which the window keeps until the next."""
+        """Opens a dialog; the window keeps a reference to it until the next one."""
         self.dialog = dialog
         if dialog.parent() is None:
             dialog.setParent(self, dialog.windowFlags())
@@ -274,18 +274,18 @@ class Window(QtWidgets.QMainWindow):
         self.show_runs()
 
     def _ended(self, outcome, title, then):
-        """Says how something ended; what comes next may say more."""
+        """Reports how something ended; a later message may say more."""
         self._report(outcome.sentence(title))
         then(outcome)
 
     def in_words(self, call: Callable, *arguments):
-        """Calls something that may refuse; what it says goes to the banner."""
+        """Calls a function that may raise `ValueError`; the error goes to the banner."""
         return in_words(self.banner.say, call, *arguments)
 
     # actions
 
     def compare_with(self, path):
-        """Lays the profile at a path over the one that is open."""
+        """Compares the open profile with the one at a path."""
         path = Path(path)
         removed = next((r for model, r in self.saving.removed.items() if beside_model(model) == path.resolve()), None)
         comparison = Comparison.of(self.session.need_measured().profile, read_profile(path), path.name, removed)
@@ -297,7 +297,7 @@ class Window(QtWidgets.QMainWindow):
         self.banner.say(open_in_netron(self.session.need_model()))
 
     def ask_for_limits(self):
-        """Asks what holds for all layers."""
+        """Asks for the limits of all layers."""
         dialog = LimitsDialog(self.session.choices, self)
         dialog.chosen.connect(self.editor.set_limits)
         self.show_dialog(dialog)
@@ -314,7 +314,7 @@ class Window(QtWidgets.QMainWindow):
         self.table.finder.selectAll()
 
     def copy_command(self):
-        """Puts the command line that prunes as previewed on the clipboard."""
+        """Copies the command line that prunes as previewed."""
         QtGui.QGuiApplication.clipboard().setText(self.command_text())
         self.statusBar().showMessage("Copied the command that prunes as previewed.")
 
@@ -326,7 +326,7 @@ class Window(QtWidgets.QMainWindow):
         return as_text(prune_arguments(model, scores, self.session.choices, "pruned.keras"))
 
     def show_keys(self):
-        """Shows all keys."""
+        """Shows all keyboard shortcuts."""
         box = QtWidgets.QMessageBox(self)
         box.setWindowTitle("Keys")
         box.setText(f"{self.actions_.keys_text()}\n\nIn the heatmap: arrow keys move, + and - change the cap, L locks.")

@@ -1,6 +1,6 @@
-"""All that can be done: each entry says what it does, by which keys, and what may stand in its way.
+"""All menu entries: each knows its action, its keys, and when it is not possible.
 
-A new entry is one more in its group here, and nothing else.
+To add an entry, add it to its group here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from inspector.window.actions import Entry, Made, Menu
 
 
 def _of_session(obstacle):
-    """An obstacle that the session knows."""
+    """An obstacle that depends on the session."""
     return lambda window: obstacle(window.session)
 
 

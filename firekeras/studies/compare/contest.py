@@ -7,6 +7,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 
@@ -78,7 +79,9 @@ class Contest:
         settings: `ComparisonSettings`.
     """
 
-    def __init__(self, model, train_data, validation_data, test_data, settings: ComparisonSettings):
+    def __init__(
+        self, model: keras.Model, train_data: Any, validation_data: Any, test_data: Any, settings: ComparisonSettings
+    ):
         self.model, self.settings = model, settings
         self.train_data, self.validation_data, self.test_data = train_data, validation_data, test_data
 
@@ -136,11 +139,11 @@ class Contest:
         for make in makers:
             make(self.settings.seeds[0]).check(self.model, self.train_data)
 
-    def test(self, network) -> float:
+    def test(self, network: keras.Model) -> float:
         """The metric on the test data."""
         return self._evaluation(self.test_data, self.monitor).measured(network)
 
-    def validate(self, network) -> float:
+    def validate(self, network: keras.Model) -> float:
         """The metric on the validation data."""
         return self._evaluation(self.validation_data, self.monitor).measured(network)
 

@@ -129,7 +129,7 @@ def _cells(row):
     return tag("tr", tag("th", row[0], scope="row", class_="text"), [tag("td", cell, class_="n") for cell in row[1:]])
 
 
-def write_report(comparison: Comparison, folder) -> list[Path]:
+def write_report(comparison: Comparison, folder: str | Path) -> list[Path]:
     """Writes `comparison.md`, `.svg` and `.html` into a folder, and `.png` if `firekeras[charts]` is installed.
 
     Returns:
