@@ -321,7 +321,7 @@ def parsed_epochs(told) -> int | None:
     if told in (None, NO_LIMIT):
         return None
     if not str(told).isdecimal():
-        raise ValueError(f"--epochs is a whole number from 0 on, or {NO_LIMIT}. Received: {told}.")
+        raise ValueError(f"--epochs is a whole number, at least 0, or {NO_LIMIT}. Received: {told}.")
     return int(told)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from firekeras.refusals import check_one_of
+
 SYNTHETIC = ("pink", "noise")
 
 
@@ -27,8 +29,7 @@ def synthetic_images(shape, count, *, kind="pink", seed=0) -> np.ndarray:
     Example:
     >>> profile = firekeras.measure_fire(model, synthetic_images((32, 32, 3), 1000))
     """
-    if kind not in SYNTHETIC:
-        raise ValueError(f"kind is one of {SYNTHETIC}. Received: {kind!r}.")
+    check_one_of("kind", kind, SYNTHETIC)
     rng = np.random.default_rng(seed)
     if kind == "noise":
         return rng.uniform(0, 255, (count, *shape)).astype("float32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
+from firekeras.refusals import check_share
 
 
 def sparsify(model, train_data, *, sparsity=0.5, epochs=1, learning_rate=0.01, batch_size=64, loss=None):
@@ -34,8 +35,7 @@ def sparsify(model, train_data, *, sparsity=0.5, epochs=1, learning_rate=0.01, b
     >>> sparse = firekeras.export.sparsify(pruned, (x_train, y_train), sparsity=0.5)
     >>> firekeras.export_model(sparse, "sparse.tflite", samples=x_train, int8=True)
     """
-    if not 0 < sparsity < 1:
-        raise ValueError(f"`sparsity` is a share above 0 and below 1. Received: {sparsity!r}.")
+    check_share("sparsity", sparsity, above=0, below=1)
     tfmot.check_training(train_data, epochs, learning_rate, batch_size)
     tools = tfmot.load().sparsity.keras
     bridge = Bridge(model, train_data[0][:32])

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from firekeras.export.latency import Latency, measure_latencies
+from firekeras.refusals import check_one_of, check_whole
 
 CHAIN = 4
 FALL = 0.08  # a width of 24 computed as 28, with 28 as the next to fill, falls by 11%
@@ -43,10 +44,9 @@ def latency_of_widths(
     from firekeras.export.endings import ENDINGS
     from firekeras.export.exporting import export_model
 
-    if to not in ("litert", "onnx"):
-        raise ValueError(f"`to` is 'litert' or 'onnx'. Received: {to!r}.")
-    if not widths or not all(isinstance(width, (int, np.integer)) and width > 0 for width in widths):
-        raise ValueError(f"`widths` are whole numbers from 1. Received: {list(widths)}.")
+    check_one_of("to", to, ("litert", "onnx"))
+    for width in widths or (0,):
+        check_whole("Each of widths", width, 1)
     samples = np.random.default_rng(0).normal(size=(32, size, size, max(widths))).astype("float32")
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{width}{ENDINGS[to]}" for width in widths]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from firekeras.data.samples import draw_samples
 from firekeras.plan.planning import PruningPlan
+from firekeras.refusals import check_share, check_whole
 from firekeras.rounds.method import Method, register
-from firekeras.rounds.settings import check_share, check_whole
 from firekeras.scores.criteria import CRITERIA, get_criterion, score_filters
 
 A_FEW = 32  # samples by which one sees whether a criterion has anything to say of a network

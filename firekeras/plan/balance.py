@@ -7,6 +7,7 @@ from scipy.stats import rankdata
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.units import open_scores
+from firekeras.refusals import check_share
 from firekeras.scores.profile import FilterScores
 
 FALLBACK = 0.5  # the weight once a round was undone: global ranks may have starved a layer
@@ -38,8 +39,7 @@ def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK
     >>> scores = balanced(firekeras.score_filters(model, "l1"), firekeras.channel_graph(model))
     >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.2, balance=0)
     """
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight is that of the place within the layer, from 0 to 1. Received: {weight}.")
+    check_share("weight", weight, "that of the place within the layer")
     blend = graph.by_layer(blended(open_scores(graph, scores), graph, weight))
     return FilterScores(blend, criterion=f"balanced {scores.criterion}", l1=scores.l1, reasons=scores.reasons)
 

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from firekeras.paths import existing_file
+from firekeras.refusals import check_whole
 
 PIP = 'pip install "firekeras[deployment]"'
 
@@ -66,7 +67,8 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
         ValueError: If there is no such file, or none of these is its ending, or `threads` is given for Keras.
         ImportError: If the runtime is not installed; says how to install it.
     """
-    _check_threads(threads)
+    if threads is not None:
+        check_whole("threads", threads, 1)
     if not isinstance(model_or_path, (str, Path)):
         return _of_keras(model_or_path, threads)
     path = Path(model_or_path)
@@ -100,11 +102,6 @@ def _of_saved_model(path, threads):
 
     _check_not_set(threads, "TensorFlow")
     return SavedModel(path)
-
-
-def _check_threads(threads):
-    if threads is not None and not (isinstance(threads, int) and threads > 0):
-        raise ValueError(f"`threads` is a whole number from 1. Received: {threads!r}.")
 
 
 def _check_not_set(threads, name):
