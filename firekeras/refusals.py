@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import math
 import numbers
+import operator
 from collections.abc import Iterable
 
 
@@ -61,3 +63,65 @@ def listed(names, most=3) -> str:
 def is_number(value) -> bool:
     """Whether a value is a single number; True and False do not count as numbers."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+# Arguments: NAME is WHAT, in which range, or one of which. Received: VALUE.
+
+_BOUNDS = {"least": operator.ge, "above": operator.gt, "most": operator.le, "below": operator.lt}
+_RANGES = {
+    ("least",): "at least {}",
+    ("above",): "above {}",
+    ("least", "most"): "from {} to {}",
+    ("above", "most"): "above {}, up to {}",
+    ("least", "below"): "from {} to below {}",
+    ("above", "below"): "above {} and below {}",
+}
+
+
+def check_number(name: str, value, meaning: str = "a number", *, hint: str = "", **bounds: float):
+    """Raises `ValueError` unless a value is a number within bounds, and finite unless `most` is infinity.
+
+    Args:
+        name: The argument, as the caller knows it.
+        value: What was received.
+        meaning: What it stands for; completes "NAME is ...". Defaults to `"a number"`.
+        hint: A sentence to add, with a space before it. Defaults to none.
+        **bounds: `least` or `above`, then `most` or `below`: the ends of its range, themselves in it or not.
+
+    Example:
+    >>> check_number("delta", 0, above=0)
+    Traceback (most recent call last):
+    ValueError: delta is a number, above 0. Received: 0.
+    """
+    finite = is_number(value) and (math.isfinite(value) or value == bounds.get("most"))
+    _check(name, value, finite, meaning, hint, bounds)
+
+
+def check_whole(name: str, value, least: int, meaning: str = "a whole number", *, hint: str = "", **bounds: float):
+    """Raises `ValueError` unless a value is a whole number from `least` on; see `check_number`."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    _check(name, value, whole, meaning, hint, {"least": least, **bounds})
+
+
+def check_share(name: str, value, meaning: str = "a share", *, hint: str = "", **bounds: float):
+    """Raises `ValueError` unless a value is from 0 to 1; `above=0` and `below=1` leave the ends out."""
+    low = {} if "above" in bounds else {"least": 0}
+    high = {} if "below" in bounds else {"most": 1}
+    check_number(name, value, meaning, hint=hint, **low, **high, **bounds)
+
+
+def _check(name, value, fits, meaning, hint, bounds):
+    if not fits or not all(_BOUNDS[end](value, limit) for end, limit in bounds.items()):
+        raise ValueError(f"{name} is {meaning}{_range(bounds)}. Received: {value!r}.{hint}")
+
+
+def _range(bounds):
+    said = [end for end in _BOUNDS if math.isfinite(bounds.get(end, math.inf))]
+    return f", {_RANGES[tuple(said)].format(*(bounds[end] for end in said))}" if said else ""
+
+
+def check_one_of(name: str, value, known: Iterable, *, hint: str = ""):
+    """Raises `ValueError` unless a value is one of those known."""
+    known = list(known)
+    if value not in known:
+        raise ValueError(f"{name} is one of {', '.join(map(repr, known))}. Received: {value!r}.{hint}")

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from firekeras.refusals import check_one_of, check_whole
+
 VGG16_WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 VGG16_POOL_AFTER = (2, 4, 7, 10, 13)
 RESNET_WIDTHS = (16, 32, 64)
@@ -42,8 +44,8 @@ def vgg16_cifar(
     Source: Li et al. 2017, "Pruning Filters for Efficient ConvNets", section 4.1: VGG-16 with
     batch normalization after each convolution and the first dense layer, without dropout.
     """
-    _check_count("classes", classes)
-    _check_count("head", head)
+    check_whole("classes", classes, 1)
+    check_whole("head", head, 1)
     _check_vgg_input_shape(input_shape)
     image = keras.Input(input_shape, name="image")
     x = _rescale(image, 255) if include_preprocessing else image
@@ -85,8 +87,9 @@ def resnet_cifar(depth: int, classes: int = 10, *, shortcut: str = "A") -> keras
     A and B: section 4.1.
     """
     _check_depth(depth)
-    _check_count("classes", classes)
-    _check_shortcut(shortcut)
+    check_whole("classes", classes, 1)
+    hint = " A is the zero-padded identity, B a 1x1 convolution."
+    check_one_of("shortcut", shortcut, ("A", "B"), hint=hint)
     image = keras.Input((32, 32, 3), name="image")
     x = _conv_bn_relu(_rescale(image, 255), RESNET_WIDTHS[0], "conv1")
     for stage, filters in enumerate(RESNET_WIDTHS, start=1):
@@ -116,7 +119,7 @@ def digits_cnn(classes: int = 10) -> keras.Model:
     >>> model.output_shape
     (None, 10)
     """
-    _check_count("classes", classes)
+    check_whole("classes", classes, 1)
     image = keras.Input((8, 8, 1), name="image")
     x = _rescale(image, 16)
     x = _conv_bn_relu(x, 32, "conv1")
@@ -192,11 +195,6 @@ def _logits(x, classes):
     return layers.Dense(classes, name="logits")(x)
 
 
-def _check_count(name, value):
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"`{name}` must be a whole number of at least 1. Received: {value!r}.")
-
-
 def _check_depth(depth):
     if isinstance(depth, int) and depth >= 8 and depth % 6 == 2:
         return
@@ -208,13 +206,6 @@ def _check_depth(depth):
         nearest = 6 * max(1, round((depth - 2) / 6)) + 2
         message += f" The nearest is {nearest}."
     raise ValueError(message)
-
-
-def _check_shortcut(shortcut):
-    if shortcut not in ("A", "B"):
-        raise ValueError(
-            f'`shortcut` must be "A" (zero-padded identity) or "B" (1x1 convolution). Received: {shortcut!r}.'
-        )
 
 
 def _check_vgg_input_shape(shape):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 
 from firekeras.keras_models.losses import gives_logits, is_loss
+from firekeras.refusals import check_number
 
 
 def check_classes(network, dataset):
@@ -25,8 +26,8 @@ def check_classes(network, dataset):
 
 def prepare(network, learning_rate):
     """Compiles a network for fine-tuning unless it is compiled with a loss that takes class numbers."""
-    if learning_rate is not None and not learning_rate > 0:
-        raise ValueError(f"--learning-rate is a number above 0, such as 0.01. Received: {learning_rate}.")
+    if learning_rate is not None:
+        check_number("--learning-rate", learning_rate, above=0)
     if not network.compiled or is_loss(network.loss, "categoricalcrossentropy"):
         compile_for_tuning(network, learning_rate or 0.01)
 

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from firekeras.data.labels import check_labels
+from firekeras.refusals import check_share
 
 _FILLED: weakref.WeakSet = weakref.WeakSet()  # data sets of unknown length that gave a batch
 
@@ -139,16 +140,19 @@ def num_samples(data) -> float:
     return keras.tree.flatten(data[0])[0].shape[0] if isinstance(data, tuple) else math.inf
 
 
+def check_fraction(fraction):
+    """Raises `ValueError` unless it is a share above 0, or `"auto"`."""
+    if fraction != "auto":
+        check_share("fraction", fraction, "'auto', or the share of the data to look at", above=0)
+
+
 def fraction_of(data, fraction, seed=0):
     """A share of the data: a random choice of samples from arrays, the first batches of a data set.
 
     Returns:
         The data to run through, and how many of its batches to take (None: all).
     """
-    if isinstance(fraction, str) or not 0 < fraction <= 1:
-        raise ValueError(
-            f"fraction is the share of the data to use, above 0, up to 1, or 'auto'. Received: {fraction!r}."
-        )
+    check_fraction(fraction)
     if fraction == 1:
         return data, None
     if isinstance(data, tuple):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firekeras.refusals import check_share
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -51,8 +53,7 @@ def hold_out(
     >>> len(x_train), len(x_val)
     (1150, 288)
     """
-    if not 0 < share < 1:
-        raise ValueError(f"`share` must be above 0 and below 1, such as 0.1 for a tenth. Received: {share!r}.")
+    check_share("share", share, "a share such as 0.1, for a tenth", above=0, below=1)
     x, y = dataset.x_train, dataset.y_train
     if len(y) < 2:
         raise ValueError(f"Holding out validation data takes at least two training images. Received: {len(y)}.")

@@ -11,6 +11,7 @@ from firekeras.datasets.dataset import Dataset, limited, split
 from firekeras.datasets.folders import TEST_SHARE, load_folder
 from firekeras.datasets.npz import NPZ_KEYS, load_npz
 from firekeras.paths import as_path
+from firekeras.refusals import check_whole
 
 BUILT_IN = ("digits",)
 
@@ -47,7 +48,8 @@ def load_dataset(
     ((1438, 8, 8, 1), (359, 8, 8, 1))
     """
     _check_image_size(image_size)
-    _check_limit(limit)
+    if limit is not None:
+        check_whole("limit", limit, 1)
     path = as_path(source)
     if str(source) == "digits":
         dataset = _load_digits(seed)
@@ -90,11 +92,6 @@ def _check_already_sized(source, dataset, image_size):
             f"{size[0]}x{size[1]} pixels; received image_size={tuple(image_size)}. Leave it out, "
             "or resize the arrays before saving them."
         )
-
-
-def _check_limit(limit):
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise ValueError(f"`limit` must be a whole number of at least 1. Received: {limit!r}.")
 
 
 def _unknown_source(source, path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from firekeras.refusals import check_one_of
+
 SYNTHETIC = ("pink", "noise")
 
 
@@ -29,8 +31,7 @@ def synthetic_images(shape: tuple[int, ...], count: int, *, kind: str = "pink", 
     >>> images.shape
     (10, 32, 32, 3)
     """
-    if kind not in SYNTHETIC:
-        raise ValueError(f"kind is one of {SYNTHETIC}. Received: {kind!r}.")
+    check_one_of("kind", kind, SYNTHETIC)
     rng = np.random.default_rng(seed)
     if kind == "noise":
         return rng.uniform(0, 255, (count, *shape)).astype("float32")

@@ -8,6 +8,7 @@ import numpy as np
 
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
+from firekeras.refusals import check_whole
 
 
 def cluster(model, train_data, *, clusters=16, epochs=1, learning_rate=0.001, batch_size=64, loss=None):
@@ -38,8 +39,7 @@ def cluster(model, train_data, *, clusters=16, epochs=1, learning_rate=0.001, ba
     >>> np.unique(clustered.get_layer("conv2").kernel).size <= 16
     True
     """
-    if not (isinstance(clusters, int) and clusters > 1):
-        raise ValueError(f"`clusters` is a whole number from 2. Received: {clusters!r}.")
+    check_whole("clusters", clusters, 2)
     tfmot.check_training(train_data, epochs, learning_rate, batch_size)
     tools = tfmot.load().clustering.keras
     bridge = Bridge(model, train_data[0][:32])

@@ -11,6 +11,7 @@ import numpy as np
 from firekeras.export.formats import format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, random_samples
+from firekeras.refusals import check_whole
 
 TURN = 5  # passes of one network before it is the next one's turn
 
@@ -146,8 +147,7 @@ def _timed(runtime):
 
 def _check_counts(batch_size, runs):
     for name, value in (("batch_size", batch_size), ("runs", runs)):
-        if not (isinstance(value, int) and value > 0):
-            raise ValueError(f"`{name}` is a whole number from 1. Received: {value!r}.")
+        check_whole(name, value, 1)
 
 
 def _check_batch(runtime, batch_size):

@@ -9,6 +9,7 @@ import numpy as np
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import Input, Runtime, either, formats_with
 from firekeras.paths import existing_file
+from firekeras.refusals import check_whole
 
 KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 
@@ -25,7 +26,8 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
         ValueError: If there is no such file, or none of these is its ending, or `threads` is given for Keras.
         ImportError: If the runtime is not installed; says how to install it.
     """
-    _check_threads(threads)
+    if threads is not None:
+        check_whole("threads", threads, 1)
     if not isinstance(model_or_path, (str, Path)):
         return _of_keras(model_or_path, threads)
     path = Path(model_or_path)
@@ -52,8 +54,8 @@ def _of_keras(model, threads):
 
 
 def _check_threads(threads):
-    if threads is not None and not (isinstance(threads, int) and threads > 0):
-        raise ValueError(f"`threads` is a whole number from 1. Received: {threads!r}.")
+    if threads is not None:
+        check_whole("threads", threads, 1)
 
 
 def _check_not_set(threads, name):

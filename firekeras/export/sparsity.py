@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
+from firekeras.refusals import check_share
 
 
 def sparsify(model, train_data, *, sparsity=0.5, epochs=1, learning_rate=0.01, batch_size=64, loss=None):
@@ -35,8 +36,7 @@ def sparsify(model, train_data, *, sparsity=0.5, epochs=1, learning_rate=0.01, b
     >>> float((np.asarray(sparse.get_layer("conv2").kernel) == 0).mean()) >= 0.5
     True
     """
-    if not 0 < sparsity < 1:
-        raise ValueError(f"`sparsity` is a share above 0 and below 1. Received: {sparsity!r}.")
+    check_share("sparsity", sparsity, above=0, below=1)
     tfmot.check_training(train_data, epochs, learning_rate, batch_size)
     tools = tfmot.load().sparsity.keras
     bridge = Bridge(model, train_data[0][:32])

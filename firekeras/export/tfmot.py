@@ -12,6 +12,7 @@ import numpy as np
 from firekeras.data.labels import described
 from firekeras.export.formats.format import needed
 from firekeras.keras_models.losses import gives_logits
+from firekeras.refusals import check_number, check_whole
 
 
 def load():
@@ -77,11 +78,9 @@ def check_training(train_data, epochs, learning_rate, batch_size):
         raise ValueError(
             f"`train_data` is a tuple of arrays (x, y), as many labels as samples. Received: {described(train_data)}."
         )
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if not (isinstance(value, int) and value > 0):
-            raise ValueError(f"`{name}` is a whole number from 1. Received: {value!r}.")
-    if not learning_rate > 0:
-        raise ValueError(f"`learning_rate` is a number above 0. Received: {learning_rate!r}.")
+    check_whole("epochs", epochs, 1)
+    check_whole("batch_size", batch_size, 1)
+    check_number("learning_rate", learning_rate, above=0)
 
 
 def kernels(legacy) -> list[str]:

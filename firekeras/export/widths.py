@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from firekeras.export.formats import FORMATS
-from firekeras.export.formats.format import either, formats_with
+from firekeras.export.formats.format import formats_with
 from firekeras.export.latency import Latency, measure_latencies
+from firekeras.refusals import check_one_of, check_whole
 
 CHAIN = 4
 FALL = 0.08  # a width of 24 computed as 28, with 28 as the next to fill, falls by 11%
@@ -41,11 +42,9 @@ def latency_of_widths(
     """
     from firekeras.export.exporting import export_model
 
-    known = [other.name for other in formats_with("sets_threads")]
-    if to not in known:
-        raise ValueError(f"`to` is {either(map(repr, known))}. Received: {to!r}.")
-    if not widths or not all(isinstance(width, (int, np.integer)) and width > 0 for width in widths):
-        raise ValueError(f"`widths` are whole numbers from 1. Received: {list(widths)}.")
+    check_one_of("to", to, [known.name for known in formats_with("sets_threads")])
+    for width in widths or (0,):
+        check_whole("Each of widths", width, 1)
     samples = np.random.default_rng(0).normal(size=(32, size, size, max(widths))).astype("float32")
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{width}{FORMATS[to].ending}" for width in widths]

@@ -29,13 +29,14 @@ from firekeras.plan.planning import COSTS, checked_target, plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
+from firekeras.refusals import check_whole
 from firekeras.rounds.evaluation import no_better_than_chance
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import chosen_monitor
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.run import Run, check_prunable
-from firekeras.rounds.settings import RunSettings, check_whole
+from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.teaching import check_can_teach
 from firekeras.scores.fire.counting import ZeroCounter
 from firekeras.scores.fire.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters

@@ -8,9 +8,9 @@ import keras
 
 from firekeras.data.samples import draw_samples
 from firekeras.plan.planning import PruningPlan
+from firekeras.refusals import check_share, check_whole
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
-from firekeras.rounds.settings import check_share, check_whole
 from firekeras.scores.criteria import CRITERIA, get_criterion, score_filters
 
 A_FEW = 32  # samples, enough to see whether a criterion can score a network

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.refusals import check_number, check_whole
 from firekeras.scores.detector.metrics import detector_metrics, precision_at
 from firekeras.scores.fire.measuring import measure_fire
 from firekeras.scores.profile import FilterScores
@@ -25,10 +26,8 @@ class DriftGuard:
     """
 
     def __init__(self, threshold: float, samples: int, seed: int):
-        if not -1 <= threshold <= 1:
-            raise ValueError(f"drift_threshold is a rank correlation, from -1 to 1. Received: {threshold}.")
-        if int(samples) != samples or samples < 1:
-            raise ValueError(f"drift_samples is a whole number from 1 on. Received: {samples}.")
+        check_number("drift_threshold", threshold, "a rank correlation", least=-1, most=1)
+        check_whole("drift_samples", samples, 1)
         self.threshold, self.samples, self.seed = threshold, samples, seed
 
     @property

@@ -10,12 +10,14 @@ import keras
 import numpy as np
 
 from firekeras.channels import channel_graph, filter_kernels
+from firekeras.data.checks import check_fraction
 from firekeras.data.samples import draw_samples
 from firekeras.methods.by_score import check_balance
 from firekeras.methods.drift import DriftGuard
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
+from firekeras.refusals import check_one_of
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
@@ -88,9 +90,8 @@ class FirePruning(Method):
         balance: float | None = None,
         seed: int = 0,
     ):
-        if mode not in MODES:
-            raise ValueError(f"mode is one of {MODES}. Received: {mode!r}.")
-        _check_fraction(fraction)
+        check_one_of("mode", mode, MODES)
+        check_fraction(fraction)
         beside = (beside,) if isinstance(beside, str) else tuple(beside)
         for name in beside:
             get_criterion(name)
@@ -196,11 +197,6 @@ class FirePruning(Method):
             f"On this network the detector ranks filters weakly (Spearman {spearman:.2f} when cross-validated, below "
             f"{WEAK}): from the second round on, FirePruning(mode='measured') is safer."
         ]
-
-
-def _check_fraction(fraction):
-    if fraction != "auto" and (isinstance(fraction, str) or not 0 < fraction <= 1):
-        raise ValueError(f"fraction is a share of the data, above 0, up to 1, or 'auto'. Received: {fraction!r}.")
 
 
 @register("fire_paper")

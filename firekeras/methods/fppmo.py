@@ -15,6 +15,7 @@ from firekeras.data.samples import draw_samples, in_batches, shared_out
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, COSTS, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
+from firekeras.refusals import check_number, check_one_of, check_share, check_whole
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import score_filters
@@ -53,11 +54,12 @@ class Learning:
     shrink: float = 0.5
 
     def __post_init__(self):
-        _check("elite", self.elite, 0 < self.elite <= 1, "a share above 0, up to 1")
-        _check("rate", self.rate, 0 < self.rate <= 1, "above 0, up to 1")
-        _check("least", self.least, 0 < self.least < 0.5, "above 0, below 0.5")
-        _check("temperatures", self.temperatures, min(self.temperatures) > 0, "a pair of numbers above 0")
-        _check("shrink", self.shrink, 0 <= self.shrink <= 1, "from 0 to 1")
+        check_share("elite", self.elite, above=0)
+        check_share("rate", self.rate, above=0)
+        check_number("least", self.least, above=0, below=0.5)
+        for temperature in self.temperatures:
+            check_number("Each of temperatures", temperature, above=0)
+        check_share("shrink", self.shrink)
 
 
 @register("fppmo")
@@ -127,11 +129,11 @@ class FPPMO(Method):
         learning: Learning | None = None,
         seed: int = 0,
     ):
-        _check("search", search, search in SEARCHES, f"one of {SEARCHES}")
+        check_one_of("search", search, SEARCHES)
         counts = {"stages": stages, "iterations": iterations, "samples": samples, "search_samples": search_samples}
         for name, value in counts.items():
-            _check(name, value, value >= 1 and int(value) == value, "a whole number from 1 on")
-        _check("prior", prior, 0 <= prior <= 1, "from 0 to 1")
+            check_whole(name, value, 1)
+        check_share("prior", prior)
         self.search, self.stages, self.iterations, self.samples = search, stages, iterations, samples
         self.prior, self.search_data, self.search_samples, self.seed = prior, search_data, search_samples, seed
         self.learning = learning or Learning()
@@ -367,8 +369,3 @@ class Reward:
     def _on(self, batches, gone):
         self._masked.remove(gone)
         return -self._masked.loss(batches)
-
-
-def _check(name, value, fits, expected):
-    if not fits:
-        raise ValueError(f"{name} is {expected}. Received: {value!r}.")

@@ -13,6 +13,7 @@ from firekeras.methods.l1_presets import known_preset, preset_rates
 from firekeras.network import Network
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
+from firekeras.refusals import check_one_of, check_share
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.rounds.targets import LATENCIES
@@ -62,8 +63,7 @@ class L1Pruning(Method):
         iterative: bool = False,
         shortcuts: bool = False,
     ):
-        if selection not in SELECTIONS:
-            raise ValueError(f"selection is one of {SELECTIONS}. Received: {selection!r}.")
+        check_one_of("selection", selection, SELECTIONS)
         if isinstance(rates, str):
             known_preset(rates)
         else:
@@ -123,11 +123,7 @@ class L1Pruning(Method):
 def _check_rates(rates):
     shares = rates.values() if isinstance(rates, Mapping) else [] if rates is None else [rates]
     for rate in shares:
-        if not isinstance(rate, (int, float)) or not 0 <= rate <= 1:
-            raise ValueError(
-                "rates are shares of the filters that go, 0 to 1, one for all or by layer, or the name of a preset. "
-                f"Received: {rates!r}."
-            )
+        check_share("A rate", rate, "the share of filters that go, one for all or by layer, or a preset's name")
 
 
 def _quotas(layers, rates, original) -> dict[str, tuple[int, int, int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from firekeras.refusals import nearest
+from firekeras.refusals import unknown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,9 +42,7 @@ def known_preset(name: str) -> Preset:
     """The preset of this name; if there is none, raises `ValueError` with the nearest name."""
     if name in PRESETS:
         return PRESETS[name]
-    raise ValueError(
-        f"Unknown preset {name!r}. Expected one of {list(PRESETS)}. Did you mean {nearest(name, PRESETS)!r}?"
-    )
+    raise unknown("preset", name, PRESETS)
 
 
 def preset_rates(name: str, kernels) -> dict[str, float]:

@@ -15,6 +15,7 @@ from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
+from firekeras.refusals import check_number, check_share, check_whole
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.monitor import lost, within_tolerance
@@ -96,11 +97,11 @@ class PlayAndPrune(Method):
         give_up: int = 10,
         penalise_bn: bool = False,
     ):
-        _check("share", share, 0 < share <= 1, "above 0, up to 1")
-        _check("penalty", penalty, penalty > 0, "above 0")
-        _check("delta", delta, delta > 0, "above 0")
-        _check("patience", patience, patience >= 0 and int(patience) == patience, "a whole number from 0 on")
-        _check("give_up", give_up, give_up >= 1 and int(give_up) == give_up, "a whole number from 1 on")
+        check_share("share", share, above=0)
+        check_number("penalty", penalty, above=0)
+        check_number("delta", delta, above=0)
+        check_whole("patience", patience, 0)
+        check_whole("give_up", give_up, 1)
         self.share, self.penalty, self.delta = share, penalty, delta
         self.patience, self.give_up, self.penalise_bn = patience, give_up, penalise_bn
         self.details: dict = {}
@@ -323,8 +324,3 @@ def plan_of(run, graph, units, strength, spread=AS_SCORED) -> PruningPlan:
     scores = FilterScores(values, criterion="play_and_prune", reasons=dict.fromkeys(values, why))
     make = run.target.plan if run.target else plan_pruning
     return make(graph, scores, pruning_ratio=ALL, **{**run.limits, **spread})
-
-
-def _check(name, value, fits, expected):
-    if not fits:
-        raise ValueError(f"{name} is {expected}. Received: {value}.")

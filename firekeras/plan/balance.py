@@ -7,6 +7,7 @@ from scipy.stats import rankdata
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.units import open_scores
+from firekeras.refusals import check_share
 from firekeras.scores.profile import FilterScores
 
 FALLBACK = 0.5  # the weight after an undone round: global ranks may have starved a layer
@@ -39,8 +40,7 @@ def balanced(scores: FilterScores, graph: ChannelGraph, weight: float = FALLBACK
     >>> even = balanced(scores, firekeras.channel_graph(model))
     >>> plan = firekeras.plan_pruning(model, even, pruning_ratio=0.2, balance=0)
     """
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight is that of the quantile within the layer, from 0 to 1. Received: {weight}.")
+    check_share("weight", weight, "that of the quantile within the layer")
     blend = graph.by_layer(blended(open_scores(graph, scores), graph, weight))
     return FilterScores(blend, criterion=f"balanced {scores.criterion}", l1=scores.l1, reasons=scores.reasons)
 

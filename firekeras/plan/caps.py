@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Mapping
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.refusals import is_number, nearest
+from firekeras.refusals import check_share, nearest
 
 
 def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, float]:
@@ -27,7 +27,7 @@ def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, fl
         raise ValueError(f"layer_caps are shares by layer, such as {{'conv1': 0.5}}. Received: {caps!r}.")
     known: dict[str, tuple[int, float]] = {}
     for key, share in caps.items():
-        _check_share(key, share)
+        check_share(f"The cap of {key!r}", share, "the share of a layer's filters that may go")
         precedence, names = _layers_of(graph, key)
         for name in names:
             known[name] = min(known.get(name, (precedence, share)), (precedence, share))
@@ -56,13 +56,6 @@ def without_uncapped(graph: ChannelGraph, caps: Mapping[str, float]) -> ChannelG
         for unit in graph.filters(name).tolist():
             locked.locks.setdefault(unit, reason)
     return locked
-
-
-def _check_share(key, share):
-    if not is_number(share) or not 0 <= share <= 1:
-        raise ValueError(
-            f"A layer cap is the share of a layer's filters that may go, 0 to 1. Received: {share!r} for {key!r}."
-        )
 
 
 def _layers_of(graph, key) -> tuple[int, list[str]]:

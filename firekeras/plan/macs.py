@@ -8,6 +8,7 @@ from firekeras.channels.costs import costs_of_units
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.balance import places
 from firekeras.plan.units import open_scores
+from firekeras.refusals import check_share
 from firekeras.scores.profile import FilterScores
 
 
@@ -34,8 +35,7 @@ def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.
     >>> favouring_macs(scores, firekeras.channel_graph(model)).criterion
     'l1 and MACs'
     """
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight is that of the quantile by MACs, from 0 to 1. Received: {weight}.")
+    check_share("weight", weight, "that of the quantile by MACs")
     values = open_scores(graph, scores)
     saved = np.where(np.isfinite(values), costs_of_units(graph, "macs") / np.maximum(graph.unit_sizes, 1), np.nan)
     blend = (1 - weight) * places(values) + weight * places(saved)

@@ -17,7 +17,7 @@ from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.widening import narrowest_cut, widened_because
-from firekeras.refusals import is_number, nearest
+from firekeras.refusals import check_one_of, check_share, check_whole, is_number, nearest
 from firekeras.scores.profile import FilterScores
 
 if TYPE_CHECKING:
@@ -250,30 +250,17 @@ def known_layer(name, names):
 
 def check_limits(pruning_ratio, round_to, min_keep):
     """Raises `ValueError` for numbers out of their range."""
-    if not is_number(pruning_ratio) or not 0 <= pruning_ratio < 1:
-        raise ValueError(
-            "pruning_ratio is the share of filters to remove, from 0 to below 1 (0.05 is 5%). "
-            f"Received: {pruning_ratio!r}."
-        )
-    if not is_number(min_keep) or not 0 <= min_keep <= 1:
-        raise ValueError(f"min_keep is the share of a layer's filters that must stay, 0 to 1. Received: {min_keep!r}.")
-    if not is_number(round_to) or round_to < 1 or round_to % 1:
-        raise ValueError(f"round_to is a whole number of at least 1, such as 8. Received: {round_to!r}.")
+    check_share("pruning_ratio", pruning_ratio, "the share of filters to remove (0.05 is 5%)", below=1)
+    check_share("min_keep", min_keep, "the share of a layer's filters that must stay")
+    check_whole("round_to", round_to, 1)
 
 
 def check_spread(balance, max_cut, measure=None):
     """Raises `ValueError` if a setting of how a plan is spread over layers is out of its range."""
-    if not is_number(balance) or not 0 <= balance <= 1:
-        raise ValueError(
-            f"balance is the weight of a filter's place within its own layer, 0 to 1. Received: {balance!r}."
-        )
-    if not is_number(max_cut) or not 0 < max_cut <= 1:
-        raise ValueError(
-            "max_cut is the share of a layer's present filters that may go in one plan, above 0, up to 1 (1 turns it "
-            f"off). Received: {max_cut!r}."
-        )
-    if measure is not None and measure not in COSTS:
-        raise ValueError(f"measure is one of {COSTS}, or None. Received: {measure!r}.")
+    check_share("balance", balance, "the weight of a filter's place within its own layer")
+    present = "the share of a layer's present filters that may go in one plan (1 turns it off)"
+    check_share("max_cut", max_cut, present, above=0)
+    check_one_of("measure", measure, (*COSTS, None))
 
 
 def _check_scores(graph, scores):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from firekeras.channels.walk import functional_graph
 from firekeras.keras_models.devices import several_processes
 from firekeras.keras_models.internals import compile_config, penalty_of
 from firekeras.recovery.lessons import lessons
+from firekeras.refusals import check_number, check_share
 
 KEPT = "_firekeras_teacher"  # the attribute in which a model keeps its `Teacher`
 
@@ -268,10 +268,8 @@ def _without_gradients():
 
 
 def _check_numbers(temperature, weight):
-    if not (temperature > 0 and math.isfinite(temperature)):
-        raise ValueError(f"temperature is a number above 0. Received: {temperature}.")
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight is the teacher's share of the loss, from 0 to 1. Received: {weight}.")
+    check_number("temperature", temperature, above=0)
+    check_share("weight", weight, "the teacher's share of the loss")
 
 
 def _checked_lessons(student, teacher, temperature=1.0):

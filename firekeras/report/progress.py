@@ -8,6 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.status import Status
 
+from firekeras.refusals import check_one_of
 from firekeras.report import tables
 
 DOING = {
@@ -28,8 +29,7 @@ class RoundsOnTerminal:
     """
 
     def __init__(self, verbose: int = 1, console: Console | None = None):
-        if verbose not in (0, 1, 2):
-            raise ValueError(f"verbose is 0 for nothing, 1 for a line per round, or 2 for epochs. Received: {verbose}.")
+        check_one_of("verbose", verbose, (0, 1, 2), hint=" 0 shows nothing, 1 a line per round, 2 the epochs too.")
         self.verbose = verbose
         self.console = console or Console(stderr=True, highlight=False)
         self._status: Status | None = None

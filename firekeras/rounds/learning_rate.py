@@ -9,6 +9,7 @@ import keras
 
 from firekeras.keras_models.compiling import compile_settings, copy_optimizer_state, followed_by, fresh_optimizer
 from firekeras.keras_models.copying import Copier
+from firekeras.refusals import check_number, check_one_of
 
 WARM_UP = 0.25  # epochs after a cut over which the rate comes back
 PER_EPOCH = 20  # changes of the rate within an epoch: with JAX each one syncs the training state
@@ -47,11 +48,8 @@ def get_schedule(schedule: str | Callable[[float], float]) -> Callable[[float], 
     """
     if callable(schedule):
         return schedule
-    if schedule not in SCHEDULES:
-        raise ValueError(
-            f"schedule is one of {list(SCHEDULES)}, or a function that gives the factor of the learning rate at a "
-            f"progress from 0 to 1. Received: {schedule!r}."
-        )
+    hint = " Or give a function from progress, 0 to 1, to the factor of the learning rate."
+    check_one_of("schedule", schedule, SCHEDULES, hint=hint)
     return SCHEDULES[schedule]
 
 
@@ -142,8 +140,7 @@ def peak_rate(optimizer: keras.optimizers.Optimizer, learning_rate: float | None
     if learning_rate is None and scheduled(optimizer):
         learning_rate = _of_schedule(optimizer, 0)
     rate = rate_of(optimizer) if learning_rate is None else learning_rate
-    if not (rate > 0 and math.isfinite(rate)):
-        raise ValueError(f"learning_rate is a number above 0, such as 0.001. Received: {rate}.")
+    check_number("learning_rate", rate, above=0)
     return rate
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from firekeras.refusals import nearest
+from firekeras.refusals import check_number, check_share, nearest
 
 LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "crossentropy", "divergence", "poisson", "hinge", "rmse", "mape")
 SCORES = ("acc", "iou", "io_u", "dice", "auc", "f1", "r2")  # parts of names, in order of preference
@@ -56,6 +56,15 @@ def chosen_monitor(monitor: str | None, names: Iterable[str], outputs: int = 1) 
 def _default(names):
     scores = [name for word in SCORES for name in names if word in name.lower() and not lower_is_better(name)]
     return next((name for name in scores if name in ("accuracy", "acc")), scores[0] if scores else "loss")
+
+
+def check_tolerance(tolerance: float, monitor: str):
+    """Raises `ValueError` unless a metric may fall by so much; infinity keeps everything."""
+    meaning = "how far the metric may fall, in absolute points (0.01 is one point), or a share if lower is better"
+    check_number("tolerance", tolerance, meaning, least=0, most=math.inf)
+    if is_accuracy(monitor) and 1 < tolerance < math.inf:
+        hint = " With 1 every round is kept."
+        check_share("tolerance", tolerance, f"a share of 1 as {monitor!r} is (0.01 is one point)", hint=hint)
 
 
 def worst_accepted(baseline: float, tolerance: float, monitor: str) -> float:

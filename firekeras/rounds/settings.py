@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from firekeras.plan.planning import check_limits, checked_target
-from firekeras.refusals import nearest
+from firekeras.refusals import check_number, check_share, check_whole, nearest
 from firekeras.rounds.learning_rate import get_schedule
-from firekeras.rounds.monitor import is_accuracy
+from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.targets import MEASURES
 
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
@@ -79,13 +78,13 @@ class RunSettings:
     def check(self):
         """Raises `ValueError` if a number is out of its range, or settings contradict each other."""
         self._check_lengths()
-        self._check_tolerance()
+        check_tolerance(self.tolerance, self.monitor or "accuracy")
         check_limits(0.1 if self.pruning_ratio is None else self.pruning_ratio, self.round_to, self.min_keep)
         for name in ("balance", "favour_macs", "max_cut"):
             check_share(name, getattr(self, name))
         get_schedule(self.schedule)
-        if self.learning_rate is not None and not 0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate is a number above 0, such as 0.001. Received: {self.learning_rate}.")
+        if self.learning_rate is not None:
+            check_number("learning_rate", self.learning_rate, above=0)
         if self.target is not None:
             checked_target(self.target, MEASURES)
             self._check_target_alone()
@@ -97,18 +96,6 @@ class RunSettings:
                 check_whole(name, getattr(self, name), least)
         for name, least in (("max_rounds", 1), ("backtracks", 0), ("seed", 0)):
             check_whole(name, getattr(self, name), least)
-
-    def _check_tolerance(self):
-        if not self.tolerance >= 0:
-            raise ValueError(
-                "tolerance is a number from 0: absolute points (0.01 is one point), or a share of the baseline if "
-                f"lower is better. Received: {self.tolerance}."
-            )
-        if is_accuracy(self.monitor or "accuracy") and 1 < self.tolerance < math.inf:
-            raise ValueError(
-                f"tolerance is a share of 1 as {self.monitor or 'accuracy'!r} is: 0.01 is one point. "
-                f"Received: {self.tolerance}. With 1 every round is kept."
-            )
 
     def _check_target_alone(self):
         if self.pruning_ratio is not None and self.epochs is not None:
@@ -142,18 +129,6 @@ class RunSettings:
     def to_dict(self) -> dict:
         """All settings by name, as a shallow copy."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-
-
-def check_whole(name, value, least):
-    """Raises `ValueError` unless `value` is a whole number, at least `least`."""
-    if int(value) != value or value < least:
-        raise ValueError(f"{name} is a whole number from {least} on. Received: {value}.")
-
-
-def check_share(name, value):
-    """Raises `ValueError` unless `value` is from 0 to 1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} is from 0 to 1. Received: {value}.")
 
 
 def _check_fit_arguments(model, fit, own):

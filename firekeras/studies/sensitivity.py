@@ -15,8 +15,9 @@ from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.plan.selection import Ranking
 from firekeras.recovery.batch_statistics import Settler
+from firekeras.refusals import check_share
 from firekeras.rounds.evaluation import Evaluation
-from firekeras.rounds.monitor import within_tolerance
+from firekeras.rounds.monitor import check_tolerance, within_tolerance
 from firekeras.rounds.run import check_prunable
 from firekeras.scores.criteria import score_filters
 from firekeras.scores.profile import FilterScores
@@ -62,11 +63,7 @@ class Sensitivity:
         Raises:
             ValueError: If the tolerance is below 0.
         """
-        if not tolerance >= 0:
-            raise ValueError(
-                "tolerance is a number from 0 on: absolute points (0.02 is two points), or a share of the baseline if "
-                f"lower is better. Received: {tolerance}."
-            )
+        check_tolerance(tolerance, self.monitor)
         largest = {name: self._largest(values, tolerance) for name, values in self.values.items()}
         return {partner: largest[name] for name in self.values for partner in self.partners[name]}
 
@@ -148,11 +145,8 @@ def sensitivity(
 
 
 def _check_shares(shares):
-    wrong = [share for share in shares if not 0 < share < 1]
-    if wrong or not shares:
-        raise ValueError(
-            f"shares are those of a layer's filters that go, above 0 and below 1. Received: {wrong or shares}."
-        )
+    for share in shares or (None,):
+        check_share("Each of shares", share, "a share of a layer's filters", above=0, below=1)
 
 
 def _turns(graph, scores) -> dict[str, np.ndarray]:

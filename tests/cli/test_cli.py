@@ -233,7 +233,10 @@ def test_compile_settings_are_kept(folder):
         (["--round-to", 0], "round_to is a whole number"),
         (["--cap", "conv1"], "LAYER=SHARE with a share from 0 to 1, such as conv1=0.5. Received: 'conv1'"),
         (["--cap", "conv1=half"], "Received: 'conv1=half'"),
-        (["--cap", "conv1=3"], "Received: 3.0 for 'conv1'"),
+        (
+            ["--cap", "conv1=3"],
+            "The cap of 'conv1' is the share of a layer's filters that may go, from 0 to 1. Received: 3.0",
+        ),
         (["--cap", "conf1=0.5"], "Did you mean 'conv1'?"),
         (["--cap", "conv1=0.5", "--cap", "conv1=0.6"], "given twice for layer 'conv1'"),
         (["--criterion", "l3"], "Did you mean"),
@@ -442,8 +445,8 @@ def test_a_run_without_an_accepted_round_writes_nothing(folder, monkeypatch):
     ("options", "words"),
     [
         (["--tolerance", -1], "tolerance is a number from 0"),
-        (["--epochs", "few"], "--epochs is a whole number from 0 on, or none. Received: few."),
-        (["--epochs", -1], "--epochs is a whole number from 0 on, or none. Received: -1."),
+        (["--epochs", "few"], "--epochs is a whole number, at least 0, or none. Received: few."),
+        (["--epochs", -1], "--epochs is a whole number, at least 0, or none. Received: -1."),
         (["--schedule", "linear"], "schedule is one of ['cosine', 'constant']"),
         (["--max-cut", 2], "max_cut is from 0 to 1"),
         (["--conv-macs", 0.5, "--litert-latency", 0.5], "Received: --conv-macs and --litert-latency."),

@@ -51,7 +51,7 @@ def test_rounds_look_at_labels_and_tolerance_before_any_work():
     labels = np.array([0, 1, 2, 0])
     with pytest.raises(ValueError, match="`validation_data` hold no labels"):
         firekeras.compress(compiled(), (X, labels), X)
-    with pytest.raises(ValueError, match=r"0.01 is one point. Received: 5"):
+    with pytest.raises(ValueError, match=r"\(0.01 is one point\), from 0 to 1\. Received: 5"):
         firekeras.compress(compiled(), (X, labels), (X, labels), tolerance=5)
     with pytest.raises(ValueError, match=r"a tuple: \(x, y\)"):
         firekeras.compress(compiled(), [X, labels], (X, labels))

@@ -378,10 +378,10 @@ def test_without_labels_or_a_loss_it_is_refused(redundant):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"search": "best"}, r"search is one of \('elite', 'random'\). Received: 'best'"),
-        ({"stages": 0}, "stages is a whole number from 1 on. Received: 0"),
-        ({"samples": 1.5}, "samples is a whole number from 1 on. Received: 1.5"),
-        ({"prior": 2}, "prior is from 0 to 1. Received: 2"),
+        ({"search": "best"}, r"search is one of 'elite', 'random'\. Received: 'best'"),
+        ({"stages": 0}, "stages is a whole number, at least 1. Received: 0"),
+        ({"samples": 1.5}, "samples is a whole number, at least 1. Received: 1.5"),
+        ({"prior": 2}, "prior is a share, from 0 to 1. Received: 2"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, words):
@@ -393,7 +393,7 @@ def test_settings_out_of_range_are_refused(settings, words):
     "settings", [{"elite": 0}, {"rate": 1.1}, {"least": 0.5}, {"temperatures": (1, 0)}, {"shrink": -1}]
 )
 def test_learning_out_of_range_is_refused(settings):
-    with pytest.raises(ValueError, match=f"{next(iter(settings))} is .*Received"):
+    with pytest.raises(ValueError, match=f"{next(iter(settings))} is a .*Received"):
         Learning(**settings)
 
 

@@ -521,7 +521,7 @@ def test_a_target_out_of_reach_names_the_best_that_can_be():
         ({"round_to": 0}, r"round_to.*whole number.*Received: 0"),
         ({"round_to": -8}, r"round_to.*Received: -8"),
         ({"round_to": 2.5}, r"round_to.*Received: 2.5"),
-        ({"layer_caps": {"conv1": 1.2}}, r"cap is the share.*0 to 1. Received: 1.2 for 'conv1'"),
+        ({"layer_caps": {"conv1": 1.2}}, r"cap of 'conv1' is the share.*from 0 to 1. Received: 1.2"),
         ({"layer_caps": {"conv1": -0.2}}, r"cap.*Received: -0.2"),
         ({"layer_caps": {"conv1": NAN}}, r"cap.*Received: nan"),
         ({"layer_caps": {"conv11": 0.2}}, r"no layer with filters named 'conv11'. Did you mean 'conv1'"),

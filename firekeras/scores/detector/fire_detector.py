@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
+from firekeras.refusals import check_whole
 from firekeras.scores.detector import detector_file
 from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features
 from firekeras.scores.detector.metrics import detector_metrics
@@ -367,11 +368,8 @@ _NOT_FITTED = (
 
 
 def _check_settings(regressor, features, seed):
-    if not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**32:
-        raise ValueError(
-            f"seed must be an int in [0, 2**32). Received: {seed!r}. A detector is refitted "
-            "when it is loaded, and only a fixed seed gives the same predictions again."
-        )
+    hint = " A detector is refitted when it is loaded, and only a fixed seed gives the same predictions again."
+    check_whole("seed", seed, 0, below=2**32, hint=hint)
     if features not in FEATURES:
         raise ValueError(
             f"Unknown features {features!r}. Expected 'bn', the weights and the BatchNormalization, or 'paper', the "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import spearmanr
 
+from firekeras.refusals import check_one_of, check_share
+
 
 def detector_metrics(true, predicted) -> dict[str, float]:
     """All metrics of a detector, in both readings of those in the paper.
@@ -105,16 +107,12 @@ def ndcg(true, predicted, k: float = 0.1, gain: str = "linear") -> float:
 
 
 def _gains(true, ideal, gain):
-    if gain == "linear":
-        return true
-    if gain == "binary":
-        return np.isin(np.arange(len(true)), ideal).astype("float64")
-    raise ValueError(f"gain must be 'linear' or 'binary'. Received: {gain!r}.")
+    check_one_of("gain", gain, ("linear", "binary"))
+    return true if gain == "linear" else np.isin(np.arange(len(true)), ideal).astype("float64")
 
 
 def _top(values, share):
-    if not 0 < share <= 1:
-        raise ValueError(f"k must be a share in (0, 1], e.g. 0.1 for the top 10 %. Received: {share!r}.")
+    check_share("k", share, "a share such as 0.1, for the top 10%", above=0)
     return np.argsort(-values, kind="stable")[: max(1, round(share * len(values)))]
 
 

@@ -16,6 +16,7 @@ from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
+from firekeras.refusals import check_share
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
 from firekeras.scores.fire.enough import StopWhenSettled
@@ -76,8 +77,7 @@ def measure_fire(
     check_weights(model)
     check_has_relus(network)
     auto = fraction == "auto"
-    if auto and not 0 < cut < 1:
-        raise ValueError(f"cut is the share of filters that will be removed, above 0 and below 1. Received: {cut}.")
+    check_share("cut", cut, "the share of filters about to go", above=0, below=1)
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
     stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []

@@ -13,8 +13,9 @@ from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.network import Network
 from firekeras.plan.planning import checked_target
+from firekeras.refusals import check_whole
 from firekeras.rounds.learning_rate import peak_rate
-from firekeras.rounds.settings import RunSettings, check_whole
+from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.targets import Target
 from firekeras.scores.fire.measuring import filters_behind
 
@@ -92,7 +93,7 @@ def _checked_seeds(seeds) -> tuple[int, ...]:
     numbers = tuple(seeds)
     if not numbers:
         raise ValueError(
-            "seeds is how many runs each method has, from 1 on, or a list of seeds. Received an empty one."
+            "seeds is how many runs each method has, at least 1, or a list of seeds. Received an empty one."
         )
     for seed in numbers:
         check_whole("Each of seeds", seed, 0)

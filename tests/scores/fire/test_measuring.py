@@ -428,7 +428,7 @@ def test_a_fraction_of_data_of_unknown_length_is_refused(form):
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.01, 20, float("nan")])
 def test_a_fraction_out_of_range_is_refused(fraction):
     model = networks.two_convs()
-    with pytest.raises(ValueError, match=r"share of the data.*above 0, up to 1, or"):
+    with pytest.raises(ValueError, match=r"fraction is 'auto', or the share of the data.*above 0, up to 1\. Received"):
         firekeras.measure_fire(model, inputs(model), fraction=fraction)
 
 
