@@ -252,7 +252,7 @@ def check_limits(pruning_ratio, round_to, min_keep):
     """Raises `ValueError` for numbers out of their range."""
     check_share("pruning_ratio", pruning_ratio, "the share of filters to remove (0.05 is 5%)", below=1)
     check_share("min_keep", min_keep, "the share of a layer's filters that must stay")
-    check_whole("round_to", round_to, 1)
+    check_whole("round_to", int(round_to) if is_number(round_to) and round_to % 1 == 0 else round_to, 1)
 
 
 def check_spread(balance, max_cut, measure=None):
