@@ -70,7 +70,7 @@ def test_what_is_missing_is_said():
         with pytest.raises(ValueError, match="Nothing is open"):
             need()
     session.document = Document(Path("net.keras"))
-    with pytest.raises(ValueError, match=r"The layers of net[.]keras are not read yet"):
+    with pytest.raises(ValueError, match=r"The layers of net[.]keras are still being read"):
         session.need_opened()
     session.show_structure(random_graph(np.random.default_rng(0)))
     with pytest.raises(ValueError, match=r"net[.]keras is not measured yet"):

@@ -89,7 +89,7 @@ def test_why_the_ratio_does_nothing_before_the_measurement_is_said(empty_window,
     ratio, profile = empty_window.ratio, files[1].rename(files[1].with_name("later.fire.h5"))
     assert ratio.costs.text() == "Nothing is open"
     empty_window.open_path(files[0])
-    assert "once FIRE is measured (F5)" in ratio.costs.text()
+    assert "Measure FIRE (F5)" in ratio.costs.text()
     graph = read_profile(profile).graph
     empty_window.structure.arrived.emit(graph)
     assert ratio.costs.text().splitlines()[0].startswith("MACs ") and "F5" in ratio.costs.text().splitlines()[1]
