@@ -16,6 +16,7 @@ from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
+from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
 from firekeras.refusals import check_one_of, check_share, check_whole, is_number, nearest
 from firekeras.scores.profile import FilterScores
@@ -151,19 +152,20 @@ class PruningPlan:
     def of(cls, selection: Selection, notes: Iterable[str] = ()) -> PruningPlan:
         """The plan for a selection of units, with further notes for the user."""
         graph, ranking = selection.graph, selection.ranking
-        sentences, verdicts = selection.verdicts()
+        verdicts = Verdicts(selection)
+        sentences, by_unit = verdicts.by_unit()
         return cls(
             removed=graph.removed_filters(selection.gone),
             widths=graph.widths,
             costs_before=costs_without(graph),
             costs_after=costs_without(graph, selection.gone),
             criterion=ranking.source.criterion,
-            verdicts=graph.by_layer(verdicts),
+            verdicts=graph.by_layer(by_unit),
             sentences=sentences,
             scores=graph.by_layer(ranking.scores),
             ranks=graph.by_layer(ranking.places()),
             ranked=ranking.filters,
-            notes=[*graph.notes, *notes, *selection.notes()],
+            notes=[*graph.notes, *notes, *verdicts.notes()],
             balance=float(ranking.balance),
         )
 

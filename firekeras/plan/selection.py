@@ -16,7 +16,6 @@ from firekeras.plan.balance import blended
 from firekeras.plan.quick import Kinds
 from firekeras.plan.units import over_units
 from firekeras.plan.widening import narrowest_cut
-from firekeras.refusals import listed
 from firekeras.scores.profile import FilterScores
 
 MEASURES = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}
@@ -271,58 +270,6 @@ class Selection:
             order[place]: self._overshoots(int(sizes[order[place]])) if full is None else sentences[full]
             for place, full in kept
         }
-
-    def verdicts(self):
-        """The explaining sentences, and the index of each unit's own, `(num_units,)`."""
-        sentences = [f"{self.num_gone} others go before it", f"{self.num_gone} go"]
-        verdicts = self.gone.astype("int64")  # right for most; the others get their own sentences
-        index = {sentence: k for k, sentence in enumerate(sentences)}
-        for unit in self._with_own_sentences():
-            verdicts[unit] = index.setdefault(self._sentence(unit), len(index))
-        return list(index), verdicts
-
-    def _with_own_sentences(self):
-        coupled = self.gone & (self.graph.unit_sizes > 1)
-        units = np.flatnonzero(coupled | ~self.ranking.prunable).tolist()
-        return [*units, *self.why, *self.ranking.ragged]
-
-    def _sentence(self, unit):
-        """The end of a sentence that begins with "Filter 3 of conv1 goes: " or "stays: "."""
-        if self.gone[unit]:
-            return f"{self.num_gone} go{self._partners(unit)}"
-        if unit in self.graph.locks:
-            return self.graph.locks[unit]
-        if self.ranking.idle[unit]:
-            return f"its removal would save no {self.ranking.saves}, which this plan is for"
-        if not self.ranking.prunable[unit]:
-            return self._unscored(unit)
-        if unit in self.ranking.ragged:
-            return self.ranking.ragged[unit]
-        return self.why.get(unit, f"{self.num_gone} others go before it")
-
-    def _layers_of(self, unit):
-        return [self.graph.filter_layers[layer] for layer, _ in self.graph.held_in[unit]]
-
-    def _partners(self, unit):
-        layers = self._layers_of(unit)
-        return f"; with it go its partners in {listed(layers)}" if len(layers) > 1 else ""
-
-    def _unscored(self, unit):
-        layers, source = self._layers_of(unit), self.ranking.source
-        reasons = [f"in {name} {source.reasons[name]}" for name in layers if name in source.reasons]
-        where = "it only goes together with filters of other layers, and " if len(layers) > 1 else ""
-        why = f", since {reasons[0]}" if reasons else ""
-        return f"{where}it has no {source.criterion} score{why}"
-
-    def notes(self) -> list[str]:
-        """Why nothing is removed although something should be."""
-        if self.gone.any() or not self.budget:
-            return []
-        if not self.ranking.filters:
-            reasons = list(dict.fromkeys(self._sentence(u) for u in range(self.graph.num_units)))
-            return [f"Nothing goes, because no filter may: {'; '.join(reasons[:3]) or self.graph.why_none()}."]
-        why = list(dict.fromkeys([*self.why.values(), *self.ranking.ragged.values()]))
-        return [f"Nothing goes, because of every filter that may: {'; '.join(why[:3])}."]
 
 
 def selected_at_once(ranking: Ranking, limits: Limits, budget: int, max_cut: float) -> tuple[Selection, float]:

@@ -220,7 +220,7 @@ def test_settings_out_of_range_are_refused(settings):
 )
 def test_projections_are_found(build, expected):
     model = build()
-    assert projections(model, convolution_kernels(Network.of(model))) == expected
+    assert projections(Network.of(model), convolution_kernels(Network.of(model))) == expected
 
 
 def bottleneck(x, filters, name, project):
@@ -236,7 +236,7 @@ def test_projections_of_a_bottleneck_network_are_found():
     for name, filters, project in (("a", 8, False), ("b", 12, True), ("c", 12, False), ("d", 16, True)):
         x = bottleneck(x, filters, name, project)
     model = keras.Model(image, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
-    assert projections(model, convolution_kernels(Network.of(model))) == ["b_0", "d_0"]
+    assert projections(Network.of(model), convolution_kernels(Network.of(model))) == ["b_0", "d_0"]
 
 
 def test_the_projection_decides_for_what_it_is_added_to():
@@ -252,7 +252,7 @@ def test_a_single_convolution_beside_a_shortcut_is_no_block():
     image = keras.Input((8, 8, 3))
     x = L.ReLU()(L.Add()([L.Conv2D(4, 3, padding="same", name="one")(image), L.Conv2D(4, 1, name="other")(image)]))
     model = keras.Model(image, L.Dense(2)(L.GlobalAveragePooling2D()(x)))
-    assert projections(model, ["one", "other"]) == []
+    assert projections(Network.of(model), ["one", "other"]) == []
 
 
 # As a method among others

@@ -5,6 +5,7 @@ import pytest
 from random_graphs import random_graph, random_scores
 
 from firekeras.plan.selection import Limits, Ranking, Selection
+from firekeras.plan.verdicts import Verdicts
 
 
 def ranking_of(seed, round_to=1, split=False):
@@ -30,9 +31,9 @@ def test_units_that_go_at_once_are_those_that_go_one_by_one(seed):
         quick, expected = Selection(ranking, limits, budget), Selection(slow, limits, budget)
         assert (quick.gone == expected.gone).all() and quick.num_gone == expected.num_gone
         assert list(quick.why.items()) == list(expected.why.items())
-        sentences, verdicts = expected.verdicts()
-        assert quick.verdicts()[0] == sentences and (quick.verdicts()[1] == verdicts).all()
-        assert quick.notes() == expected.notes()
+        one, other = Verdicts(quick), Verdicts(expected)
+        assert one.by_unit()[0] == other.by_unit()[0] and (one.by_unit()[1] == other.by_unit()[1]).all()
+        assert one.notes() == other.notes()
 
 
 def test_both_ways_are_taken_by_these_graphs():

@@ -417,7 +417,9 @@ def test_of_a_schedule_in_the_model_the_first_rate_counts():
     model = compiled(build(), keras.optimizers.schedules.CosineDecay(0.1, 3))
     model.fit(*TRAIN, epochs=1, batch_size=32, verbose=0)
     found = compare(model, TRAIN, VALIDATION, TEST, methods=("l1", "scratch", "unpruned"), seeds=1, epochs=1)
-    assert "learning rates from 0.1 along" in found.terms[0] and "schedule inside the model's optimizer" in found.terms[1]
+    assert (
+        "learning rates from 0.1 along" in found.terms[0] and "schedule inside the model's optimizer" in found.terms[1]
+    )
     assert [one.epochs for one in found.outcomes] == [1, 1, 1]
 
 
