@@ -68,7 +68,8 @@ def check_loads(model):
                 raise ValueError(
                     f"Layer {layer.name!r} ({type(layer).__name__}) {reason}. Only the class of the model "
                     f"{owner.name!r} ({type(owner).__name__}) can build it, but the result is a plain Keras "
-                    "model, and could not be loaded again. Make the get_config of that layer return the arguments of its "
+                    "model, and could not be loaded again. Make the get_config of that layer return the arguments of "
+                    "its "
                     "constructor."
                 )
 

@@ -1,4 +1,4 @@
-"""What a model can be exported to, through Keras's own `model.export`, and on which backend."""
+"""The formats that Keras's own `model.export` can write, and on which backend."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NEEDED_BY_BACKEND = {("jax", "onnx"): ("onnxruntime", "jax2onnx"), ("torch", "on
 
 
 def check_format(to):
-    """Raises where a format is unknown, its packages are missing, or this backend cannot export to it.
+    """Raises if a format is unknown, its packages are missing, or this backend cannot export to it.
 
     Raises:
         ValueError: If the format is unknown, or Keras cannot export to it from this backend.
@@ -46,24 +46,24 @@ def check_format(to):
 
 
 def write(model, path, to, **settings):
-    """Has Keras write a model, without its chatter; what goes wrong comes as a `ValueError` that names the model.
+    """Lets Keras write a model, silently; errors are raised as a `ValueError` that names the model.
 
     Args:
         model: A built Keras model.
-        path: Where.
+        path: The file or folder.
         to: The format.
-        **settings: Of Keras's exporter.
+        **settings: Settings of Keras's exporter.
     """
     try:
         with _quiet(), _constants_inside(model):
             model.export(str(path), format=KERAS_NAMES[to], verbose=False, **settings)
-    except Exception as error:  # converters raise anything
+    except Exception as error:  # converters may raise anything
         raise ValueError(f"Keras could not export the model {model.name!r} to {to!r}: {error}") from error
 
 
 @contextlib.contextmanager
 def _quiet():
-    """Leaves out what converters print and warn of: the file is run and compared afterwards."""
+    """Suppresses output and warnings of converters: the file is run and compared afterwards."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -71,7 +71,7 @@ def _quiet():
 
 @contextlib.contextmanager
 def _constants_inside(model):
-    """Has Normalization hold NumPy arrays: tf2onnx takes tensors from outside the function for further inputs."""
+    """Makes Normalization hold NumPy arrays: tf2onnx treats tensors from outside the function as inputs."""
     layers = [layer for layer in all_layers(model) if isinstance(layer, keras.layers.Normalization)]
     kept = [(layer.mean, layer.variance) for layer in layers]
     try:

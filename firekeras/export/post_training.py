@@ -1,4 +1,4 @@
-"""8-bit whole numbers after training: LiteRT's converter sees from samples which values occur."""
+"""8-bit integers after training: LiteRT's converter finds the ranges of values from samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CALIBRATED = 300
 
 
 def settings(samples, to) -> dict:
-    """What Keras hands to LiteRT's converter, the samples left out.
+    """Settings that Keras passes to LiteRT's converter, without the samples.
 
     Raises:
         ValueError: If there are no samples, or the format is not LiteRT.
@@ -19,8 +19,8 @@ def settings(samples, to) -> dict:
         raise ValueError(f"int8 is for to='litert'. Received: to={to!r}.")
     if samples is None:
         raise ValueError(
-            "int8 needs `samples`: a few hundred training inputs, from which it learns which values occur. Received "
-            "none, and random ones would teach it wrong ranges."
+            "int8 needs `samples`: a few hundred training inputs, which determine the ranges of values. Received "
+            "none, and random ones would give wrong ranges."
         )
     import tensorflow as tf
 
@@ -31,10 +31,10 @@ def settings(samples, to) -> dict:
 
 
 def calibration(samples):
-    """Up to 300 samples, drawn evenly, one by one, as the converter asks for them.
+    """Up to 300 evenly spaced samples, one by one, as the converter requests them.
 
     Args:
-        samples: By the names of the model's inputs, `(n, ...)` each.
+        samples: Arrays `(n, ...)` by the names of the model's inputs.
     """
     count = len(next(iter(samples.values())))
     chosen = np.unique(np.linspace(0, count - 1, min(CALIBRATED, count)).astype(int))
@@ -47,7 +47,7 @@ def calibration(samples):
 
 
 def check_whole_numbers(path):
-    """Raises `ValueError` where a convolution or dense layer of a `.tflite` file still computes in floats."""
+    """Raises `ValueError` if a convolution or dense layer of a `.tflite` file still computes in floats."""
     floating = LiteRT(path).floating_layers()
     if floating:
         raise ValueError(f"Not int8 throughout: {', '.join(floating[:5])} still compute in floats.")

@@ -1,1 +1,1 @@
-"""What runs a network: Keras, LiteRT, ONNX Runtime or a SavedModel, one file each, all called alike."""
+"""Runtimes with one interface: Keras, LiteRT, ONNX Runtime and SavedModel, one file each."""

@@ -1,4 +1,4 @@
-"""What exported files cost, counted from the operations in them: MACs and parameters."""
+"""The costs of exported files, counted from their operations: MACs and parameters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ONNX_COMPUTING = (*ONNX_CONVOLUTIONS, "Gemm", "MatMul")
 
 
 class Operation(NamedTuple):
-    """A convolution or a dense layer: the products that it takes per sample, and the sizes of its weights, by name."""
+    """A convolution or a dense layer: its multiplications per sample, and the sizes of its weights, by name."""
 
     convolution: bool
     macs: int
@@ -26,7 +26,7 @@ class Operation(NamedTuple):
 
 
 def file_costs(operations: Iterable[Operation]) -> Costs:
-    """The costs of all operations; weights that several share count once."""
+    """The costs of all operations; shared weights count once."""
     operations = list(operations)
     conv_macs = sum(operation.macs for operation in operations if operation.convolution)
     params = {name: size for operation in operations for name, size in operation.params.items()}
@@ -34,13 +34,13 @@ def file_costs(operations: Iterable[Operation]) -> Costs:
 
 
 def litert_costs(interpreter) -> Costs:
-    """The costs of a `.tflite` file, per sample; normalisation is folded into kernels and biases.
+    """The costs of a `.tflite` file, per sample; normalization is folded into kernels and biases.
 
     Args:
-        interpreter: LiteRT's, with tensors allocated for one sample.
+        interpreter: LiteRT's interpreter, with tensors allocated for one sample.
     """
-    found = [operation for operation in interpreter._get_ops_details() if operation["op_name"] in LITERT_COMPUTING]
-    return file_costs(_litert_operation(operation, interpreter) for operation in found)
+    computing = [details for details in interpreter._get_ops_details() if details["op_name"] in LITERT_COMPUTING]
+    return file_costs(_litert_operation(details, interpreter) for details in computing)
 
 
 def _litert_operation(operation, interpreter):
@@ -57,7 +57,7 @@ def _litert_operation(operation, interpreter):
 
 
 def onnx_costs(path) -> Costs | None:
-    """The costs of an `.onnx` file, per sample; parameters are its constants. None where shapes are not told.
+    """The costs of an `.onnx` file, per sample; parameters are its constants. None if shapes are unknown.
 
     Args:
         path: The file.
@@ -66,12 +66,12 @@ def onnx_costs(path) -> Costs | None:
     try:
         graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     except Exception as error:  # of protobuf, or of onnx: they share no base class
-        raise ValueError(f"{path} is not an .onnx file, or is cut short: {error}") from error
+        raise ValueError(f"{path} is not an .onnx file, or is truncated: {error}") from error
     sizes = {one.name: math.prod(one.dims) for one in graph.initializer}
     tensors = (*graph.input, *graph.value_info, *graph.output)
     shapes = {one.name: [dim.dim_value for dim in one.type.tensor_type.shape.dim] for one in tensors}
-    found = [node for node in graph.node if node.op_type in ONNX_COMPUTING and node.input[1] in sizes]
-    operations = [_onnx_operation(node, sizes, shapes) for node in found]
+    computing = [node for node in graph.node if node.op_type in ONNX_COMPUTING and node.input[1] in sizes]
+    operations = [_onnx_operation(node, sizes, shapes) for node in computing]
     if not all(operation.macs for operation in operations):
         return None
     kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
@@ -82,7 +82,7 @@ def onnx_costs(path) -> Costs | None:
 
 def _onnx_operation(node, sizes, shapes):
     transposed = ONNX_CONVOLUTIONS.get(node.op_type, False)
-    where = shapes.get(node.input[0] if transposed else node.output[0], [0, 0, 0])  # 0: not told
+    where = shapes.get(node.input[0] if transposed else node.output[0], [0, 0, 0])  # 0: unknown
     convolution = node.op_type in ONNX_CONVOLUTIONS
     positions = where[2:] if convolution else where[1:-1]
     return Operation(convolution, math.prod(positions) * sizes[node.input[1]], {})

@@ -12,7 +12,7 @@ from firekeras.export.runtimes.runtime import Input, in_order, needed
 class LiteRT:
     """A `.tflite` file.
 
-    LiteRT's Python interface measures no single layers: whole passes only.
+    LiteRT's Python interface measures only whole passes, no single layers.
     """
 
     name = "LiteRT"
@@ -36,7 +36,7 @@ class LiteRT:
             self._interpreter.resize_tensor_input(place, array.shape)
         try:
             self._interpreter.allocate_tensors()
-        except RuntimeError as error:  # some networks of single channels, for one
+        except RuntimeError as error:  # for instance some networks of single channels
             raise ValueError(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples: {error}") from error
         for place, one, array in zip(places, self.inputs, arrays, strict=True):
             self._interpreter.set_tensor(place, np.ascontiguousarray(array, one.dtype))
@@ -53,7 +53,7 @@ class LiteRT:
         return litert_costs(self._interpreter)
 
     def floating_layers(self) -> list[str]:
-        """The convolutions and dense layers that do not compute in whole numbers, by the name of what they give."""
+        """The convolutions and dense layers that do not compute in integers, by the name of their output."""
         found = []
         for op in self._interpreter._get_ops_details():
             if op["op_name"] in LITERT_COMPUTING:
@@ -63,7 +63,7 @@ class LiteRT:
 
 
 def _by_name(interpreter):
-    """Inputs as Keras names them, and outputs as it numbers them, with LiteRT's details."""
+    """Inputs by Keras's names, and outputs in Keras's order, with LiteRT's details."""
     details = interpreter.get_input_details(), interpreter.get_output_details()
     signature = next(iter(interpreter.get_signature_list()), None)
     if signature is None:

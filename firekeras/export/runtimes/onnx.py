@@ -19,7 +19,7 @@ class OnnxRuntime:
 
     Args:
         path: The file.
-        threads: How many threads one layer's computation takes.
+        threads: The number of threads per layer. Defaults to 1.
         profile_in: A folder to write the time of each layer to. Defaults to none.
     """
 
@@ -49,7 +49,7 @@ class OnnxRuntime:
         return self._given
 
     def end_profile(self) -> dict[str, float]:
-        """Seconds that each layer took, of all passes together."""
+        """Seconds per layer, over all passes."""
         seconds: dict[str, float] = collections.defaultdict(float)
         for event in json.loads(Path(self._session.end_profiling()).read_text()):
             if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
@@ -58,13 +58,13 @@ class OnnxRuntime:
 
 
 def layer_seconds(path, arrays, *, runs, threads=1) -> dict[str, float]:
-    """Mean seconds that each layer of an `.onnx` file takes, in the order in which they run.
+    """Mean seconds per layer of an `.onnx` file, in execution order.
 
     Args:
         path: The file.
         arrays: One array per input, `(batch, ...)`.
-        runs: How many passes.
-        threads: How many threads. Defaults to 1.
+        runs: The number of passes.
+        threads: The number of threads. Defaults to 1.
     """
     with tempfile.TemporaryDirectory() as folder:
         runtime = OnnxRuntime(path, threads=threads, profile_in=folder)

@@ -1,4 +1,4 @@
-"""What the runtimes have in common, and the right one for a model or a file."""
+"""The common interface of the runtimes, and the right one for a model or a file."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Input:
 
     Args:
         name: Its name.
-        shape: Its shape, None where it is open.
-        dtype: Of NumPy.
+        shape: Its shape, None for open sizes.
+        dtype: Its NumPy dtype.
     """
 
     name: str
@@ -34,9 +34,9 @@ class Runtime(Protocol):
     """A network that can be run.
 
     Args:
-        name: What runs it, in words.
+        name: The name of the runtime.
         inputs: Its `Input`s.
-        threads: How many threads it takes; None where that is not ours to set.
+        threads: The number of threads; None if it cannot be set.
     """
 
     name: str
@@ -44,13 +44,13 @@ class Runtime(Protocol):
     threads: int | None
 
     def prepare(self, arrays: list[np.ndarray]) -> None:
-        """Takes in one array per input, `(batch, ...)`."""
+        """Accepts one array per input, `(batch, ...)`."""
 
     def invoke(self) -> None:
-        """One forward pass of what was prepared: this is what is timed."""
+        """Runs one forward pass of the prepared arrays: this is what is timed."""
 
     def outputs(self) -> list[np.ndarray]:
-        """What the last pass gave, one array per output, `(batch, ...)`."""
+        """The outputs of the last pass, one array each, `(batch, ...)`."""
 
 
 def open_runtime(model_or_path, *, threads=None) -> Runtime:
@@ -59,11 +59,11 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
     Args:
         model_or_path: A built Keras model; or the path of a `.keras`, `.tflite` or `.onnx` file, or of a
             SavedModel's folder.
-        threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1. Keras and TensorFlow fix
+        threads: The number of threads of LiteRT and ONNX Runtime. Defaults to 1. Keras and TensorFlow fix
             theirs when they start.
 
     Raises:
-        ValueError: If there is no such file, or none of these is its ending, or `threads` is given for Keras.
+        ValueError: If there is no such file, it has another ending, or `threads` is set for Keras.
         ImportError: If the runtime is not installed; says how to install it.
     """
     _check_threads(threads)
@@ -110,18 +110,18 @@ def _check_threads(threads):
 def _check_not_set(threads, name):
     if threads is not None:
         raise ValueError(
-            f"{name} fixes its threads when it starts, so that `threads={threads}` cannot be kept. Leave it out, or "
+            f"{name} fixes its threads when it starts, so `threads={threads}` cannot be applied. Leave it out, or "
             'export the model to LiteRT or ONNX: firekeras.export_model(model, "model.tflite").'
         )
 
 
 def run(runtime: Runtime, arrays, *, batch_size=64) -> list[np.ndarray]:
-    """What a network gives for samples of any number, batch by batch.
+    """The outputs of a network for any number of samples, computed in batches.
 
     Args:
-        runtime: Of `open_runtime`.
+        runtime: From `open_runtime`.
         arrays: One array per input, `(samples, ...)`.
-        batch_size: Samples per pass; where a file fixes it, that is taken. Defaults to 64.
+        batch_size: Samples per pass, unless the file fixes it. Defaults to 64.
 
     Returns:
         One array per output, `(samples, ...)`.
@@ -138,13 +138,13 @@ def run(runtime: Runtime, arrays, *, batch_size=64) -> list[np.ndarray]:
 
 
 def random_samples(inputs: list[Input], count, seed=0) -> list[np.ndarray]:
-    """Seeded random samples, uniform in [0, 1), one array per input, `(count, ...)`; open sizes are taken as 32."""
+    """Seeded random samples, uniform in [0, 1), one array per input, `(count, ...)`; open sizes become 32."""
     rng = np.random.default_rng(seed)
     return [rng.uniform(size=(count, *(d or 32 for d in one.shape[1:]))).astype(one.dtype) for one in inputs]
 
 
 def in_order(names) -> list[str]:
-    """Names as Keras numbers them: `output_2` before `output_10`."""
+    """Names in Keras's numeric order: `output_2` before `output_10`."""
     return sorted(names, key=lambda name: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", name)])
 
 
