@@ -256,7 +256,8 @@ def _check_equal(layer, node, graph):
     except Exception as error:
         raise ClosedError(f"it fails when it is tested: {_in_short(error)}") from error
     for pair in zip(expected, outputs, strict=True):
-        if not np.allclose(*map(keras.ops.convert_to_numpy, pair), rtol=1e-4, atol=1e-5, equal_nan=True):
+        a, b = map(keras.ops.convert_to_numpy, pair)
+        if not np.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True):
             raise ClosedError("it does not compute what the layers compute that its call calls")
 
 

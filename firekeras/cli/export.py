@@ -60,14 +60,15 @@ def export(
     from firekeras.export import quantize_aware
 
     dataset = load_data(data, network, limit) if data else None
-    settings = {"tolerance": tolerance}
     with silent_stderr():  # converters chat
         if epochs and dataset:
             train = dataset.x_train, dataset.y_train
-            made = quantize_aware(network, train, output, epochs=epochs, learning_rate=learning_rate, **settings)
+            made = quantize_aware(
+                network, train, output, epochs=epochs, learning_rate=learning_rate, tolerance=tolerance
+            )
         else:
             samples = dataset.x_train if dataset else None
-            made = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, **settings)
+            made = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, tolerance=tolerance)
     kind, apart = "images" if dataset else "random samples", made.difference
     show_text(
         f"Run on {made.samples} {kind}: outputs are {apart.largest:.2g} of the largest away from the model's at most, "

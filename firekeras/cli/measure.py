@@ -51,8 +51,14 @@ def measure(
     from firekeras.report import tables
 
     images = load_images(data, network)
-    settings = {"neuron_maps": neuron_maps, "batch_size": batch_size, "on_progress": tell_progress if events else None}
-    profile = firekeras.measure_fire(network, images, fraction=parsed_fraction(fraction), **settings)
+    profile = firekeras.measure_fire(
+        network,
+        images,
+        batch_size=batch_size,
+        fraction=parsed_fraction(fraction),
+        neuron_maps=neuron_maps,
+        on_progress=tell_progress if events else None,
+    )
     profile.save(output)
     if events:
         tell("written", path=str(output), samples=profile.samples)

@@ -99,8 +99,8 @@ class Bridge:
         found = difference([np.asarray(one) for one in keras.tree.flatten(given)], expected)
         if not found.largest <= TOLERANCE:
             raise ValueError(
-                f"Written in tf_keras, the outputs of the model {self.model.name!r} differ by {found.largest:.2g} of the "
-                f"largest output, and {TOLERANCE:g} is allowed. Export it without TF-MOT: firekeras.export_model."
+                f"Written in tf_keras, the outputs of the model {self.model.name!r} differ by {found.largest:.2g} of "
+                f"the largest output, and {TOLERANCE:g} is allowed. Export it without TF-MOT: firekeras.export_model."
             )
         return found
 

@@ -122,7 +122,8 @@ def check_layers(legacy):
     if reasons:
         raise ValueError(
             f"TF-MOT's quantization-aware training does not support these layers of {legacy.name!r}: "
-            f"{'; '.join(reasons)}. int8 without training does: firekeras.export_model(model, path, samples=x, int8=True)."
+            f"{'; '.join(reasons)}. int8 without training does: firekeras.export_model(model, path, samples=x, "
+            "int8=True)."
         )
 
 

@@ -272,7 +272,7 @@ _MOVES = (
     *(shapes.flip, shapes.pad),
 )
 _SUMS = (mixing.dense, mixing.conv, mixing.conv_transpose, mixing.depthwise_conv, mixing.separable_conv)
-_RULES = {
+_RULES: dict[Callable, Callable] = {
     **dict.fromkeys(_MOVES, _moved),
     **dict.fromkeys(_SUMS, _weighted_sums),
     **dict.fromkeys((elementwise.elementwise, elementwise.elementwise_op), _combined),
