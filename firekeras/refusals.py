@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 
-def nearest(name, names: Iterable[str]) -> str | None:
+def nearest(name: object, names: Iterable[str]) -> str | None:
     """The closest match to `name` among `names`; None if there are no names."""
     return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=0)), None)
 
 
-def unknown(kind: str, name, known: Iterable[str]) -> ValueError:
+def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """The error for an unknown name, with the nearest known one."""
     known = list(known)
     near = nearest(name, known)
@@ -31,7 +32,7 @@ class Registry(dict):
         super().__init__()
         self.kind = kind
 
-    def register(self, *names: str):
+    def register(self, *names: str) -> Callable[[Any], Any]:
         """A decorator that registers what it decorates under these names."""
 
         def decorate(entry):
@@ -40,7 +41,7 @@ class Registry(dict):
 
         return decorate
 
-    def find(self, name: str):
+    def find(self, name: str) -> Any:
         """The object registered under a name.
 
         Raises:
@@ -51,12 +52,12 @@ class Registry(dict):
         return self[name]
 
 
-def listed(names, most=3) -> str:
+def listed(names: Sequence[str], most: int = 3) -> str:
     """The first names, and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more layer{'s' * (more > 1)}" if more > 0 else "")
 
 
-def is_number(value) -> bool:
+def is_number(value: object) -> bool:
     """Whether a value is a single number; True and False do not count as numbers."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

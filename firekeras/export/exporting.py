@@ -111,7 +111,7 @@ def momentary_file(model):
         yield export_model(model, Path(folder) / "network.tflite").path
 
 
-def check_path(path: Path, to):
+def check_path(path: Path, to: str) -> None:
     """Raises `ValueError`, before any work, if a path does not suit the format."""
     ending = ENDINGS[to]
     if ending and path.suffix != ending:
@@ -124,7 +124,7 @@ def check_path(path: Path, to):
         raise ValueError(f"Cannot write {path}: there is no folder {path.parent}. Create it first.")
 
 
-def check_close(found: Difference, path, int8, tolerance=None):
+def check_close(found: Difference, path: Path, int8: bool, tolerance: float | None = None) -> None:
     """Raises `ValueError` if outputs differ by more than the tolerance, or are not numbers."""
     measure, allowed = (found.rms, INT8_TOLERANCE) if int8 else (found.largest, FLOAT_TOLERANCE)
     allowed = allowed if tolerance is None else tolerance

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,7 +70,14 @@ def measure_latency(
     return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads)[0]
 
 
-def measure_latencies(models_or_paths, *, batch_size=1, runs=30, threads=None, on_progress=None) -> list[Latency]:
+def measure_latencies(
+    models_or_paths: Sequence[Any],
+    *,
+    batch_size: int = 1,
+    runs: int = 30,
+    threads: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Latency]:
     """Measures several networks in turns, so that other work on the machine affects all of them equally.
 
     Args:
@@ -113,7 +121,7 @@ def _latency(seconds, batch_size, runtime):
     return Latency(float(median), float(high - low) / 2, batch_size, float(min(seconds)), runtime.name, runtime.threads)
 
 
-def layer_latency(path, *, batch_size=1, runs=30, threads=1) -> dict[str, float]:
+def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, threads: int = 1) -> dict[str, float]:
     """Mean seconds per layer, as ONNX Runtime names them after fusing, in execution order.
 
     LiteRT's Python interface does not measure single layers, and Keras compiles a model as a whole, so

@@ -97,7 +97,7 @@ def _check(apart, old, new, what):
         )
 
 
-def _outputs_of_old(old, arrays, trust) -> tuple[list[np.ndarray] | None, str]:
+def _outputs_of_old(old: Path, arrays: list[np.ndarray], trust: bool) -> tuple[list[np.ndarray] | None, str]:
     """The outputs of the old model; or None, and the reason why it was not run."""
     if old.is_dir() and not trust:
         return (

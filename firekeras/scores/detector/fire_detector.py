@@ -272,7 +272,9 @@ class FireDetector:
             "on a profile with at least two scored layers."
         )
 
-    def _scored_filters(self, features: Mapping[str, np.ndarray], profile: FireProfile):
+    def _scored_filters(
+        self, features: Mapping[str, np.ndarray], profile: FireProfile
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Features, FIRE and layer name of every filter with a FIRE: what a detector learns from."""
         scored = {name: ranked for name, ranked in profile.rankable().items() if ranked.any()}
         counts = [int(mask.sum()) for mask in scored.values()]

@@ -412,7 +412,7 @@ def test_shares_out_of_range(k):
 
 
 def test_unknown_gain():
-    with pytest.raises(ValueError, match="'linear' or 'binary'. Received: 'log'"):
+    with pytest.raises(ValueError, match=r"'linear' or 'binary'\. Received: 'log'"):
         ndcg([0.1], [0.1], gain="log")
 
 
