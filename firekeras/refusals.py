@@ -6,15 +6,16 @@ import difflib
 import math
 import numbers
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 
-def nearest(name, names: Iterable[str]) -> str | None:
+def nearest(name: object, names: Iterable[str]) -> str | None:
     """The closest match to `name` among `names`; None if there are no names."""
     return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=0)), None)
 
 
-def unknown(kind: str, name, known: Iterable[str]) -> ValueError:
+def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """The error for an unknown name, with the nearest known one."""
     known = list(known)
     near = nearest(name, known)
@@ -34,7 +35,7 @@ class Registry(dict):
         super().__init__()
         self.kind, self.decorator = kind, decorator
 
-    def register(self, *names: str):
+    def register(self, *names: str) -> Callable[[Any], Any]:
         """A decorator that registers what it decorates under these names."""
 
         def decorate(entry):
@@ -43,7 +44,7 @@ class Registry(dict):
 
         return decorate
 
-    def find(self, name: str):
+    def find(self, name: str) -> Any:
         """The object registered under a name.
 
         Raises:
@@ -54,13 +55,13 @@ class Registry(dict):
         return self[name]
 
 
-def listed(names, most=3) -> str:
+def listed(names: Sequence[str], most: int = 3) -> str:
     """The first names, and how many more there are."""
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more layer{'s' * (more > 1)}" if more > 0 else "")
 
 
-def is_number(value) -> bool:
+def is_number(value: object) -> bool:
     """Whether a value is a single number; True and False do not count as numbers."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
@@ -78,7 +79,7 @@ _RANGES = {
 }
 
 
-def check_number(name: str, value, meaning: str = "a number", *, hint: str = "", **bounds: float):
+def check_number(name: str, value: Any, meaning: str = "a number", *, hint: str = "", **bounds: float) -> None:
     """Raises `ValueError` unless a value is a number within bounds, and finite unless `most` is infinity.
 
     Args:
@@ -97,13 +98,15 @@ def check_number(name: str, value, meaning: str = "a number", *, hint: str = "",
     _check(name, value, finite, meaning, hint, bounds)
 
 
-def check_whole(name: str, value, least: int, meaning: str = "a whole number", *, hint: str = "", **bounds: float):
+def check_whole(
+    name: str, value: Any, least: int, meaning: str = "a whole number", *, hint: str = "", **bounds: float
+) -> None:
     """Raises `ValueError` unless a value is a whole number from `least` on; see `check_number`."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     _check(name, value, whole, meaning, hint, {"least": least, **bounds})
 
 
-def check_share(name: str, value, meaning: str = "a share", *, hint: str = "", **bounds: float):
+def check_share(name: str, value: Any, meaning: str = "a share", *, hint: str = "", **bounds: float) -> None:
     """Raises `ValueError` unless a value is from 0 to 1; `above=0` and `below=1` leave the ends out."""
     low = {} if "above" in bounds else {"least": 0}
     high = {} if "below" in bounds else {"most": 1}
@@ -120,7 +123,7 @@ def _range(bounds):
     return f", {_RANGES[tuple(said)].format(*(bounds[end] for end in said))}" if said else ""
 
 
-def check_one_of(name: str, value, known: Iterable, *, hint: str = ""):
+def check_one_of(name: str, value: Any, known: Iterable, *, hint: str = "") -> None:
     """Raises `ValueError` unless a value is one of those known."""
     known = list(known)
     if value not in known:

@@ -116,7 +116,7 @@ def _products(graph, measure):
     return [product for layer in layers for product in (layer.weights if measure == "params" else layer.macs)]
 
 
-def kept_lengths(graph, gone=None) -> list[int]:
+def kept_lengths(graph: ChannelGraph, gone: np.ndarray | None = None) -> list[int]:
     """How many channels stay along each of the graph's axes."""
     if gone is None:
         return [axis.size for axis in graph.axes]

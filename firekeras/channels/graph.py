@@ -233,7 +233,7 @@ class ChannelGraph:
             raise ValueError(f"Layer {layer!r} has filters 0 to {units.size - 1}. Received: filter={filter!r}.")
         return int(units[filter])
 
-    def why_none(self, most=3) -> str:
+    def why_none(self, most: int = 3) -> str:
         """The first reasons why no filter may go; completes "no filter may go: "."""
         reasons = list(dict.fromkeys(self.locks.values()))[:most]
         hiding = [f"{layer.name} ({layer.kind})" for layer in self.layers.values() if layer.hides_weights]

@@ -67,14 +67,15 @@ def export(
     from firekeras.export import quantize_aware
 
     dataset = load_data(data, network, limit) if data else None
-    settings = {"tolerance": tolerance}
     with silent_stderr():  # converters print a lot
         if epochs and dataset:
             train = dataset.x_train, dataset.y_train
-            exported = quantize_aware(network, train, output, epochs=epochs, learning_rate=learning_rate, **settings)
+            exported = quantize_aware(
+                network, train, output, epochs=epochs, learning_rate=learning_rate, tolerance=tolerance
+            )
         else:
             samples = dataset.x_train if dataset else None
-            exported = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, **settings)
+            exported = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, tolerance=tolerance)
     kind, apart = "images" if dataset else "random samples", exported.difference
     show_text(
         f"Run on {exported.samples} {kind}: outputs differ from the model's by at most {apart.largest:.2g} of the "

@@ -81,7 +81,7 @@ def split(labels, share, seed):
     return np.setdiff1d(np.arange(len(labels)), drawn), drawn
 
 
-def limited(dataset, limit, seed) -> Dataset:
+def limited(dataset: Dataset, limit: int | None, seed: int) -> Dataset:
     """At most `limit` training images, and as many test images; all if it is None."""
     if limit is None:
         return dataset

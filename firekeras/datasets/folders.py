@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -12,7 +14,7 @@ TEST_SHARE = 0.2
 TEST_FOLDERS = ("test", "val", "validation")
 
 
-def load_folder(folder, image_size, limit, seed) -> Dataset:
+def load_folder(folder: Path, image_size: tuple[int, int] | None, limit: int | None, seed: int) -> Dataset:
     """The `Dataset` of a folder; arguments as of `load_dataset`."""
     if _class_folders(folder / "train"):
         class_names, train, test = _split_folder(folder)

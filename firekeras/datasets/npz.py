@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
 SAVING = f"numpy.savez_compressed(path, {', '.join(f'{key}=...' for key in NPZ_KEYS)})"
 
 
-def load_npz(path) -> Dataset:
+def load_npz(path: Path) -> Dataset:
     """The `Dataset` in an `.npz` file."""
     arrays = _read_npz(path)
     x_train, x_test = (_images(path, key, arrays[key]) for key in ("x_train", "x_test"))

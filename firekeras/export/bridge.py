@@ -1,6 +1,8 @@
-"""A Keras 3 model as a tf_keras one, which is what TF-MOT takes, and weights back again: outputs proven equal."""
+"""A Keras 3 model as a tf_keras model, as TF-MOT needs it, and weights back again: outputs proven equal."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,12 +28,12 @@ class Bridge:
 
     Attributes:
         model: The Keras 3 model.
-        legacy: The tf_keras model: flat, a layer of a nested model is called `backbone_conv1`.
-        layers: The tf_keras layers that stand for each layer of the model, by its path: `"backbone/conv1"`.
-        difference: How far the outputs of both are apart.
+        legacy: The tf_keras model: flat, a layer of a nested model is named `backbone_conv1`.
+        layers: The tf_keras layers for each layer of the model, by its path: `"backbone/conv1"`.
+        difference: The `Difference` between the outputs of both.
 
     Raises:
-        ValueError: If a layer has no counterpart (all of them are named), or outputs are not equal.
+        ValueError: If a layer has no counterpart (names all such layers), or outputs are not equal.
         ImportError: If tf_keras is not installed.
     """
 
@@ -69,7 +71,7 @@ class Bridge:
         inputs = [tf_keras.Input(batch_shape=tuple(t.shape), name=t.name, dtype=t.dtype) for t in self.model.inputs]
         return tf_keras.Model(inputs, walk(self.model, inputs, self._call), name=self.model.name)
 
-    def _call(self, visit: Visit, args, kwargs):
+    def _call(self, visit: Visit, args: Any, kwargs: Any) -> Any:
         given = _tensors(visit.node, args, kwargs)
         for layer in self.layers[self._paths[id(visit.operation)]]:
             given = layer(given)
@@ -91,8 +93,8 @@ class Bridge:
         found = difference([np.asarray(one) for one in keras.tree.flatten(given)], expected)
         if not found.largest <= TOLERANCE:
             raise ValueError(
-                f"Written in tf_keras, the model {self.model.name!r} gives something else: {found.largest:.2g} of the "
-                f"largest output away, and {TOLERANCE:g} is allowed. Export it without TF-MOT: firekeras.export_model."
+                f"Written in tf_keras, the outputs of the model {self.model.name!r} differ by {found.largest:.2g} of "
+                f"the largest output, and {TOLERANCE:g} is allowed. Export it without TF-MOT: firekeras.export_model."
             )
         return found
 
@@ -100,7 +102,7 @@ class Bridge:
         """A copy of the Keras 3 model, with the weights of a tf_keras one.
 
         Args:
-            tuned: A model with layers called as in `legacy`. Defaults to `legacy`.
+            tuned: A model whose layers have the names of `legacy`. Defaults to `legacy`.
         """
         copy = keras.models.clone_model(self.model)
         copy.set_weights(self.model.get_weights())
@@ -110,18 +112,18 @@ class Bridge:
         return copy
 
 
-def to_tf_keras(model, samples=None):
-    """The same network as a tf_keras model, which TF-MOT and other Keras 2 tools take.
+def to_tf_keras(model: keras.Model, samples: Any = None) -> Any:
+    """Converts a network to a tf_keras model, for TF-MOT and other Keras 2 tools.
 
     Args:
         model: A built Functional or Sequential Keras 3 model of standard layers. It is not changed.
         samples: Inputs to compare both on, as `model.predict` takes them. Defaults to 32 random ones.
 
     Returns:
-        A `tf_keras.Model`, weights copied, outputs found equal to 1e-4 of the largest.
+        A `tf_keras.Model` with the same weights, and outputs equal up to 1e-4 of the largest.
 
     Raises:
-        ValueError: If a layer has no counterpart (all are named), or outputs are not equal.
+        ValueError: If a layer has no counterpart (names all such layers), or outputs are not equal.
         ImportError: If tf_keras is not installed.
 
     Example:

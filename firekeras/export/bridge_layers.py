@@ -9,7 +9,7 @@ import numpy as np
 
 from firekeras.refusals import Registry
 
-# what tf_keras computes just as Keras 3 does: hard_sigmoid, for one, is another function there
+# activations that tf_keras computes like Keras 3; hard_sigmoid, for instance, is a different function there
 ACTIVATIONS = frozenset(
     (
         "linear",
@@ -39,7 +39,7 @@ BY_CONFIG = frozenset((
     "Cropping3D", "UpSampling1D", "UpSampling2D", "UpSampling3D",
 ))
 # fmt: on
-LEFT_OUT = ("initializer", "constraint", "dtype")  # weights are copied; all has tf_keras's precision, float32
+LEFT_OUT = ("initializer", "constraint", "dtype")  # weights are copied; everything is float32, tf_keras's precision
 
 CONVERSIONS = Registry("layer class", "firekeras.export.bridge_layers.conversion")
 
@@ -47,26 +47,26 @@ CONVERSIONS = Registry("layer class", "firekeras.export.bridge_layers.conversion
 def conversion(*class_names):
     """Registers a function `(layer, name, shape) -> tf_keras layers, one behind the other`, for Keras 3 classes.
 
-    `layer` may be an operation of `keras.ops` too; `shape` is that of its input, batch included. The function
-    raises `ValueError` if it cannot, with a reason that goes on after the layer's name.
+    `layer` may also be an operation of `keras.ops`; `shape` is that of its input, batch included. The function
+    raises `ValueError` if it cannot convert, with a reason that completes "NAME ...".
     """
     return CONVERSIONS.register(*class_names)
 
 
 def converted(layer, name, shape) -> list:
-    """The tf_keras layers, one behind the other, that compute what a Keras 3 layer or operation does.
+    """The tf_keras layers, in sequence, that compute what a Keras 3 layer or operation does.
 
     Args:
         layer: A `keras.Layer`, or an operation of `keras.ops`.
-        name: What the first of them is to be called.
-        shape: Of its input, batch included; the first one where there are several.
+        name: The name of the first of them.
+        shape: The shape of its input, batch included; of the first one if there are several.
 
     Raises:
-        ValueError: If it has no counterpart; says why, to be read after the layer's name.
+        ValueError: If it has no counterpart; the reason completes "NAME ...".
     """
     kind = type(layer).__name__
     if not type(layer).__module__.startswith("keras."):
-        raise ValueError("is not a layer of Keras")
+        raise ValueError("is not a Keras layer")
     if kind in CONVERSIONS:
         return CONVERSIONS[kind](layer, name, shape)
     if kind not in BY_CONFIG or not isinstance(layer, keras.Layer):
@@ -105,7 +105,7 @@ def _known_activation(value):
     if value is None or value in ACTIVATIONS:
         return value
     shown = value if isinstance(value, str) else value.get("config", value)
-    raise ValueError(f"has the activation {shown!r}, which tf_keras computes otherwise or does not know")
+    raise ValueError(f"has the activation {shown!r}, which tf_keras computes differently or does not know")
 
 
 def _check_precision(layer):
@@ -116,7 +116,7 @@ def _check_precision(layer):
         raise ValueError(f"computes in {layer.dtype_policy.name}: rebuild the model with {expected} layers")
 
 
-# Layers that are called otherwise, or that TF-MOT knows under another name
+# Layers with other names, or that TF-MOT knows under another name
 
 
 @conversion("LeakyReLU")
@@ -165,7 +165,7 @@ def _normalization(layer, name, shape):
 
 
 def _per_channel(scale, offset, name, shape):
-    """`x * scale + offset` by channel, as a fixed 1x1 depthwise convolution: TF-MOT quantises that."""
+    """`x * scale + offset` per channel, as a fixed 1x1 depthwise convolution, which TF-MOT can quantize."""
     import tf_keras
 
     if len(shape) != 4 or np.ndim(scale) > 1 or np.size(scale) not in (1, shape[-1]):
@@ -179,13 +179,13 @@ def _per_channel(scale, offset, name, shape):
 
 @conversion("Pad")
 def _pad(operation, name, shape):
-    """Zeros around images; beside channels too, which tf_keras knows no layer for: rows and columns, transposed."""
+    """Zeros around images; for zero channels, which no tf_keras layer adds, the axes are transposed."""
     import tf_keras
 
     layers = tf_keras.layers
     width = operation.pad_width
     if operation.mode != "constant" or len(shape) != 4 or len(width) != 4 or any(width[0]):
-        raise ValueError("pads other than images with zeros")
+        raise ValueError("pads something other than images, or not with zeros")
     if not any(width[3]):
         return [layers.ZeroPadding2D(width[1:3], name=name)]
     if any(width[1]) or any(width[2]):

@@ -1,9 +1,11 @@
-"""Few distinct weights per layer, which compress well: TF-MOT's weight clustering on a Keras 3 model."""
+"""Few distinct weights per layer, which compress well: TF-MOT's weight clustering for Keras 3 models."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import keras
 import numpy as np
 
 from firekeras.export import tfmot
@@ -11,27 +13,36 @@ from firekeras.export.bridge import Bridge
 from firekeras.refusals import check_whole
 
 
-def cluster(model, train_data, *, clusters=16, epochs=1, learning_rate=0.001, batch_size=64, loss=None):
-    """Has the weights of every convolution and dense layer share a few values, and fine-tunes these.
+def cluster(
+    model: keras.Model,
+    train_data: tuple,
+    *,
+    clusters: int = 16,
+    epochs: int = 1,
+    learning_rate: float = 0.001,
+    batch_size: int = 64,
+    loss: Any = None,
+) -> keras.Model:
+    """Reduces the weights of every convolution and dense layer to a few shared values, and fine-tunes these.
 
-    The network stays as fast as it was, and its file as large until it is compressed (zip): 16 values take 4 bits.
-    Depthwise kernels, biases and normalisation keep their values, and so do kernels with no more weights than
-    `clusters`. Weights that are zero, as after `sparsify`, stay zero.
+    The network does not get faster, and its file gets smaller only when compressed (zip): 16 values take 4 bits.
+    Depthwise kernels, biases and normalization keep their values, and so do kernels with no more weights than
+    `clusters`. Zero weights, as after `sparsify`, stay zero.
 
     Args:
         model: A built Keras 3 classifier of standard layers. It is not changed.
         train_data: `(x, y)`, arrays; `y` class numbers `(n,)`, unless `loss` says otherwise.
-        clusters: How many distinct values each kernel may hold, from 2. Defaults to 16.
-        epochs: Of fine-tuning. Defaults to 1.
-        learning_rate: Of the first step; falls to 0 as a cosine. Defaults to 0.001.
-        batch_size: Defaults to 64.
+        clusters: The number of distinct values per kernel, at least 2. Defaults to 16.
+        epochs: Epochs of fine-tuning. Defaults to 1.
+        learning_rate: Learning rate of the first step; it falls to 0 along a cosine. Defaults to 0.001.
+        batch_size: Batch size of fine-tuning. Defaults to 64.
         loss: A loss of tf_keras. Defaults to sparse categorical crossentropy.
 
     Returns:
-        A new Keras 3 model, of the same layers.
+        A new Keras 3 model with the same layers.
 
     Raises:
-        ValueError: If a setting is out of range, or a layer has no counterpart in tf_keras (all are named).
+        ValueError: If a setting is out of range, or a layer has no counterpart in tf_keras (names all of them).
         ImportError: If TF-MOT is not installed.
 
     Example:

@@ -1,11 +1,13 @@
-"""Exports a Keras model to the file that ships: written aside, run, compared with Keras, and only then put in place."""
+"""Exports a Keras model to a file for deployment: written to a temporary path, run, compared with Keras, then moved."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import keras
 
@@ -16,21 +18,24 @@ from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
 
+if TYPE_CHECKING:
+    import keras
+
 FLOAT_TOLERANCE = 1e-4
 INT8_TOLERANCE = 0.15
 
 
 @dataclasses.dataclass(frozen=True)
 class Export:
-    """A file that was exported, run and found to compute what the model does.
+    """An exported file that was run, and computes what the model does.
 
     Args:
         path: The file, or the folder of a SavedModel.
         to: Its format.
-        int8: Whether it computes in 8-bit whole numbers.
-        size: Bytes.
-        samples: How many samples it was compared on.
-        difference: How far its outputs are from the model's.
+        int8: Whether it computes in 8-bit integers.
+        size: Its size in bytes.
+        samples: The number of samples it was compared on.
+        difference: The `Difference` of its outputs from the model's.
     """
 
     path: Path
@@ -41,12 +46,20 @@ class Export:
     difference: Difference
 
 
-def export_model(model, path, *, to="litert", samples=None, int8=False, tolerance=None) -> Export:
-    """Exports a model, and proves the file before it appears.
+def export_model(
+    model: keras.Model,
+    path: str | os.PathLike,
+    *,
+    to: str = "litert",
+    samples: Any = None,
+    int8: bool = False,
+    tolerance: float | None = None,
+) -> Export:
+    """Exports a model, and verifies the file before it appears.
 
-    Keras's own `model.export` writes it, beside its place. It is then run, by LiteRT, ONNX Runtime or
-    TensorFlow, and what it gives is compared with what the model gives. Only a file that agrees appears at
-    `path`: of one that fails, nothing is left.
+    Keras's own `model.export` writes it to a temporary path. It is then run by LiteRT, ONNX Runtime or
+    TensorFlow, and its outputs are compared with the model's. Only a file that agrees appears at `path`;
+    one that fails is deleted.
 
     Args:
         model: A built Functional or Sequential model, as `firekeras.prune` and `compress` return.
@@ -55,18 +68,19 @@ def export_model(model, path, *, to="litert", samples=None, int8=False, toleranc
             `firekeras.export.formats.export_format`. Defaults to `"litert"`. LiteRT needs the TensorFlow
             backend, SavedModel TensorFlow or JAX; ONNX works on all (on JAX with jax2onnx).
         samples: Inputs as `model.predict` takes them: arrays `(n, ...)`, or a data set. The first 32 are compared;
-            `int8` takes up to 300 of them to see which values occur. Defaults to 32 random ones, uniform in [0, 1).
-        int8: Whether to have convolutions and dense layers compute in 8-bit whole numbers; LiteRT only,
-            and needs `samples`. Inputs and outputs stay float32. Defaults to False.
-        tolerance: How far outputs may be apart: by default 1e-4 of the largest output, for the largest
-            difference; with `int8`, 0.15, for the root mean squares of difference and outputs.
+            `int8` uses up to 300 of them to find the ranges of values. Defaults to 32 random ones, uniform in [0, 1).
+        int8: Whether convolutions and dense layers compute in 8-bit integers; LiteRT only, and needs
+            `samples`. Inputs and outputs stay float32. Defaults to False.
+        tolerance: How far outputs may differ. Defaults to 1e-4, for the largest difference as a share of the
+            largest output; with `int8` to 0.15, for the ratio of the root mean squares of difference and
+            output.
 
     Returns:
         `Export`.
 
     Raises:
-        ValueError: If the format cannot be had on this backend, Keras cannot export the model, or the
-            file computes something else.
+        ValueError: If this backend cannot export to the format, Keras cannot export the model, or the file
+            computes something else.
         ImportError: If a package is missing; says how to install it.
 
     Example:
@@ -106,12 +120,12 @@ def _check_int8(chosen, samples):
 
 @contextlib.contextmanager
 def momentary_file(model):
-    """A LiteRT file of a model, run and compared as `export_model` does, that is gone when the block is left."""
+    """Yields a temporary LiteRT file of a model, verified by `export_model`."""
     with tempfile.TemporaryDirectory() as folder:
         yield export_model(model, Path(folder) / "network.tflite", to="litert").path
 
 
-def check_path(path: Path, to: Format):
+def check_path(path: Path, to: Format) -> None:
     """Raises `ValueError`, before any work, if a path does not suit the format."""
     ending = to.ending
     if ending and path.suffix != ending:
@@ -124,19 +138,19 @@ def check_path(path: Path, to: Format):
         raise ValueError(f"Cannot write {path}: there is no folder {path.parent}. Create it first.")
 
 
-def check_close(found: Difference, path, int8, tolerance=None):
-    """Raises `ValueError` where outputs are further apart than the tolerance, or not numbers."""
+def check_close(found: Difference, path: Path, int8: bool, tolerance: float | None = None) -> None:
+    """Raises `ValueError` if outputs differ by more than the tolerance, or are not numbers."""
     measure, allowed = (found.rms, INT8_TOLERANCE) if int8 else (found.largest, FLOAT_TOLERANCE)
     allowed = allowed if tolerance is None else tolerance
     if not measure <= allowed:
         kind = "root mean squares" if int8 else "largest values"
         raise ValueError(
-            f"{path} is not written: what the exported file gives is {measure:.2g} away from what the model gives "
+            f"{path} is not written: the outputs of the exported file differ from the model's by {measure:.2g} "
             f"(by {kind}), and {allowed:g} is allowed."
-            + (" Give more, and typical, samples; or fine-tune: firekeras.export.quantize_aware." if int8 else "")
+            + (" Pass more, and typical, samples; or fine-tune: firekeras.export.quantize_aware." if int8 else "")
         )
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file, or of all files in a folder."""
+    """The size of a file, or of all files in a folder, in bytes."""
     return sum(p.stat().st_size for p in path.rglob("*") if p.is_file()) if path.is_dir() else path.stat().st_size

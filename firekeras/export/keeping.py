@@ -1,4 +1,4 @@
-"""What `sparsify` and `cluster` made of kernels, kept through quantisation-aware training."""
+"""Keeps the results of `sparsify` and `cluster` during quantization-aware training."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from firekeras.export import tfmot
 
-MOST_VALUES = 128  # of a kernel that counts as clustered: int8 tells 255 apart
+MOST_VALUES = 128  # distinct values of a kernel that counts as clustered: int8 has 255
 
 
 def quantized(legacy):
-    """A tf_keras model as TF-MOT trains it for int8; zeros in its kernels stay zero, shared values shared.
+    """A tf_keras model prepared for TF-MOT's int8 training; zeros in kernels stay zero, shared values shared.
 
-    TF-MOT keeps them in `Conv2D` and `Dense`.
+    TF-MOT preserves them in `Conv2D` and `Dense`.
 
     Args:
         legacy: The tf_keras model.
@@ -33,11 +33,11 @@ def _is_clustered(legacy) -> bool:
 
 
 def _count_names(legacy):
-    """Has tf_keras count past names such as `conv2d_3`: TF-MOT names so the two halves of a separable convolution."""
+    """Advances tf_keras's counter past names such as `conv2d_3`: TF-MOT uses them for split separable convolutions."""
     import tf_keras
 
-    taken = [re.fullmatch(r"(?:depthwise_)?conv2d(?:_(\d+))?", layer.name) for layer in legacy.layers]
-    highest = max((int(found[1] or 0) for found in taken if found), default=-1)
+    matches = [re.fullmatch(r"(?:depthwise_)?conv2d(?:_(\d+))?", layer.name) for layer in legacy.layers]
+    highest = max((int(match[1] or 0) for match in matches if match), default=-1)
     for kind in (tf_keras.layers.Conv2D, tf_keras.layers.DepthwiseConv2D):
         next_number = int(kind(1, 1).name.rpartition("conv2d")[2].strip("_") or 0)
         for _ in range(next_number, highest):
@@ -45,7 +45,7 @@ def _count_names(legacy):
 
 
 def _scheme(clustered):
-    """TF-MOT's 8-bit scheme that keeps shared values, or zeros; other layers are as in its default one."""
+    """TF-MOT's 8-bit scheme that preserves shared values, or zeros; for other layers its default scheme."""
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
         default_8bit_quantize_registry,
         default_8bit_quantize_scheme,
@@ -64,7 +64,7 @@ def _scheme(clustered):
 
 
 def _keeping(clustered):
-    """What knows how to keep zeros, or shared values: one per layer, since a layer without zeros turns that off."""
+    """The registry that preserves zeros, or shared values: one per layer, since a layer without zeros disables it."""
     from tensorflow_model_optimization.python.core.quantization.keras.collab_opts.cluster_preserve import (
         cluster_preserve_quantize_registry as values,
     )

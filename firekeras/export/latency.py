@@ -1,10 +1,12 @@
-"""Latency by the clock: of Keras models, and of exported files in the runtime that they are for."""
+"""Measures the latency of Keras models, and of exported files in their runtimes."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +15,10 @@ from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, random_samples
 from firekeras.refusals import check_whole
 
-TURN = 5  # passes of one network before it is the next one's turn
+if TYPE_CHECKING:
+    import keras
+
+TURN = 5  # passes of one network before the next one's turn
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,10 +28,10 @@ class Latency:
     Args:
         median: The figure to quote.
         spread: Half the distance between the quartiles.
-        batch_size: How many samples one pass took.
-        fastest: The fastest pass: what is least disturbed by what else the machine does.
-        runtime: What ran it: `"Keras (tensorflow)"`, `"LiteRT"`, `"ONNX Runtime"`, ...
-        threads: How many threads it took; None where Keras or TensorFlow decide.
+        batch_size: The number of samples per pass.
+        fastest: The fastest pass, which is least disturbed by other work on the machine.
+        runtime: The runtime: `"Keras (tensorflow)"`, `"LiteRT"`, `"ONNX Runtime"`, ...
+        threads: The number of threads; None if Keras or TensorFlow decides.
     """
 
     median: float
@@ -37,24 +42,26 @@ class Latency:
     threads: int | None = None
 
 
-def measure_latency(model_or_path, *, batch_size=1, runs=30, threads=None) -> Latency:
-    """Measures how long a forward pass takes here and now.
+def measure_latency(
+    model_or_path: keras.Model | str | Path, *, batch_size: int = 1, runs: int = 30, threads: int | None = None
+) -> Latency:
+    """Measures how long a forward pass takes on this machine.
 
     Args:
         model_or_path: A built Keras model; or the path of a `.keras` file, or of an exported one: `.tflite`
             (run by LiteRT through XNNPACK), `.onnx` (by ONNX Runtime) or a SavedModel's folder.
         batch_size: Samples per pass. Defaults to 1.
         runs: Timed passes, after a tenth as many for warming up. Defaults to 30.
-        threads: How many threads LiteRT or ONNX Runtime take. Defaults to 1. Keras and TensorFlow fix
+        threads: The number of threads of LiteRT or ONNX Runtime. Defaults to 1. Keras and TensorFlow fix
             theirs when they start.
 
     Returns:
-        `Latency`, in seconds. It depends on the machine and on what else runs on it: compare
-        only figures that were taken side by side. That of a Keras model holds some milliseconds of
-        Python, so that a small network's says little of it: export it, and measure the file.
+        `Latency`, in seconds. It depends on the machine and its load: compare only figures that were
+        measured side by side. For a Keras model it includes some milliseconds of Python, which dominate
+        for a small network: export it, and measure the file.
 
     Raises:
-        ValueError: If there is no such file, or `threads` is given for Keras.
+        ValueError: If there is no such file, `threads` is set for Keras, or a number is below 1.
         ImportError: If the file's runtime is not installed.
 
     Example:
@@ -66,35 +73,42 @@ def measure_latency(model_or_path, *, batch_size=1, runs=30, threads=None) -> La
     return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads)[0]
 
 
-def measure_latencies(models_or_paths, *, batch_size=1, runs=30, threads=None, on_progress=None) -> list[Latency]:
-    """Measures several side by side: in turns, so that what else the machine does disturbs all of them alike.
+def measure_latencies(
+    models_or_paths: Sequence[Any],
+    *,
+    batch_size: int = 1,
+    runs: int = 30,
+    threads: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Latency]:
+    """Measures several networks in turns, so that other work on the machine affects all of them equally.
 
     Args:
-        models_or_paths: Models or files, each as `measure_latency` takes it. Those that Keras or TensorFlow
-            run take the threads that these have.
-        batch_size, runs, threads: As `measure_latency` takes them.
-        on_progress: A function that is told, after each turn, how many passes are done and of how many.
-            Defaults to None.
+        models_or_paths: Models or files, each as `measure_latency` takes it. `threads` does not apply to
+            those that Keras or TensorFlow runs.
+        batch_size, runs, threads: As in `measure_latency`.
+        on_progress: A function that is called after each turn with the number of finished passes and of
+            all. Defaults to None.
 
     Returns:
         A `Latency` for each.
     """
     _check_counts(batch_size, runs)
     alone = len(models_or_paths) == 1
-    runtimes = [open_runtime(one, threads=threads if alone or _ours(one) else None) for one in models_or_paths]
+    runtimes = [open_runtime(each, threads=threads if alone or _ours(each) else None) for each in models_or_paths]
     for runtime in runtimes:
         _warm_up(runtime, batch_size, runs)
     seconds: list[list[float]] = [[] for _ in runtimes]
     for start in range(0, runs, TURN):
-        for runtime, found in zip(runtimes, seconds, strict=True):
-            found += [_timed(runtime) for _ in range(min(TURN, runs - start))]
+        for runtime, times in zip(runtimes, seconds, strict=True):
+            times += [_timed(runtime) for _ in range(min(TURN, runs - start))]
             if on_progress:
                 on_progress(sum(map(len, seconds)), runs * len(runtimes))
-    return [_latency(found, batch_size, runtime) for found, runtime in zip(seconds, runtimes, strict=True)]
+    return [_latency(times, batch_size, runtime) for times, runtime in zip(seconds, runtimes, strict=True)]
 
 
 def _ours(model_or_path):
-    """Whether its threads are ours to set."""
+    """Whether the number of threads can be set."""
     found = format_of(model_or_path) if isinstance(model_or_path, (str, Path)) else None
     return found is not None and found.sets_threads
 
@@ -111,17 +125,20 @@ def _latency(seconds, batch_size, runtime):
     return Latency(float(median), float(high - low) / 2, batch_size, float(min(seconds)), runtime.name, runtime.threads)
 
 
-def layer_latency(path, *, batch_size=1, runs=30, threads=1) -> dict[str, float]:
-    """Mean seconds of each layer, as its runtime names them after fusing, in the order in which they run.
+def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, threads: int = 1) -> dict[str, float]:
+    """Mean seconds per layer, as its runtime names them after fusing, in execution order.
 
-    LiteRT's Python interface measures no single layers, and Keras compiles a model as a whole: for
-    these, there is none.
+    LiteRT's Python interface does not measure single layers, and Keras compiles a model as a whole, so
+    this is limited to ONNX.
 
     Args:
         path: A file of a format that `times_layers`, such as `.onnx`.
         batch_size: Samples per pass. Defaults to 1.
-        runs: How many passes. Defaults to 30.
-        threads: How many threads. Defaults to 1.
+        runs: The number of passes. Defaults to 30.
+        threads: The number of threads. Defaults to 1.
+
+    Returns:
+        Seconds by layer name.
 
     Raises:
         ValueError: If it is a file of another format.
@@ -153,4 +170,4 @@ def _check_counts(batch_size, runs):
 def _check_batch(runtime, batch_size):
     fixed = runtime.inputs[0].shape[0]
     if fixed not in (None, batch_size):
-        raise ValueError(f"The file takes batches of {fixed} only. Received: batch_size={batch_size}.")
+        raise ValueError(f"The file only takes batches of {fixed}. Received: batch_size={batch_size}.")

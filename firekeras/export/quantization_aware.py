@@ -1,9 +1,11 @@
-"""Training that knows of int8: TF-MOT's quantisation-aware training on a Keras 3 model, out as a LiteRT file."""
+"""TF-MOT's quantization-aware training for Keras 3 models, exported to an int8 LiteRT file."""
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,38 +18,46 @@ from firekeras.export.formats import FORMATS
 from firekeras.export.keeping import quantized
 from firekeras.export.verification import VERIFIED, compare, samples_of
 
-# what TF-MOT merges with a BatchNormalization behind it
+# layers that TF-MOT merges with the BatchNormalization behind them
 BEFORE_NORMALISATION = ("Conv2D", "DepthwiseConv2D", "Dense", "SeparableConv1D", "SeparableConv2D")
-SPLIT = ("SeparableConv1D", "SeparableConv2D", "InputLayer")  # TF-MOT takes these to pieces, or knows them itself
+SPLIT = ("SeparableConv1D", "SeparableConv2D", "InputLayer")  # TF-MOT splits these, or handles them itself
 
 
 def quantize_aware(
-    model, train_data, path, *, epochs=1, learning_rate=0.001, batch_size=64, loss=None, tolerance=None
+    model: keras.Model,
+    train_data: tuple,
+    path: str | os.PathLike,
+    *,
+    epochs: int = 1,
+    learning_rate: float = 0.001,
+    batch_size: int = 64,
+    loss: Any = None,
+    tolerance: float | None = None,
 ) -> Export:
-    """Fine-tunes a model as int8 will compute it, and exports it to LiteRT in int8.
+    """Fine-tunes a model under simulated int8 arithmetic, and exports it to LiteRT in int8.
 
-    More accurate than `firekeras.export_model(..., int8=True)` where that loses too much; needs labels and
-    training. What `sparsify` and `cluster` did is kept: weights of convolutions and dense layers that are zero
-    stay zero, and those that share a few values go on sharing them, within each filter. The file is run, and
-    compared with what the trained network gives, before it appears.
+    More accurate than `firekeras.export_model(..., int8=True)` if that loses too much; needs labels and
+    training. The results of `sparsify` and `cluster` are kept: zero weights of convolutions and dense layers
+    stay zero, and shared values stay shared, within each filter. The file is run, and compared with the
+    trained network, before it appears.
 
     Args:
         model: A built Keras 3 classifier of standard layers. It is not changed.
         train_data: `(x, y)`, arrays; `y` class numbers `(n,)`, unless `loss` says otherwise.
         path: `NAME.tflite`.
-        epochs: Of fine-tuning. Defaults to 1.
-        learning_rate: Of the first step; falls to 0 as a cosine. What `cluster` made bears no large one: each of its
-            few values adds up the gradients of all weights that share it. Defaults to 0.001.
-        batch_size: Defaults to 64.
+        epochs: Epochs of fine-tuning. Defaults to 1.
+        learning_rate: Learning rate of the first step; it falls to 0 along a cosine. Keep it small after `cluster`:
+            each shared value sums the gradients of all weights that share it. Defaults to 0.001.
+        batch_size: Batch size of fine-tuning. Defaults to 64.
         loss: A loss of tf_keras. Defaults to sparse categorical crossentropy.
-        tolerance: How far the file may be from the trained network, root mean squares as a share of the
-            output's. Defaults to 0.15.
+        tolerance: How far the file may differ from the trained network: the root mean square of the difference
+            as a share of the output's. Defaults to 0.15.
 
     Returns:
         `Export`.
 
     Raises:
-        ValueError: If TF-MOT cannot take a layer (all are named), or the file computes something else.
+        ValueError: If TF-MOT does not support a layer (names all of them), or the file computes something else.
         ImportError: If TF-MOT or LiteRT is not installed.
 
     Example:
@@ -77,11 +87,11 @@ def quantize_aware(
 
 
 def _check_alive(outputs, model):
-    """A file of a network that always gives the same would agree with it perfectly."""
+    """Refuses a network with constant outputs: its file would agree with it perfectly."""
     count = len(outputs[0])
     if count > 1 and not any(np.ptp(one, axis=0).any() for one in outputs):
         raise ValueError(
-            f"Trained for int8, {model.name!r} gives the same for all {count} samples: its weights or the ranges of "
+            f"Trained for int8, {model.name!r} returns the same for all {count} samples: its weights or the ranges of "
             "its activations are lost. Train longer (`epochs`), or with a lower `learning_rate`."
         )
 
@@ -92,12 +102,12 @@ def _int8(tuned):
     converter = tf.lite.TFLiteConverter.from_keras_model(tuned)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that ranges were trained, and not given
+        warnings.simplefilter("ignore")  # that ranges were trained, not passed
         return converter.convert()
 
 
 def check_layers(legacy):
-    """Raises `ValueError` that names each layer of a tf_keras model that TF-MOT's 8-bit scheme cannot take."""
+    """Raises `ValueError` with all layers of a tf_keras model that TF-MOT's 8-bit scheme does not support."""
     tfmot.load()
     from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
         default_8bit_quantize_registry as registry,
@@ -111,8 +121,9 @@ def check_layers(legacy):
             reasons.append(f"{layer.name!r} ({type(layer).__name__}) {reason}")
     if reasons:
         raise ValueError(
-            f"TF-MOT's quantisation-aware training cannot take these layers of {legacy.name!r}: {'; '.join(reasons)}. "
-            "int8 without training takes them: firekeras.export_model(model, path, samples=x, int8=True)."
+            f"TF-MOT's quantization-aware training does not support these layers of {legacy.name!r}: "
+            f"{'; '.join(reasons)}. int8 without training does: firekeras.export_model(model, path, samples=x, "
+            "int8=True)."
         )
 
 

@@ -1,4 +1,4 @@
-"""What a network gained on the way to the device: accuracy, costs, size and latency of each file, side by side."""
+"""Accuracy, costs, size and latency of each file on the way to the device, side by side."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Stage:
 
     Args:
         path: The file.
-        accuracy: Share of the samples that it tells right, 0 to 1; None without data.
-        costs: MACs and parameters. Those of exported files are counted in the file: their parameters are
-            what is left of them with normalisation folded in. None if they cannot be counted, as in a SavedModel.
-        size: Bytes.
+        accuracy: Share of the samples that it classifies correctly, 0 to 1; None without data.
+        costs: MACs and parameters. Those of exported files are counted in the file, with normalization
+            folded into other weights. None if they cannot be counted, as in a SavedModel.
+        size: Its size in bytes.
         latency: `Latency` of one pass.
     """
 
@@ -42,24 +42,25 @@ def measure_stages(
 ) -> list[Stage]:
     """Measures files side by side: `.keras`, `.tflite`, `.onnx`, or a SavedModel's folder.
 
-    Latencies are taken in turns, a few passes of each file at a time, so that what else the machine does
-    disturbs all of them alike.
+    Latencies are measured in turns, a few passes of each file at a time, so that other work on the machine
+    affects all of them equally.
 
     Args:
         paths: The files of classifiers.
         data: `(x, y)`, samples `(n, ...)` and class numbers `(n,)`. Defaults to None: no accuracy.
         batch_size: Samples per pass, for latency. Defaults to 1.
         runs: Timed passes of each. Defaults to 50.
-        threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1. Keras fixes its own.
-        in_litert: Whether `.keras` files are timed as LiteRT computes them, exported for the moment. Defaults
-            to False: as Keras does, with some milliseconds of Python in each pass.
-        on_progress: A function that is told, every few passes, how many are done and of how many. Defaults to None.
+        threads: The number of threads of LiteRT and ONNX Runtime. Defaults to 1. Keras fixes its own.
+        in_litert: Whether `.keras` files are exported temporarily, and timed in LiteRT. Defaults to False: timed
+            in Keras, with some milliseconds of Python in each pass.
+        on_progress: A function that is called every few passes with the number of finished ones and of all.
+            Defaults to None.
 
     Returns:
         A `Stage` per file, in their order.
 
     Raises:
-        ValueError: If one is no such file, cannot be exported, or does not give one score per class.
+        ValueError: If one is not such a file, cannot be exported, or does not output one score per class.
 
     Example:
     >>> from firekeras.export.side_by_side import measure_stages
@@ -73,19 +74,19 @@ def measure_stages(
         if not path.is_dir():  # a SavedModel is one
             existing_file(path)
     networks = [load_model(path, compile=False) if path.suffix == ".keras" else path for path in paths]
-    found = [(_accuracy(path, one, data), _costs(one)) for path, one in zip(paths, networks, strict=True)]
+    figures = [(_accuracy(path, each, data), _costs(each)) for path, each in zip(paths, networks, strict=True)]
     settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "on_progress": on_progress}
     with contextlib.ExitStack() as momentary:
         timed = [_in_litert(network, momentary) if in_litert else network for network in networks]
         latencies = measure_latencies(timed, **settings)
     return [
         Stage(path, accuracy, costs, size_of(path), latency)
-        for path, (accuracy, costs), latency in zip(paths, found, latencies, strict=True)
+        for path, (accuracy, costs), latency in zip(paths, figures, latencies, strict=True)
     ]
 
 
 def _in_litert(network, momentary):
-    """An exported file itself, or a LiteRT file of a Keras model, that is there until `momentary` is left."""
+    """An exported file itself, or a LiteRT file of a Keras model that exists until `momentary` exits."""
     return network if isinstance(network, Path) else momentary.enter_context(momentary_file(network))
 
 
@@ -97,7 +98,7 @@ def _accuracy(path, network, data):
     scores = run(open_runtime(network), [np.asarray(x, "float32")], batch_size=128)[0]
     if scores.ndim != 2 or scores.shape[1] <= np.max(y):
         raise ValueError(
-            f"{path} gives {scores.shape[1:]} per sample, but the data have classes up to {np.max(y)}: expected one "
+            f"{path} outputs {scores.shape[1:]} per sample, but the data have classes up to {np.max(y)}: expected one "
             "score per class."
         )
     return float((scores.argmax(axis=1) == y).mean())

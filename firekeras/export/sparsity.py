@@ -1,34 +1,47 @@
-"""Zeros among the weights of the filters that are left: TF-MOT's magnitude pruning on a Keras 3 model."""
+"""Zeros among the remaining weights: TF-MOT's magnitude pruning for Keras 3 models."""
 
 from __future__ import annotations
+
+from typing import Any
+
+import keras
 
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.refusals import check_share
 
 
-def sparsify(model, train_data, *, sparsity=0.5, epochs=1, learning_rate=0.01, batch_size=64, loss=None):
-    """Sets the smallest weights of every convolution and dense layer to zero while it fine-tunes.
+def sparsify(
+    model: keras.Model,
+    train_data: tuple,
+    *,
+    sparsity: float = 0.5,
+    epochs: int = 1,
+    learning_rate: float = 0.01,
+    batch_size: int = 64,
+    loss: Any = None,
+) -> keras.Model:
+    """Sets the smallest weights of every convolution and dense layer to zero during fine-tuning.
 
-    Removing filters makes a network smaller and faster anywhere; zeros within the filters that are left make it
-    smaller only once it is compressed, and faster only where the runtime looks for zeros. Depthwise kernels,
-    biases and normalisation keep their values.
+    Removing filters makes a network smaller and faster everywhere; zeros within the remaining filters make it
+    smaller only when compressed, and faster only if the runtime exploits zeros. Depthwise kernels, biases and
+    normalization keep their values.
 
     Args:
         model: A built Keras 3 classifier of standard layers. It is not changed.
         train_data: `(x, y)`, arrays; `y` class numbers `(n,)`, unless `loss` says otherwise.
-        sparsity: Share of each kernel's weights that will be zero, above 0 and below 1. It is come to over the
+        sparsity: Share of each kernel's weights that will be zero, above 0 and below 1. It is reached over the
             first two thirds of the steps. Defaults to 0.5.
-        epochs: Of fine-tuning. Defaults to 1.
-        learning_rate: Of the first step; falls to 0 as a cosine. Defaults to 0.01.
-        batch_size: Defaults to 64.
+        epochs: Epochs of fine-tuning. Defaults to 1.
+        learning_rate: Learning rate of the first step; it falls to 0 along a cosine. Defaults to 0.01.
+        batch_size: Batch size of fine-tuning. Defaults to 64.
         loss: A loss of tf_keras. Defaults to sparse categorical crossentropy.
 
     Returns:
-        A new Keras 3 model, of the same layers.
+        A new Keras 3 model with the same layers.
 
     Raises:
-        ValueError: If a setting is out of range, or a layer has no counterpart in tf_keras (all are named).
+        ValueError: If a setting is out of range, or a layer has no counterpart in tf_keras (names all of them).
         ImportError: If TF-MOT is not installed.
 
     Example:

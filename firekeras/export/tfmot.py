@@ -1,4 +1,4 @@
-"""TF-MOT as its users meet it: loaded without side effects, tf_keras models fine-tuned, refusals before any work."""
+"""Access to TF-MOT: loads it without side effects, fine-tunes tf_keras models, and checks arguments first."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from firekeras.refusals import check_number, check_whole
 
 
 def load():
-    """TF-MOT; its import would tell every later child process to take Keras 2 for Keras, which is undone."""
+    """The TF-MOT package; its import makes later child processes use Keras 2 as Keras, which is undone here."""
     needed("tf_keras")
     kept = os.environ.get("TF_USE_LEGACY_KERAS")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of distutils, by which it compares versions
+            warnings.simplefilter("ignore", DeprecationWarning)  # about distutils, which it uses to compare versions
             return needed("tensorflow_model_optimization")
     finally:
         os.environ.pop("TF_USE_LEGACY_KERAS", None)
@@ -30,14 +30,14 @@ def load():
 
 
 def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, loss, callbacks=()):
-    """Trains a tf_keras model: SGD, Nesterov momentum 0.9, learning rate falling to 0 as a cosine.
+    """Trains a tf_keras model: SGD, Nesterov momentum 0.9, learning rate falling to 0 along a cosine.
 
     Args:
         tuned: The tf_keras model.
-        model: The Keras 3 model that it stands for: tells whether outputs are logits.
+        model: The Keras 3 model that it came from, which determines whether outputs are logits.
         train_data: `(x, y)`.
-        epochs, learning_rate, batch_size, loss: As `sparsify` takes them.
-        callbacks: Of tf_keras.
+        epochs, learning_rate, batch_size, loss: As in `sparsify`.
+        callbacks: Callbacks of tf_keras.
     """
     import tf_keras
 
@@ -57,7 +57,7 @@ def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, lo
 
 @contextlib.contextmanager
 def _without_warnings():
-    """TensorFlow warns that the kernels which TF-MOT keeps aside have no gradients, as if nothing were trained."""
+    """Hides TensorFlow's warnings that original kernels have no gradients: TF-MOT trains copies of them."""
     logger = logging.getLogger("tensorflow")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -68,12 +68,12 @@ def _without_warnings():
 
 
 def num_steps(train_data, epochs, batch_size) -> int:
-    """How many steps of training there will be."""
+    """The number of training steps."""
     return -(-len(train_data[0]) // batch_size) * epochs
 
 
 def check_training(train_data, epochs, learning_rate, batch_size):
-    """Raises `ValueError` where training data or settings are not what TF-MOT's functions take."""
+    """Raises `ValueError` if TF-MOT's functions do not take these training data or settings."""
     if not (isinstance(train_data, tuple) and len(train_data) == 2 and len(train_data[0]) == len(train_data[1]) > 0):
         raise ValueError(
             f"`train_data` is a tuple of arrays (x, y), as many labels as samples. Received: {described(train_data)}."
@@ -84,19 +84,19 @@ def check_training(train_data, epochs, learning_rate, batch_size):
 
 
 def kernels(legacy) -> list[str]:
-    """The names of the layers with a kernel that TF-MOT may thin out or cluster: dense and convolutions."""
+    """The names of layers with a kernel that TF-MOT can thin out or cluster: dense and convolutions."""
     kinds = ("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "Dense")
     return [layer.name for layer in legacy.layers if type(layer).__name__ in kinds and layer.trainable]
 
 
 def check_not_empty(names, model, what):
-    """Raises `ValueError` where there is nothing to work on."""
+    """Raises `ValueError` if there is nothing to work on."""
     if not names:
         raise ValueError(f"The model {model.name!r} has no trainable convolution or dense layer to {what}.")
 
 
 def wrapped(legacy, names, wrap):
-    """The model, with what `wrap` makes of the layers of these names."""
+    """A copy of the model with the named layers replaced by `wrap(layer)`."""
     import tf_keras
 
     return tf_keras.models.clone_model(

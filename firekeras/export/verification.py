@@ -1,4 +1,4 @@
-"""Whether an exported file computes what the model does: both are run on the same samples."""
+"""Verifies that an exported file computes what the model does: both are run on the same samples."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ VERIFIED, DRAWN = 32, 300
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """How far the outputs of two networks are apart, over all samples and outputs.
+    """How far the outputs of two networks differ, over all samples and outputs.
 
     Args:
         largest: The largest difference, as a share of the output's largest value.
-        rms: The root of the mean squared difference, as a share of that of the output.
+        rms: The root mean square of the difference, as a share of the output's root mean square.
     """
 
     largest: float
@@ -30,12 +30,12 @@ class Difference:
 
 
 def samples_of(model, samples) -> dict[str, np.ndarray]:
-    """Samples by the names of a model's inputs, in its order, `(n, ...)`; seeded random ones if none are given.
+    """Samples `(n, ...)` by the names of a model's inputs, in its order; by default seeded random ones.
 
-    Of data that come in batches the first 300 are taken, without their labels.
+    Of data in batches the first 300 samples are used, without their labels.
 
     Raises:
-        ValueError: If they are not as many arrays as the model has inputs, of its inputs' shapes.
+        ValueError: If they are not one array per input of the model, of the inputs' shapes.
     """
     inputs = [Input(t.name, tuple(t.shape), np.dtype(t.dtype)) for t in model.inputs]
     if samples is None:
@@ -53,7 +53,7 @@ def samples_of(model, samples) -> dict[str, np.ndarray]:
 
 
 def _arrays(samples):
-    """Arrays as they are; of what comes in batches as many as int8 looks at."""
+    """Arrays unchanged; of data in batches as many samples as int8 uses."""
     if isinstance(samples, (str, Path)):
         raise ValueError(f"`samples` are arrays, or a data set. Received: {samples!r}. Load them first.")
     in_batches = not hasattr(samples, "shape") and not isinstance(samples, (list, tuple, dict))
@@ -66,38 +66,38 @@ def _fits(array, shape):
 
 
 def compare(model_or_path, expected, samples) -> Difference:
-    """How far what a model or file gives is from what is expected.
+    """How far the outputs of a model or file differ from expected ones.
 
     Args:
         model_or_path: As `open_runtime` takes it.
         expected: One array per output, `(n, ...)`.
-        samples: As `samples_of` gives them.
+        samples: As `samples_of` returns them.
 
     Raises:
-        ValueError: If the file takes or gives other arrays than the model.
+        ValueError: If the file has other inputs or outputs than the model.
     """
     runtime = open_runtime(model_or_path)
     names = [one.name for one in runtime.inputs]
     if len(names) != len(samples):
         raise ValueError(f"The exported file takes {len(names)} inputs, {names}; the model takes {len(samples)}.")
     arrays = [samples[name] for name in names] if set(names) == set(samples) else list(samples.values())
-    given = run(runtime, arrays, batch_size=VERIFIED)
-    shapes = [output.shape for output in given], [output.shape for output in expected]
+    outputs = run(runtime, arrays, batch_size=VERIFIED)
+    shapes = [output.shape for output in outputs], [output.shape for output in expected]
     if shapes[0] != shapes[1]:
-        raise ValueError(f"The exported file gives outputs of shapes {shapes[0]}; the model gives {shapes[1]}.")
-    return difference(given, expected)
+        raise ValueError(f"The exported file has outputs of shapes {shapes[0]}; the model has {shapes[1]}.")
+    return difference(outputs, expected)
 
 
-def difference(given, expected) -> Difference:
-    """How far some outputs are from others, `(n, ...)` each; NaN where one of them is."""
-    found = [
-        _difference(np.asarray(a, "float64"), np.asarray(b, "float64")) for a, b in zip(given, expected, strict=True)
+def difference(outputs, expected) -> Difference:
+    """How far outputs differ from expected ones, `(n, ...)` each; NaN if one of them is."""
+    by_output = [
+        _difference(np.asarray(a, "float64"), np.asarray(b, "float64")) for a, b in zip(outputs, expected, strict=True)
     ]
-    return Difference(*(float(np.max(values)) for values in zip(*found, strict=True)))
+    return Difference(*(float(np.max(values)) for values in zip(*by_output, strict=True)))
 
 
-def _difference(given, expected):
-    apart = np.abs(given - expected)
+def _difference(output, expected):
+    apart = np.abs(output - expected)
     tiny = np.finfo("float32").tiny
     largest = apart.max() / max(np.abs(expected).max(), tiny)
     return largest, np.sqrt(np.mean(apart**2) / max(np.mean(expected**2), tiny))

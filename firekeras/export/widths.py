@@ -1,4 +1,4 @@
-"""How latency follows width in a runtime, by measuring: what to round widths to."""
+"""Measures how latency depends on width in a runtime, to find what to round widths to."""
 
 from __future__ import annotations
 
@@ -14,30 +14,37 @@ from firekeras.export.latency import Latency, measure_latencies
 from firekeras.refusals import check_one_of, check_whole
 
 CHAIN = 4
-FALL = 0.08  # a width of 24 computed as 28, with 28 as the next to fill, falls by 11%
+FALL = 0.08  # with steps of 4, MACs per second fall by 11% from a width of 24 to 25
 
 
 def latency_of_widths(
-    widths: Sequence[int], *, size=16, kernel=3, to="litert", int8=False, threads=1, runs=50
+    widths: Sequence[int],
+    *,
+    size: int = 16,
+    kernel: int = 3,
+    to: str = "litert",
+    int8: bool = False,
+    threads: int = 1,
+    runs: int = 50,
 ) -> dict[int, Latency]:
     """Measures a chain of four convolutions at several widths, exported and side by side.
 
-    Runtimes compute several channels in one instruction, and round up what is left over: see `suitable_round_to`.
+    Runtimes compute several channels per instruction, and pad the rest: see `suitable_round_to`.
 
     Args:
-        widths: How many filters each convolution has, and how many channels it reads.
+        widths: The number of filters of each convolution, which is also the number of channels that it reads.
         size: Height and width of the feature maps, in pixels. Defaults to 16.
         kernel: Height and width of the kernels. Defaults to 3.
         to: A format whose runtime takes a number of threads, such as `"litert"` or `"onnx"`. Defaults to `"litert"`.
-        int8: Whether in 8-bit whole numbers (LiteRT only). Defaults to False.
-        threads: How many threads. Defaults to 1.
+        int8: Whether to compute in 8-bit integers (LiteRT only). Defaults to False.
+        threads: The number of threads. Defaults to 1.
         runs: Timed passes of each. Defaults to 50.
 
     Returns:
         A `Latency` for each width.
 
     Raises:
-        ValueError: If widths are not whole numbers from 1, or the format cannot be had on this backend.
+        ValueError: If widths are not whole numbers of at least 1, or this backend cannot export to the format.
         ImportError: If a package is missing.
     """
     from firekeras.export.exporting import export_model
@@ -55,14 +62,14 @@ def latency_of_widths(
 
 
 def suitable_round_to(latencies: Mapping[int, Latency]) -> int:
-    """The step behind whose multiples MACs per second fall, which is how many filters a runtime computes at a time.
+    """The step behind whose multiples MACs per second fall: the number of filters that a runtime computes at a time.
 
     Args:
-        latencies: Of `latency_of_widths`, for neighbouring widths.
+        latencies: From `latency_of_widths`, for neighbouring widths.
 
     Returns:
-        The smallest of 2, 4, 8 and 16 of which every multiple among the widths is followed by a fall of 8% or
-        more; 1 where none is.
+        The smallest of 2, 4, 8 and 16 for which every multiple among the widths is followed by a fall of 8% or
+        more; 1 if there is none.
 
     Example:
     >>> from firekeras.export.latency import Latency
@@ -82,7 +89,7 @@ def suitable_round_to(latencies: Mapping[int, Latency]) -> int:
 
 
 def chain_macs(width, *, size=16, kernel=3) -> int:
-    """MACs of that chain at a width."""
+    """MACs of the chain of convolutions at a width."""
     return CHAIN * (size * kernel * width) ** 2
 
 

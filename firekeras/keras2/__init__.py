@@ -1,1 +1,1 @@
-"""Files of Keras 2, `.h5` and SavedModel, as `.keras` files: read without running any code of theirs."""
+"""Files of Keras 2, `.h5` and SavedModel, as `.keras` files: read without running any of their code."""

@@ -1,9 +1,10 @@
-"""A file of Keras 2 in, a `.keras` file out: proven where something is at hand that runs the old file."""
+"""A file of Keras 2 in, a `.keras` file out: verified if something is installed that can run the old file."""
 
 from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import os
 import warnings
 from pathlib import Path
 
@@ -23,12 +24,12 @@ ENDINGS = (".h5", ".hdf5")
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
-    """A model that was converted.
+    """The result of a conversion.
 
     Args:
         path: The `.keras` file.
-        notes: What a user should know: what was left out, and why outputs could not be compared.
-        difference: How far its outputs are from the old file's; None if nothing could run that.
+        notes: Sentences on what was left out, and why outputs could not be compared.
+        difference: The `Difference` of its outputs from the old file's; None if that could not be run.
     """
 
     path: Path
@@ -36,26 +37,26 @@ class Conversion:
     difference: Difference | None
 
 
-def convert_model(old, new, *, trust=False) -> Conversion:
+def convert_model(old: str | os.PathLike, new: str | os.PathLike, *, trust: bool = False) -> Conversion:
     """Converts a model that Keras 2 saved to a `.keras` file, without running any code of the old file.
 
-    What Keras 3 does not know of a config is left out if it says nothing (`groups=1` of a depthwise convolution);
-    what would change the result is refused. With tf_keras installed, and TensorFlow as backend, the old file is run
-    beside the new one on 32 random samples, and nothing is written unless both give the same. The graph of a
-    SavedModel is a program of whoever wrote it, and is run only if you say that you trust it.
+    Settings that Keras 3 does not know are dropped if they have no effect (`groups=1` of a depthwise convolution),
+    and refused if they would change the result. With tf_keras installed, and TensorFlow as backend, both files are
+    run on 32 random samples, and nothing is written unless their outputs agree. The graph of a SavedModel is a
+    program from its author, and is run only if you trust it.
 
     Args:
         old: An `.h5` file, or the folder of a SavedModel.
-        new: Where the model goes: `NAME.keras`.
+        new: The file to write: `NAME.keras`.
         trust: Whether the graph of a SavedModel may be run, to compare outputs. Defaults to False.
 
     Returns:
         `Conversion`.
 
     Raises:
-        ValueError: If there is no such file; it holds a lambda, a class that is not of Keras, or settings that Keras 3
-            does not have; or the new model computes something else.
-        ImportError: If TensorFlow is missing, which reads the weights of a SavedModel.
+        ValueError: If there is no such file; it holds a lambda, a class that is not part of Keras, or settings that
+            Keras 3 lacks; or the new model computes something else.
+        ImportError: If TensorFlow, which reads the weights of a SavedModel, is missing.
 
     Example:
     >>> firekeras.convert_model("keras2.h5", "keras3.keras").difference.largest < 1e-4
@@ -67,19 +68,19 @@ def convert_model(old, new, *, trust=False) -> Conversion:
     samples = samples_of(model, None)
     expected, why = _outputs_of_old(old, list(samples.values()), trust)
     notes += [why] if why else []
-    found = None if expected is None else difference(run(open_runtime(model), list(samples.values())), expected)
-    _check(found, old, new, "what Keras 3 makes of")
+    apart = None if expected is None else difference(run(open_runtime(model), list(samples.values())), expected)
+    _check(apart, old, new, "the Keras 3 model of")
     with atomic.whole_file(new) as temporary:
         model.save(temporary)
         again = compare(temporary, run(open_runtime(model), list(samples.values())), samples)
-        _check(again, old, new, "the file that was made of")
-    return Conversion(new, notes, found)
+        _check(again, old, new, "the new file of")
+    return Conversion(new, notes, apart)
 
 
 def _check_paths(old, new):
     if old.is_dir():
         if not is_saved_model(old):
-            raise ValueError(f"{old} is a folder, but no SavedModel: it holds no saved_model.pb.")
+            raise ValueError(f"{old} is a folder, but not a SavedModel: it holds no saved_model.pb.")
     elif not old.exists():
         raise ValueError(f"There is no file {old}.")
     elif old.suffix.lower() not in ENDINGS:
@@ -88,16 +89,16 @@ def _check_paths(old, new):
         raise ValueError(f"Expected the name of a new file, NAME.keras. Received: {new}.")
 
 
-def _check(found, old, new, what):
-    if found is not None and not found.largest <= TOLERANCE:
+def _check(apart, old, new, what):
+    if apart is not None and not apart.largest <= TOLERANCE:
         raise ValueError(
-            f"{new} is not written: {what} {old} gives outputs that are {found.largest:.2g} of the largest away from "
-            f"the old model's; {TOLERANCE:g} is allowed."
+            f"{new} is not written: the outputs of {what} {old} differ from the old model's by {apart.largest:.2g} of "
+            f"the largest; {TOLERANCE:g} is allowed."
         )
 
 
-def _outputs_of_old(old, arrays, trust) -> tuple[list[np.ndarray] | None, str]:
-    """What the old model gives; or None, and in words why it was not run."""
+def _outputs_of_old(old: Path, arrays: list[np.ndarray], trust: bool) -> tuple[list[np.ndarray] | None, str]:
+    """The outputs of the old model; or None, and the reason why it was not run."""
     if old.is_dir() and not trust:
         return (
             None,
@@ -111,8 +112,8 @@ def _outputs_of_old(old, arrays, trust) -> tuple[list[np.ndarray] | None, str]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             legacy = tf_keras.models.load_model(old, compile=False)
-            given = legacy(arrays if len(arrays) > 1 else arrays[0], training=False)
+            outputs = legacy(arrays if len(arrays) > 1 else arrays[0], training=False)
     except Exception as error:
-        words = (str(error).splitlines() or [type(error).__name__])[0][:150]
-        return None, f"Outputs are not compared: tf_keras cannot run the old file ({words})."
-    return [np.asarray(output) for output in keras.tree.flatten(given)], ""
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:150]
+        return None, f"Outputs are not compared: tf_keras cannot run the old file ({reason})."
+    return [np.asarray(output) for output in keras.tree.flatten(outputs)], ""

@@ -1,4 +1,4 @@
-"""`.h5` files of Keras 2: their config mended, their weights and training settings as Keras 3 reads them."""
+"""`.h5` files of Keras 2: the config is converted, weights and training settings are left to Keras 3."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ import keras
 from firekeras.keras2.config import Mender
 from firekeras.keras_models.compiling import fresh_if_broken
 
-CLASSES = {name: one for name, one in vars(keras.layers).items() if inspect.isclass(one)}
+CLASSES = {name: cls for name, cls in vars(keras.layers).items() if inspect.isclass(cls)}
 NESTED = {**CLASSES, "Sequential": keras.Sequential, "Functional": keras.Model}  # Keras does not find them in wrappers
 
 
 def read_h5(path: Path) -> tuple[keras.Model, list[str]]:
-    """The model of a file, and what a user should know.
+    """The model in a file, and notes for the user.
 
     Raises:
-        ValueError: If it is no file of a model, holds code or classes of others, or cannot be read.
+        ValueError: If it is not the file of a model, holds code or third-party classes, or cannot be read.
     """
     mender = Mender()
     with tempfile.TemporaryDirectory() as folder:
@@ -44,7 +44,7 @@ def _config(file, path):
     text = file.attrs.get("model_config")
     if text is None:
         raise ValueError(
-            f"{path} holds no model, perhaps weights alone. Build the model in Python, "
+            f"{path} holds no model, perhaps only weights. Build the model in Python, "
             f"model.load_weights({str(path)!r}), and model.save('NAME.keras')."
         )
     config = json.loads(text)
@@ -54,24 +54,24 @@ def _config(file, path):
 
 
 def load_mended(copy: Path, path: Path) -> tuple[keras.Model, list[str]]:
-    """Loads an `.h5` file whose config Keras 3 knows; compiled, if its training settings can be had."""
+    """Loads an `.h5` file with a Keras 3 config; compiled, if its training settings can be read."""
     model, why = _loaded(copy, compile=True), None
     if isinstance(model, Exception):
         why, model = model, _loaded(copy, compile=False)
     if isinstance(model, Exception):
         raise ValueError(f"{path} cannot be read: {_first_line(model)}") from model
     if why is not None:
-        words = f"Not compiled, since Keras 3 cannot read its training settings ({_first_line(why)[:100]} ...)."
-        return model, [f"{words} Compile it before you train it on."]
+        reason = f"Not compiled, since Keras 3 cannot read its training settings ({_first_line(why)[:100]} ...)."
+        return model, [f"{reason} Compile it before training it further."]
     return model, [note for note in (fresh_if_broken(model),) if note]
 
 
 def _loaded(path, compile):
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of settings of optimizers that are there no more
+            warnings.simplefilter("ignore")  # about optimizer settings that no longer exist
             return keras.models.load_model(path, custom_objects=NESTED, compile=compile, safe_mode=True)
-    except Exception as error:  # a strange file can make Keras raise anything
+    except Exception as error:  # Keras can raise anything on a foreign file
         return error
 
 

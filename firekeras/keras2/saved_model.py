@@ -22,10 +22,10 @@ def is_saved_model(path: Path) -> bool:
 
 
 def read_saved_model(path: Path) -> tuple[keras.Model, list[str]]:
-    """The model of a folder, and what a user should know.
+    """The model in a folder, and notes for the user.
 
     Raises:
-        ValueError: If Keras did not write it, it is subclassed, holds code or classes of others, or is damaged.
+        ValueError: If Keras did not write it, it is subclassed, holds code or third-party classes, or is damaged.
         ImportError: If TensorFlow, which reads its weights, is not installed.
     """
     try:
@@ -60,24 +60,24 @@ def _write_weights(group, config, variables):
 
 
 def _layers(config):
-    """The layers as the checkpoint numbers them: a Sequential model does not count its input."""
+    """The layers in the checkpoint's order: a Sequential model does not count its input."""
     layers = config["config"]["layers"]
     sequential = config["class_name"] == "Sequential"
     return [layer for layer in layers if not (sequential and layer["class_name"] == "InputLayer")]
 
 
 def _metadata(path) -> dict:
-    """What Keras wrote of the model's structure."""
+    """Keras's description of the model's structure."""
     texts = _texts_beside(path) or _texts_inside(path)
-    found = json.loads(texts[0]) if texts else {}
-    if found.get("class_name") not in MODELS or not isinstance(found.get("config"), dict):
-        kind = found.get("class_name")
+    metadata = json.loads(texts[0]) if texts else {}
+    if metadata.get("class_name") not in MODELS or not isinstance(metadata.get("config"), dict):
+        kind = metadata.get("class_name")
         raise ValueError(
             "it holds no functional or Sequential model, "
-            + (f"but a {kind!r}. " if kind else "but a graph alone. ")
+            + (f"but a {kind!r}. " if kind else "only a graph. ")
             + "A graph is a program: it is not run here. Build the model in Python, and load the weights into it."
         )
-    return found
+    return metadata
 
 
 def _texts_beside(path):
@@ -85,11 +85,11 @@ def _texts_beside(path):
     if not file.is_file():
         return []
     objects = [content for number, content in _fields(file.read_bytes()) if number == 1]
-    return [content.decode() for one in objects for number, content in _fields(one) if number == 5]
+    return [content.decode() for node in objects for number, content in _fields(node) if number == 5]
 
 
 def _texts_inside(path):
-    """Of older files: with the graph, of which nothing else is looked at."""
+    """In older files: beside the graph, of which nothing else is read."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     saved = saved_model_pb2.SavedModel()
@@ -133,13 +133,13 @@ class _Variables:
             self._values = tf.train.load_checkpoint(str(prefix))
             text = self._values.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
         except (tf.errors.OpError, RuntimeError) as error:
-            raise ValueError(f"its weights are damaged or not there: {error}") from error
+            raise ValueError(f"its weights are damaged or missing: {error}") from error
         graph = trackable_object_graph_pb2.TrackableObjectGraph()
         graph.ParseFromString(text)
         self._nodes = list(graph.nodes)
 
     def of_layer(self, number) -> list[np.ndarray]:
-        """The values of a layer's weights, in the order of `.h5` files: those that are trained first."""
+        """The values of a layer's weights, in the order of `.h5` files: trainable ones first."""
         layer = self._child(self._nodes[0], f"layer-{number}")
         if layer is None:
             raise ValueError(f"its checkpoint lacks layer {number}.")
@@ -151,7 +151,7 @@ class _Variables:
         return next((self._nodes[child.node_id] for child in node.children if child.local_name == name), None)
 
     def _keys(self, layer, name):
-        """Under which keys the variables of one of a layer's lists are stored, in order."""
+        """The keys under which the variables in one of a layer's lists are stored, in order."""
         node = self._child(layer, name)
         numbered = [] if node is None else sorted((int(c.local_name), c.node_id) for c in node.children)
         return [self._nodes[number].attributes[0].checkpoint_key for _, number in numbered]

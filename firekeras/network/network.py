@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -65,7 +66,7 @@ class Network(Trace):
         """The weights of a layer's filters, `(*taps, input channels, filters)`."""
         return self.kernels[layer]()
 
-    def without(self, gone: np.ndarray, behind=None) -> keras.Model:
+    def without(self, gone: np.ndarray, behind: Mapping[tuple, keras.Layer] | None = None) -> keras.Model:
         """Rebuilds the model without some units.
 
         Args:

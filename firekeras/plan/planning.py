@@ -280,13 +280,13 @@ def _check_scores(graph, scores):
             )
 
 
-def _take(ranking, limits, ratio, max_cut) -> PruningPlan:
+def _take(ranking: Ranking, limits: Limits, ratio: float, max_cut: float) -> PruningPlan:
     """The plan that removes as many filters as a ratio stands for."""
     selection, cut = selected_at_once(ranking, limits, ranking.budget(ratio), max_cut)
     return PruningPlan.of(selection, widened_because(f"pruning_ratio={ratio:g}", max_cut, cut))
 
 
-def _reach(ranking, limits, target, max_cut) -> PruningPlan:
+def _reach(ranking: Ranking, limits: Limits, target: Mapping[str, float], max_cut: float) -> PruningPlan:
     """The plan that reaches the target with the fewest removed filters."""
     measure, share = checked_target(target)
     before = getattr(costs_without(ranking.graph), measure)

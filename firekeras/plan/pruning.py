@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from firekeras.channels.graph import ChannelGraph
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan, known_layer
 
@@ -35,7 +36,7 @@ def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
     return network.without(checked_units(network.graph, plan))
 
 
-def checked_units(graph, plan) -> np.ndarray:
+def checked_units(graph: ChannelGraph, plan: PruningPlan) -> np.ndarray:
     """The units that a plan removes, as a mask, after checking that the plan matches the network."""
     if not isinstance(plan, PruningPlan):
         raise ValueError(f"Expected a PruningPlan, as plan_pruning returns it. Received: {type(plan).__name__}.")

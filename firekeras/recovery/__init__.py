@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import keras
+
 from firekeras.recovery.batch_statistics import Settler, reestimate_batch_norm, settled_copy
 from firekeras.recovery.mean_folding import fold_means
 from firekeras.refusals import Registry
@@ -39,7 +41,9 @@ def recovery_step(name: str) -> Callable[[Any], Any]:
 
 
 @recovery_step("batch_norm")
-def batch_norm(model, smaller, plan, data, batch_size=None) -> list[str]:
+def batch_norm(
+    model: keras.Model, smaller: keras.Model, plan: Any, data: Any, batch_size: int | None = None
+) -> list[str]:
     """Re-estimates the statistics of every BatchNormalization of the smaller model."""
     return reestimate_batch_norm(smaller, data, batch_size=batch_size)
 

@@ -140,7 +140,7 @@ def test_what_cannot_be_counted_is_named():
     assert [row[0] for row in cost_rows(found, found)][1] == "MACs without block0"
     assert firekeras.count_costs(hidden(4)).macs_title == "MACs without 4 layers"
     assert firekeras.channel_graph(hidden(4)).notes == [
-        "MACs leave out block0 (Block), block1 (Block), block2 (Block) and 1 more layer: "
+        "MACs leave out block0 (Block), block1 (Block), block2 (Block) and 1 more layer, "
         "whose multiplications are unknown."
     ]
 

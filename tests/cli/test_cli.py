@@ -284,7 +284,7 @@ def test_a_folder_is_refused(folder):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("old.h5", "legacy HDF5"), ("model.onnx", "NAME.keras. Received: model.onnx"), ("junk.keras", "cut short")],
+    [("old.h5", "legacy HDF5"), ("model.onnx", "NAME.keras. Received: model.onnx"), ("junk.keras", "truncated")],
 )
 def test_files_of_other_formats_are_refused(folder, name, words):
     (folder / name).write_bytes(b"something else")
@@ -300,7 +300,7 @@ def test_an_archive_without_a_model_is_refused(folder):
 def test_a_model_cut_short_is_refused(folder):
     whole = (folder / "model.keras").read_bytes()
     (folder / "short.keras").write_bytes(whole[: len(whole) // 2])
-    assert "cut short" in refused("prune", "short.keras")
+    assert "truncated" in refused("prune", "short.keras")
 
 
 def saved_with(layer, path):

@@ -283,7 +283,7 @@ def test_folder_images_are_resized_to_height_and_width(class_folder):
 
 def test_folder_with_images_of_several_sizes_names_the_odd_one(class_folder):
     write_images(class_folder / "odd", 5, size=(9, 8))
-    with pytest.raises(ValueError, match=r"odd.00\d\.png is 9x8 pixels, but .* is 6x5. Give `ima"):
+    with pytest.raises(ValueError, match=r"odd.00\d\.png is 9x8 pixels, but .* is 6x5. Set `ima"):
         load_dataset(class_folder)
 
 

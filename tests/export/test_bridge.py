@@ -103,7 +103,7 @@ def test_other_precisions_are_refused():
 def test_outputs_that_differ_are_refused(monkeypatch):
     model = networks.scramble(networks.two_convs())
     monkeypatch.setattr(Bridge, "_copy_weights", lambda self: {})
-    with pytest.raises(ValueError, match="gives something else"):
+    with pytest.raises(ValueError, match="the outputs of the model"):
         to_tf_keras(model)
 
 

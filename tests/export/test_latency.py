@@ -92,7 +92,7 @@ def test_onnx_runtime_tells_the_time_of_layers(files):
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda f: layer_latency(f / "wide.tflite"), "measured by ONNX Runtime alone"),
+        (lambda f: layer_latency(f / "wide.tflite"), "Only ONNX Runtime measures single layers"),
         (lambda f: measure_latency(f / "wide.keras", threads=2), "Keras fixes its threads when it starts"),
         (lambda f: measure_latency(f / "wide.tflite", threads=0), "threads is a whole number, at least 1"),
         (lambda f: measure_latency(f / "wide.tflite", runs=0), "runs is a whole number, at least 1"),
@@ -199,7 +199,7 @@ def test_reports_refuse_in_words(files, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_text("{}")
     refused = {
-        "is not an .onnx file, or is cut short": [cut_short],
+        "is not an .onnx file, or is truncated": [cut_short],
         "which is shown by itself": [files / "narrow.tflite", tmp_path / "run"],
         "There is no file or folder": [tmp_path / "nothing"],
     }

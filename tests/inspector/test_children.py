@@ -143,7 +143,7 @@ def test_a_model_with_code_of_its_own_is_refused_in_words(empty_window, qtbot, t
     assert "needs the class 'Mine'" in empty_window.banner.words.text()
     empty_window.measuring.start(MeasureOptions("digits"))
     words = until_done(qtbot, empty_window)
-    assert "layer 'strange' needs the class 'Mine'" in words and "never run here" in words
+    assert "layer 'strange' needs the class 'Mine'" in words and "never executed here" in words
     assert "Traceback" not in words and empty_window.banner.way_out.isVisible()
 
 

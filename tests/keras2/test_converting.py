@@ -122,10 +122,10 @@ def a_stranger(layers):
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (more_groups, r"Layer 'depthwise' \(DepthwiseConv2D\) has groups=4, which Keras 3 does not have"),
-        (a_lambda, "Layer 'depthwise' holds a Python lambda, and code out of a file is never run"),
-        (an_operation, "Layer 'depthwise' is a TFOpLambda, which is not of Keras 3"),
-        (a_stranger, "Layer 'depthwise' needs 'system', which is not of Keras"),
+        (more_groups, r"Layer 'depthwise' \(DepthwiseConv2D\) has groups=4, which Keras 3 lacks"),
+        (a_lambda, "Layer 'depthwise' holds a Python lambda, and code from a file is never executed"),
+        (an_operation, "Layer 'depthwise' is a TFOpLambda, which is not part of Keras 3"),
+        (a_stranger, "Layer 'depthwise' needs 'system', which is not part of Keras"),
     ],
 )
 def test_what_keras_3_does_not_have_is_refused(old, tmp_path, edit, words):
@@ -143,8 +143,8 @@ def test_paths_and_files_that_are_none(old, tmp_path):
     for path, words in (
         (tmp_path / "none.h5", "There is no file"),
         (tmp_path / "model.onnx", "There is no file"),
-        (tmp_path, "is a folder, but no SavedModel"),
-        (weights, "holds no model, perhaps weights alone"),
+        (tmp_path, "is a folder, but not a SavedModel"),
+        (weights, "holds no model, perhaps only weights"),
         (damaged, "is not a whole HDF5 file of a model"),
     ):
         with pytest.raises(ValueError, match=words):

@@ -217,7 +217,7 @@ def test_normalisations_under_a_mask_stay_as_they_are():
     steps = keras.Input((5, 3))
     model = keras.Model(steps, L.BatchNormalization(name="bn")(L.Masking()(steps)))
     notes = reestimate_batch_norm(model, np.ones((4, 5, 3), "float32"))
-    assert notes == ["Kept their statistics, being given a mask: bn."]
+    assert notes == ["Kept their statistics, being masked: bn."]
     assert value(model.get_layer("bn").moving_mean).tolist() == [0, 0, 0]
 
 
@@ -455,7 +455,7 @@ def test_what_cannot_be_made_up_for_is_told():
 
 def test_another_model_than_the_pruned_one_is_refused():
     model, plan = with_dead_filters(reader("conv"))
-    with pytest.raises(ValueError, match=r"Expected the model that the plan leaves.*'conv1'.*Pass what prune gave"):
+    with pytest.raises(ValueError, match=r"Expected the model that the plan leaves.*'conv1'.*Pass the result of prune"):
         fold_means(model, model, plan, networks.samples(model, 4))
 
 

@@ -175,7 +175,9 @@ class FireDetector:
         _, fire, predicted = self._left_out(profile, by, folds)
         return self._compared(fire, predicted)
 
-    def predict_left_out(self, profile: FireProfile, by="filter", folds=5, on_fold: Callable = lambda: None):
+    def predict_left_out(
+        self, profile: FireProfile, by: str = "filter", folds: int = 5, on_fold: Callable[[], object] = lambda: None
+    ) -> FilterScores:
         """Predicts each filter of a profile by a regressor trained on the others; the detector stays as it is.
 
         Args:
@@ -308,7 +310,9 @@ class FireDetector:
             "on a profile with at least two scored layers."
         )
 
-    def _scored_filters(self, features: Mapping[str, np.ndarray], profile: FireProfile):
+    def _scored_filters(
+        self, features: Mapping[str, np.ndarray], profile: FireProfile
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Features, FIRE and layer name of every filter with a FIRE: what a detector learns from."""
         scored = {name: ranked for name, ranked in profile.rankable().items() if ranked.any()}
         counts = [int(mask.sum()) for mask in scored.values()]

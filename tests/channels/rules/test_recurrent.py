@@ -283,7 +283,7 @@ def test_directions_of_different_width_lock_what_they_read():
     x = L.Conv1D(6, 1, name="conv")(inputs)
     one, other = ragged()(x)
     graph = firekeras.channel_graph(keras.Model(inputs, [L.Dense(3)(one), L.Dense(3)(other)]))
-    assert graph.lock("conv", 0) == "a (Bidirectional) has directions of different width"
+    assert graph.lock("conv", 0) == "a (Bidirectional) has directions of different widths"
 
 
 # Scores, and what is done around the cut

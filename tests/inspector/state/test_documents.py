@@ -66,7 +66,7 @@ def test_a_bad_profile_is_told_in_words_and_what_was_open_stays(window, files, t
     [
         ("none.keras", None, "There is no file"),
         ("old.h5", b"x", "legacy HDF5"),
-        ("cut.keras", b"PK\x03\x04 no zip", "is cut short"),
+        ("cut.keras", b"PK\x03\x04 no zip", "is truncated"),
         ("text.txt", b"x", "Expected a model that Keras saved"),
     ],
 )
