@@ -25,7 +25,7 @@ def test_maps_are_compared_beside_a_line(window, files):
     window.session.point_at(next(row.name for row in window.session.rows if not row.locked), 1)
     window.compare_with(files[1])
     assert window.session.mode is Mode.SPLIT and "filter by filter" in window.banner.words.text()
-    assert window.panel.map.divider.isVisible() and "before" in window.panel.map.caption.text()
+    assert window.panel.map.divider.isVisible() and "Before" in window.panel.map.caption.text()
     window.actions_["DIFFERENCE"].trigger()
     assert "mean +0.000" in window.panel.map.caption.text()
     assert window.panel.map.bar.toolTip() == "B - A: from -1, blue, to 1, orange"

@@ -19,7 +19,7 @@ def test_nothing_open_says_what_to_do(empty_window):
 def test_a_model_alone_offers_to_measure(empty_window, files, qtbot):
     files[1].unlink()
     empty_window.open_path(files[0])
-    assert "net.keras is not measured yet" in empty_window.empty.words.text()
+    assert "net.keras has not been measured yet" in empty_window.empty.words.text()
     qtbot.mouseClick(empty_window.empty.button, Qt.MouseButton.LeftButton)
     assert empty_window.dialog.windowTitle() == "Measure FIRE of net.keras"
     assert "not measured yet" in empty_window.actions_["copy"].statusTip()

@@ -17,7 +17,6 @@ from sides import draw
 from typer.testing import CliRunner
 
 import firekeras
-from firekeras import methods
 from firekeras.cli.classifier import compile_for_tuning
 from firekeras.cli.compare import compare as command
 from firekeras.methods import FPPMO, FirePruning, L1Pruning, PlayAndPrune
@@ -130,7 +129,7 @@ def test_the_control_has_the_shape_of_the_first_method(real):
     found, *_ = real
     fire, scratch = (next(one for one in found.outcomes if one.method == name) for name in ("fire", "scratch"))
     assert (fire.conv_macs, fire.macs, fire.params) == (scratch.conv_macs, scratch.macs, scratch.params)
-    assert any("the network that fire came to" in term for term in found.terms)
+    assert any("the final network of fire" in term for term in found.terms)
 
 
 def test_other_conditions_in_the_same_folder_are_refused(real, trained):
@@ -328,10 +327,8 @@ def test_a_round_takes_as_many_filters_by_any_criterion():
     model = compiled(networks.residual())
     x, y = np.random.default_rng(0).normal(size=(12, 8, 8, 3)).astype("float32"), np.zeros(12)
     data = (x[:8], y[:8]), (x[8:], y[8:])
-    fire = methods.get("fire")
-    rounds = SameChoice(
-        model, *data, method=fire, pruning_ratio=0.5, layer_caps=left_alone(model), min_keep=0.0, max_cut=1
-    )
+    limits = {"pruning_ratio": 0.5, "layer_caps": left_alone(model), "min_keep": 0.0, "max_cut": 1}
+    rounds = SameChoice(model, *data, method=firekeras.methods.get("fire"), **limits)
     rounds.next_step()
     free = sum(firekeras.channel_graph(model).widths[name] for name in ("a1", "b1"))
     for criterion in ("fire", "l1", "random"):
@@ -533,7 +530,7 @@ def test_the_command_line(tmp_path, monkeypatch):
     options = [*network, "--methods", "l1,scratch,unpruned", "--macs", "0.6", "--seeds", "1", "--epochs", "1"]
     result = CliRunner().invoke(app, options, env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0, result.output
-    assert "Mean and standard deviation" in result.stdout and "scratch: the network that l1 came to" in result.stdout
+    assert "Mean and standard deviation" in result.stdout and "scratch: the final network of l1" in result.stdout
     assert {"comparison.html", "comparison.md", "comparison.svg", "results.jsonl"} <= {
         path.name for path in (tmp_path / "comparison").iterdir()
     }
