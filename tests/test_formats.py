@@ -20,11 +20,13 @@ def test_plans(name):
     assert plan.explain("conv", 1).startswith("Filter 1 of conv goes: its fire score of 0.625 ranks 1 of 4")
 
 
-def test_profiles():
-    profile = firekeras.FireProfile.load(FILES / "profile-1.fire.h5")
+@pytest.mark.parametrize("name", ["profile-1.fire.h5", "profile-2.fire.h5"])
+def test_profiles(name):
+    profile = firekeras.FireProfile.load(FILES / name)
     assert profile["conv"].tolist() == [0.390625, 0.625, 0.5, 0.4375] and profile.samples == 16
     assert np.isnan(profile["out"]).all() and "output of the model" in profile.reasons["out"]
     assert profile.graph.widths == {"conv": 4, "out": 2}
+    assert (profile.graph.layers["conv"].kernel is None) == (name == "profile-1.fire.h5")
 
 
 @pytest.mark.parametrize("name", ["detector-2.h5", "detector-2-of-one-release.h5"])

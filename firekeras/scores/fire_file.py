@@ -12,7 +12,8 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.paths import existing_file
 from firekeras.scores.profile import FireProfile
 
-FORMAT, VERSION = "firekeras.fire", 1
+FORMAT, VERSION = "firekeras.fire", 2
+READABLE = (1, VERSION)  # 1: layers without where their filters lie, and how often they are called
 
 
 def save(profile: FireProfile, path):
@@ -65,9 +66,9 @@ def _check_header(file, path):
         raise ValueError(
             f"{path} is an HDF5 file, but not a FIRE profile. Expected a file that FireProfile.save wrote."
         )
-    if int(file.attrs["version"]) != VERSION:
+    if int(file.attrs["version"]) not in READABLE:
         raise ValueError(
-            f"{path} is of version {file.attrs['version']}; this firekeras reads version {VERSION}. Measure again, or "
+            f"{path} is of version {file.attrs['version']}; this firekeras reads versions up to {VERSION}. Measure again, or "
             "use the firekeras that wrote it."
         )
 

@@ -167,7 +167,7 @@ def test_another_hdf5_file_is_refused(path):
 def test_another_version_is_refused(path):
     with h5py.File(path, "a") as file:
         file.attrs["version"] = 99
-    with pytest.raises(ValueError, match=r"is of version 99; this firekeras reads version \d"):
+    with pytest.raises(ValueError, match=r"is of version 99; this firekeras reads versions up to \d"):
         FireProfile.load(path)
 
 
