@@ -90,6 +90,7 @@ def check_number(name: str, value: Any, meaning: str = "a number", *, hint: str 
         **bounds: `least` or `above`, then `most` or `below`: the ends of its range, themselves in it or not.
 
     Example:
+    >>> from firekeras.refusals import check_number
     >>> check_number("delta", 0, above=0)
     Traceback (most recent call last):
     ValueError: delta is a number, above 0. Received: 0.

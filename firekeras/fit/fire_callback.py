@@ -259,7 +259,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         Example:
         >>> callback = firekeras.FirePruningCallback()
         >>> try:
-        ...     history = model.fit(x, y, validation_data=(x_val, y_val), epochs=20, callbacks=[callback])
+        ...     history = model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=3, callbacks=[callback])
         ... except ValueError:
         ...     callback.put_back()
         """

@@ -44,6 +44,7 @@ class Learning:
         ValueError: If a number is out of range.
 
     Example:
+    >>> from firekeras.methods.fppmo import Learning
     >>> method = firekeras.methods.FPPMO(learning=Learning(elite=0.1))
     """
 

@@ -25,7 +25,6 @@ class FilterPenalty:
 
     Example:
     >>> from firekeras.methods.penalty import FilterPenalty
-    >>> model.compile("adam", "mse")
     >>> with FilterPenalty(model) as penalty:
     ...     penalty.set(np.full(firekeras.channel_graph(model).num_units, 5e-4))
     ...     history = model.fit(x_train, y_train)

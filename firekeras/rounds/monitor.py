@@ -36,6 +36,7 @@ def chosen_monitor(monitor: str | None, names: Iterable[str], outputs: int = 1) 
         ValueError: If there is no such metric; the message lists those that exist.
 
     Example:
+    >>> from firekeras.rounds.monitor import chosen_monitor
     >>> chosen_monitor(None, ["loss", "sparse_categorical_accuracy"])
     'sparse_categorical_accuracy'
     """

@@ -23,6 +23,7 @@ class RunSettings:
     `fit` holds the arguments for `model.fit`. The constructor checks nothing: `of` and `check` do.
 
     Example:
+    >>> from firekeras.rounds.settings import RunSettings
     >>> settings = RunSettings.of(model, {"target": {"conv_macs": 0.5}, "epochs": 8, "batch_size": 64})
     >>> settings.epochs, settings.fit
     (8, {'batch_size': 64})

@@ -68,8 +68,8 @@ def _check_header(file, path):
         )
     if int(file.attrs["version"]) not in READABLE:
         raise ValueError(
-            f"{path} is of version {file.attrs['version']}; this firekeras reads versions up to {VERSION}. Measure again, or "
-            "use the firekeras that wrote it."
+            f"{path} is of version {file.attrs['version']}; this firekeras reads versions up to {VERSION}. Measure "
+            "again, or use the firekeras that wrote it."
         )
 
 

@@ -596,7 +596,7 @@ def test_a_teacher_has_one_student_at_a_time_and_a_model_several():
     one, other, model = network(), network(), network(seed=1)
     teacher = Teacher(model)
     teacher.attach(one)
-    with pytest.raises(ValueError, match=r"teaches .* still"):
+    with pytest.raises(ValueError, match="still teaching"):
         teacher.attach(other)
     teacher.detach()
     with distilling(one, model), distilling(other, model):

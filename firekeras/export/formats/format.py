@@ -32,10 +32,6 @@ def export_format(name: str):
 
     Args:
         name: What `export_model(..., to=name)` finds it by.
-
-    Example:
-    >>> @export_format("onnx")
-    ... class Onnx(Format): ...
     """
 
     def register(cls):

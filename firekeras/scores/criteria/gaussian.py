@@ -90,11 +90,6 @@ def follows(*operations: Callable | type):
     Args:
         operations: The rules of the operations, or their classes if one rule is for several that compute different
             things. What nothing is registered for is unknown, but for layers that are linear by their `Reading`.
-
-    Example:
-    >>> @follows(my_rule)
-    ... def halved(layer, args, kwargs):
-    ...     return Spread(args[0].mean / 2, args[0].variance / 4)
     """
 
     def register(function):

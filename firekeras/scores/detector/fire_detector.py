@@ -191,7 +191,7 @@ class FireDetector:
             ValueError: As `cross_validate`.
 
         Example:
-        >>> predicted = FireDetector().predict_left_out(profile)
+        >>> predicted = firekeras.FireDetector().predict_left_out(profile)
         """
         layers, _, predicted = self._left_out(profile, by, folds, on_fold)
         scores = {name: np.full(len(fire), np.nan) for name, fire in profile.items()}

@@ -39,10 +39,6 @@ class Scratch:
             already trained before.
         learning_rate: The rate to begin with, above 0. Defaults to None: as for the pruned networks, which may be
             too low for an untrained network.
-
-    Example:
-    >>> methods = {"fire": lambda seed: firekeras.methods.get("fire", seed=seed), "scratch": Scratch(epochs=60)}
-    >>> comparison = firekeras.compare(model, train, validation, test, methods=methods)
     """
 
     epochs: int | None = None
