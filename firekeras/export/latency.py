@@ -148,7 +148,7 @@ def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, thre
     if found is None or not found.times_layers:
         able = formats_with("times_layers")
         raise ValueError(
-            f"Single layers are measured by {either(other.runtime for other in able)} alone: expected "
+            f"Only {either(other.runtime for other in able)} measures single layers: expected "
             f"{either(other.title for other in able)}. Received: {path}. Export the model: "
             f'firekeras.export_model(model, "model{able[0].ending}", to="{able[0].name}").'
         )

@@ -54,7 +54,7 @@ class RepeatedPass:
         """The rows of all calls and batches, by path: one array per tensor."""
         if self.compiled is not None and isinstance(self.data, Iterator):
             raise ValueError(
-                f"The data are read each time, but a {type(self.data).__name__} gives what it has only once. Give "
+                f"The data are read several times, but a {type(self.data).__name__} can be read only once. Pass "
                 "arrays, a keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
             )
         with devices.scope_of(self.model), devices.counting_apart() as place:
