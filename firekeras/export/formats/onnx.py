@@ -39,7 +39,7 @@ class Onnx(Format):
         try:
             graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
         except Exception as error:  # of protobuf, or of onnx: they share no base class
-            raise ValueError(f"{path} is not an .onnx file, or is cut short: {error}") from error
+            raise ValueError(f"{path} is not an .onnx file, or is truncated: {error}") from error
         return _costs(graph, (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16))
 
     def layer_seconds(self, path, arrays, *, runs, threads=1):
