@@ -63,7 +63,7 @@ def test_a_model_without_a_profile_shows_its_layers(digits, qtbot, tmp_path):
     measured = digits.session.rows
     (tmp_path / "digits.fire.h5").unlink()
     digits.open_path(tmp_path / "digits.keras")
-    assert "not measured yet" in digits.empty.words.text() and digits.empty.button.isEnabled()
+    assert "not been measured yet" in digits.empty.words.text() and digits.empty.button.isEnabled()
     assert not digits.session.rows and digits.work.job is None  # nothing has to wait for it
     qtbot.waitUntil(lambda: bool(digits.session.rows), timeout=LONG)
     assert [dataclasses.replace(row, fire=0.0) for row in digits.session.rows] == [

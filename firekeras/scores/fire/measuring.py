@@ -77,7 +77,8 @@ def measure_fire(
     check_weights(model)
     check_has_relus(network)
     auto = fraction == "auto"
-    check_share("cut", cut, "the share of filters about to go", above=0, below=1)
+    if auto:
+        check_share("cut", cut, "the share of filters that will be removed", above=0, below=1)
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
     stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []
