@@ -255,13 +255,6 @@ class FirePruningCallback(keras.callbacks.Callback):
         Most errors do not require this, nor does another `fit` with such a callback, which restores the model itself.
         But if Keras fails between two calls, on validation data that do not fit the model
         or while reading data with torch, a round on trial or counting layers may be left in the model.
-
-        Example:
-        >>> callback = firekeras.FirePruningCallback()
-        >>> try:
-        ...     history = model.fit(x_train, y_train, validation_data=(x_val, y_val), epochs=3, callbacks=[callback])
-        ... except ValueError:
-        ...     callback.put_back()
         """
         if hasattr(self, "_guard"):
             self._guard.leave(None)
