@@ -17,7 +17,7 @@ from firekeras.data.checks import checked_data
 from firekeras.fit.fit_data import data_of_fit, metric_names
 from firekeras.fit.interruption import FitGuard, Guarded
 from firekeras.fit.live import LiveModel
-from firekeras.fit.neighbours import callbacks_of_fit, check_neighbours, go_first
+from firekeras.fit.neighbours import callbacks_of_fit, check_keeps_its_loss, check_neighbours, go_first
 from firekeras.fit.trial import Trial
 from firekeras.fit.voice import Voice
 from firekeras.keras_models.classes import check_trains_as_keras_does
@@ -263,6 +263,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _check(self, network, method):
         check_trains_as_keras_does(self.model)
+        check_keeps_its_loss(self.model)
         if isinstance(method, FirePruning):
             check_has_relus(network)
         else:

@@ -32,6 +32,15 @@ def go_first(callback, callbacks):
     callbacks.callbacks = [callback, *others]  # a new list: Keras is iterating over the old one
 
 
+def check_keeps_its_loss(model):
+    """Raises `ValueError` if a loss was set on the model itself, which a smaller network would not have."""
+    if "compute_loss" in vars(model):
+        raise ValueError(
+            f"The model {model.name!r} is being distilled, and would lose its teacher at the first cut. Call fit "
+            "directly, with FirePruningCallback(distill=True)."
+        )
+
+
 def check_neighbours(callback, callbacks, *, probes):
     """Refuses callbacks that do not work with a network that gets smaller while it trains.
 

@@ -47,11 +47,6 @@ def loss_of_class(model, name) -> list[str]:
 
 def check_trains_as_keras_does(model):
     """Raises `ValueError` if pruning a model while it trains would lose how it trains."""
-    if "compute_loss" in vars(model):
-        raise ValueError(
-            f"The model {model.name!r} is being distilled, and would lose its teacher at the first cut. Call fit "
-            "directly, with FirePruningCallback(distill=True)."
-        )
     lost = sorted(set(_methods(model)) & OF_TRAINING) if result_class(model) is not type(model) else []
     if lost:
         raise ValueError(
