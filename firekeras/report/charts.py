@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
-from firekeras.report.markup import tag
+from firekeras.report.markup import px, tag
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import after_cut, metric, outcome
 
@@ -113,29 +113,29 @@ def _chart(label, x, y, x_step, title, marks):
 def _y_axis(y):
     step = y.step()
     for value in y.ticks(step):
-        yield tag("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=_px(y(value)), y2=_px(y(value)))
-        yield tag("text", _short(value, step), class_="y", x=LEFT - 6, y=_px(y(value) + 4))
+        yield tag("line", class_="grid", x1=LEFT, x2=WIDTH - RIGHT, y1=px(y(value)), y2=px(y(value)))
+        yield tag("text", _short(value, step), class_="y", x=LEFT - 6, y=px(y(value) + 4))
 
 
 def _x_axis(x, step):
     for value in x.ticks(step):
-        yield tag("line", class_="grid", x1=_px(x(value)), x2=_px(x(value)), y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4)
-        yield tag("text", _short(value, step), class_="x", x=_px(x(value)), y=HEIGHT - BOTTOM + 17)
+        yield tag("line", class_="grid", x1=px(x(value)), x2=px(x(value)), y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4)
+        yield tag("text", _short(value, step), class_="x", x=px(x(value)), y=HEIGHT - BOTTOM + 17)
 
 
 def _levels(run, y):
     """Lines at the baseline and at the limit that the tolerance sets."""
     for kind, value in (("baseline", run.baseline), ("limit", run.limit)):
         if math.isfinite(value):
-            yield tag("line", class_=kind, x1=LEFT, x2=WIDTH - RIGHT, y1=_px(y(value)), y2=_px(y(value)))
+            yield tag("line", class_=kind, x1=LEFT, x2=WIDTH - RIGHT, y1=px(y(value)), y2=px(y(value)))
 
 
 def _stems(tuned, y):
     """Lines from the metric after a cut to the metric after training."""
     for record, x in tuned:
         if math.isfinite(after_cut(record)) and math.isfinite(record.accuracy):
-            ends = {"y1": _px(y(record.accuracy_after_cut)), "y2": _px(y(record.accuracy))}
-            yield tag("line", class_="stem", x1=_px(x), x2=_px(x), **ends)
+            ends = {"y1": px(y(record.accuracy_after_cut)), "y2": px(y(record.accuracy))}
+            yield tag("line", class_="stem", x1=px(x), x2=px(x), **ends)
 
 
 def _kept(tuned, y):
@@ -151,25 +151,21 @@ def _results(tuned, y):
 
 
 def _path(points):
-    drawn = [f"{_px(x)},{_px(y)}" for x, y in points if math.isfinite(y)]
+    drawn = [f"{px(x)},{px(y)}" for x, y in points if math.isfinite(y)]
     return tag("polyline", class_="tuned", points=" ".join(drawn))
 
 
 def _dot(x, y, words):
-    return tag("circle", tag("title", words), class_="tuned", cx=_px(x), cy=_px(y), r=4)
+    return tag("circle", tag("title", words), class_="tuned", cx=px(x), cy=px(y), r=4)
 
 
 def _square(x, y, words):
-    return tag("rect", tag("title", words), class_="cut", x=_px(x - 3.5), y=_px(y - 3.5), width=7, height=7)
+    return tag("rect", tag("title", words), class_="cut", x=px(x - 3.5), y=px(y - 3.5), width=7, height=7)
 
 
 def _cross(x, y, words):
-    arms = f"M{_px(x - 4)} {_px(y - 4)}L{_px(x + 4)} {_px(y + 4)}M{_px(x - 4)} {_px(y + 4)}L{_px(x + 4)} {_px(y - 4)}"
+    arms = f"M{px(x - 4)} {px(y - 4)}L{px(x + 4)} {px(y + 4)}M{px(x - 4)} {px(y + 4)}L{px(x + 4)} {px(y - 4)}"
     return tag("path", tag("title", words), class_="undone", d=arms)
-
-
-def _px(value):
-    return f"{value:.1f}"
 
 
 def _short(value, step):

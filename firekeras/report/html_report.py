@@ -16,7 +16,7 @@ from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_style import STYLE, fire_style
 from firekeras.report.markup import tag, to_html
 from firekeras.report.run_report import RunReport, moment, printable
-from firekeras.report.tables import after_cut, metric, outcome
+from firekeras.report.tables import after_cut, metric, outcome, share_left
 from firekeras.scores.profile import FireProfile
 
 LEVELS = 32  # colours of FIRE
@@ -136,7 +136,9 @@ def _notes(run):
 
 def _round_row(run, record, details):
     verdict = tag("span", outcome(record), class_="kept" if record.accepted else "undone")
-    costs = [_share(getattr(record, name), getattr(run.costs_before, name)) for name in ("conv_macs", "macs", "params")]
+    costs = [
+        share_left(getattr(record, name), getattr(run.costs_before, name)) for name in ("conv_macs", "macs", "params")
+    ]
     further = [_figures(record.details.get(name, math.nan)) for name in details]
     metrics = (metric(after_cut(record)), metric(record.accuracy))
     cut = (_figures(record.pruning_ratio), record.filters_removed) if record.filters_removed else ("-", "-")
@@ -148,7 +150,7 @@ def _layers(run):
     """Widths as a table with a bar in each row, readable by screen readers too."""
     after, widest = run.widths_after, max(run.widths_before.values(), default=1)
     rows = [
-        (printable(name), before, after[name], _share(after[name], before), _bar(before, after[name], widest))
+        (printable(name), before, after[name], share_left(after[name], before), _bar(before, after[name], widest))
         for name, before in run.widths_before.items()
     ]
     caption = "Filters left (strong) of the original ones (pale)."
@@ -236,10 +238,6 @@ def _row(row, kinds):
 def _wide(table, label):
     """Lets a table that is wider than a phone, or very long, scroll by itself, also by keyboard."""
     return tag("div", table, class_="wide", role="region", aria_label=label, tabindex=0)
-
-
-def _share(part, whole):
-    return f"{part / whole:.1%}" if whole else "-"
 
 
 def _figures(value):

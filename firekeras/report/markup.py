@@ -52,3 +52,8 @@ def _add_text(element, text):
         element[-1].tail = (element[-1].tail or "") + text
     else:
         element.text = (element.text or "") + text
+
+
+def px(value: float) -> str:
+    """A length in an SVG picture, to a tenth of a pixel."""
+    return f"{value:.1f}"

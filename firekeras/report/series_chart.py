@@ -14,7 +14,7 @@ from firekeras.atomic import write_text
 from firekeras.report import charts
 from firekeras.report.charts import HEIGHT, LEFT, RIGHT, TOP, WIDTH, Scale
 from firekeras.report.heatmap import colours
-from firekeras.report.markup import tag
+from firekeras.report.markup import px, tag
 from firekeras.report.tables import metric
 
 # Okabe and Ito's palette without its yellow, which is too pale on white; the marks differ in shape too.
@@ -118,21 +118,21 @@ def _described(series, heading, x_title):
 
 
 def _level(value, y):
-    return tag("line", class_="level", x1=LEFT, x2=WIDTH - RIGHT, y1=_px(y(value)), y2=_px(y(value)))
+    return tag("line", class_="level", x1=LEFT, x2=WIDTH - RIGHT, y1=px(y(value)), y2=px(y(value)))
 
 
 def _drawn(line, number, shade, x, y):
     """The line of a series, then its bars, then its marks."""
     drawn = [(x(at), y(value), value) for at, value in line.points if math.isfinite(value)]
-    path = " ".join(f"{_px(at)},{_px(value)}" for at, value, _ in drawn)
+    path = " ".join(f"{px(at)},{px(value)}" for at, value, _ in drawn)
     yield tag("polyline", points=path, fill="none", stroke=shade, stroke_width=1.5)
     for (at, value), reach in zip(line.points, line.spreads, strict=False):
         if math.isfinite(value) and math.isfinite(reach):
-            ends = {"y1": _px(y(value - reach)), "y2": _px(y(value + reach))}
-            yield tag("line", x1=_px(x(at)), x2=_px(x(at)), stroke=shade, stroke_width=1.5, **ends)
+            ends = {"y1": px(y(value - reach)), "y2": px(y(value + reach))}
+            yield tag("line", x1=px(x(at)), x2=px(x(at)), stroke=shade, stroke_width=1.5, **ends)
     for at, value in line.dots:
         if math.isfinite(value):
-            yield tag("circle", cx=_px(x(at)), cy=_px(y(value)), r=2, fill=shade, opacity=0.5)
+            yield tag("circle", cx=px(x(at)), cy=px(y(value)), r=2, fill=shade, opacity=0.5)
     for at, value, amount in drawn:
         yield _mark(number, at, value, shade, f"{line.name}: {metric(amount)}")
 
@@ -140,14 +140,10 @@ def _drawn(line, number, shade, x, y):
 def _mark(number, x, y, shade, words):
     """A shape, the same for every fifth series, with a tooltip."""
     shape = SHAPES[number % len(SHAPES)]
-    return tag("path", tag("title", words), d=shape, transform=f"translate({_px(x)} {_px(y)})", fill=shade)
+    return tag("path", tag("title", words), d=shape, transform=f"translate({px(x)} {px(y)})", fill=shade)
 
 
 def _entry(name, number, shade):
     row, column = divmod(number, COLUMNS)
     x, y = LEFT + column * (WIDTH - LEFT) / COLUMNS, HEADING + HEIGHT + ROW * row + 14
-    return [_mark(number, x, y - 4, shade, name), tag("text", name, x=_px(x + 8), y=_px(y))]
-
-
-def _px(value):
-    return f"{value:.1f}"
+    return [_mark(number, x, y - 4, shade, name), tag("text", name, x=px(x + 8), y=px(y))]

@@ -68,7 +68,7 @@ def channels_table(graph) -> Table:
     table = new_table("Layers that lose filters together", "layers", "filters", "units", "locked", "must stay, because")
     table.columns[-1].justify = "left"
     for group in graph.groups:
-        units = np.unique(np.concatenate([graph.filters(name) for name in group]))
+        units = graph.units_in(group)
         reasons = list(dict.fromkeys(graph.locks[unit] for unit in units.tolist() if unit in graph.locks))
         locked = sum(unit in graph.locks for unit in units.tolist())
         filters = sum(graph.filters(name).size for name in group)
@@ -102,7 +102,7 @@ def _round_line(event, started):
     if not event["filters_removed"]:
         return Text.assemble(head, verdict, f"  trained to the end; {name} {after}")
     cut = "" if event["accuracy_after_cut"] is None else f"{metric(event['accuracy_after_cut'])} cut, "
-    return Text.assemble(head, verdict, f" {_share(event['conv_macs'], before):>6} conv MACs; {name} {cut}{after}")
+    return Text.assemble(head, verdict, f" {share_left(event['conv_macs'], before):>6} conv MACs; {name} {cut}{after}")
 
 
 def _epoch_line(event, started):
@@ -133,7 +133,7 @@ def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table
     table = new_table(f"Rounds, and {monitor}", *columns)
     for record in rounds:
         word = outcome(record)
-        cut = (str(record.filters_removed or "-"), _share(record.conv_macs, conv_macs_before))
+        cut = (str(record.filters_removed or "-"), share_left(record.conv_macs, conv_macs_before))
         metrics = (metric(after_cut(record)), metric(record.accuracy))
         colour = "red" if word == "undone" else "green"
         table.add_row(str(record.number), Text(word, colour), *cut, *metrics, f"{record.seconds:.1f}")
@@ -185,7 +185,8 @@ def metric(value: float | None) -> str:
     return f"{value:.4f}" if abs(value) >= 0.1 or not value else f"{value:.4g}"
 
 
-def _share(part, whole):
+def share_left(part, whole) -> str:
+    """A part as a percentage of a whole; a dash if that is nothing."""
     return f"{part / whole:.1%}" if whole else "-"
 
 
