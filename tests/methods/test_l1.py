@@ -7,7 +7,7 @@ import networks
 import numpy as np
 import pytest
 from keras import layers as L
-from plans import counts, planned, run_on
+from plans import counts, planned, removed_lists, run_on
 
 import firekeras
 from firekeras import methods
@@ -17,10 +17,6 @@ from firekeras.methods.l1_norms import convolution_kernels
 from firekeras.methods.shortcuts import projections
 from firekeras.network import Network
 from firekeras.zoo import resnet_cifar, vgg16_cifar
-
-
-def removed(plan):
-    return {name: filters.tolist() for name, filters in plan.removed.items()}
 
 
 def with_norms(model, **norms):
@@ -101,15 +97,15 @@ def test_a_preset_for_another_network_is_refused():
 
 def test_in_each_layer_the_smallest_norms_go():
     model = with_norms(networks.two_convs(4, 8), conv1=[3, 1, 2, 4], conv2=[8, 7, 6, 5, 4, 3, 2, 1])
-    assert removed(planned(L1Pruning(0.5), model)) == {"conv1": [1, 2], "conv2": [4, 5, 6, 7]}
-    assert removed(planned(L1Pruning({"conv2": 0.25}), model)) == {"conv2": [6, 7]}
-    assert removed(planned(L1Pruning({"conv*": 0.25}), model)) == {"conv1": [1], "conv2": [6, 7]}
+    assert removed_lists(planned(L1Pruning(0.5), model)) == {"conv1": [1, 2], "conv2": [4, 5, 6, 7]}
+    assert removed_lists(planned(L1Pruning({"conv2": 0.25}), model)) == {"conv2": [6, 7]}
+    assert removed_lists(planned(L1Pruning({"conv*": 0.25}), model)) == {"conv1": [1], "conv2": [6, 7]}
 
 
 def test_rates_are_those_of_the_original_width():
     model = with_norms(networks.two_convs(4, 8), conv1=[3, 1, 2, 4], conv2=range(1, 9))
     original = {"conv1": 8, "conv2": 16, "logits": 3}
-    assert removed(planned(L1Pruning(0.625), model, original=original)) == {"conv1": [1], "conv2": [0, 1]}
+    assert removed_lists(planned(L1Pruning(0.625), model, original=original)) == {"conv1": [1], "conv2": [0, 1]}
     done = planned(L1Pruning(0.5), model, original=original)
     assert not done.removed and "4 of 8 filters are to go in all" in done.notes[0]
 
@@ -142,8 +138,8 @@ def test_greedy_leaves_out_weights_that_read_what_goes():
     kernel[:, :, 0] *= np.array([4, 3, 2, 1])  # reads the filter that goes
     kernel[:, :, 1] *= np.array([0.1, 0.2, 0.3, 0.4])
     model.get_layer("conv2").kernel.assign(kernel)
-    assert removed(planned(L1Pruning(0.5), model)) == {"conv1": [0], "conv2": [2, 3]}
-    assert removed(planned(L1Pruning(0.5, selection="greedy"), model)) == {"conv1": [0], "conv2": [0, 1]}
+    assert removed_lists(planned(L1Pruning(0.5), model)) == {"conv1": [0], "conv2": [2, 3]}
+    assert removed_lists(planned(L1Pruning(0.5, selection="greedy"), model)) == {"conv1": [0], "conv2": [0, 1]}
 
 
 def test_greedy_goes_past_pooling_and_normalization():
@@ -153,8 +149,8 @@ def test_greedy_goes_past_pooling_and_normalization():
     kernel[:, :, :4] *= np.arange(12, 0, -1)
     kernel[:, :, 4:] *= 0.001 * np.arange(1, 13)
     model.get_layer("conv2").kernel.assign(kernel)
-    assert removed(planned(L1Pruning(0.5), model))["conv2"] == [6, 7, 8, 9, 10, 11]
-    assert removed(planned(L1Pruning(0.5, selection="greedy"), model))["conv2"] == [0, 1, 2, 3, 4, 5]
+    assert removed_lists(planned(L1Pruning(0.5), model))["conv2"] == [6, 7, 8, 9, 10, 11]
+    assert removed_lists(planned(L1Pruning(0.5, selection="greedy"), model))["conv2"] == [0, 1, 2, 3, 4, 5]
 
 
 def test_one_layer_after_the_other():
@@ -243,7 +239,7 @@ def test_the_projection_decides_for_what_it_is_added_to():
     model = networks.residual()
     model.get_layer("b_shortcut").kernel.assign(np.ones((1, 1, 8, 12)) * np.arange(12, 0, -1))
     plan = planned(L1Pruning({"b_shortcut": 0.25}, shortcuts=True), model)
-    assert removed(plan) == {"b2": [9, 10, 11], "b_shortcut": [9, 10, 11]}
+    assert removed_lists(plan) == {"b2": [9, 10, 11], "b_shortcut": [9, 10, 11]}
     smaller = firekeras.prune(model, plan)
     assert smaller.get_layer("b2").filters == smaller.get_layer("b_shortcut").filters == 9
 
@@ -299,7 +295,7 @@ def test_a_criterion_ranks_within_layers_or_over_all_of_them():
     def gone(method):
         run = firekeras.compression_rounds(model, data(), data(), method=method, epochs=None, pruning_ratio=0.25)
         run.next_step()
-        return removed(run.method.plan(model, run))
+        return removed_lists(run.method.plan(model, run))
 
     assert gone("l1_global") == gone(ByScore("l1", balance=0)) == {"conv1": [0, 1, 2]}
     assert gone("l1") == gone(ByScore("l1")) == gone(ByScore("l1", balance=1)) == {"conv1": [0], "conv2": [0, 1]}
@@ -309,5 +305,5 @@ def test_a_criterion_ranks_within_layers_or_over_all_of_them():
 
 def test_random_filters_are_drawn_by_seed():
     model = networks.two_convs(16, 16)
-    one, same, other = (removed(planned(ByScore("random", seed=seed), model, ratio=0.3)) for seed in (1, 1, 2))
+    one, same, other = (removed_lists(planned(ByScore("random", seed=seed), model, ratio=0.3)) for seed in (1, 1, 2))
     assert one == same != other

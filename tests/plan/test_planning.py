@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers as L
+from plans import graph_of, removed_lists
 
 import firekeras
 from firekeras.channels.costs import costs_of_units
@@ -25,10 +26,6 @@ NAN = float("nan")
 
 
 @functools.cache
-def graph_of(build):
-    return firekeras.channel_graph(build())
-
-
 def chain():
     return graph_of(networks.two_convs)
 
@@ -42,10 +39,6 @@ def scores_for(graph, values=None, seed=0, l1=None, **settings):
 
 def plan_of(graph, values=None, ratio=0.25, l1=None, **limits):
     return firekeras.plan_pruning(graph, scores_for(graph, values, l1=l1), pruning_ratio=ratio, **limits)
-
-
-def removed_lists(plan):
-    return {name: filters.tolist() for name, filters in plan.removed.items()}
 
 
 def widths_after(plan):

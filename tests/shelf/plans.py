@@ -25,6 +25,10 @@ def removed(graph, scores, ratio):
     return {name: len(filters) for name, filters in plan.removed.items()}
 
 
+def removed_lists(plan):
+    return {name: filters.tolist() for name, filters in plan.removed.items()}
+
+
 def counts(plan):
     return {name: filters.size for name, filters in plan.removed.items()}
 
