@@ -21,8 +21,9 @@ from firekeras.channels.saving import why_not_saved
 from firekeras.keras_models.inference import at_inference
 from firekeras.keras_models.internals import (
     Functional,
-    all_layers,
     calls_of,
+    holds_layers,
+    is_masked,
     losses_kept,
     own_variables,
     run_graph,
@@ -71,7 +72,7 @@ def _calls(graph):
 
 def _is_composite(layer) -> bool:
     """Whether an operation is a layer that contains layers with weights, and has no rule."""
-    if not isinstance(layer, keras.Layer) or not all_layers(layer, include_self=False) or not layer.weights:
+    if not isinstance(layer, keras.Layer) or not holds_layers(layer) or not layer.weights:
         return False
     from firekeras.channels import rules  # noqa: F401  (registers the rules)
 
@@ -133,7 +134,7 @@ def _only_way_of_calling(layer):
     for node in others:
         if _way(node) != _way(first):
             raise ClosedError("it is called in several ways")
-    if any(getattr(tensor, "_keras_mask", None) is not None for tensor in first.input_tensors):
+    if is_masked(first):
         raise ClosedError("it receives a mask")
     return first
 

@@ -42,6 +42,11 @@ def all_layers(layer, include_self=True) -> list:
     return list(layer._flatten_layers(include_self=include_self))
 
 
+def holds_layers(layer) -> bool:
+    """Whether a layer is made of layers."""
+    return bool(layer._layers)
+
+
 def origin(tensor) -> tuple:
     """The origin of a symbolic tensor: operation, index of the call, index of the output."""
     return tuple(tensor._keras_history)
@@ -55,6 +60,11 @@ def maker(tensor):
 def calls_of(operation) -> list:
     """The nodes of an operation, one per call."""
     return operation._inbound_nodes
+
+
+def is_masked(node) -> bool:
+    """Whether a call receives a tensor with a mask."""
+    return any(getattr(tensor, "_keras_mask", None) is not None for tensor in node.input_tensors)
 
 
 def calls_by_depth(graph) -> dict:

@@ -8,7 +8,7 @@ from keras import ops
 from firekeras.channels.registry import find_rule
 from firekeras.channels.rules.normalization import batch_normalization
 from firekeras.channels.walk import leaf_layers, visits
-from firekeras.keras_models.internals import all_layers
+from firekeras.keras_models.internals import all_layers, is_masked
 from firekeras.network.observing import moments
 
 
@@ -25,7 +25,7 @@ def normalised_by_batch(layer, x):
 
 def norms_to_measure(model):
     """The BatchNormalization layers whose statistics can be measured, and why others keep theirs, both by path."""
-    masked = {visit.path for visit in visits(model) if _is_masked(visit.node)}
+    masked = {visit.path for visit in visits(model) if is_masked(visit.node)}
     layers, kept = {}, {}
     for path, layer in leaf_layers(model):
         reason = _reason_to_keep(layer) or ("masked" if path in masked else None)
@@ -38,10 +38,6 @@ def norms_to_measure(model):
 
 def _holds_batch_norm(layer):
     return any(isinstance(part, keras.layers.BatchNormalization) for part in all_layers(layer))
-
-
-def _is_masked(node):
-    return any(getattr(tensor, "_keras_mask", None) is not None for tensor in node.input_tensors)
 
 
 def _reason_to_keep(layer):
