@@ -102,7 +102,7 @@ def costs_of_units(graph: ChannelGraph, measure: str) -> np.ndarray:
         graph: The model's `ChannelGraph`.
         measure: `"conv_macs"`, `"macs"` or `"params"`.
     """
-    lengths, saved = kept_lengths(graph), np.zeros(graph.num_units + 1)  # the last entry is for channels of no filter
+    lengths, saved = kept_lengths(graph), graph.padded(np.zeros(graph.num_units), 0)
     for product in _products(graph, measure):
         for place, axis in enumerate(product.axes):
             others = product.axes[:place] + product.axes[place + 1 :]
@@ -120,7 +120,7 @@ def kept_lengths(graph: ChannelGraph, gone: np.ndarray | None = None) -> list[in
     """How many channels stay along each of the graph's axes."""
     if gone is None:
         return [axis.size for axis in graph.axes]
-    stays = np.append(~gone, True)  # the last entry is for unit -1: it comes from no filter, and stays
+    stays = graph.padded(~gone, True)
     return [int(np.count_nonzero(stays[axis])) for axis in graph.axes]
 
 

@@ -257,6 +257,14 @@ class ChannelGraph:
         order = {name: k for k, name in enumerate(self.filter_layers)}
         return sorted((sorted(g, key=order.__getitem__) for g in groups if g), key=lambda g: order[g[0]])
 
+    def units_in(self, layers: Iterable[str]) -> np.ndarray:
+        """The units of some layers, each once, ascending, `(units,)`."""
+        return np.unique(np.concatenate([self.filters(name) for name in layers]))
+
+    def padded(self, values: np.ndarray, fill: float) -> np.ndarray:
+        """Values per unit, `(num_units,)`, with one more for `FIXED_UNIT`: -1 finds the last."""
+        return np.append(values, np.asarray(fill, np.asarray(values).dtype))
+
     def removed_filters(self, gone: np.ndarray) -> dict[str, np.ndarray]:
         """The filters that each layer loses without some units; the inverse of `units_of`.
 

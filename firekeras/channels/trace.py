@@ -74,8 +74,7 @@ class Trace:
 
     def keep(self, gone, labels):
         """Which positions of `labels` stay, ascending, without the units in mask `gone`."""
-        units = self.unit_of[self.classes[labels]]
-        return np.flatnonzero((units == FIXED_UNIT) | ~np.append(gone, False)[units])
+        return np.flatnonzero(self.graph.padded(~gone, True)[self.unit_of[self.classes[labels]]])
 
     def units_along(self, variable, axis) -> np.ndarray:
         """The unit of each position along an axis of a weight, -1 for none, `(size,)`."""

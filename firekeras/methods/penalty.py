@@ -32,8 +32,9 @@ class FilterPenalty:
 
     def __init__(self, model: keras.Model, batch_norm: bool = False):
         self.model, network = model, Network.of(model)
+        self._graph = network.graph
         with scope_of(model):
-            zeros = np.zeros(network.graph.num_units + 1, "float32")  # the last is for channels that no filter makes
+            zeros = network.graph.padded(np.zeros(network.graph.num_units, "float32"), 0)
             self._coefficients = keras.Variable(zeros, trainable=False, name="filter_penalty")
         self._weights = [
             (weight, FilterNorms(self._coefficients, network.units_along(weight, axis), axis, weight.regularizer))
@@ -46,7 +47,7 @@ class FilterPenalty:
         Args:
             coefficients: One per unit, `(num_units,)`, each at least 0.
         """
-        self._coefficients.assign(np.append(coefficients, 0).astype("float32"))
+        self._coefficients.assign(self._graph.padded(coefficients, 0).astype("float32"))
 
     def __enter__(self):
         for weight, norms in self._weights:

@@ -225,7 +225,7 @@ class Memory:
         """The threshold of each unit, `(num_units,)`."""
         thresholds = np.zeros(graph.num_units)
         for group in graph.groups:
-            thresholds[units_of_group(graph, group)] = self.thresholds.get(group[0], 0.0)
+            thresholds[graph.units_in(group)] = self.thresholds.get(group[0], 0.0)
         return thresholds
 
     def grow(self):
@@ -307,14 +307,9 @@ def strengths(model):
 def free_units(graph, strength):
     """Yields (first layer, unlocked units, the weakest first) for each group that has any."""
     for group in graph.groups:
-        units = np.setdiff1d(units_of_group(graph, group), list(graph.locks))
+        units = np.setdiff1d(graph.units_in(group), list(graph.locks))
         if units.size:
             yield group[0], units[np.argsort(strength[units], kind="stable")]
-
-
-def units_of_group(graph, group) -> np.ndarray:
-    """The units of a group of coupled layers, ascending."""
-    return np.unique(np.concatenate([graph.filters(name) for name in group]))
 
 
 def plan_of(run, graph, units, strength, spread=AS_SCORED) -> PruningPlan:

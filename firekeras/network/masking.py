@@ -44,7 +44,8 @@ class MaskedNetwork:
     """
 
     def __init__(self, model, calibration=()):
-        self.model = Network.of(model).copy(compiled=model.compiled)
+        with scope_of(model):
+            self.model = Network.of(model).copy(compiled=model.compiled)
         network = Network.of(self.model)
         self.graph = network.graph
         self._weights = [weight for _, layer in leaf_layers(self.model) for weight in _cuttable(network, layer)]
@@ -67,7 +68,7 @@ class MaskedNetwork:
 
     def remove(self, gone):
         """Masks the units in `gone`, bool `(num_units,)`, and restores all others."""
-        stays = np.append(~gone, True)  # the last entry is for channels of no filter
+        stays = self.graph.padded(~gone, True)
         for weight, value, along in self._weights:
             for axis, units in along:
                 value = value * stays[units].reshape([-1 if k == axis else 1 for k in range(value.ndim)])

@@ -53,15 +53,10 @@ def blended(values: np.ndarray, graph: ChannelGraph, weight: float) -> np.ndarra
 def places_within(values: np.ndarray, graph: ChannelGraph) -> np.ndarray:
     """The quantile of each unit's value among those of its layer, or of all layers coupled with it."""
     within = np.full(values.shape, np.nan)
-    for units in _groups(graph):
+    for names in graph.groups:
+        units = graph.units_in(names)
         within[units] = places(values[units])
     return within
-
-
-def _groups(graph):
-    """The units of each group of layers that are pruned together."""
-    for names in graph.groups:
-        yield np.unique(np.concatenate([graph.filters(name) for name in names]))
 
 
 def places(values) -> np.ndarray:

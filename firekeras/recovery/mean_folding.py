@@ -146,9 +146,8 @@ def _home(path, reading, norms) -> Home | str:
 
 
 def _lost(network, gone, variable, axis):
-    """The removed positions along an axis of a weight."""
-    labels = network.weights.get(id(variable), {axis: None})[axis]
-    return np.zeros(0, "int64") if labels is None else np.setdiff1d(np.arange(labels.size), network.keep(gone, labels))
+    """The removed positions along an axis of a weight, ascending."""
+    return np.flatnonzero(network.graph.padded(gone, False)[network.units_along(variable, axis)])
 
 
 def _own_norms(network) -> dict[str, str]:
@@ -167,10 +166,11 @@ def _wiring(model):
     """The tensors that each path makes and reads, by id; the readers of each tensor, "" for the outside."""
     made: dict[str, set] = defaultdict(set)
     read: dict[str, set] = defaultdict(set)
-    for visit in visits(model):
+    calls = list(visits(model))
+    for visit in calls:
         made[visit.path].update(map(id, visit.node.outputs))
         read[visit.path].update(map(id, visit.node.input_tensors))
-    graphs = filter(None, map(functional_graph, [model, *(visit.operation for visit in visits(model))]))
+    graphs = filter(None, map(functional_graph, [model, *(visit.operation for visit in calls)]))
     readers: dict[int, set] = defaultdict(set)
     for path, tensors in [*read.items(), *(("", map(id, graph.outputs)) for graph in graphs)]:
         for tensor in tensors:

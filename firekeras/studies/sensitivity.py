@@ -155,7 +155,7 @@ def _turns(graph, scores) -> dict[str, np.ndarray]:
     turns = {}
     for group in graph.groups:
         units = np.zeros(graph.num_units, bool)
-        units[np.concatenate([graph.filters(name) for name in group])] = True
+        units[graph.units_in(group)] = True
         if (units & prunable).any():
             turns[group[0]] = units & prunable
     if not turns:
