@@ -25,7 +25,7 @@ from firekeras.keras_models.compiling import fresh_if_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
-from firekeras.plan.planning import COSTS, checked_target, plan_pruning
+from firekeras.plan.planning import checked_target, plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
@@ -407,8 +407,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         return profile_from_counters(self._network, counted, mode="training")
 
     def _report_start(self):
-        run = self._run
-        costs = {name: getattr(run.costs_before, name) for name in COSTS}
+        run, costs = self._run, self._run.costs_before.totals
         limits = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
         self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **limits)
         self._note(self._mended)
@@ -457,7 +456,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         if self._rate is not None:
             self._rate.since_cut = 0.0
         self._voice.event("cut", number=len(run.records) + 1, filters_removed=plan.num_removed,
-                          **{name: getattr(plan.costs_after, name) for name in COSTS})  # fmt: skip
+                          **plan.costs_after.totals)  # fmt: skip
 
     def _after_epoch(self, value):
         self._last, trial = self._last if value is None else value, self._trial

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firekeras.channels.costs import Costs, as_graph, costs_without
+from firekeras.channels.costs import COSTS, Costs, as_graph, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
-from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection, selected_at_once
+from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
@@ -24,7 +24,6 @@ from firekeras.scores.profile import FilterScores
 if TYPE_CHECKING:
     import keras
 
-COSTS = tuple(MEASURES)
 BALANCE, MAX_CUT = 1.0, 0.5  # the defaults of plan_pruning
 AS_SCORED: dict[str, Any] = {
     "balance": 0.0,
@@ -311,7 +310,7 @@ def _reach(ranking: Ranking, limits: Limits, target: Mapping[str, float], max_cu
     return PruningPlan.of(selected(cut, low), widened_because(f"the target {dict(target)}", max_cut, cut))
 
 
-def checked_target(target, known=COSTS):
+def checked_target(target, known=tuple(COSTS)):
     """The measure and the share of a target `{measure: share}`; raises `ValueError` if it is invalid."""
     measure, share = next(iter(target.items())) if isinstance(target, Mapping) and len(target) == 1 else ("", 0)
     if measure not in known or not is_number(share) or not 0 < share <= 1:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
+from firekeras.channels.costs import COSTS
 from firekeras.report.markup import px, tag
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import after_cut, metric, outcome
@@ -14,7 +15,6 @@ from firekeras.report.tables import after_cut, metric, outcome
 # About the width of a phone or of half a page in pixels, so the text in the chart has the size of the text around it.
 WIDTH, HEIGHT = 420, 270
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 12, 40
-MACS = {"conv_macs": "conv MACs", "macs": "MACs"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,13 +79,13 @@ def frontier_chart(run: RunReport) -> Element:
     tuned = [(record, x(share)) for record, share in zip(run.rounds, shares, strict=True)]
     marks = [_path([(x(100), y(run.baseline)), *_kept(tuned, y)]), *_results(tuned, y)]
     left = f"{getattr(run.costs_after, field) / before:.1%}"
-    label = f"{run.monitor} against {MACS[field]} left: {metric(run.accuracy)} with {left}; see the table of rounds"
-    return _chart(label, x, y, x.step(), f"% of {MACS[field]} left", [*_levels(run, y), *marks])
+    label = f"{run.monitor} against {COSTS[field]} left: {metric(run.accuracy)} with {left}; see the table of rounds"
+    return _chart(label, x, y, x.step(), f"% of {COSTS[field]} left", [*_levels(run, y), *marks])
 
 
 def macs_field(run: RunReport) -> tuple[str, int]:
     """The kind of MACs to compare, and their number before: those of convolutions, if there are any."""
-    field = "conv_macs" if run.costs_before.conv_macs else "macs"
+    field = run.costs_before.headline
     return field, getattr(run.costs_before, field) or 1
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from firekeras.channels.costs import Costs
+from firekeras.channels.costs import COSTS, Costs
 from firekeras.report import tables
 from firekeras.rounds.monitor import worst_accepted
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
@@ -306,9 +306,8 @@ def _field(source, key):
 
 
 def _costs(fields) -> Costs:
-    conv_macs, macs, params = (int(_field(fields, key)) for key in ("conv_macs", "macs", "params"))
     uncounted = tuple(map(printable, fields.get("uncounted") or ()))
-    return Costs(conv_macs, macs, params, by_layer={}, uncounted=uncounted)
+    return Costs(**{cost: int(_field(fields, cost)) for cost in COSTS}, by_layer={}, uncounted=uncounted)
 
 
 def _newest(events, key, otherwise):

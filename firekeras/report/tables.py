@@ -10,6 +10,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from firekeras.channels.costs import COSTS
+
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -204,8 +206,8 @@ def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
 
 def cost_rows(before, after) -> list[tuple[str, str, str, str]]:
     """Rows for two `Costs`: convolution MACs and all MACs per sample, and parameters."""
-    named = (("conv MACs", "conv_macs"), (before.macs_title, "macs"), ("parameters", "params"))
-    return [amount_row(title, getattr(before, field), getattr(after, field)) for title, field in named]
+    titles = {**COSTS, "macs": before.macs_title}
+    return [amount_row(title, getattr(before, cost), getattr(after, cost)) for cost, title in titles.items()]
 
 
 def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple[str, str, str, str]:

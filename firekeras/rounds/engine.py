@@ -180,7 +180,6 @@ class Rounds(Run, Iterator):
 
     def _description(self, baseline) -> dict:
         """The contents of `run.json`."""
-        costs = {name: getattr(self.costs_before, name) for name in ("conv_macs", "macs", "params", "uncounted")}
         settings = self.settings
         return {
             "backend": keras.backend.backend(),
@@ -193,7 +192,7 @@ class Rounds(Run, Iterator):
             "max_rounds": settings.max_rounds,
             "epochs": settings.epochs,
             "baseline": baseline,
-            "costs": costs,
+            "costs": {**self.costs_before.totals, "uncounted": self.costs_before.uncounted},
             "widths": self.original_widths,
         }
 
@@ -359,8 +358,7 @@ class Rounds(Run, Iterator):
         return {name: width - gone.get(name, 0) for name, width in self.original_widths.items()}
 
     def _report_cut(self, plan, after_cut):
-        costs = {name: getattr(plan.costs_after, name) for name in ("conv_macs", "macs", "params")}
-        number, removed = len(self.records) + 1, plan.num_removed
+        number, removed, costs = len(self.records) + 1, plan.num_removed, plan.costs_after.totals
         self._journal.report("cut", number=number, filters_removed=removed, accuracy_after_cut=after_cut, **costs)
 
     def _report_epoch(self, epoch, epochs, logs):

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from firekeras.channels.costs import Costs
+from firekeras.channels.costs import COSTS, Costs
 from firekeras.plan.planning import PruningPlan
 from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, within_tolerance
 
@@ -72,16 +72,8 @@ class RoundRecord:
             plan: The `PruningPlan`, which gives criterion, costs and notes.
             **fields: The other fields.
         """
-        return cls(
-            criterion=plan.criterion,
-            filters_removed=plan.num_removed,
-            conv_macs=plan.costs_after.conv_macs,
-            macs=plan.costs_after.macs,
-            params=plan.costs_after.params,
-            notes=plan.notes,
-            costs=plan.costs_after,
-            **fields,
-        )
+        known = {"criterion": plan.criterion, "filters_removed": plan.num_removed, "notes": plan.notes}
+        return cls._costing(plan.costs_after, **known, **fields)
 
     @classmethod
     def of_training(cls, costs: Costs, **fields: Any) -> RoundRecord:
@@ -91,16 +83,11 @@ class RoundRecord:
             costs: The `Costs` of the network.
             **fields: The other fields.
         """
-        return cls(
-            criterion="none",
-            filters_removed=0,
-            conv_macs=costs.conv_macs,
-            macs=costs.macs,
-            params=costs.params,
-            notes=[],
-            costs=costs,
-            **fields,
-        )
+        return cls._costing(costs, criterion="none", filters_removed=0, notes=[], **fields)
+
+    @classmethod
+    def _costing(cls, costs, **fields):
+        return cls(**costs.totals, costs=costs, **fields)
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], model: keras.Model) -> RoundRecord:
@@ -186,7 +173,7 @@ class CompressionResult:
     def _figures(self):
         before, after = self.costs_before, self.costs_after
         rows = [(self.monitor, figure(self.baseline), figure(self.accuracy), change(self))]
-        for title, name in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):
+        for name, title in COSTS.items():
             old, new = getattr(before, name), getattr(after, name)
             rows.append((title, f"{old:,}", f"{new:,}", f"{share(new, old)} left"))
         return [f"{title[:24]:24} {old:>15} -> {new:>15}   {moved}" for title, old, new, moved in rows]

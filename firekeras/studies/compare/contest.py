@@ -169,8 +169,9 @@ class Contest:
     def _evaluation(self, data, monitor):
         return Evaluation(data, monitor, math.inf, batch_size=self.settings.run.get("batch_size"))
 
-    def _outcome(self, label, share, seed, start, network, **run) -> Outcome:
-        seconds, costs = time.monotonic() - start, count_costs(network)
+    def _outcome(self, label, share, seed, start, network, **run: Any) -> Outcome:
+        seconds = time.monotonic() - start
+        run |= count_costs(network).totals
         return Outcome(
             method=label,
             measure=self.settings.measure,
@@ -178,9 +179,6 @@ class Contest:
             seed=seed,
             test=self.test(network),
             validation=self.validate(network),
-            conv_macs=costs.conv_macs,
-            macs=costs.macs,
-            params=costs.params,
             seconds=seconds,
             **run,
         )
