@@ -1,13 +1,29 @@
-"""Lines of JSON and the dataclasses that they are read as: null stands for NaN, and older lines lack newer fields."""
+"""Values as lines of JSON, and back: null stands for NaN, and older lines lack newer fields."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def plain(value):
+    """Converts settings and records for JSON: NaN becomes null, and other objects the names of their classes."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return getattr(value, "__qualname__", str(value) if isinstance(value, Path) else type(value).__qualname__)
 
 
 def as_number(value) -> float:

@@ -1,12 +1,12 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from firekeras.rounds.figures import RoundFigures
-from firekeras.rounds.lines import read
+from firekeras.rounds.lines import plain, read
 from firekeras.rounds.records import NOT_WRITTEN, RoundRecord
-from firekeras.rounds.run_directory import plain
 
 LEAST = {"event": "round", "number": 2, "accepted": True, "filters_removed": 3, "accuracy": 0.9,
          "conv_macs": 10, "macs": 20, "params": 4}  # fmt: skip
@@ -35,3 +35,18 @@ def test_a_record_comes_back_from_its_line():
     again = RoundRecord.from_event({"event": "round", **plain(record.to_dict())}, "a model")
     assert repr(again) == repr(record)
     assert set(record.to_dict()) == {field.name for field in dataclasses.fields(RoundRecord)} - set(NOT_WRITTEN)
+
+
+def test_settings_are_written_as_plain_values():
+    given = {
+        "a": np.float32(0.5),
+        "b": (np.int64(2), None),
+        "c": test_settings_are_written_as_plain_values,
+        "d": {1: math},
+    }
+    assert plain(given) == {
+        "a": 0.5,
+        "b": [2, None],
+        "c": "test_settings_are_written_as_plain_values",
+        "d": {"1": "module"},
+    }
