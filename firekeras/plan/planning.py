@@ -8,12 +8,11 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from firekeras.channels.costs import COSTS, Costs, as_graph, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
+from firekeras.plan.plan_file import FloatArrays, IntArrays
 from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
@@ -58,15 +57,15 @@ class PruningPlan:
     'Filter ... of conv1 goes: its l1 score of ... ranks ... of 20...'
     """
 
-    removed: dict[str, np.ndarray]
+    removed: IntArrays
     widths: dict[str, int]
     costs_before: Costs
     costs_after: Costs
     criterion: str
-    verdicts: dict[str, np.ndarray]
+    verdicts: IntArrays
     sentences: list[str]
-    scores: dict[str, np.ndarray]
-    ranks: dict[str, np.ndarray]
+    scores: FloatArrays
+    ranks: IntArrays
     ranked: int
     notes: list[str]
     balance: float = 0.0
@@ -145,7 +144,7 @@ class PruningPlan:
         Raises:
             ValueError: If there is no such file, or it is not a plan, of another version, or damaged.
         """
-        return cls(**plan_file.load(path))
+        return plan_file.load(cls, path)
 
     @classmethod
     def of(cls, selection: Selection, notes: Iterable[str] = ()) -> PruningPlan:
