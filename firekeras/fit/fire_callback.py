@@ -149,25 +149,11 @@ class FirePruningCallback(keras.callbacks.Callback):
         verbose: int = 1,
         on_event: Callable[[dict], None] | None = None,
     ):
+        arguments = {**locals(), "layer_caps": dict(layer_caps or {})}
         super().__init__()
         if target is not None:
             checked_target(target)
-        self.settings = RunSettings(
-            target=target,
-            tolerance=tolerance,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            distill=distill,
-            pruning_ratio=pruning_ratio,
-            layer_caps=dict(layer_caps or {}),
-            round_to=round_to,
-            min_keep=min_keep,
-            max_cut=max_cut,
-            balance=balance,
-            epochs_per_round=epochs_per_round,
-            backtracks=backtracks,
-            monitor=monitor,
-        )
+        self.settings = RunSettings.among(arguments)
         self.settings.check()
         if epochs_per_round is not None:
             check_whole("epochs_per_round", epochs_per_round, 1)
