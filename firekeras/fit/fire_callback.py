@@ -441,8 +441,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._settler = None
         if self._rate is not None:
             self._rate.since_cut = 0.0
-        self._voice.event("cut", number=len(run.records) + 1, filters_removed=plan.num_removed,
-                          **plan.costs_after.totals)  # fmt: skip
+        self._voice.event("cut", **run.cut_figures(plan))
 
     def _after_epoch(self, value):
         self._last, trial = self._last if value is None else value, self._trial
@@ -490,25 +489,15 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._record(trial.record(self._run, self.model, True, trial.value), trial)
             self._run.stopped_because = "fit ended before its last epoch." if not trial.arrives else ""
         else:
-            number = len(self._run.records) + 1
-            self._run.stopped_because = f"fit ended before round {number} was over, so the round was undone."
+            self._run.stopped_because = f"fit ended before round {self._run.number} was over, so the round was undone."
 
     def _record_training_on(self):
         """Records the epochs after the last round as a round that cuts nothing."""
         run = self._run
         if not (self._later_epochs and run.cuts_kept) or math.isnan(self._last):
             return
-        record = RoundRecord.of_training(
-            run.costs,
-            number=len(run.records) + 1,
-            accepted=True,
-            accuracy_after_cut=run.accuracy,
-            accuracy=self._last,
-            baseline=run.baseline,
-            seconds=0.0,
-            model=self.model,
-            pruning_ratio=0.0,
-            epochs=self._later_epochs,
+        record = run.record_of_training(
+            accepted=True, accuracy=self._last, seconds=0.0, model=self.model, epochs=self._later_epochs
         )
         self._record(record, None)
 
