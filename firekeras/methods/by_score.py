@@ -46,7 +46,7 @@ class ByScore(Method):
         """The plan for the next round."""
         return run.plan(model, self._scores(model, run.train_data, self.samples, self.seed + len(run.records)))
 
-    def check(self, model: keras.Model, train_data: Any):
+    def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if a quick check shows that the criterion cannot score this network."""
         self._scores(model, train_data, A_FEW, self.seed)
 

@@ -104,7 +104,7 @@ class FirePruning(Method):
         self.detector: FireDetector | None = None
         self.details: dict = {}
 
-    def check(self, model: keras.Model, train_data: Any):
+    def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if no filter has a ReLU of its own."""
         check_has_relus(Network.of(model))
 
@@ -124,7 +124,7 @@ class FirePruning(Method):
         others = (self._other(model, name, data) for name in self.beside)
         return together(scores, channel_graph(model), [other for other in others if other is not None])
 
-    def _other(self, model, name, data) -> FilterScores | None:
+    def _other(self, model: keras.Model, name: str, data: Any) -> FilterScores | None:
         """Scores by a criterion, else by its measured version; None if neither can score the network."""
         for criterion in (name, MEASURED.get(name)):
             measured = criterion is not None and CRITERIA[criterion].needs == "data"
@@ -173,7 +173,7 @@ class FirePruning(Method):
         self.profile = profile
         return profile
 
-    def learn(self, profile: FireProfile):
+    def learn(self, profile: FireProfile) -> None:
         """Trains the detector on a profile, so that no later round needs data.
 
         Args:
@@ -182,7 +182,7 @@ class FirePruning(Method):
         self.profile = profile
         self.detector = self._untrained.fit(None, profile)
 
-    def restore(self, profile: FireProfile | None, state: dict):
+    def restore(self, profile: FireProfile | None, state: dict) -> None:
         """Restores what a run had measured before it was interrupted, and trains the detector on it."""
         self.profile = profile
         if self.mode == "learned" and profile is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.methods.penalty import FilterPenalty
 from firekeras.network import Network
@@ -147,7 +149,7 @@ class PlayAndPrune(Method):
         """What the next round needs to know of the earlier ones."""
         return dataclasses.asdict(self._memory)
 
-    def restore(self, profile: FireProfile | None, state: dict):
+    def restore(self, profile: FireProfile | None, state: dict) -> None:
         """Restores the state of an interrupted run."""
         self._memory = Memory(**state)
 
@@ -221,7 +223,7 @@ class Memory:
     growth: float = 1.0
     touched: list[str] = dataclasses.field(default_factory=list)
 
-    def of_units(self, graph) -> np.ndarray:
+    def of_units(self, graph: ChannelGraph) -> np.ndarray:
         """The threshold of each unit, `(num_units,)`."""
         thresholds = np.zeros(graph.num_units)
         for group in graph.groups:
@@ -258,7 +260,7 @@ class Move:
     at_once: str = ""
 
 
-def pressure_at(accuracy, run) -> float:
+def pressure_at(accuracy: float, run: Run) -> float:
     """The controller's factor: 1 at the baseline, 0 at the tolerance and below it, at most 2."""
     worse = lost(accuracy, run.baseline, run.monitor)
     if not run.settings.tolerance or math.isnan(worse):
@@ -266,7 +268,7 @@ def pressure_at(accuracy, run) -> float:
     return min(max(1 - worse / run.settings.tolerance, 0.0), 2.0)
 
 
-def first_thresholds(model, run) -> dict[str, float]:
+def first_thresholds(model: keras.Model, run: Run) -> dict[str, float]:
     """For each group, the highest threshold that is harmless if applied to this group alone."""
     samples = draw_samples(run.train_data, CALIBRATION_SAMPLES)
     masked = MaskedNetwork(model, [x for x, *_ in in_batches(samples, CALIBRATION_BATCH)])
@@ -287,7 +289,7 @@ def _measured_without(masked, units, run):
     return run.evaluation.measured(masked.model)
 
 
-def longest(units, harmless) -> int:
+def longest(units: np.ndarray, harmless: Callable[[np.ndarray], bool]) -> int:
     """How many of the units, counted from the first, may go without harm: found by bisection, and never all."""
     low, high = 0, len(units) - 1
     while low < high:
@@ -312,7 +314,9 @@ def free_units(graph, strength):
             yield group[0], units[np.argsort(strength[units], kind="stable")]
 
 
-def plan_of(run, graph, units, strength, spread=AS_SCORED) -> PruningPlan:
+def plan_of(
+    run: Run, graph: ChannelGraph, units: np.ndarray, strength: np.ndarray, spread: Mapping[str, Any] = AS_SCORED
+) -> PruningPlan:
     """The plan that removes these units, the weakest first, as far as the run's limits and target allow."""
     why = "it is not among the weakest, or not yet below the layer's threshold"
     values = graph.by_layer(np.where(units, -strength, np.nan))

@@ -121,7 +121,7 @@ class RoundRecord:
         return {name: getattr(self, name) for name in fields}
 
 
-def _number(value) -> float:
+def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
