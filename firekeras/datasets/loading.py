@@ -11,7 +11,7 @@ from firekeras.datasets.dataset import Dataset, limited, split
 from firekeras.datasets.folders import TEST_SHARE, load_folder
 from firekeras.datasets.npz import NPZ_KEYS, load_npz
 from firekeras.paths import as_path
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 
 BUILT_IN = ("digits",)
 
@@ -49,7 +49,7 @@ def load_dataset(
     """
     _check_image_size(image_size)
     if limit is not None:
-        check_whole("limit", limit, 1)
+        limit = checked_whole("limit", limit, 1)
     path = as_path(source)
     if str(source) == "digits":
         dataset = _load_digits(seed)

@@ -9,7 +9,7 @@ import numpy as np
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import Input, Runtime, either, formats_with
 from firekeras.paths import existing_file
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 
 KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 
@@ -27,7 +27,7 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
         ImportError: If the runtime is not installed; says how to install it.
     """
     if threads is not None:
-        check_whole("threads", threads, 1)
+        threads = checked_whole("threads", threads, 1)
     if not isinstance(model_or_path, (str, Path)):
         return _of_keras(model_or_path, threads)
     path = Path(model_or_path)
@@ -51,11 +51,6 @@ def _of_keras(model, threads):
 
     _check_not_set(threads, "Keras")
     return KerasModel(model)
-
-
-def _check_threads(threads):
-    if threads is not None:
-        check_whole("threads", threads, 1)
 
 
 def _check_not_set(threads, name):

@@ -30,7 +30,7 @@ from firekeras.plan.planning import COSTS, checked_target, plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 from firekeras.rounds.evaluation import no_better_than_chance
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
 from firekeras.rounds.method import Method
@@ -153,7 +153,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         super().__init__()
         if target is not None:
             checked_target(target)
-        self.settings = RunSettings(
+        settings = RunSettings(
             target=target,
             tolerance=tolerance,
             learning_rate=learning_rate,
@@ -169,11 +169,11 @@ class FirePruningCallback(keras.callbacks.Callback):
             backtracks=backtracks,
             monitor=monitor,
         )
-        self.settings.check()
+        self.settings = settings.checked()
         if epochs_per_round is not None:
-            check_whole("epochs_per_round", epochs_per_round, 1)
-        check_whole("start_epoch", start_epoch, 0)
-        self.data, self.method, self.start_epoch = data, method, start_epoch
+            checked_whole("epochs_per_round", epochs_per_round, 1)
+        self.start_epoch = checked_whole("start_epoch", start_epoch, 0)
+        self.data, self.method = data, method
         self.verbose, self.on_event = verbose, on_event
         self.profile: FireProfile | None = None
         self.result: CompressionResult | None = None

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from firekeras.refusals import check_number, check_whole
+from firekeras.refusals import check_number, checked_whole
 from firekeras.scores.detector.metrics import detector_metrics, precision_at
 from firekeras.scores.fire.measuring import measure_fire
 from firekeras.scores.profile import FilterScores
@@ -27,8 +27,8 @@ class DriftGuard:
 
     def __init__(self, threshold: float, samples: int, seed: int):
         check_number("drift_threshold", threshold, "a rank correlation", least=-1, most=1)
-        check_whole("drift_samples", samples, 1)
-        self.threshold, self.samples, self.seed = threshold, samples, seed
+        self.samples = checked_whole("drift_samples", samples, 1)
+        self.threshold, self.seed = threshold, seed
 
     @property
     def watches(self) -> bool:

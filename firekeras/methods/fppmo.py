@@ -16,7 +16,7 @@ from firekeras.data.samples import draw_samples, in_batches, shared_out
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, COSTS, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
-from firekeras.refusals import check_number, check_one_of, check_share, check_whole
+from firekeras.refusals import check_number, check_one_of, check_share, checked_whole
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import score_filters
@@ -132,12 +132,12 @@ class FPPMO(Method):
         seed: int = 0,
     ):
         check_one_of("search", search, SEARCHES)
-        counts = {"stages": stages, "iterations": iterations, "samples": samples, "search_samples": search_samples}
-        for name, value in counts.items():
-            check_whole(name, value, 1)
         check_share("prior", prior)
-        self.search, self.stages, self.iterations, self.samples = search, stages, iterations, samples
-        self.prior, self.search_data, self.search_samples, self.seed = prior, search_data, search_samples, seed
+        self.search, self.prior, self.search_data, self.seed = search, prior, search_data, seed
+        self.stages = checked_whole("stages", stages, 1)
+        self.iterations = checked_whole("iterations", iterations, 1)
+        self.samples = checked_whole("samples", samples, 1)
+        self.search_samples = checked_whole("search_samples", search_samples, 1)
         self.learning = learning or Learning()
         self.details: dict = {}
         self.probabilities: dict[str, np.ndarray] = {}

@@ -17,7 +17,7 @@ from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
-from firekeras.refusals import check_number, check_share, check_whole
+from firekeras.refusals import check_number, check_share, checked_whole
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.monitor import lost, within_tolerance
@@ -102,10 +102,9 @@ class PlayAndPrune(Method):
         check_share("share", share, above=0)
         check_number("penalty", penalty, above=0)
         check_number("delta", delta, above=0)
-        check_whole("patience", patience, 0)
-        check_whole("give_up", give_up, 1)
-        self.share, self.penalty, self.delta = share, penalty, delta
-        self.patience, self.give_up, self.penalise_bn = patience, give_up, penalise_bn
+        self.share, self.penalty, self.delta, self.penalise_bn = share, penalty, delta, penalise_bn
+        self.patience = checked_whole("patience", patience, 0)
+        self.give_up = checked_whole("give_up", give_up, 1)
         self.details: dict = {}
         self._memory = Memory()
         self._move = Move()

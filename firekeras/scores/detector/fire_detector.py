@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 from firekeras.scores.detector import detector_file
 from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features
 from firekeras.scores.detector.metrics import detector_metrics
@@ -62,10 +62,11 @@ class FireDetector:
     """
 
     def __init__(self, regressor: Any = "random_forest", *, features: str = "bn", seed: int = 0):
-        _check_settings(regressor, features, seed)
-        made = get_regressor(regressor, seed)  # a wrong name fails here, not in `fit`
+        hint = " A detector is refitted when it is loaded, and only a fixed seed gives the same predictions again."
+        self.seed = checked_whole("seed", seed, 0, below=2**32, hint=hint)
+        _check_settings(regressor, features)
+        made = get_regressor(regressor, self.seed)  # a wrong name fails here, not in `fit`
         self.regressor, self.features = regressor, features
-        self.seed = int(seed)
         self.layer_indices: dict[str, int] = {}
         self.unscored: dict[str, str] = {}
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
@@ -371,9 +372,7 @@ _NOT_FITTED = (
 )
 
 
-def _check_settings(regressor, features, seed):
-    hint = " A detector is refitted when it is loaded, and only a fixed seed gives the same predictions again."
-    check_whole("seed", seed, 0, below=2**32, hint=hint)
+def _check_settings(regressor, features):
     if features not in FEATURES:
         raise ValueError(
             f"Unknown features {features!r}. Expected 'bn', the weights and the BatchNormalization, or 'paper', the "
