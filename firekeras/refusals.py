@@ -9,10 +9,12 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+SIMILAR = 0.6  # a cutoff for names of files: another file in the folder is not what was meant unless it is like it
 
-def nearest(name: object, names: Iterable[str]) -> str | None:
-    """The closest match to `name` among `names`; None if there are no names."""
-    return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=0)), None)
+
+def nearest(name: object, names: Iterable[str], cutoff: float = 0) -> str | None:
+    """The closest match to `name` among `names`; None if none is as similar as the cutoff, from 0 to 1."""
+    return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=cutoff)), None)
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
