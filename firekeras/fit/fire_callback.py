@@ -39,6 +39,7 @@ from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.teaching import check_can_teach
+from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import ZeroCounter
 from firekeras.scores.fire.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters
 from firekeras.scores.profile import FilterScores, FireProfile
@@ -405,7 +406,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _counted(self) -> FireProfile:
         counted = {key: counter for key, counter in self._counters.items() if counter.built}
-        return profile_from_counters(self._network, counted, mode="training")
+        return profile_from_counters(self._network, counted, extract_features(self._network), mode="training")
 
     def _report_start(self):
         run = self._run

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from firekeras.channels import channel_graph, filter_kernels
+from firekeras.channels import channel_graph
 from firekeras.data.checks import check_fraction
 from firekeras.data.samples import draw_samples
 from firekeras.methods.by_score import check_balance
@@ -21,8 +21,9 @@ from firekeras.refusals import check_one_of
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
+from firekeras.scores.detector.features import extract_features
 from firekeras.scores.detector.fire_detector import FireDetector
-from firekeras.scores.fire.measuring import check_has_relus, measure_fire
+from firekeras.scores.fire.measuring import check_has_relus, count_zeros, profile_from_counters
 from firekeras.scores.profile import FilterScores, FireProfile
 
 MODES = ("learned", "measured")
@@ -148,26 +149,29 @@ class FirePruning(Method):
         """
         self.details = {}
         data = data if self.measure_on is None else self.measure_on
+        network = Network.of(model)
         if self.detector is None:
-            return self._measured(model, data, share)
-        if self.profile is not None and self._is_of(self.profile, model):
+            return self._measured(network, data, share)
+        if self.profile is not None and self._is_of(self.profile, network):
             return self.profile  # it still holds after a first round that was undone
-        predicted = self.detector.predict(model)
+        features = extract_features(network)
+        predicted = self.detector.predict_from(features)
         if data is None or not self.drift.watches:
             return predicted
-        self.details = self.drift.agreement(model, predicted, data, share)
-        return self._measured(model, data, share) if self.details["refitted"] else predicted
+        self.details = self.drift.agreement(network.model, features, predicted, data, share)
+        return self._measured(network, data, share, features) if self.details["refitted"] else predicted
 
     @staticmethod
-    def _is_of(profile, model):
+    def _is_of(profile, network):
         """Whether a profile is of the network as it is now, judging by its widths and the norms of its filters."""
-        if profile.graph is None or profile.graph.widths != channel_graph(model).widths:
+        if profile.graph is None or profile.graph.widths != network.graph.widths:
             return False
-        norms = {name: l1_norm(kernel) for name, kernel in filter_kernels(model).items()}
+        norms = {name: l1_norm(kernel) for name, kernel in network.filter_kernels().items()}
         return all(np.allclose(norms[name], known, rtol=1e-5) for name, known in profile.l1.items() if name in norms)
 
-    def _measured(self, model, data, share):
-        profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)
+    def _measured(self, network, data, share, features=None):
+        counted = count_zeros(network.model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)
+        profile = profile_from_counters(*counted, features or extract_features(network))
         if self.mode == "learned":
             self.learn(profile)
         self.profile = profile

@@ -300,8 +300,8 @@ def longest(units: np.ndarray, harmless: Callable[[np.ndarray], bool]) -> int:
 def strengths(model):
     """The channel graph, and the mean |w| of the filters of each unit, `(num_units,)`."""
     network = Network.of(model)
-    kernels = {name: network.kernel(name) for name in network.graph.filter_layers}
-    means = {name: l1_norm(kernel) * kernel.shape[-1] / kernel.size for name, kernel in kernels.items()}
+    kernels = network.filter_kernels().items()
+    means = {name: l1_norm(kernel) * kernel.shape[-1] / kernel.size for name, kernel in kernels}
     return network.graph, over_units(network.graph, means)
 
 

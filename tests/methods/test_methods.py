@@ -12,6 +12,8 @@ from firekeras.methods import FirePruning
 from firekeras.methods.fire import WEAK
 from firekeras.plan.together import together
 from firekeras.scores.criteria import activations, registry
+from firekeras.scores.detector import features
+from firekeras.scores.detector.features import filter_features
 from firekeras.scores.detector.fire_detector import FireDetector
 from firekeras.scores.profile import FilterScores
 
@@ -269,9 +271,11 @@ def test_predictions_are_checked_on_a_sample_each_round():
     assert 0.8 <= details["spearman"] <= 1 and 0 <= details["precision"] <= 1
 
 
-def test_a_detector_that_has_drifted_is_trained_anew():
+def test_a_detector_that_has_drifted_is_trained_again_on_features_that_are_computed_once(monkeypatch):
     model, method = normalised_network(), FirePruning(regressor="linear", fraction=1.0)
     method.plan(model, Run(samples()))
+    computed = []
+    monkeypatch.setattr(features, "filter_features", lambda *args: computed.append(args) or filter_features(*args))
     model, before, rng = cut(model), method.profile, np.random.default_rng(1)
     for layer in model.layers:
         if isinstance(layer, L.BatchNormalization):
@@ -280,6 +284,7 @@ def test_a_detector_that_has_drifted_is_trained_anew():
     plan = method.plan(model, Run(samples()))
     assert method.details["spearman"] < 0.8 and method.details["refitted"]
     assert plan.criterion == f"fire{BESIDE}" and method.profile is not before
+    assert len(computed) == len(method.profile)
     fresh = firekeras.measure_fire(model, samples())
     assert method.detector.evaluate(model, fresh)["spearman"] > method.details["spearman"]
 

@@ -14,7 +14,7 @@ from sides import draw
 
 import firekeras
 from firekeras import methods
-from firekeras.channels import channel_graph, filter_kernels
+from firekeras.channels import channel_graph
 from firekeras.methods import play_and_prune
 from firekeras.methods.penalty import FilterPenalty
 from firekeras.methods.play_and_prune import (
@@ -26,6 +26,7 @@ from firekeras.methods.play_and_prune import (
     pressure_at,
     strengths,
 )
+from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 
 TRAIN, VALIDATION = draw(128, seed=1), draw(64, seed=2)
@@ -99,7 +100,7 @@ def test_the_loss_is_that_of_the_network_and_the_penalty():
     with FilterPenalty(model) as penalty:
         penalty.set(np.full(graph.num_units, 0.01))
         penalised = model.evaluate(*VALIDATION, verbose=0, return_dict=True)["loss"]
-    norms = sum(np.abs(kernel).sum() for kernel in filter_kernels(model).values())
+    norms = sum(np.abs(kernel).sum() for kernel in Network.of(model).filter_kernels().values())
     assert penalised == pytest.approx(plain + 0.01 * norms, rel=1e-5)
 
 
@@ -117,7 +118,7 @@ def test_batch_normalization_is_penalised_where_asked():
 @pytest.mark.parametrize("network", [networks.residual, networks.mobile, networks.grouped, networks.transposed])
 def test_what_goes_together_is_penalised_together(network):
     model = networks.scramble(network())
-    graph, kernels = channel_graph(model), filter_kernels(model)
+    graph, kernels = channel_graph(model), Network.of(model).filter_kernels()
     with FilterPenalty(model) as penalty:
         for unit in (0, graph.num_units // 2):
             penalty.set(np.arange(graph.num_units) == unit)
@@ -277,7 +278,7 @@ def test_a_tenth_of_each_layer_goes_at_a_time_and_at_least_one_filter(trained, p
 
 
 def networks_widths(model):
-    return {name: kernel.shape[-1] for name, kernel in filter_kernels(model).items()}
+    return channel_graph(model).widths
 
 
 def test_the_weakest_go(trained, pressed):
@@ -285,7 +286,7 @@ def test_the_weakest_go(trained, pressed):
     run = rounds(trained, method, tolerance=1.0)
     copy = method.prepare(trained, run)
     plan = method.plan(copy, run)
-    for name, kernel in filter_kernels(copy).items():
+    for name, kernel in Network.of(copy).filter_kernels().items():
         weakest = np.argsort(np.abs(kernel).mean(axis=(0, 1, 2)))[: kernel.shape[-1] // 4] if name != "logits" else []
         assert set(plan.removed.get(name, [])) == set(weakest)
     assert "ranks" in plan.explain("conv1", plan.removed["conv1"][0])
@@ -371,7 +372,7 @@ def test_filters_that_do_nothing_are_below_the_first_threshold(trained):
 def test_a_strength_is_the_mean_over_all_filters_that_go_together():
     model = networks.scramble(networks.residual())
     graph, strength = strengths(model)
-    kernels = filter_kernels(model)
+    kernels = Network.of(model).filter_kernels()
     coupled = graph.coupled("stem", 3)
     assert len(coupled) == 2
     expected = np.mean([np.abs(kernels[name][..., k]).mean() for name, k in coupled])
