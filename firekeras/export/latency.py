@@ -109,8 +109,8 @@ def measure_latencies(
 
 def _ours(model_or_path):
     """Whether the number of threads can be set."""
-    found = format_of(model_or_path) if isinstance(model_or_path, (str, Path)) else None
-    return found is not None and found.sets_threads
+    file_format = format_of(model_or_path) if isinstance(model_or_path, (str, Path)) else None
+    return file_format is not None and file_format.sets_threads
 
 
 def _warm_up(runtime, batch_size, runs):
@@ -144,8 +144,8 @@ def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, thre
         ValueError: If it is a file of another format.
     """
     batch_size, runs = _checked_counts(batch_size, runs)
-    found = format_of(path) if isinstance(path, (str, Path)) else None
-    if found is None or not found.times_layers:
+    file_format = format_of(path) if isinstance(path, (str, Path)) else None
+    if file_format is None or not file_format.times_layers:
         able = formats_with("times_layers")
         raise ValueError(
             f"Only {either(other.runtime for other in able)} measures single layers: expected "
@@ -153,7 +153,7 @@ def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, thre
             f'firekeras.export_model(model, "model{able[0].ending}", to="{able[0].name}").'
         )
     samples = random_samples(open_runtime(path).inputs, batch_size)
-    return found.layer_seconds(Path(path), samples, runs=runs, threads=threads)
+    return file_format.layer_seconds(Path(path), samples, runs=runs, threads=threads)
 
 
 def _timed(runtime):

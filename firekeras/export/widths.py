@@ -56,8 +56,8 @@ def latency_of_widths(
         paths = [Path(folder) / f"{width}{FORMATS[to].ending}" for width in widths]
         for width, path in zip(widths, paths, strict=True):
             export_model(_chain(width, size, kernel), path, to=to, samples=samples[..., :width], int8=int8)
-        found = measure_latencies(paths, runs=runs, threads=threads)
-    return dict(zip(widths, found, strict=True))
+        latencies = measure_latencies(paths, runs=runs, threads=threads)
+    return dict(zip(widths, latencies, strict=True))
 
 
 def suitable_round_to(latencies: Mapping[int, Latency]) -> int:

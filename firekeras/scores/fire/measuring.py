@@ -194,10 +194,10 @@ def counting_pass(model, counters, strange, place=None) -> LayerByLayer:
     def watch(visit, x, run):
         if visit.key not in counters:
             return None
-        given = counters[visit.key](run())
+        output = counters[visit.key](run())
         if visit.key == keys[-1]:
             raise Enough
-        return given, None
+        return output, None
 
     def watch_inputs(flat):
         return [strange(x) if keras.backend.is_float_dtype(x.dtype) else x for x in flat]
