@@ -93,8 +93,9 @@ class Bridge:
         deviation = difference([np.asarray(y) for y in keras.tree.flatten(outputs)], expected)
         if not deviation.largest <= TOLERANCE:
             raise ValueError(
-                f"Written in tf_keras, the outputs of the model {self.model.name!r} differ by {deviation.largest:.2g} of "
-                f"the largest output, and {TOLERANCE:g} is allowed. Export it without TF-MOT: firekeras.export_model."
+                f"Written in tf_keras, the outputs of the model {self.model.name!r} differ by {deviation.largest:.2g}"
+                f" of the largest output, and {TOLERANCE:g} is allowed. Export it without TF-MOT: "
+                "firekeras.export_model."
             )
         return deviation
 
