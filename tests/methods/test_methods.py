@@ -113,7 +113,7 @@ def test_a_criterion_that_knows_nothing_of_a_network_is_left_out():
     model, data = networks.two_convs(8, 12), np.random.default_rng(0).random((8, 8, 8, 3)).astype("float32")
     method = FirePruning(beside=("contribution", "l1"), drift_threshold=-1)
     assert method.plan(model, Run(data)).criterion == "fire and contribution_measured and l1"
-    assert method.plan(model, Run(None)).criterion == "fire and l1"  # without normalisation only data tell it
+    assert method.plan(model, Run(None)).criterion == "fire and l1"  # without normalisation it needs data
 
 
 def test_a_plan_says_nothing_of_a_good_detector():
@@ -210,7 +210,7 @@ def compressed(method, **settings):
     return firekeras.compress(model, data, (samples(), data[1]), method=method, **given)
 
 
-def test_a_method_of_ones_own(monkeypatch):
+def test_a_custom_method(monkeypatch):
     """By its object, and by its name where it is registered."""
     settings = {"bare": False, "max_rounds": 2, "layer_caps": {"dense*": 0}}
     by_object = compressed(TurnByTurn(), **settings)
@@ -221,7 +221,7 @@ def test_a_method_of_ones_own(monkeypatch):
     assert by_name.costs_after.macs == by_object.costs_after.macs < by_name.costs_before.macs
 
 
-def test_a_criterion_of_ones_own_in_five_lines():
+def test_a_custom_criterion_in_five_lines():
     try:
 
         @registry.criterion("largest_weight")
