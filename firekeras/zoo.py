@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from firekeras.refusals import check_one_of, check_whole
+from firekeras.refusals import check_one_of, checked_whole
 
 VGG16_WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 VGG16_POOL_AFTER = (2, 4, 7, 10, 13)
@@ -44,8 +44,8 @@ def vgg16_cifar(
     Source: Li et al. 2017, "Pruning Filters for Efficient ConvNets", section 4.1: VGG-16 with
     batch normalization after each convolution and the first dense layer, without dropout.
     """
-    check_whole("classes", classes, 1)
-    check_whole("head", head, 1)
+    classes = checked_whole("classes", classes, 1)
+    head = checked_whole("head", head, 1)
     _check_vgg_input_shape(input_shape)
     image = keras.Input(input_shape, name="image")
     x = _rescale(image, 255) if include_preprocessing else image
@@ -87,7 +87,7 @@ def resnet_cifar(depth: int, classes: int = 10, *, shortcut: str = "A") -> keras
     A and B: section 4.1.
     """
     _check_depth(depth)
-    check_whole("classes", classes, 1)
+    classes = checked_whole("classes", classes, 1)
     hint = " A is the zero-padded identity, B a 1x1 convolution."
     check_one_of("shortcut", shortcut, ("A", "B"), hint=hint)
     image = keras.Input((32, 32, 3), name="image")
@@ -119,7 +119,7 @@ def digits_cnn(classes: int = 10) -> keras.Model:
     >>> model.output_shape
     (None, 10)
     """
-    check_whole("classes", classes, 1)
+    classes = checked_whole("classes", classes, 1)
     image = keras.Input((8, 8, 1), name="image")
     x = _rescale(image, 16)
     x = _conv_bn_relu(x, 32, "conv1")

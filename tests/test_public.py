@@ -13,7 +13,6 @@ from firekeras.recovery.distill import Teacher, distilling, fit_distilled, why_n
 from firekeras.scores.criteria import criterion
 from firekeras.scores.detector.regressors import register_regressor
 
-LATER = tuple(f"firekeras.{room}" for room in ("compressing", "fit", "methods", "rounds", "studies"))  # not yet
 KINDS = (types.FunctionType, classmethod, staticmethod)
 ROOMS = (firekeras, datasets, export, methods, recovery, zoo)
 EXTENSIONS = (rule, criterion, register_regressor, fit_distilled, distilling, why_not_distilled, Teacher)
@@ -27,7 +26,6 @@ def defined_in(room):
 def public():
     named = [getattr(room, name) for room in ROOMS for name in getattr(room, "__all__", ()) or defined_in(room)]
     ours = [x for x in (*named, *EXTENSIONS) if callable(x) and getattr(x, "__module__", "").startswith("firekeras.")]
-    ours = [x for x in ours if not x.__module__.startswith(LATER)]
     return {f"{x.__module__}.{x.__qualname__}": x for x in ours}
 
 
@@ -39,7 +37,8 @@ def methods_of(cls):
 def functions():
     for name, x in public().items():
         if inspect.isclass(x):
-            yield f"{name}.__init__", x.__init__
+            if x.__init__ is not object.__init__:
+                yield f"{name}.__init__", x.__init__
             yield from ((f"{name}.{key}", getattr(x, key)) for key in methods_of(x))
         else:
             yield name, x

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 if TYPE_CHECKING:
     import keras
 
@@ -54,9 +52,3 @@ def rule(*operations: type) -> Callable[[Any], Any]:
     from firekeras.channels import registry
 
     return registry.rule(*operations)
-
-
-def filter_kernels(model) -> dict[str, np.ndarray]:
-    """The weights of each layer's filters, `(*taps, input channels, filters)`, in topological order."""
-    trace = traced(model)
-    return {name: trace.kernels[name]() for name in trace.graph.filter_layers}

@@ -67,14 +67,13 @@ def quantize_aware(
     """
     path = Path(path)
     check_path(path, FORMATS["litert"])
-    tfmot.check_training(train_data, epochs, learning_rate, batch_size)
+    training = tfmot.checked_training(train_data, epochs, learning_rate, batch_size)
     samples = {name: array[:VERIFIED] for name, array in samples_of(model, train_data[0]).items()}
     arrays = list(samples.values())
     bridge = Bridge(model, train_data[0][:VERIFIED])
     check_layers(bridge.legacy)
     tuned = quantized(bridge.legacy)
-    settings = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "loss": loss}
-    tfmot.fine_tune(tuned, model, train_data, **settings)
+    tfmot.fine_tune(tuned, model, train_data, loss=loss, **training)
     outputs = tuned.predict(arrays if len(arrays) > 1 else arrays[0], verbose=0)
     expected = [np.asarray(one) for one in keras.tree.flatten(outputs)]
     _check_alive(expected, model)

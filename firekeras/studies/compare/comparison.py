@@ -120,7 +120,9 @@ def _check_prunes(pruning):
         )
 
 
-def terms(settings: ComparisonSettings, first: str, controls: Mapping[str, Scratch | Unpruned], remark) -> list[str]:
+def terms(
+    settings: ComparisonSettings, first: str, controls: Mapping[str, Scratch | Unpruned], remark: str | None
+) -> list[str]:
     """Sentences on what all runs share, and on the controls.
 
     Args:
