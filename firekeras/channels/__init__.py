@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firekeras.arguments import typed
+
 if TYPE_CHECKING:
     import keras
 
     from firekeras.channels.graph import ChannelGraph
 
 
+@typed
 def channel_graph(model: keras.Model) -> ChannelGraph:
     """Finds out which filters of a model have to be removed together, which cannot be removed, and why.
 

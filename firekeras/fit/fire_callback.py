@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from firekeras import methods
+from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.data.checks import checked_data
 from firekeras.fit.fit_data import data_of_fit, metric_names
@@ -126,6 +127,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     _trial: Trial | None
     _unprobed: dict | None  # the network without the counters that are in it now
 
+    @typed
     def __init__(
         self,
         data: Any = None,

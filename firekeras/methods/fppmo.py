@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches, shared_out
@@ -117,6 +118,7 @@ class FPPMO(Method):
     {'class': 'FPPMO', 'search': 'elite', 'stages': 3, ...}
     """
 
+    @typed
     def __init__(
         self,
         search: str = "elite",

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.methods.l1_norms import convolution_kernels, greedy_orders, independent_orders, ranked_layers
 from firekeras.methods.l1_presets import known_preset, preset_rates
 from firekeras.network import Network
@@ -55,6 +56,7 @@ class L1Pruning(Method):
     4
     """
 
+    @typed
     def __init__(
         self,
         rates: float | str | Mapping[str, float] | None = None,

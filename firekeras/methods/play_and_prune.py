@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.methods.penalty import FilterPenalty
 from firekeras.network import Network
@@ -87,6 +88,7 @@ class PlayAndPrune(Method):
     {'class': 'PlayAndPrune', ..., 'penalty': 0.002, ...}
     """
 
+    @typed
     def __init__(
         self,
         share: float = 0.1,

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
@@ -77,6 +78,7 @@ class Sensitivity:
         return {**dataclasses.asdict(self), "shares": list(self.shares), "values": values}
 
 
+@typed
 def sensitivity(
     model: keras.Model,
     data: Any,

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import visits
 from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
@@ -24,6 +25,7 @@ from firekeras.scores.fire.progress import ProgressBar, ProgressReports
 from firekeras.scores.profile import FireProfile
 
 
+@typed
 def measure_fire(
     model: keras.Model,
     data: Any,
