@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from firekeras.data.checks import check_batch_size
 from firekeras.plan.planning import check_limits, checked_target
 from firekeras.refusals import check_number, check_share, check_whole, nearest
 from firekeras.rounds.learning_rate import get_schedule
@@ -95,6 +96,7 @@ class RunSettings:
         for name, least in (("epochs", 0), ("epochs_per_round", 0)):
             if getattr(self, name) is not None:
                 check_whole(name, getattr(self, name), least)
+        check_batch_size(self.batch_size)
         for name, least in (("max_rounds", 1), ("backtracks", 0), ("seed", 0)):
             check_whole(name, getattr(self, name), least)
 

@@ -13,7 +13,7 @@ import numpy as np
 from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import visits
-from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
+from firekeras.data.checks import check_batch_size, checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
@@ -74,6 +74,7 @@ def measure_fire(
     ((8,), True)
     """
     devices.check_strategy(model)
+    check_batch_size(batch_size)
     model = _on_this_process(model)
     network = Network.of(model)
     check_weights(model)
