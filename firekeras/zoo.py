@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from firekeras.arguments import typed
 from firekeras.refusals import check_one_of, checked_whole
 
 VGG16_WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
@@ -10,6 +11,7 @@ VGG16_POOL_AFTER = (2, 4, 7, 10, 13)
 RESNET_WIDTHS = (16, 32, 64)
 
 
+@typed
 def vgg16_cifar(
     classes: int = 10,
     *,
@@ -59,6 +61,7 @@ def vgg16_cifar(
     return keras.Model(image, _logits(x, classes), name="vgg16")
 
 
+@typed
 def resnet_cifar(depth: int, classes: int = 10, *, shortcut: str = "A") -> keras.Model:
     """ResNet for CIFAR: three stages of 16, 32 and 64 filters, `(depth - 2) / 6` blocks each.
 
@@ -99,6 +102,7 @@ def resnet_cifar(depth: int, classes: int = 10, *, shortcut: str = "A") -> keras
     return keras.Model(image, _logits(x, classes), name=f"resnet{depth}")
 
 
+@typed
 def digits_cnn(classes: int = 10) -> keras.Model:
     """A small network for scikit-learn's digits, wider than necessary, for trying out pruning.
 

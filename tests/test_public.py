@@ -1,5 +1,6 @@
 """Everything public has types in its signature, and a docstring that names each argument and has an example."""
 
+import dataclasses
 import inspect
 import re
 import types
@@ -13,6 +14,7 @@ from firekeras.recovery.distill import Teacher, distilling, fit_distilled, why_n
 from firekeras.scores.criteria import criterion
 from firekeras.scores.detector.regressors import register_regressor
 
+REGISTER = ("rule", "criterion", "register", "register_regressor", "recovery_step", "Method")
 KINDS = (types.FunctionType, classmethod, staticmethod)
 ROOMS = (firekeras, datasets, export, methods, recovery, zoo)
 EXTENSIONS = (rule, criterion, register_regressor, fit_distilled, distilling, why_not_distilled, Teacher)
@@ -61,3 +63,12 @@ def test_docstrings_name_arguments_and_have_an_example(name, thing):
     assert missing == []
     assert ">>>" in text or thing.__name__ in RESULTS or "has an example" in text
     assert inspect.isclass(thing) or "Returns:" in text or "Yields:" in text or "context" in text
+
+
+@pytest.mark.parametrize(("name", "thing"), [pytest.param(*pair, id=pair[0]) for pair in public().items()])
+def test_wrong_types_are_refused_before_any_work(name, thing):
+    """All but results, which nobody makes by hand, and what registers a function or a class."""
+    function = thing.__init__ if inspect.isclass(thing) else thing
+    made_here = thing.__name__ in (*RESULTS, *REGISTER) or dataclasses.is_dataclass(thing)
+    if not made_here and inspect.signature(function).parameters:
+        assert hasattr(function, "__wrapped__")

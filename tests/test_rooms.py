@@ -11,6 +11,7 @@ FLOORS = (  # from the ground up
         "atomic",
         "paths",
         "refusals",
+        "arguments",
         "discovery",
         "zoo",
         "datasets",

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from firekeras.arguments import typed
+
 if TYPE_CHECKING:
     import keras
 
     from firekeras.channels.graph import ChannelGraph
 
 
+@typed
 def channel_graph(model: keras.Model) -> ChannelGraph:
     """Finds out which filters of a model have to be removed together, which cannot be removed, and why.
 

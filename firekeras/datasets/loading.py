@@ -6,6 +6,7 @@ import os
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.datasets.dataset import Dataset, limited, split
 from firekeras.datasets.folders import TEST_SHARE, load_folder
 from firekeras.datasets.npz import NPZ_KEYS, load_npz
@@ -15,6 +16,7 @@ from firekeras.refusals import SIMILAR, checked_whole, nearest
 BUILT_IN = ("digits",)
 
 
+@typed
 def load_dataset(
     source: str | os.PathLike, *, image_size: tuple[int, int] | None = None, limit: int | None = None, seed: int = 0
 ) -> Dataset:

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.check import check_model
 from firekeras.channels.walk import Visit, visits, walk
 from firekeras.export.bridge_layers import converted
@@ -113,6 +114,7 @@ class Bridge:
         return copy
 
 
+@typed
 def to_tf_keras(model: keras.Model, samples: Any = None) -> Any:
     """Converts a network to a tf_keras model, for TF-MOT and other Keras 2 tools.
 

@@ -8,11 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.refusals import checked_whole
 
 
+@typed
 def cluster(
     model: keras.Model,
     train_data: tuple,

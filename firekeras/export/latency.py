@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.export.formats import format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, random_samples
@@ -42,6 +43,7 @@ class Latency:
     threads: int | None = None
 
 
+@typed
 def measure_latency(
     model_or_path: keras.Model | str | Path, *, batch_size: int = 1, runs: int = 30, threads: int | None = None
 ) -> Latency:

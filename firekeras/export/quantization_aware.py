@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from firekeras import atomic
+from firekeras.arguments import typed
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.export.exporting import Export, check_close, check_path, size_of
@@ -23,6 +24,7 @@ BEFORE_NORMALISATION = ("Conv2D", "DepthwiseConv2D", "Dense", "SeparableConv1D",
 SPLIT = ("SeparableConv1D", "SeparableConv2D", "InputLayer")  # TF-MOT splits these, or handles them itself
 
 
+@typed
 def quantize_aware(
     model: keras.Model,
     train_data: tuple,

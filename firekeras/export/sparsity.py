@@ -6,11 +6,13 @@ from typing import Any
 
 import keras
 
+from firekeras.arguments import typed
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.refusals import check_share
 
 
+@typed
 def sparsify(
     model: keras.Model,
     train_data: tuple,

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from firekeras import methods
+from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.checks import checked_data
@@ -128,6 +129,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     _trial: Trial | None
     _unprobed: dict | None  # the network without the counters that are in it now
 
+    @typed
     def __init__(
         self,
         data: Any = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from firekeras.arguments import typed
 from firekeras.discovery import import_all
 from firekeras.methods.by_score import ByScore
 from firekeras.methods.fire import FirePruning
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@typed
 def get(identifier: str | Method | type[Method], **options: Any) -> Method:
     """Makes a method from a name; a method object is returned as it is.
 
@@ -69,6 +71,7 @@ def _maker(name):
     raise unknown("method", name, names())
 
 
+@typed
 def seeded(name: str, seed: int, **options: Any) -> Method:
     """Makes a method from a name, seeded if it draws at random.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from firekeras.arguments import typed
 from firekeras.data.samples import draw_samples
 from firekeras.plan.planning import PruningPlan
 from firekeras.refusals import check_share, checked_whole
@@ -36,6 +37,7 @@ class ByScore(Method):
     {'class': 'ByScore', 'criterion': 'l2', ...}
     """
 
+    @typed
     def __init__(self, criterion: str, *, samples: int = 2000, balance: float | None = None, seed: int = 0):
         get_criterion(criterion)
         check_balance(balance)

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.data.checks import check_fraction
 from firekeras.data.samples import draw_samples
@@ -77,6 +78,7 @@ class FirePruning(Method):
     >>> result = firekeras.compress(model, train, validation, method=method, epochs=1)
     """
 
+    @typed
     def __init__(
         self,
         mode: str = "learned",

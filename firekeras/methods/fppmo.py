@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import COSTS
 from firekeras.channels.graph import ChannelGraph
@@ -119,6 +120,7 @@ class FPPMO(Method):
     {'class': 'FPPMO', 'search': 'elite', 'stages': 3, ...}
     """
 
+    @typed
     def __init__(
         self,
         search: str = "elite",

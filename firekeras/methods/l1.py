@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 from firekeras.methods.l1_norms import (
     RankedLayer,
@@ -62,6 +63,7 @@ class L1Pruning(Method):
     4
     """
 
+    @typed
     def __init__(
         self,
         rates: float | str | Mapping[str, float] | None = None,

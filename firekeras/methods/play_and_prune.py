@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.methods.penalty import FilterPenalty
@@ -89,6 +90,7 @@ class PlayAndPrune(Method):
     {'class': 'PlayAndPrune', ..., 'penalty': 0.002, ...}
     """
 
+    @typed
     def __init__(
         self,
         share: float = 0.1,

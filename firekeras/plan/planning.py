@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from firekeras.arguments import typed
 from firekeras.channels.costs import COSTS, Costs, as_graph, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
@@ -115,6 +116,7 @@ class PruningPlan:
         place = f"ranks {rank} of {self.ranked}{how_balanced(self.balance)}"
         return f"its {self.criterion} score of {self.scores[layer][filter]:.4g} {place}; "
 
+    @typed
     def save(self, path: str | os.PathLike) -> None:
         """Writes the plan as JSON, whole or not at all.
 
@@ -132,6 +134,7 @@ class PruningPlan:
         plan_file.save(self, path)
 
     @classmethod
+    @typed
     def load(cls, path: str | os.PathLike) -> PruningPlan:
         """Reads a plan that `save` wrote.
 
@@ -168,6 +171,7 @@ class PruningPlan:
         )
 
 
+@typed
 def plan_pruning(
     model_or_graph: keras.Model | ChannelGraph,
     scores: FilterScores,

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from firekeras.data.checks import check_batch_size
 from firekeras.plan.planning import check_limits, checked_target
 from firekeras.refusals import check_number, check_share, checked_whole, nearest
 from firekeras.rounds.learning_rate import get_schedule
@@ -102,6 +103,7 @@ class RunSettings:
             checked_target(self.target, MEASURES)
             self._check_target_alone()
         self._check_functions()
+        check_batch_size(self.batch_size)
         return dataclasses.replace(self, **self._whole_numbers())
 
     def _whole_numbers(self):

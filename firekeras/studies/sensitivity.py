@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.network import Network
@@ -78,6 +79,7 @@ class Sensitivity:
         return {**dataclasses.asdict(self), "shares": list(self.shares), "values": values}
 
 
+@typed
 def sensitivity(
     model: keras.Model,
     data: Any,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
 from firekeras.discovery import import_all
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import keras
 
 
+@typed
 def score_filters(model: keras.Model, criterion: str = "l1", data: Any = None, seed: int | None = None) -> FilterScores:
     """Scores every filter of a model by a criterion: higher is removed first.
 

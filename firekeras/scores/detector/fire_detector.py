@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
+from firekeras.arguments import typed
 from firekeras.refusals import checked_whole
 from firekeras.scores.detector import detector_file
 from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features, renumbered
@@ -61,6 +62,7 @@ class FireDetector:
     hyperparameters, these are firekeras's own, as are `"gaussian"` and the features `"bn"`.
     """
 
+    @typed
     def __init__(self, regressor: Any = "random_forest", *, features: str = "bn", seed: int = 0):
         hint = " A detector is refitted when it is loaded, and only a fixed seed gives the same predictions again."
         self.seed = checked_whole("seed", seed, 0, below=2**32, hint=hint)
@@ -72,6 +74,7 @@ class FireDetector:
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
         self._fitted = made if isinstance(made, ClosedForm) else None
 
+    @typed
     def fit(self, model: keras.Model | None, profile: FireProfile) -> FireDetector:
         """Trains on all filters that can be ranked: those with FIRE whose coupled filters have FIRE too.
 
@@ -96,6 +99,7 @@ class FireDetector:
         self.unscored = _unscored_layers(profile)
         return self._refit()
 
+    @typed
     def predict(self, model: keras.Model) -> FilterScores:
         """Predicts the FIRE of every filter of a model.
 
@@ -144,6 +148,7 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
+    @typed
     def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
         """Compares predictions with measured FIRE.
 
@@ -170,6 +175,7 @@ class FireDetector:
         x, fire, _ = self._scored_filters(features, profile)
         return self._compared(fire, clipped_prediction(self._fitted, x))
 
+    @typed
     def cross_validate(self, profile: FireProfile, by: str = "filter", folds: int = 5) -> dict[str, float]:
         """Metrics on filters that were left out of training; the detector itself is not changed.
 
@@ -198,6 +204,7 @@ class FireDetector:
         _, fire, predicted = self._left_out(profile, by, folds)
         return self._compared(fire, predicted)
 
+    @typed
     def predict_left_out(
         self, profile: FireProfile, by: str = "filter", folds: int = 5, on_fold: Callable[[], object] = lambda: None
     ) -> FilterScores:
@@ -248,6 +255,7 @@ class FireDetector:
         light = predicted_left_out(lambda: light_regressor(self.regressor, self.seed), x, fire, splits)
         return self._compared(fire, light)
 
+    @typed
     def save(self, path: str | os.PathLike) -> None:
         """Writes the detector to an HDF5 file, as its training table, whole or not at all.
 
@@ -274,6 +282,7 @@ class FireDetector:
         detector_file.save(path, self._settings(), self._table())
 
     @classmethod
+    @typed
     def load(cls, path: str | os.PathLike) -> FireDetector:
         """Reads a detector that `save` wrote, and refits it.
 

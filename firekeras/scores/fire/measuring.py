@@ -10,9 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import visits
-from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
+from firekeras.data.checks import check_batch_size, checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
@@ -24,6 +25,7 @@ from firekeras.scores.fire.progress import ProgressBar, ProgressReports
 from firekeras.scores.profile import FireProfile
 
 
+@typed
 def measure_fire(
     model: keras.Model,
     data: Any,
@@ -104,6 +106,7 @@ def count_zeros(
         The network, and a counter for each of its ReLUs, by its key.
     """
     devices.check_strategy(model)
+    check_batch_size(batch_size)
     model = _on_this_process(model)
     network = Network.of(model)
     check_weights(model)

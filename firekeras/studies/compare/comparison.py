@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_training_data, checked_data, num_samples
@@ -21,6 +22,7 @@ from firekeras.studies.compare.settings import ComparisonSettings
 METHODS = ("fire", "fire_paper", "l1", "random", "scratch", "unpruned")
 
 
+@typed
 def compare(
     model: keras.Model,
     train_data: Any,
