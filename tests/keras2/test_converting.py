@@ -182,7 +182,7 @@ def test_training_settings_in_the_words_of_keras_3():
 @pytest.fixture
 def broken(tmp_path):
     """A classifier as Keras 3 loads it from an .h5 file."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((6,))
     x = keras.layers.Dense(8, activation="relu", name="hidden")(inputs)
     model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="scores")(x))
