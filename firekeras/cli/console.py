@@ -34,6 +34,12 @@ def show_text(text):
     Console(highlight=False).print(text, markup=False, soft_wrap=True)
 
 
+def warn(text):
+    """Shows a warning on standard error; None is none."""
+    if text:
+        Console(stderr=True, highlight=False).print(text, style="yellow", markup=False, soft_wrap=True)
+
+
 def write_event(event: str, **fields):
     """Writes an event for programs: one JSON object on a line."""
     typer.echo(json.dumps({"event": event, **fields}))

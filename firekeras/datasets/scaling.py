@@ -42,15 +42,15 @@ def scaled(
     """
     if scale is None and mean is None and std is None:
         return dataset
-    channels = dataset.x_train.shape[-1]
-    factor = _numbers("scale", 1.0 if scale is None else scale, 1, zero=False)
-    shift = _numbers("mean", 0.0 if mean is None else mean, channels)
-    divisor = _numbers("std", 1.0 if std is None else std, channels, zero=False)
-    x_train, x_test = (_affine(x, factor, shift, divisor) for x in (dataset.x_train, dataset.x_test))
+    x_train, x_test = (scaled_images(x, scale, mean, std) for x in (dataset.x_train, dataset.x_test))
     return dataclasses.replace(dataset, x_train=x_train, x_test=x_test)
 
 
-def _affine(x, factor, shift, divisor):
+def scaled_images(x: np.ndarray, scale=None, mean=None, std=None) -> np.ndarray:
+    """Images `(n, height, width, channels)` in another range; the other arguments as of `scaled`."""
+    factor = _numbers("scale", 1.0 if scale is None else scale, 1, zero=False)
+    shift = _numbers("mean", 0.0 if mean is None else mean, x.shape[-1])
+    divisor = _numbers("std", 1.0 if std is None else std, x.shape[-1], zero=False)
     x = x.astype("float32")
     x *= factor / divisor
     x -= shift / divisor
