@@ -60,13 +60,14 @@ def _few(paths):
 def load_images(source, network, *, scale=None, mean=None, std=None, skip_unreadable=False):
     """The training images of a source; for `"synthetic"`, random ones of the network's input size."""
     if source != "synthetic":
-        scaling = {"scale": scale, "mean": mean, "std": std}
-        return load_data(source, network, **scaling, skip_unreadable=skip_unreadable).x_train
-    from firekeras.datasets import scaling, synthetic_images
+        changes = {"scale": scale, "mean": mean, "std": std}
+        return load_data(source, network, **changes, skip_unreadable=skip_unreadable).x_train
+    from firekeras.datasets import synthetic_images
+    from firekeras.datasets.scaling import scaled_images
 
     if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or None in network.inputs[0].shape[1:]:
         raise ValueError(f"Synthetic images need one input of fixed size. The model takes {network.input_shape}.")
-    return scaling.scaled_images(synthetic_images(network.inputs[0].shape[1:], 1000), scale, mean, std)
+    return scaled_images(synthetic_images(network.inputs[0].shape[1:], 1000), scale, mean, std)
 
 
 def write(network, output):

@@ -103,7 +103,7 @@ def _check_whole_numbers(array, tensor):
         return
     if not (array == np.trunc(array)).all() or np.isinf(array).any():
         raise ValueError(
-            f"The input {tensor.name!r} of the model takes whole numbers ({tensor.dtype}), but the data hold fractions, "
+            f"The input {tensor.name!r} takes whole numbers, {tensor.dtype}, but the data hold fractions, "
             f"NaN or infinity, from {array.min():g} to {array.max():g}: they would be cut off. Bring the data into the "
             "range that the model was trained on."
         )

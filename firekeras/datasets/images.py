@@ -105,7 +105,7 @@ def _array(path, size, channels):
 
 
 @contextlib.contextmanager
-def _opened(path) -> Iterator[Image.Image]:
+def _opened(path: Path) -> Iterator[Image.Image]:
     with warnings.catch_warnings(), open_regular(path) as file:
         warnings.simplefilter("ignore")
         with Image.open(file, formats=FORMATS) as image:

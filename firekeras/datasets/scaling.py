@@ -15,8 +15,8 @@ def scaled(
     dataset: Dataset,
     scale: float | None = None,
     *,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
+    mean: Sequence[float] | float | None = None,
+    std: Sequence[float] | float | None = None,
 ) -> Dataset:
     """Brings images into the range of values that a network was trained on: `(x * scale - mean) / std`.
 
@@ -46,7 +46,12 @@ def scaled(
     return dataclasses.replace(dataset, x_train=x_train, x_test=x_test)
 
 
-def scaled_images(x: np.ndarray, scale=None, mean=None, std=None) -> np.ndarray:
+def scaled_images(
+    x: np.ndarray,
+    scale: float | None = None,
+    mean: Sequence[float] | float | None = None,
+    std: Sequence[float] | float | None = None,
+) -> np.ndarray:
     """Images `(n, height, width, channels)` in another range; the other arguments as of `scaled`."""
     factor = _numbers("scale", 1.0 if scale is None else scale, 1, zero=False)
     shift = _numbers("mean", 0.0 if mean is None else mean, x.shape[-1])
