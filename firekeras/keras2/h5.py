@@ -69,7 +69,7 @@ def _config(file, path):
 
 
 def load_mended(copy: Path, path: Path, stored: int) -> tuple[keras.Model, list[str]]:
-    """Loads an `.h5` file with a Keras 3 config and `stored` weights; compiled, if the training settings can be read."""
+    """Loads an `.h5` file with a Keras 3 config and `stored` weights; compiled, if its settings can be read."""
     model, why = _loaded(copy, stored, compile=True), None
     if isinstance(model, Exception):
         why, model = model, _loaded(copy, stored, compile=False)
