@@ -30,6 +30,8 @@ def existing_file(path) -> Path:
         raise ValueError(f"{path} is a folder. Expected a file.")
     if not path.exists():
         raise ValueError(f"There is no file {path}.")
+    if not path.is_file():
+        raise ValueError(f"{path} is a pipe or a device. Expected a file.")
     return path
 
 

@@ -12,6 +12,7 @@ FLOORS = (  # from the ground up
         "paths",
         "refusals",
         "discovery",
+        "quiet",
         "zoo",
         "datasets",
         "keras_models",

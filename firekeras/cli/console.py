@@ -10,6 +10,8 @@ import os
 import typer
 from rich.console import Console
 
+from firekeras.quiet import silent_stderr
+
 
 @contextlib.contextmanager
 def errors_as_lines():
@@ -67,16 +69,3 @@ def import_keras():
     if quiet:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return keras
-
-
-@contextlib.contextmanager
-def silent_stderr():
-    """Hides standard error, also of compiled code, which logs before it reads its settings."""
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, show_text
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, Mean, ModelFile, Scale, SkipUnreadable, Std
 from firekeras.export.formats import FORMATS
 from firekeras.export.formats.format import either, formats_with
+from firekeras.quiet import silent_stderr
 
 
 def _with_int8():

@@ -19,7 +19,7 @@ def load_model(path, *, compile=True):
     return network
 
 
-def load_data(source, network, limit=None, *, scale=None, mean=None, std=None, skip_unreadable=False, suspicious=True):
+def load_data(source, network, limit=None, *, suspicious=True, **images):
     """Loads the `Dataset` that a source names, as a network takes it.
 
     Images of a folder are resized to the network's input size, and have its channels.
@@ -27,22 +27,32 @@ def load_data(source, network, limit=None, *, scale=None, mean=None, std=None, s
     Args:
         source: As `datasets.load_dataset` takes it.
         network: The network that will read the images.
-        limit, skip_unreadable: As of `datasets.load_dataset`.
-        scale, mean, std: As of `datasets.scaled`.
+        limit: As of `datasets.load_dataset`.
         suspicious: Whether a classifier that does far better in another range of values is reported. Defaults to True.
+        **images: As of `load_images_for`.
     """
-    from firekeras import datasets
-
-    form = _form(source, network.inputs[0].shape)
-    dataset = datasets.load_dataset(source, **form, limit=limit, skip_unreadable=skip_unreadable)
-    if dataset.skipped:
-        warn(f"Skipped {len(dataset.skipped)} images that cannot be read: {_few(dataset.skipped)}.")
-    dataset = datasets.scaled(dataset, scale, mean=mean, std=std)
+    dataset = load_images_for(source, network.inputs[0].shape, limit=limit, **images)
     if suspicious:
         from firekeras.cli import classifier
 
         warn(classifier.suspicion(network, dataset))
     return dataset
+
+
+def load_images_for(source, shape, *, limit=None, scale=None, mean=None, std=None, skip_unreadable=False):
+    """Loads the `Dataset` that a source names, as an input of some shape takes it.
+
+    Args:
+        source, limit, skip_unreadable: As of `datasets.load_dataset`.
+        shape: The shape of the input, `(batch, height, width, channels)`; images of a folder are fitted to it.
+        scale, mean, std: As of `datasets.scaled`.
+    """
+    from firekeras import datasets
+
+    dataset = datasets.load_dataset(source, **_form(source, shape), limit=limit, skip_unreadable=skip_unreadable)
+    if dataset.skipped:
+        warn(f"Skipped {len(dataset.skipped)} images that cannot be read: {_few(dataset.skipped)}.")
+    return datasets.scaled(dataset, scale, mean=mean, std=std)
 
 
 def _form(source, shape):
@@ -57,17 +67,16 @@ def _few(paths):
     return ", ".join(map(str, paths[:10])) + (", ..." if len(paths) > 10 else "")
 
 
-def load_images(source, network, *, scale=None, mean=None, std=None, skip_unreadable=False):
+def load_images(source, network, *, skip_unreadable=False, **scaling):
     """The training images of a source; for `"synthetic"`, random ones of the network's input size."""
     if source != "synthetic":
-        changes = {"scale": scale, "mean": mean, "std": std}
-        return load_data(source, network, **changes, skip_unreadable=skip_unreadable).x_train
+        return load_data(source, network, skip_unreadable=skip_unreadable, **scaling).x_train
     from firekeras.datasets import synthetic_images
     from firekeras.datasets.scaling import scaled_images
 
     if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or None in network.inputs[0].shape[1:]:
         raise ValueError(f"Synthetic images need one input of fixed size. The model takes {network.input_shape}.")
-    return scaled_images(synthetic_images(network.inputs[0].shape[1:], 1000), scale, mean, std)
+    return scaled_images(synthetic_images(network.inputs[0].shape[1:], 1000), **scaling)
 
 
 def write(network, output):
