@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from firekeras.quiet import silent_stderr
+from firekeras.refusals import printable
 
 
 @contextlib.contextmanager
@@ -20,7 +21,7 @@ def errors_as_lines():
         yield
     except (ValueError, OSError, ImportError) as error:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(" ".join(str(error).split()), style="red", markup=False)
+        console.print(printable(" ".join(str(error).split())), style="red", markup=False)
         raise typer.Exit(1) from error
 
 
@@ -33,13 +34,13 @@ def show(*renderables):
 
 def show_text(text):
     """Shows a line as it is, however long."""
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+    Console(highlight=False).print(printable(text), markup=False, soft_wrap=True)
 
 
 def warn(text):
     """Shows a warning on standard error; None is none."""
     if text:
-        Console(stderr=True, highlight=False).print(text, style="yellow", markup=False, soft_wrap=True)
+        Console(stderr=True, highlight=False).print(printable(text), style="yellow", markup=False, soft_wrap=True)
 
 
 def write_event(event: str, **fields):

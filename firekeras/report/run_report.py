@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.text import Text
 
 from firekeras.channels.costs import Costs
+from firekeras.refusals import printable
 from firekeras.report import tables
 from firekeras.rounds.monitor import worst_accepted
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
@@ -289,11 +290,6 @@ def as_number(value) -> float:
 def moment(time) -> str:
     """The time of an event (ISO 8601, UTC), to the second."""
     return f"{printable(time)[:19].replace('T', ' ')} UTC" if time else ""
-
-
-def printable(text) -> str:
-    """Text on one line without control characters, since names come from files and go to terminals."""
-    return "".join(character if character.isprintable() else " " for character in str(text))
 
 
 def _field(source, key):

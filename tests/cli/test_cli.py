@@ -555,3 +555,8 @@ def test_the_demo_compresses_within_a_tiny_budget(folder):
 
 def test_the_demo_checks_its_output_first(folder):
     assert "there is no folder nowhere" in refused("demo", "--output", "nowhere/pruned.keras")
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(folder):
+    said = refused("prune", "\x1b[2J\x1b]0;mine\x07.keras")
+    assert "There is no file" in said and "\x1b" not in said and "\x07" not in said

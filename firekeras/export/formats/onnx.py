@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import io
 import json
 import math
 import os
@@ -12,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from firekeras.export.formats.format import ON_TENSORFLOW, PIP, Format, Input, export_format, needed
+from firekeras.quiet import silent_stderr
 
 # True: the kernel is applied once for each position that is read (transposed); False: for each that is given
 CONVOLUTIONS = {"Conv": False, "ConvTranspose": True}
@@ -102,7 +104,8 @@ class OnnxRuntime:
         if profile_in:
             options.enable_profiling, options.profile_file_prefix = True, str(Path(profile_in) / "profile")
         try:
-            self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            with contextlib.redirect_stdout(io.StringIO()), silent_stderr():  # it prints what it then raises
+                self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors share no base class that it exports
             raise ValueError(f"{path} is not an .onnx file that ONNX Runtime can run: {error}") from error
         self.threads = threads
