@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def as_path(path) -> Path:
@@ -28,4 +30,19 @@ def existing_file(path) -> Path:
         raise ValueError(f"{path} is a folder. Expected a file.")
     if not path.exists():
         raise ValueError(f"There is no file {path}.")
+    if not path.is_file():
+        raise ValueError(f"{path} is a pipe or a device. Expected a file.")
     return path
+
+
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Opens a file of a stranger for reading: never waits on a pipe, and never reads a device without an end.
+
+    Raises:
+        OSError: If it cannot be opened, or is not a regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError("it is a folder, a pipe or a device, not a regular file")
+    return os.fdopen(handle, "rb")
