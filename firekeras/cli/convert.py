@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, import_keras, show_text, silent_stderr
+from firekeras.cli.console import import_keras, show_text, silent_stderr
 from firekeras.cli.files import check_output
 
 
-@errors_as_lines()
 def convert(
     old: Annotated[
         Path, typer.Argument(metavar="OLD", help="The model: an .h5 file of Keras 2, or the folder of a SavedModel.")
@@ -29,6 +28,8 @@ def convert(
 
     Example: firekeras convert old.h5 new.keras
     """
+    if not old.exists():
+        raise ValueError(f"There is no file or folder {old}.")
     check_output(new)
     import_keras()
     from firekeras.keras2.converting import convert_model

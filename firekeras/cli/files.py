@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from firekeras.cli.console import import_keras, show_text
 from firekeras.keras_models import model_file
+
+
+def check_model(path: Path):
+    """Raises `ValueError`, before Keras is imported, unless there is a model file at a path."""
+    model_file.check_path(path)
 
 
 def load_model(path, *, compile=True):
@@ -57,5 +63,14 @@ def check_output(output: Path, model: Path | None = None, ending=".keras"):
         raise ValueError(f"The output {output} is a folder. Expected a file, such as {output / f'pruned{ending}'}.")
     if not output.parent.is_dir():
         raise ValueError(f"Cannot write {output}: there is no folder {output.parent}. Create it first.")
+    _check_writable(output)
     if model and output.resolve() == model.resolve():
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
+
+
+def _check_writable(output):
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"Cannot write {output}: {error.strerror}. Give another --output.") from error

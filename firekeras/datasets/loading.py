@@ -50,17 +50,23 @@ def load_dataset(
     _check_image_size(image_size)
     if limit is not None:
         check_whole("limit", limit, 1)
+    check_source(source)
     path = as_path(source)
     if str(source) == "digits":
         dataset = _load_digits(seed)
     elif path.is_dir():
         return load_folder(path, image_size, limit, seed)
-    elif path.is_file() and path.suffix.lower() == ".npz":
-        dataset = load_npz(path)
     else:
-        raise ValueError(_unknown_source(source, path))
+        dataset = load_npz(path)
     _check_already_sized(source, dataset, image_size)
     return limited(dataset, limit, seed)
+
+
+def check_source(source: str | os.PathLike):
+    """Raises `ValueError`, before anything is read, unless a source is a name, a folder or an `.npz` file."""
+    path = as_path(source)
+    if str(source) not in BUILT_IN and not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".npz"):
+        raise ValueError(_unknown_source(source, path))
 
 
 def _load_digits(seed):

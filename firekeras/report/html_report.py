@@ -15,9 +15,10 @@ from firekeras.report import charts
 from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_style import STYLE, fire_style
 from firekeras.report.markup import tag, to_html
-from firekeras.report.run_report import RunReport, moment, printable
+from firekeras.report.run_report import RunReport, moment
 from firekeras.report.tables import after_cut, metric, outcome, share_left
 from firekeras.scores.profile import FireProfile
+from firekeras.terminal import printable
 
 LEVELS = 32  # colours of FIRE
 NOTHING_FROM_OUTSIDE = "default-src 'none'; style-src 'unsafe-inline'"

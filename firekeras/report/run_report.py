@@ -15,6 +15,7 @@ from firekeras.report import tables
 from firekeras.rounds.monitor import worst_accepted
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.scores.profile import FireProfile
+from firekeras.terminal import printable
 
 ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}
 
@@ -289,11 +290,6 @@ def as_number(value) -> float:
 def moment(time) -> str:
     """The time of an event (ISO 8601, UTC), to the second."""
     return f"{printable(time)[:19].replace('T', ' ')} UTC" if time else ""
-
-
-def printable(text) -> str:
-    """Text on one line without control characters, since names come from files and go to terminals."""
-    return "".join(character if character.isprintable() else " " for character in str(text))
 
 
 def _field(source, key):

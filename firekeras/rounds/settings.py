@@ -1,4 +1,4 @@
-"""The settings of a run, checked before any long work."""
+"""The settings of a run, checked before any long work. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from firekeras.plan.planning import check_limits, checked_target
+from firekeras.plan.planning import COSTS, check_limits, checked_target
 from firekeras.refusals import check_number, check_share, check_whole, nearest
-from firekeras.rounds.learning_rate import get_schedule
 from firekeras.rounds.monitor import check_tolerance
-from firekeras.rounds.targets import MEASURES
+from firekeras.rounds.schedules import get_schedule
 
+LATENCY, LITERT_LATENCY = "latency", "litert_latency"
+LATENCIES = (LATENCY, LITERT_LATENCY)
+MEASURES = (*COSTS, *LATENCIES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 
 

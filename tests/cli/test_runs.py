@@ -13,7 +13,7 @@ from firekeras.rounds.run_directory import RunDirectory
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
 ROUNDS = (
-    *("--data", "digits", "--limit", 64, "--max-rounds", 2, "--ratio", 0.2, "--tolerance", 1),
+    *("--data", "digits", "--limit", 64, "--max-rounds", 2, "--ratio", 0.2, "--tolerance", "inf"),
     *("--epochs", 4, "--learning-rate", 0.01),
 )
 
@@ -62,7 +62,7 @@ def test_programs_get_lines_of_json_and_nothing_else(undisturbed):
 def test_a_finished_run_is_reported_in_words_and_on_a_page(undisturbed, folder):
     shown = run("report", undisturbed[0] / "run", "--html", "run.html")
     assert shown.exit_code == 0, shown.output
-    assert "max_rounds=2 is reached" in shown.stdout and shown.stdout.endswith("Written: run.html\n")
+    assert "--max-rounds 2 is reached" in shown.stdout and shown.stdout.endswith("Written: run.html\n")
     assert (folder / "run.html").read_text().startswith("<!doctype html>")
 
 
@@ -112,14 +112,14 @@ def test_a_finished_run_goes_on_to_another_target(folder, monkeypatch):
     assert "Received: many" in refused("compress", "--resume", "run", "--epochs", "many")
     with monkeypatch.context() as patch:
         interrupt_after_a_round(patch)
-        assert run("compress", "--resume", "run", "--macs", 0.5, "--epochs", 4, "--tolerance", 1).exit_code == 130
+        assert run("compress", "--resume", "run", "--macs", 0.5, "--epochs", 4, "--tolerance", "inf").exit_code == 130
     resumed = run("compress", "--resume", "run", "--output", "smaller.keras")  # what it was continued with still holds
     assert resumed.exit_code == 0, resumed.output
     assert settings_of("run") == [({"conv_macs": 0.7}, 2), ({"macs": 0.5}, 4), ({"macs": 0.5}, 4)]
     before, after = RunDirectory.open("run").settings["costs"], rounds_of("run")
     assert len(after) > done and after[-1]["macs"] <= 0.5 * before["macs"]
     assert names(folder) == {"model.keras", "run", "pruned.keras", "smaller.keras"}
-    assert RunDirectory.open("run").changed() == {"target": {"macs": 0.5}, "epochs": 4, "tolerance": 1.0}
+    assert RunDirectory.open("run").changed() == {"target": {"macs": 0.5}, "epochs": 4, "tolerance": None}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import keras
 import networks
 import numpy as np
 import pytest
-import typer
 from keras import layers as L
 from networks import scramble
 from plans import counts, planned
@@ -14,8 +13,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import firekeras
+from firekeras.cli import app
 from firekeras.cli.classifier import compile_for_tuning
-from firekeras.cli.sensitivity import sensitivity as command
 from firekeras.methods import L1Pruning
 from firekeras.network import Network
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
@@ -220,10 +219,8 @@ def test_the_command_line(tmp_path, monkeypatch):
     image = keras.Input((8, 8, 1))
     x = L.GlobalAveragePooling2D()(L.Conv2D(4, 3, activation="relu", name="conv")(image))
     compiled(keras.Model(image, L.Dense(10)(x))).save("model.keras")
-    app = typer.Typer()
-    app.command()(command)
     options = ["--data", "digits", "--images", "64", "--chart", "s.svg", "--output", "s.json"]
-    result = CliRunner().invoke(app, ["model.keras", *options], env={"COLUMNS": "200", "TERM": "dumb"})
+    result = CliRunner().invoke(app, ["sensitivity", "model.keras", *options], env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0, result.output
     assert "conv" in result.stdout and "90%" in result.stdout
     assert len(json.loads((tmp_path / "s.json").read_text())["values"]["conv"]) == 9
