@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -441,6 +440,7 @@ def _nothing_removed(result, output):
 
 def _comparison(network, result, dataset):
     from firekeras.export.latency import measure_latencies
+    from firekeras.export.side_by_side import saved_size
     from firekeras.report import tables
 
     models, monitor = (network, result.model), result.monitor
@@ -449,19 +449,10 @@ def _comparison(network, result, dataset):
             f"{monitor} on {len(dataset.y_test)} test images", *(_tested(m, dataset, monitor) for m in models)
         ),
         *tables.cost_rows(result.costs_before, result.costs_after),
-        tables.amount_row("file, without optimizer state", _file_size(network), _file_size(result.model), "B"),
+        tables.amount_row("file, without optimizer state", *map(saved_size, models), "B"),
         tables.latency_row(*measure_latencies(models)),
     ]
 
 
 def _tested(network, dataset, monitor):
     return network.evaluate(dataset.x_test, dataset.y_test, verbose=0, return_dict=True)[monitor]
-
-
-def _file_size(network):
-    """The size of the `.keras` file in bytes, without the optimizer's state, which not every model has."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        network.save(path)
-        load_model(path, compile=False).save(path)
-        return path.stat().st_size
