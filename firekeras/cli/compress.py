@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli import checks
+from firekeras.cli import checks, complete
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import chosen_options, import_keras, say
 from firekeras.cli.files import check_output, load_data, load_model
@@ -91,7 +91,10 @@ def compress(
     schedule: Annotated[
         str,
         typer.Option(
-            rich_help_panel=TRAINING, metavar="NAME", help="'cosine': it falls to 0 over all epochs; or 'constant'."
+            rich_help_panel=TRAINING,
+            metavar="NAME",
+            autocompletion=complete.schedules,
+            help="'cosine': it falls to 0 over all epochs; or 'constant'.",
         ),
     ] = "cosine",
     distill: Annotated[
@@ -108,6 +111,7 @@ def compress(
         typer.Option(
             rich_help_panel=ROUNDS,
             metavar="NAME",
+            autocompletion=complete.methods,
             help="'fire': by how often a filter's ReLU outputs zero; 'l1', 'play_and_prune', 'fppmo'; or a criterion:"
             " 'l2', 'taylor', 'contribution', 'random', ...",
         ),
@@ -117,6 +121,7 @@ def compress(
         typer.Option(
             rich_help_panel=ROUNDS,
             metavar="NAME",
+            autocompletion=complete.modes,
             help="For fire: 'learned' measures FIRE in the first round and predicts it from the weights after that;"
             " 'measured' measures in every round.",
         ),
@@ -444,12 +449,13 @@ def _comparison(network, result, dataset):
     from firekeras.report import tables
 
     models, monitor = (network, result.model), result.monitor
+    before, after = map(saved_size, models)
     return [
         tables.metric_row(
             f"{monitor} on {len(dataset.y_test)} test images", *(_tested(m, dataset, monitor) for m in models)
         ),
         *tables.cost_rows(result.costs_before, result.costs_after),
-        tables.amount_row("file, without optimizer state", *map(saved_size, models), "B"),
+        tables.amount_row("file, without optimizer state", before, after, "B"),
         tables.latency_row(*measure_latencies(models)),
     ]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli import checks
+from firekeras.cli import checks, complete
 from firekeras.cli.console import show_text, silent_stderr
 from firekeras.cli.files import check_model, check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, ModelFile
@@ -25,7 +25,10 @@ def export(
     to: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", show_default="by the ending of --output, else litert", help=f"{either(map(repr, FORMATS))}."
+            metavar="NAME",
+            autocompletion=complete.formats,
+            show_default="by the ending of --output, else litert",
+            help=f"{either(map(repr, FORMATS))}.",
         ),
     ] = None,
     output: Annotated[

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
+from functools import partial
+from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -13,8 +15,8 @@ from firekeras.cli.console import say, write_warning
 from firekeras.cli.words import in_options
 
 MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
-_USAGE = typer.BadParameter.__base__ or Exception  # Typer's own, or click's: which one depends on its version
-_SHOWN = _USAGE.__base__ or Exception
+_USAGE: Any = typer.BadParameter.__base__  # Typer's own, or click's: which one depends on its version
+_SHOWN: Any = _USAGE.__base__
 
 
 class NothingDoneError(Exception):
@@ -52,11 +54,12 @@ class OneCommand(TyperCommand):
 class Program(TyperGroup):
     """All commands; shows each mistake in the same way, whoever finds it."""
 
-    def main(self, *arguments, standalone_mode=True, **settings):
+    def main(self, args=None, prog_name=None, complete_var=None, standalone_mode=True, **extra):
+        parse = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
         if not standalone_mode:
-            return super().main(*arguments, standalone_mode=False, **settings)
+            return parse()
         try:
-            code = super().main(*arguments, standalone_mode=False, **settings)
+            code = parse()
         except _EndedError as error:
             say(str(error), style="red")
             code = error.code

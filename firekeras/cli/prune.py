@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli import checks
+from firekeras.cli import checks, complete
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import chosen_options, show, show_text
 from firekeras.cli.files import check_model, check_output, load_model, write
@@ -30,6 +30,7 @@ def prune(
     criterion: Annotated[
         str | None,
         typer.Option(
+            autocompletion=complete.criteria,
             help="Rank without data instead: 'l1', 'l2', 'fpgm', 'bn_scale', 'contribution' or 'random'.",
             show_default="l1",
         ),

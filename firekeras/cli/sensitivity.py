@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli import checks
+from firekeras.cli import checks, complete
 from firekeras.cli.console import show, show_text
 from firekeras.cli.files import check_model, check_output, load_data, load_model
 from firekeras.cli.options import BatchSize, Data, ModelFile
@@ -18,7 +18,10 @@ from firekeras.terminal import activity
 def sensitivity(
     model: ModelFile,
     data: Data,
-    criterion: Annotated[str, typer.Option(help="What ranks a layer's filters: 'l1', 'l2', 'fire', ...")] = "l1",
+    criterion: Annotated[
+        str,
+        typer.Option(autocompletion=complete.criteria, help="What ranks a layer's filters: 'l1', 'l2', 'fire', ..."),
+    ] = "l1",
     tolerance: Annotated[
         float, typer.Option(help="How far accuracy may fall for the last column, in absolute points.")
     ] = 0.02,

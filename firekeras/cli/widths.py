@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli import checks
+from firekeras.cli import checks, complete
 from firekeras.cli.console import import_keras, show, show_text, silent_stderr
 from firekeras.export.formats.format import either, formats_with
 
@@ -19,7 +19,7 @@ def widths(
     around: Annotated[int, typer.Argument(min=9, help="A typical width of the pruned network.")] = 32,
     size: Annotated[int, typer.Option(min=1, help="Height and width of its feature maps, in pixels.")] = 16,
     kernel: Annotated[int, typer.Option(min=1, help="Height and width of its kernels.")] = 3,
-    to: Annotated[str, typer.Option(metavar="NAME", help=f"{_names()}.")] = "litert",
+    to: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete.formats, help=f"{_names()}.")] = "litert",
     int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers (LiteRT).")] = False,
     threads: Annotated[int, typer.Option(min=1, help="How many threads to use.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Timed passes of each width.")] = 50,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
+from functools import partial
 
-OTHER_NAMES = {"pruning_ratio": "ratio", "layer_caps": "cap", "fine_tune": ""}  # arguments that no option is named as
+OTHER_NAMES = {"pruning_ratio": "ratio", "layer_caps": "cap"}  # arguments whose options have other names
 _VALUE = r"""'[^']*'|"[^"]*"|\.\.\.|[\w.+-]*\w"""
 _RULES: list[tuple[re.Pattern, Callable]] = [
     (re.compile(r"(layer_caps)=\{'([^']+)': ([\d.]+)\}"), lambda m: (m[1], f"{m[2]}={m[3]}")),
@@ -30,11 +31,12 @@ def in_options(text: str, options: Collection[str]) -> str:
     'Expected more. Pass --epochs none, or --max-rounds 3.'
     """
     for pattern, parts in _RULES:
-        text = pattern.sub(lambda match, parts=parts: _option(match, *parts(match), options), text)
+        text = pattern.sub(partial(_replaced, parts, options), text)
     return text
 
 
-def _option(match, name, value, options):
+def _replaced(parts, options, match):
+    name, value = parts(match)
     name = OTHER_NAMES.get(name, name)
     if name not in options:
         return match[0]

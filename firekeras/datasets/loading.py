@@ -62,7 +62,7 @@ def load_dataset(
     return limited(dataset, limit, seed)
 
 
-def check_source(source: str | os.PathLike):
+def check_source(source: str | os.PathLike) -> None:
     """Raises `ValueError`, before anything is read, unless a source is a name, a folder or an `.npz` file."""
     path = as_path(source)
     if str(source) not in BUILT_IN and not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".npz"):

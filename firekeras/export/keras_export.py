@@ -7,6 +7,7 @@ import io
 import warnings
 
 from firekeras.keras_models.state import constants_inside
+from firekeras.quiet import without_chatter
 
 
 def written_by_keras(model, path, to, settings):
@@ -28,6 +29,6 @@ def written_by_keras(model, path, to, settings):
 @contextlib.contextmanager
 def _quiet():
     """Leaves out what converters print and warn of: the file is run and compared afterwards."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with without_chatter(), warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

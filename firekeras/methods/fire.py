@@ -22,6 +22,7 @@ from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
 from firekeras.scores.detector.fire_detector import FireDetector
+from firekeras.scores.detector.regressors import scikit_learn
 from firekeras.scores.fire.measuring import check_has_relus, measure_fire
 from firekeras.scores.profile import FilterScores, FireProfile
 
@@ -105,7 +106,9 @@ class FirePruning(Method):
         self.details: dict = {}
 
     def check(self, model: keras.Model, train_data: Any):
-        """Raises `ValueError` if no filter has a ReLU of its own."""
+        """Raises `ValueError` if no filter has a ReLU of its own, `ImportError` if the detector cannot learn here."""
+        if self.mode == "learned":
+            scikit_learn()
         check_has_relus(Network.of(model))
 
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:

@@ -14,6 +14,7 @@ from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.plan.selection import Ranking
+from firekeras.quiet import without_retracing_warnings
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.refusals import check_share
 from firekeras.rounds.evaluation import Evaluation
@@ -77,6 +78,7 @@ class Sensitivity:
         return {**dataclasses.asdict(self), "shares": list(self.shares), "values": values}
 
 
+@without_retracing_warnings()
 def sensitivity(
     model: keras.Model,
     data: Any,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_order, needed
+from firekeras.quiet import without_chatter
 
 # True: the kernel is applied once for each position that is read (transposed); False: for each that is given
 CONVOLUTIONS = {"CONV_2D": False, "DEPTHWISE_CONV_2D": False, "CONV_3D": False, "TRANSPOSE_CONV": True}
@@ -70,7 +71,8 @@ class LiteRTRuntime:
 
         module = needed("ai_edge_litert.interpreter")
         try:
-            self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
+            with without_chatter():
+                self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is not a .tflite file that LiteRT can run: {error}") from error
         self.threads, self._path = threads, path
@@ -85,7 +87,8 @@ class LiteRTRuntime:
         for place, array in zip(places, arrays, strict=True):
             self._interpreter.resize_tensor_input(place, array.shape)
         try:
-            self._interpreter.allocate_tensors()
+            with without_chatter():  # it says which delegate it makes
+                self._interpreter.allocate_tensors()
         except RuntimeError as error:  # some networks of single channels, for one
             raise ValueError(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples: {error}") from error
         for place, one, array in zip(places, self.inputs, arrays, strict=True):

@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.model_selection import KFold, LeaveOneGroupOut
 
 from firekeras.refusals import check_whole
 from firekeras.scores.detector import detector_file
@@ -16,10 +15,12 @@ from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_
 from firekeras.scores.detector.metrics import detector_metrics
 from firekeras.scores.detector.regressors import (
     ClosedForm,
+    check_regressor,
     clipped_prediction,
     get_regressor,
     light_regressor,
     predicted_left_out,
+    scikit_learn,
 )
 from firekeras.scores.profile import L1_FEATURE, FilterScores, FireProfile
 
@@ -63,13 +64,13 @@ class FireDetector:
 
     def __init__(self, regressor: Any = "random_forest", *, features: str = "bn", seed: int = 0):
         _check_settings(regressor, features, seed)
-        made = get_regressor(regressor, seed)  # a wrong name fails here, not in `fit`
+        check_regressor(regressor)  # a wrong name fails here, not in `fit`
         self.regressor, self.features = regressor, features
         self.seed = int(seed)
         self.layer_indices: dict[str, int] = {}
         self.unscored: dict[str, str] = {}
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
-        self._fitted = made if isinstance(made, ClosedForm) else None
+        self._fitted = ClosedForm() if regressor == "gaussian" or isinstance(regressor, ClosedForm) else None
 
     def fit(self, model: keras.Model | None, profile: FireProfile) -> FireDetector:
         """Trains on all filters that can be ranked: those with FIRE whose coupled filters have FIRE too.
@@ -301,9 +302,9 @@ class FireDetector:
     def _splits(self, by, folds, layers):
         groups = len(set(layers))
         if by == "layer" and groups >= 2:
-            return LeaveOneGroupOut().split(layers, groups=layers)
+            return scikit_learn().LeaveOneGroupOut().split(layers, groups=layers)
         if by == "filter" and 2 <= folds <= len(layers):
-            return KFold(folds, shuffle=True, random_state=self.seed).split(layers)
+            return scikit_learn().KFold(folds, shuffle=True, random_state=self.seed).split(layers)
         raise ValueError(
             f"Cannot cross-validate by={by!r} with folds={folds!r} on {len(layers)} scored filters "
             f"of {groups} layers. Use by='filter' with folds in [2, {len(layers)}], or by='layer' "

@@ -16,6 +16,7 @@ from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
+from firekeras.quiet import without_retracing_warnings
 from firekeras.refusals import check_share
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
@@ -24,6 +25,7 @@ from firekeras.scores.fire.progress import ProgressLine, ProgressReports
 from firekeras.scores.profile import FireProfile
 
 
+@without_retracing_warnings()
 def measure_fire(
     model: keras.Model,
     data: Any,
