@@ -15,6 +15,7 @@ from rich.status import Status
 from rich.text import Text
 
 LINE_ENDS = re.compile(r"[^\n]+")
+SPINNER = 3  # characters before the text of the live line
 
 
 def printable(text: object) -> str:
@@ -68,6 +69,7 @@ class LiveLine:
         self._lock = threading.RLock()
         self._activities: list[Activity] = []
         self._status: Status | None = None
+        self._room = 0
 
     def begin(self, activity: Activity, console: Console | None):
         """Shows an activity; the first one decides on which console."""
@@ -75,7 +77,8 @@ class LiveLine:
             self._activities.append(activity)
             console = console or Terminal(stderr=True, highlight=False)
             if self._status is None and console.is_terminal:
-                self._status = console.status(self._text())
+                self._room = max(1, console.width - SPINNER)
+                self._status = console.status(self.text)
                 self._status.start()
             self.show()
 
@@ -92,10 +95,14 @@ class LiveLine:
         """Shows the newest activity."""
         with self._lock:
             if self._status is not None and self._activities:
-                self._status.update(self._text())
+                self._status.update(self.text)
 
-    def _text(self):
-        return Text(printable(self._activities[-1].text), no_wrap=True, overflow="ellipsis")
+    @property
+    def text(self) -> Text:
+        """What is shown now."""
+        text = Text(printable(self._activities[-1].text if self._activities else ""))
+        text.truncate(self._room, overflow="ellipsis")
+        return text
 
 
 LIVE = LiveLine()

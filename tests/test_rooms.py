@@ -9,6 +9,8 @@ FLOORS = (  # from the ground up
     *(
         "version",
         "atomic",
+        "terminal",
+        "quiet",
         "paths",
         "refusals",
         "discovery",

@@ -54,8 +54,10 @@ class OneCommand(TyperCommand):
 class Program(TyperGroup):
     """All commands; shows each mistake in the same way, whoever finds it."""
 
-    def main(self, args=None, prog_name=None, complete_var=None, standalone_mode=True, **extra):
-        parse = partial(super().main, args, prog_name, complete_var, standalone_mode=False, **extra)
+    def main(
+        self, args=None, prog_name=None, complete_var=None, standalone_mode=True, windows_expand_args=True, **extra
+    ):
+        parse = partial(super().main, args, prog_name, complete_var, False, windows_expand_args, **extra)
         if not standalone_mode:
             return parse()
         try:

@@ -1,10 +1,24 @@
-"""Mistakes on the command line: found before Keras is imported, one line each, exit code 2."""
+"""How commands end: mistakes are found before Keras is imported, one line each, exit code 2."""
 
 import json
+import math
+import warnings
 import zipfile
 
 import pytest
+import typer
 from processes import run
+from typer.testing import CliRunner
+
+from firekeras import cli, methods
+from firekeras.cli import checks
+from firekeras.cli.checks import CONTROLS, MODES, check_method, check_tolerance
+from firekeras.cli.program import NothingDoneError, OneCommand, Program
+from firekeras.cli.words import in_options
+from firekeras.discovery import registered
+from firekeras.methods import fire
+from firekeras.scores.criteria import CRITERIA
+from firekeras.studies.compare import contest
 
 TABLE = [
     ("compress", "Missing: MODEL.keras"),
@@ -92,3 +106,69 @@ def test_a_mistake_is_one_line_found_before_keras_is_imported(said, command, wor
     code, line = said[command]
     assert words in line
     assert (code, line.count("\n")) == (2, 1)
+
+
+def test_the_right_names_are_known_without_importing_what_registers_them():
+    for name in methods.names():
+        check_method(name)
+    assert set(MODES) == set(fire.MODES) and set(CONTROLS) == set(contest.CONTROLS)
+    for name, criterion in CRITERIA.items():
+        assert registered("scores/criteria", "criterion")[name].get("needs", "kernel") == criterion.needs
+
+
+def test_a_tolerance_of_a_point_or_more_is_asked_about_on_a_terminal(monkeypatch):
+    monkeypatch.setattr(checks, "_can_ask", lambda: True)
+    monkeypatch.setattr(typer, "confirm", lambda text, err: "do you mean 2 points?" in text)
+    assert check_tolerance(2) == 0.02 and check_tolerance(0.5) == 0.5 and check_tolerance(math.inf) == math.inf
+    with pytest.raises(ValueError, match=r"--tolerance 0\.03"):
+        check_tolerance(3)
+
+
+@pytest.mark.filterwarnings("default")
+def test_warnings_are_lines_in_the_words_of_the_command():
+    app = typer.Typer(cls=Program)
+    app.command(cls=OneCommand)(warning)
+    app.command(cls=OneCommand)(failing)
+    result = CliRunner().invoke(app, ["warning"])
+    assert (result.exit_code, result.stderr) == (0, "Warning: It is over. Give --max-rounds for more.\n")
+    result = CliRunner().invoke(app, ["failing", "--max-rounds", "1"])
+    assert (result.exit_code, result.stderr) == (1, "--max-rounds 1 is reached by a b.\n")
+
+
+def warning(max_rounds: int = 3):
+    warnings.warn("It is over. Give max_rounds=... for more.", stacklevel=2)
+
+
+def failing(max_rounds: int = 3):
+    raise NothingDoneError(f"max_rounds={max_rounds} is reached by a\x1bb.")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The target {'macs': 0.5} is reached.", "The target --macs 0.5 is reached."),
+        ("macs is a number.", "--macs is a number."),
+        ("Pass layer_caps={'conv1': 0.5} or resume=True.", "Pass --cap conv1=0.5 or --resume."),
+        ("FirePruning(mode='measured') is safer.", "--mode measured is safer."),
+        ("Lower min_keep, distill=False.", "Lower --min-keep, --no-distill."),
+        ("Expected 'min_keep' in /min_keep/x.py, dense=3, a_b=4.", None),
+    ],
+)
+def test_sentences_of_the_library_name_options(text, expected):
+    options = {"macs", "cap", "resume", "mode", "min_keep", "distill"}
+    assert in_options(text, options) == (expected or text)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("compress --method f", "fire"),
+        ("export --to o", "onnx"),
+        ("prune --criterion tay", "taylor"),
+        ("com", "compare"),
+    ],
+)
+def test_the_shell_completes(line, found):
+    words = f"firekeras {line}"
+    asked = {"_FIREKERAS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    assert found in CliRunner().invoke(cli.app, [], prog_name="firekeras", env=asked).stdout.split()
