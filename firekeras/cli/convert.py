@@ -30,6 +30,8 @@ def convert(
     """
     if not old.exists():
         raise ValueError(f"There is no file or folder {old}.")
+    if not (old / "saved_model.pb").is_file() and old.suffix.lower() not in (".h5", ".hdf5"):
+        raise ValueError(f"Expected a file of Keras 2, NAME.h5, or the folder of a SavedModel. Received: {old}.")
     check_output(new)
     import_keras()
     from firekeras.keras2.converting import convert_model

@@ -67,6 +67,7 @@ TABLE = [
     ("export m.keras --int8", "needs --data"),
     ("widths --to saved-model", "--to is 'litert' or 'onnx' here"),
     ("widths --to onnx --int8", "--int8 is for"),
+    ("convert m.keras new.keras", "Expected a file of Keras 2"),
     ("convert nowhere.h5 new.keras", "There is no file or folder nowhere.h5"),
     ("demo --conv-macs 50", "--conv-macs is the share that is left"),
     ("demo --epochs 0", "Invalid value for '--epochs'"),

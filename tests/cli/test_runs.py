@@ -66,6 +66,12 @@ def test_a_finished_run_is_reported_in_words_and_on_a_page(undisturbed, folder):
     assert (folder / "run.html").read_text().startswith("<!doctype html>")
 
 
+def test_a_run_that_has_ended_cannot_be_stopped(undisturbed):
+    shown = run("stop", undisturbed[0] / "run")
+    assert shown.exit_code == 0 and "has ended already (finished)" in shown.stdout
+    assert not (undisturbed[0] / "run" / "stop").exists()
+
+
 def test_an_interrupted_run_says_how_to_go_on_and_ends_as_an_undisturbed_one(undisturbed, folder, monkeypatch):
     with monkeypatch.context() as patch:
         interrupt_after_a_round(patch)
