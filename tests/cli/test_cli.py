@@ -452,7 +452,7 @@ def test_a_run_without_an_accepted_round_writes_nothing(folder, monkeypatch):
         (["--epochs", "few"], "--epochs is a whole number, at least 0, or none. Received: few."),
         (["--epochs", -1], "--epochs is a whole number, at least 0, or none. Received: -1."),
         (["--schedule", "linear"], "--schedule is one of 'cosine', 'constant'"),
-        (["--max-cut", 2], "--max-cut is the share of a layer's present filters"),
+        (["--max-cut", 2], "--max-cut is a share, from 0 to 1"),
         (["--conv-macs", 0.5, "--litert-latency", 0.5], "Received: --conv-macs and --litert-latency."),
         (["--method", "fires"], "Did you mean 'fire'?"),
         (["--mode", "guessed"], "mode is one of"),

@@ -85,6 +85,9 @@ for line in json.load(sys.stdin):
     print(json.dumps([result.exit_code, result.stderr]))
 came_along = [name for name in ("keras", "tensorflow", "jax", "torch", "sklearn") if name in sys.modules]
 assert not came_along, came_along
+sys.modules["tensorflow"] = None  # as if it were not installed
+result = CliRunner().invoke(app, ["prune", "m.keras"], env={"TERM": "dumb"})
+print(json.dumps([result.exit_code, result.stderr]))
 """
 
 
@@ -98,8 +101,8 @@ def said(tmp_path_factory):
     (folder / "used").mkdir()
     (folder / "used" / "run.json").write_text(json.dumps({"format": 2}))
     commands = [command for command, _ in TABLE]
-    lines = run(CODE, folder, json.dumps(commands)).splitlines()
-    return dict(zip(commands, map(json.loads, lines), strict=True))
+    lines = run(CODE, folder, json.dumps(commands), KERAS_BACKEND="tensorflow").splitlines()
+    return dict(zip([*commands, "no backend"], map(json.loads, lines), strict=True))
 
 
 @pytest.mark.parametrize(("command", "words"), TABLE)
@@ -107,6 +110,11 @@ def test_a_mistake_is_one_line_found_before_keras_is_imported(said, command, wor
     code, line = said[command]
     assert words in line
     assert (code, line.count("\n")) == (2, 1)
+
+
+def test_a_missing_backend_is_named_with_its_cure(said):
+    code, line = said["no backend"]
+    assert code == 1 and line.startswith("tensorflow is not installed.") and "firekeras[tensorflow]" in line
 
 
 def test_the_right_names_are_known_without_importing_what_registers_them():

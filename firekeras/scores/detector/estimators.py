@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import warnings
 
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import KFold, LeaveOneGroupOut, cross_val_predict
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
 
 __all__ = [
-    *("SVR", "GradientBoostingRegressor", "KFold", "LeaveOneGroupOut", "LinearRegression", "RandomForestRegressor"),
-    *("EarlyStoppedMLP", "Made", "clone", "cross_val_predict", "scaled"),
+    "SVR",
+    "EarlyStoppedMLP",
+    "GradientBoostingRegressor",
+    "KFold",
+    "LeaveOneGroupOut",
+    "LinearRegression",
+    "Made",
+    "RandomForestRegressor",
+    "clone",
+    "cross_val_predict",
+    "scaled",
 ]
 
 
