@@ -76,7 +76,7 @@ def _imported():
 
         keras.backend.backend()
     except ImportError as error:
-        missing = error.name or "Keras"
+        missing = (error.name or "Keras").partition(".")[0]
         raise ImportError(
             f'{missing} is not installed. Keras needs a backend: pip install "firekeras[tensorflow]", or [jax] or '
             "[torch] and KERAS_BACKEND=jax or torch."

@@ -205,7 +205,8 @@ def test_no_number_is_cut_off_on_a_narrow_terminal(capsys):
     Console(width=80).print(sensitivity_table(Sensitivity("accuracy", 0.9, shares, {"conv1": np.full(9, 0.875)},
                                                           {"conv1": ["conv1"]}), 0.02))  # fmt: skip
     shown = capsys.readouterr().out
-    assert shown.count("0.875") == 9 and "…" not in shown
+    assert shown.count("0.875") == 7 and "…" not in shown and "conv1" in shown
+    assert "Not shown, for lack of room: 20%, 40%" in shown
 
 
 def test_the_chart_has_a_line_per_layer():
