@@ -30,7 +30,7 @@ def say(text: str, style: str | None = None):
 
 
 def _print_line(console, text, style=None):
-    console.print(text, style=style, markup=False, soft_wrap=not console.is_terminal)
+    console.print(text, style=style, markup=False, soft_wrap=not console.file.isatty())
 
 
 def write_warning(text: str):

@@ -33,11 +33,11 @@ class ProgressLine(keras.callbacks.Callback):
         if self._doing is None and time.monotonic() - self._started > PATIENCE:
             self._doing = self._live.enter_context(activity(self.title))
         if self._doing is not None:
-            self._doing.update(f"{self.title}: batch {batch + 1}{self._of_all()}")
+            self._doing.update(f"{self.title}: {batch + 1}{self._of_all()} batches")
 
     def _of_all(self):
         steps = (self.params or {}).get("steps")
-        return f" of {steps}" if steps else ""
+        return f"/{steps}" if steps else ""
 
     def __enter__(self):
         return self
