@@ -70,8 +70,12 @@ def check_source(source: str | os.PathLike) -> None:
 
 
 def _load_digits(seed):
-    from sklearn.datasets import load_digits
-
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError(
+            'The digits come with scikit-learn, which is not installed: pip install "firekeras[detector]".'
+        ) from error
     digits = load_digits()
     x = digits.images[..., np.newaxis].astype("float32")
     y = digits.target.astype("int64")
