@@ -9,11 +9,12 @@ FLOORS = (  # from the ground up
     *(
         "version",
         "atomic",
+        "terminal",
+        "quiet",
         "paths",
         "refusals",
         "arguments",
         "discovery",
-        "quiet",
         "zoo",
         "datasets",
         "keras_models",

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
-from firekeras.cli.console import import_keras, show_text, warn
+from firekeras.cli.console import import_keras, show_text, write_warning
 from firekeras.keras_models import model_file
+
+
+def check_model(path: Path):
+    """Raises `ValueError`, before Keras is imported, unless there is a model file at a path."""
+    model_file.check_path(path)
 
 
 def load_model(path, *, compile=True):
@@ -35,7 +41,9 @@ def load_data(source, network, limit=None, *, suspicious=True, **images):
     if suspicious:
         from firekeras.cli import classifier
 
-        warn(classifier.suspicion(network, dataset))
+        suspicion = classifier.suspicion(network, dataset)
+        if suspicion:
+            write_warning(suspicion)
     return dataset
 
 
@@ -51,7 +59,7 @@ def load_images_for(source, shape, *, limit=None, scale=None, mean=None, std=Non
 
     dataset = datasets.load_dataset(source, **_form(source, shape), limit=limit, skip_unreadable=skip_unreadable)
     if dataset.skipped:
-        warn(f"Skipped {len(dataset.skipped)} images that cannot be read: {_few(dataset.skipped)}.")
+        write_warning(f"Skipped {len(dataset.skipped)} images that cannot be read: {_few(dataset.skipped)}.")
     return datasets.scaled(dataset, scale, mean=mean, std=std)
 
 
@@ -97,5 +105,14 @@ def check_output(output: Path, model: Path | None = None, ending=".keras"):
         raise ValueError(f"The output {output} is a folder. Expected a file, such as {output / f'pruned{ending}'}.")
     if not output.parent.is_dir():
         raise ValueError(f"Cannot write {output}: there is no folder {output.parent}. Create it first.")
+    _check_writable(output)
     if model and output.resolve() == model.resolve():
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
+
+
+def _check_writable(output):
+    try:
+        with tempfile.TemporaryFile(dir=output.parent):
+            pass
+    except OSError as error:
+        raise ValueError(f"Cannot write {output}: {error.strerror}. Give another --output.") from error

@@ -11,13 +11,13 @@ from pathlib import Path
 from rich.text import Text
 
 from firekeras.channels.costs import COSTS, Costs
-from firekeras.refusals import printable
 from firekeras.report import tables
 from firekeras.rounds.figures import RoundFigures
 from firekeras.rounds.lines import as_number, needed, read
 from firekeras.rounds.monitor import worst_accepted
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.scores.profile import FireProfile
+from firekeras.terminal import printable
 
 ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}
 

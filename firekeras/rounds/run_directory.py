@@ -113,6 +113,11 @@ class RunDirectory:
         last = [event["event"] for event in self.events() if event["event"] in ("round", "stop", "resume", "cut")]
         return bool(last) and last[-1] == "stop"
 
+    def ending(self) -> str:
+        """How the run ended; empty if it goes on, or was killed, which no event says."""
+        last = next(iter(reversed(self.events())), {"event": ""})
+        return {"stop": "finished", "interrupted": "interrupted", "error": "an error"}.get(last["event"], "")
+
     def changed(self) -> dict:
         """The settings that were changed when the run was continued after its end."""
         return {name: value for event in self._continued() for name, value in event["changed"].items()}
