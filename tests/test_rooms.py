@@ -10,6 +10,7 @@ FLOORS = (  # from the ground up
         "version",
         "atomic",
         "paths",
+        "strict_json",
         "refusals",
         "discovery",
         "zoo",
