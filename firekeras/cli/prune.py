@@ -69,7 +69,7 @@ def prune(
         chosen = firekeras.PruningPlan.load(existing_file(plan))
     else:
         chosen = firekeras.plan_pruning(
-            graph,
+            network if scores else graph,  # whose weights a profile must be of
             _scores(network, scores, criterion or "l1"),
             pruning_ratio=ratio,
             layer_caps=parsed_caps(cap),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firekeras.channels.costs import Costs, as_graph, costs_without
+from firekeras.channels.costs import Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
@@ -20,6 +20,7 @@ from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
 from firekeras.refusals import check_one_of, check_share, check_whole, is_number, nearest
 from firekeras.scores.profile import FilterScores
+from firekeras.scores.same_weights import warn_of_other_weights
 
 if TYPE_CHECKING:
     import keras
@@ -227,7 +228,7 @@ def plan_pruning(
     >>> list(plan.removed)
     ['conv2']
     """
-    graph = as_graph(model_or_graph)
+    graph = _graph_for(model_or_graph, scores)
     check_limits(pruning_ratio, round_to, min_keep)
     check_spread(balance, max_cut, measure)
     _check_scores(graph, scores)
@@ -239,6 +240,17 @@ def plan_pruning(
     if target is None:
         return _take(ranking, limits, pruning_ratio, max_cut)
     return _reach(ranking, limits, target, max_cut)
+
+
+def _graph_for(model_or_graph, scores):
+    """The graph of a model, whose weights must be those that were scored; a graph is returned unchanged."""
+    if isinstance(model_or_graph, ChannelGraph):
+        return model_or_graph
+    from firekeras.network import Network
+
+    network = Network.of(model_or_graph)
+    warn_of_other_weights(scores, network)
+    return network.graph
 
 
 def known_layer(name, names):
