@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from firekeras.keras_models import model_file
-from firekeras.rounds.run_directory import RunDirectory, check_new, now, plain
+from firekeras.rounds.lines import plain
+from firekeras.rounds.run_directory import RunDirectory, check_new, now
 from firekeras.scores.profile import FireProfile
 
 AT_START = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")  # in the first event

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import math
 import os
 import re
 import shutil
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from firekeras.atomic import save_model, whole_file, write_text
 from firekeras.paths import as_path
+from firekeras.rounds.lines import plain
 from firekeras.version import __version__
 
 if TYPE_CHECKING:
@@ -218,21 +218,6 @@ def _copy(source, target):
             os.link(source, temporary)
         except OSError:  # not every file system has links
             shutil.copyfile(source, temporary)
-
-
-def plain(value):
-    """Converts settings and records for JSON: NaN becomes null, and other objects the names of their classes."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return getattr(value, "__qualname__", str(value) if isinstance(value, Path) else type(value).__qualname__)
 
 
 def versions() -> dict[str, str]:
