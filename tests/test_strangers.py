@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import bytes_of, hdf5_of, sealed_again
+from mutations import bytes_of, hdf5_of, json_of, sealed_again
 
 import firekeras
 
@@ -38,8 +38,18 @@ def predict_from(path):
     return repr((detector, predicted))
 
 
+def explanations_from(path):
+    plan = firekeras.PruningPlan.load(path)
+    again = [plan.explain(name, k) for name, width in plan.widths.items() for k in range(width)]
+    assert plan.costs_after.macs <= plan.costs_before.macs
+    return plan.summary() + repr(plan) + "".join(again)
+
+
 PROFILE = firekeras.FireProfile.load(FILES / "profile-2.fire.h5")
 DETECTOR = firekeras.FireDetector.load(FILES / "detector-2.h5")
+
+
+PLAN = firekeras.plan_pruning(PROFILE.graph, PROFILE, pruning_ratio=0.3)
 
 
 def written(save, folder, name):
@@ -54,11 +64,19 @@ def wholes(tmp_path_factory):
     return {
         "a.fire.h5": written(PROFILE.save, folder, "a.fire.h5"),
         "detector.h5": written(DETECTOR.save, folder, "detector.h5"),
+        "plan.json": written(PLAN.save, folder, "plan.json"),
+        "old.json": (FILES / "plan-1.json").read_bytes(),
         "old.fire.h5": (FILES / "profile-2.fire.h5").read_bytes(),
     }
 
 
-READERS = {"a.fire.h5": plan_from, "detector.h5": predict_from, "old.fire.h5": plan_from}
+READERS = {
+    "a.fire.h5": plan_from,
+    "old.fire.h5": plan_from,
+    "detector.h5": predict_from,
+    "plan.json": explanations_from,
+    "old.json": explanations_from,
+}
 DAMAGE = [
     ("a.fire.h5", bytes_of, 30),
     ("a.fire.h5", sealed_again, 60),
@@ -66,6 +84,9 @@ DAMAGE = [
     ("old.fire.h5", bytes_of, 60),
     ("detector.h5", sealed_again, 40),
     ("detector.h5", hdf5_of, 40),
+    ("plan.json", json_of, 150),
+    ("plan.json", bytes_of, 100),
+    ("old.json", json_of, 100),
 ]
 
 

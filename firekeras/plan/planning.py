@@ -8,13 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-<<<<<<< HEAD
-import numpy as np
-
-from firekeras.channels.costs import Costs, costs_without
-=======
-from firekeras.channels.costs import COSTS, Costs, as_graph, costs_without
->>>>>>> main
+from firekeras.channels.costs import COSTS, Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
@@ -24,7 +18,7 @@ from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
 from firekeras.refusals import check_one_of, check_share, check_whole, is_number, nearest
-from firekeras.scores.profile import FilterScores
+from firekeras.scores.profile import FilterScores, FireProfile
 from firekeras.scores.same_weights import warn_of_other_weights
 
 if TYPE_CHECKING:
@@ -55,6 +49,11 @@ class PruningPlan:
         ranked: The number of ranked filters.
         notes: Sentences on the plan as a whole, such as why nothing is removed.
         balance: The weight of a filter's rank within its layer in that order, 0 to 1.
+        norms: For each layer, the l1 norms of its filters when the scores were made, `(filters,)`; they tell one
+            training from another. Defaults to none.
+
+    Attributes:
+        read_from: The file that the plan was read from: its costs are what the file says. Empty if it was made here.
 
     Example:
     >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3)
@@ -76,6 +75,9 @@ class PruningPlan:
     ranked: int
     notes: list[str]
     balance: float = 0.0
+    norms: FloatArrays = dataclasses.field(default_factory=dict)
+
+    read_from = ""
 
     def __repr__(self):
         return in_one_line(self)
@@ -142,6 +144,8 @@ class PruningPlan:
     def load(cls, path: str | os.PathLike) -> PruningPlan:
         """Reads a plan that `save` wrote.
 
+        Its costs are what the file says, which nothing can check without the model.
+
         Args:
             path: The file.
 
@@ -151,7 +155,9 @@ class PruningPlan:
         Raises:
             ValueError: If there is no such file, or it is not a plan, of another version, or damaged.
         """
-        return plan_file.load(cls, path)
+        plan = plan_file.load(cls, path)
+        plan.read_from = str(path)
+        return plan
 
     @classmethod
     def of(cls, selection: Selection, notes: Iterable[str] = ()) -> PruningPlan:
@@ -172,6 +178,7 @@ class PruningPlan:
             ranked=ranking.filters,
             notes=[*graph.notes, *notes, *verdicts.notes()],
             balance=float(ranking.balance),
+            norms=_norms(ranking.source, graph),
         )
 
 
@@ -246,6 +253,12 @@ def plan_pruning(
     return _reach(ranking, limits, target, max_cut)
 
 
+def _norms(scores, graph):
+    """The l1 norms of the filters that were scored, if the scores have those of all layers."""
+    widths = {name: norms.size for name, norms in scores.l1.items()}
+    return dict(scores.l1) if widths == graph.widths else {}
+
+
 def _graph_for(model_or_graph, scores):
     """The graph of a model, whose weights must be those that were scored; a graph is returned unchanged."""
     if isinstance(model_or_graph, ChannelGraph):
@@ -253,7 +266,8 @@ def _graph_for(model_or_graph, scores):
     from firekeras.network import Network
 
     network = Network.of(model_or_graph)
-    warn_of_other_weights(scores, network)
+    if isinstance(scores, FireProfile):
+        warn_of_other_weights("The profile", scores.l1, network, stacklevel=4)  # the caller of plan_pruning
     return network.graph
 
 

@@ -138,7 +138,7 @@ def profile_for(weights: ModelWeights, path) -> FireProfile:
 
 def _of_other_weights(weights, profile, path):
     """A note if a profile was measured on another training of the model beside it."""
-    if not other_layers(profile, weights.norms(profile.graph)):
+    if not other_layers(profile.l1, weights.norms(profile.graph)):
         return ()
     name = weights.path.name
     return (f"{Path(path).name} was measured on other weights than {name} holds now: measure {name} again.",)

@@ -24,7 +24,9 @@ def test_the_weights_that_were_measured_raise_no_warning(model, profile):
 
 def test_other_weights_are_noticed_once(profile):
     other = networks.scramble(networks.two_convs(), seed=5)
-    with pytest.warns(UserWarning, match=r"measured on other weights .* layers differ, .*measure_fire\(model") as seen:
+    with pytest.warns(
+        UserWarning, match=r"The profile was made on other weights .* layers differ, .*measure_fire\(model"
+    ) as seen:
         firekeras.plan_pruning(other, profile)
     assert [one.filename for one in seen if one.category is UserWarning] == [__file__]
 
