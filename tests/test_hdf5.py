@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from firekeras import hdf5
+from firekeras.hdf5 import buffer
 from firekeras.hdf5.parsing import parse
 
 
@@ -138,7 +139,7 @@ def test_a_file_may_be_read_at_two_names_of_one_group():
 
 
 def test_a_flipped_bit_is_found_by_the_checksum(tmp_path):
-    hdf5.write(tmp_path / "a.h5", lambda file: file.update(a=np.arange(5.0)))
+    hdf5.write(tmp_path / "a.h5", lambda file, _: file.update(a=np.arange(5.0)))
     data = bytearray((tmp_path / "a.h5").read_bytes())
     data[data.index(np.float64(3).tobytes())] ^= 1
     (tmp_path / "a.h5").write_bytes(data)
@@ -146,8 +147,15 @@ def test_a_flipped_bit_is_found_by_the_checksum(tmp_path):
         hdf5.read(tmp_path / "a.h5")
 
 
+def test_what_would_be_taken_for_a_bomb_is_written_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(buffer, "MOST_UNPACKED", 1000)
+    large = np.zeros(10**6, "u1")
+    hdf5.write(tmp_path / "a.h5", lambda file, packing: file.create_dataset("a", data=large, compression=packing))
+    np.testing.assert_array_equal(hdf5.read(tmp_path / "a.h5")[0].members["a"], large)
+
+
 def test_other_programs_read_what_is_written(tmp_path):
-    hdf5.write(tmp_path / "a.h5", lambda file: file.update(a=np.arange(5.0)))
+    hdf5.write(tmp_path / "a.h5", lambda file, _: file.update(a=np.arange(5.0)))
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["a"][3] == 3
 

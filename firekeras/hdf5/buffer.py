@@ -11,6 +11,11 @@ DEAREST, CHEAPEST, FREE = 8, 64, 1 << 20  # reads per byte of the file, bytes pe
 MOST_UNPACKED, RATIO = 1 << 28, 64  # bytes of gzipped arrays together: whichever is more, of these or times the file
 
 
+def most_unpacked(size: int) -> int:
+    """How many bytes the compressed arrays of a file may have together, unpacked."""
+    return max(MOST_UNPACKED, RATIO * size)
+
+
 class DamagedError(ValueError):
     """A file is damaged, or not one of ours; completes "cannot be read: ..."."""
 
@@ -33,7 +38,7 @@ class Buffer:
     def __init__(self, data: bytes):
         self._view = memoryview(data)
         self._budget = FREE + DEAREST * len(data)
-        self._unpacked = max(MOST_UNPACKED, RATIO * len(data))
+        self._unpacked = most_unpacked(len(data))
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
 
     def take(self, offset: int, size: int) -> memoryview:

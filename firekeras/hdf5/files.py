@@ -12,30 +12,46 @@ import h5py
 import numpy as np
 
 from firekeras.atomic import whole_file
-from firekeras.hdf5.buffer import DamagedError
+from firekeras.hdf5.buffer import DamagedError, most_unpacked
 from firekeras.hdf5.node import Node
 from firekeras.hdf5.parsing import parse
 from firekeras.paths import read_bytes
 
-LARGEST = 1 << 30  # bytes of a file
+LARGEST = 1 << 31  # bytes of a file
 SEAL = b"\nfirekeras sha256 "
 SEAL_SIZE = len(SEAL) + 64 + 1
 
 
-def write(path: str | os.PathLike, fill: Callable[[h5py.File], None]) -> None:
+def write(path: str | os.PathLike, fill: Callable[[h5py.File, str | None], None]) -> None:
     """Writes an HDF5 file, whole or not at all.
 
     HDF5 crashes if the disk is full, so the file is made in memory.
 
     Args:
         path: The file.
-        fill: Called with the open, empty `h5py.File`.
+        fill: Called with the open, empty `h5py.File`, and the compression of its large arrays, `"gzip"` or None.
+
+    Raises:
+        ValueError: If its folder does not exist, or the file would be larger than `read` reads.
     """
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w", libver="earliest") as file:  # the layout that the parser knows
-        fill(file)
+    content, unpacked = _made(fill, "gzip")
+    if unpacked > most_unpacked(len(content)):  # a reader would take it for a bomb
+        content, _ = _made(fill, None)
+    if len(content) > LARGEST - SEAL_SIZE:
+        raise ValueError(
+            f"{path} would have {len(content):,} bytes. Files have at most {LARGEST:,}: leave out the maps."
+        )
     with whole_file(path) as temporary:
-        temporary.write_bytes(sealed(buffer.getvalue()))
+        temporary.write_bytes(sealed(content))
+
+
+def _made(fill, compression):
+    """The bytes of a file, and the size of what is compressed in it."""
+    buffer, packed = io.BytesIO(), []
+    with h5py.File(buffer, "w", libver="earliest") as file:  # the layout that the parser knows
+        fill(file, compression)
+        file.visititems(lambda _, one: packed.append(one.nbytes if getattr(one, "compression", None) else 0))
+    return buffer.getvalue(), sum(packed)
 
 
 def read(path: str | os.PathLike) -> tuple[Node, bool]:

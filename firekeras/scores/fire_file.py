@@ -42,18 +42,18 @@ class Header:
 
 def save(profile: FireProfile, path):
     """Writes a profile, whole or not at all."""
-    hdf5.write(path, lambda file: _fill(file, profile))
+    hdf5.write(path, lambda file, compression: _fill(file, profile, compression))
 
 
-def _fill(file, profile):
+def _fill(file, profile, compression):
     header = Header(VERSION, profile.graph.fingerprint, profile.samples, profile.mode, profile.date)
     file.attrs.update(format=FORMAT, **dataclasses.asdict(header))
     file["graph"] = json.dumps(profile.graph.to_dict())
     for number, name in enumerate(profile):
-        _save_layer(file.create_group(f"layers/{number:05d}"), profile, name)
+        _save_layer(file.create_group(f"layers/{number:05d}"), profile, name, compression)
 
 
-def _save_layer(group, profile, name):
+def _save_layer(group, profile, name, compression):
     group.attrs["name"] = name  # a path may contain slashes, which mean groups in HDF5
     group.attrs["reason"] = profile.reasons.get(name, "")
     group["fire"] = profile[name]
@@ -61,11 +61,8 @@ def _save_layer(group, profile, name):
     group["seen"] = profile.seen[name]
     group["features"] = profile.features[name]
     if name in profile.maps:
-        group.create_dataset("map", data=profile.maps[name], compression="gzip", chunks=_one_filter(profile.maps[name]))
-
-
-def _one_filter(maps):
-    return (1, *maps.shape[1:])
+        chunks = (1, *profile.maps[name].shape[1:])
+        group.create_dataset("map", data=profile.maps[name], compression=compression, chunks=chunks)
 
 
 def load(path) -> FireProfile:

@@ -33,7 +33,7 @@ class Settings:
 
 def save(path, settings, table):
     """Writes settings and training table, whole or not at all."""
-    hdf5.write(path, lambda file: _fill(file, settings, table))
+    hdf5.write(path, lambda file, _: _fill(file, settings, table))
 
 
 def _fill(file, settings, table):
