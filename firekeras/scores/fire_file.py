@@ -120,7 +120,7 @@ def _layers(nodes, graph):
         try:
             layers[name] = _layer(node, widths[name])
         except ValueError as error:
-            raise hdf5.DamagedError(f"in its layer {name!r} {error}") from error
+            raise hdf5.DamagedError(f"in its layer {name!r}, {error}") from error
     return layers
 
 
