@@ -28,7 +28,7 @@ class Product:
     """
 
     factor: Count
-    axes: tuple[Count, ...] = ()
+    axes: Annotated[tuple[Count, ...], Meta(max_length=16)] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Kernel:
     """
 
     weight: Count
-    axes: tuple[int, ...]
+    axes: Annotated[tuple[int, ...], Meta(max_length=16)]
 
     def by_filter(self, value: np.ndarray) -> np.ndarray:
         """The weight with its filters last, `(*taps, inputs, filters)`."""

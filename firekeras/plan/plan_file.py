@@ -75,7 +75,7 @@ def load(cls: type[T], path) -> T:
     fields = [_entry(name, kind, BEFORE[version]) for name, kind in kinds.items()]
     schema = msgspec.defstruct("Plan", fields, kw_only=True)
     read = parse(data, schema, str(path), "a whole pruning plan", ADVICE)
-    plan = cls(**{name: _value(getattr(read, name), kind) for name, kind in kinds.items()})
+    plan: Any = cls(**{name: _value(getattr(read, name), kind) for name, kind in kinds.items()})
     try:
         check_consistent(plan)
     except ValueError as error:
