@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firekeras import methods
+from firekeras.arguments import typed
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.report.tensorboard import TensorBoardRounds
 from firekeras.rounds.engine import Rounds
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 
+@typed
 def compress(
     model: keras.Model,
     train_data: Any,
@@ -138,6 +140,7 @@ def compress(
     return rounds.result()
 
 
+@typed
 def compression_rounds(
     model: keras.Model,
     train_data: Any,

@@ -13,6 +13,7 @@ FLOORS = (  # from the ground up
         "strict_json",
         "hdf5",
         "refusals",
+        "arguments",
         "discovery",
         "zoo",
         "datasets",

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.consistency import check_consistent
 from firekeras.refusals import listed
 from firekeras.strict_json import LARGEST, Count, Meta, convert, parse
@@ -211,6 +212,7 @@ class ChannelGraph:
         """A part that would be empty without the units in a mask; None if there is none."""
         return next((part for part in self.parts if gone[self.axes[part.axis]].all()), None)
 
+    @typed
     def lock(self, layer: str, filter: int) -> str | None:
         """Why a filter must stay.
 
@@ -226,6 +228,7 @@ class ChannelGraph:
         """
         return self.locks.get(self._unit(layer, filter))
 
+    @typed
     def coupled(self, layer: str, filter: int) -> list[tuple[str, int]]:
         """All filters that can only be removed together with a filter.
 

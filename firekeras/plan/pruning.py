@@ -5,12 +5,14 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan, known_layer
 from firekeras.scores.same_weights import warn_of_other_weights
 
 
+@typed
 def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
     """Removes the filters of a plan, and every slice of every weight that belongs to them.
 
@@ -36,7 +38,7 @@ def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
     network = Network.of(model)
     gone = checked_units(network.graph, plan)
     if plan.read_from:
-        warn_of_other_weights(f"The plan in {plan.read_from}", plan.norms, network, stacklevel=3)  # the caller of prune
+        warn_of_other_weights(f"The plan in {plan.read_from}", plan.norms, network, stacklevel=4)  # the caller of prune
     return network.without(gone)
 
 

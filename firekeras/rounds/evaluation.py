@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.data.checks import check_batch_size
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
 from firekeras.rounds.settings import RunSettings
 
@@ -38,6 +39,7 @@ class Evaluation:
         batch_size: int | None = None,
         evaluate: Callable[[keras.Model], float] | None = None,
     ):
+        check_batch_size(batch_size)
         self.data, self.tolerance = data, tolerance
         self.batch_size, self._evaluate = batch_size, evaluate
         self._wanted = monitor
