@@ -41,6 +41,8 @@ def _check_layer(layer, axes):
     if layer.kernel is not None:
         _check_index(what, [layer.kernel.weight], len(layer.weights), "weight")
         _check_index(what, [-1 - axis for axis in layer.kernel.axes], 8, "axis of a weight, from its end,")
+        if len(set(layer.kernel.axes)) < len(layer.kernel.axes):
+            raise ValueError(f"{what} names an axis of its kernel twice")
 
 
 def _check_index(what, indices, count, kind="axis"):

@@ -42,7 +42,7 @@ class Kernel:
     """
 
     weight: Count
-    axes: Annotated[tuple[int, ...], Meta(max_length=16)]
+    axes: Annotated[tuple[int, ...], Meta(min_length=1, max_length=16)]
 
     def by_filter(self, value: np.ndarray) -> np.ndarray:
         """The weight with its filters last, `(*taps, inputs, filters)`."""
