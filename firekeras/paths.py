@@ -23,7 +23,8 @@ def existing_file(path) -> Path:
     """The path of a file that exists.
 
     Raises:
-        ValueError: If it is not a path, or there is no such file.
+        ValueError: If it is not a path, there is no such file, or it is not an ordinary one: reading a pipe or a
+            device might never end.
     """
     path = as_path(path)
     if path.is_dir():
@@ -46,3 +47,21 @@ def open_regular(path: str | os.PathLike) -> BinaryIO:
         os.close(handle)
         raise OSError("it is a folder, a pipe or a device, not a regular file")
     return os.fdopen(handle, "rb")
+
+
+def read_bytes(path: str | os.PathLike, most: int) -> bytes:
+    """The contents of an ordinary file.
+
+    Args:
+        path: The file.
+        most: The number of bytes that it may have, for files are read into memory.
+
+    Raises:
+        ValueError: If there is no such file, it is not an ordinary one, or it is larger.
+    """
+    path = existing_file(path)
+    with open_regular(path) as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"{path} is too large: at least {len(data):,} bytes. Files of its kind have at most {most:,}.")
+    return data

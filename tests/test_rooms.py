@@ -12,6 +12,8 @@ FLOORS = (  # from the ground up
         "terminal",
         "quiet",
         "paths",
+        "strict_json",
+        "hdf5",
         "refusals",
         "arguments",
         "discovery",

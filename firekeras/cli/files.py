@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
+from firekeras.atomic import check_can_write
 from firekeras.cli.console import import_keras, show_text, write_warning
 from firekeras.keras_models import model_file
 
@@ -103,16 +103,6 @@ def check_output(output: Path, model: Path | None = None, ending=".keras"):
         raise ValueError(f"Expected an output that ends in {ending}. Received: {output}.")
     if output.is_dir():
         raise ValueError(f"The output {output} is a folder. Expected a file, such as {output / f'pruned{ending}'}.")
-    if not output.parent.is_dir():
-        raise ValueError(f"Cannot write {output}: there is no folder {output.parent}. Create it first.")
-    _check_writable(output)
     if model and output.resolve() == model.resolve():
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
-
-
-def _check_writable(output):
-    try:
-        with tempfile.TemporaryFile(dir=output.parent):
-            pass
-    except OSError as error:
-        raise ValueError(f"Cannot write {output}: {error.strerror}. Give another --output.") from error
+    check_can_write(output)
