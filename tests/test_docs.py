@@ -32,3 +32,9 @@ def test_every_public_name_has_an_entry_in_the_reference():
     entries = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "reference").glob("*.md"))
     names = set(re.findall(r"^from \..+ import \w+ as (\w+)", stub, re.MULTILINE)) - {"__version__"}
     assert {name for name in names if f"::: firekeras.{name}\n" not in f"{entries}\n"} == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_links_lead_to_files(page):
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (pages.ROOT / page).read_text(encoding="utf-8"))
+    assert [link for link in links if not (pages.ROOT / link).exists()] == []
