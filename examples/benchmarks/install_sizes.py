@@ -37,7 +37,7 @@ def megabytes(found):
 
 def main():
     ours = metadata.distribution("firekeras")
-    base = packages(ours.requires)
+    base = packages(ours.requires, "tensorflow")
     print(f"tensorflow  {megabytes(packages(['tensorflow'])):6.0f}")
     print(f"firekeras   {megabytes(base):6.0f}, TensorFlow included")
     for extra in sorted(ours.metadata.get_all("Provides-Extra")):

@@ -25,7 +25,7 @@ FENCE = re.compile(r"(?:^ *<!-- not run: (?P<reason>.+?) -->\n)?^(?P<indent> *)`
 NUMBER = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?%?")
 ELSEWHERE = {  # commands of the pages that are not run here, and what runs them
     "python3 -m venv .venv": ".ci/run",
-    ".venv/bin/pip install -e .": ".ci/run, with extras",
+    '.venv/bin/pip install -e ".[tensorflow]"': ".ci/run, with more extras",
     '.venv/bin/pip install -c constraints.txt -e ".[dev]"': ".ci/run",
     ".venv/bin/firekeras demo": "tests/cli/test_cli.py",
     ".venv/bin/pytest -n auto --dist loadfile": ".ci/run",
