@@ -62,7 +62,7 @@ def call(
         {"arrays": {"conv1": [0.1, 0.9], "conv2": np.ones(3)}},
         {"anything": object()},
     ],
-    ids=str,
+    ids=lambda arguments: next(iter(arguments)),
 )
 def test_taken(arguments):
     assert call(**arguments)
