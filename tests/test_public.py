@@ -14,7 +14,7 @@ from firekeras.recovery.distill import Teacher, distilling, fit_distilled, why_n
 from firekeras.scores.criteria import criterion
 from firekeras.scores.detector.regressors import register_regressor
 
-REGISTER = ("rule", "criterion", "register", "register_regressor", "recovery_step", "Method")
+REGISTER = ("rule", "criterion", "register", "register_regressor", "recovery_step", "Method", "FireProfile")
 KINDS = (types.FunctionType, classmethod, staticmethod)
 ROOMS = (firekeras, datasets, export, methods, recovery, zoo)
 EXTENSIONS = (rule, criterion, register_regressor, fit_distilled, distilling, why_not_distilled, Teacher)

@@ -112,7 +112,6 @@ class FireProfile(FilterScores):
     <FireProfile 'fire': 20 of 30 filters scored>
     """
 
-    @typed
     def __init__(
         self,
         zeros: Mapping[str, ArrayLike],
