@@ -10,6 +10,7 @@ from firekeras import methods
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.report.tensorboard import TensorBoardRounds
 from firekeras.rounds.engine import Rounds
+from firekeras.rounds.journal import check_listener
 from firekeras.rounds.method import Method
 from firekeras.rounds.records import CompressionResult
 
@@ -176,6 +177,7 @@ NOT_A_SETTING = ("model", "train_data", "validation_data", "tensorboard", "on_ev
 
 def _both(first, second):
     """A function that passes each event to both listeners."""
+    check_listener(second)
     if second is None:
         return first
 

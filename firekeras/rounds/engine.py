@@ -11,8 +11,9 @@ from typing import Any
 import keras
 
 from firekeras.channels import channel_graph
+from firekeras.channels.check import broken_weight
 from firekeras.channels.costs import count_costs
-from firekeras.data.checks import check_training_data
+from firekeras.data.checks import check_batches_finite, check_training_data
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.network import Network
@@ -97,6 +98,8 @@ class Rounds(Run, Iterator):
         check_prunable(model, self._graph, settings.layer_caps, compiled=not settings.trains_by_itself)
         data = {"train_data": self.train_data, "validation_data": self.validation_data}
         check_training_data(model, data, labels=not settings.trains_by_itself)
+        if not several_processes():
+            check_batches_finite("validation_data", self.validation_data)
         warn_unless_held_out(self.train_data, self.validation_data)
 
     # Beginning
@@ -104,9 +107,11 @@ class Rounds(Run, Iterator):
     def _start(self):
         with self.time.on("judging"):
             self.best = self._own_copy()
+            self.evaluation.check_monitor(self.best)
             unsettled = self.evaluation.measured(self.best)  # an unknown metric is refused before any long work
             self.monitor = self.evaluation.monitor
             self.baseline = self.judged(self.best) if self.best is not self.first else unsettled
+        self.evaluation.check_baseline(self.baseline, self.notes)
         self.accuracy = self.baseline
         self._note(*self._remarks(unsettled))
         self._teach()
@@ -360,11 +365,18 @@ class Rounds(Run, Iterator):
         return self._settler
 
     def judged(self, network: keras.Model) -> float:
-        """Settles a network in place, then measures its metric."""
+        """Settles a network in place, then measures its metric; NaN if a weight is."""
         with self.time.on("judging"):
             if not several_processes():
                 self._note(*self._settler_of(network).settle())
-            return self.evaluation.measured(network)
+            return math.nan if self._is_broken(network) else self.evaluation.measured(network)
+
+    def _is_broken(self, network) -> bool:
+        """Whether a weight is NaN: a ReLU may hide that from every metric."""
+        broken = broken_weight(network)
+        if broken:
+            self._note(f"{broken} came to hold NaN or infinity, so that state of the network was given up.")
+        return broken is not None
 
     def _keep(self, record, plan, arrives):
         if plan is not None and record.accepted:

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.data.checks import as_numpy
+
 WHOLE = 1 << 26  # bytes of an array up to which all of it counts, so that labels always do
 SIZE = 16  # bytes of a fingerprint
 
@@ -37,15 +39,11 @@ def _joined(digests):
 
 
 def _of_array(array) -> bytes:
-    values = array if isinstance(array, np.ndarray) else _as_numpy(array)
+    values = array if isinstance(array, np.ndarray) else as_numpy(array)
     taken = values[:: _step(values)] if values.ndim else values
     digest = hashlib.blake2b(f"{values.shape} {values.dtype}".encode(), digest_size=SIZE)
     digest.update(repr(taken.tolist()).encode() if values.dtype.hasobject else _bytes(taken))
     return digest.digest()
-
-
-def _as_numpy(array):
-    return keras.ops.convert_to_numpy(array) if keras.ops.is_tensor(array) else np.asarray(array)
 
 
 def _step(values) -> int:
@@ -57,8 +55,11 @@ def _bytes(values):
 
 
 def _of_batches(data) -> bytes:
-    spec = keras.tree.map_structure(lambda part: (str(part.shape), str(part.dtype)), getattr(data, "element_spec", ()))
-    return f"{type(data).__name__} {spec} {_length(data)}".encode()
+    if not hasattr(data, "element_spec"):
+        return f"{type(data).__name__} {_length(data)}".encode()
+    return (
+        f"{keras.tree.map_structure(lambda part: (part.shape, part.dtype), data.element_spec)} {_length(data)}".encode()
+    )
 
 
 def _length(data):

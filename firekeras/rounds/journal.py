@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from firekeras.channels import channel_graph
 from firekeras.keras_models import model_file
+from firekeras.paths import as_path
 from firekeras.rounds import fingerprints
 from firekeras.rounds.ownership import LOCK, Ownership
 from firekeras.rounds.run_directory import SETTINGS, RunDirectory, check_new, now, plain
@@ -43,7 +45,8 @@ class Journal:
         on_event: Callable[[dict], None] | None = None,
         source: dict | None = None,
     ):
-        self.path = None if path is None else Path(path)
+        check_listener(on_event)
+        self.path = None if path is None else as_path(path)
         self.directory: RunDirectory | None = None
         self.source = source
         self._on_event = on_event
@@ -186,6 +189,12 @@ class Journal:
             else:
                 self.report("error", message=f"{type(error).__name__}: {error}")
         self.leave()
+
+
+def check_listener(on_event: Any):
+    """Raises `ValueError` unless this can be called with events, or is None."""
+    if on_event is not None and not callable(on_event):
+        raise ValueError(f"on_event is a function that is called with each event. Received: {on_event!r}.")
 
 
 def _made_folders(path) -> list[Path]:

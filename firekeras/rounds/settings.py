@@ -79,6 +79,8 @@ class RunSettings:
     def check(self):
         """Raises `ValueError` if a number is out of its range, or settings contradict each other."""
         self._check_lengths()
+        if self.monitor is not None and not isinstance(self.monitor, str):
+            raise ValueError(f"monitor is the name of a metric, such as 'accuracy'. Received: {self.monitor!r}.")
         check_tolerance(self.tolerance, self.monitor or "accuracy")
         check_limits(0.1 if self.pruning_ratio is None else self.pruning_ratio, self.round_to, self.min_keep)
         for name in ("balance", "favour_macs", "max_cut"):
@@ -106,6 +108,11 @@ class RunSettings:
             )
 
     def _check_functions(self):
+        for name, gives in (("fine_tune", "trains it in place"), ("evaluate", "measures it and returns a number")):
+            given = getattr(self, name)
+            if given is not None and not callable(given):
+                raise ValueError(f"{name} is a function that takes a model and {gives}. Received: {given!r}.")
+        check_callbacks(self.fit.get("callbacks"))
         if self.fine_tune is not None and (self.distill or self.fit or self.learning_rate is not None):
             unused = [*self.fit, *(name for name in ("distill", "learning_rate") if getattr(self, name))]
             raise ValueError(
@@ -130,6 +137,13 @@ class RunSettings:
     def to_dict(self) -> dict:
         """All settings by name, as a shallow copy."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def check_callbacks(given: Any):
+    """Raises `ValueError` unless these are a Keras callback, a list of them, or None."""
+    for callback in given if isinstance(given, (list, tuple)) else [given]:
+        if callback is not None and (isinstance(callback, type) or not hasattr(callback, "on_train_begin")):
+            raise ValueError(f"callbacks is a list of objects of keras.callbacks.Callback. Received: {callback!r}.")
 
 
 def _check_fit_arguments(model, fit, own):
