@@ -12,6 +12,7 @@ OF_NO_FILE = {  # what they are of instead
     "test_mirror.py": "the tests",
     "test_public.py": "what is public has types, examples and results in words",
     "test_rooms.py": "what imports what in firekeras",
+    "test_threads.py": "many threads at once",
     "inspector/test_rooms.py": "what imports what in the inspector",
     "channels/test_counted.py": "MACs of layers that are no convolutions, by hand",
     "cli/test_runs.py": "commands that begin runs and go on with them",

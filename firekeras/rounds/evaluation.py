@@ -98,11 +98,11 @@ class Evaluation:
         """
         if math.isfinite(value):
             return
-        ours = f"on the validation data {self.monitor} or the loss is"
+        ours = f"on the validation data {self.monitor} or the loss is {value}"
+        found = ours if self._evaluate is None else f"evaluate returned {value}"
         because = "".join(f" {note}" for note in notes)
         raise ValueError(
-            f"There is no baseline: {ours if self._evaluate is None else 'evaluate returned'} {value}.{because} Check the "
-            "data and their labels, the loss, and the weights."
+            f"There is no baseline: {found}.{because} Check the data and their labels, the loss, and the weights."
         )
 
     def accepts(self, value: float, baseline: float) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from firekeras.atomic import naming
 from firekeras.channels import channel_graph
 from firekeras.keras_models import model_file
 from firekeras.paths import as_path
@@ -200,7 +201,8 @@ def check_listener(on_event: Any):
 def _made_folders(path) -> list[Path]:
     """Creates a folder with its parents; returns those that were not there, innermost first."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(parents=True, exist_ok=True)
+    with naming(path):
+        path.mkdir(parents=True, exist_ok=True)
     return missing
 
 
