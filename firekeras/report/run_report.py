@@ -270,8 +270,8 @@ def show_run(folder: str | Path, html: str | Path | None = None) -> list:
 
 
 def _last_profile(directory) -> FireProfile | None:
-    path = directory.path / PROFILE
-    return FireProfile.load(path) if path.exists() else None
+    path = directory.file(PROFILE)
+    return FireProfile.load(path) if path else None
 
 
 def run_tables(run: RunReport) -> list:

@@ -97,6 +97,8 @@ class RunDirectory:
         path = as_path(path)
         if not os.path.lexists(path / SETTINGS):
             raise ValueError(f"{path} is not the folder of a run: it holds no {SETTINGS}.")
+        for name in (EVENTS, BEST, PROFILE, model_name(0)):
+            own_file(path / name)
         file = own_file(path / SETTINGS)
         return cls(path, settings_of(read_bytes(file, MOST), file))
 
@@ -111,8 +113,8 @@ class RunDirectory:
         return [event_of(line, self.path / EVENTS, number) for number, line in enumerate(lines, 1) if line.strip()]
 
     def _text(self) -> bytes:
-        file = own_file(self.path / EVENTS)
-        return read_bytes(file, MOST) if file.exists() else b""
+        file = self.file(EVENTS)
+        return read_bytes(file, MOST) if file else b""
 
     def rounds(self) -> list[dict]:
         """The events of the rounds that are finished."""
@@ -158,8 +160,8 @@ class RunDirectory:
         Raises:
             ValueError: If they have.
         """
-        file = own_file(self.path / EVENTS)
-        self._check_length(file.stat().st_size if file.exists() else 0)
+        file = self.file(EVENTS)
+        self._check_length(file.stat().st_size if file else 0)
 
     def _check_length(self, length):
         if self._length is not None and length != self._length:
@@ -220,8 +222,8 @@ class RunDirectory:
 
     def _is_best(self, name):
         """Whether the model of a round is `best.keras`, so that the round was finished: the same file, or a copy."""
-        file, best = own_file(self.path / name), own_file(self.path / BEST)
-        if not (file.exists() and best.exists()):
+        file, best = self.file(name), self.file(BEST)
+        if file is None or best is None:
             return False
         return os.path.samefile(file, best) or (best.stat().st_nlink == 1 and filecmp.cmp(file, best, shallow=False))
 
@@ -236,11 +238,26 @@ class RunDirectory:
             if file is not None:
                 self.existing(file.name)
 
-    def existing(self, name) -> Path:
-        """A file that the record of the run counts on."""
+    def file(self, name: str) -> Path | None:
+        """The path of a file in the folder; None if there is none.
+
+        Raises:
+            ValueError: If it is a link, which may lead anywhere, or no ordinary file.
+        """
         file = own_file(self.path / name)
-        if not file.exists():
-            raise ValueError(f"{file} is missing, and the run cannot be continued without it. {UNTOUCHED} {LOST}")
+        return file if file.exists() else None
+
+    def existing(self, name: str) -> Path:
+        """The path of a file that the run cannot be continued without.
+
+        Raises:
+            ValueError: If it is missing, a link, or no ordinary file.
+        """
+        file = self.file(name)
+        if file is None:
+            raise ValueError(
+                f"{self.path / name} is missing, and the run cannot be continued without it. {UNTOUCHED} {LOST}"
+            )
         return file
 
     def clean(self):
@@ -252,6 +269,7 @@ class RunDirectory:
         self.check_whole()
         self._end_last_line()
         self._remove_temporary()
+        self.stop_wanted()  # asked of the process that was killed
         for name in _files_of(len(self.rounds()) + 1):
             (self.path / name).unlink(missing_ok=True)
 
