@@ -14,6 +14,8 @@ from firekeras.channels.graph import ChannelGraph
 if TYPE_CHECKING:
     import keras
 
+COSTS = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}  # the costs of a network, with their titles
+
 
 @dataclasses.dataclass(frozen=True)
 class LayerCosts:
@@ -46,6 +48,16 @@ class Costs:
     params: int
     by_layer: dict[str, LayerCosts] = dataclasses.field(repr=False)
     uncounted: tuple[str, ...] = ()
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """The costs of the whole network, by the names in `COSTS`."""
+        return {name: getattr(self, name) for name in COSTS}
+
+    @property
+    def headline(self) -> str:
+        """The cost to name if there is room for one: `"conv_macs"`, or `"macs"` if nothing is a convolution."""
+        return "conv_macs" if self.conv_macs else "macs"
 
     @property
     def macs_title(self) -> str:

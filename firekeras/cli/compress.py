@@ -29,6 +29,7 @@ from firekeras.cli.options import (
     Tolerance,
 )
 
+# Spelled here again, since --help must not wait for NumPy; a test holds them equal.
 TARGETS = ("conv_macs", "macs", "params", "latency", "litert_latency")
 MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
 AT_WILL = ("output", "tensorboard")

@@ -139,7 +139,7 @@ def _fields(stage):
     return {
         "path": str(stage.path),
         "accuracy": stage.accuracy,
-        "costs": {"conv_macs": costs.conv_macs, "macs": costs.macs, "params": costs.params} if costs else None,
+        "costs": costs.totals if costs else None,
         "size": stage.size,
         "latency": dataclasses.asdict(stage.latency),
     }

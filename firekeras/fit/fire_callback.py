@@ -25,7 +25,7 @@ from firekeras.keras_models.compiling import fresh_if_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
-from firekeras.plan.planning import COSTS, checked_target, plan_pruning
+from firekeras.plan.planning import checked_target, plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
@@ -149,25 +149,11 @@ class FirePruningCallback(keras.callbacks.Callback):
         verbose: int = 1,
         on_event: Callable[[dict], None] | None = None,
     ):
+        arguments = {**locals(), "layer_caps": dict(layer_caps or {})}
         super().__init__()
         if target is not None:
             checked_target(target)
-        self.settings = RunSettings(
-            target=target,
-            tolerance=tolerance,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            distill=distill,
-            pruning_ratio=pruning_ratio,
-            layer_caps=dict(layer_caps or {}),
-            round_to=round_to,
-            min_keep=min_keep,
-            max_cut=max_cut,
-            balance=balance,
-            epochs_per_round=epochs_per_round,
-            backtracks=backtracks,
-            monitor=monitor,
-        )
+        self.settings = RunSettings.among(arguments)
         self.settings.check()
         if epochs_per_round is not None:
             check_whole("epochs_per_round", epochs_per_round, 1)
@@ -407,8 +393,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         return profile_from_counters(self._network, counted, mode="training")
 
     def _report_start(self):
-        run = self._run
-        costs = {name: getattr(run.costs_before, name) for name in COSTS}
+        run, costs = self._run, self._run.costs_before.totals
         limits = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
         self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **limits)
         self._note(self._mended)
@@ -456,8 +441,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._settler = None
         if self._rate is not None:
             self._rate.since_cut = 0.0
-        self._voice.event("cut", number=len(run.records) + 1, filters_removed=plan.num_removed,
-                          **{name: getattr(plan.costs_after, name) for name in COSTS})  # fmt: skip
+        self._voice.event("cut", **run.cut_figures(plan))
 
     def _after_epoch(self, value):
         self._last, trial = self._last if value is None else value, self._trial
@@ -505,25 +489,15 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._record(trial.record(self._run, self.model, True, trial.value), trial)
             self._run.stopped_because = "fit ended before its last epoch." if not trial.arrives else ""
         else:
-            number = len(self._run.records) + 1
-            self._run.stopped_because = f"fit ended before round {number} was over, so the round was undone."
+            self._run.stopped_because = f"fit ended before round {self._run.number} was over, so the round was undone."
 
     def _record_training_on(self):
         """Records the epochs after the last round as a round that cuts nothing."""
         run = self._run
         if not (self._later_epochs and run.cuts_kept) or math.isnan(self._last):
             return
-        record = RoundRecord.of_training(
-            run.costs,
-            number=len(run.records) + 1,
-            accepted=True,
-            accuracy_after_cut=run.accuracy,
-            accuracy=self._last,
-            baseline=run.baseline,
-            seconds=0.0,
-            model=self.model,
-            pruning_ratio=0.0,
-            epochs=self._later_epochs,
+        record = run.record_of_training(
+            accepted=True, accuracy=self._last, seconds=0.0, model=self.model, epochs=self._later_epochs
         )
         self._record(record, None)
 

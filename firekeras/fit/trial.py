@@ -49,17 +49,13 @@ class Trial:
             accepted: Whether the round is kept.
             value: The metric of the network.
         """
-        ratio = run.step.ratio
-        return RoundRecord.of(
+        return run.record(
             self.plan,
-            number=len(run.records) + 1,
             accepted=accepted,
             accuracy_after_cut=float("nan"),
             accuracy=value,
-            baseline=run.baseline,
             seconds=time.monotonic() - self.began,
             model=model,
-            pruning_ratio=self.plan.num_removed / max(1, self.plan.ranked) if ratio is None else ratio,
             details=self.details,
             epochs=self.epochs,
         )

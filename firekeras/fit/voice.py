@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.text import Text
 
 from firekeras.report import tables
-from firekeras.rounds.run_directory import now, plain
+from firekeras.rounds.lines import plain
+from firekeras.rounds.run_directory import now
 
 
 class Voice:

@@ -27,6 +27,17 @@ def compile_alike(old, new, cut):
         copy_optimizer_state(old.optimizer, optimizer, cut.copier, cut.sliced)
 
 
+def compile_with_fresh_optimizer(old, new, rate=None):
+    """Compiles `new` like `old`, with an optimizer that has not taken a step yet.
+
+    Args:
+        old: A compiled network.
+        new: The network to compile.
+        rate: The learning rate, as in `fresh_optimizer`.
+    """
+    keras.Model.compile(new, **compile_settings(old, fresh_optimizer(old.optimizer, rate)))
+
+
 def compile_settings(model, optimizer, copier=None) -> dict:
     """Arguments of `compile` for a network that trains like `model`: fresh metrics, and the given optimizer.
 

@@ -10,10 +10,11 @@ import keras
 import numpy as np
 
 from firekeras.channels import channel_graph
+from firekeras.channels.costs import COSTS
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches, shared_out
 from firekeras.network.masking import MaskedNetwork
-from firekeras.plan.planning import AS_SCORED, COSTS, PruningPlan, plan_pruning
+from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.refusals import check_number, check_one_of, check_share, check_whole
 from firekeras.rounds.method import Method, register

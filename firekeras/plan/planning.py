@@ -8,13 +8,12 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from firekeras.channels.costs import Costs, as_graph, costs_without
+from firekeras.channels.costs import COSTS, Costs, as_graph, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
-from firekeras.plan.selection import MEASURES, Limits, Ranking, Selection, selected_at_once
+from firekeras.plan.plan_file import FloatArrays, IntArrays
+from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
@@ -24,7 +23,6 @@ from firekeras.scores.profile import FilterScores
 if TYPE_CHECKING:
     import keras
 
-COSTS = tuple(MEASURES)
 BALANCE, MAX_CUT = 1.0, 0.5  # the defaults of plan_pruning
 AS_SCORED: dict[str, Any] = {
     "balance": 0.0,
@@ -59,15 +57,15 @@ class PruningPlan:
     'Filter ... of conv1 goes: its l1 score of ... ranks ... of 20...'
     """
 
-    removed: dict[str, np.ndarray]
+    removed: IntArrays
     widths: dict[str, int]
     costs_before: Costs
     costs_after: Costs
     criterion: str
-    verdicts: dict[str, np.ndarray]
+    verdicts: IntArrays
     sentences: list[str]
-    scores: dict[str, np.ndarray]
-    ranks: dict[str, np.ndarray]
+    scores: FloatArrays
+    ranks: IntArrays
     ranked: int
     notes: list[str]
     balance: float = 0.0
@@ -146,7 +144,7 @@ class PruningPlan:
         Raises:
             ValueError: If there is no such file, or it is not a plan, of another version, or damaged.
         """
-        return cls(**plan_file.load(path))
+        return plan_file.load(cls, path)
 
     @classmethod
     def of(cls, selection: Selection, notes: Iterable[str] = ()) -> PruningPlan:
@@ -311,7 +309,7 @@ def _reach(ranking: Ranking, limits: Limits, target: Mapping[str, float], max_cu
     return PruningPlan.of(selected(cut, low), widened_because(f"the target {dict(target)}", max_cut, cut))
 
 
-def checked_target(target, known=COSTS):
+def checked_target(target, known=tuple(COSTS)):
     """The measure and the share of a target `{measure: share}`; raises `ValueError` if it is invalid."""
     measure, share = next(iter(target.items())) if isinstance(target, Mapping) and len(target) == 1 else ("", 0)
     if measure not in known or not is_number(share) or not 0 < share <= 1:

@@ -10,15 +10,13 @@ import math
 
 import numpy as np
 
-from firekeras.channels.costs import costs_of_units
+from firekeras.channels.costs import COSTS, costs_of_units
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.balance import blended
 from firekeras.plan.quick import Kinds
 from firekeras.plan.units import over_units
 from firekeras.plan.widening import narrowest_cut
 from firekeras.scores.profile import FilterScores
-
-MEASURES = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Ranking:
         self, graph: ChannelGraph, scores: FilterScores, round_to: int, balance: float = 0.0, measure: str | None = None
     ):
         self.graph, self.source, self.round_to, self.balance = graph, scores, round_to, balance
-        self.saves = MEASURES[measure] if measure else ""
+        self.saves = COSTS[measure] if measure else ""
         self.scores = over_units(graph, scores)
         self.l1 = np.nan_to_num(over_units(graph, scores.l1))
         unlocked = np.ones(graph.num_units, bool)

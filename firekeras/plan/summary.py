@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import textwrap
 
+from firekeras.channels.costs import COSTS
+
 COLUMNS, LONGEST = 80, 55  # of the whole table; of a name in it
-TOTALS = {"conv MACs": "conv_macs", "MACs": "macs", "parameters": "params"}
 
 
 def in_one_line(plan) -> str:
     """`<PruningPlan by fire: 23 of 184 filters, conv MACs 100% -> 71%>`."""
-    word = "conv MACs" if plan.costs_before.conv_macs else "MACs"
+    cost = plan.costs_before.headline
     filters = f"{plan.num_removed} of {sum(plan.widths.values())} filters"
-    return f"<{type(plan).__name__} by {plan.criterion}: {filters}, {word} 100% -> {_left(plan, TOTALS[word]):.0%}>"
+    return f"<{type(plan).__name__} by {plan.criterion}: {filters}, {COSTS[cost]} 100% -> {_left(plan, cost):.0%}>"
 
 
 def summary(plan) -> str:
     """A row for each layer, the totals, and the notes."""
-    width = min(LONGEST, max(map(len, [*plan.widths, *TOTALS]), default=0))
+    width = min(LONGEST, max(map(len, [*plan.widths, *COSTS.values()]), default=0))
     rows = [_row(plan, name, width) for name in plan.widths]
-    totals = [f"{word:{width}}  100% -> {_left(plan, field):.1%}" for word, field in TOTALS.items()]
+    totals = [f"{title:{width}}  100% -> {_left(plan, cost):.1%}" for cost, title in COSTS.items()]
     head = f"{'layer':{width}}  {'filters':>16}  {'gone':>5}"
     sentences = [textwrap.fill(sentence, COLUMNS) for sentence in (_what_goes(plan), *plan.notes)]
     return "\n".join([head, *rows, "", *totals, "", *sentences])

@@ -7,14 +7,14 @@ import math
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
+from firekeras.channels.costs import COSTS
 from firekeras.report.markup import px, tag
 from firekeras.report.run_report import RunReport
-from firekeras.report.tables import after_cut, metric, outcome
+from firekeras.report.tables import metric
 
 # About the width of a phone or of half a page in pixels, so the text in the chart has the size of the text around it.
 WIDTH, HEIGHT = 420, 270
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 12, 40
-MACS = {"conv_macs": "conv MACs", "macs": "MACs"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Scale:
 
 def accuracy_chart(run: RunReport) -> Element:
     """The metric by round, after the cut and after training; crosses mark rounds that were undone."""
-    cut = {record.number: after_cut(record) for record in run.rounds}
+    cut = {record.number: record.after_cut for record in run.rounds}
     if run.progress:
         cut[run.progress.number] = run.progress.accuracy_after_cut
     values = (run.baseline, run.limit, *(record.accuracy for record in run.rounds), *cut.values())
@@ -79,13 +79,13 @@ def frontier_chart(run: RunReport) -> Element:
     tuned = [(record, x(share)) for record, share in zip(run.rounds, shares, strict=True)]
     marks = [_path([(x(100), y(run.baseline)), *_kept(tuned, y)]), *_results(tuned, y)]
     left = f"{getattr(run.costs_after, field) / before:.1%}"
-    label = f"{run.monitor} against {MACS[field]} left: {metric(run.accuracy)} with {left}; see the table of rounds"
-    return _chart(label, x, y, x.step(), f"% of {MACS[field]} left", [*_levels(run, y), *marks])
+    label = f"{run.monitor} against {COSTS[field]} left: {metric(run.accuracy)} with {left}; see the table of rounds"
+    return _chart(label, x, y, x.step(), f"% of {COSTS[field]} left", [*_levels(run, y), *marks])
 
 
 def macs_field(run: RunReport) -> tuple[str, int]:
     """The kind of MACs to compare, and their number before: those of convolutions, if there are any."""
-    field = "conv_macs" if run.costs_before.conv_macs else "macs"
+    field = run.costs_before.headline
     return field, getattr(run.costs_before, field) or 1
 
 
@@ -133,7 +133,7 @@ def _levels(run, y):
 def _stems(tuned, y):
     """Lines from the metric after a cut to the metric after training."""
     for record, x in tuned:
-        if math.isfinite(after_cut(record)) and math.isfinite(record.accuracy):
+        if math.isfinite(record.after_cut) and math.isfinite(record.accuracy):
             ends = {"y1": px(y(record.accuracy_after_cut)), "y2": px(y(record.accuracy))}
             yield tag("line", class_="stem", x1=px(x), x2=px(x), **ends)
 
@@ -146,7 +146,7 @@ def _results(tuned, y):
     """Marks for trained rounds; a metric that is not finite is not drawn."""
     for record, x in tuned:
         if math.isfinite(record.accuracy):
-            words = f"Round {record.number}: {metric(record.accuracy)} trained, {outcome(record)}"
+            words = f"Round {record.number}: {metric(record.accuracy)} trained, {record.outcome}"
             yield (_dot if record.accepted else _cross)(x, y(record.accuracy), words)
 
 

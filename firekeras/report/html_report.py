@@ -11,12 +11,13 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from firekeras.atomic import write_text
+from firekeras.channels.costs import COSTS
 from firekeras.report import charts
 from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_style import STYLE, fire_style
 from firekeras.report.markup import tag, to_html
 from firekeras.report.run_report import RunReport, moment, printable
-from firekeras.report.tables import after_cut, metric, outcome, share_left
+from firekeras.report.tables import metric, share_left
 from firekeras.scores.profile import FireProfile
 
 LEVELS = 32  # colours of FIRE
@@ -29,9 +30,7 @@ ROUND_COLUMNS = {
     "filters out": NUMBER,
     "after cut": NUMBER,
     "trained": NUMBER,
-    "conv MACs left": NUMBER,
-    "MACs left": NUMBER,
-    "parameters left": NUMBER,
+    **{f"{title} left": NUMBER for title in COSTS.values()},
     "epochs": NUMBER,
     "seconds": NUMBER,
 }
@@ -135,12 +134,10 @@ def _notes(run):
 
 
 def _round_row(run, record, details):
-    verdict = tag("span", outcome(record), class_="kept" if record.accepted else "undone")
-    costs = [
-        share_left(getattr(record, name), getattr(run.costs_before, name)) for name in ("conv_macs", "macs", "params")
-    ]
+    verdict = tag("span", record.outcome, class_="kept" if record.accepted else "undone")
+    costs = [share_left(getattr(record, name), getattr(run.costs_before, name)) for name in COSTS]
     further = [_figures(record.details.get(name, math.nan)) for name in details]
-    metrics = (metric(after_cut(record)), metric(record.accuracy))
+    metrics = (metric(record.after_cut), metric(record.accuracy))
     cut = (_figures(record.pruning_ratio), record.filters_removed) if record.filters_removed else ("-", "-")
     took = ("-" if record.epochs is None else record.epochs, f"{record.seconds:.1f}")
     return (record.number, verdict, *cut, *metrics, *costs, *took, *further)

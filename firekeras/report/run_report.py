@@ -10,8 +10,10 @@ from pathlib import Path
 
 from rich.text import Text
 
-from firekeras.channels.costs import Costs
+from firekeras.channels.costs import COSTS, Costs
 from firekeras.report import tables
+from firekeras.rounds.figures import RoundFigures
+from firekeras.rounds.lines import as_number, needed, read
 from firekeras.rounds.monitor import worst_accepted
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.scores.profile import FireProfile
@@ -19,62 +21,23 @@ from firekeras.scores.profile import FireProfile
 ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}
 
 
-@dataclasses.dataclass(frozen=True)
-class Round:
+@dataclasses.dataclass(kw_only=True)
+class Round(RoundFigures):
     """A finished round, as recorded in its event.
 
     Args:
-        number: The number of the round, from 1.
-        accepted: Whether the metric stayed within the tolerance; if not, the round was undone.
-        pruning_ratio: The share of the remaining prunable filters that was to go; NaN if unknown.
-        filters_removed: How many filters this round removed; 0 if it only trained the network to the end.
-        accuracy_after_cut: The monitored metric right after the cut; NaN if it was not a number.
-        accuracy: The metric of the state that was kept.
-        conv_macs, macs, params: The costs of the model that this round ended with.
-        seconds: How long the round took.
-        notes: Notes from the plan and from recovery.
-        details: Further figures, such as how well the detector agreed with a measurement.
+        **figures: As in `RoundFigures`.
         widths: How many filters each layer had at the end; empty if unknown.
         removed: The filters that each layer had lost by then, as indices in the first network.
-        epochs: How many epochs it trained; None if unknown.
     """
 
-    number: int
-    accepted: bool
-    pruning_ratio: float
-    filters_removed: int
-    accuracy_after_cut: float
-    accuracy: float
-    conv_macs: int
-    macs: int
-    params: int
-    seconds: float
-    notes: tuple[str, ...]
-    details: dict
-    widths: dict[str, int]
-    removed: dict[str, list[int]]
-    epochs: int | None
+    widths: dict[str, int] = dataclasses.field(default_factory=dict)
+    removed: dict[str, list[int]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, event: Mapping) -> Round:
         """The round that a "round" event describes."""
-        return cls(
-            number=int(_field(event, "number")),
-            accepted=bool(_field(event, "accepted")),
-            pruning_ratio=as_number(event.get("pruning_ratio")),
-            filters_removed=int(_field(event, "filters_removed")),
-            accuracy_after_cut=as_number(event.get("accuracy_after_cut")),
-            accuracy=as_number(_field(event, "accuracy")),
-            conv_macs=int(_field(event, "conv_macs")),
-            macs=int(_field(event, "macs")),
-            params=int(_field(event, "params")),
-            seconds=as_number(event.get("seconds")),
-            notes=tuple(printable(note) for note in event.get("notes") or ()),
-            details=dict(event.get("details") or {}),
-            widths=dict(event.get("widths") or {}),
-            removed=dict(event.get("removed") or {}),
-            epochs=event.get("epochs"),
-        )
+        return read(cls, event, notes=[printable(note) for note in event.get("notes") or ()])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +113,7 @@ class RunReport:
             ValueError: If something is missing that every run has.
         """
         fields = {
-            key: _field(settings, key) for key in ("model", "monitor", "tolerance", "baseline", "costs", "widths")
+            key: needed(settings, key) for key in ("model", "monitor", "tolerance", "baseline", "costs", "widths")
         }
         state, reason = _state(events)
         return cls(
@@ -281,11 +244,6 @@ def run_tables(run: RunReport) -> list:
     return [heading, *rounds, *map(Text, run.notes), tables.comparison_table(run.comparison())]
 
 
-def as_number(value) -> float:
-    """A number from JSON, in which null stands for NaN."""
-    return math.nan if value is None else float(value)
-
-
 def moment(time) -> str:
     """The time of an event (ISO 8601, UTC), to the second."""
     return f"{printable(time)[:19].replace('T', ' ')} UTC" if time else ""
@@ -296,19 +254,9 @@ def printable(text) -> str:
     return "".join(character if character.isprintable() else " " for character in str(text))
 
 
-def _field(source, key):
-    if key not in source:
-        kind = f"An event {source['event']!r}" if "event" in source else "run.json"
-        raise ValueError(
-            f"{kind} lacks {key!r}: the run directory is damaged, or another version of firekeras wrote it."
-        )
-    return source[key]
-
-
 def _costs(fields) -> Costs:
-    conv_macs, macs, params = (int(_field(fields, key)) for key in ("conv_macs", "macs", "params"))
     uncounted = tuple(map(printable, fields.get("uncounted") or ()))
-    return Costs(conv_macs, macs, params, by_layer={}, uncounted=uncounted)
+    return Costs(**{cost: int(needed(fields, cost)) for cost in COSTS}, by_layer={}, uncounted=uncounted)
 
 
 def _newest(events, key, otherwise):
@@ -351,10 +299,10 @@ def _progress(events):
     progress = None
     for event in events:
         if event.get("event") == "cut":
-            progress = Progress(_field(event, "number"), accuracy_after_cut=as_number(event.get("accuracy_after_cut")))
+            progress = Progress(needed(event, "number"), accuracy_after_cut=as_number(event.get("accuracy_after_cut")))
         elif event.get("event") == "epoch":
-            begun = progress or Progress(_field(event, "number"))
-            progress = dataclasses.replace(begun, epoch=_field(event, "epoch"), epochs=_field(event, "epochs"))
+            begun = progress or Progress(needed(event, "number"))
+            progress = dataclasses.replace(begun, epoch=needed(event, "epoch"), epochs=needed(event, "epochs"))
         elif event.get("event") in ("round", "resume", "stop"):
             progress = None
     return progress

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
+from firekeras.channels.costs import COSTS
 from firekeras.report.tables import metric, new_table, short_number
 
 
@@ -17,8 +18,8 @@ def stages_table(stages: Sequence) -> Table:
         stages: `Stage`s. Shares in brackets are relative to the first. A dash marks what a file does not contain.
     """
     table = new_table("On the way to the device", "", *(stage.path.name for stage in stages))
-    for title, field in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):
-        table.add_row(title, *_with_shares([stage.costs and getattr(stage.costs, field) for stage in stages]))
+    for cost, title in COSTS.items():
+        table.add_row(title, *_with_shares([stage.costs and getattr(stage.costs, cost) for stage in stages]))
     table.add_row("size", *_with_shares([stage.size for stage in stages], "B"))
     table.add_row("accuracy", *(metric(stage.accuracy) for stage in stages))
     table.add_row("fastest pass, ms", *(f"{stage.latency.fastest * 1e3:.3g}" for stage in stages))

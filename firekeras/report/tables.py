@@ -10,6 +10,10 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from firekeras.channels.costs import COSTS
+from firekeras.rounds.figures import RoundFigures, figure
+from firekeras.rounds.lines import read
+
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -95,14 +99,14 @@ def _start_line(event, started):
 
 
 def _round_line(event, started):
-    verdict = ("kept  ", "green") if event["accepted"] else ("undone", "red")
-    before = (started.get("costs") or {}).get("conv_macs", 0)
-    name, head = started.get("monitor") or "metric", f"Round {event['number']:>2} "
-    after = f"{metric(event['accuracy'])} trained, {event['seconds']:.0f} s"
-    if not event["filters_removed"]:
+    record, before = read(RoundFigures, event), (started.get("costs") or {}).get("conv_macs", 0)
+    verdict = ("kept  ", "green") if record.accepted else ("undone", "red")
+    name, head = started.get("monitor") or "metric", f"Round {record.number:>2} "
+    after = f"{metric(record.accuracy)} trained, {record.seconds:.0f} s"
+    if not record.filters_removed:
         return Text.assemble(head, verdict, f"  trained to the end; {name} {after}")
-    cut = "" if event["accuracy_after_cut"] is None else f"{metric(event['accuracy_after_cut'])} cut, "
-    return Text.assemble(head, verdict, f" {share_left(event['conv_macs'], before):>6} conv MACs; {name} {cut}{after}")
+    cut = "" if math.isnan(record.after_cut) else f"{metric(record.after_cut)} cut, "
+    return Text.assemble(head, verdict, f" {share_left(record.conv_macs, before):>6} conv MACs; {name} {cut}{after}")
 
 
 def _epoch_line(event, started):
@@ -121,35 +125,22 @@ LINES = {
 }
 
 
-def rounds_table(rounds: Sequence, conv_macs_before: int, monitor: str) -> Table:
+def rounds_table(rounds: Sequence[RoundFigures], conv_macs_before: int, monitor: str) -> Table:
     """A row per round: whether it was kept, how many filters went, the share of MACs left, and the metric.
 
     Args:
-        rounds: `RoundRecord`s, or objects with the same fields.
+        rounds: The `RoundFigures` of each round.
         conv_macs_before: The conv MACs of the model that the run began with; 0 if it has no convolutions.
         monitor: The name of the metric.
     """
     columns = ("round", "", "filters out", "conv MACs", "after cut", "trained", "seconds")
     table = new_table(f"Rounds, and {monitor}", *columns)
     for record in rounds:
-        word = outcome(record)
         cut = (str(record.filters_removed or "-"), share_left(record.conv_macs, conv_macs_before))
-        metrics = (metric(after_cut(record)), metric(record.accuracy))
-        colour = "red" if word == "undone" else "green"
-        table.add_row(str(record.number), Text(word, colour), *cut, *metrics, f"{record.seconds:.1f}")
+        metrics = (metric(record.after_cut), metric(record.accuracy))
+        verdict = Text(record.outcome, "green" if record.accepted else "red")
+        table.add_row(str(record.number), verdict, *cut, *metrics, f"{record.seconds:.1f}")
     return table
-
-
-def outcome(record) -> str:
-    """The outcome of a round: `"kept"`, `"undone"`, or `"training"` if it cut nothing."""
-    if not record.accepted:
-        return "undone"
-    return "kept" if record.filters_removed else "training"
-
-
-def after_cut(record) -> float:
-    """The metric right after the cut of a round; NaN if it cut nothing."""
-    return record.accuracy_after_cut if record.filters_removed else math.nan
 
 
 def outcome_lines(result) -> list[Text]:
@@ -179,10 +170,8 @@ def time_line(seconds: Mapping[str, float]) -> str:
 
 
 def metric(value: float | None) -> str:
-    """A metric with four decimals, or four significant digits if it is below 0.1; a dash if it is not a number."""
-    if value is None or not math.isfinite(value):
-        return "-"
-    return f"{value:.4f}" if abs(value) >= 0.1 or not value else f"{value:.4g}"
+    """A metric as `figure` writes it; a dash if it is not a number."""
+    return "-" if value is None or not math.isfinite(value) else figure(value)
 
 
 def share_left(part, whole) -> str:
@@ -204,8 +193,8 @@ def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
 
 def cost_rows(before, after) -> list[tuple[str, str, str, str]]:
     """Rows for two `Costs`: convolution MACs and all MACs per sample, and parameters."""
-    named = (("conv MACs", "conv_macs"), (before.macs_title, "macs"), ("parameters", "params"))
-    return [amount_row(title, getattr(before, field), getattr(after, field)) for title, field in named]
+    titles = {**COSTS, "macs": before.macs_title}
+    return [amount_row(title, getattr(before, cost), getattr(after, cost)) for cost, title in titles.items()]
 
 
 def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple[str, str, str, str]:

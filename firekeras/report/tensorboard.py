@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firekeras.channels.costs import COSTS
 from firekeras.report.heatmap import picture
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from firekeras.scores.profile import FireProfile
 
 AFTER_CUT = "accuracy_after_cut"
-SCALARS = ("accuracy", AFTER_CUT, "conv_macs", "macs", "params", "filters_removed", "accepted")
+SCALARS = ("accuracy", AFTER_CUT, *COSTS, "filters_removed", "accepted")
 
 
 class TensorBoardRounds:

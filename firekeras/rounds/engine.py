@@ -190,7 +190,6 @@ class Rounds(Run, Iterator):
 
     def _description(self, baseline) -> dict:
         """The contents of `run.json`."""
-        costs = {name: getattr(self.costs_before, name) for name in ("conv_macs", "macs", "params", "uncounted")}
         settings = self.settings
         return {
             "backend": keras.backend.backend(),
@@ -203,7 +202,7 @@ class Rounds(Run, Iterator):
             "max_rounds": settings.max_rounds,
             "epochs": settings.epochs,
             "baseline": baseline,
-            "costs": costs,
+            "costs": {**self.costs_before.totals, "uncounted": self.costs_before.uncounted},
             "widths": self.original_widths,
             "data": self._data(),
         }
@@ -277,13 +276,10 @@ class Rounds(Run, Iterator):
         self._report_cut(plan, after_cut)
         self.fine_tuning.prepare(candidate)
         trained = self._trained(candidate, after_cut, self.epochs_for(arrives), chooses=self.step.undoes or arrives)
-        record = RoundRecord.of(
+        record = self.record(
             plan,
-            number=len(self.records) + 1,
             accuracy_after_cut=after_cut,
-            baseline=self.baseline,
             model=candidate if trained["accepted"] else self.best,
-            pruning_ratio=self.step.ratio if self.step.ratio is not None else plan.num_removed / max(1, plan.ranked),
             details=dict(self.method.details),
             seconds=time.monotonic() - start,
             **trained,
@@ -292,19 +288,10 @@ class Rounds(Run, Iterator):
         return record
 
     def _train_to_the_end(self) -> RoundRecord:
-        start, before = time.monotonic(), self.accuracy
+        start = time.monotonic()
         reseed(self.best, self.settings.seed, len(self.records))
-        trained = self._trained(self.best, before, self.step.epochs, since_cut=math.inf)
-        record = RoundRecord.of_training(
-            self.costs,
-            number=len(self.records) + 1,
-            accuracy_after_cut=before,
-            baseline=self.baseline,
-            model=self.best,
-            pruning_ratio=0.0,
-            seconds=time.monotonic() - start,
-            **trained,
-        )
+        trained = self._trained(self.best, self.accuracy, self.step.epochs, since_cut=math.inf)
+        record = self.record_of_training(model=self.best, seconds=time.monotonic() - start, **trained)
         self._keep(record, None, self.arrived)
         return record
 
@@ -392,12 +379,10 @@ class Rounds(Run, Iterator):
         return {name: width - gone.get(name, 0) for name, width in self.original_widths.items()}
 
     def _report_cut(self, plan, after_cut):
-        costs = {name: getattr(plan.costs_after, name) for name in ("conv_macs", "macs", "params")}
-        number, removed = len(self.records) + 1, plan.num_removed
-        self._journal.report("cut", number=number, filters_removed=removed, accuracy_after_cut=after_cut, **costs)
+        self._journal.report("cut", accuracy_after_cut=after_cut, **self.cut_figures(plan))
 
     def _report_epoch(self, epoch, epochs, logs):
-        self._journal.report("epoch", number=len(self.records) + 1, epoch=epoch, epochs=epochs, logs=logs)
+        self._journal.report("epoch", number=self.number, epoch=epoch, epochs=epochs, logs=logs)
 
     def result(self) -> CompressionResult:
         """The result of the rounds so far."""

@@ -14,8 +14,9 @@ from firekeras.channels import channel_graph
 from firekeras.keras_models import model_file
 from firekeras.paths import as_path
 from firekeras.rounds import fingerprints
+from firekeras.rounds.lines import plain
 from firekeras.rounds.ownership import LOCK, Ownership
-from firekeras.rounds.run_directory import SETTINGS, RunDirectory, check_new, now, plain
+from firekeras.rounds.run_directory import SETTINGS, RunDirectory, check_new, now
 from firekeras.rounds.schema import LOST, model_name
 from firekeras.scores.profile import FireProfile
 

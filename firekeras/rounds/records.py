@@ -5,38 +5,31 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-
-from firekeras.channels.costs import Costs
+from firekeras.channels.costs import COSTS, Costs
 from firekeras.plan.planning import PruningPlan
+from firekeras.rounds.figures import RoundFigures, figure
+from firekeras.rounds.lines import read
 from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, within_tolerance
+
+if TYPE_CHECKING:
+    import keras
 
 NOT_WRITTEN = ("model", "costs")
 
 
-@dataclasses.dataclass
-class RoundRecord:
+@dataclasses.dataclass(kw_only=True)
+class RoundRecord(RoundFigures):
     """What one round did.
 
     Args:
-        number: The number of the round, from 1.
-        accepted: Whether the metric stayed within the tolerance, so that the round was kept.
+        **figures: `number`, `accepted`, `filters_removed`, `accuracy_after_cut`, `accuracy`, `conv_macs`, `macs`,
+            `params`, `seconds`, `notes`, `pruning_ratio`, `details` and `epochs`, as in `RoundFigures`.
         criterion: What ranked the filters: `"fire"` if FIRE was measured, `"fire_predicted"` if the detector
             predicted it, else the criterion's name; `"none"` if the round cut nothing.
-        filters_removed: How many filters this round removed.
-        accuracy_after_cut: The monitored metric on the validation data right after the cut, settled; NaN if it was
-            not measured, as inside `fit`.
-        accuracy: The metric of the state that is kept: right after the cut or after training, whichever is better.
-        baseline: The metric of the model that the run began with, settled.
-        conv_macs, macs, params: The costs of this round's model.
-        seconds: How long the round took.
-        notes: Notes from the plan and from recovery.
+        baseline: The monitored metric of the model that the run began with, settled.
         model: The best model so far: this round's if it was accepted, else the last accepted one.
-        pruning_ratio: The share of the prunable filters that this round set out to remove. Defaults to NaN.
-        details: What the method recorded about the round, by name, such as how far predictions drifted.
-        epochs: How many epochs the network was trained in this round. Defaults to 1.
         kept: `"training"`, or `"cut"` if the state right after the cut was the better one. Defaults to `"training"`.
         costs: The `Costs` of this round's model; None for a round read from a file.
 
@@ -45,21 +38,9 @@ class RoundRecord:
     ...     line = f"round {record.number}: {record.accuracy:.4f} with {record.conv_macs:,} conv MACs"
     """
 
-    number: int
-    accepted: bool
     criterion: str
-    filters_removed: int
-    accuracy_after_cut: float
-    accuracy: float
     baseline: float
-    conv_macs: int
-    macs: int
-    params: int
-    seconds: float
-    notes: list[str]
     model: keras.Model = dataclasses.field(repr=False)
-    pruning_ratio: float = math.nan
-    details: dict = dataclasses.field(default_factory=dict)
     epochs: int = 1
     kept: str = "training"
     costs: Costs | None = dataclasses.field(default=None, repr=False)
@@ -72,16 +53,8 @@ class RoundRecord:
             plan: The `PruningPlan`, which gives criterion, costs and notes.
             **fields: The other fields.
         """
-        return cls(
-            criterion=plan.criterion,
-            filters_removed=plan.num_removed,
-            conv_macs=plan.costs_after.conv_macs,
-            macs=plan.costs_after.macs,
-            params=plan.costs_after.params,
-            notes=plan.notes,
-            costs=plan.costs_after,
-            **fields,
-        )
+        known = {"criterion": plan.criterion, "filters_removed": plan.num_removed, "notes": plan.notes}
+        return cls._costing(plan.costs_after, **known, **fields)
 
     @classmethod
     def of_training(cls, costs: Costs, **fields: Any) -> RoundRecord:
@@ -91,16 +64,11 @@ class RoundRecord:
             costs: The `Costs` of the network.
             **fields: The other fields.
         """
-        return cls(
-            criterion="none",
-            filters_removed=0,
-            conv_macs=costs.conv_macs,
-            macs=costs.macs,
-            params=costs.params,
-            notes=[],
-            costs=costs,
-            **fields,
-        )
+        return cls._costing(costs, criterion="none", filters_removed=0, **fields)
+
+    @classmethod
+    def _costing(cls, costs, **fields):
+        return cls(**costs.totals, costs=costs, **fields)
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], model: keras.Model) -> RoundRecord:
@@ -110,19 +78,12 @@ class RoundRecord:
             event: The line, parsed.
             model: The model of the record.
         """
-        names = {field.name for field in dataclasses.fields(cls)} - set(NOT_WRITTEN)
-        fields = {name: event[name] for name in names if name in event}  # older runs recorded less
-        numbers = ("accuracy_after_cut", "accuracy", "baseline", "pruning_ratio")  # null stands for NaN
-        return cls(**{**fields, **{name: _number(fields[name]) for name in numbers}}, model=model)
+        return read(cls, event, model=model, costs=None)
 
     def to_dict(self) -> dict:
         """The record without its model, as plain values for JSON."""
         fields = (field.name for field in dataclasses.fields(self) if field.name not in NOT_WRITTEN)
         return {name: getattr(self, name) for name in fields}
-
-
-def _number(value) -> float:
-    return math.nan if value is None else value
 
 
 @dataclasses.dataclass(repr=False)
@@ -186,7 +147,7 @@ class CompressionResult:
     def _figures(self):
         before, after = self.costs_before, self.costs_after
         rows = [(self.monitor, figure(self.baseline), figure(self.accuracy), change(self))]
-        for title, name in (("conv MACs", "conv_macs"), ("MACs", "macs"), ("parameters", "params")):
+        for name, title in COSTS.items():
             old, new = getattr(before, name), getattr(after, name)
             rows.append((title, f"{old:,}", f"{new:,}", f"{share(new, old)} left"))
         return [f"{title[:24]:24} {old:>15} -> {new:>15}   {moved}" for title, old, new, moved in rows]
@@ -199,11 +160,6 @@ class CompressionResult:
         parts = sorted(self.time.items(), key=lambda part: -part[1])
         spent = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in parts if seconds >= 0.5)
         return f"Time: {spent}." if spent else ""
-
-
-def figure(value: float) -> str:
-    """A metric with four decimals, or with four significant digits if it is below 0.1."""
-    return f"{value:.4f}" if abs(value) >= 0.1 or not value else f"{value:.4g}"
 
 
 def share(part: float, whole: float) -> str:

@@ -112,6 +112,11 @@ class Run:
         return self.records[self.leg_begins :]
 
     @property
+    def number(self) -> int:
+        """The number of the round in progress, or of the next one, from 1."""
+        return len(self.records) + 1
+
+    @property
     def epochs_spent(self) -> int:
         """Epochs of training so far, including those of undone rounds and of the method itself."""
         return sum(record.epochs for record in self.leg) + self.epochs_of_method
@@ -258,6 +263,20 @@ class Run:
         if not self.step.undoes:
             return not math.isnan(value)
         return within_tolerance(value, self.baseline, self.settings.tolerance, self.monitor)
+
+    def cut_figures(self, plan: PruningPlan) -> dict[str, int]:
+        """The figures of a cut, for its event."""
+        return {"number": self.number, "filters_removed": plan.num_removed, **plan.costs_after.totals}
+
+    def record(self, plan: PruningPlan, **fields: Any) -> RoundRecord:
+        """The record of the round in progress, which carried out a plan; `fields` are what the run does not know."""
+        ratio = plan.num_removed / max(1, plan.ranked) if self.step.ratio is None else self.step.ratio
+        return RoundRecord.of(plan, number=self.number, baseline=self.baseline, pruning_ratio=ratio, **fields)
+
+    def record_of_training(self, **fields: Any) -> RoundRecord:
+        """The record of the round in progress, which trained the last accepted network to the end."""
+        known = {"number": self.number, "baseline": self.baseline, "accuracy_after_cut": self.accuracy}
+        return RoundRecord.of_training(self.costs, pruning_ratio=0.0, **known, **fields)
 
     def add(self, record: RoundRecord, arrives: bool):
         """Adds a finished round."""

@@ -8,7 +8,6 @@ import datetime
 import errno
 import filecmp
 import json
-import math
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from firekeras.atomic import is_temporary, naming, save_model, whole_file, write_text
 from firekeras.paths import as_path, read_bytes
+from firekeras.rounds.lines import plain
 from firekeras.rounds.ownership import LOCK
 from firekeras.rounds.schema import FORMAT, LOST, event_of, model_name, profile_name, settings_of
 from firekeras.strict_json import parse
@@ -391,21 +391,6 @@ def _copy(source, target):
             os.link(source, temporary)
         except OSError:  # not every file system has links
             shutil.copyfile(source, temporary)
-
-
-def plain(value):
-    """Converts settings and records for JSON: NaN becomes null, and other objects the names of their classes."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if hasattr(value, "item") and getattr(value, "ndim", 1) == 0:
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    return getattr(value, "__qualname__", str(value) if isinstance(value, Path) else type(value).__qualname__)
 
 
 def versions() -> dict[str, str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from firekeras.plan.planning import check_limits, checked_target
 from firekeras.refusals import check_number, check_share, check_whole, nearest
 from firekeras.rounds.learning_rate import get_schedule
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.targets import MEASURES
+
+if TYPE_CHECKING:
+    import keras
 
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 
@@ -47,8 +50,8 @@ class RunSettings:
     backtracks: int = 3
     monitor: str | None = None
     recovery: tuple[str, ...] | None = None
-    fine_tune: Callable | None = None
-    evaluate: Callable | None = None
+    fine_tune: Callable[[keras.Model], Any] | None = None
+    evaluate: Callable[[keras.Model], float] | None = None
     seed: int = 0
     fit: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -66,15 +69,25 @@ class RunSettings:
         Raises:
             ValueError: If neither `compress` nor `fit` knows one of them, or a number is out of its range.
         """
-        own = {field.name for field in dataclasses.fields(cls)} - {"fit"}
+        own = cls.names()
         fit = {name: value for name, value in keywords.items() if name not in own}
         _check_fit_arguments(model, fit, own)
-        chosen = {name: keywords[name] for name in own & set(keywords)}
-        if chosen.get("layer_caps") is None:
-            chosen["layer_caps"] = {}
-        settings = cls(**chosen, fit=fit)
+        settings = dataclasses.replace(cls.among(keywords), fit=fit)
         settings.check()
         return settings
+
+    @classmethod
+    def among(cls, arguments: Mapping[str, Any]) -> RunSettings:
+        """The settings among the arguments of a function, by name; `layer_caps` may be None. Checks nothing."""
+        chosen = {name: arguments[name] for name in cls.names() & arguments.keys()}
+        if chosen.get("layer_caps") is None:
+            chosen["layer_caps"] = {}
+        return cls(**chosen)
+
+    @classmethod
+    def names(cls) -> set[str]:
+        """The names of the settings."""
+        return {field.name for field in dataclasses.fields(cls)} - {"fit"}
 
     def check(self):
         """Raises `ValueError` if a number is out of its range, or settings contradict each other."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import keras
 
-from firekeras.channels.costs import Costs, costs_without
+from firekeras.channels.costs import COSTS, Costs, costs_without
 from firekeras.export.latency import measure_latency
-from firekeras.plan.planning import COSTS, PruningPlan, checked_target, plan_pruning
+from firekeras.plan.planning import PruningPlan, checked_target, plan_pruning
 from firekeras.plan.pruning import prune
 from firekeras.scores.profile import FilterScores
 

@@ -9,6 +9,7 @@ import json
 import math
 
 from firekeras.atomic import write_text
+from firekeras.channels.costs import COSTS
 from firekeras.channels.graph import ChannelGraph
 from inspector.state.changes import change
 from inspector.state.session import Session
@@ -105,10 +106,9 @@ def _ends(path):
 
 
 def _totals(session):
-    names = {"conv MACs": "conv_macs", "MACs": "macs", "parameters": "params"}
     measured = session.need_measured()
     states = {"": measured.costs, " after": measured.preview.costs}
-    numbers = [(name + when, getattr(costs, key)) for name, key in names.items() for when, costs in states.items()]
+    numbers = [(title + when, getattr(costs, cost)) for cost, title in COSTS.items() for when, costs in states.items()]
     return [_metric("model", "", name, value) for name, value in numbers]
 
 

@@ -56,6 +56,8 @@ ROUND = {
     "accepted": True,
     "filters_removed": 5,
     "conv_macs": 60,
+    "macs": 70,
+    "params": 8,
     "seconds": 1.24,
     "accuracy_after_cut": 0.5,
     "accuracy": 0.98,

@@ -9,7 +9,7 @@ import pytest
 from keras import layers as L
 
 from firekeras.rounds import run_directory
-from firekeras.rounds.run_directory import RunDirectory, plain
+from firekeras.rounds.run_directory import RunDirectory
 
 
 def network():
@@ -185,21 +185,6 @@ def test_a_wish_to_stop_is_heard_once(run):
     assert not run.stop_wanted()
     run.ask_to_stop()
     assert run.stop_wanted() and not run.stop_wanted()
-
-
-def test_settings_are_written_as_plain_values():
-    given = {
-        "a": np.float32(0.5),
-        "b": (np.int64(2), None),
-        "c": test_settings_are_written_as_plain_values,
-        "d": {1: L},
-    }
-    assert plain(given) == {
-        "a": 0.5,
-        "b": [2, None],
-        "c": "test_settings_are_written_as_plain_values",
-        "d": {"1": "module"},
-    }
 
 
 # What was lost or is another one's is refused, and stays as it is

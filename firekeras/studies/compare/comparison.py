@@ -11,7 +11,6 @@ import keras
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_training_data, checked_data, num_samples
-from firekeras.plan.planning import COSTS
 from firekeras.rounds.learning_rate import run_out
 from firekeras.rounds.run import check_prunable
 from firekeras.studies.compare.contest import CONTROLS, Contest, Scratch, Unpruned, factories
@@ -169,10 +168,8 @@ class _Runs:
 
     def __init__(self, contest, first, terms, folder, on_result):
         self.contest, self.first, self._on_result = contest, first, on_result
-        costs = count_costs(contest.model)
-        before = {name: getattr(costs, name) for name in COSTS}
         measure, baseline = contest.settings.measure, contest.test(contest.baseline)
-        self.comparison = Comparison(contest.monitor, measure, baseline, before, terms)
+        self.comparison = Comparison(contest.monitor, measure, baseline, count_costs(contest.model).totals, terms)
         self._shape: tuple = (None, None)
         self.folder = ComparisonFolder(folder, self._description()) if folder is not None else None
         if self.folder:

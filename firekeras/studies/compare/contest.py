@@ -14,7 +14,7 @@ import keras
 from firekeras import methods
 from firekeras.channels.costs import count_costs
 from firekeras.channels.walk import leaf_layers
-from firekeras.keras_models.compiling import compile_settings, fresh_optimizer
+from firekeras.keras_models.compiling import compile_with_fresh_optimizer
 from firekeras.keras_models.state import copy_state, learns
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
@@ -119,7 +119,8 @@ class Contest:
         """Trains the shape of a pruned network from fresh weights; arguments as for `prune`."""
         start = self._begin(seed)
         rate, epochs = control.learning_rate or self.settings.learning_rate, control.epochs or self.settings.epochs
-        network = compiled_like(self.model, with_fresh_weights(pruned), rate)
+        network = with_fresh_weights(pruned)
+        compile_with_fresh_optimizer(self.model, network, rate)
         notes = self._train(network, seed, epochs, rate)
         return network, self._outcome(label, share, seed, start, network, epochs=epochs, notes=notes)
 
@@ -169,8 +170,9 @@ class Contest:
     def _evaluation(self, data, monitor):
         return Evaluation(data, monitor, math.inf, batch_size=self.settings.run.get("batch_size"))
 
-    def _outcome(self, label, share, seed, start, network, **run) -> Outcome:
-        seconds, costs = time.monotonic() - start, count_costs(network)
+    def _outcome(self, label, share, seed, start, network, **run: Any) -> Outcome:
+        seconds = time.monotonic() - start
+        run |= count_costs(network).totals
         return Outcome(
             method=label,
             measure=self.settings.measure,
@@ -178,9 +180,6 @@ class Contest:
             seed=seed,
             test=self.test(network),
             validation=self.validate(network),
-            conv_macs=costs.conv_macs,
-            macs=costs.macs,
-            params=costs.params,
             seconds=seconds,
             **run,
         )
@@ -191,12 +190,6 @@ def _gained_nothing(rounds) -> list[str]:
     if last is None or last.kept != "cut":
         return []
     return ["Training did not improve the network: it is as it was, settled, right after the last cut."]
-
-
-def compiled_like(model, network, learning_rate):
-    """Compiles a network like another model, with an optimizer that has not taken a step yet; returns the network."""
-    keras.Model.compile(network, **compile_settings(model, fresh_optimizer(model.optimizer, learning_rate)))
-    return network
 
 
 def with_fresh_weights(network):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from firekeras.atomic import save_model, write_text
 from firekeras.keras_models.model_file import load_model
-from firekeras.rounds.run_directory import plain, versions
+from firekeras.rounds.lines import plain
+from firekeras.rounds.run_directory import versions
 from firekeras.studies.compare.results import Outcome
 
 DESCRIPTION, RESULTS = "comparison.json", "results.jsonl"

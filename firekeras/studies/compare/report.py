@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from firekeras.atomic import write_text
+from firekeras.channels.costs import COSTS
 from firekeras.report.html_report import NOTHING_FROM_OUTSIDE
 from firekeras.report.html_style import STYLE
 from firekeras.report.markup import tag, to_html
@@ -19,13 +20,10 @@ from firekeras.report.tables import duration, metric
 from firekeras.studies.compare.picture import can_draw, write_png
 from firekeras.studies.compare.results import Comparison, Outcome, Summary
 
-NAMES = {"macs": "MACs", "conv_macs": "conv MACs", "params": "parameters"}
-
 
 def columns(comparison: Comparison) -> list[str]:
     """The titles of the columns."""
-    left = f"{NAMES[comparison.measure]} left"
-    also = "MACs left" if comparison.measure == "params" else "parameters left"
+    left, also = (f"{COSTS[cost]} left" for cost in (comparison.measure, comparison.beside))
     return ["method", left, also, "runs", f"test {comparison.monitor}", "to the baseline", "epochs", "time of a run"]
 
 
@@ -89,7 +87,7 @@ def _charted(comparison):
     methods = dict.fromkeys(outcome.method for outcome in comparison.outcomes)
     baseline = Series("baseline", [(100.0, comparison.baseline)])
     series = [*(_series(comparison, name) for name in methods), baseline]
-    return series, f"test {comparison.monitor}", f"% of {NAMES[comparison.measure]} left", comparison.baseline
+    return series, f"test {comparison.monitor}", f"% of {COSTS[comparison.measure]} left", comparison.baseline
 
 
 def _series(comparison, method) -> Series:
@@ -151,6 +149,6 @@ def outcome_line(outcome: Outcome, comparison: Comparison) -> Text:
     notes = "".join(f". {note}" for note in outcome.notes if note not in known)
     return Text(
         f"{outcome.method}, seed {outcome.seed}: test {comparison.monitor} {metric(outcome.test)} with "
-        f"{comparison.left(outcome):.1%} of {NAMES[outcome.measure]} left; {outcome.epochs} epochs{rounds}, "
+        f"{comparison.left(outcome):.1%} of {COSTS[outcome.measure]} left; {outcome.epochs} epochs{rounds}, "
         f"{duration(outcome.seconds)}{notes}"
     )

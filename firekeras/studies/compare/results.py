@@ -132,11 +132,16 @@ class Comparison:
             mean=float(np.mean(tests)),
             deviation=float(np.std(tests, ddof=1)) if len(runs) > 1 else math.nan,
             left=float(np.mean([self.left(run) for run in runs])),
-            also=self._left(runs, "macs" if self.measure == "params" else "params"),
+            also=self._left(runs, self.beside),
             epochs=max(run.epochs for run in runs),
             seconds=float(np.mean([run.seconds for run in runs])),
             short=sum(not run.reached for run in runs),
         )
+
+    @property
+    def beside(self) -> str:
+        """The cost that is shown next to the measure."""
+        return "macs" if self.measure == "params" else "params"
 
     def left(self, outcome: Outcome) -> float:
         """The share of the measure that was left by a run, from 0 to 1."""

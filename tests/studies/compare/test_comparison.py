@@ -25,7 +25,7 @@ from firekeras.report.markup import to_html
 from firekeras.report.series_chart import Series, series_chart, write_svg
 from firekeras.studies.compare import Comparison, Outcome, Scratch, Unpruned, compare, report
 from firekeras.studies.compare import comparison as module
-from firekeras.studies.compare.contest import SameChoice, compiled_like, factories, with_fresh_weights
+from firekeras.studies.compare.contest import SameChoice, factories, with_fresh_weights
 from firekeras.studies.compare.folder import ComparisonFolder
 from firekeras.studies.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
 from firekeras.studies.compare.settings import ComparisonSettings, left_alone
@@ -267,23 +267,6 @@ def test_a_seed_decides_all_that_methods_draw(trained):
     one, other = outcomes(), outcomes()
     assert one == other
     assert all(found.macs <= 0.7 * firekeras.count_costs(trained).macs for found in one)
-
-
-def test_an_optimizer_begins_anew():
-    model = compiled(build(), 0.5)
-    model.fit(*TRAIN, epochs=1, verbose=0)
-    fresh = compiled_like(model, build(), 0.25)
-    assert (int(model.optimizer.iterations), int(fresh.optimizer.iterations)) == (3, 0)
-    assert float(fresh.optimizer.learning_rate) == 0.25 and float(fresh.optimizer.momentum) == 0.9
-    assert fresh.evaluate(*TEST, verbose=0, return_dict=True).keys() == {"accuracy", "loss"}
-
-
-def test_an_optimizer_of_mixed_precision_begins_anew():
-    inner = keras.optimizers.SGD(0.5, momentum=0.9)
-    model = build()
-    model.compile(keras.optimizers.LossScaleOptimizer(inner), "sparse_categorical_crossentropy")
-    fresh = compiled_like(model, build(), 0.25).optimizer
-    assert type(fresh) is keras.optimizers.LossScaleOptimizer and float(fresh.learning_rate) == 0.25
 
 
 def test_fresh_weights_leave_what_is_not_trained():
