@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,19 +18,12 @@ from firekeras.rounds import fingerprints
 from firekeras.rounds.lines import plain
 from firekeras.rounds.ownership import LOCK, Ownership
 from firekeras.rounds.run_directory import SETTINGS, RunDirectory, check_new, now
-from firekeras.rounds.schema import LOST, model_name
+from firekeras.rounds.schema import LOST, Changed, model_name
 from firekeras.scores.profile import FireProfile
 
 AT_START = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")  # in the first event
 MAY_GROW = ("max_rounds",)  # when a run is resumed
-MAY_CHANGE = (
-    "target",
-    "tolerance",
-    "epochs",
-    "learning_rate",
-    "schedule",
-    "distill",
-)  # when a finished one is continued
+MAY_CHANGE = tuple(Changed.__annotations__)  # when a finished one is continued
 
 
 class Journal:
@@ -164,7 +158,17 @@ class Journal:
         if self.directory is not None:
             self.directory.append(line)
         if self._on_event is not None:
-            self._on_event(line)
+            self._pass_on(line, self._on_event)
+
+    def _pass_on(self, line, listener):
+        """Passes an event to the listener; whoever reads a closed pipe, or a full disk, ends no run."""
+        try:
+            listener(line)
+        except OSError as error:
+            self._on_event = None
+            note = f"Nobody hears of the run any more, which goes on: {type(error).__name__}: {error}."
+            warnings.warn(note, stacklevel=2)
+            self.report("note", text=note)
 
     def round(self, record, shape, profile, state):
         """Writes a finished round: its model and profile first, then the event that makes them count."""

@@ -99,6 +99,13 @@ def owner_of(folder: Path) -> str | None:
     return None
 
 
+def check_free(folder: Path):
+    """Raises `ValueError` if somebody is at work on the run in a folder; says who."""
+    owner = owner_of(folder)
+    if owner:
+        raise ValueError(_taken(folder, owner))
+
+
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -126,7 +133,7 @@ def _lock(handle, folder) -> bool:
             if error.errno in NO_LOCKS:
                 return False
             if not _let_go(handle) and time.monotonic() > until:
-                raise ValueError(_taken(folder, handle)) from error
+                raise ValueError(_taken(folder, _signature(handle))) from error
         time.sleep(0.01)
 
 
@@ -139,9 +146,9 @@ def _let_go(handle) -> bool:
     return True
 
 
-def _taken(folder, handle):
+def _taken(folder, owner):
     return (
-        f"The run in {folder} belongs to {_signature(handle)}, which is at work on it. Wait until that ends, or end it "
+        f"The run in {folder} belongs to {owner}, which is at work on it. Wait until that ends, or end it "
         f"after its round: firekeras stop {folder}"
     )
 

@@ -20,7 +20,7 @@ from firekeras.atomic import is_temporary, naming, save_model, whole_file, write
 from firekeras.paths import as_path, read_bytes
 from firekeras.rounds.lines import plain
 from firekeras.rounds.ownership import LOCK
-from firekeras.rounds.schema import FORMAT, LOST, event_of, model_name, profile_name, settings_of
+from firekeras.rounds.schema import FORMAT, LOST, Changed, event_of, model_name, profile_name, settings_of
 from firekeras.strict_json import parse
 from firekeras.version import __version__
 
@@ -127,11 +127,12 @@ class RunDirectory:
 
     def changed(self) -> dict:
         """The settings that were changed when the run was continued after its end."""
-        return {name: value for event in self._continued() for name, value in event["changed"].items()}
+        changed = [event.get("changed", {}) for event in self._continued()]
+        return {name: value for one in changed for name, value in one.items() if name in Changed.__annotations__}
 
     def leg_begins(self) -> int:
         """How many rounds were finished when the run was last continued after its end; 0 if it never was."""
-        return next((event["after_round"] for event in reversed(self._continued())), 0)
+        return next((event.get("after_round", 0) for event in reversed(self._continued())), 0)
 
     def _continued(self):
         return [event for event in self.events() if event["event"] == "resume" and event.get("leg")]
@@ -329,6 +330,11 @@ def _is_of_no_run(file) -> bool:
     if file.name == EVENTS:
         return not file.lstat().st_size
     return file.name in (LOCK, model_name(0)) or is_temporary(file)
+
+
+def is_of_run(file: Path) -> bool:
+    """Whether a run names one of its files so."""
+    return file.name in (SETTINGS, EVENTS, BEST, PROFILE, STOP, LOCK) or _number(file) >= 0
 
 
 def own_file(path: Path) -> Path:

@@ -64,12 +64,23 @@ class Started(Event, total=False):
     epochs: Count | None
 
 
+class Changed(TypedDict, total=False):
+    """The settings that a finished run may be continued with."""
+
+    target: dict[str, float] | None
+    tolerance: Number
+    epochs: Count | None
+    learning_rate: Number
+    schedule: str
+    distill: bool | None
+
+
 class Resumed(Started, total=False):
     """The run is continued."""
 
     after_round: Count
     leg: bool
-    changed: dict[str, Any]
+    changed: Changed
 
 
 class Cut(Event, total=False):

@@ -194,6 +194,24 @@ def test_a_run_that_is_refused_before_it_begins_leaves_no_folder(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_listener_that_cannot_write_ends_no_run(tmp_path):
+    heard = []
+
+    def listener(event):
+        heard.append(event["event"])
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    told = Journal(tmp_path / "run", listener)
+    with (
+        told.claimed(False),
+        pytest.warns(UserWarning, match="Nobody hears of the run any more, which goes on: Broken"),
+    ):
+        told.begin(DESCRIPTION, Stub("model 0"))
+    told.report("stop", reason="done")
+    events = RunDirectory.open(tmp_path / "run").events()
+    assert heard == ["start"] and [event["event"] for event in events] == ["start", "note", "stop"]
+
+
 def test_two_runs_in_one_folder_exclude_each_other(tmp_path):
     first = Journal(tmp_path / "run")
     with first.claimed(False):
