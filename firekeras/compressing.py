@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from firekeras import methods
+from firekeras.arguments import typed
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.report.tensorboard import TensorBoardRounds
 from firekeras.rounds.engine import Rounds
-from firekeras.rounds.journal import check_listener
 from firekeras.rounds.method import Method
 from firekeras.rounds.records import CompressionResult
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import keras
 
 
+@typed
 def compress(
     model: keras.Model,
     train_data: Any,
@@ -140,6 +141,7 @@ def compress(
     return rounds.result()
 
 
+@typed
 def compression_rounds(
     model: keras.Model,
     train_data: Any,
@@ -178,7 +180,6 @@ NOT_A_SETTING = ("model", "train_data", "validation_data", "tensorboard", "on_ev
 
 def _both(first, second):
     """A function that passes each event to both listeners."""
-    check_listener(second)
     if second is None:
         return first
 

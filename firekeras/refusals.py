@@ -9,10 +9,12 @@ import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+SIMILAR = 0.6  # a cutoff for names of files: another file in the folder is not what was meant unless it is like it
 
-def nearest(name: object, names: Iterable[str]) -> str | None:
-    """The closest match to `name` among `names`; None if there are no names."""
-    return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=0)), None)
+
+def nearest(name: object, names: Iterable[str], cutoff: float = 0) -> str | None:
+    """The closest match to `name` among `names`; None if none is as similar as the cutoff, from 0 to 1."""
+    return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=cutoff)), None)
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
@@ -99,12 +101,30 @@ def check_number(name: str, value: Any, meaning: str = "a number", *, hint: str 
     _check(name, value, finite, meaning, hint, bounds)
 
 
-def check_whole(
+def checked_whole(
     name: str, value: Any, least: int, meaning: str = "a whole number", *, hint: str = "", **bounds: float
-) -> None:
-    """Raises `ValueError` unless a value is a whole number from `least` on; see `check_number`."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+) -> int:
+    """Returns a whole number as an `int`; any number that equals one is taken: `3.0` and NumPy's are 3.
+
+    Args:
+        name, value, meaning, hint: As in `check_number`.
+        least: The smallest value that is accepted.
+        **bounds: `most` or `below`, as in `check_number`.
+
+    Returns:
+        The number.
+
+    Raises:
+        ValueError: If it is not a whole number in this range; True and False are not numbers.
+
+    Example:
+    >>> from firekeras.refusals import checked_whole
+    >>> checked_whole("epochs", 3.0, least=1)
+    3
+    """
+    whole = is_number(value) and (isinstance(value, numbers.Integral) or float(value).is_integer())
     _check(name, value, whole, meaning, hint, {"least": least, **bounds})
+    return int(value)
 
 
 def check_share(name: str, value: Any, meaning: str = "a share", *, hint: str = "", **bounds: float) -> None:

@@ -3,13 +3,15 @@
 import keras
 from keras import layers
 
-from firekeras.refusals import check_one_of, check_whole
+from firekeras.arguments import typed
+from firekeras.refusals import check_one_of, checked_whole
 
 VGG16_WIDTHS = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
 VGG16_POOL_AFTER = (2, 4, 7, 10, 13)
 RESNET_WIDTHS = (16, 32, 64)
 
 
+@typed
 def vgg16_cifar(
     classes: int = 10,
     *,
@@ -44,8 +46,8 @@ def vgg16_cifar(
     Source: Li et al. 2017, "Pruning Filters for Efficient ConvNets", section 4.1: VGG-16 with
     batch normalization after each convolution and the first dense layer, without dropout.
     """
-    check_whole("classes", classes, 1)
-    check_whole("head", head, 1)
+    classes = checked_whole("classes", classes, 1)
+    head = checked_whole("head", head, 1)
     _check_vgg_input_shape(input_shape)
     image = keras.Input(input_shape, name="image")
     x = _rescale(image, 255) if include_preprocessing else image
@@ -59,6 +61,7 @@ def vgg16_cifar(
     return keras.Model(image, _logits(x, classes), name="vgg16")
 
 
+@typed
 def resnet_cifar(depth: int, classes: int = 10, *, shortcut: str = "A") -> keras.Model:
     """ResNet for CIFAR: three stages of 16, 32 and 64 filters, `(depth - 2) / 6` blocks each.
 
@@ -87,7 +90,7 @@ def resnet_cifar(depth: int, classes: int = 10, *, shortcut: str = "A") -> keras
     A and B: section 4.1.
     """
     _check_depth(depth)
-    check_whole("classes", classes, 1)
+    classes = checked_whole("classes", classes, 1)
     hint = " A is the zero-padded identity, B a 1x1 convolution."
     check_one_of("shortcut", shortcut, ("A", "B"), hint=hint)
     image = keras.Input((32, 32, 3), name="image")
@@ -99,6 +102,7 @@ def resnet_cifar(depth: int, classes: int = 10, *, shortcut: str = "A") -> keras
     return keras.Model(image, _logits(x, classes), name=f"resnet{depth}")
 
 
+@typed
 def digits_cnn(classes: int = 10) -> keras.Model:
     """A small network for scikit-learn's digits, wider than necessary, for trying out pruning.
 
@@ -119,7 +123,7 @@ def digits_cnn(classes: int = 10) -> keras.Model:
     >>> model.output_shape
     (None, 10)
     """
-    check_whole("classes", classes, 1)
+    classes = checked_whole("classes", classes, 1)
     image = keras.Input((8, 8, 1), name="image")
     x = _rescale(image, 16)
     x = _conv_bn_relu(x, 32, "conv1")

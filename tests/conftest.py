@@ -7,7 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import pytest
 
-pytest_plugins = ["command_line", "trained_digits"]
+pytest_plugins = ["command_line", "sides", "trained_digits"]
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ OF_NO_FILE = {  # what they are of instead
     "test_extending.py": "docs/extending.md",
     "test_formats.py": "files that earlier releases wrote",
     "test_mirror.py": "the tests",
-    "test_public.py": "what is public has types, examples and results in words",
+    "test_public.py": "what is public has types, examples and documented results",
     "test_rooms.py": "what imports what in firekeras",
     "test_threads.py": "many threads at once",
     "inspector/test_rooms.py": "what imports what in the inspector",

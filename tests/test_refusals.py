@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from firekeras.refusals import check_number, check_one_of, check_share, check_whole
+from firekeras.refusals import check_number, check_one_of, check_share, checked_whole
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,11 @@ from firekeras.refusals import check_number, check_one_of, check_share, check_wh
         (lambda: check_number("delta", True), "delta is a number. Received: True."),
         (lambda: check_number("r", -2, "a correlation", least=-1, most=1), "r is a correlation, from -1 to 1. Rec"),
         (lambda: check_number("r", math.nan, least=0, most=math.inf), "r is a number, at least 0. Received: nan."),
-        (lambda: check_whole("epochs", 1.0, 0), "epochs is a whole number, at least 0. Received: 1.0."),
-        (lambda: check_whole("seed", -1, 0, below=9), "seed is a whole number, from 0 to below 9. Received: -1."),
+        (lambda: checked_whole("epochs", 1.5, 0), "epochs is a whole number, at least 0. Received: 1.5."),
+        (lambda: checked_whole("epochs", math.nan, 0), "epochs is a whole number, at least 0. Received: nan."),
+        (lambda: checked_whole("epochs", True, 0), "epochs is a whole number, at least 0. Received: True."),
+        (lambda: checked_whole("epochs", "3", 0), "epochs is a whole number, at least 0. Received: '3'."),
+        (lambda: checked_whole("seed", -1, 0, below=9), "seed is a whole number, from 0 to below 9. Received: -1."),
         (lambda: check_share("p", 1.5), "p is a share, from 0 to 1. Received: 1.5."),
         (lambda: check_share("p", 1, "the part that goes", below=1), "p is the part that goes, from 0 to below 1. R"),
         (lambda: check_share("p", 0, above=0), "p is a share, above 0, up to 1. Received: 0."),
@@ -35,6 +38,11 @@ def test_what_does_not_fit_is_refused_in_one_wording(check, words):
 def test_what_fits_is_let_pass():
     check_number("delta", np.float32(0.5), above=0)
     check_number("tolerance", math.inf, least=0, most=math.inf)
-    check_whole("width", np.int64(8), 1)
     check_share("ratio", 1)
     check_one_of("measure", None, ("macs", None))
+
+
+@pytest.mark.parametrize("value", [3, 3.0, np.int64(3), np.float32(3)])
+def test_numbers_that_equal_a_whole_number_become_one(value):
+    assert type(checked_whole("epochs", value, 1)) is int
+    assert checked_whole("epochs", value, 1) == 3

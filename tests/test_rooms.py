@@ -12,6 +12,7 @@ FLOORS = (  # from the ground up
         "paths",
         "strict_json",
         "refusals",
+        "arguments",
         "discovery",
         "zoo",
         "datasets",

@@ -123,7 +123,7 @@ def test_digits_cnn_takes_raw_digits():
 
 
 @pytest.mark.parametrize(("depth", "nearest"), [(18, 20), (34, 32), (57, 56), (2, 8), (0, 8), (-4, 8)])
-def test_a_wrong_depth_is_told_the_nearest(depth, nearest):
+def test_a_wrong_depth_gets_the_nearest(depth, nearest):
     with pytest.raises(ValueError, match=rf"6n \+ 2 .* Received: {depth}. The nearest is {nearest}."):
         resnet_cifar(depth)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from firekeras.arguments import typed
 
 if TYPE_CHECKING:
     import keras
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from firekeras.channels.graph import ChannelGraph
 
 
+@typed
 def channel_graph(model: keras.Model) -> ChannelGraph:
     """Finds out which filters of a model have to be removed together, which cannot be removed, and why.
 
@@ -54,9 +55,3 @@ def rule(*operations: type) -> Callable[[Any], Any]:
     from firekeras.channels import registry
 
     return registry.rule(*operations)
-
-
-def filter_kernels(model) -> dict[str, np.ndarray]:
-    """The weights of each layer's filters, `(*taps, input channels, filters)`, in topological order."""
-    trace = traced(model)
-    return {name: trace.kernels[name]() for name in trace.graph.filter_layers}

@@ -99,16 +99,16 @@ class Call:
         self.tracer.calls[self.name] += 1
         apply = find_rule(self.layer) or probed
         said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
-        given = self._with_samples(apply(self, *args, **said))
+        outputs = self._with_samples(apply(self, *args, **said))
         self._lock_what_cannot_be_rebuilt(args, said)
-        self.tracer.note_parts(self.name, keras.tree.flatten(given))
-        return given
+        self.tracer.note_parts(self.name, keras.tree.flatten(outputs))
+        return outputs
 
-    def _with_samples(self, given):
+    def _with_samples(self, outputs):
         samples = self.samples * self.samples_given
         if samples == 1:
-            return given
-        return keras.tree.map_structure(lambda x: dataclasses.replace(x, samples=samples), given)
+            return outputs
+        return keras.tree.map_structure(lambda x: dataclasses.replace(x, samples=samples), outputs)
 
     def _lock_what_cannot_be_rebuilt(self, args, kwargs):
         labels = [some for some in dependent_labels(self.tracer, self.layer) if some.any()]

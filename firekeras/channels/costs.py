@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def named_or_counted(names: Sequence[str], kind: str = "layers") -> str:
     return names[0] if len(names) == 1 else f"{len(names)} {kind}"
 
 
+@typed
 def count_costs(model_or_graph: keras.Model | ChannelGraph) -> Costs:
     """Counts the MACs per sample and the parameters of a network.
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.refusals import listed
 
 FIXED_UNIT = -1  # marks channels that come from no filter, and always stay
@@ -196,6 +197,7 @@ class ChannelGraph:
         """A part that would be empty without the units in a mask; None if there is none."""
         return next((part for part in self.parts if gone[self.axes[part.axis]].all()), None)
 
+    @typed
     def lock(self, layer: str, filter: int) -> str | None:
         """Why a filter must stay.
 
@@ -211,6 +213,7 @@ class ChannelGraph:
         """
         return self.locks.get(self._unit(layer, filter))
 
+    @typed
     def coupled(self, layer: str, filter: int) -> list[tuple[str, int]]:
         """All filters that can only be removed together with a filter.
 

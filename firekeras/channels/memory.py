@@ -45,11 +45,11 @@ def _forget(gone):
 def _state_of(model) -> list:
     """Everything that a trace depends on: pairs of an object and its attributes, without a reference to the model."""
     layers = all_layers(model)
-    operations = {id(one): one for one in layers}
+    operations = {id(layer): layer for layer in layers}
     for layer in layers:
         graph = functional_graph(layer)
-        operations.update({id(one): one for one in (operations_of(graph) if graph is not None else ())})
-    return [known_rules(), *((None if one is model else one, _attributes(one)) for one in operations.values())]
+        operations.update({id(op): op for op in (operations_of(graph) if graph is not None else ())})
+    return [known_rules(), *((None if op is model else op, _attributes(op)) for op in operations.values())]
 
 
 def _attributes(operation) -> dict:

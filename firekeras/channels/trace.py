@@ -161,13 +161,15 @@ class Tracer:
         for k, x in enumerate(tensors):
             self._give(model, k, self._along_one_axis(x, name), name)
 
-    def _give(self, model, number, given, name):
+    def _give(self, model, number, channels, name):
         """Notes that an input is given channels: axis and labels, the same ones at each call of the model."""
-        known = self.inputs.setdefault((id(model), number), given)
-        if known[0] == given[0]:
-            self.declare(self.weights, (id(model), "input", number), (given[1],), name)
+        known = self.inputs.setdefault((id(model), number), channels)
+        if known[0] == channels[0]:
+            self.declare(self.weights, (id(model), "input", number), (channels[1],), name)
         else:
-            self.space.lock(np.append(given[1], known[1]), f"{name} receives channels along a different axis each time")
+            self.space.lock(
+                np.append(channels[1], known[1]), f"{name} receives channels along a different axis each time"
+            )
 
     def _along_one_axis(self, x, name):
         """The axis along which channels lie, the last one if there are none, and their labels."""

@@ -119,15 +119,15 @@ def walk(model, inputs: list, call: Callable, enter: Callable | None = None, *, 
             node = visit.node
             if any(id(tensor) not in values for tensor in node.input_tensors):
                 continue  # Keras keeps nodes that its inputs do not reach, and skips them too
-            given = within(visit, values) if nested and visit.is_nested else at(visit, values)
-            values.update(zip(map(id, node.outputs), keras.tree.flatten(given), strict=True))
+            outputs = within(visit, values) if nested and visit.is_nested else at(visit, values)
+            values.update(zip(map(id, node.outputs), keras.tree.flatten(outputs), strict=True))
         return [values[id(tensor)] for tensor in graph.outputs]
 
     def within(visit, values):
-        given = [values[id(tensor)] for tensor in visit.node.input_tensors]
+        inputs = [values[id(tensor)] for tensor in visit.node.input_tensors]
         if enter is not None:
-            enter(visit, given)
-        return through(visit.operation, given, visit)
+            enter(visit, inputs)
+        return through(visit.operation, inputs, visit)
 
     def at(visit, values):
         args, kwargs = visit.node.arguments.fill_in(values)

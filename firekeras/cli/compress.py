@@ -6,7 +6,6 @@ import contextlib
 import math
 import tempfile
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -29,13 +28,35 @@ from firekeras.cli.options import (
     Seed,
     Tolerance,
 )
+from firekeras.cli.run_options import (
+    Backtracks,
+    ConvMacs,
+    Distill,
+    Epochs,
+    EpochsPerRound,
+    Events,
+    Latency,
+    LearningRate,
+    LitertLatency,
+    Macs,
+    MaxRounds,
+    MethodName,
+    Mode,
+    Monitor,
+    Params,
+    Ratio,
+    Resume,
+    RunDir,
+    Schedule,
+    TensorBoard,
+    ValidationShare,
+)
 
 # Spelled here again, since --help must not wait for NumPy; a test holds them equal.
 TARGETS = ("conv_macs", "macs", "params", "latency", "litert_latency")
 MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
 AT_WILL = ("output", "tensorboard")
 NO_LIMIT = "none"
-GOAL, TRAINING, ROUNDS, FILES = "Target and metric", "Training", "Rounds", "The run"  # panels of the help
 
 
 @errors_as_lines()
@@ -43,115 +64,22 @@ def compress(
     context: typer.Context,
     model: ModelFileOrNone = None,
     data: DataOrNone = None,
-    conv_macs: Annotated[
-        float | None,
-        typer.Option(
-            rich_help_panel=GOAL,
-            metavar="SHARE",
-            help="Reach this share of the convolutions' MACs, above 0, up to 1.",
-        ),
-    ] = None,
-    macs: Annotated[
-        float | None, typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="Reach this share of all MACs.")
-    ] = None,
-    params: Annotated[
-        float | None, typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="Reach this share of the parameters.")
-    ] = None,
-    latency: Annotated[
-        float | None,
-        typer.Option(
-            rich_help_panel=GOAL,
-            metavar="SHARE",
-            help="Reach this share of the time of a forward pass, measured here.",
-        ),
-    ] = None,
-    litert_latency: Annotated[
-        float | None,
-        typer.Option(rich_help_panel=GOAL, metavar="SHARE", help="The same, exported to LiteRT."),
-    ] = None,
+    conv_macs: ConvMacs = None,
+    macs: Macs = None,
+    params: Params = None,
+    latency: Latency = None,
+    litert_latency: LitertLatency = None,
     tolerance: Tolerance = 0.01,
-    epochs: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=TRAINING,
-            metavar="N",
-            help="Epochs of training in all; 'none': until the target or the tolerance ends the run.",
-        ),
-    ] = "20",
-    learning_rate: Annotated[
-        float | None,
-        typer.Option(
-            rich_help_panel=TRAINING,
-            metavar="RATE",
-            show_default="as the model was compiled, else 0.01",
-            help="The learning rate to begin with.",
-        ),
-    ] = None,
-    schedule: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=TRAINING, metavar="NAME", help="'cosine': it falls to 0 over all epochs; or 'constant'."
-        ),
-    ] = "cosine",
-    distill: Annotated[
-        bool | None,
-        typer.Option(
-            "--distill/--no-distill",
-            rich_help_panel=TRAINING,
-            show_default="if the first model is fully trained",
-            help="Whether training also follows the outputs of the first model.",
-        ),
-    ] = None,
-    method: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=ROUNDS,
-            metavar="NAME",
-            help="'fire': by how often a filter's ReLU outputs zero; 'l1', 'play_and_prune', 'fppmo'; or a criterion:"
-            " 'l2', 'taylor', 'contribution', 'random', ...",
-        ),
-    ] = "fire",
-    mode: Annotated[
-        str,
-        typer.Option(
-            rich_help_panel=ROUNDS,
-            metavar="NAME",
-            help="For fire: 'learned' measures FIRE in the first round and predicts it from the weights after that;"
-            " 'measured' measures in every round.",
-        ),
-    ] = "learned",
-    ratio: Annotated[
-        float | None,
-        typer.Option(
-            rich_help_panel=ROUNDS,
-            metavar="SHARE",
-            show_default="sized by the epochs",
-            help="The share of the remaining filters that go in a round, from 0 to below 1. With a target only with"
-            " --epochs none.",
-        ),
-    ] = None,
-    epochs_per_round: Annotated[
-        int | None,
-        typer.Option(
-            rich_help_panel=ROUNDS,
-            metavar="N",
-            min=0,
-            show_default="by --epochs",
-            help="Epochs of training between two cuts.",
-        ),
-    ] = None,
-    max_rounds: Annotated[
-        int, typer.Option(rich_help_panel=ROUNDS, metavar="N", min=1, help="How many rounds may cut, at most.")
-    ] = 100,
-    backtracks: Annotated[
-        int,
-        typer.Option(
-            rich_help_panel=ROUNDS,
-            metavar="N",
-            min=0,
-            help="Without a target: how many rounds in a row may be undone before cutting ends.",
-        ),
-    ] = 3,
+    epochs: Epochs = "20",
+    learning_rate: LearningRate = None,
+    schedule: Schedule = "cosine",
+    distill: Distill = None,
+    method: MethodName = "fire",
+    mode: Mode = "learned",
+    ratio: Ratio = None,
+    epochs_per_round: EpochsPerRound = None,
+    max_rounds: MaxRounds = 100,
+    backtracks: Backtracks = 3,
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
@@ -159,53 +87,15 @@ def compress(
     balance: Balance = 1.0,
     favour_macs: FavourMacs = 0.0,
     batch_size: BatchSize = 64,
-    validation_share: Annotated[
-        float,
-        typer.Option(
-            rich_help_panel=GOAL,
-            metavar="SHARE",
-            help="The share of the training images to hold out for judging rounds.",
-        ),
-    ] = 0.1,
-    monitor: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=GOAL,
-            metavar="METRIC",
-            show_default="accuracy, else the loss",
-            help="The metric of the model to watch.",
-        ),
-    ] = None,
+    validation_share: ValidationShare = 0.1,
+    monitor: Monitor = None,
     limit: Limit = None,
     output: Output = Path("pruned.keras"),
     seed: Seed = 0,
-    run_dir: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=FILES,
-            metavar="DIR",
-            help="A new folder for the model of each round, and for events: the run survives a kill.",
-        ),
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=FILES,
-            metavar="DIR",
-            help="Continue the run in this folder; nothing else is needed. A finished run continues with another"
-            " --epochs, --tolerance, --learning-rate, --conv-macs, ...",
-        ),
-    ] = None,
-    tensorboard: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=FILES, metavar="DIR", help="Write costs, accuracy and a heatmap of FIRE for TensorBoard."
-        ),
-    ] = None,
-    events: Annotated[
-        bool,
-        typer.Option("--events", rich_help_panel=FILES, help="Print only events, as JSON, one object per line."),
-    ] = False,
+    run_dir: RunDir = None,
+    resume: Resume = None,
+    tensorboard: TensorBoard = None,
+    events: Events = False,
 ):
     """Prunes a trained model in rounds and fine-tunes it: down to a target, or as far as a tolerance allows.
 

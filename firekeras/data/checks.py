@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import numbers
+import os
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 
 import keras
 import numpy as np
 
+from firekeras.arguments import short
 from firekeras.data.labels import are_arrays, check_labels
 from firekeras.data.samples import batches
-from firekeras.refusals import check_share
+from firekeras.refusals import check_share, checked_whole
 
 AT_ONCE = 1 << 24  # bytes of an array that are looked at in one step
 _FILLED: weakref.WeakSet = weakref.WeakSet()  # data sets of unknown length that gave a batch
@@ -33,16 +35,31 @@ def checked_data(model, data):
     """
     if data is None:
         raise ValueError("Expected data: arrays, (x, y), or a data set, as model.fit takes them. Received: None.")
-    if isinstance(data, str):
+    if isinstance(data, (str, os.PathLike)):
         raise ValueError(f"Expected data, received the text {data!r}. Load it first: firekeras.datasets.load_dataset.")
     x = data[0] if isinstance(data, tuple) and data else data
     arrays = keras.tree.flatten(x)
     check_no_numbers(arrays)
     if not arrays or not all(hasattr(a, "shape") for a in arrays):
+        _check_comes_in_batches(x)
         _check_batches(model, x)
         return x
     _check_arrays(model, arrays)
     return (x,)
+
+
+def _check_comes_in_batches(data):
+    """Raises `ValueError` unless something is a data set: one iterates over it, and it is neither text nor a dict."""
+    if isinstance(data, (str, bytes, Mapping, Set)) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+        raise ValueError(
+            f"Expected data: arrays, (x, y), or a data set, as model.fit takes them. Received: {short(data)}."
+        )
+
+
+def check_batch_size(size):
+    """Raises `ValueError` unless it is the number of samples in a batch, or None for a default."""
+    if size is not None:
+        checked_whole("batch_size", size, 1)
 
 
 def check_training_data(model, data, *, labels=True):

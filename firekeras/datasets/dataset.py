@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.refusals import check_share
 
 
@@ -28,6 +29,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
 
 
+@typed
 def hold_out(
     dataset: Dataset, share: float = 0.1, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

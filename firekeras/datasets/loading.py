@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.datasets.dataset import Dataset, limited, split
 from firekeras.datasets.folders import TEST_SHARE, load_folder
 from firekeras.datasets.npz import NPZ_KEYS, load_npz
 from firekeras.paths import as_path
-from firekeras.refusals import check_whole
+from firekeras.refusals import SIMILAR, checked_whole, nearest
 
 BUILT_IN = ("digits",)
 
 
+@typed
 def load_dataset(
     source: str | os.PathLike, *, image_size: tuple[int, int] | None = None, limit: int | None = None, seed: int = 0
 ) -> Dataset:
@@ -49,7 +50,7 @@ def load_dataset(
     """
     _check_image_size(image_size)
     if limit is not None:
-        check_whole("limit", limit, 1)
+        limit = checked_whole("limit", limit, 1)
     path = as_path(source)
     if str(source) == "digits":
         dataset = _load_digits(seed)
@@ -96,8 +97,8 @@ def _check_already_sized(source, dataset, image_size):
 
 def _unknown_source(source, path):
     received = f"a {path.suffix or 'plain'} file" if path.is_file() else "no such name or path"
-    near = difflib.get_close_matches(str(source).lower(), BUILT_IN + _neighbours(path), n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
+    near = nearest(str(source).lower(), BUILT_IN + _neighbours(path), cutoff=SIMILAR)
+    hint = f" Did you mean {near!r}?" if near else ""
     return (
         f"Unknown data source {str(source)!r} ({received}).{hint} Expected "
         f"{' or '.join(repr(name) for name in BUILT_IN)}, the path of an .npz file with "

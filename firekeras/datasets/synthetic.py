@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.refusals import check_one_of
 
 SYNTHETIC = ("pink", "noise")
 
 
+@typed
 def synthetic_images(shape: tuple[int, ...], count: int, *, kind: str = "pink", seed: int = 0) -> np.ndarray:
     """Makes random images, to measure FIRE on when there are no data (FIREPruning, section 3.3.2).
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.check import check_model
 from firekeras.channels.walk import Visit, visits, walk
 from firekeras.export.bridge_layers import converted
@@ -72,10 +73,10 @@ class Bridge:
         return tf_keras.Model(inputs, walk(self.model, inputs, self._call), name=self.model.name)
 
     def _call(self, visit: Visit, args: Any, kwargs: Any) -> Any:
-        given = _tensors(visit.node, args, kwargs)
+        tensors = _tensors(visit.node, args, kwargs)
         for layer in self.layers[self._paths[id(visit.operation)]]:
-            given = layer(given)
-        return given
+            tensors = layer(tensors)
+        return tensors
 
     def _copy_weights(self):
         """Into the tf_keras layers, where Keras 3 has any; returns their names, by the id of the Keras 3 layer."""
@@ -89,14 +90,15 @@ class Bridge:
 
     def _checked_equal(self, arrays):
         expected = run(open_runtime(self.model), arrays)
-        given = self.legacy.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=VERIFIED, verbose=0)
-        found = difference([np.asarray(one) for one in keras.tree.flatten(given)], expected)
-        if not found.largest <= TOLERANCE:
+        outputs = self.legacy.predict(arrays if len(arrays) > 1 else arrays[0], batch_size=VERIFIED, verbose=0)
+        deviation = difference([np.asarray(y) for y in keras.tree.flatten(outputs)], expected)
+        if not deviation.largest <= TOLERANCE:
             raise ValueError(
-                f"Written in tf_keras, the outputs of the model {self.model.name!r} differ by {found.largest:.2g} of "
-                f"the largest output, and {TOLERANCE:g} is allowed. Export it without TF-MOT: firekeras.export_model."
+                f"Written in tf_keras, the outputs of the model {self.model.name!r} differ by {deviation.largest:.2g}"
+                f" of the largest output, and {TOLERANCE:g} is allowed. Export it without TF-MOT: "
+                "firekeras.export_model."
             )
-        return found
+        return deviation
 
     def brought_back(self, tuned=None):
         """A copy of the Keras 3 model, with the weights of a tf_keras one.
@@ -112,6 +114,7 @@ class Bridge:
         return copy
 
 
+@typed
 def to_tf_keras(model: keras.Model, samples: Any = None) -> Any:
     """Converts a network to a tf_keras model, for TF-MOT and other Keras 2 tools.
 

@@ -8,11 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 
 
+@typed
 def cluster(
     model: keras.Model,
     train_data: tuple,
@@ -50,15 +52,14 @@ def cluster(
     >>> np.unique(clustered.get_layer("conv2").kernel).size <= 16
     True
     """
-    check_whole("clusters", clusters, 2)
-    tfmot.check_training(train_data, epochs, learning_rate, batch_size)
+    clusters = checked_whole("clusters", clusters, 2)
+    training = tfmot.checked_training(train_data, epochs, learning_rate, batch_size)
     tools = tfmot.load().clustering.keras
     bridge = Bridge(model, train_data[0][:32])
     names = [name for name in tfmot.kernels(bridge.legacy) if _weights(bridge.legacy.get_layer(name)) > clusters]
     tfmot.check_not_empty(names, model, "cluster")
     wrapped = tfmot.wrapped(bridge.legacy, names, lambda layer: _clustered(layer, clusters))
-    settings = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "loss": loss}
-    tfmot.fine_tune(wrapped, model, train_data, **settings)
+    tfmot.fine_tune(wrapped, model, train_data, loss=loss, **training)
     return bridge.brought_back(tools.strip_clustering(wrapped))
 
 

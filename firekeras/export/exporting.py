@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 
 from firekeras import atomic
+from firekeras.arguments import typed
 from firekeras.channels.check import check_model
 from firekeras.export.formats import FORMATS, Format
 from firekeras.export.formats.format import either, formats_with
@@ -46,6 +47,7 @@ class Export:
     difference: Difference
 
 
+@typed
 def export_model(
     model: keras.Model,
     path: str | os.PathLike,

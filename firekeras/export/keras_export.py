@@ -10,13 +10,13 @@ from firekeras.keras_models.state import constants_inside
 
 
 def written_by_keras(model, path, to, settings):
-    """Has Keras write a model; what goes wrong comes as a `ValueError` that names the model.
+    """Exports a model with Keras; any error becomes a `ValueError` that names the model.
 
     Args:
         model: A built Keras model.
-        path: Where.
+        path: The file or folder to write.
         to: The `Format`.
-        settings: Of Keras's exporter.
+        settings: For Keras's exporter.
     """
     try:
         with _quiet(), constants_inside(model):
@@ -27,7 +27,7 @@ def written_by_keras(model, path, to, settings):
 
 @contextlib.contextmanager
 def _quiet():
-    """Leaves out what converters print and warn of: the file is run and compared afterwards."""
+    """Hides what converters print and warn about: the file is run and compared afterwards."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -22,7 +22,7 @@ class KerasModel:
         self._batch = keras.tree.pack_sequence_as(self.model.input, arrays) if len(arrays) > 1 else arrays[0]
 
     def invoke(self):
-        self._given = self.model.predict_on_batch(self._batch)
+        self._outputs = self.model.predict_on_batch(self._batch)
 
     def outputs(self):
-        return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(self._given)]
+        return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(self._outputs)]

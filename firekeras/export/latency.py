@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.export.formats import format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, random_samples
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 
 if TYPE_CHECKING:
     import keras
@@ -42,6 +43,7 @@ class Latency:
     threads: int | None = None
 
 
+@typed
 def measure_latency(
     model_or_path: keras.Model | str | Path, *, batch_size: int = 1, runs: int = 30, threads: int | None = None
 ) -> Latency:
@@ -93,7 +95,7 @@ def measure_latencies(
     Returns:
         A `Latency` for each.
     """
-    _check_counts(batch_size, runs)
+    batch_size, runs = _checked_counts(batch_size, runs)
     alone = len(models_or_paths) == 1
     runtimes = [open_runtime(each, threads=threads if alone or _ours(each) else None) for each in models_or_paths]
     for runtime in runtimes:
@@ -109,8 +111,8 @@ def measure_latencies(
 
 def _ours(model_or_path):
     """Whether the number of threads can be set."""
-    found = format_of(model_or_path) if isinstance(model_or_path, (str, Path)) else None
-    return found is not None and found.sets_threads
+    file_format = format_of(model_or_path) if isinstance(model_or_path, (str, Path)) else None
+    return file_format is not None and file_format.sets_threads
 
 
 def _warm_up(runtime, batch_size, runs):
@@ -143,9 +145,9 @@ def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, thre
     Raises:
         ValueError: If it is a file of another format.
     """
-    _check_counts(batch_size, runs)
-    found = format_of(path) if isinstance(path, (str, Path)) else None
-    if found is None or not found.times_layers:
+    batch_size, runs = _checked_counts(batch_size, runs)
+    file_format = format_of(path) if isinstance(path, (str, Path)) else None
+    if file_format is None or not file_format.times_layers:
         able = formats_with("times_layers")
         raise ValueError(
             f"Only {either(other.runtime for other in able)} measures single layers: expected "
@@ -153,7 +155,7 @@ def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, thre
             f'firekeras.export_model(model, "model{able[0].ending}", to="{able[0].name}").'
         )
     samples = random_samples(open_runtime(path).inputs, batch_size)
-    return found.layer_seconds(Path(path), samples, runs=runs, threads=threads)
+    return file_format.layer_seconds(Path(path), samples, runs=runs, threads=threads)
 
 
 def _timed(runtime):
@@ -162,9 +164,8 @@ def _timed(runtime):
     return time.perf_counter() - start
 
 
-def _check_counts(batch_size, runs):
-    for name, value in (("batch_size", batch_size), ("runs", runs)):
-        check_whole(name, value, 1)
+def _checked_counts(batch_size, runs):
+    return checked_whole("batch_size", batch_size, 1), checked_whole("runs", runs, 1)
 
 
 def _check_batch(runtime, batch_size):

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from firekeras import atomic
+from firekeras.arguments import typed
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.export.exporting import Export, check_close, check_path, size_of
@@ -23,6 +24,7 @@ BEFORE_NORMALISATION = ("Conv2D", "DepthwiseConv2D", "Dense", "SeparableConv1D",
 SPLIT = ("SeparableConv1D", "SeparableConv2D", "InputLayer")  # TF-MOT splits these, or handles them itself
 
 
+@typed
 def quantize_aware(
     model: keras.Model,
     train_data: tuple,
@@ -67,14 +69,13 @@ def quantize_aware(
     """
     path = Path(path)
     check_path(path, FORMATS["litert"])
-    tfmot.check_training(train_data, epochs, learning_rate, batch_size)
+    training = tfmot.checked_training(train_data, epochs, learning_rate, batch_size)
     samples = {name: array[:VERIFIED] for name, array in samples_of(model, train_data[0]).items()}
     arrays = list(samples.values())
     bridge = Bridge(model, train_data[0][:VERIFIED])
     check_layers(bridge.legacy)
     tuned = quantized(bridge.legacy)
-    settings = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "loss": loss}
-    tfmot.fine_tune(tuned, model, train_data, **settings)
+    tfmot.fine_tune(tuned, model, train_data, loss=loss, **training)
     outputs = tuned.predict(arrays if len(arrays) > 1 else arrays[0], verbose=0)
     expected = [np.asarray(one) for one in keras.tree.flatten(outputs)]
     _check_alive(expected, model)

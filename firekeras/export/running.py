@@ -9,7 +9,7 @@ import numpy as np
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import Input, Runtime, either, formats_with
 from firekeras.paths import existing_file
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 
 KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 
@@ -27,7 +27,7 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
         ImportError: If the runtime is not installed; says how to install it.
     """
     if threads is not None:
-        check_whole("threads", threads, 1)
+        threads = checked_whole("threads", threads, 1)
     if not isinstance(model_or_path, (str, Path)):
         return _of_keras(model_or_path, threads)
     path = Path(model_or_path)
@@ -37,13 +37,13 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
         return _of_keras(load_model(path, compile=False), threads)
     if not path.is_dir():
         existing_file(path)
-    found = format_of(path)
-    if found is None:
+    file_format = format_of(path)
+    if file_format is None:
         titles = either(["a .keras file", *(known.title for known in FORMATS.values())])
         raise ValueError(f"Expected {titles}. Received: {path}.")
-    if not found.sets_threads:
-        _check_not_set(threads, found.runtime)
-    return found.open(path, threads)
+    if not file_format.sets_threads:
+        _check_not_set(threads, file_format.runtime)
+    return file_format.open(path, threads)
 
 
 def _of_keras(model, threads):
@@ -51,11 +51,6 @@ def _of_keras(model, threads):
 
     _check_not_set(threads, "Keras")
     return KerasModel(model)
-
-
-def _check_threads(threads):
-    if threads is not None:
-        check_whole("threads", threads, 1)
 
 
 def _check_not_set(threads, name):
@@ -92,4 +87,4 @@ def run(runtime: Runtime, arrays, *, batch_size=64) -> list[np.ndarray]:
 def random_samples(inputs: list[Input], count, seed=0) -> list[np.ndarray]:
     """Seeded random samples, uniform in [0, 1), one array per input, `(count, ...)`; open sizes are taken as 32."""
     rng = np.random.default_rng(seed)
-    return [rng.uniform(size=(count, *(d or 32 for d in one.shape[1:]))).astype(one.dtype) for one in inputs]
+    return [rng.uniform(size=(count, *(d or 32 for d in input.shape[1:]))).astype(input.dtype) for input in inputs]

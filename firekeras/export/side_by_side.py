@@ -107,5 +107,5 @@ def _accuracy(path, network, data):
 def _costs(network):
     if not isinstance(network, Path):
         return count_costs(network)
-    found = format_of(network)
-    return found.costs(network) if found else None
+    file_format = format_of(network)
+    return file_format.costs(network) if file_format else None

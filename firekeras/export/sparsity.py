@@ -6,11 +6,13 @@ from typing import Any
 
 import keras
 
+from firekeras.arguments import typed
 from firekeras.export import tfmot
 from firekeras.export.bridge import Bridge
 from firekeras.refusals import check_share
 
 
+@typed
 def sparsify(
     model: keras.Model,
     train_data: tuple,
@@ -50,14 +52,13 @@ def sparsify(
     True
     """
     check_share("sparsity", sparsity, above=0, below=1)
-    tfmot.check_training(train_data, epochs, learning_rate, batch_size)
+    training = tfmot.checked_training(train_data, epochs, learning_rate, batch_size)
     tools = tfmot.load().sparsity.keras
     bridge = Bridge(model, train_data[0][:32])
     names = tfmot.kernels(bridge.legacy)
     tfmot.check_not_empty(names, model, "thin out")
-    last = max(1, tfmot.num_steps(train_data, epochs, batch_size) * 2 // 3)
+    last = max(1, tfmot.num_steps(train_data, training["epochs"], training["batch_size"]) * 2 // 3)
     schedule = tools.PolynomialDecay(0.0, sparsity, 0, last, frequency=max(1, last // 20))
     wrapped = tfmot.wrapped(bridge.legacy, names, lambda layer: tools.prune_low_magnitude(layer, schedule))
-    settings = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size, "loss": loss}
-    tfmot.fine_tune(wrapped, model, train_data, callbacks=[tools.UpdatePruningStep()], **settings)
+    tfmot.fine_tune(wrapped, model, train_data, loss=loss, callbacks=[tools.UpdatePruningStep()], **training)
     return bridge.brought_back(tools.strip_pruning(wrapped))

@@ -39,11 +39,11 @@ def samples_of(model, samples) -> dict[str, np.ndarray]:
     """
     inputs = [Input(t.name, tuple(t.shape), np.dtype(t.dtype)) for t in model.inputs]
     if samples is None:
-        return dict(zip([one.name for one in inputs], random_samples(inputs, VERIFIED), strict=True))
+        return dict(zip([input.name for input in inputs], random_samples(inputs, VERIFIED), strict=True))
     parts = keras.tree.flatten(_arrays(samples))
     check_no_numbers(parts)
     arrays = [np.asarray(array) for array in parts]
-    shapes = [one.shape for one in inputs]
+    shapes = [input.shape for input in inputs]
     if len(arrays) != len(inputs) or not all(map(_fits, arrays, shapes)):
         raise ValueError(
             f"`samples` are arrays as model.predict takes them, of shapes {shapes}, without labels. Received: "
@@ -77,7 +77,7 @@ def compare(model_or_path, expected, samples) -> Difference:
         ValueError: If the file has other inputs or outputs than the model.
     """
     runtime = open_runtime(model_or_path)
-    names = [one.name for one in runtime.inputs]
+    names = [input.name for input in runtime.inputs]
     if len(names) != len(samples):
         raise ValueError(f"The exported file takes {len(names)} inputs, {names}; the model takes {len(samples)}.")
     arrays = [samples[name] for name in names] if set(names) == set(samples) else list(samples.values())

@@ -11,7 +11,7 @@ import numpy as np
 from firekeras.export.formats import FORMATS
 from firekeras.export.formats.format import formats_with
 from firekeras.export.latency import Latency, measure_latencies
-from firekeras.refusals import check_one_of, check_whole
+from firekeras.refusals import check_one_of, checked_whole
 
 CHAIN = 4
 FALL = 0.08  # with steps of 4, MACs per second fall by 11% from a width of 24 to 25
@@ -50,15 +50,14 @@ def latency_of_widths(
     from firekeras.export.exporting import export_model
 
     check_one_of("to", to, [known.name for known in formats_with("sets_threads")])
-    for width in widths or (0,):
-        check_whole("Each of widths", width, 1)
+    widths = [checked_whole("Each of widths", width, 1) for width in widths or (0,)]
     samples = np.random.default_rng(0).normal(size=(32, size, size, max(widths))).astype("float32")
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{width}{FORMATS[to].ending}" for width in widths]
         for width, path in zip(widths, paths, strict=True):
-            export_model(_chain(int(width), size, kernel), path, to=to, samples=samples[..., :width], int8=int8)
-        found = measure_latencies(paths, runs=runs, threads=threads)
-    return dict(zip(widths, found, strict=True))
+            export_model(_chain(width, size, kernel), path, to=to, samples=samples[..., :width], int8=int8)
+        latencies = measure_latencies(paths, runs=runs, threads=threads)
+    return dict(zip(widths, latencies, strict=True))
 
 
 def suitable_round_to(latencies: Mapping[int, Latency]) -> int:

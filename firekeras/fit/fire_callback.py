@@ -12,7 +12,9 @@ import keras
 import numpy as np
 
 from firekeras import methods
+from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
+from firekeras.channels.graph import ChannelGraph
 from firekeras.data.checks import checked_data
 from firekeras.fit.fit_data import data_of_fit
 from firekeras.fit.interruption import FitGuard, Guarded
@@ -29,7 +31,7 @@ from firekeras.plan.planning import checked_target, plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 from firekeras.rounds.evaluation import metric_names, no_better_than_chance
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
 from firekeras.rounds.method import Method
@@ -38,6 +40,7 @@ from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.teaching import check_can_teach
+from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import ZeroCounter
 from firekeras.scores.fire.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters
 from firekeras.scores.profile import FilterScores, FireProfile
@@ -126,6 +129,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     _trial: Trial | None
     _unprobed: dict | None  # the network without the counters that are in it now
 
+    @typed
     def __init__(
         self,
         data: Any = None,
@@ -153,19 +157,18 @@ class FirePruningCallback(keras.callbacks.Callback):
         super().__init__()
         if target is not None:
             checked_target(target)
-        self.settings = RunSettings.among(arguments)
-        self.settings.check()
+        self.settings = RunSettings.among(arguments).checked()
         if epochs_per_round is not None:
-            check_whole("epochs_per_round", epochs_per_round, 1)
-        check_whole("start_epoch", start_epoch, 0)
-        self.data, self.method, self.start_epoch = data, method, start_epoch
+            checked_whole("epochs_per_round", epochs_per_round, 1)
+        self.start_epoch = checked_whole("start_epoch", start_epoch, 0)
+        self.data, self.method = data, method
         self.verbose, self.on_event = verbose, on_event
         self.profile: FireProfile | None = None
         self.result: CompressionResult | None = None
 
     # What Keras calls
 
-    def set_model(self, model: keras.Model):
+    def set_model(self, model: keras.Model) -> None:
         """Takes the model that `fit` trains, and gives it an optimizer that works if its own does not."""
         super().set_model(model)
         self._mended = fresh_if_broken(model)
@@ -235,7 +238,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         if not self._run.records:
             warnings.warn(f"FirePruningCallback did not prune: {self._run.stopped_because}", stacklevel=2)
 
-    def put_back(self):
+    def put_back(self) -> None:
         """Restores the last accepted state of the model, after an error that callbacks do not hear of.
 
         Most errors do not require this, nor does another `fit` with such a callback, which restores the model itself.
@@ -328,13 +331,13 @@ class FirePruningCallback(keras.callbacks.Callback):
         """The name of the metric in the logs."""
         return f"val_{self._run.monitor}" if self._fit.validates else self._run.monitor
 
-    def _value(self, logs) -> float | None:
+    def _value(self, logs: Mapping[str, float]) -> float | None:
         """The metric of an epoch; NaN if the loss is not finite, None if the metric is not in the logs."""
         if self._watched not in logs:
             return None
         return float(logs[self._watched]) if math.isfinite(logs.get("loss", 0.0)) else math.nan
 
-    def _lost(self, value) -> str | None:
+    def _lost(self, value: float) -> str | None:
         """Why the network cannot be used any more; None if it can."""
         if not math.isfinite(value):
             return f"the loss or {self._watched} is not finite."
@@ -383,14 +386,14 @@ class FirePruningCallback(keras.callbacks.Callback):
     def _settled_copy(self):
         return Network.of(self.model).copy() if self._settle_on is None else settled_copy(self.model, self._settle_on)
 
-    def _learn(self, method: FirePruning):
+    def _learn(self, method: FirePruning) -> None:
         with self._run.time.on("measuring"):
             self.profile = self._counted() if self._counts else measure_fire(self.model, self.data)
             method.learn(self.profile)
 
     def _counted(self) -> FireProfile:
         counted = {key: counter for key, counter in self._counters.items() if counter.built}
-        return profile_from_counters(self._network, counted, mode="training")
+        return profile_from_counters(self._network, counted, extract_features(self._network), mode="training")
 
     def _report_start(self):
         run, costs = self._run, self._run.costs_before.totals
@@ -462,7 +465,7 @@ class FirePruningCallback(keras.callbacks.Callback):
             trial.plan.notes.append(f"Undone: {lost}")
         self._record(trial.record(self._run, self.model, accepted, value), trial)
 
-    def _help(self, trial) -> bool:
+    def _help(self, trial: Trial) -> bool:
         """Once, gives a round that would be undone as many epochs again, if that many are left."""
         left = (self._run.pace.epochs or 0) - self._run.epochs_spent - trial.epochs
         if trial.helped or left < trial.wanted:
@@ -470,7 +473,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         trial.helped, trial.wanted = True, 2 * trial.wanted
         return True
 
-    def _record(self, record: RoundRecord, trial: Trial | None):
+    def _record(self, record: RoundRecord, trial: Trial | None) -> None:
         self._run.add(record, trial.arrives if trial else self._run.arrived)
         self._voice.event("round", **record.to_dict())
         if trial is None:
@@ -557,13 +560,13 @@ def _end_unfinished_run(model):
         step.guard.leave(None)
 
 
-def _ended_by(error) -> str:
+def _ended_by(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "fit was interrupted."
     return f"fit ended in an error: {error!r}." if error else "fit ended in an error that callbacks do not hear of."
 
 
-def _equal_scores(network) -> FilterScores:
+def _equal_scores(network: Network) -> FilterScores:
     """Equal scores for all filters that have FIRE, NaN for the others."""
     scores = {name: np.full(width, np.nan) for name, width in network.graph.widths.items()}
     for relu in network.relus:
@@ -572,6 +575,6 @@ def _equal_scores(network) -> FilterScores:
     return FilterScores(scores, criterion="fire", reasons=network.unscored)
 
 
-def _any_scores(graph) -> FilterScores:
+def _any_scores(graph: ChannelGraph) -> FilterScores:
     """Equal scores for all filters."""
     return FilterScores({name: np.zeros(width) for name, width in graph.widths.items()}, criterion="none")

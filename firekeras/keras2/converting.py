@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from firekeras import atomic
+from firekeras.arguments import typed
 from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import Difference, compare, difference, samples_of
 from firekeras.keras2.h5 import read_h5
@@ -37,6 +38,7 @@ class Conversion:
     difference: Difference | None
 
 
+@typed
 def convert_model(old: str | os.PathLike, new: str | os.PathLike, *, trust: bool = False) -> Conversion:
     """Converts a model that Keras 2 saved to a `.keras` file, without running any code of the old file.
 

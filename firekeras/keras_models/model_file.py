@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import shlex
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firekeras.paths import as_path
+from firekeras.refusals import SIMILAR, nearest
 
 if TYPE_CHECKING:
     import keras
@@ -68,8 +68,8 @@ def _conversion(path):
 
 def _near(path):
     names = [p.name for p in path.parent.glob("*.keras")] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, n=1)
-    return f" Did you mean {str(path.with_name(near[0]))!r}?" if near else ""
+    near = nearest(path.name, names, cutoff=SIMILAR)
+    return f" Did you mean {str(path.with_name(near))!r}?" if near else ""
 
 
 def _why_refused(path, error):

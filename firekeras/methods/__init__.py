@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from firekeras.arguments import typed
 from firekeras.discovery import import_all
 from firekeras.methods.by_score import ByScore
 from firekeras.methods.fire import FirePruning
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 
+@typed
 def get(identifier: str | Method | type[Method], **options: Any) -> Method:
     """Makes a method from a name; a method object is returned as it is.
 
@@ -69,6 +71,7 @@ def _maker(name):
     raise unknown("method", name, names())
 
 
+@typed
 def seeded(name: str, seed: int, **options: Any) -> Method:
     """Makes a method from a name, seeded if it draws at random.
 
@@ -76,11 +79,29 @@ def seeded(name: str, seed: int, **options: Any) -> Method:
         name: As `get` takes it.
         seed: Seeds everything that the method draws at random.
         **options: Arguments for the method's constructor.
+
+    Returns:
+        The method.
+
+    Raises:
+        ValueError: If there is no method of that name; suggests the nearest one.
+
+    Example:
+    >>> firekeras.methods.seeded("random", seed=3).seed
+    3
     """
     method = get(name, **options)
     return get(name, **options, seed=seed) if "seed" in vars(method) else method
 
 
 def names() -> list[str]:
-    """Returns the names that `get` knows: the methods, then the criteria that are not themselves methods."""
+    """Lists the names that `get` knows.
+
+    Returns:
+        The methods, then the criteria that are not themselves methods, each in alphabetical order.
+
+    Example:
+    >>> "fire" in firekeras.methods.names()
+    True
+    """
     return [*sorted(METHODS), *(name for name in sorted(CRITERIA) if name not in METHODS)]

@@ -6,9 +6,10 @@ from typing import Any
 
 import keras
 
+from firekeras.arguments import typed
 from firekeras.data.samples import draw_samples
 from firekeras.plan.planning import PruningPlan
-from firekeras.refusals import check_share, check_whole
+from firekeras.refusals import check_share, checked_whole
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, score_filters
@@ -36,17 +37,18 @@ class ByScore(Method):
     {'class': 'ByScore', 'criterion': 'l2', ...}
     """
 
+    @typed
     def __init__(self, criterion: str, *, samples: int = 2000, balance: float | None = None, seed: int = 0):
         get_criterion(criterion)
-        check_whole("samples", samples, 1)
         check_balance(balance)
-        self.criterion, self.samples, self.balance, self.seed = criterion, samples, balance, seed
+        self.criterion, self.balance, self.seed = criterion, balance, seed
+        self.samples = checked_whole("samples", samples, 1)
 
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for the next round."""
         return run.plan(model, self._scores(model, run.train_data, self.samples, self.seed + len(run.records)))
 
-    def check(self, model: keras.Model, train_data: Any):
+    def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if a quick check shows that the criterion cannot score this network."""
         self._scores(model, train_data, A_FEW, self.seed)
 

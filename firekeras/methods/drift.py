@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from firekeras.refusals import check_number, check_whole
+from firekeras.refusals import check_number, checked_whole
 from firekeras.scores.detector.metrics import detector_metrics, precision_at
-from firekeras.scores.fire.measuring import measure_fire
+from firekeras.scores.fire.measuring import count_zeros, profile_from_counters
 from firekeras.scores.profile import FilterScores
 
 SHARE_OF_BATCHES = 0.05  # to measure on, of data whose number of samples is unknown
@@ -27,19 +28,27 @@ class DriftGuard:
 
     def __init__(self, threshold: float, samples: int, seed: int):
         check_number("drift_threshold", threshold, "a rank correlation", least=-1, most=1)
-        check_whole("drift_samples", samples, 1)
-        self.threshold, self.samples, self.seed = threshold, samples, seed
+        self.samples = checked_whole("drift_samples", samples, 1)
+        self.threshold, self.seed = threshold, seed
 
     @property
     def watches(self) -> bool:
         """Whether drift is checked at all."""
         return self.threshold > -1
 
-    def agreement(self, model: keras.Model, predicted: FilterScores, data: Any, share: float) -> dict:
+    def agreement(
+        self,
+        model: keras.Model,
+        features: Mapping[str, np.ndarray],
+        predicted: FilterScores,
+        data: Any,
+        share: float,
+    ) -> dict:
         """How well predictions agree with FIRE measured on a sample.
 
         Args:
             model: The network.
+            features: The features of its filters, as `extract_features` returns them.
             predicted: `FilterScores` of it.
             data: The training data.
             share: The share of the filters that are about to go.
@@ -49,7 +58,8 @@ class DriftGuard:
             that would also go by measured FIRE; `"samples"`, how many FIRE was measured on; and `"refitted"`, whether
             the agreement is too low, so that the detector is trained again.
         """
-        measured = measure_fire(model, data, fraction=self._fraction(data), seed=self.seed)
+        counted = count_zeros(model, data, fraction=self._fraction(data), seed=self.seed)
+        measured = profile_from_counters(*counted, features)
         true, guessed = _both_known(measured, predicted)
         if len(true) < 2:
             return {"spearman": None, "precision": None, "samples": measured.samples, "refitted": True}

@@ -9,7 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from firekeras.channels import channel_graph, filter_kernels
+from firekeras.arguments import typed
+from firekeras.channels import channel_graph
 from firekeras.data.checks import check_fraction
 from firekeras.data.samples import draw_samples
 from firekeras.methods.by_score import check_balance
@@ -21,8 +22,9 @@ from firekeras.refusals import check_one_of
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
+from firekeras.scores.detector.features import extract_features
 from firekeras.scores.detector.fire_detector import FireDetector
-from firekeras.scores.fire.measuring import check_has_relus, measure_fire
+from firekeras.scores.fire.measuring import check_has_relus, count_zeros, profile_from_counters
 from firekeras.scores.profile import FilterScores, FireProfile
 
 MODES = ("learned", "measured")
@@ -76,6 +78,7 @@ class FirePruning(Method):
     >>> result = firekeras.compress(model, train, validation, method=method, epochs=1)
     """
 
+    @typed
     def __init__(
         self,
         mode: str = "learned",
@@ -104,7 +107,7 @@ class FirePruning(Method):
         self.detector: FireDetector | None = None
         self.details: dict = {}
 
-    def check(self, model: keras.Model, train_data: Any):
+    def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if no filter has a ReLU of its own."""
         check_has_relus(Network.of(model))
 
@@ -124,7 +127,7 @@ class FirePruning(Method):
         others = (self._other(model, name, data) for name in self.beside)
         return together(scores, channel_graph(model), [other for other in others if other is not None])
 
-    def _other(self, model, name, data) -> FilterScores | None:
+    def _other(self, model: keras.Model, name: str, data: Any) -> FilterScores | None:
         """Scores by a criterion, else by its measured version; None if neither can score the network."""
         for criterion in (name, MEASURED.get(name)):
             measured = criterion is not None and CRITERIA[criterion].needs == "data"
@@ -148,32 +151,35 @@ class FirePruning(Method):
         """
         self.details = {}
         data = data if self.measure_on is None else self.measure_on
+        network = Network.of(model)
         if self.detector is None:
-            return self._measured(model, data, share)
-        if self.profile is not None and self._is_of(self.profile, model):
+            return self._measured(network, data, share)
+        if self.profile is not None and self._is_of(self.profile, network):
             return self.profile  # it still holds after a first round that was undone
-        predicted = self.detector.predict(model)
+        features = extract_features(network)
+        predicted = self.detector.predict_from(features)
         if data is None or not self.drift.watches:
             return predicted
-        self.details = self.drift.agreement(model, predicted, data, share)
-        return self._measured(model, data, share) if self.details["refitted"] else predicted
+        self.details = self.drift.agreement(network.model, features, predicted, data, share)
+        return self._measured(network, data, share, features) if self.details["refitted"] else predicted
 
     @staticmethod
-    def _is_of(profile, model):
+    def _is_of(profile, network):
         """Whether a profile is of the network as it is now, judging by its widths and the norms of its filters."""
-        if profile.graph is None or profile.graph.widths != channel_graph(model).widths:
+        if profile.graph is None or profile.graph.widths != network.graph.widths:
             return False
-        norms = {name: l1_norm(kernel) for name, kernel in filter_kernels(model).items()}
+        norms = {name: l1_norm(kernel) for name, kernel in network.filter_kernels().items()}
         return all(np.allclose(norms[name], known, rtol=1e-5) for name, known in profile.l1.items() if name in norms)
 
-    def _measured(self, model, data, share):
-        profile = measure_fire(model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)
+    def _measured(self, network, data, share, features=None):
+        counted = count_zeros(network.model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)
+        profile = profile_from_counters(*counted, features or extract_features(network))
         if self.mode == "learned":
             self.learn(profile)
         self.profile = profile
         return profile
 
-    def learn(self, profile: FireProfile):
+    def learn(self, profile: FireProfile) -> None:
         """Trains the detector on a profile, so that no later round needs data.
 
         Args:
@@ -182,7 +188,7 @@ class FirePruning(Method):
         self.profile = profile
         self.detector = self._untrained.fit(None, profile)
 
-    def restore(self, profile: FireProfile | None, state: dict):
+    def restore(self, profile: FireProfile | None, state: dict) -> None:
         """Restores what a run had measured before it was interrupted, and trains the detector on it."""
         self.profile = profile
         if self.mode == "learned" and profile is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import COSTS
 from firekeras.channels.graph import ChannelGraph
@@ -16,7 +18,7 @@ from firekeras.data.samples import draw_samples, in_batches, shared_out
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
-from firekeras.refusals import check_number, check_one_of, check_share, check_whole
+from firekeras.refusals import check_number, check_one_of, check_share, checked_whole
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import score_filters
@@ -118,6 +120,7 @@ class FPPMO(Method):
     {'class': 'FPPMO', 'search': 'elite', 'stages': 3, ...}
     """
 
+    @typed
     def __init__(
         self,
         search: str = "elite",
@@ -132,18 +135,18 @@ class FPPMO(Method):
         seed: int = 0,
     ):
         check_one_of("search", search, SEARCHES)
-        counts = {"stages": stages, "iterations": iterations, "samples": samples, "search_samples": search_samples}
-        for name, value in counts.items():
-            check_whole(name, value, 1)
         check_share("prior", prior)
-        self.search, self.stages, self.iterations, self.samples = search, stages, iterations, samples
-        self.prior, self.search_data, self.search_samples, self.seed = prior, search_data, search_samples, seed
+        self.search, self.prior, self.search_data, self.seed = search, prior, search_data, seed
+        self.stages = checked_whole("stages", stages, 1)
+        self.iterations = checked_whole("iterations", iterations, 1)
+        self.samples = checked_whole("samples", samples, 1)
+        self.search_samples = checked_whole("search_samples", search_samples, 1)
         self.learning = learning or Learning()
         self.details: dict = {}
         self.probabilities: dict[str, np.ndarray] = {}
         self._removed: dict[str, list[int]] = {}
 
-    def check(self, model: keras.Model, train_data: Any):
+    def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if networks cannot be judged by their loss."""
         Reward(model, train_data, self.search_data, 1, self.seed)
 
@@ -169,7 +172,7 @@ class FPPMO(Method):
             "removed": self._removed,
         }
 
-    def restore(self, profile: FireProfile | None, state: dict):
+    def restore(self, profile: FireProfile | None, state: dict) -> None:
         """Restores what an interrupted run had learned."""
         self.probabilities = {name: np.array(values) for name, values in state.get("probabilities", {}).items()}
         self._removed = state.get("removed", {})
@@ -208,12 +211,12 @@ class FPPMO(Method):
         return [plan for _, plan in best]
 
 
-def highest(pairs, count) -> list[tuple]:
+def highest(pairs: Sequence[tuple], count: int) -> list[tuple]:
     """The pairs (reward, plan) of the highest rewards; ties go to the pairs that came first."""
     return sorted(pairs, key=lambda pair: -pair[0])[:count]
 
 
-def first_probabilities(model, budget, prior) -> np.ndarray:
+def first_probabilities(model: keras.Model, budget: Budget, prior: float) -> np.ndarray:
     """The share that a uniform cut within the budget needs, and more for filters of small l1 norm in their layer."""
     norms = score_filters(model, "l1")  # its scores are minus the norms
     rank = over_units(budget.graph, {name: _ranks(-scores) for name, scores in norms.items()})
@@ -252,7 +255,7 @@ class Beliefs:
         chances = np.stack([self.probabilities, 1 - self.probabilities])[:, self._free]
         return float(-(chances * np.log(chances)).sum(0).mean())
 
-    def draw(self, rng, temperature) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, temperature: float) -> np.ndarray:
         """Logits with noise: at temperature 1, each is above 0 with its probability."""
         return self.logits + temperature * rng.logistic(size=self.probabilities.size)
 
@@ -287,7 +290,7 @@ class Budget:
     reachable: PruningPlan
 
     @classmethod
-    def of(cls, graph, run, stages) -> Budget:
+    def of(cls, graph: ChannelGraph, run: Run, stages: int) -> Budget:
         """The budget of the next stage of a run."""
         equal = FilterScores(graph.by_layer(np.zeros(graph.num_units)), criterion="fppmo")
         reachable = plan_pruning(graph, equal, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
@@ -296,18 +299,18 @@ class Budget:
         wanted = _wanted(run, now, measure, stages)
         return cls(graph, run.limits, measure, max(math.floor(wanted), least), reachable)
 
-    def plan(self, scores) -> PruningPlan:
+    def plan(self, scores: np.ndarray) -> PruningPlan:
         """The plan that meets the budget with the fewest filters, those of the highest scores, `(num_units,)`."""
         share = (self.amount + 0.5) / getattr(self.reachable.costs_before, self.measure)  # costs are whole numbers
         by_layer = FilterScores(self.graph.by_layer(scores), criterion="fppmo")
         return plan_pruning(self.graph, by_layer, target={self.measure: min(1, share)}, **{**self.limits, **AS_SCORED})
 
-    def mask(self, plan) -> np.ndarray:
+    def mask(self, plan: PruningPlan) -> np.ndarray:
         """The units that a plan removes, `(num_units,)`."""
         return self.graph.units_of(plan.removed)
 
 
-def _wanted(run, now, measure, stages) -> float:
+def _wanted(run: Run, now: float, measure: str, stages: int) -> float:
     """The amount of a cost that a stage leaves."""
     if run.target and run.target.measure in COSTS:
         step = (getattr(run.costs_before, measure) - run.target.goal) / stages
@@ -356,7 +359,7 @@ class Reward:
             return shared_out(draw_samples(train_data, 3 * samples, seed), 3)
         return draw_samples(train_data, samples, seed), *shared_out(draw_samples(search_data, 2 * samples, seed), 2)
 
-    def __call__(self, gone) -> float:
+    def __call__(self, gone: np.ndarray) -> float:
         """The reward without the units in a mask `(num_units,)`, on the search samples."""
         self.evaluations += 1
         if gone.tobytes() not in self._known:
@@ -364,7 +367,7 @@ class Reward:
         self.best = max(self.best, self._known[gone.tobytes()])
         return self._known[gone.tobytes()]
 
-    def on_others(self, gone) -> float:
+    def on_others(self, gone: np.ndarray) -> float:
         """The reward on samples that the search has not used."""
         return self._on(self._others, gone)
 

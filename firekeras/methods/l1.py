@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
-from firekeras.methods.l1_norms import convolution_kernels, greedy_orders, independent_orders, ranked_layers
+from firekeras.arguments import typed
+from firekeras.channels.graph import ChannelGraph
+from firekeras.methods.l1_norms import (
+    RankedLayer,
+    convolution_kernels,
+    greedy_orders,
+    independent_orders,
+    ranked_layers,
+)
 from firekeras.methods.l1_presets import known_preset, preset_rates
 from firekeras.network import Network
 from firekeras.plan.caps import resolve_caps
@@ -55,6 +63,7 @@ class L1Pruning(Method):
     4
     """
 
+    @typed
     def __init__(
         self,
         rates: float | str | Mapping[str, float] | None = None,
@@ -83,13 +92,15 @@ class L1Pruning(Method):
         scores = _scores(network.graph, layers, greedy_orders(layers, counts), quotas)
         return self._cut(model, run, network.graph, scores)
 
-    def check(self, model: keras.Model, train_data: Any):
+    def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if the rates do not fit this network."""
         network = Network.of(model)
         kernels = convolution_kernels(network)
         self._rates(network.graph, kernels, ranked_layers(network, kernels, self.shortcuts))
 
-    def _rates(self, graph, kernels, layers) -> Mapping[str, float]:
+    def _rates(
+        self, graph: ChannelGraph, kernels: Mapping[str, np.ndarray], layers: Sequence[RankedLayer]
+    ) -> Mapping[str, float]:
         """The rate of each layer that has one."""
         names = [layer.name for layer in layers]
         if self.rates is None or isinstance(self.rates, (int, float)):
@@ -103,14 +114,14 @@ class L1Pruning(Method):
             )
         return resolve_caps(graph, rates)
 
-    def _cut(self, model, run, graph, scores) -> PruningPlan:
+    def _cut(self, model: keras.Model, run: Run, graph: ChannelGraph, scores: FilterScores) -> PruningPlan:
         if self.rates is None and (run.target is None or run.target.measure in LATENCIES):
             return self._share_of_each_layer(model, run, scores)
         if self.iterative:
             scores = _first_layer_alone(graph, scores, _limited(run, graph, scores).removed)
         return _less_after_undone_rounds(run, graph, scores)
 
-    def _share_of_each_layer(self, model, run, scores) -> PruningPlan:
+    def _share_of_each_layer(self, model: keras.Model, run: Run, scores: FilterScores) -> PruningPlan:
         """The run's ratio in each round: nothing says how far it goes."""
         if self.iterative:
             raise ValueError(
@@ -126,7 +137,9 @@ def _check_rates(rates):
         check_share("A rate", rate, "the share of filters that go, one for all or by layer, or a preset's name")
 
 
-def _quotas(layers, rates, original) -> dict[str, tuple[int, int, int]]:
+def _quotas(
+    layers: Iterable[RankedLayer], rates: Mapping[str, float], original: Mapping[str, int]
+) -> dict[str, tuple[int, int, int]]:
     """For each layer its original width, how many of its filters are to go in all, and how many have gone."""
     quotas = {}
     for layer in layers:
@@ -136,7 +149,12 @@ def _quotas(layers, rates, original) -> dict[str, tuple[int, int, int]]:
     return quotas
 
 
-def _scores(graph, layers, orders, quotas) -> FilterScores:
+def _scores(
+    graph: ChannelGraph,
+    layers: Iterable[RankedLayer],
+    orders: Mapping[str, np.ndarray],
+    quotas: Mapping[str, tuple[int, int, int]],
+) -> FilterScores:
     """Scores that make layers of the same rate lose the same share, and no layer more than its rate."""
     scores = np.full(graph.num_units, np.nan)
     for layer in layers:
@@ -149,7 +167,7 @@ def _scores(graph, layers, orders, quotas) -> FilterScores:
     return FilterScores(graph.by_layer(scores), criterion="l1", reasons=reasons)
 
 
-def _first_layer_alone(graph, scores, removed) -> FilterScores:
+def _first_layer_alone(graph: ChannelGraph, scores: FilterScores, removed: Mapping[str, np.ndarray]) -> FilterScores:
     """The scores of the filters that go from the first layer that loses any; NaN for all others."""
     turn = graph.by_layer(graph.units_of(dict(list(removed.items())[:1])))
     values = {name: np.where(turn[name], scores[name], np.nan) for name in scores}
@@ -158,7 +176,7 @@ def _first_layer_alone(graph, scores, removed) -> FilterScores:
     )
 
 
-def _less_after_undone_rounds(run, graph, scores) -> PruningPlan:
+def _less_after_undone_rounds(run: Run, graph: ChannelGraph, scores: FilterScores) -> PruningPlan:
     """All that has a score; after undone rounds half of it, a quarter, ..."""
     plan = _limited(run, graph, scores)
     if run.halvings and plan.removed:
@@ -166,7 +184,7 @@ def _less_after_undone_rounds(run, graph, scores) -> PruningPlan:
     return plan
 
 
-def _limited(run, graph, scores, ratio=ALL) -> PruningPlan:
+def _limited(run: Run, graph: ChannelGraph, scores: FilterScores, ratio: float = ALL) -> PruningPlan:
     """A plan within the limits of the run, and no further than its target."""
     make = run.target.plan if run.target else plan_pruning
     return make(graph, scores, **{**run.limits, **AS_SCORED, "pruning_ratio": ratio})

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
+from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.methods.penalty import FilterPenalty
 from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
-from firekeras.refusals import check_number, check_share, check_whole
+from firekeras.refusals import check_number, check_share, checked_whole
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.monitor import lost, within_tolerance
@@ -87,6 +90,7 @@ class PlayAndPrune(Method):
     {'class': 'PlayAndPrune', ..., 'penalty': 0.002, ...}
     """
 
+    @typed
     def __init__(
         self,
         share: float = 0.1,
@@ -100,10 +104,9 @@ class PlayAndPrune(Method):
         check_share("share", share, above=0)
         check_number("penalty", penalty, above=0)
         check_number("delta", delta, above=0)
-        check_whole("patience", patience, 0)
-        check_whole("give_up", give_up, 1)
-        self.share, self.penalty, self.delta = share, penalty, delta
-        self.patience, self.give_up, self.penalise_bn = patience, give_up, penalise_bn
+        self.share, self.penalty, self.delta, self.penalise_bn = share, penalty, delta, penalise_bn
+        self.patience = checked_whole("patience", patience, 0)
+        self.give_up = checked_whole("give_up", give_up, 1)
         self.details: dict = {}
         self._memory = Memory()
         self._move = Move()
@@ -147,7 +150,7 @@ class PlayAndPrune(Method):
         """What the next round needs to know of the earlier ones."""
         return dataclasses.asdict(self._memory)
 
-    def restore(self, profile: FireProfile | None, state: dict):
+    def restore(self, profile: FireProfile | None, state: dict) -> None:
         """Restores the state of an interrupted run."""
         self._memory = Memory(**state)
 
@@ -221,7 +224,7 @@ class Memory:
     growth: float = 1.0
     touched: list[str] = dataclasses.field(default_factory=list)
 
-    def of_units(self, graph) -> np.ndarray:
+    def of_units(self, graph: ChannelGraph) -> np.ndarray:
         """The threshold of each unit, `(num_units,)`."""
         thresholds = np.zeros(graph.num_units)
         for group in graph.groups:
@@ -258,7 +261,7 @@ class Move:
     at_once: str = ""
 
 
-def pressure_at(accuracy, run) -> float:
+def pressure_at(accuracy: float, run: Run) -> float:
     """The controller's factor: 1 at the baseline, 0 at the tolerance and below it, at most 2."""
     worse = lost(accuracy, run.baseline, run.monitor)
     if not run.settings.tolerance or math.isnan(worse):
@@ -266,7 +269,7 @@ def pressure_at(accuracy, run) -> float:
     return min(max(1 - worse / run.settings.tolerance, 0.0), 2.0)
 
 
-def first_thresholds(model, run) -> dict[str, float]:
+def first_thresholds(model: keras.Model, run: Run) -> dict[str, float]:
     """For each group, the highest threshold that is harmless if applied to this group alone."""
     samples = draw_samples(run.train_data, CALIBRATION_SAMPLES)
     masked = MaskedNetwork(model, [x for x, *_ in in_batches(samples, CALIBRATION_BATCH)])
@@ -287,7 +290,7 @@ def _measured_without(masked, units, run):
     return run.evaluation.measured(masked.model)
 
 
-def longest(units, harmless) -> int:
+def longest(units: np.ndarray, harmless: Callable[[np.ndarray], bool]) -> int:
     """How many of the units, counted from the first, may go without harm: found by bisection, and never all."""
     low, high = 0, len(units) - 1
     while low < high:
@@ -299,8 +302,8 @@ def longest(units, harmless) -> int:
 def strengths(model):
     """The channel graph, and the mean |w| of the filters of each unit, `(num_units,)`."""
     network = Network.of(model)
-    kernels = {name: network.kernel(name) for name in network.graph.filter_layers}
-    means = {name: l1_norm(kernel) * kernel.shape[-1] / kernel.size for name, kernel in kernels.items()}
+    kernels = network.filter_kernels().items()
+    means = {name: l1_norm(kernel) * kernel.shape[-1] / kernel.size for name, kernel in kernels}
     return network.graph, over_units(network.graph, means)
 
 
@@ -312,7 +315,9 @@ def free_units(graph, strength):
             yield group[0], units[np.argsort(strength[units], kind="stable")]
 
 
-def plan_of(run, graph, units, strength, spread=AS_SCORED) -> PruningPlan:
+def plan_of(
+    run: Run, graph: ChannelGraph, units: np.ndarray, strength: np.ndarray, spread: Mapping[str, Any] = AS_SCORED
+) -> PruningPlan:
     """The plan that removes these units, the weakest first, as far as the run's limits and target allow."""
     why = "it is not among the weakest, or not yet below the layer's threshold"
     values = graph.by_layer(np.where(units, -strength, np.nan))

@@ -26,7 +26,7 @@ class LayerByLayer(keras.Model):
     Args:
         model: A Functional or Sequential model. Nothing in it changes.
         watch: Called as `watch(visit, x, run)` for each call of a layer: with the `Visit`, the layer's first
-            argument, and a function that runs the layer. Returns None to let the layer run; else `(given, rows)`:
+            argument, and a function that runs the layer. Returns None to let the layer run; else `(output, rows)`:
             the output to use instead (None keeps the layer's own), and rows as `moments` gives them, or None.
             Raises `Enough` after the last call that it asks for.
         helpers: Layers that `watch` uses, beside those of the model. Defaults to none.
@@ -91,10 +91,10 @@ class LayerByLayer(keras.Model):
             def run():
                 return visit.operation(*args, **at_inference_arguments(visit.operation, kwargs))
 
-            given, seen = self.watch(visit, args[0] if args else None, run) or (None, None)
+            output, seen = self.watch(visit, args[0] if args else None, run) or (None, None)
             if seen is not None:
                 rows[visit.path].append(seen)
-            return run() if given is None else given
+            return run() if output is None else output
 
         with contextlib.suppress(Enough):
             walk(self.model, self.watch_inputs(flat), call)

@@ -66,6 +66,10 @@ class Network(Trace):
         """The weights of a layer's filters, `(*taps, input channels, filters)`."""
         return self.kernels[layer]()
 
+    def filter_kernels(self) -> dict[str, np.ndarray]:
+        """The weights of the filters of each layer that has any, in topological order; see `kernel`."""
+        return {name: self.kernel(name) for name in self.graph.filter_layers}
+
     def without(self, gone: np.ndarray, behind: Mapping[tuple, keras.Layer] | None = None) -> keras.Model:
         """Rebuilds the model without some units.
 

@@ -9,9 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.data.checks import checked_data, num_samples
+from firekeras.data.checks import check_batch_size, checked_data, num_samples
 from firekeras.keras_models import devices
 from firekeras.network.layer_by_layer import LayerByLayer, one_row
+from firekeras.refusals import checked_whole
 
 BATCH_SIZE = 128
 
@@ -46,6 +47,9 @@ class RepeatedPass:
 
     def __init__(self, model, data, watch, helpers=(), *, batch_size=None, samples):
         _check_one_process()
+        check_batch_size(batch_size)
+        if samples != math.inf:
+            checked_whole("samples", samples, 1, "the number of samples to use")
         self.model, self.watch, self.helpers, self.samples = model, watch, helpers, samples
         self.data, self.batch_size = _at_most(checked_data(model, data), samples, batch_size or BATCH_SIZE)
         self.compiled: LayerByLayer | None = None

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from firekeras.arguments import typed
 from firekeras.channels.costs import COSTS, Costs, as_graph, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
@@ -17,7 +18,7 @@ from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_onc
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
-from firekeras.refusals import check_one_of, check_share, check_whole, is_number, nearest
+from firekeras.refusals import check_one_of, check_share, checked_whole, is_number, nearest
 from firekeras.scores.profile import FilterScores
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class PruningPlan:
         place = f"ranks {rank} of {self.ranked}{how_balanced(self.balance)}"
         return f"its {self.criterion} score of {self.scores[layer][filter]:.4g} {place}; "
 
+    @typed
     def save(self, path: str | os.PathLike) -> None:
         """Writes the plan as JSON, whole or not at all.
 
@@ -132,6 +134,7 @@ class PruningPlan:
         plan_file.save(self, path)
 
     @classmethod
+    @typed
     def load(cls, path: str | os.PathLike) -> PruningPlan:
         """Reads a plan that `save` wrote.
 
@@ -168,6 +171,7 @@ class PruningPlan:
         )
 
 
+@typed
 def plan_pruning(
     model_or_graph: keras.Model | ChannelGraph,
     scores: FilterScores,
@@ -226,14 +230,14 @@ def plan_pruning(
     ['conv2']
     """
     graph = as_graph(model_or_graph)
-    check_limits(pruning_ratio, round_to, min_keep)
+    check_limits(pruning_ratio, min_keep)
     check_spread(balance, max_cut, measure)
     _check_scores(graph, scores)
     caps = resolve_caps(graph, layer_caps or {})
     graph = without_uncapped(graph, caps)
     limits = Limits.of(graph, caps, min_keep, original_widths or {})
     saved = checked_target(target)[0] if target is not None and not measure else measure
-    ranking = Ranking(graph, scores, int(round_to), balance, saved)
+    ranking = Ranking(graph, scores, checked_whole("round_to", round_to, 1), balance, saved)
     if target is None:
         return _take(ranking, limits, pruning_ratio, max_cut)
     return _reach(ranking, limits, target, max_cut)
@@ -248,11 +252,10 @@ def known_layer(name, names):
     raise ValueError(f"There is no layer with filters named {name!r}.{hint}")
 
 
-def check_limits(pruning_ratio, round_to, min_keep):
+def check_limits(pruning_ratio, min_keep):
     """Raises `ValueError` for numbers out of their range."""
     check_share("pruning_ratio", pruning_ratio, "the share of filters to remove (0.05 is 5%)", below=1)
     check_share("min_keep", min_keep, "the share of a layer's filters that must stay")
-    check_whole("round_to", int(round_to) if is_number(round_to) and round_to % 1 == 0 else round_to, 1)
 
 
 def check_spread(balance, max_cut, measure=None):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan, known_layer
 
 
+@typed
 def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
     """Removes the filters of a plan, and every slice of every weight that belongs to them.
 

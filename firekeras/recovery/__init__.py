@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from firekeras.arguments import typed
 from firekeras.recovery.batch_statistics import Settler, reestimate_batch_norm, settled_copy
 from firekeras.recovery.mean_folding import fold_means
 from firekeras.refusals import Registry
@@ -48,6 +49,7 @@ def batch_norm(
     return reestimate_batch_norm(smaller, data, batch_size=batch_size)
 
 
+@typed
 def get_recovery(names: str | Iterable[str]) -> list[Callable]:
     """Recovery steps by name, in the order in which they have to run.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import keras
 
+from firekeras.arguments import typed
 from firekeras.channels.check import check_model
 from firekeras.keras_models.devices import scope_of
 from firekeras.network import Network
@@ -14,6 +15,7 @@ from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
 from firekeras.network.observing import RepeatedPass, check_finite, pooled
 
 
+@typed
 def reestimate_batch_norm(
     model: keras.Model, data: Any, *, batch_size: int | None = None, samples: int = 2000
 ) -> list[str]:
@@ -52,6 +54,7 @@ def reestimate_batch_norm(
     return Settler(model, data, batch_size, samples).settle()
 
 
+@typed
 def settled_copy(model: keras.Model, data: Any, batch_size: int | None = None, *, samples: int = 2000) -> keras.Model:
     """Copies a network and re-estimates the copy's BatchNormalization statistics: a good teacher.
 
@@ -96,6 +99,7 @@ class Settler:
     ...     notes = settler.settle()
     """
 
+    @typed
     def __init__(self, model: keras.Model, data: Any, batch_size: int | None = None, samples: int = 2000):
         check_model(model)
         self.model = model

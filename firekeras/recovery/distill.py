@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from firekeras.arguments import typed
 from firekeras.channels.check import check_model
 from firekeras.channels.walk import functional_graph
 from firekeras.keras_models.devices import several_processes
@@ -22,6 +23,7 @@ from firekeras.refusals import check_number, check_share
 KEPT = "_firekeras_teacher"  # the attribute in which a model keeps its `Teacher`
 
 
+@typed
 def fit_distilled(
     student: keras.Model,
     teacher: keras.Model | Teacher,
@@ -89,6 +91,7 @@ def fit_distilled(
 
 
 @contextlib.contextmanager
+@typed
 def distilling(
     student: keras.Model, teacher: keras.Model | Teacher, *, temperature: float = 3.0, weight: float = 0.5
 ) -> Iterator[None]:
@@ -114,6 +117,7 @@ def distilling(
         kept.detach()
 
 
+@typed
 def why_not_distilled(student: keras.Model, teacher: keras.Model | Teacher) -> str | None:
     """Why `fit_distilled` would refuse these models, without training or compiling anything.
 
@@ -154,6 +158,7 @@ class Teacher:
     ...     history = fit_distilled(smaller, teacher, x_train, y_train, epochs=1)  # compiled once
     """
 
+    @typed
     def __init__(self, model: keras.Model, *, temperature: float = 3.0, weight: float = 0.5):
         _check_numbers(temperature, weight)
         check_model(model)

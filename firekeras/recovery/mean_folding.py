@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from firekeras.arguments import typed
 from firekeras.channels.walk import functional_graph, leaf_layers, visits
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.rebuilding import bare_config
@@ -18,6 +19,7 @@ from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import checked_units
 
 
+@typed
 def fold_means(
     model: keras.Model,
     smaller: keras.Model,

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.data.checks import check_batch_size
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
@@ -41,6 +42,7 @@ class Evaluation:
         batch_size: int | None = None,
         evaluate: Callable[[keras.Model], float] | None = None,
     ):
+        check_batch_size(batch_size)
         self.data, self.tolerance = data, tolerance
         self.batch_size, self._evaluate = batch_size, evaluate
         self._wanted = monitor

@@ -6,10 +6,10 @@ import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import keras
 
+from firekeras.arguments import checked_type
 from firekeras.atomic import naming
 from firekeras.channels import channel_graph
 from firekeras.keras_models import model_file
@@ -41,7 +41,7 @@ class Journal:
         on_event: Callable[[dict], None] | None = None,
         source: dict | None = None,
     ):
-        check_listener(on_event)
+        checked_type("on_event", on_event, Callable | None)
         self.path = None if path is None else as_path(path)
         self.directory: RunDirectory | None = None
         self.source = source
@@ -195,12 +195,6 @@ class Journal:
             else:
                 self.report("error", message=f"{type(error).__name__}: {error}")
         self.leave()
-
-
-def check_listener(on_event: Any):
-    """Raises `ValueError` unless this can be called with events, or is None."""
-    if on_event is not None and not callable(on_event):
-        raise ValueError(f"on_event is a function that is called with each event. Received: {on_event!r}.")
 
 
 def _made_folders(path) -> list[Path]:

@@ -50,7 +50,7 @@ class Method:
         """
         raise NotImplementedError
 
-    def check(self, model: keras.Model, train_data: Any):
+    def check(self, model: keras.Model, train_data: Any) -> None:
         """Called before any long work.
 
         Args:
@@ -74,7 +74,7 @@ class Method:
         """Returns what a resumed run needs from the rounds so far, as plain numbers and lists."""
         return {}
 
-    def restore(self, profile: FireProfile | None, state: dict):
+    def restore(self, profile: FireProfile | None, state: dict) -> None:
         """Restores what was measured and remembered before a run was interrupted.
 
         Args:

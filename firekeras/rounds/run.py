@@ -75,14 +75,14 @@ class Run:
         self.target = target if target is not None else self._target(model, graph)
         self.begin_leg(epochs, model)
 
-    def _target(self, model, graph) -> Target | None:
+    def _target(self, model: keras.Model, graph: ChannelGraph) -> Target | None:
         if self.settings.target is None:
             return None
         target = Target.of(self.settings.target, model, self.costs_before)
         target.check_feasible(model, graph, **self.limits)
         return target
 
-    def begin_leg(self, epochs: int | None, model: keras.Model, after_round: int = 0):
+    def begin_leg(self, epochs: int | None, model: keras.Model, after_round: int = 0) -> None:
         """Starts counting epochs and rounds: at the start of a run, and when a finished run is continued.
 
         Args:
@@ -278,7 +278,7 @@ class Run:
         known = {"number": self.number, "baseline": self.baseline, "accuracy_after_cut": self.accuracy}
         return RoundRecord.of_training(self.costs, pruning_ratio=0.0, **known, **fields)
 
-    def add(self, record: RoundRecord, arrives: bool):
+    def add(self, record: RoundRecord, arrives: bool) -> None:
         """Adds a finished round."""
         self.records.append(record)
         self.epochs_of_method = 0

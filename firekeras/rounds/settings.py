@@ -7,8 +7,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from firekeras.arguments import checked_type
+from firekeras.data.checks import check_batch_size
 from firekeras.plan.planning import check_limits, checked_target
-from firekeras.refusals import check_number, check_share, check_whole, nearest
+from firekeras.refusals import check_number, check_share, checked_whole, nearest
 from firekeras.rounds.learning_rate import get_schedule
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.targets import MEASURES
@@ -17,13 +19,15 @@ if TYPE_CHECKING:
     import keras
 
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
+WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
+NO_LIMIT_IF_NONE = ("epochs", "epochs_per_round")
 
 
 @dataclasses.dataclass(frozen=True)
 class RunSettings:
     """The settings of a run. `firekeras.compress` documents each of them, with units, ranges and defaults.
 
-    `fit` holds the arguments for `model.fit`. The constructor checks nothing: `of` and `check` do.
+    `fit` holds the arguments for `model.fit`. The constructor checks nothing: `of` and `checked` do.
 
     Example:
     >>> from firekeras.rounds.settings import RunSettings
@@ -72,9 +76,7 @@ class RunSettings:
         own = cls.names()
         fit = {name: value for name, value in keywords.items() if name not in own}
         _check_fit_arguments(model, fit, own)
-        settings = dataclasses.replace(cls.among(keywords), fit=fit)
-        settings.check()
-        return settings
+        return dataclasses.replace(cls.among(keywords), fit=fit).checked()
 
     @classmethod
     def among(cls, arguments: Mapping[str, Any]) -> RunSettings:
@@ -89,13 +91,11 @@ class RunSettings:
         """The names of the settings."""
         return {field.name for field in dataclasses.fields(cls)} - {"fit"}
 
-    def check(self):
-        """Raises `ValueError` if a number is out of its range, or settings contradict each other."""
-        self._check_lengths()
-        if self.monitor is not None and not isinstance(self.monitor, str):
-            raise ValueError(f"monitor is the name of a metric, such as 'accuracy'. Received: {self.monitor!r}.")
+    def checked(self) -> RunSettings:
+        """These settings, with whole numbers as `int`; `ValueError` if one is out of range, or they contradict."""
+        checked_type("monitor", self.monitor, str | None)
         check_tolerance(self.tolerance, self.monitor or "accuracy")
-        check_limits(0.1 if self.pruning_ratio is None else self.pruning_ratio, self.round_to, self.min_keep)
+        check_limits(0.1 if self.pruning_ratio is None else self.pruning_ratio, self.min_keep)
         for name in ("balance", "favour_macs", "max_cut"):
             check_share(name, getattr(self, name))
         get_schedule(self.schedule)
@@ -105,13 +105,13 @@ class RunSettings:
             checked_target(self.target, MEASURES)
             self._check_target_alone()
         self._check_functions()
+        check_batch_size(self.batch_size)
+        return dataclasses.replace(self, **self._whole_numbers())
 
-    def _check_lengths(self):
-        for name, least in (("epochs", 0), ("epochs_per_round", 0)):
-            if getattr(self, name) is not None:
-                check_whole(name, getattr(self, name), least)
-        for name, least in (("max_rounds", 1), ("backtracks", 0), ("seed", 0)):
-            check_whole(name, getattr(self, name), least)
+    def _whole_numbers(self):
+        whole = {name: checked_whole(name, getattr(self, name), least) for name, least in WHOLE.items()}
+        limits = {name: getattr(self, name) for name in NO_LIMIT_IF_NONE}
+        return whole | {name: checked_whole(name, value, 0) for name, value in limits.items() if value is not None}
 
     def _check_target_alone(self):
         if self.pruning_ratio is not None and self.epochs is not None:
@@ -121,10 +121,8 @@ class RunSettings:
             )
 
     def _check_functions(self):
-        for name, gives in (("fine_tune", "trains it in place"), ("evaluate", "measures it and returns a number")):
-            given = getattr(self, name)
-            if given is not None and not callable(given):
-                raise ValueError(f"{name} is a function that takes a model and {gives}. Received: {given!r}.")
+        for name in ("fine_tune", "evaluate"):
+            checked_type(name, getattr(self, name), Callable | None)
         check_callbacks(self.fit.get("callbacks"))
         if self.fine_tune is not None and (self.distill or self.fit or self.learning_rate is not None):
             unused = [*self.fit, *(name for name in ("distill", "learning_rate") if getattr(self, name))]

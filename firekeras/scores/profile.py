@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
+from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 
 L1_FEATURE = 3  # column of the l1 norm among the 14 features (see firekeras.scores.detector.features)
@@ -32,6 +33,7 @@ class FilterScores(Mapping):
     array([0.1, 0.9, nan])
     """
 
+    @typed
     def __init__(
         self,
         values: Mapping[str, ArrayLike],
@@ -60,6 +62,7 @@ class FilterScores(Mapping):
     def __len__(self) -> int:
         return len(self._values)
 
+    @typed
     def without(self, layers: Collection[str]) -> FilterScores:
         """A copy in which the filters of some layers have no score.
 
@@ -109,6 +112,7 @@ class FireProfile(FilterScores):
     <FireProfile 'fire': 20 of 30 filters scored>
     """
 
+    @typed
     def __init__(
         self,
         zeros: Mapping[str, ArrayLike],
@@ -154,6 +158,7 @@ class FireProfile(FilterScores):
             whole[self.graph.filters(name)[~scored]] = False
         return {name: scored & whole[self.graph.filters(name)] for name, scored in finite.items()}
 
+    @typed
     def save(self, path: str | os.PathLike) -> None:
         """Writes the profile to an HDF5 file, whole or not at all.
 
@@ -168,6 +173,7 @@ class FireProfile(FilterScores):
         fire_file.save(self, path)
 
     @classmethod
+    @typed
     def load(cls, path: str | os.PathLike) -> FireProfile:
         """Reads a profile that `save` wrote.
 

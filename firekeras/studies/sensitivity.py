@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
+from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
@@ -67,7 +69,7 @@ class Sensitivity:
         largest = {name: self._largest(values, tolerance) for name, values in self.values.items()}
         return {partner: largest[name] for name in self.values for partner in self.partners[name]}
 
-    def _largest(self, values, tolerance) -> float:
+    def _largest(self, values: np.ndarray, tolerance: float) -> float:
         allowed = [within_tolerance(value, self.baseline, tolerance, self.monitor) for value in values]
         return (0.0, *self.shares)[[*allowed, False].index(False)]
 
@@ -77,6 +79,7 @@ class Sensitivity:
         return {**dataclasses.asdict(self), "shares": list(self.shares), "values": values}
 
 
+@typed
 def sensitivity(
     model: keras.Model,
     data: Any,
@@ -149,7 +152,7 @@ def _check_shares(shares):
         check_share("Each of shares", share, "a share of a layer's filters", above=0, below=1)
 
 
-def _turns(graph, scores) -> dict[str, np.ndarray]:
+def _turns(graph: ChannelGraph, scores: FilterScores) -> dict[str, np.ndarray]:
     """For the first layer of each group, a mask over the units of the group that may go."""
     prunable = Ranking(graph, scores, 1).prunable
     turns = {}
@@ -163,7 +166,7 @@ def _turns(graph, scores) -> dict[str, np.ndarray]:
     return turns
 
 
-def _without(graph, scores, units, share) -> np.ndarray:
+def _without(graph: ChannelGraph, scores: FilterScores, units: np.ndarray, share: float) -> np.ndarray:
     """The mask of the units that go if a share of these go; one filter of each layer stays."""
     turn = graph.by_layer(units)
     alone = {name: np.where(turn[name], values, np.nan) for name, values in scores.items()}
@@ -176,7 +179,9 @@ def _without(graph, scores, units, share) -> np.ndarray:
 # The network without some of its units
 
 
-def _network(model, halves, data, settling) -> Callable[[np.ndarray], keras.Model]:
+def _network(
+    model: keras.Model, halves: Sequence[np.ndarray], data: Any, settling: Any
+) -> Callable[[np.ndarray], keras.Model]:
     """A function that returns the settled network without the units of a mask: masked if that is exact, else cut."""
     samples = draw_samples(settling, SETTLING)
     exact = _masks_exactly(model, np.any(halves, axis=0), draw_samples(data, PROOF)[0])
@@ -209,7 +214,7 @@ def _by_cutting(model, settling):
     return without
 
 
-def _same_outputs(masked, cut, samples) -> bool:
+def _same_outputs(masked: keras.Model, cut: keras.Model, samples: Sequence) -> bool:
     """Whether two networks compute the same, up to rounding."""
     outputs = (keras.tree.flatten(network.predict(samples, verbose=0)) for network in (masked, cut))
     return all(np.abs(a - b).max() <= CLOSE * np.abs(b).max() for a, b in zip(*outputs, strict=True))

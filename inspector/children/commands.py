@@ -55,14 +55,14 @@ class RunOptions:
 def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
     """`firekeras measure`."""
     maps = ["--neuron-maps"] if options.neuron_maps else []
-    given = {"--data": options.data, "--fraction": options.fraction, "--batch-size": options.batch_size}
-    return ["measure", str(model), *_flat(given), *maps, "--output", str(output), "--events"]
+    flags = {"--data": options.data, "--fraction": options.fraction, "--batch-size": options.batch_size}
+    return ["measure", str(model), *_flat(flags), *maps, "--output", str(output), "--events"]
 
 
 def prune_arguments(model, scores, choices: Choices, output) -> list[str]:
     """`firekeras prune`, by the scores in a file."""
-    given = {"--scores": scores, "--ratio": _number(choices.ratio)}
-    return ["prune", str(model), *_flat(given), *_limits(choices), "--output", str(output)]
+    flags = {"--scores": scores, "--ratio": _number(choices.ratio)}
+    return ["prune", str(model), *_flat(flags), *_limits(choices), "--output", str(output)]
 
 
 def prune_by_plan_arguments(model, plan, output) -> list[str]:
@@ -87,21 +87,21 @@ def structure_arguments(model, output) -> list[str]:
 
 def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str]:
     """`firekeras compress`, with its events."""
-    given = {
+    flags = {
         "--data": options.data,
         "--tolerance": _number(options.tolerance),
         "--epochs": options.epochs,
         "--batch-size": options.batch_size,
     }
     if options.target:
-        given[f"--{options.target.replace('_', '-')}"] = _number(options.target_share)
+        flags[f"--{options.target.replace('_', '-')}"] = _number(options.target_share)
     if options.learning_rate:
-        given["--learning-rate"] = _number(options.learning_rate)
+        flags["--learning-rate"] = _number(options.learning_rate)
     if options.limit:
-        given["--limit"] = options.limit
+        flags["--limit"] = options.limit
     rest = [] if options.distill is None else ["--distill" if options.distill else "--no-distill"]
     places = _flat({"--output": options.output, "--run-dir": options.run_dir})
-    return ["compress", str(model), *_flat(given), *_limits(choices), *rest, *places, "--events"]
+    return ["compress", str(model), *_flat(flags), *_limits(choices), *rest, *places, "--events"]
 
 
 def resume_arguments(folder) -> list[str]:
@@ -120,8 +120,8 @@ def _limits(choices):
     return [*caps, *_flat({"--round-to": choices.round_to, "--min-keep": _number(choices.min_keep)})]
 
 
-def _flat(given):
-    return [word for name, value in given.items() for word in (name, str(value))]
+def _flat(flags):
+    return [word for name, value in flags.items() for word in (name, str(value))]
 
 
 def _number(value):

@@ -9,11 +9,12 @@ from PySide6 import QtCore
 
 from firekeras.channels.graph import ChannelGraph
 from inspector.children.commands import structure_arguments
-from inspector.children.job import Job, firekeras_command
+from inspector.children.job import Outcome, firekeras_command
 from inspector.children.scratch import Scratch
+from inspector.children.work import Work
 
 
-class Structure(QtCore.QObject):
+class Structure(Work):
     """Reads one model at a time, in parallel with all other work; nothing waits for it.
 
     Signals:
@@ -24,29 +25,17 @@ class Structure(QtCore.QObject):
     arrived = QtCore.Signal(object)
     failed = QtCore.Signal(str)
 
-    def __init__(self, parent=None):
-        super().__init__(parent)
-        self.job: Job | None = None
-
     def read(self, model):
         """Begins to read a model, instead of the previous one."""
-        self.leave()
+        self.abort_and_wait()
         scratch = Scratch()
         target = scratch.path / "graph.json"
-        job = self.job = Job(firekeras_command(structure_arguments(model, target)), f"Reading {Path(model).name}", self)
-        job.ended.connect(lambda outcome: self._ended(job, outcome, target, scratch))
-        job.start()
+        command = firekeras_command(structure_arguments(model, target))
+        self.start(command, f"Reading {Path(model).name}", lambda outcome: self._report(outcome, target, scratch))
 
-    def leave(self):
-        """Stops reading, and returns when nothing runs."""
-        if self.job is not None:
-            self.job.abort_and_wait()
-
-    def _ended(self, job, outcome, target, scratch):
+    def _report(self, outcome: Outcome, target: Path, scratch: Scratch):
         graph = ChannelGraph.from_dict(json.loads(target.read_text(encoding="utf-8"))) if outcome.ok else None
         scratch.remove()
-        job.deleteLater()
-        self.job = None
         if graph is not None:
             self.arrived.emit(graph)
         elif not outcome.aborted:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtWidgets
 
 from inspector.children import MeasureOptions
 from inspector.dialogs.data_field import DataField
-from inspector.dialogs.dialog_buttons import ok_and_cancel
+from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.widgets import CheckBox
 
 
-class MeasureDialog(QtWidgets.QDialog):
+class MeasureDialog(OptionsDialog):
     """Asks for data, and for the share to measure on.
 
     Signals:
         chosen: `MeasureOptions`.
     """
 
-    chosen = QtCore.Signal(object)
-
     def __init__(self, model: str, last_data: str, parent=None):
-        super().__init__(parent)
-        self.setWindowTitle(f"Measure FIRE of {model}")
+        super().__init__(f"Measure FIRE of {model}", "&Measure", parent)
         self.data = DataField(("digits", "synthetic"), last_data)
         self.share = QtWidgets.QDoubleSpinBox(decimals=1, minimum=0.1, maximum=100, value=20, suffix=" %")
         self.share.setAccessibleName("Share of the images to measure on, in percent")
@@ -30,7 +27,6 @@ class MeasureDialog(QtWidgets.QDialog):
         self.settled.toggled.connect(self.share.setDisabled)
         self.maps = CheckBox("Keep &maps of inactive positions (larger file)")
         self.maps.setChecked(True)
-        self.buttons = ok_and_cancel(self, "&Measure")
         form = QtWidgets.QFormLayout(self)
         note = QtWidgets.QLabel("If you have no images, “synthetic” generates some: they rank filters less well.")
         note.setWordWrap(True)
@@ -43,13 +39,9 @@ class MeasureDialog(QtWidgets.QDialog):
         self._check()
 
     def _check(self):
-        self.buttons.button(QtWidgets.QDialogButtonBox.StandardButton.Ok).setEnabled(bool(self.data.source))
+        self.set_complete(bool(self.data.source))
 
     def options(self) -> MeasureOptions:
         """What is chosen."""
         fraction = "auto" if self.settled.isChecked() else repr(round(self.share.value() / 100, 6))
         return MeasureOptions(self.data.source, fraction, self.maps.isChecked())
-
-    def accept(self):
-        self.chosen.emit(self.options())
-        super().accept()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtWidgets
 
 from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
-from inspector.dialogs.dialog_buttons import ok_and_cancel
+from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.state import Choices
 from inspector.widgets import name
 
@@ -21,19 +21,16 @@ TARGETS = {
 TEACHING = {"if it is fully trained": None, "always": True, "never": False}
 
 
-class RunDialog(QtWidgets.QDialog):
+class RunDialog(OptionsDialog):
     """Asks how to prune and fine-tune in rounds, and shows the command that does it.
 
     Signals:
         chosen: `RunOptions`.
     """
 
-    chosen = QtCore.Signal(object)
-
     def __init__(self, model: Path, choices: Choices, macs_left: float, last_data: str, parent=None):
-        super().__init__(parent)
+        super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
         self.model, self.choices = model, choices
-        self.setWindowTitle(f"Run: prune and fine-tune {model.name}")
         self.data = DataField(("digits",), last_data)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The smaller model")
@@ -57,7 +54,6 @@ class RunDialog(QtWidgets.QDialog):
         self.command.setAccessibleName("The command line of this run")
         self.command.setTabChangesFocus(True)
         self.command.setFixedHeight(self.command.fontMetrics().lineSpacing() * 4 + 12)
-        self.buttons = ok_and_cancel(self, "&Run")
         self._lay_out()
         self._watch()
         self._show_command()
@@ -97,7 +93,7 @@ class RunDialog(QtWidgets.QDialog):
         self.left.setEnabled(bool(self._target()))
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
         ready = bool(self.data.source and self.run_dir.text().strip() and self.output.text().strip())
-        self.buttons.button(QtWidgets.QDialogButtonBox.StandardButton.Ok).setEnabled(ready)
+        self.set_complete(ready)
 
     def _target(self):
         return TARGETS[self.target.currentText()]
@@ -117,10 +113,6 @@ class RunDialog(QtWidgets.QDialog):
             limit=self.limit.value(),
             distill=TEACHING[self.distill.currentText()],
         )
-
-    def accept(self):
-        self.chosen.emit(self.options())
-        super().accept()
 
 
 def _line(text, title):

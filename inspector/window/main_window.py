@@ -183,7 +183,7 @@ class Window(QtWidgets.QMainWindow):
         if document.run is None:
             self.running.leave()
         self.panel.predicted = {}
-        self.structure.leave()
+        self.structure.abort_and_wait()
         self._open(document, keep_choices)
         if document.profile is None and document.model is not None:
             self.structure.read(document.model)
@@ -377,7 +377,7 @@ class Window(QtWidgets.QMainWindow):
         else:
             self.preferences.keep(self)
             self.preferences.set_text(HIDDEN, self.table.columns.hidden)
-            self.structure.leave()
+            self.structure.abort_and_wait()
             self.session.close()
             super().closeEvent(event)
 

@@ -1,4 +1,4 @@
-"""What cannot be done is refused in words: what was received, what was expected, what hides the rest."""
+"""What cannot be done is refused: what was received, what was expected, what hides the rest."""
 
 import json
 

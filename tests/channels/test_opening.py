@@ -1,4 +1,4 @@
-"""Layers made of layers: opened where their graph is all that they do, closed for a reason in words elsewhere."""
+"""Layers made of layers: opened if they do nothing beyond their graph, else closed with a reason."""
 
 import keras
 import networks
@@ -226,7 +226,7 @@ class Tensors(Block):
         (Tensors, "cannot be followed"),
     ],
 )
-def test_what_a_graph_could_not_keep_stays_closed_in_words(block, words):
+def test_what_a_graph_could_not_keep_stays_closed_with_a_reason(block, words):
     model = network(block(6, name="one"))
     assert opened(model.get_layer("one")) is None and words in why_closed(model.get_layer("one"))
     graph = firekeras.channel_graph(model)

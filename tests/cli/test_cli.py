@@ -115,7 +115,7 @@ def test_images_of_a_folder_are_resized_to_the_model(folder):
 # prune
 
 
-def test_measure_tells_programs_how_far_it_is(folder):
+def test_measure_reports_its_progress_to_programs(folder):
     options = ("--fraction", 0.1, "--batch-size", 16, "--events")
     result = run("measure", "model.keras", "--data", "digits", *options)
     assert result.exit_code == 0, result.output
@@ -129,13 +129,13 @@ def test_measure_tells_programs_how_far_it_is(folder):
     assert done == sorted(set(done))
 
 
-def test_progress_is_told_without_a_total_where_nobody_knows_it():
-    told = []
-    progress = ProgressReports(lambda done, total: told.append((done, total)))
+def test_progress_is_reported_without_a_total_where_nobody_knows_it():
+    reported = []
+    progress = ProgressReports(lambda done, total: reported.append((done, total)))
     for batch in range(3):
         progress.on_test_batch_end(batch)
     progress.on_test_end()
-    assert told == [(1, None), (3, None)]
+    assert reported == [(1, None), (3, None)]
 
 
 def test_channels_shows_groups_and_what_is_locked(folder):
@@ -492,11 +492,11 @@ def test_a_loss_on_one_hot_labels_is_replaced(folder):
 
 
 @pytest.mark.parametrize("activation", [None, "linear", "softmax", "sigmoid"])
-def test_logits_are_told_from_probabilities(activation):
+def test_logits_are_distinguished_from_probabilities(activation):
     assert gives_logits(small_cnn(activation)) == (activation in (None, "linear"))
 
 
-def test_logits_are_told_by_layers_too():
+def test_logits_are_recognised_by_layers_too():
     image = keras.Input((8, 8, 1))
     assert not gives_logits(keras.Model(image, keras.layers.Softmax()(small_cnn()(image))))
     assert not gives_logits(keras.Model(image, keras.layers.Activation("softmax")(small_cnn()(image))))

@@ -64,7 +64,7 @@ def test_programs_get_lines_of_json_and_nothing_else(undisturbed):
     assert [event["number"] for event in events if event["event"] == "round"] == [1, 2, 3]  # the last trains to the end
 
 
-def test_a_finished_run_is_reported_in_words_and_on_a_page(undisturbed, folder):
+def test_a_finished_run_is_reported_as_text_and_as_a_page(undisturbed, folder):
     shown = run("report", undisturbed[0] / "run", "--html", "run.html")
     assert shown.exit_code == 0, shown.output
     assert "max_rounds=2 is reached" in shown.stdout and shown.stdout.endswith("Written: run.html\n")

@@ -69,5 +69,5 @@ def test_rounds_look_at_labels_and_tolerance_before_any_work():
         firekeras.measure_fire(networks.two_convs(), X.tolist())
 
 
-def test_what_was_received_is_told_in_a_few_words():
+def test_what_was_received_is_described_briefly():
     assert described([X, None, 1, 2]) == "a list of 4: an array of shape (4, 8, 8, 3), NoneType, int"

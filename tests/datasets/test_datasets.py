@@ -334,18 +334,18 @@ def test_folder_without_classes_is_refused(tmp_path, names):
 # Anything else
 
 
-def test_a_typo_is_told_the_nearest_name():
+def test_a_typo_gets_the_nearest_name():
     with pytest.raises(ValueError, match=r"Unknown data source 'digit' .*Did you mean 'digits'"):
         load_dataset("digit")
 
 
-def test_a_mistyped_path_is_told_the_nearest_path(tmp_path):
+def test_a_mistyped_path_gets_the_nearest_path(tmp_path):
     path = saved(tmp_path, arrays())
     with pytest.raises(ValueError, match=rf"no such name or path.*Did you mean '{path}'"):
         load_dataset(tmp_path / "dat.npz")
 
 
-def test_another_kind_of_file_is_told_what_is_accepted(tmp_path):
+def test_for_another_kind_of_file_the_message_says_what_is_accepted(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("a,b")
     with pytest.raises(ValueError, match=r"a \.csv file.*Expected 'digits'.*\.npz.*FOLDER/CLASS"):

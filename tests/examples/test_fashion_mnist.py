@@ -40,7 +40,7 @@ def test_the_network_of_rounds_has_its_cost_and_narrower_ones_the_share_that_was
         assert 0.24 < narrow / whole <= 0.25
 
 
-def test_missing_data_are_told_of_with_what_installs_them(tmp_path):
+def test_missing_data_are_reported_with_the_command_that_installs_them(tmp_path):
     with pytest.raises(SystemExit, match="apt install dataset-fashion-mnist"):
         fashion.load(tmp_path)
 

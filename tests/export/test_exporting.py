@@ -202,7 +202,7 @@ def test_the_command_writes_the_file_and_says_how_close_it_is(digits, tmp_path, 
     assert accuracy(tmp_path / "net_int8.tflite", digits[1]) > 0.95
 
 
-def test_the_command_refuses_in_words(digits, tmp_path, monkeypatch):
+def test_the_command_refuses_bad_arguments(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     digits[0].save("net.keras")
     for arguments, words in (

@@ -81,7 +81,7 @@ def test_warm_up_is_not_timed_and_the_median_is(monkeypatch):
     assert found.spread == (5 - 2) / 2
 
 
-def test_onnx_runtime_tells_the_time_of_layers(files):
+def test_onnx_runtime_times_layers(files):
     seconds = layer_latency(files / "wide.onnx", runs=5)
     names = " ".join(seconds)
     assert "first" in names and "second" in names and all(value >= 0 for value in seconds.values())
@@ -111,7 +111,7 @@ def test_refusals(files, call, words):
         call(files)
 
 
-def test_damaged_files_are_refused_in_words(tmp_path):
+def test_damaged_files_are_refused(tmp_path):
     for name in ("net.tflite", "net.onnx"):
         (tmp_path / name).write_bytes(b"not a network")
         with pytest.raises(ValueError, match=rf"{name} is not an? "):
@@ -171,14 +171,14 @@ def test_grouped_convolutions_and_int8_are_counted(tmp_path):
     assert (found.conv_macs, found.macs) == (costs.conv_macs, costs.macs)
 
 
-def test_programs_are_told_how_far_it_is_and_what_each_file_costs(files):
+def test_progress_and_costs_of_files_are_events_for_programs(files):
     paths = [str(files / name) for name in ("wide.keras", "narrow.onnx")]
     done = CliRunner().invoke(app, ["report", *paths, "--runs", "7", "--events"])
     assert done.exit_code == 0, done.output
-    told = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [(one["done"], one["total"]) for one in told[:-2]] == [(5, 14), (10, 14), (12, 14), (14, 14)]
-    keras_file, onnx_file = told[-2:]
-    assert [one["path"] for one in told[-2:]] == paths and keras_file["event"] == "stage"
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["done"], one["total"]) for one in events[:-2]] == [(5, 14), (10, 14), (12, 14), (14, 14)]
+    keras_file, onnx_file = events[-2:]
+    assert [one["path"] for one in events[-2:]] == paths and keras_file["event"] == "stage"
     assert keras_file["costs"]["macs"] == 32 * 32 * 9 * 96 * (8 + 96) + 96 * 4
     assert onnx_file["costs"]["macs"] == 32 * 32 * 9 * 8 * (8 + 8) + 8 * 4
     assert clock.Latency(**onnx_file["latency"]).runtime == "ONNX Runtime" and onnx_file["accuracy"] is None
@@ -193,7 +193,7 @@ def test_one_keras_file_alone_is_reported(files):
     assert done.exit_code == 0 and "its own" in done.output, done.output
 
 
-def test_reports_refuse_in_words(files, tmp_path):
+def test_reports_refuse_bad_arguments(files, tmp_path):
     cut_short = tmp_path / "net.onnx"
     cut_short.write_bytes((files / "wide.onnx").read_bytes()[:5000])
     (tmp_path / "run").mkdir()

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from fits import Poison, States, Tell, Told, check_state, fit, images, network
+from fits import Poison, SetMetric, SetValues, States, check_state, fit, images, network
 
 import firekeras
 from firekeras.fit.live import LiveModel
@@ -44,7 +44,7 @@ def test_the_model_that_fit_was_called_on_is_pruned_and_loads_without_firekeras(
     history = fit(model, callback, 5)
     assert callback.result.model is model
     assert [r.accepted for r in callback.result.rounds] == [True, True, True]
-    measured = f"{BESIDE}_measured"  # without BatchNormalization nothing tells contributions
+    measured = f"{BESIDE}_measured"  # without BatchNormalization contributions have to be measured
     assert [r.criterion for r in callback.result.rounds] == [f"fire{measured}", f"fire_predicted{measured}", "none"]
     assert [r.epochs for r in callback.result.rounds] == [1, 1, 2] and callback.result.epochs == 4
     assert firekeras.count_costs(model).macs == callback.result.rounds[-1].macs < before.macs
@@ -120,11 +120,11 @@ def _again(optimizer):
 
 
 def test_rejected_rounds_are_undone_exactly_and_tried_again_with_half_the_ratio():
-    model = network(metrics=[told := Told()], norm=True)
+    model = network(metrics=[metric := SetMetric()], norm=True)
     states, watch, plateau = States(), Watch(), keras.callbacks.ReduceLROnPlateau("val_score", patience=1, mode="max")
     callback = firekeras.FirePruningCallback(pruning_ratio=0.5, monitor="val_score")
-    tell = Tell(told, 1, 0, 0, 1, 0, 0, 1, 1, 1)
-    history = fit(model, callback, 9, callbacks=[tell, plateau, states, watch, callback])
+    values = SetValues(metric, 1, 0, 0, 1, 0, 0, 1, 1, 1)
+    history = fit(model, callback, 9, callbacks=[values, plateau, states, watch, callback])
     rounds = callback.result.rounds
     assert [r.accepted for r in rounds] == [False, True, False, True]
     assert [r.epochs for r in rounds] == [2, 1, 2, 3]  # those that were undone had a second helping
@@ -138,9 +138,9 @@ def test_rejected_rounds_are_undone_exactly_and_tried_again_with_half_the_ratio(
 
 
 def test_without_backtracks_the_first_rejected_round_ends_the_cutting():
-    model, states = network(metrics=[told := Told()]), States()
+    model, states = network(metrics=[metric := SetMetric()]), States()
     callback = firekeras.FirePruningCallback(pruning_ratio=0.5, monitor="val_score", backtracks=0)
-    fit(model, callback, callbacks=[Tell(told, 1, 0.98, 0.98, 1), callback, states])
+    fit(model, callback, callbacks=[SetValues(metric, 1, 0.98, 0.98, 1), callback, states])
     assert [r.accepted for r in callback.result.rounds] == [False]
     check_state(states.before[3], states.after[0])
     assert callback.result.stopped_because.startswith("Round 1 ended at score 0.9800, more than the tolerance")
@@ -148,8 +148,8 @@ def test_without_backtracks_the_first_rejected_round_ends_the_cutting():
 
 def test_a_round_of_one_filter_cannot_be_halved():
     callback = firekeras.FirePruningCallback(pruning_ratio=0.04, monitor="val_score")
-    model = network(metrics=[told := Told()])
-    fit(model, callback, 8, callbacks=[Tell(told, 1, 0, 0, 1, 1, 1, 1, 1), callback])
+    model = network(metrics=[metric := SetMetric()])
+    fit(model, callback, 8, callbacks=[SetValues(metric, 1, 0, 0, 1, 1, 1, 1, 1), callback])
     assert [r.filters_removed for r in callback.result.rounds] == [1]
     assert "save less than 1% of the MACs" in callback.result.stopped_because
     assert model.get_layer("conv2").filters == 16
@@ -183,10 +183,10 @@ def test_without_a_baseline_nothing_is_cut():
 
 
 def test_a_target_is_reached_within_the_epochs_however_bad_the_metric():
-    model = network(metrics=["accuracy", told := Told()])
+    model = network(metrics=["accuracy", metric := SetMetric()])
     before = firekeras.count_costs(model).macs
     callback = firekeras.FirePruningCallback(monitor="score", target={"macs": 0.5})
-    history = fit(model, callback, 5, callbacks=[Tell(told, 1, 0, 0, 0, 0.5), callback])
+    history = fit(model, callback, 5, callbacks=[SetValues(metric, 1, 0, 0, 0, 0.5), callback])
     assert [(r.accepted, r.epochs) for r in callback.result.rounds] == [(True, 1), (True, 3)]
     assert 0.6 * before < callback.result.rounds[0].macs <= 0.75 * before
     assert callback.result.stopped_because == "The target {'macs': 0.5} is reached."
@@ -198,8 +198,8 @@ def test_a_target_is_reached_within_the_epochs_however_bad_the_metric():
 def test_on_the_way_to_a_target_early_stopping_ends_the_run_and_the_network_stays():
     stop = keras.callbacks.EarlyStopping("val_score", patience=1, mode="max")
     callback = firekeras.FirePruningCallback(monitor="score", target={"macs": 0.5})
-    model = network(metrics=[told := Told()])
-    fit(model, callback, 8, callbacks=[Tell(told, 1, 0, 0, 0, 0, 0, 0, 0), callback, stop])
+    model = network(metrics=[metric := SetMetric()])
+    fit(model, callback, 8, callbacks=[SetValues(metric, 1, 0, 0, 0, 0, 0, 0, 0), callback, stop])
     assert firekeras.count_costs(model).macs == callback.result.costs_after.macs < callback.result.costs_before.macs
 
 
@@ -290,7 +290,7 @@ def test_a_callback_can_be_used_again():
         (lambda: {"pruning_ratio": 1.5}, "pruning_ratio is the share"),
     ],
 )
-def test_bad_arguments_are_refused_in_words(make, words):
+def test_bad_arguments_are_refused(make, words):
     with pytest.raises(ValueError, match=words):
         fit(network(), firekeras.FirePruningCallback(**make()))
 
@@ -369,8 +369,8 @@ def test_it_says_a_line_per_round_within_80_columns(capsys):
     for words in ("Baseline: accuracy", "Round  1 kept", "Round  2 kept", "trained to the end", "Ended: "):
         assert any(words in line for line in lines)
     assert max(map(len, lines)) <= 80
-    told = [event["event"] for event in events if event["event"] != "note"]  # a baseline may be at chance level
-    assert told == ["start", "cut", "round", "round", "stop"]
+    kinds = [event["event"] for event in events if event["event"] != "note"]  # a baseline may be at chance level
+    assert kinds == ["start", "cut", "round", "round", "stop"]
 
 
 def test_nan_weights_are_refused_before_training():

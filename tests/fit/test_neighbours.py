@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import processes
 import pytest
-from fits import Poison, States, Tell, Told, check_state, fit, images, network, state
+from fits import Poison, SetMetric, SetValues, States, check_state, fit, images, network, state
 
 import firekeras
 from firekeras.fit.interruption import Guarded
@@ -34,9 +34,9 @@ def pruning(**settings):
     return firekeras.FirePruningCallback(**{"pruning_ratio": 0.25, "tolerance": 0.1, "monitor": "val_score"} | settings)
 
 
-def told_network(optimizer="adam"):
-    told = Told()
-    return network(optimizer=optimizer, metrics=["accuracy", told], norm=True, **QUICK), told
+def network_with_metric(optimizer="adam"):
+    metric = SetMetric()
+    return network(optimizer=optimizer, metrics=["accuracy", metric], norm=True, **QUICK), metric
 
 
 def check_nothing_is_left(model, callback):
@@ -105,9 +105,9 @@ def test_others_see_and_save_the_model_that_the_metrics_are_of(tmp_path):
         board := keras.callbacks.TensorBoard(str(tmp_path / "board"), histogram_freq=1, write_graph=False),
     ]
     board._summary_module = written = unittest.mock.MagicMock()  # so that TensorBoard itself need not be installed
-    model, told = told_network()
+    model, metric = network_with_metric()
     callback = pruning(backtracks=0)
-    history = fit(model, callback, 6, callbacks=[Tell(told, *REJECTED), *others, callback]).history
+    history = fit(model, callback, 6, callbacks=[SetValues(metric, *REJECTED), *others, callback]).history
     assert [r.accepted for r in callback.result.rounds] == [True, False, True]
     models = [plainly_loaded(tmp_path / f"{k}.keras") for k in (1, 2, 3, 4, 5, 6)]
     params = [firekeras.count_costs(model).params for model in models]
@@ -149,22 +149,22 @@ def test_a_rate_that_a_scheduler_sets_reaches_the_network_that_trains():
             if batch == 0:
                 self.seen += (round(float(self.model.optimizer.learning_rate), 6),)
 
-    model, told = told_network()
+    model, metric = network_with_metric()
     schedule, rates = keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.01 / (epoch + 1)), Rates()
     callback = pruning()
-    fit(model, callback, 6, callbacks=[schedule, Tell(told, *REJECTED), rates, callback])
+    fit(model, callback, 6, callbacks=[schedule, SetValues(metric, *REJECTED), rates, callback])
     assert [r.accepted for r in callback.result.rounds] == [True, False, True]
     assert rates.seen == (0.01, 0.005, 0.003333, 0.0025, 0.002, 0.001667)
 
 
 def test_a_round_broken_off_by_early_stopping_is_undone():
-    model, told = told_network()
+    model, metric = network_with_metric()
     stop, states, callback = (
         keras.callbacks.EarlyStopping("val_score", patience=1, mode="max"),
         States(),
         pruning(epochs_per_round=2),
     )
-    history = fit(model, callback, 8, callbacks=[Tell(told, 1, 2, 3, 3, 3), stop, states, callback])
+    history = fit(model, callback, 8, callbacks=[SetValues(metric, 1, 2, 3, 3, 3), stop, states, callback])
     assert len(history.history["loss"]) == 4
     assert [r.accepted for r in callback.result.rounds] == [True]
     check_state(state(model), states.after[2])
@@ -180,9 +180,11 @@ def test_nan_that_ends_the_training_is_undone():
 
 
 def test_weights_averaged_by_the_optimizer_are_those_of_the_network_that_is_left():
-    model, told = told_network(keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True))
+    model, metric = network_with_metric(keras.optimizers.SGD(0.1, momentum=0.9, use_ema=True))
     callback, states = pruning(backtracks=0), States()
-    fit(model, callback, 6, callbacks=[Tell(told, *REJECTED), keras.callbacks.SwapEMAWeights(), states, callback])
+    fit(
+        model, callback, 6, callbacks=[SetValues(metric, *REJECTED), keras.callbacks.SwapEMAWeights(), states, callback]
+    )
     assert [r.accepted for r in callback.result.rounds] == [True, False, True]
     averages = model.optimizer._model_variables_moving_average
     for weight, average in zip(model.trainable_variables, averages, strict=True):
@@ -200,11 +202,11 @@ CTRL_C = {
 @pytest.mark.parametrize("where", CTRL_C)
 def test_ctrl_c_leaves_the_last_accepted_network(where):
     hook, epoch = CTRL_C[where]
-    model, told = told_network()
+    model, metric = network_with_metric()
     states, callback = States(), pruning(epochs_per_round=2 if hook == "on_epoch_end" else 1)
     press = At(hook, epoch, lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
-        fit(model, callback, 6, callbacks=[Tell(told, 1, 1, 1, 1, 1, 1), states, press, callback])
+        fit(model, callback, 6, callbacks=[SetValues(metric, 1, 1, 1, 1, 1, 1), states, press, callback])
     assert len(callback.result.rounds) == (hook != "on_epoch_end")
     check_state(state(model), states.after[1 if callback.result.rounds else 0])
     assert callback.result.stopped_because == "fit was interrupted."
@@ -353,7 +355,7 @@ def test_an_error_in_another_callback_leaves_the_last_accepted_network(hook):
     check_nothing_is_left(model, callback)
 
 
-def test_errors_that_callbacks_are_not_told_of_can_be_put_in_order():
+def test_errors_that_callbacks_do_not_hear_of_can_be_put_in_order():
     model, callback = network(**QUICK), firekeras.FirePruningCallback(tolerance=1.0)
     for again in (callback.put_back, lambda: fit(model, callback, 2, callbacks=[callback])):
         with pytest.raises(ValueError, match=r"sizes|cardinality"):

@@ -48,9 +48,9 @@ def qt_is_content(request):
         return
     log = request.getfixturevalue("qtlog")
     yield
-    told = [one for one in log.records if one.type_name in ("QtWarningMsg", "QtCriticalMsg", "QtFatalMsg")]
-    told = [one.message for one in told if not one.message.startswith(HARMLESS)]
-    assert not told, told
+    messages = [one for one in log.records if one.type_name in ("QtWarningMsg", "QtCriticalMsg", "QtFatalMsg")]
+    messages = [one.message for one in messages if not one.message.startswith(HARMLESS)]
+    assert not messages, messages
 
 
 @pytest.fixture(scope="session")

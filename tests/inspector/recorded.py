@@ -38,18 +38,18 @@ def epoch(number, done, of=2):
 
 
 def whole_round(number, accepted, accuracy, left, widths, removed=None):
-    told = {"filters_removed": 2, "accuracy_after_cut": 0.5, "baseline": 0.9, "seconds": 1.0, "notes": []}
-    files = {"model": None, "profile": None}
-    told = {
-        **told,
+    measured = {"filters_removed": 2, "accuracy_after_cut": 0.5, "baseline": 0.9, "seconds": 1.0, "notes": []}
+    fields = {
+        **measured,
         **costs(left),
-        **files,
+        "model": None,
+        "profile": None,
         "widths": widths,
         "removed": removed or {},
         "pruning_ratio": 0.1,
         "details": {},
     }
-    return {"event": "round", "number": number, "accepted": accepted, "accuracy": accuracy, **told}
+    return {"event": "round", "number": number, "accepted": accepted, "accuracy": accuracy, **fields}
 
 
 def begin(folder, widths):
@@ -59,7 +59,7 @@ def begin(folder, widths):
 
 
 def steps_of(folder, events):
-    """The steps that write and tell events, as a run does."""
+    """The steps that write and print events, as a run does."""
     steps = []
     for event in events:
         line = json.dumps({**event, "time": "2026-11-20T10:00:00.000+00:00"}) + "\n"

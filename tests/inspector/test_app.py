@@ -91,7 +91,7 @@ def test_it_starts_shows_what_it_is_given_and_ends(files, tmp_path):
     assert done.stdout == "net.keras[*] - FIRE inspector|True"
 
 
-def test_what_nobody_foresaw_is_told_and_the_window_stays(files, tmp_path):
+def test_an_unexpected_error_is_reported_and_the_window_stays(files, tmp_path):
     done = run(STARTED, tmp_path, files[0], "fail")
     assert done.returncode == 0, done.stderr[-3000:]
     assert "Something went wrong inside the inspector: 'unforeseen'" in done.stdout

@@ -128,7 +128,7 @@ def test_a_real_run_goes_to_its_end_and_can_be_opened(digits, qtbot, tmp_path):
     assert digits.session.hatched.sum() == sum(map(len, report.removed.values())) > 0
 
 
-def test_a_model_with_code_of_its_own_is_refused_in_words(empty_window, qtbot, tmp_path):
+def test_a_model_with_its_own_code_is_refused(empty_window, qtbot, tmp_path):
     @keras.saving.register_keras_serializable("elsewhere")
     class Mine(keras.layers.Layer):
         def call(self, x):

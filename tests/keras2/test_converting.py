@@ -1,4 +1,4 @@
-"""Files of Keras 2: mended, proven against tf_keras, and refused in words if they hold what is not of Keras 3."""
+"""Files of Keras 2: mended, checked against tf_keras, and refused if they hold what Keras 3 lacks."""
 
 import json
 import shutil
@@ -156,7 +156,7 @@ def test_paths_and_files_that_are_none(old, tmp_path):
 # Configs
 
 
-def test_a_sequential_model_of_old_tells_of_its_input_in_its_first_layer():
+def test_an_old_sequential_model_has_its_input_shape_in_its_first_layer():
     layers = [{"class_name": "Dense", "config": {"name": "d", "units": 2, "batch_input_shape": [None, 3]}}]
     mended = Mender().model({"class_name": "Sequential", "config": layers})
     assert mended["config"]["layers"][0]["config"] == {"batch_shape": [None, 3], "dtype": "float32", "name": "d_input"}

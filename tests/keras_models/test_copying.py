@@ -1,4 +1,4 @@
-"""State that no config tells: it is all there after surgery, and each network has its own."""
+"""State that no config holds: it is all there after surgery, and each network has its own."""
 
 import keras
 import networks
@@ -284,7 +284,7 @@ class Weighted(keras.optimizers.SGD):
 
 
 class Above(keras.metrics.Metric):
-    """Counts what is above a threshold, which no config tells."""
+    """Counts what is above a threshold, which no config holds."""
 
     def __init__(self, threshold):
         super().__init__(name="above")

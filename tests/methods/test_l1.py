@@ -20,7 +20,7 @@ from firekeras.zoo import resnet_cifar, vgg16_cifar
 
 
 def with_norms(model, **norms):
-    """Gives each filter of these layers a norm of its own, all weights of a filter alike."""
+    """Gives each filter of these layers a norm of its own, with equal weights within a filter."""
     for name, values in norms.items():
         kernel = model.get_layer(name).kernel
         each = np.array(values) / np.prod(kernel.shape[:-1])

@@ -12,6 +12,8 @@ from firekeras.methods import FirePruning
 from firekeras.methods.fire import WEAK
 from firekeras.plan.together import together
 from firekeras.scores.criteria import activations, registry
+from firekeras.scores.detector import features
+from firekeras.scores.detector.features import filter_features
 from firekeras.scores.detector.fire_detector import FireDetector
 from firekeras.scores.profile import FilterScores
 
@@ -111,7 +113,7 @@ def test_a_criterion_that_knows_nothing_of_a_network_is_left_out():
     model, data = networks.two_convs(8, 12), np.random.default_rng(0).random((8, 8, 8, 3)).astype("float32")
     method = FirePruning(beside=("contribution", "l1"), drift_threshold=-1)
     assert method.plan(model, Run(data)).criterion == "fire and contribution_measured and l1"
-    assert method.plan(model, Run(None)).criterion == "fire and l1"  # without normalisation only data tell it
+    assert method.plan(model, Run(None)).criterion == "fire and l1"  # without normalisation it needs data
 
 
 def test_a_plan_says_nothing_of_a_good_detector():
@@ -208,7 +210,7 @@ def compressed(method, **settings):
     return firekeras.compress(model, data, (samples(), data[1]), method=method, **given)
 
 
-def test_a_method_of_ones_own(monkeypatch):
+def test_a_custom_method(monkeypatch):
     """By its object, and by its name where it is registered."""
     settings = {"bare": False, "max_rounds": 2, "layer_caps": {"dense*": 0}}
     by_object = compressed(TurnByTurn(), **settings)
@@ -219,7 +221,7 @@ def test_a_method_of_ones_own(monkeypatch):
     assert by_name.costs_after.macs == by_object.costs_after.macs < by_name.costs_before.macs
 
 
-def test_a_criterion_of_ones_own_in_five_lines():
+def test_a_custom_criterion_in_five_lines():
     try:
 
         @registry.criterion("largest_weight")
@@ -269,9 +271,11 @@ def test_predictions_are_checked_on_a_sample_each_round():
     assert 0.8 <= details["spearman"] <= 1 and 0 <= details["precision"] <= 1
 
 
-def test_a_detector_that_has_drifted_is_trained_anew():
+def test_a_detector_that_has_drifted_is_trained_again_on_features_that_are_computed_once(monkeypatch):
     model, method = normalised_network(), FirePruning(regressor="linear", fraction=1.0)
     method.plan(model, Run(samples()))
+    computed = []
+    monkeypatch.setattr(features, "filter_features", lambda *args: computed.append(args) or filter_features(*args))
     model, before, rng = cut(model), method.profile, np.random.default_rng(1)
     for layer in model.layers:
         if isinstance(layer, L.BatchNormalization):
@@ -280,6 +284,7 @@ def test_a_detector_that_has_drifted_is_trained_anew():
     plan = method.plan(model, Run(samples()))
     assert method.details["spearman"] < 0.8 and method.details["refitted"]
     assert plan.criterion == f"fire{BESIDE}" and method.profile is not before
+    assert len(computed) == len(method.profile)
     fresh = firekeras.measure_fire(model, samples())
     assert method.detector.evaluate(model, fresh)["spearman"] > method.details["spearman"]
 

@@ -10,11 +10,11 @@ import networks
 import numpy as np
 import pytest
 from keras import layers as L
-from sides import draw
+from sides import TRAIN, VALIDATION, compiled, small_cnn
 
 import firekeras
 from firekeras import methods
-from firekeras.channels import channel_graph, filter_kernels
+from firekeras.channels import channel_graph
 from firekeras.methods import play_and_prune
 from firekeras.methods.penalty import FilterPenalty
 from firekeras.methods.play_and_prune import (
@@ -26,30 +26,8 @@ from firekeras.methods.play_and_prune import (
     pressure_at,
     strengths,
 )
+from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
-
-TRAIN, VALIDATION = draw(128, seed=1), draw(64, seed=2)
-
-
-def build():
-    image = keras.Input((6, 6, 1), name="image")
-    x = networks.conv_bn_relu(image, 8, "conv1")
-    x = L.Conv2D(12, 3, activation="relu", name="conv2")(x)
-    return keras.Model(image, L.Dense(2, name="logits")(L.Flatten(name="flatten")(x)), name="sides")
-
-
-def compiled(model, optimizer="adam"):
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"], jit_compile=keras.backend.backend() == "jax")
-    return model
-
-
-@pytest.fixture(scope="module")
-def trained():
-    keras.utils.set_random_seed(0)
-    model = compiled(build(), keras.optimizers.Adam(0.01))
-    model.fit(*TRAIN, epochs=6, batch_size=32, verbose=0)
-    return model
 
 
 def rounds(model, method, **settings):
@@ -77,7 +55,7 @@ def one_step(model, coefficients=None, **settings):
 
 
 def test_one_step_goes_down_the_penalty_by_the_learning_rate_times_the_coefficient():
-    model = compiled(networks.scramble(build()), keras.optimizers.SGD(0.5))
+    model = compiled(networks.scramble(small_cnn()), keras.optimizers.SGD(0.5))
     graph = channel_graph(model)
     coefficients = np.zeros(graph.num_units)
     coefficients[graph.filters("conv2")[[3, 7]]] = 0.25, 0.5
@@ -93,18 +71,18 @@ def test_one_step_goes_down_the_penalty_by_the_learning_rate_times_the_coefficie
 
 
 def test_the_loss_is_that_of_the_network_and_the_penalty():
-    model = compiled(networks.scramble(build()), keras.optimizers.SGD(0.0))
+    model = compiled(networks.scramble(small_cnn()), keras.optimizers.SGD(0.0))
     plain = model.evaluate(*VALIDATION, verbose=0, return_dict=True)["loss"]
     graph = channel_graph(model)
     with FilterPenalty(model) as penalty:
         penalty.set(np.full(graph.num_units, 0.01))
         penalised = model.evaluate(*VALIDATION, verbose=0, return_dict=True)["loss"]
-    norms = sum(np.abs(kernel).sum() for kernel in filter_kernels(model).values())
+    norms = sum(np.abs(kernel).sum() for kernel in Network.of(model).filter_kernels().values())
     assert penalised == pytest.approx(plain + 0.01 * norms, rel=1e-5)
 
 
 def test_batch_normalization_is_penalised_where_asked():
-    model = compiled(networks.scramble(build()), keras.optimizers.SGD(0.5))
+    model = compiled(networks.scramble(small_cnn()), keras.optimizers.SGD(0.5))
     graph = channel_graph(model)
     coefficients = np.zeros(graph.num_units)
     coefficients[graph.filters("conv1")[2]] = 0.25
@@ -117,7 +95,7 @@ def test_batch_normalization_is_penalised_where_asked():
 @pytest.mark.parametrize("network", [networks.residual, networks.mobile, networks.grouped, networks.transposed])
 def test_what_goes_together_is_penalised_together(network):
     model = networks.scramble(network())
-    graph, kernels = channel_graph(model), filter_kernels(model)
+    graph, kernels = channel_graph(model), Network.of(model).filter_kernels()
     with FilterPenalty(model) as penalty:
         for unit in (0, graph.num_units // 2):
             penalty.set(np.arange(graph.num_units) == unit)
@@ -126,7 +104,7 @@ def test_what_goes_together_is_penalised_together(network):
 
 
 def test_other_coefficients_compile_nothing(monkeypatch):
-    model, calls = compiled(build()), []
+    model, calls = compiled(small_cnn()), []
     call = L.Conv2D.call
     monkeypatch.setattr(L.Conv2D, "call", lambda layer, x: calls.append(layer) or call(layer, x))
     with FilterPenalty(model) as penalty:
@@ -140,7 +118,7 @@ def test_other_coefficients_compile_nothing(monkeypatch):
 
 def test_the_penalty_leaves_no_trace():
     regulariser = keras.regularizers.L2(0.01)
-    model = build()
+    model = small_cnn()
     model.get_layer("conv2").kernel.regularizer = regulariser
     compiled(model)
     config, names = json.dumps(model.get_config()), [v.path for v in model.variables]
@@ -156,7 +134,7 @@ def test_the_penalty_leaves_no_trace():
 
 
 def test_regularisers_of_the_network_go_on_counting():
-    model = networks.scramble(build())
+    model = networks.scramble(small_cnn())
     model.get_layer("conv2").kernel.regularizer = keras.regularizers.L2(0.5)
     compiled(model)
     before = model.evaluate(*VALIDATION, verbose=0)[0]
@@ -211,11 +189,11 @@ def pressed(monkeypatch):
         set_penalty(penalty, coefficients)
 
     monkeypatch.setattr(FilterPenalty, "set", recording)
-    monkeypatch.setattr(play_and_prune, "first_thresholds", lambda model, run: all_alike(model))
+    monkeypatch.setattr(play_and_prune, "first_thresholds", lambda model, run: all_equal(model))
     return found
 
 
-def all_alike(model):
+def all_equal(model):
     return {layer: 1.0 for layer, _ in free_units(*strengths(model))}
 
 
@@ -277,7 +255,7 @@ def test_a_tenth_of_each_layer_goes_at_a_time_and_at_least_one_filter(trained, p
 
 
 def networks_widths(model):
-    return {name: kernel.shape[-1] for name, kernel in filter_kernels(model).items()}
+    return channel_graph(model).widths
 
 
 def test_the_weakest_go(trained, pressed):
@@ -285,7 +263,7 @@ def test_the_weakest_go(trained, pressed):
     run = rounds(trained, method, tolerance=1.0)
     copy = method.prepare(trained, run)
     plan = method.plan(copy, run)
-    for name, kernel in filter_kernels(copy).items():
+    for name, kernel in Network.of(copy).filter_kernels().items():
         weakest = np.argsort(np.abs(kernel).mean(axis=(0, 1, 2)))[: kernel.shape[-1] // 4] if name != "logits" else []
         assert set(plan.removed.get(name, [])) == set(weakest)
     assert "ranks" in plan.explain("conv1", plan.removed["conv1"][0])
@@ -358,7 +336,7 @@ def test_first_thresholds_are_the_highest_that_cost_a_tenth_of_a_point(trained):
 
 
 def test_filters_that_do_nothing_are_below_the_first_threshold(trained):
-    model = compiled(build())
+    model = compiled(small_cnn())
     model.set_weights(trained.get_weights())
     kernel, bias = model.get_layer("conv2").get_weights()
     kernel[..., :5] *= 1e-3
@@ -371,7 +349,7 @@ def test_filters_that_do_nothing_are_below_the_first_threshold(trained):
 def test_a_strength_is_the_mean_over_all_filters_that_go_together():
     model = networks.scramble(networks.residual())
     graph, strength = strengths(model)
-    kernels = filter_kernels(model)
+    kernels = Network.of(model).filter_kernels()
     coupled = graph.coupled("stem", 3)
     assert len(coupled) == 2
     expected = np.mean([np.abs(kernels[name][..., k]).mean() for name, k in coupled])

@@ -1,4 +1,4 @@
-"""Surgery: the smaller network computes what the original does without the removed channels, and is alike otherwise."""
+"""Surgery: the smaller network computes what the original does without those channels, and is otherwise the same."""
 
 import os
 import subprocess

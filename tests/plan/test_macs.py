@@ -18,7 +18,7 @@ def test_what_goes_with_a_unit_is_what_it_saves(build):
         assert found[unit] == before - costs_without(graph, np.arange(graph.num_units) == unit).macs
 
 
-def test_of_layers_that_score_alike_the_costliest_loses_filters():
+def test_of_layers_with_equal_scores_the_costliest_loses_filters():
     graph = graph_of()
     alike = scores_of(graph, {})
     costly = int(np.argmax(costs_of_units(graph, "macs")[[graph.filters(name)[0] for name in ("conv1", "conv2")]]))

@@ -734,7 +734,7 @@ def test_a_saved_plan_is_read_back_whole(tmp_path):
     assert all(loaded.explain("stem", k) == plan.explain("stem", k) for k in range(8))
 
 
-def test_a_plan_of_the_first_version_is_read_as_one_that_is_not_balanced(tmp_path):
+def test_a_plan_of_the_first_version_is_read_as_unbalanced(tmp_path):
     path = tmp_path / "plan.json"
     a_plan().save(path)
     data = json.loads(path.read_text())
@@ -745,7 +745,7 @@ def test_a_plan_of_the_first_version_is_read_as_one_that_is_not_balanced(tmp_pat
     assert "balanced" not in loaded.explain("b1", 0)
 
 
-def test_a_loaded_plan_prunes_alike(tmp_path):
+def test_a_loaded_plan_prunes_the_same(tmp_path):
     model = networks.scramble(networks.residual())
     plan = a_plan()
     plan.save(tmp_path / "plan.json")

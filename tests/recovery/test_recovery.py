@@ -8,6 +8,7 @@ import numpy as np
 import processes
 import pytest
 from keras import layers as L
+from networks import outputs, value
 
 import firekeras
 from firekeras import recovery
@@ -25,16 +26,6 @@ from firekeras.recovery import (
 
 def arrays(model):
     return [np.array(keras.ops.convert_to_numpy(weight)) for weight in model.variables]
-
-
-def value(variable):
-    return keras.ops.convert_to_numpy(variable).astype("float64")
-
-
-def outputs(model, layer, x):
-    """What a layer of a model gives, in inference mode."""
-    inner = keras.Model(model.input, model.get_layer(layer).output)
-    return keras.ops.convert_to_numpy(inner(x, training=False)).astype("float64")
 
 
 def plan_removing(model, removed):
@@ -108,7 +99,7 @@ def assert_statistics(model, expected):
         np.testing.assert_allclose(value(layer.moving_variance), variance, rtol=1e-5)
 
 
-def test_statistics_are_those_of_all_inputs_whatever_the_sizes_of_the_batches():
+def test_statistics_are_those_of_all_inputs_for_any_batch_sizes():
     model = batch_norms()
     x = networks.samples(model, 40)
     sizes = [16, 4, 13, 7]
@@ -191,7 +182,7 @@ class Doubled(L.BatchNormalization):
         return 2 * super().call(inputs, training=training, mask=mask)
 
 
-def test_what_is_not_measured_stays_as_it_is_and_is_told():
+def test_what_is_not_measured_stays_as_it_is_and_is_reported():
     inner = keras.Input((6, 6, 3))
     backbone = keras.Model(inner, L.BatchNormalization(name="bn")(inner), name="backbone")
     frozen = L.BatchNormalization(name="frozen", trainable=False)
@@ -430,7 +421,7 @@ def test_outputs_are_nearer_to_the_original_on_average(build):
     assert all(one < 0.5 * other for one, other in zip(after, before, strict=True))
 
 
-def test_what_cannot_be_made_up_for_is_told():
+def test_what_cannot_be_made_up_for_is_reported():
     image = keras.Input((8, 8, 3))
     x = L.Conv2D(8, 3, activation="relu", name="conv1")(image)
     bare = L.Conv2D(4, 1, use_bias=False, name="bare")(x)
@@ -514,7 +505,7 @@ def test_an_unknown_step_is_refused_with_the_nearest_name():
         get_recovery(["batch_norm", "foldmeans"])
 
 
-def test_a_step_of_ones_own_is_run_after_those_that_were_there(monkeypatch):
+def test_a_custom_step_runs_after_the_built_in_ones(monkeypatch):
     monkeypatch.setitem(recovery.RECOVERY, "mine", None)  # it goes again after the test
 
     @recovery_step("mine")

@@ -25,7 +25,7 @@ EVIL = "</style><script>alert(1)</script>"
 
 
 def settings(**changes):
-    told = {
+    defaults = {
         "format": 2,
         "created": "2026-11-20T09:00:00.123+00:00",
         "versions": {"firekeras": "0.1.0", "keras": "3.15.1", "python": "3.11.2", "jax": "0.10.2"},
@@ -39,7 +39,7 @@ def settings(**changes):
         "costs": BEFORE,
         "widths": {"conv1": 16, "conv2": 32, "logits": 10},
     }
-    return {**told, **changes}
+    return {**defaults, **changes}
 
 
 def event(kind, **fields):
@@ -56,7 +56,7 @@ def epoch(number, done, of=2):
 
 def finished_round(number, accepted, accuracy, left=0.5, **fields):
     costs = {name: int(left * cost) for name, cost in BEFORE.items()}
-    told = {
+    defaults = {
         "criterion": "fire",
         "filters_removed": 3,
         "accuracy_after_cut": 0.5,
@@ -69,7 +69,7 @@ def finished_round(number, accepted, accuracy, left=0.5, **fields):
         "profile": None,
         "widths": {"conv1": int(16 * left), "conv2": int(32 * left), "logits": 10},
     }
-    return event("round", number=number, accepted=accepted, accuracy=accuracy, **{**costs, **told, **fields})
+    return event("round", number=number, accepted=accepted, accuracy=accuracy, **{**costs, **defaults, **fields})
 
 
 def whole_run():
@@ -81,8 +81,8 @@ def whole_run():
         finished_round(3, False, 0.85, 0.3),
         finished_round(4, False, None, 0.4, accuracy_after_cut=None),
     ]
-    told = [one for k, end in enumerate(rounds, 1) for one in (cut(k), epoch(k, 1), epoch(k, 2), end)]
-    return [start, *told, event("stop", reason="backtracks=2 are used up")]
+    events = [one for k, end in enumerate(rounds, 1) for one in (cut(k), epoch(k, 1), epoch(k, 2), end)]
+    return [start, *events, event("stop", reason="backtracks=2 are used up")]
 
 
 def run(events, **changes):
@@ -135,8 +135,8 @@ class Page(HTMLParser):
 
 
 def html_of(events, fire=None, **changes):
-    told = settings(**changes)
-    return Page(to_html(page(told, RunReport.of(told, events), fire)))
+    written = settings(**changes)
+    return Page(to_html(page(written, RunReport.of(written, events), fire)))
 
 
 def test_the_best_model_is_that_of_the_last_accepted_round():
@@ -208,10 +208,10 @@ def test_unknown_events_do_not_count():
 
 
 def test_what_is_missing_is_named():
-    told = settings()
-    del told["baseline"]
+    written = settings()
+    del written["baseline"]
     with pytest.raises(ValueError, match=r"run\.json lacks 'baseline'"):
-        RunReport.of(told, [])
+        RunReport.of(written, [])
     with pytest.raises(ValueError, match="An event 'round' lacks 'accuracy'"):
         run([{key: value for key, value in finished_round(1, True, 0.9).items() if key != "accuracy"}])
 
@@ -292,9 +292,9 @@ def test_a_terminal_shows_each_round_and_the_sum():
 def test_the_page_is_of_its_own_and_runs_nothing(tmp_path):
     widths = {EVIL: 4, 'x" onload="alert(1)': 4}
     events = [*whole_run()[:-1], event("stop", reason=EVIL)]
-    told = settings(model=EVIL, monitor=EVIL, widths=widths, source={"model": EVIL, "data": "http://x"})
+    written = settings(model=EVIL, monitor=EVIL, widths=widths, source={"model": EVIL, "data": "http://x"})
     path = tmp_path / "report.html"
-    write_html(told, events, profile(), path)
+    write_html(written, events, profile(), path)
     text = path.read_text(encoding="utf-8")
     shown = Page(text)
     assert text.startswith("<!doctype html>")
@@ -334,7 +334,7 @@ def test_everything_drawn_has_words_for_those_who_cannot_see_it():
     assert all("aria-label" in a and a["tabindex"] == "0" for a in shown.all("div", "wide"))
 
 
-def test_marks_tell_kept_undone_and_cut_apart():
+def test_marks_distinguish_kept_undone_and_cut_rounds():
     shown = html_of(whole_run())
     assert len(shown.all("circle", "tuned")) == 2 * 2 + 2  # two charts, two kept; and a key for each chart
     assert len(shown.all("path", "undone")) == 2 * 1 + 2  # the other was not a number
@@ -457,5 +457,5 @@ def test_reports_need_no_keras(tmp_path):
 
 
 def test_macs_that_leave_out_layers_say_so():
-    told = {**settings()["costs"], "uncounted": ["block", "a\x1b[2Jb"]}
-    assert [row[0] for row in run([], costs=told).comparison()][-2] == "MACs without 2 layers"
+    costs = {**settings()["costs"], "uncounted": ["block", "a\x1b[2Jb"]}
+    assert [row[0] for row in run([], costs=costs).comparison()][-2] == "MACs without 2 layers"

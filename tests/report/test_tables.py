@@ -80,9 +80,11 @@ def test_a_round_that_cut_nothing_says_that_it_trained():
 
 
 def test_runs_begin_with_their_baseline():
-    told = {"event": "start", "baseline": 0.98765, "monitor": "accuracy", "costs": {"conv_macs": 1_492_992}}
-    assert tables.event_line(told, {}).plain == "Baseline: accuracy 0.9877; 1,492,992 conv MACs"
-    assert tables.event_line({**told, "event": "resume", "monitor": None}, {}).plain.startswith("Baseline: metric 0.98")
+    event = {"event": "start", "baseline": 0.98765, "monitor": "accuracy", "costs": {"conv_macs": 1_492_992}}
+    assert tables.event_line(event, {}).plain == "Baseline: accuracy 0.9877; 1,492,992 conv MACs"
+    assert tables.event_line({**event, "event": "resume", "monitor": None}, {}).plain.startswith(
+        "Baseline: metric 0.98"
+    )
     assert tables.event_line({"event": "note", "text": "It [is] settled."}, {}).plain == "It [is] settled."
 
 
@@ -140,8 +142,8 @@ def test_the_end_says_whether_it_is_within_the_tolerance(accuracy, where):
     costs, rounds = Costs(2000, 3000, 0, {}), [SimpleNamespace(epochs=3), SimpleNamespace(epochs=4)]
     found = CompressionResult(None, 0.99, accuracy, rounds, costs, costs, "", time=time, notes=notes)
     first, *others = [line.plain for line in tables.outcome_lines(found)]
-    told = f"On held-out data accuracy went from 0.9900 to {accuracy:.4f}, {where} the tolerance of 0.01. "
-    assert first == f"{told}Epochs: 7; rounds: 2."
+    outcome = f"On held-out data accuracy went from 0.9900 to {accuracy:.4f}, {where} the tolerance of 0.01. "
+    assert first == f"{outcome}Epochs: 7; rounds: 2."
     assert others == ["Note: Nothing distils.", "Time: training 2 min, judging 2 s."]
 
 

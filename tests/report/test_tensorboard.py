@@ -16,7 +16,7 @@ PROFILE = {"conv1": np.array([1.0, 0.0, np.nan, 0.5]), "add": np.array([np.nan, 
 
 
 def record(number, **changes):
-    told = {
+    fields = {
         "accuracy": 0.875,
         "accuracy_after_cut": 0.5,
         "conv_macs": 125_485_056,
@@ -25,7 +25,7 @@ def record(number, **changes):
         "filters_removed": 31,
         "accepted": True,
     }
-    return SimpleNamespace(number=number, **{**told, **changes})
+    return SimpleNamespace(number=number, **{**fields, **changes})
 
 
 def read_back(folder):

@@ -7,7 +7,7 @@ import networks
 import numpy as np
 import pytest
 from keras import layers as L
-from sides import draw
+from sides import TRAIN, VALIDATION, compiled, small_cnn
 
 import firekeras
 from firekeras.export.latency import Latency
@@ -19,31 +19,6 @@ from firekeras.rounds.monitor import chosen_monitor, lost, lower_is_better, with
 from firekeras.rounds.run_directory import RunDirectory
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
-
-
-def build():
-    image = keras.Input((6, 6, 1), name="image")
-    x = networks.conv_bn_relu(image, 8, "conv1")
-    x = L.Conv2D(12, 3, activation="relu", name="conv2")(x)
-    x = L.Flatten(name="flatten")(x)
-    return keras.Model(image, L.Dense(2, name="logits")(x), name="sides")
-
-
-TRAIN, VALIDATION = draw(128, seed=1), draw(64, seed=2)
-
-
-def compiled(model, **settings):
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.01), loss, **{"metrics": ["accuracy"], **settings})
-    return model
-
-
-@pytest.fixture(scope="module")
-def trained():
-    keras.utils.set_random_seed(0)
-    model = compiled(build())
-    model.fit(*TRAIN, epochs=6, batch_size=32, verbose=0)
-    return model
 
 
 class SmallWeights(firekeras.methods.Method):
@@ -402,16 +377,16 @@ def test_settings_that_mean_nothing_are_refused(trained, settings, words):
 
 def test_a_model_that_is_not_compiled_is_refused():
     with pytest.raises(ValueError, match=r"'sides' is not compiled.*metrics=\['accuracy'\]"):
-        compress(build())
+        compress(small_cnn())
 
 
 def test_a_model_without_the_metric_is_refused():
     with pytest.raises(ValueError, match=r"no metric 'accuracy'.*\['loss'\].*metrics=\['accuracy'\]"):
-        compress(compiled(build(), metrics=None), callbacks=[NoTraining()], monitor="accuracy")
+        compress(compiled(small_cnn(), metrics=()), callbacks=[NoTraining()], monitor="accuracy")
 
 
 def test_without_metrics_the_loss_is_watched(trained):
-    result = compress(compiled(build(), metrics=None), max_rounds=1, tolerance=float("inf"), epochs_per_round=0)
+    result = compress(compiled(small_cnn(), metrics=()), max_rounds=1, tolerance=float("inf"), epochs_per_round=0)
     assert result.monitor == "loss"
 
 
@@ -502,7 +477,7 @@ def test_the_rate_follows_the_cosine_by_hand(trained):
     np.testing.assert_allclose(rates.seen, 0.4 * (1 + np.cos(np.pi * progress)) / 2 * warm, rtol=1e-5)
 
 
-def test_a_schedule_of_ones_own(trained):
+def test_a_custom_schedule(trained):
     rates = Rates()
     given = {"schedule": lambda progress: 1 - progress, "learning_rate": 0.1, "epochs": 1, "max_rounds": 1}
     compress(trained, tolerance=1.0, callbacks=[rates], **given)
@@ -512,8 +487,8 @@ def test_a_schedule_of_ones_own(trained):
 def test_a_schedule_inside_the_optimizer_that_has_run_out_is_pointed_out():
     keras.utils.set_random_seed(0)
     schedule = keras.optimizers.schedules.CosineDecay(0.02, decay_steps=8)
-    model = build()
-    model.compile(keras.optimizers.Adam(schedule), compiled(build()).loss, metrics=["accuracy"])
+    model = small_cnn()
+    model.compile(keras.optimizers.Adam(schedule), compiled(small_cnn()).loss, metrics=["accuracy"])
     model.fit(*TRAIN, epochs=2, batch_size=32, verbose=0)
     rates = Rates()
     result = compress(model, tolerance=1.0, epochs=2, max_rounds=1, callbacks=[rates])
@@ -626,10 +601,10 @@ def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained,
         ({"resume": True}, r"Give the folder: run_dir='runs/a'"),
         ({"callbacks": 3}, r"callbacks is a list of objects of keras.callbacks.Callback. Received: 3"),
         ({"callbacks": [keras.callbacks.EarlyStopping]}, r"callbacks is a list.*Received: <class"),
-        ({"fine_tune": 3}, r"fine_tune is a function that takes a model and trains it in place. Received: 3"),
-        ({"evaluate": "x"}, r"evaluate is a function that takes a model and measures it.*Received: 'x'"),
-        ({"on_event": 3}, r"on_event is a function that is called with each event. Received: 3"),
-        ({"monitor": 3}, r"monitor is the name of a metric, such as 'accuracy'. Received: 3"),
+        ({"fine_tune": 3}, r"fine_tune is a function or None\. Received: 3"),
+        ({"evaluate": "x"}, r"evaluate is a function or None\. Received: 'x'"),
+        ({"on_event": 3}, r"on_event is a function or None\. Received: 3"),
+        ({"monitor": 3}, r"monitor is text or None\. Received: 3"),
         ({"monitor": "nope"}, r"has no metric 'nope' to watch; it has \['accuracy', 'loss'\]"),
         (
             {"evaluate": lambda model: float("nan")},
@@ -647,7 +622,7 @@ def test_what_cannot_be_is_refused_before_training(trained, settings, words):
 
 
 def test_a_function_of_the_user_fine_tunes_and_measures():
-    model, tuned = build(), []
+    model, tuned = small_cnn(), []
     rounds = firekeras.compression_rounds(
         model, TRAIN, VALIDATION, method=SmallWeights(), recovery=(), max_rounds=2,
         fine_tune=tuned.append, evaluate=lambda network: 1 - 0.001 * len(tuned), epochs=None, pruning_ratio=0.1,
@@ -660,7 +635,7 @@ def test_a_function_of_the_user_fine_tunes_and_measures():
 
 def test_a_model_that_is_not_compiled_needs_both_functions():
     with pytest.raises(ValueError, match="is not compiled"):
-        firekeras.compression_rounds(build(), TRAIN, VALIDATION, fine_tune=print)
+        firekeras.compression_rounds(small_cnn(), TRAIN, VALIDATION, fine_tune=print)
 
 
 # What is done before fine-tuning, and how
@@ -684,7 +659,7 @@ def test_distillation_is_one_setting(trained):
 # What happens on the way
 
 
-def test_events_tell_all(trained):
+def test_events_hold_everything(trained):
     events = []
     rounds = firekeras.compression_rounds(
         trained, TRAIN, VALIDATION, method=SmallWeights(), max_rounds=1, on_event=events.append, tolerance=1.0,
@@ -697,7 +672,7 @@ def test_events_tell_all(trained):
     assert events[-1]["seconds"].keys() >= {"training", "compiling", "judging", "cutting", "measuring"}
 
 
-def test_events_tell_which_filters_of_the_first_network_are_gone(trained, tmp_path):
+def test_events_list_the_removed_filters_of_the_first_network(trained, tmp_path):
     """Without training, what is left of a kernel after several rounds is what it was, without those filters."""
     folder, plain = tmp_path / "run", {"epochs_per_round": 0, "recovery": (), "tolerance": 1.0}
     compress(trained, run_dir=folder, max_rounds=2, **plain)
@@ -726,7 +701,7 @@ def test_an_undone_round_takes_no_filter_of_the_first_network(trained, tmp_path)
 
 
 @pytest.mark.parametrize(("error", "kind"), [(KeyboardInterrupt, "interrupted"), (MemoryError, "error")])
-def test_what_breaks_a_round_off_is_told_and_the_rest_stays(trained, error, kind, tmp_path):
+def test_what_interrupts_a_round_is_reported_and_the_rest_stays(trained, error, kind, tmp_path):
     folder, breaker = tmp_path / "run", Break(round=2, error=error)
     with pytest.raises(error):
         compress(trained, run_dir=folder, tolerance=1.0, callbacks=[breaker])

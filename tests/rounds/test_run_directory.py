@@ -1,4 +1,4 @@
-"""Run directories: what a kill, a full disk or a stranger leaves in them is told apart from what counts."""
+"""Run directories: what a kill, a full disk or a stranger leaves in them is not taken for results."""
 
 import errno
 import json
@@ -174,7 +174,7 @@ def test_a_folder_with_a_run_is_refused(run):
         ('{"a":' * 100_000, "nested too deeply"),
     ],
 )
-def test_what_is_no_run_is_refused_in_words(tmp_path, text, words):
+def test_what_is_no_run_is_refused(tmp_path, text, words):
     if text is not None:
         (tmp_path / "run.json").write_text(text)
     with pytest.raises(ValueError, match=words):

@@ -1,4 +1,4 @@
-"""FIRE profiles and their files: read back to the bit, refused in words where damaged, whole or not at all."""
+"""FIRE profiles and their files: read back to the bit, refused with a reason if damaged, whole or not at all."""
 
 import dataclasses
 

@@ -14,12 +14,12 @@ def images(count=96, seed=0):
     return x, y
 
 
-class Told(keras.Metric):
-    """A metric that says what it was told."""
+class SetMetric(keras.Metric):
+    """A metric whose value is set from outside."""
 
     def __init__(self, name="score", dtype=None):
         super().__init__(dtype=dtype, name=name)
-        self.told = self.add_weight(shape=(), initializer="ones", name="told")
+        self.score = self.add_weight(shape=(), initializer="ones", name="score")
 
     def update_state(self, *args, **kwargs):
         pass
@@ -28,18 +28,18 @@ class Told(keras.Metric):
         pass
 
     def result(self):
-        return self.told + 0.0
+        return self.score + 0.0
 
 
-class Tell(keras.callbacks.Callback):
-    """Tells a metric what to say in each epoch."""
+class SetValues(keras.callbacks.Callback):
+    """Sets the value of a metric in each epoch."""
 
-    def __init__(self, told, *values):
+    def __init__(self, metric, *values):
         super().__init__()
-        self.told, self.values = told.told, values
+        self.metric, self.values = metric, values
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.told.assign(self.values[epoch])
+        self.metric.score.assign(self.values[epoch])
 
 
 def network(dead=(), optimizer="adam", layers=keras.layers, metrics=("accuracy",), norm=False, **compiled):

@@ -227,4 +227,14 @@ def samples(model, count=4, seed=1):
 
 def predictions(model, x):
     """All outputs, flat, as float64 arrays."""
-    return [keras.ops.convert_to_numpy(y).astype("float64") for y in keras.tree.flatten(model(x, training=False))]
+    return [value(y) for y in keras.tree.flatten(model(x, training=False))]
+
+
+def value(variable):
+    return keras.ops.convert_to_numpy(variable).astype("float64")
+
+
+def outputs(model, layer, x):
+    """What a layer returns, in inference mode."""
+    inner = keras.Model(model.input, model.get_layer(layer).output)
+    return value(inner(x, training=False))

@@ -21,5 +21,5 @@ def digits():
 
 
 def accuracy(path, data):
-    """The share of the test images that a file tells right."""
+    """The share of the test images that a file classifies correctly."""
     return float((run(open_runtime(path), [data.x_test])[0].argmax(axis=1) == data.y_test).mean())

@@ -127,10 +127,12 @@ def cut_for_real_of(model, layer, filters):
     return firekeras.prune(model, plan).evaluate(*data(classes=3), verbose=0, return_dict=True)["loss"]
 
 
-def test_progress_is_told():
-    told = []
-    sensitivity(compiled(networks.two_convs()), data(classes=3), shares=(0.5,), on_layer=lambda *one: told.append(one))
-    assert told == [("conv1", 1, 2), ("conv2", 2, 2)]
+def test_progress_is_reported():
+    reported = []
+    sensitivity(
+        compiled(networks.two_convs()), data(classes=3), shares=(0.5,), on_layer=lambda *one: reported.append(one)
+    )
+    assert reported == [("conv1", 1, 2), ("conv2", 2, 2)]
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_rates_are_caps_of_any_run():
     assert counts(firekeras.plan_pruning(model, scores, pruning_ratio=0.9, layer_caps=caps)) == {"conv1": 2, "conv2": 4}
 
 
-def test_what_is_drawn_at_random_is_drawn_alike():
+def test_random_draws_repeat():
     model = compiled(scramble(networks.two_convs(8, 8)))
     settings = {"criterion": "random", "shares": (0.5,), "monitor": "loss"}
     one, other = (sensitivity(model, data(classes=3), **settings).values for _ in range(2))

@@ -52,9 +52,9 @@ def spectral_normalization(call, x, **kwargs):
     if kwargs or apply is None:
         return call.refuse((x,), kwargs, "wraps a layer without a rule")[0]
     inner = Wrapped(call, call.layer.layer, call.output_shape)
-    given = apply(inner, x)
+    outputs = apply(inner, x)
     axes = call.tracer.weights.get(id(call.layer.kernel))
     if axes is not None:
         call.weight(call.layer.vector_u, None, axes[-1])
     call.setting(layer=Inner(call.layer.layer))
-    return given
+    return outputs

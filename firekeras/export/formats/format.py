@@ -1,6 +1,6 @@
-"""What a format is: all that exporting, running, timing and the command line have to know of it.
+"""`Format`, the base class of export formats: how models are written, run, timed and counted in each.
 
-The files of this folder import nothing at their top that takes long: the command line shows the formats in its help.
+Modules in this folder import nothing slow at the top: the command line lists the formats in its help.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def export_format(name: str):
     """Registers a class derived from `Format` under a name, for `export_model`, reports and the command line.
 
     Args:
-        name: What `export_model(..., to=name)` finds it by.
+        name: The name for `export_model(..., to=name)`.
     """
 
     def register(cls):
@@ -45,7 +45,7 @@ def format_of(path) -> Format | None:
     """The format of an exported file, by its ending, or of a folder; None if there is no such format."""
     path = Path(path)
     ending = "" if path.is_dir() else path.suffix
-    return next((found for found in FORMATS.values() if found.ending == ending and (ending or path.is_dir())), None)
+    return next((known for known in FORMATS.values() if known.ending == ending and (ending or path.is_dir())), None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Input:
 
     Args:
         name: Its name.
-        shape: Its shape, None where it is open.
-        dtype: Of NumPy.
+        shape: Its shape, None for open dimensions.
+        dtype: Its NumPy dtype.
     """
 
     name: str
@@ -64,12 +64,12 @@ class Input:
 
 
 class Runtime(Protocol):
-    """A network that can be run.
+    """An exported network, ready to run.
 
     Args:
-        name: What runs it, in words.
+        name: The name of the runtime, for people.
         inputs: Its `Input`s.
-        threads: How many threads it takes; None where that is not ours to set.
+        threads: The number of threads; None if it cannot be set.
     """
 
     name: str
@@ -77,27 +77,27 @@ class Runtime(Protocol):
     threads: int | None
 
     def prepare(self, arrays: list[np.ndarray]) -> None:
-        """Takes in one array per input, `(batch, ...)`."""
+        """Sets the inputs: one array each, `(batch, ...)`."""
 
     def invoke(self) -> None:
-        """One forward pass of what was prepared: this is what is timed."""
+        """Runs one forward pass on these inputs; only this is timed."""
 
     def outputs(self) -> list[np.ndarray]:
-        """What the last pass gave, one array per output, `(batch, ...)`."""
+        """The outputs of the last pass: one array each, `(batch, ...)`."""
 
 
 class Format:
-    """A format that models are exported to. Derive from it, and register it with `export_format`.
+    """An export format. Derive a class from it, and register that with `export_format`.
 
     Attributes:
-        name: What it is registered as.
-        title: What its files are called in messages: `"an ONNX file"`.
-        ending: What its files end in, `".onnx"`; empty if it is a folder.
-        runtime: The name of what runs its files.
-        keras_name: What Keras's own `model.export` calls it, unless `write` does it in another way.
+        name: The name that it is registered under.
+        title: What messages call its files: `"an ONNX file"`.
+        ending: The ending of its files, `".onnx"`; empty for a folder.
+        runtime: The name of its runtime.
+        keras_name: Its name in Keras's own `model.export`, unless `write` exports in another way.
         needs: The modules that must be installed to write and run it.
-        needs_on: The same on backends on which they are others.
-        refused_on: On which backends it cannot be written, and why: sentences that say what to do.
+        needs_on: The same by backend, if they differ there.
+        refused_on: The backends that cannot write it, and sentences that say why and what to do.
         sets_threads: Whether its runtime takes a number of threads.
         times_layers: Whether its runtime measures single layers.
         has_int8: Whether it can be written to compute in 8-bit whole numbers.
@@ -118,7 +118,7 @@ class Format:
         self.name = name
 
     def check(self, backend: str):
-        """Raises if it cannot be written here.
+        """Raises an error if it cannot be written here.
 
         Args:
             backend: The name of Keras's backend.
@@ -139,7 +139,7 @@ class Format:
         return backend not in self.refused_on and not self.missing(backend)
 
     def missing(self, backend: str) -> list[str]:
-        """Which of the modules that it needs are not installed."""
+        """The modules that it needs and that are not installed."""
         return [module for module in self.needs_on.get(backend, self.needs) if not importlib.util.find_spec(module)]
 
     def how_to_install(self, missing: list[str]) -> str:
@@ -151,8 +151,8 @@ class Format:
 
         Args:
             model: A built Keras model.
-            path: Where.
-            **settings: Of `int8_settings`.
+            path: The file or folder to write.
+            **settings: From `int8_settings`.
 
         Raises:
             ValueError: If it cannot; names the model.
@@ -162,11 +162,11 @@ class Format:
         written_by_keras(model, path, self, settings)
 
     def open(self, path: Path, threads: int | None = None) -> Runtime:
-        """The runtime of a file.
+        """Opens a file in the runtime.
 
         Args:
             path: The file.
-            threads: How many threads it takes. Defaults to None: 1, if they can be set.
+            threads: The number of threads. Defaults to None: 1, if it can be set.
 
         Raises:
             ValueError: If it is no file of this format.
@@ -175,25 +175,25 @@ class Format:
         raise NotImplementedError
 
     def costs(self, path: Path) -> Costs | None:
-        """What a file costs, counted in it; None if that cannot be said."""
+        """The costs of a file, counted in it; None if they cannot be."""
         return None
 
     def layer_seconds(self, path: Path, arrays: list[np.ndarray], *, runs: int, threads: int = 1) -> dict[str, float]:
-        """Mean seconds of each layer, in the order in which they run; for formats with `times_layers`.
+        """Mean seconds of each layer, in the order of execution; for formats with `times_layers`.
 
         Args:
             path: The file.
             arrays: One array per input, `(batch, ...)`.
-            runs: How many passes.
-            threads: How many threads. Defaults to 1.
+            runs: The number of passes.
+            threads: The number of threads. Defaults to 1.
         """
         raise NotImplementedError
 
     def int8_settings(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-        """What `write` takes to write 8-bit whole numbers; for formats with `has_int8`.
+        """The settings with which `write` makes an int8 file; for formats with `has_int8`.
 
         Args:
-            arrays: Samples by the names of the model's inputs, `(n, ...)`, that show which values occur.
+            arrays: Samples by the names of the model's inputs, `(n, ...)`, to calibrate the ranges of values.
         """
         raise NotImplementedError
 
@@ -204,7 +204,7 @@ class Format:
 
 def formats_with(feature: str) -> list[Format]:
     """The formats that have a feature: `"has_int8"`, `"sets_threads"`, `"times_layers"`, ..."""
-    return [found for found in FORMATS.values() if getattr(found, feature)]
+    return [known for known in FORMATS.values() if getattr(known, feature)]
 
 
 def either(words: Iterable[str]) -> str:

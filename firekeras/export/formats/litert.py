@@ -6,15 +6,15 @@ import math
 
 from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_order, needed
 
-# True: the kernel is applied once for each position that is read (transposed); False: for each that is given
+# True: the kernel is applied once per input position (transposed); False: once per output position
 CONVOLUTIONS = {"CONV_2D": False, "DEPTHWISE_CONV_2D": False, "CONV_3D": False, "TRANSPOSE_CONV": True}
 COMPUTING = (*CONVOLUTIONS, "FULLY_CONNECTED")
-CALIBRATED = 300  # samples that show which values occur
+CALIBRATED = 300  # samples to calibrate on
 
 
 @export_format("litert")
 class LiteRT(Format):
-    """A `.tflite` file, in 8-bit whole numbers if that is asked for."""
+    """A `.tflite` file, in floats or in int8."""
 
     title, ending, runtime, keras_name = "a .tflite file", ".tflite", "LiteRT", "litert"
     needs = ("ai_edge_litert",)
@@ -44,7 +44,7 @@ class LiteRT(Format):
 
 
 def _one_by_one(arrays):
-    """Up to 300 samples, drawn evenly, as LiteRT's converter asks for them."""
+    """Up to 300 evenly spaced samples, one at a time, as LiteRT's converter takes them."""
     import numpy as np
 
     count = len(next(iter(arrays.values())))
@@ -58,9 +58,9 @@ def _one_by_one(arrays):
 
 
 class LiteRTRuntime:
-    """A `.tflite` file, open to be run.
+    """An open `.tflite` file.
 
-    LiteRT's Python interface measures no single layers: whole passes only.
+    LiteRT's Python interface times whole passes only, not single layers.
     """
 
     name = "LiteRT"
@@ -76,26 +76,26 @@ class LiteRTRuntime:
         self.threads, self._path = threads, path
         self._details = _by_name(self._interpreter)
         self.inputs = [
-            Input(name, tuple(None if d < 0 else int(d) for d in one["shape_signature"]), np.dtype(one["dtype"]))
-            for name, one in self._details[0].items()
+            Input(name, tuple(None if d < 0 else int(d) for d in tensor["shape_signature"]), np.dtype(tensor["dtype"]))
+            for name, tensor in self._details[0].items()
         ]
 
     def prepare(self, arrays):
-        places = [one["index"] for one in self._details[0].values()]
+        places = [tensor["index"] for tensor in self._details[0].values()]
         for place, array in zip(places, arrays, strict=True):
             self._interpreter.resize_tensor_input(place, array.shape)
         try:
             self._interpreter.allocate_tensors()
-        except RuntimeError as error:  # some networks of single channels, for one
+        except RuntimeError as error:  # for instance, some networks of single channels
             raise ValueError(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples: {error}") from error
-        for place, one, array in zip(places, self.inputs, arrays, strict=True):
-            self._interpreter.set_tensor(place, array.astype(one.dtype, order="C", copy=False))
+        for place, tensor, array in zip(places, self.inputs, arrays, strict=True):
+            self._interpreter.set_tensor(place, array.astype(tensor.dtype, order="C", copy=False))
 
     def invoke(self):
         self._interpreter.invoke()
 
     def outputs(self):
-        return [self._interpreter.get_tensor(one["index"]) for one in self._details[1].values()]
+        return [self._interpreter.get_tensor(tensor["index"]) for tensor in self._details[1].values()]
 
     def costs(self):
         """MACs per sample, and parameters, as `Costs`."""
@@ -103,18 +103,19 @@ class LiteRTRuntime:
 
         from firekeras.export.file_costs import file_costs
 
-        self.prepare([np.zeros([1, *(size or 32 for size in one.shape[1:])], one.dtype) for one in self.inputs])
+        shapes = [[1, *(size or 32 for size in tensor.shape[1:])] for tensor in self.inputs]
+        self.prepare([np.zeros(shape, tensor.dtype) for shape, tensor in zip(shapes, self.inputs, strict=True)])
         return file_costs(map(self._operation, self._computing()))
 
     def _computing(self):
-        return [one for one in self._interpreter._get_ops_details() if one["op_name"] in COMPUTING]
+        return [op for op in self._interpreter._get_ops_details() if op["op_name"] in COMPUTING]
 
     def _operation(self, operation):
         from firekeras.export.file_costs import Operation
 
         kind, inputs = operation["op_name"], [int(index) for index in operation["inputs"] if index >= 0]
         transposed = CONVOLUTIONS.get(kind, False)
-        # (the shape to give, kernel, what is read, bias), or (what is read, kernel, bias)
+        # inputs: (output shape, kernel, input, bias) if transposed, else (input, kernel, bias)
         where = inputs.pop(2) if transposed else operation["outputs"][0]
         weights = {str(index): math.prod(self._shape(index)) for index in inputs[1:]}
         macs = math.prod(self._shape(where)[:-1]) * weights[str(inputs[1])]
@@ -124,11 +125,11 @@ class LiteRTRuntime:
         return [int(size) for size in self._interpreter._get_tensor_details(index, 0)["shape"]]
 
     def floating_layers(self) -> list[str]:
-        """The convolutions and dense layers that do not compute in whole numbers, by the name of what they give."""
+        """The convolutions and dense layers that do not compute in int8, by the names of their outputs."""
         import numpy as np
 
-        given = [self._interpreter._get_tensor_details(one["outputs"][0], 0) for one in self._computing()]
-        return [tensor["name"] for tensor in given if tensor["dtype"] == np.float32]
+        outputs = [self._interpreter._get_tensor_details(op["outputs"][0], 0) for op in self._computing()]
+        return [tensor["name"] for tensor in outputs if tensor["dtype"] == np.float32]
 
 
 def _by_name(interpreter):
@@ -136,9 +137,9 @@ def _by_name(interpreter):
     details = interpreter.get_input_details(), interpreter.get_output_details()
     signature = next(iter(interpreter.get_signature_list()), None)
     if signature is None:
-        return [{one["name"]: one for one in side} for side in details]
+        return [{tensor["name"]: tensor for tensor in side} for side in details]
     runner = interpreter.get_signature_runner(signature)
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
-    first = [one["index"] for one in details[0]]
+    first = [tensor["index"] for tensor in details[0]]
     inputs = dict(sorted(inputs.items(), key=lambda item: first.index(item[1]["index"])))
     return inputs, {name: outputs[name] for name in in_order(outputs)}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from firekeras.export.formats.format import ON_TENSORFLOW, PIP, Format, Input, export_format, needed
 
-# True: the kernel is applied once for each position that is read (transposed); False: for each that is given
+# True: the kernel is applied once per input position (transposed); False: once per output position
 CONVOLUTIONS = {"Conv": False, "ConvTranspose": True}
 COMPUTING = (*CONVOLUTIONS, "Gemm", "MatMul")
 DTYPES = {"float": "float32", "double": "float64", "float16": "float16"}
@@ -19,7 +19,7 @@ DTYPES = {"float": "float32", "double": "float64", "float16": "float16"}
 
 @export_format("onnx")
 class Onnx(Format):
-    """An `.onnx` file; the one whose runtime measures single layers."""
+    """An `.onnx` file; its runtime also times single layers."""
 
     title, ending, runtime, keras_name = "an .onnx file", ".onnx", "ONNX Runtime", "onnx"
     needs = ("onnxruntime", "tf2onnx")
@@ -28,7 +28,7 @@ class Onnx(Format):
 
     def how_to_install(self, missing):
         others = f"pip install {' '.join(missing)}. Or: {ON_TENSORFLOW}"
-        return others if "jax2onnx" in missing else PIP  # which is no part of the extra
+        return others if "jax2onnx" in missing else PIP  # the extra does not include jax2onnx
 
     def open(self, path, threads=None) -> OnnxRuntime:
         return OnnxRuntime(path, threads=threads or 1)
@@ -38,7 +38,7 @@ class Onnx(Format):
         onnx = needed("onnx")
         try:
             graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
-        except Exception as error:  # of protobuf, or of onnx: they share no base class
+        except Exception as error:  # from protobuf or onnx, without a common base class
             raise ValueError(f"{path} is not an .onnx file, or is truncated: {error}") from error
         return _costs(graph, (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16))
 
@@ -54,15 +54,15 @@ class Onnx(Format):
 def _costs(graph, floats):
     from firekeras.export.file_costs import file_costs
 
-    sizes = {one.name: math.prod(one.dims) for one in graph.initializer}
+    sizes = {constant.name: math.prod(constant.dims) for constant in graph.initializer}
     tensors = (*graph.input, *graph.value_info, *graph.output)
-    shapes = {one.name: [dim.dim_value for dim in one.type.tensor_type.shape.dim] for one in tensors}
-    found = [node for node in graph.node if node.op_type in COMPUTING and node.input[1] in sizes]
-    operations = [_operation(node, sizes, shapes) for node in found]
+    shapes = {tensor.name: [dim.dim_value for dim in tensor.type.tensor_type.shape.dim] for tensor in tensors}
+    computing = [node for node in graph.node if node.op_type in COMPUTING and node.input[1] in sizes]
+    operations = [_operation(node, sizes, shapes) for node in computing]
     if not all(operation.macs for operation in operations):
         return None
-    floating = [one.name for one in graph.initializer if one.data_type in floats]
-    params = sum(sizes[name] for name in floating if sizes[name] > 1)  # the bias of a dense layer is an Add of its own
+    floating = [constant.name for constant in graph.initializer if constant.data_type in floats]
+    params = sum(sizes[name] for name in floating if sizes[name] > 1)  # a dense layer's bias is added by a separate Add
     return dataclasses.replace(file_costs(operations), params=params)
 
 
@@ -70,18 +70,18 @@ def _operation(node, sizes, shapes):
     from firekeras.export.file_costs import Operation
 
     transposed = CONVOLUTIONS.get(node.op_type, False)
-    where = shapes.get(node.input[0] if transposed else node.output[0], [0, 0, 0])  # 0: not said
+    where = shapes.get(node.input[0] if transposed else node.output[0], [0, 0, 0])  # 0: unknown
     convolution = node.op_type in CONVOLUTIONS
     positions = where[2:] if convolution else where[1:-1]
     return Operation(convolution, math.prod(positions) * sizes[node.input[1]], {})
 
 
 class OnnxRuntime:
-    """An `.onnx` file, open to be run.
+    """An open `.onnx` file.
 
     Args:
         path: The file.
-        threads: How many threads one layer's computation takes.
+        threads: The number of threads per layer.
         profile_in: A folder to write the time of each layer to. Defaults to none.
     """
 
@@ -96,22 +96,22 @@ class OnnxRuntime:
             options.enable_profiling, options.profile_file_prefix = True, str(Path(profile_in) / "profile")
         try:
             self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its errors share no base class that it exports
+        except Exception as error:  # ONNX Runtime exports no common base class of its errors
             raise ValueError(f"{path} is not an .onnx file that ONNX Runtime can run: {error}") from error
         self.threads = threads
-        self.inputs = [Input(one.name, _shape(one.shape), _dtype(one.type)) for one in self._session.get_inputs()]
+        self.inputs = [Input(arg.name, _shape(arg.shape), _dtype(arg.type)) for arg in self._session.get_inputs()]
 
     def prepare(self, arrays):
-        self._feed = {one.name: array.astype(one.dtype) for one, array in zip(self.inputs, arrays, strict=True)}
+        self._feed = {input.name: array.astype(input.dtype) for input, array in zip(self.inputs, arrays, strict=True)}
 
     def invoke(self):
-        self._given = self._session.run(None, self._feed)
+        self._outputs = self._session.run(None, self._feed)
 
     def outputs(self):
-        return self._given
+        return self._outputs
 
     def end_profile(self) -> dict[str, float]:
-        """Seconds that each layer took, of all passes together."""
+        """The seconds of each layer, over all passes together."""
         seconds: dict[str, float] = collections.defaultdict(float)
         for event in json.loads(Path(self._session.end_profiling()).read_text()):
             if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):

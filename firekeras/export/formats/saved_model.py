@@ -7,7 +7,7 @@ from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export
 
 @export_format("saved-model")
 class SavedModel(Format):
-    """The folder of a SavedModel, called by its signature `serving_default`; what it costs cannot be read off it."""
+    """The folder of a SavedModel, called by its signature `serving_default`; its costs cannot be counted."""
 
     title, ending, runtime, keras_name = "the folder of a SavedModel", "", "TensorFlow", "tf_saved_model"
     refused_on = {  # noqa: RUF012 (never changed)
@@ -20,7 +20,7 @@ class SavedModel(Format):
 
 
 class SavedModelRuntime:
-    """A SavedModel, open to be run."""
+    """An open SavedModel."""
 
     name = "TensorFlow"
     threads: int | None = None
@@ -34,15 +34,15 @@ class SavedModelRuntime:
         except (OSError, KeyError, ValueError) as error:
             raise ValueError(f"{path} is not a SavedModel with a signature 'serving_default': {error}") from error
         specs = self._function.structured_input_signature[1]
-        self.inputs = [Input(name, tuple(one.shape), one.dtype.as_numpy_dtype) for name, one in sorted(specs.items())]
+        self.inputs = [Input(name, tuple(s.shape), s.dtype.as_numpy_dtype) for name, s in sorted(specs.items())]
 
     def prepare(self, arrays):
         import tensorflow as tf
 
-        self._feed = {one.name: tf.constant(a, one.dtype) for one, a in zip(self.inputs, arrays, strict=True)}
+        self._feed = {input.name: tf.constant(x, input.dtype) for input, x in zip(self.inputs, arrays, strict=True)}
 
     def invoke(self):
-        self._given = {name: value.numpy() for name, value in self._function(**self._feed).items()}
+        self._outputs = {name: value.numpy() for name, value in self._function(**self._feed).items()}
 
     def outputs(self):
-        return [self._given[name] for name in in_order(self._given)]
+        return [self._outputs[name] for name in in_order(self._outputs)]

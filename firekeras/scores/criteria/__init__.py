@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firekeras.channels import channel_graph, filter_kernels
+from firekeras.arguments import typed
+from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
 from firekeras.discovery import import_all
+from firekeras.network import Network
 from firekeras.scores.criteria.registry import CRITERIA, criterion, get_criterion
 from firekeras.scores.criteria.weights import l1_norm
 from firekeras.scores.profile import FilterScores
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     import keras
 
 
+@typed
 def score_filters(model: keras.Model, criterion: str = "l1", data: Any = None, seed: int | None = None) -> FilterScores:
     """Scores every filter of a model by a criterion: higher is removed first.
 
@@ -65,7 +68,7 @@ def score_filters(model: keras.Model, criterion: str = "l1", data: Any = None, s
         raise ValueError(
             f"The criterion {criterion!r} is measured on data: pass data=..., anything that model.fit takes."
         )
-    kernels = filter_kernels(model)
+    kernels = Network.of(model).filter_kernels()
     check_weights(model)
     if chosen.needs == "kernel":
         rng = np.random.default_rng(seed)

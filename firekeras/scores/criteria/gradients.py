@@ -107,8 +107,8 @@ class GatedLoss:
 
         with keras.StatelessScope(collect_losses=True):
             outputs = walk(self.model, flat_inputs(graph, x), call)
-            given = keras.tree.pack_sequence_as(graph.output, outputs)
-            return self.model.compute_loss(x, y, given, weights, training=False)
+            outputs = keras.tree.pack_sequence_as(graph.output, outputs)
+            return self.model.compute_loss(x, y, outputs, weights, training=False)
 
 
 def _gated(x, reader, gates):

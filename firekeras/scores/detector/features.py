@@ -118,17 +118,14 @@ def gaussian_fire(mean, deviation) -> np.ndarray:
     return ndtr(np.divide(-mean, deviation, out=constant, where=deviation != 0))
 
 
-def extract_features(model, layer_indices: Mapping[str, int] | None = None) -> dict[str, np.ndarray]:
+def extract_features(model) -> dict[str, np.ndarray]:
     """The features of every filter of a model: the 14 of its weights, then those of its BatchNormalization.
 
-    The latter is the last one that the filter's channel passes before its ReLU.
+    The latter is the last one that the filter's channel passes before its ReLU. Layers count from 0, in
+    topological order.
 
     Args:
         model: A `keras.Model`.
-        layer_indices: For each layer name, the index to use as its `layer` feature. It keeps the
-            numbering of the network that a detector was trained on through all pruning rounds.
-            Layers without an entry get the next free index. By default layers count from 0, in
-            topological order.
 
     Returns:
         For each layer name (path for nested layers), float64 features of shape `(filters, 18)`, in
@@ -146,15 +143,35 @@ def extract_features(model, layer_indices: Mapping[str, int] | None = None) -> d
 
     network = Network.of(model)
     moments = network.moments()
-    indices = number_layers(network.graph.filter_layers, layer_indices)
     return {
         name: np.hstack([_kernel_features(network.kernel(name), index), bn_features(moments[name])])
-        for name, index in indices.items()
+        for index, name in enumerate(network.graph.filter_layers)
     }
 
 
 def _kernel_features(kernel, layer_index):
     return filter_features(kernel.reshape(-1, kernel.shape[-1]).T, layer_index, kernel.shape[-2])
+
+
+def renumbered(features: Mapping[str, np.ndarray], known: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Features with the numbering of the network that a detector was trained on, which it keeps in all rounds.
+
+    Args:
+        features: As `extract_features` returns them.
+        known: The index of each layer of that network; other layers get the next free index.
+
+    Returns:
+        A copy of the features.
+
+    Example:
+    >>> from firekeras.scores.detector.features import extract_features, renumbered
+    >>> renumbered(extract_features(model), {"conv2": 0})["conv1"][0, :2].tolist()   # channels, layer
+    [1.0, 1.0]
+    """
+    copies = {name: values.copy() for name, values in features.items()}
+    for name, index in number_layers(features, known).items():
+        copies[name][:, LAYER_FEATURE] = index
+    return copies
 
 
 def number_layers(names: Iterable[str], known: Mapping[str, int] | None = None) -> dict[str, int]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
-from firekeras.refusals import check_whole
+from firekeras.arguments import typed
+from firekeras.refusals import checked_whole
 from firekeras.scores.detector import detector_file
-from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features
+from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features, renumbered
 from firekeras.scores.detector.metrics import detector_metrics
 from firekeras.scores.detector.regressors import (
     ClosedForm,
@@ -61,16 +62,19 @@ class FireDetector:
     hyperparameters, these are firekeras's own, as are `"gaussian"` and the features `"bn"`.
     """
 
+    @typed
     def __init__(self, regressor: Any = "random_forest", *, features: str = "bn", seed: int = 0):
-        _check_settings(regressor, features, seed)
-        made = get_regressor(regressor, seed)  # a wrong name fails here, not in `fit`
+        hint = " A detector is refitted when it is loaded, and only a fixed seed gives the same predictions again."
+        self.seed = checked_whole("seed", seed, 0, below=2**32, hint=hint)
+        _check_settings(regressor, features)
+        made = get_regressor(regressor, self.seed)  # a wrong name fails here, not in `fit`
         self.regressor, self.features = regressor, features
-        self.seed = int(seed)
         self.layer_indices: dict[str, int] = {}
         self.unscored: dict[str, str] = {}
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
         self._fitted = made if isinstance(made, ClosedForm) else None
 
+    @typed
     def fit(self, model: keras.Model | None, profile: FireProfile) -> FireDetector:
         """Trains on all filters that can be ranked: those with FIRE whose coupled filters have FIRE too.
 
@@ -87,12 +91,15 @@ class FireDetector:
                 or if fewer than two filters have FIRE.
         """
         if model is not None:
-            _check_widths(_widths(model), profile)
+            from firekeras.channels import channel_graph
+
+            _check_widths(channel_graph(model).widths, profile)
         self._x, self._y, _ = self._scored_filters(profile.features, profile)
         self.layer_indices = {n: int(x[0, LAYER_FEATURE]) for n, x in profile.features.items()}
         self.unscored = _unscored_layers(profile)
         return self._refit()
 
+    @typed
     def predict(self, model: keras.Model) -> FilterScores:
         """Predicts the FIRE of every filter of a model.
 
@@ -111,7 +118,27 @@ class FireDetector:
             ValueError: If the detector is not fitted, or weights of the model are not finite.
         """
         self._require_fitted()
-        features = self._extract(model)
+        return self.predict_from(extract_features(model))
+
+    def predict_from(self, features: Mapping[str, np.ndarray]) -> FilterScores:
+        """Predicts FIRE from features that are known already, as `predict` does from a model.
+
+        Args:
+            features: As `firekeras.scores.detector.features.extract_features` returns them.
+
+        Returns:
+            As `predict`.
+
+        Raises:
+            ValueError: If the detector is not fitted, or features are not finite.
+
+        Example:
+        >>> detector = firekeras.FireDetector().fit(model, profile)
+        >>> detector.predict_from(profile.features)["conv1"].shape
+        (8,)
+        """
+        self._require_fitted()
+        features = self._numbered(features)
         predicted = {name: self._predict_layer(name, x) for name, x in features.items()}
         unpredicted = [name for name, fire in predicted.items() if np.isnan(fire).any()]
         return FilterScores(
@@ -121,6 +148,7 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
+    @typed
     def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
         """Compares predictions with measured FIRE.
 
@@ -142,11 +170,12 @@ class FireDetector:
         True
         """
         self._require_fitted()
-        features = profile.features if model is None else self._extract(model)
+        features = profile.features if model is None else self._numbered(extract_features(model))
         _check_widths({name: len(x) for name, x in features.items()}, profile)
         x, fire, _ = self._scored_filters(features, profile)
         return self._compared(fire, clipped_prediction(self._fitted, x))
 
+    @typed
     def cross_validate(self, profile: FireProfile, by: str = "filter", folds: int = 5) -> dict[str, float]:
         """Metrics on filters that were left out of training; the detector itself is not changed.
 
@@ -175,6 +204,7 @@ class FireDetector:
         _, fire, predicted = self._left_out(profile, by, folds)
         return self._compared(fire, predicted)
 
+    @typed
     def predict_left_out(
         self, profile: FireProfile, by: str = "filter", folds: int = 5, on_fold: Callable[[], object] = lambda: None
     ) -> FilterScores:
@@ -225,6 +255,7 @@ class FireDetector:
         light = predicted_left_out(lambda: light_regressor(self.regressor, self.seed), x, fire, splits)
         return self._compared(fire, light)
 
+    @typed
     def save(self, path: str | os.PathLike) -> None:
         """Writes the detector to an HDF5 file, as its training table, whole or not at all.
 
@@ -251,6 +282,7 @@ class FireDetector:
         detector_file.save(path, self._settings(), self._table())
 
     @classmethod
+    @typed
     def load(cls, path: str | os.PathLike) -> FireDetector:
         """Reads a detector that `save` wrote, and refits it.
 
@@ -287,11 +319,9 @@ class FireDetector:
         if self._fitted is None:
             raise ValueError(_NOT_FITTED)
 
-    def _extract(self, model):
-        features = extract_features(model, self.layer_indices)
-        if features.keys() & self.layer_indices.keys():
-            return features
-        return extract_features(model)
+    def _numbered(self, features):
+        """Features with the layer indices of the network trained on, if it shares layers with this one."""
+        return renumbered(features, self.layer_indices) if features.keys() & self.layer_indices.keys() else features
 
     def _predict_layer(self, name, x):
         if name in self.unscored:
@@ -371,9 +401,7 @@ _NOT_FITTED = (
 )
 
 
-def _check_settings(regressor, features, seed):
-    hint = " A detector is refitted when it is loaded, and only a fixed seed gives the same predictions again."
-    check_whole("seed", seed, 0, below=2**32, hint=hint)
+def _check_settings(regressor, features):
     if features not in FEATURES:
         raise ValueError(
             f"Unknown features {features!r}. Expected 'bn', the weights and the BatchNormalization, or 'paper', the "
@@ -384,12 +412,6 @@ def _check_settings(regressor, features, seed):
             f"The regressor 'gaussian' is computed from the BatchNormalization. Received: features={features!r}. Leave "
             "features at 'bn', or pass a regressor that learns."
         )
-
-
-def _widths(model):
-    from firekeras.channels import filter_kernels
-
-    return {name: kernel.shape[-1] for name, kernel in filter_kernels(model).items()}
 
 
 def _check_widths(widths, profile):

@@ -10,9 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import visits
-from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
+from firekeras.data.checks import check_batch_size, checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
@@ -24,6 +25,7 @@ from firekeras.scores.fire.progress import ProgressBar, ProgressReports
 from firekeras.scores.profile import FireProfile
 
 
+@typed
 def measure_fire(
     model: keras.Model,
     data: Any,
@@ -71,7 +73,40 @@ def measure_fire(
     >>> profile["conv1"].shape, profile.samples == len(x_train) // 2
     ((8,), True)
     """
+    network, counters = count_zeros(
+        model,
+        data,
+        batch_size=batch_size,
+        fraction=fraction,
+        neuron_maps=neuron_maps,
+        seed=seed,
+        cut=cut,
+        on_progress=on_progress,
+    )
+    return profile_from_counters(network, counters, extract_features(network))
+
+
+def count_zeros(
+    model: keras.Model,
+    data: Any,
+    *,
+    batch_size: int | None = None,
+    fraction: float | str = 1.0,
+    neuron_maps: bool = False,
+    seed: int = 0,
+    cut: float = 0.05,
+    on_progress: Callable[[int, int | None], None] | None = None,
+) -> tuple[Network, dict[Any, ZeroCounter]]:
+    """Counts the zeros behind each ReLU, for `profile_from_counters`.
+
+    Args:
+        model, data, and all others: As in `measure_fire`.
+
+    Returns:
+        The network, and a counter for each of its ReLUs, by its key.
+    """
     devices.check_strategy(model)
+    check_batch_size(batch_size)
     model = _on_this_process(model)
     network = Network.of(model)
     check_weights(model)
@@ -84,7 +119,7 @@ def measure_fire(
     stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []
     shown = ProgressReports(on_progress) if on_progress else ProgressBar("Measuring FIRE")
     run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
-    return profile_from_counters(network, counters)
+    return network, counters
 
 
 def _on_this_process(model):
@@ -162,10 +197,10 @@ def counting_pass(model, counters, strange, place=None) -> LayerByLayer:
     def watch(visit, x, run):
         if visit.key not in counters:
             return None
-        given = counters[visit.key](run())
+        output = counters[visit.key](run())
         if visit.key == keys[-1]:
             raise Enough
-        return given, None
+        return output, None
 
     def watch_inputs(flat):
         return [strange(x) if keras.backend.is_float_dtype(x.dtype) else x for x in flat]
@@ -173,12 +208,13 @@ def counting_pass(model, counters, strange, place=None) -> LayerByLayer:
     return LayerByLayer(model, watch, [*counters.values(), strange], watch_inputs=watch_inputs, place=place)
 
 
-def profile_from_counters(network, counters, mode="inference") -> FireProfile:
+def profile_from_counters(network, counters, features, mode="inference") -> FireProfile:
     """Sums what the counters hold by filter: a filter whose layer is called twice has two ReLUs.
 
     Args:
         network: The network that was counted.
         counters: A `ZeroCounter` for each ReLU, by key; a ReLU without one is passed over.
+        features: The features of its filters, as `extract_features` returns them.
         mode: How the model ran: `"inference"` or `"training"`.
     """
     widths = network.graph.widths
@@ -199,7 +235,7 @@ def profile_from_counters(network, counters, mode="inference") -> FireProfile:
         zeros,
         seen,
         samples=max(counter.samples() for counter in counters.values()),
-        features=extract_features(network),
+        features=features,
         graph=network.graph,
         reasons=network.unscored,
         maps={name: _joined_maps(name, widths[name], parts) for name, parts in maps.items()},

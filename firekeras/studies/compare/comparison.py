@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_training_data, checked_data, num_samples
@@ -21,6 +22,7 @@ from firekeras.studies.compare.settings import ComparisonSettings
 METHODS = ("fire", "fire_paper", "l1", "random", "scratch", "unpruned")
 
 
+@typed
 def compare(
     model: keras.Model,
     train_data: Any,
@@ -120,7 +122,9 @@ def _check_prunes(pruning):
         )
 
 
-def terms(settings: ComparisonSettings, first: str, controls: Mapping[str, Scratch | Unpruned], remark) -> list[str]:
+def terms(
+    settings: ComparisonSettings, first: str, controls: Mapping[str, Scratch | Unpruned], remark: str | None
+) -> list[str]:
     """Sentences on what all runs share, and on the controls.
 
     Args:

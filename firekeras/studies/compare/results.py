@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -123,7 +124,7 @@ class Comparison:
         sign = 1 if lower_is_better(self.monitor) else -1
         return sorted(summaries, key=lambda row: (-row.share, row.short > 0, math.isnan(row.mean), sign * row.mean))
 
-    def _summary(self, share, method, runs) -> Summary:
+    def _summary(self, share: float, method: str, runs: Sequence[Outcome]) -> Summary:
         tests = [run.test for run in runs]
         return Summary(
             method=method,

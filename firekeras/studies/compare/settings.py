@@ -13,7 +13,7 @@ from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.network import Network
 from firekeras.plan.planning import checked_target
-from firekeras.refusals import check_whole
+from firekeras.refusals import checked_whole
 from firekeras.rounds.learning_rate import peak_rate
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.targets import Target
@@ -48,7 +48,7 @@ class ComparisonSettings:
     def of(cls, model, target, seeds, epochs, *, learning_rate=None, all_filters=False, **run) -> ComparisonSettings:
         """Makes settings from the arguments of `compare`."""
         _check_not_set_here(run)
-        check_whole("epochs", epochs, 1)
+        epochs = checked_whole("epochs", epochs, 1)
         if not all_filters:
             run["layer_caps"] = {**(run.get("layer_caps") or {}), **left_alone(model)}
         measure, shares = _checked_shares(target)
@@ -88,16 +88,13 @@ def _check_not_set_here(run):
 
 def _checked_seeds(seeds) -> tuple[int, ...]:
     if not isinstance(seeds, Iterable):
-        check_whole("seeds, how many runs each method has,", seeds, 1)
-        return tuple(range(int(seeds)))
+        return tuple(range(checked_whole("seeds, how many runs each method has,", seeds, 1)))
     numbers = tuple(seeds)
     if not numbers:
         raise ValueError(
             "seeds is how many runs each method has, at least 1, or a list of seeds. Received an empty one."
         )
-    for seed in numbers:
-        check_whole("Each of seeds", seed, 0)
-    return tuple(map(int, numbers))
+    return tuple(checked_whole("Each of seeds", seed, 0) for seed in numbers)
 
 
 def _checked_shares(target):

@@ -176,7 +176,7 @@ def test_fire_says_that_heads_have_no_relu():
     assert profile.reasons["a/heads"] == reason
 
 
-def test_means_that_attention_no_longer_reads_are_told():
+def test_means_that_attention_no_longer_reads_are_reported():
     model = attended(NETWORKS["another"])
     plan, smaller = cut(model)
     lost = "The mean of what a (MultiHeadAttention) no longer reads is lost: it is neither a convolution nor a dense"

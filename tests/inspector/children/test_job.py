@@ -6,7 +6,7 @@ from inspector.children.job import Job
 
 
 class Heard:
-    """What a job told, and how it ended."""
+    """What a job reported, and how it ended."""
 
     def __init__(self, qtbot, parts, before_end=None):
         self.job = Job(parts, "Test")
@@ -40,7 +40,7 @@ def test_events_lines_and_progress_come_apart(qtbot, tmp_path):
     assert heard.outcome.ok and heard.outcome.words == ""
 
 
-def test_progress_is_told_as_events_too(qtbot, tmp_path):
+def test_progress_is_reported_as_events_too(qtbot, tmp_path):
     steps = [{"out": '{"event": "progress", "done": 2, "total": 5}'}]
     steps += [{"out": '{"event": "progress", "done": 3, "total": null}'}]
     heard = Heard(qtbot, command(tmp_path, steps))
@@ -71,7 +71,7 @@ def test_a_silent_failure_has_a_code(qtbot, tmp_path):
     assert heard.outcome.words == "The process ended with code 3 and without output."
 
 
-def test_a_killed_child_is_told(qtbot, tmp_path):
+def test_a_killed_child_is_reported(qtbot, tmp_path):
     heard = Heard(qtbot, command(tmp_path, [{"out": "working"}, {"kill": True}]))
     assert "was killed by SIGKILL" in heard.outcome.words and not heard.outcome.ok
 

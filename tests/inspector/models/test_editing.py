@@ -41,7 +41,7 @@ def key_event(kind, key, held):
     return QtGui.QKeyEvent(kind, key, Qt.KeyboardModifier.NoModifier, "", held)
 
 
-def test_a_key_on_the_slider_is_undone_by_itself_and_one_that_is_held_as_a_whole(window, qtbot):
+def test_a_key_on_the_slider_is_one_step_to_undo_even_if_it_is_held(window, qtbot):
     slider, press = window.ratio.slider, QtCore.QEvent.Type.KeyPress
     qtbot.keyClick(slider, Qt.Key.Key_PageUp)
     qtbot.keyClick(slider, Qt.Key.Key_PageUp)

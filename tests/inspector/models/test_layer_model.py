@@ -62,7 +62,7 @@ def test_costs_of_what_stays_follow_every_choice(window):
         assert shown == [short_number(after.macs), short_number(after.params)]
 
 
-def test_changes_are_exact_and_spoken_in_words(window):
+def test_changes_are_exact_and_spoken_as_text(window):
     window.editor.set_ratio(0.6)
     model, session = window.table.model, window.session
     for number, row in enumerate(session.rows):

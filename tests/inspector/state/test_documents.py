@@ -50,7 +50,7 @@ def not_hdf5(path):
         (not_hdf5, "is not a whole .fire.h5 file"),
     ],
 )
-def test_a_bad_profile_is_told_in_words_and_what_was_open_stays(window, files, tmp_path, harm, words):
+def test_a_bad_profile_is_reported_and_what_was_open_stays(window, files, tmp_path, harm, words):
     bad = tmp_path / "bad.fire.h5"
     bad.write_bytes(files[1].read_bytes())
     harm(bad)
@@ -70,7 +70,7 @@ def test_a_bad_profile_is_told_in_words_and_what_was_open_stays(window, files, t
         ("text.txt", b"x", "Expected a model that Keras saved"),
     ],
 )
-def test_a_bad_model_is_told_in_words(empty_window, tmp_path, name, content, words):
+def test_a_bad_model_is_reported(empty_window, tmp_path, name, content, words):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -79,7 +79,7 @@ def test_a_bad_model_is_told_in_words(empty_window, tmp_path, name, content, wor
     assert empty_window.session.document is None
 
 
-def test_an_archive_without_weights_is_told(empty_window, tmp_path):
+def test_an_archive_without_weights_is_reported(empty_window, tmp_path):
     path = tmp_path / "empty.keras"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")
@@ -101,13 +101,13 @@ def test_the_profile_of_another_model_is_left_alone(empty_window, files, tmp_pat
     assert keras.models.load_model(other)
 
 
-def test_a_folder_that_is_no_run_is_told(empty_window, tmp_path):
+def test_a_folder_without_a_run_is_reported(empty_window, tmp_path):
     (tmp_path / "runs").mkdir()
     empty_window.open_path(tmp_path / "runs")
     assert "is not the folder of a run" in empty_window.banner.words.text()
 
 
-def test_a_folder_that_may_not_be_read_is_told(empty_window, files, monkeypatch):
+def test_an_unreadable_folder_is_reported(empty_window, files, monkeypatch):
     """Root may read everything: the system's refusal is raised here in its place."""
 
     def refuse(path):

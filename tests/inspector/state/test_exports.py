@@ -30,7 +30,7 @@ def test_netron_finds_layers_by_the_names_that_it_gives_them():
     assert set(exports.netron_names(graph, "tower/deep")) >= {"tower/deep", "deep"}
 
 
-def test_netron_is_not_told_a_name_that_two_layers_could_have():
+def test_netron_gets_no_name_that_two_layers_could_have():
     left, right, inside = (keras.Input((8, 8, 3)) for _ in range(3))
     tower = keras.Model(inside, keras.layers.Conv2D(4, 3, name="conv")(inside), name="tower")
     joined = keras.layers.Concatenate()([tower(left), tower(right)])

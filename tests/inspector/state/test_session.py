@@ -16,12 +16,12 @@ def test_an_empty_session_takes_choices():
     assert session.measured is None and session.rows == []
 
 
-def test_opening_tells_the_views(files):
-    told, session = [], Session()
+def test_opening_notifies_the_views(files):
+    heard, session = [], Session()
     for what in (DOCUMENT, CHOICES, CELL):
-        session.listen(what, lambda what=what: told.append(what))
+        session.listen(what, lambda what=what: heard.append(what))
     session.open(open_document(files[0]))
-    assert told == [DOCUMENT, CHOICES, CELL]
+    assert heard == [DOCUMENT, CHOICES, CELL]
     assert [row.name for row in session.rows] == session.measured.profile.graph.filter_layers
     session.document.weights.close()
 
@@ -51,12 +51,12 @@ def test_rows_that_cannot_lose_anything_are_those_without_a_place(session):
         assert bool(row.locked) == (not any(places))
 
 
-def test_pointing_tells_once(session):
-    told = []
-    session.listen(CELL, lambda: told.append(session.layer))
+def test_pointing_notifies_once(session):
+    heard = []
+    session.listen(CELL, lambda: heard.append(session.layer))
     for _ in range(2):
         session.point_at(session.rows[0].name, 1)
-    assert told == [session.rows[0].name]
+    assert heard == [session.rows[0].name]
 
 
 def test_modes_are_kept(session):

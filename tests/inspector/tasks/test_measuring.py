@@ -1,7 +1,7 @@
 from inspector.children.commands import MeasureOptions
 
 
-def test_measuring_can_be_aborted_and_told_why_it_failed(window, qtbot, replay, files):
+def test_measuring_can_be_aborted_and_says_why_it_failed(window, qtbot, replay, files):
     before = files[1].read_bytes()
     replay([{"err": "Measuring FIRE --- 4/16 0:00:01"}, {"sleep": 60}])
     window.measuring.start(MeasureOptions("digits"))

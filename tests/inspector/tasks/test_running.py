@@ -125,18 +125,18 @@ STAGES = ["before anything", "after the start", "in a round", "between rounds", 
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_child_that_dies_is_told_and_nothing_is_lost(window, qtbot, folder, replay, stage):
+def test_a_child_that_dies_is_reported_and_nothing_is_lost(window, qtbot, folder, replay, stage):
     begin(folder, window.session.measured.planner.widths)
     events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1))]
-    told = events[: min(3, STAGES.index(stage))]
-    steps = steps_of(folder, told)
+    so_far = events[: min(3, STAGES.index(stage))]
+    steps = steps_of(folder, so_far)
     if stage == STAGES[-1]:
         steps += [{"file": str(folder / "events.jsonl"), "line": '{"event": "cu'}, {"raw": '{"event": "cu'}]
     replay([*steps, {"kill": True}])
     window.editor.set_ratio(0.45)
     run(window, qtbot, folder)
     assert "was killed by SIGKILL" in window.banner.words.text() and window.banner.way_out.isVisible()
-    assert len(window.running.view.report.rounds) == (len(told) == 3)
+    assert len(window.running.view.report.rounds) == (len(so_far) == 3)
     assert window.session.choices.ratio == 0.45 and window.session.measured is not None
     assert window.actions_["resume"].isEnabled() and window.actions_["run"].isEnabled()
 
@@ -268,16 +268,16 @@ def test_a_ratio_chosen_for_a_run_is_a_preview_on_its_first_network(finished, fo
         and len(words.reasons(session, layer, 3)) == 1
     )
     session.compare(session.comparison, Mode.BEFORE)
-    told = words.reasons(session, layer, 3)
-    assert told == ["Preview on the network that the run began with.", *told[1:]] and len(told) == 3
-    assert not any("round 1" in one for one in told)
+    reasons = words.reasons(session, layer, 3)
+    assert reasons == ["Preview on the network that the run began with.", *reasons[1:]] and len(reasons) == 3
+    assert not any("round 1" in one for one in reasons)
     window.actions_["save"].trigger()
     assert window.dialog.windowTitle() == "Save a cut of the network that the run began with"
     assert window.dialog.selectedFiles()[0].endswith("run-round-000-pruned.keras")
     assert str(folder / "best.keras") in window.saving._not_the_result()
 
 
-def test_a_damaged_run_is_told(empty_window, folder):
+def test_a_damaged_run_is_reported(empty_window, folder):
     begin(folder, {"a": 1})
     (folder / "events.jsonl").write_text('{"event": "round"}\n')
     empty_window.open_path(folder)

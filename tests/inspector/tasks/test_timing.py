@@ -40,8 +40,8 @@ def replies(monkeypatch, tmp_path, *scripts, litert=False):
 
 def stage(path, costs, latency):
     seconds = {"median": latency.median, "spread": latency.spread, "fastest": latency.fastest}
-    told = {"macs": costs.macs, "params": costs.params, "conv_macs": costs.conv_macs}
-    event = {"event": "stage", "path": path, "accuracy": None, "costs": told, "size": 1}
+    counted = {"macs": costs.macs, "params": costs.params, "conv_macs": costs.conv_macs}
+    event = {"event": "stage", "path": path, "accuracy": None, "costs": counted, "size": 1}
     return {"out": json.dumps({**event, "latency": {**seconds, "batch_size": 1, "runtime": "Keras (test)"}})}
 
 
@@ -85,7 +85,7 @@ def test_what_cannot_be_exported_is_timed_in_keras(window, monkeypatch, tmp_path
 
 
 @pytest.mark.parametrize("scripts", [[[{"err": "full disk"}, {"exit": 1}]], [[], [{"kill": True}]]])
-def test_a_failure_is_told_and_leaves_nothing(window, monkeypatch, tmp_path, qtbot, scripts):
+def test_a_failure_is_reported_and_leaves_nothing(window, monkeypatch, tmp_path, qtbot, scripts):
     replies(monkeypatch, tmp_path, *scripts)
     window.actions_["time"].trigger()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)

@@ -3,7 +3,7 @@ from PySide6 import QtWidgets
 from inspector.state.comparison import Mode
 
 
-def test_the_legend_is_whole_and_tells_of_hatching_only_where_something_is_hatched(window, files):
+def test_the_legend_is_complete_and_explains_hatching_only_if_something_is_hatched(window, files):
     window.compare_with(files[1])
     legend = window.heatmap_panel.legend
     for mode in Mode:

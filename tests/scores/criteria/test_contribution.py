@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from keras import activations, ops
 from keras import layers as L
+from networks import value
 from scipy.integrate import quad
 from scipy.stats import norm
 
@@ -15,10 +16,6 @@ from firekeras.scores.criteria.gaussian import Spread, activated, rectified, var
 from firekeras.scores.criteria.readers import Readers
 
 SAMPLES = 40_000
-
-
-def value(variable):
-    return keras.ops.convert_to_numpy(variable).astype("float64")
 
 
 def spread(mean, deviation):

@@ -5,6 +5,7 @@ import networks
 import numpy as np
 import pytest
 from keras import layers as L
+from networks import outputs, value
 
 import firekeras
 from firekeras.scores import criteria
@@ -13,10 +14,6 @@ from firekeras.scores.criteria.readers import Readers
 from firekeras.scores.profile import FilterScores
 
 MEASURED = ["activation_mean", "apoz", "contribution_measured", "fisher", "taylor"]
-
-
-def value(variable):
-    return keras.ops.convert_to_numpy(variable).astype("float64")
 
 
 def number(x):
@@ -36,12 +33,6 @@ def labelled(model, count=6, seed=3):
     return networks.samples(model, count), y
 
 
-def outputs(model, layer, x):
-    """What a layer gives, in inference mode."""
-    inner = keras.Model(model.input, model.get_layer(layer).output)
-    return keras.ops.convert_to_numpy(inner(x, training=False)).astype("float64")
-
-
 def scored(model, name, count=6):
     return firekeras.score_filters(model, name, data=labelled(model, count))
 
@@ -56,7 +47,7 @@ def without(model, scores, removed):
 # Registration
 
 
-def test_a_criterion_of_ones_own_is_given_what_it_needs(monkeypatch):
+def test_a_custom_criterion_gets_what_it_needs(monkeypatch):
     monkeypatch.setattr(criteria, "CRITERIA", criteria.CRITERIA)
     model, data, seen = networks.two_convs(), object(), []
 

@@ -23,6 +23,7 @@ from firekeras.scores.detector.features import (
     filter_features,
     gaussian_fire,
     number_layers,
+    renumbered,
 )
 from firekeras.scores.profile import L1_FEATURE
 
@@ -121,7 +122,7 @@ def test_kernels_have_filters_last_and_channels_before(monkeypatch):
 
 def test_layer_indices_are_kept(monkeypatch):
     fake_kernels(monkeypatch, a=np.ones((2, 1)), b=np.ones((2, 1)), c=np.ones((2, 1)))
-    found = extract_features(None, layer_indices={"c": 4, "a": 1})
+    found = renumbered(extract_features(None), {"c": 4, "a": 1})
     assert {name: x[0, 1] for name, x in found.items()} == {"a": 1, "b": 5, "c": 4}
 
 
@@ -133,7 +134,7 @@ def test_layers_count_from_zero():
 def test_layer_indices_are_not_changed_in_place(monkeypatch):
     fake_kernels(monkeypatch, a=np.ones((2, 1)), b=np.ones((2, 1)))
     known = {"a": 7}
-    extract_features(None, known)
+    renumbered(extract_features(None), known)
     assert known == {"a": 7}
 
 

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from firekeras.network import Network
 from firekeras.scores.detector import regressors as module
-from firekeras.scores.detector.features import bn_features, filter_features
+from firekeras.scores.detector.features import bn_features, extract_features, filter_features
 from firekeras.scores.detector.fire_detector import FireDetector
 from firekeras.scores.detector.metrics import detector_metrics, ndcg, precision_at
 from firekeras.scores.detector.regressors import REGRESSORS, get_regressor, light_regressor, register_regressor
@@ -55,7 +55,7 @@ def make_profile(kernels=None, unscored=("last",), reasons=None, holes=(), momen
 @pytest.fixture
 def show(monkeypatch):
     """Makes a dict of kernels stand for a model; it has no BatchNormalization."""
-    monkeypatch.setattr("firekeras.channels.filter_kernels", lambda model: model)
+    monkeypatch.setattr("firekeras.channels.channel_graph", lambda kernels: network_of(kernels).graph)
     monkeypatch.setattr(Network, "of", network_of)
 
 
@@ -63,7 +63,7 @@ def network_of(kernels, moments=None):
     widths = {name: kernel.shape[-1] for name, kernel in kernels.items()}
     nothing = {name: np.full((width, 2), np.nan) for name, width in widths.items()}
     return SimpleNamespace(
-        graph=SimpleNamespace(filter_layers=list(widths)),
+        graph=SimpleNamespace(filter_layers=list(widths), widths=widths),
         kernel=kernels.__getitem__,
         moments=lambda: nothing | (moments or {}),
     )
@@ -285,7 +285,7 @@ def test_layers_that_training_did_not_see(show):
     detector = FireDetector("linear").fit(None, make_profile())
     kernels = make_kernels() | make_kernels({"new": 5}, seed=9)
     assert np.isfinite(detector.predict(kernels)["new"]).all()
-    assert detector._extract(kernels)["new"][0, 1] == 4
+    assert detector._numbered(extract_features(kernels))["new"][0, 1] == 4
 
 
 def test_another_model_altogether_is_numbered_by_itself(show):

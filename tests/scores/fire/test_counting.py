@@ -1,4 +1,4 @@
-"""Counters: whatever the axis of the channels, what they count can be asked for by channel."""
+"""Counters: for any channel axis, counts are available by channel."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""FIRE as measured: exact counts, whatever the data come as, and a model that is left as it was."""
+"""FIRE as measured: exact counts for every kind of data, and a model that stays as it was."""
 
 import keras
 import networks
@@ -512,7 +512,7 @@ def test_the_model_need_not_be_compiled_and_is_not_afterwards():
     assert not model.compiled
 
 
-# Refused, in words, before any long work
+# Refused before any long work
 
 
 class Endless(keras.utils.PyDataset):
@@ -616,7 +616,7 @@ def test_a_stem_that_only_goes_with_unscored_filters_is_measured_but_not_ranked(
 
 
 @pytest.mark.parametrize("neuron_maps", [False, True])
-def test_nan_in_the_data_is_told_and_not_counted(neuron_maps):
+def test_nan_in_the_data_is_reported_and_not_counted(neuron_maps):
     x = np.ones((4, 8, 8, 3), "float32")
     x[2, 3, 3] = np.nan
     with pytest.raises(ValueError, match=r"1 of the batches hold NaN or infinity"):
@@ -624,7 +624,7 @@ def test_nan_in_the_data_is_told_and_not_counted(neuron_maps):
 
 
 @pytest.mark.parametrize("shape", [(255, 3, 8), (256, 2, 4), (5, 3, 3), (7, 8), (3, 4, 5, 4), (6,), (None, 5, 4)])
-def test_nonzeros_are_counted_exactly_whatever_the_shape(shape):
+def test_nonzeros_are_counted_exactly_in_any_shape(shape):
     layer = keras.layers.ReLU()
     size = (3, *(9 if one is None else one for one in shape))
     x = np.random.default_rng(0).normal(size=size).astype("float32")

@@ -66,7 +66,7 @@ def outcome(method="fire", seed=0, test=0.9, share=0.5, **fields):
 
 def comparison(*outcomes):
     before = {"conv_macs": 1000, "macs": 960, "params": 200}
-    return Comparison("accuracy", "macs", 0.95, before, ["All are alike."], list(outcomes))
+    return Comparison("accuracy", "macs", 0.95, before, ["All runs are equal."], list(outcomes))
 
 
 # One real comparison
@@ -89,17 +89,23 @@ def real(trained, tmp_path_factory):
         compare(trained, TRAIN, VALIDATION, TEST, folder=folder, on_result=interrupt, **settings)
     with open(folder / "results.jsonl", "ab") as file:
         file.write(b'{"method": "rand')  # a kill while a line was being written
-    told = []
+    reported = []
     found = compare(
-        trained, TRAIN, VALIDATION, TEST, folder=folder, on_result=lambda one, _: told.append(one.method), **settings
+        trained,
+        TRAIN,
+        VALIDATION,
+        TEST,
+        folder=folder,
+        on_result=lambda one, _: reported.append(one.method),
+        **settings,
     )
     assert all((a == b).all() for a, b in zip(weights, trained.get_weights(), strict=True))
-    return found, folder, ended, told
+    return found, folder, ended, reported
 
 
 def test_a_comparison_that_was_broken_off_goes_on(real):
-    found, folder, ended, told = real
-    assert ended == [("fire", 0.6, 5), ("fire_paper", 0.6, 5)] and told == ["l1", "random", "scratch", "unpruned"]
+    found, folder, ended, reported = real
+    assert ended == [("fire", 0.6, 5), ("fire_paper", 0.6, 5)] and reported == ["l1", "random", "scratch", "unpruned"]
     assert [one.method for one in found.outcomes] == list(module.METHODS)
     lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
     assert [line["method"] for line in lines] == list(module.METHODS)
@@ -233,14 +239,14 @@ def test_nothing_is_measured_unsettled():
     model.fit(*TRAIN, epochs=3, batch_size=32, verbose=0)
     norm = model.layers[2]
     norm.moving_mean.assign(norm.moving_mean + 50)
-    told = compare(model, TRAIN, VALIDATION, TEST, methods=("l1", "unpruned", "scratch"), seeds=1, epochs=1)
+    result = compare(model, TRAIN, VALIDATION, TEST, methods=("l1", "unpruned", "scratch"), seeds=1, epochs=1)
     settled = keras.models.clone_model(model)
     settled.set_weights(model.get_weights())
     reestimate_batch_norm(settled, TRAIN[0])
-    assert told.baseline == pytest.approx(compiled(settled).evaluate(*TEST, verbose=0)[1])
-    assert told.baseline > model.evaluate(*TEST, verbose=0)[1] + 0.1
-    for one in told.outcomes:
-        assert one.method == "scratch" or one.test > told.baseline - 0.1
+    assert result.baseline == pytest.approx(compiled(settled).evaluate(*TEST, verbose=0)[1])
+    assert result.baseline > model.evaluate(*TEST, verbose=0)[1] + 0.1
+    for one in result.outcomes:
+        assert one.method == "scratch" or one.test > result.baseline - 0.1
 
 
 def test_a_method_that_trains_on_its_own_gets_no_more_epochs(trained):
@@ -284,7 +290,7 @@ def test_fresh_weights_leave_what_is_not_trained():
     assert fresh.count_params() == model.count_params()
 
 
-def test_a_method_that_stops_short_of_the_target_is_told_of(trained):
+def test_a_method_that_stops_short_of_the_target_is_reported(trained):
     methods = {"little": lambda seed: L1Pruning(0.1)}
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, seeds=1, epochs=2, batch_size=96)
     one = found.outcomes[0]
@@ -293,7 +299,7 @@ def test_a_method_that_stops_short_of_the_target_is_told_of(trained):
     assert "are to go in all" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
 
 
-def test_methods_by_name_are_made_anew_for_each_seed():
+def test_methods_by_name_are_made_again_for_each_seed():
     made = factories(["fire", "fire_paper", "l1", "random", "scratch", "unpruned"])
     assert made["scratch"] == Scratch() and made["unpruned"] == Unpruned()
     assert (made["fire_paper"](3).beside, made["fire_paper"](3).balance, made["fire_paper"](3).seed) == ((), 0, 3)
@@ -377,7 +383,7 @@ def test_a_model_that_is_not_compiled_is_refused():
     ("method", "words"),
     [("bn_scale", "passes no BatchNormalization"), ("contribution", "passes no BatchNormalization"), ("taylor", "y")],
 )
-def test_what_a_method_cannot_do_is_told_before_the_others_begin(method, words, quick):
+def test_what_a_method_cannot_do_is_reported_before_the_others_begin(method, words, quick):
     image = keras.Input((6, 6, 1))
     x = L.Flatten()(L.Conv2D(8, 3, activation="relu")(L.Conv2D(8, 3, activation="relu")(image)))
     model = compiled(keras.Model(image, L.Dense(2)(x)))
@@ -459,7 +465,7 @@ def test_the_table_on_a_terminal_and_as_markdown_are_the_same(capsys):
     shown, written = capsys.readouterr().out, markdown(mixed())
     for row in rows(mixed()):
         assert all(cell in shown for cell in row) and f"| {' | '.join(row)} |" in written
-    assert "- All are alike.\n- scratch, seed 1: a < b" in written
+    assert "- All runs are equal.\n- scratch, seed 1: a < b" in written
 
 
 def test_the_chart_shows_every_run_and_every_mean():
@@ -478,7 +484,7 @@ def test_marks_are_at_what_is_left():
 
 def test_the_page_holds_table_chart_and_terms():
     text = to_html(page(mixed()))
-    assert "0.9100 ± 0.0141" in text and "<svg" in text and "All are alike." in text and "a &lt; b" in text
+    assert "0.9100 ± 0.0141" in text and "<svg" in text and "All runs are equal." in text and "a &lt; b" in text
 
 
 def test_the_report_is_written(tmp_path):

@@ -1,0 +1,124 @@
+"""Arguments of a wrong type are refused by the signature, in one sentence, before any work."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from firekeras.arguments import in_words, short, typed
+
+
+class Plan:
+    def load(self): ...
+
+
+@typed
+def call(
+    whole: int | None = None,
+    number: float = 0.0,
+    flag: bool = False,
+    text: str = "",
+    path: str | Path = "",
+    target: Mapping[str, float] | None = None,
+    shares: Sequence[float] = (),
+    size: tuple[int, int] | None = None,
+    names: str | Iterable[str] = (),
+    hook: Callable[[dict], None] | None = None,
+    plan: Plan | None = None,
+    kind: type[Plan] = Plan,
+    mode: Literal["a", "b"] = "a",
+    unseen: "NotImported | None" = None,  # noqa: F821
+    anything: Any = None,
+):
+    return True
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"whole": 3},
+        {"whole": np.int64(3)},
+        {"whole": 3.0},
+        {"number": 1},
+        {"number": np.float32(0.5)},
+        {"number": float("nan")},  # in which range it has to be, is another question
+        {"flag": np.True_},
+        {"path": Path("x")},
+        {"target": {"macs": 1}},
+        {"target": {}},
+        {"shares": np.linspace(0, 1, 3)},
+        {"shares": [0.1, 1]},
+        {"size": [32, 32]},
+        {"names": "fire"},
+        {"names": ["fire", "l1"]},
+        {"hook": print},
+        {"plan": Plan()},
+        {"mode": "b"},
+        {"unseen": 3},
+        {"anything": object()},
+    ],
+    ids=str,
+)
+def test_taken(arguments):
+    assert call(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"whole": "8"}, "whole is a whole number or None. Received: '8' (str)."),
+        ({"whole": 3.5}, "whole is a whole number or None. Received: 3.5 (float)."),
+        ({"whole": True}, "whole is a whole number or None. Received: True."),
+        ({"number": None}, "number is a number. Received: None."),
+        ({"number": [1]}, "number is a number. Received: [1] (list)."),
+        ({"number": np.ones(3)}, "number is a number. Received: an array of shape (3,)."),
+        ({"flag": "yes"}, "flag is True or False. Received: 'yes' (str)."),
+        ({"text": b"x"}, "text is text. Received: b'x' (bytes)."),
+        ({"path": 3}, "path is text or a path. Received: 3 (int)."),
+        (
+            {"target": 0.5},
+            "target is a dict of numbers by name or None, such as {'conv_macs': 0.5}. Received: 0.5 (float).",
+        ),
+        (
+            {"target": {"macs": "x"}},
+            "target is a dict of numbers by name or None, such as {'conv_macs': 0.5}. Received: {'macs': 'x'} (dict).",
+        ),
+        ({"shares": "0.1"}, "shares is a list of numbers. Received: '0.1' (str)."),
+        ({"size": (1, "a")}, "size is a list of whole numbers or None. Received: (1, 'a') (tuple)."),
+        ({"names": 3}, "names is text or a list of texts. Received: 3 (int)."),
+        ({"hook": 3}, "hook is a function or None. Received: 3 (int)."),
+        ({"plan": "p.json"}, "plan is a Plan or None. Received: 'p.json' (str). Load it first: Plan.load(path)."),
+        ({"kind": int}, "kind is a class of Plan. Received: <class 'int'> (type)."),
+        ({"mode": "c"}, "mode is one of 'a', 'b'. Received: 'c' (str)."),
+    ],
+    ids=lambda x: x if isinstance(x, str) else "",
+)
+def test_refused(arguments, message):
+    with pytest.raises(ValueError) as raised:
+        call(**arguments)
+    assert str(raised.value) == message
+
+
+def test_a_whole_number_becomes_an_int():
+    @typed
+    def doubled(count: int | None, share: float):
+        return repr((count, share))
+
+    assert doubled(3.0, 1.0) == "(3, 1.0)" and doubled(None, 2) == "(None, 2)"
+
+
+def test_a_call_that_python_refuses_is_refused_by_python():
+    with pytest.raises(TypeError, match=r"call\(\) got an unexpected keyword argument 'wohle'"):
+        call(wohle=3)
+
+
+def test_a_received_value_fits_a_line():
+    assert len(short("x" * 10_000)) < 100 and len(short(list(range(10_000)))) < 100
+    assert "\n" not in short("a\nb") and short("") == "'' (str)"
+
+
+def test_hints_in_words():
+    assert in_words(dict[str, int]) == "a dict of whole numbers by name"
+    assert in_words(list[Plan]) == "a list of Plans"
