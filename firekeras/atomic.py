@@ -28,7 +28,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         OSError: If it cannot be written, as on a full disk; names the file.
     """
     path = pathlib.Path(path)
-    temporary = _beside(path)
+    temporary = beside(path)
     try:
         with _named(path, temporary):
             yield temporary
@@ -40,7 +40,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _beside(path):
+def beside(path: pathlib.Path) -> pathlib.Path:
     """A temporary path of its own for each call, in whichever thread, process or container."""
     if not path.parent.is_dir():
         raise ValueError(f"Cannot write {path}: there is no folder {path.parent}. Create it first.")
@@ -72,7 +72,7 @@ def naming(path: str | os.PathLike) -> contextlib.AbstractContextManager:
 def check_can_write(path: str | os.PathLike) -> None:
     """Raises `OSError`, which names the file, if it could not be written; tries it with an empty temporary file."""
     path = pathlib.Path(path)
-    temporary = _beside(path)
+    temporary = beside(path)
     with _named(path, temporary):
         with contextlib.suppress(FileNotFoundError):
             path.lstat()  # a name may be too long
@@ -122,7 +122,7 @@ def whole_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         OSError: If it cannot be written; names the folder.
     """
     path = pathlib.Path(path)
-    temporary = _beside(path)
+    temporary = beside(path)
     try:
         with _named(path, temporary):
             yield temporary

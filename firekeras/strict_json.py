@@ -19,6 +19,7 @@ ValueError: point.json is not a point: expected int >= 0 at x. Write it again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Annotated, TypeVar
 
@@ -34,7 +35,11 @@ Count = Annotated[int, Meta(ge=0, le=LARGEST)]
 Positive = Annotated[int, Meta(ge=1, le=LARGEST)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 
-_WORDS = {"Input data was truncated": "it is cut off, or holds half a character", ", got ": ", received "}
+_WORDS = {
+    "Input data was truncated": "it is cut off, or holds half a character",
+    ", got ": ", received ",
+    " - at key in $.": " as a key of ",
+}
 
 
 def read(path: str | os.PathLike, kind: type[T], what: str, advice: str = "", *, most: int = 1 << 26) -> T:
@@ -64,8 +69,20 @@ def parse(data: bytes | str, kind: type[T], where: str, what: str, advice: str =
     Raises:
         ValueError: If it is not of the type.
     """
-    try:
+    with _refused(where, what, advice):
         return msgspec.json.decode(data, type=kind)
+
+
+def convert(data: object, kind: type[T], where: str, what: str, advice: str = "") -> T:
+    """Reads plain lists and dicts as a type; arguments and errors as in `parse`."""
+    with _refused(where, what, advice):
+        return msgspec.convert(data, type=kind, str_keys=True)
+
+
+@contextlib.contextmanager
+def _refused(where, what, advice):
+    try:
+        yield
     except (msgspec.DecodeError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{where} is not {what}: {_in_words(error)}. {advice}".rstrip()) from error
 

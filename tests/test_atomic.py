@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -62,3 +63,12 @@ def test_what_a_killed_process_left_is_removed_a_day_later(tmp_path):
         os.utime(tmp_path / name, (yesterday, yesterday))
     remove_stale(tmp_path)
     assert sorted(names(tmp_path)) == [".firekeras-fedcba9876543210.keras", ".firekeras-notes"]
+
+
+def test_threads_that_write_one_file_never_show_half_of_it(tmp_path):
+    path, texts = tmp_path / "a.json", [str(k) * 5000 for k in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(5):
+            list(threads.map(lambda text: atomic.write_text(path, text), texts))
+            assert path.read_text() in texts
+    assert os.listdir(tmp_path) == ["a.json"]

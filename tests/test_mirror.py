@@ -11,6 +11,7 @@ OF_NO_FILE = {  # what they are of instead
     "test_formats.py": "files that earlier releases wrote",
     "test_mirror.py": "the tests",
     "test_public.py": "what is public has types, examples and documented results",
+    "test_strangers.py": "damaged and hostile files of every format",
     "test_rooms.py": "what imports what in firekeras",
     "test_threads.py": "many threads at once",
     "inspector/test_rooms.py": "what imports what in the inspector",

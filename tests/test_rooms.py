@@ -11,6 +11,7 @@ FLOORS = (  # from the ground up
         "atomic",
         "paths",
         "strict_json",
+        "hdf5",
         "refusals",
         "arguments",
         "discovery",

@@ -11,6 +11,7 @@ import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
+from firekeras.strict_json import Count
 
 if TYPE_CHECKING:
     import keras
@@ -22,8 +23,8 @@ COSTS = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}  # th
 class LayerCosts:
     """The costs of one layer: multiply-accumulates per sample, and parameters."""
 
-    macs: int
-    params: int
+    macs: Count
+    params: Count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,9 +45,9 @@ class Costs:
         uncounted: The names of layers whose multiplications are unknown: their MACs are left out.
     """
 
-    conv_macs: int
-    macs: int
-    params: int
+    conv_macs: Count
+    macs: Count
+    params: Count
     by_layer: dict[str, LayerCosts] = dataclasses.field(repr=False)
     uncounted: tuple[str, ...] = ()
 

@@ -6,13 +6,17 @@ import dataclasses
 import functools
 import hashlib
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
 import numpy as np
 
 from firekeras.arguments import typed
+from firekeras.channels.consistency import check_consistent
 from firekeras.refusals import listed
+from firekeras.strict_json import LARGEST, Count, Meta, convert, parse
 
 FIXED_UNIT = -1  # marks channels that come from no filter, and always stay
+Unit = Annotated[int, Meta(ge=FIXED_UNIT, le=LARGEST)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,8 +28,8 @@ class Product:
         axes: Indices into `ChannelGraph.axes`.
     """
 
-    factor: int
-    axes: tuple[int, ...] = ()
+    factor: Count
+    axes: tuple[Count, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Kernel:
         axes: The axes of that weight along which they lie, counted from its end; of a depthwise kernel its last two.
     """
 
-    weight: int
+    weight: Count
     axes: tuple[int, ...]
 
     def by_filter(self, value: np.ndarray) -> np.ndarray:
@@ -67,15 +71,15 @@ class LayerInfo:
 
     name: str
     kind: str
-    output_shape: tuple
-    filters: int | None
+    output_shape: tuple[Count | None, ...]
+    filters: Count | None
     weights: tuple[Product, ...]
     macs: tuple[Product, ...]
     is_conv: bool
     uncounted: bool = False
     needs_cap: bool = False
     kernel: Kernel | None = None
-    calls: int = 1
+    calls: Count = 1
 
     @property
     def hides_weights(self) -> bool:
@@ -94,7 +98,18 @@ class Part:
     """
 
     name: str
-    axis: int
+    axis: Count
+
+
+@dataclasses.dataclass(frozen=True)
+class Fields:
+    """A `ChannelGraph` as a file holds it; locks by unit."""
+
+    layers: list[LayerInfo]
+    axes: list[list[Unit]]
+    locks: dict[int, str]
+    notes: list[str]
+    parts: list[Part] = dataclasses.field(default_factory=list)
 
 
 class ChannelGraph:
@@ -330,10 +345,38 @@ class ChannelGraph:
 
     @classmethod
     def from_dict(cls, data: Mapping) -> ChannelGraph:
-        """The graph that `to_dict` wrote."""
-        locks = {int(unit): reason for unit, reason in data["locks"].items()}
-        parts = [Part(**part) for part in data.get("parts", ())]
-        return cls([_layer_from_dict(d) for d in data["layers"]], data["axes"], locks, data["notes"], parts)
+        """The graph that `to_dict` wrote.
+
+        Raises:
+            ValueError: If it is none, or contradicts itself.
+        """
+        return cls._of(convert(data, Fields, "this", _WHAT))
+
+    @classmethod
+    def from_json(cls, text: str, where: str, advice: str = "") -> ChannelGraph:
+        """The graph in a file, JSON of `to_dict`.
+
+        Args:
+            text: The JSON.
+            where: Where it stands, for errors: `"the graph in net.fire.h5"`.
+            advice: What to do about a damaged one, a sentence. Defaults to none.
+
+        Raises:
+            ValueError: If it is none, or contradicts itself.
+        """
+        return cls._of(parse(text, Fields, where, _WHAT, advice), where, advice)
+
+    @classmethod
+    def _of(cls, fields, where="this", advice=""):
+        try:
+            graph = cls(fields.layers, fields.axes, fields.locks, fields.notes, fields.parts)
+            check_consistent(graph, [layer.name for layer in fields.layers])
+        except ValueError as error:
+            raise ValueError(f"{where} is not {_WHAT}: {error}. {advice}".rstrip()) from error
+        return graph
+
+
+_WHAT = "a whole channel graph"
 
 
 def _held(num_units, arrays):
@@ -344,10 +387,3 @@ def _held(num_units, arrays):
         for unit, count in zip(units.tolist(), counts.tolist(), strict=True):
             held[unit].append((place, count))
     return [tuple(pairs) for pairs in held]
-
-
-def _layer_from_dict(data):
-    products = {key: tuple(Product(p["factor"], tuple(p["axes"])) for p in data[key]) for key in ("weights", "macs")}
-    where = data.get("kernel")
-    kernel = Kernel(where["weight"], tuple(where["axes"])) if where else None
-    return LayerInfo(**{**data, "output_shape": tuple(data["output_shape"]), **products, "kernel": kernel})

@@ -67,8 +67,6 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
         raise ValueError(f"Expected an output that ends in {ending}. Received: {output}.")
     if output.is_dir():
         raise ValueError(f"The output {output} is a folder. Expected a file, such as {output / f'pruned{ending}'}.")
-    if not output.parent.is_dir():
-        raise ValueError(f"Cannot write {output}: there is no folder {output.parent}. Create it first.")
     if model and output.resolve() == model.resolve():
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
     _check_outside_of_runs(output, run_dir)

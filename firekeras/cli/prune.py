@@ -69,7 +69,7 @@ def prune(
         chosen = firekeras.PruningPlan.load(existing_file(plan))
     else:
         chosen = firekeras.plan_pruning(
-            graph,
+            network if scores else graph,  # whose weights a profile must be of
             _scores(network, scores, criterion or "l1"),
             pruning_ratio=ratio,
             layer_caps=parsed_caps(cap),
@@ -116,10 +116,13 @@ def _scores(network, path, criterion):
 
 
 def _show_plan(graph, plan):
+    from firekeras.channels.costs import costs_without
+    from firekeras.plan.pruning import checked_units
     from firekeras.report import tables
 
     locked = {name: graph.lock(name, 0) for name in graph.filter_layers if _is_locked(graph, name)}
-    rows = tables.cost_rows(plan.costs_before, plan.costs_after)
+    gone = checked_units(graph, plan)
+    rows = tables.cost_rows(costs_without(graph), costs_without(graph, gone))  # what a plan's file says may be wrong
     show(tables.plan_table(plan.widths, plan.removed, locked), tables.comparison_table(rows))
     for note in plan.notes:
         show_text(note)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import json
 import typing
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from firekeras.strict_json import parse
+from firekeras.strict_json import convert
 
 PLACES = ("output", "tensorboard")  # where a run writes outside of its folder
 
@@ -32,7 +31,7 @@ def options_in(source: Mapping[str, Any], command: Callable, file: Path) -> dict
             raise ValueError(f"{file} has an option {name!r}, which compress does not take: begin a new run.")
         kind: Any = str if known[name] in (Path, Path | None) else known[name]
         what = f"what --{name.replace('_', '-')} takes"
-        parse(json.dumps(source[name]), kind | None, f"{file}: source.{name}", what, "Begin a new run.")
+        convert(source[name], kind | None, f"{file}: source.{name}", what, "Begin a new run.")
     return dict(source)
 
 

@@ -128,7 +128,7 @@ def momentary_file(model):
 
 
 def check_path(path: Path, to: Format) -> None:
-    """Raises `ValueError`, before any work, if a path does not suit the format."""
+    """Raises `ValueError`, before any work, if a path does not suit the format or cannot be written."""
     ending = to.ending
     if ending and path.suffix != ending:
         raise ValueError(f"A file for {to.name!r} ends in {ending}. Received: {path}.")
@@ -136,8 +136,7 @@ def check_path(path: Path, to: Format) -> None:
         raise ValueError(f"{path} exists already. Expected {to.title}: give the name of a new one.")
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Expected a file, such as {path / ('model' + ending)}.")
-    if not path.parent.is_dir():
-        raise ValueError(f"Cannot write {path}: there is no folder {path.parent}. Create it first.")
+    atomic.check_can_write(path)
 
 
 def check_close(found: Difference, path: Path, int8: bool, tolerance: float | None = None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from firekeras.arguments import typed
-from firekeras.channels.costs import COSTS, Costs, as_graph, costs_without
+from firekeras.channels.costs import COSTS, Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
@@ -19,7 +19,8 @@ from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
 from firekeras.refusals import check_one_of, check_share, checked_whole, is_number, nearest
-from firekeras.scores.profile import FilterScores
+from firekeras.scores.profile import FilterScores, FireProfile
+from firekeras.scores.same_weights import warn_of_other_weights
 
 if TYPE_CHECKING:
     import keras
@@ -49,6 +50,11 @@ class PruningPlan:
         ranked: The number of ranked filters.
         notes: Sentences on the plan as a whole, such as why nothing is removed.
         balance: The weight of a filter's rank within its layer in that order, 0 to 1.
+        norms: For each layer, the l1 norms of its filters when the scores were made, `(filters,)`; they tell one
+            training from another. Defaults to none.
+
+    Attributes:
+        read_from: The file that the plan was read from: its costs are what the file says. Empty if it was made here.
 
     Example:
     >>> plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.3)
@@ -70,6 +76,9 @@ class PruningPlan:
     ranked: int
     notes: list[str]
     balance: float = 0.0
+    norms: FloatArrays = dataclasses.field(default_factory=dict)
+
+    read_from = ""
 
     def __repr__(self):
         return in_one_line(self)
@@ -138,6 +147,8 @@ class PruningPlan:
     def load(cls, path: str | os.PathLike) -> PruningPlan:
         """Reads a plan that `save` wrote.
 
+        Its costs are what the file says, which nothing can check without the model.
+
         Args:
             path: The file.
 
@@ -147,7 +158,9 @@ class PruningPlan:
         Raises:
             ValueError: If there is no such file, or it is not a plan, of another version, or damaged.
         """
-        return plan_file.load(cls, path)
+        plan = plan_file.load(cls, path)
+        plan.read_from = str(path)
+        return plan
 
     @classmethod
     def of(cls, selection: Selection, notes: Iterable[str] = ()) -> PruningPlan:
@@ -168,6 +181,7 @@ class PruningPlan:
             ranked=ranking.filters,
             notes=[*graph.notes, *notes, *verdicts.notes()],
             balance=float(ranking.balance),
+            norms=_norms(ranking.source, graph),
         )
 
 
@@ -229,7 +243,7 @@ def plan_pruning(
     >>> list(plan.removed)
     ['conv2']
     """
-    graph = as_graph(model_or_graph)
+    graph = _graph_for(model_or_graph, scores)
     check_limits(pruning_ratio, min_keep)
     check_spread(balance, max_cut, measure)
     _check_scores(graph, scores)
@@ -241,6 +255,24 @@ def plan_pruning(
     if target is None:
         return _take(ranking, limits, pruning_ratio, max_cut)
     return _reach(ranking, limits, target, max_cut)
+
+
+def _norms(scores, graph):
+    """The l1 norms of the filters that were scored, if the scores have those of all layers."""
+    widths = {name: norms.size for name, norms in scores.l1.items()}
+    return dict(scores.l1) if widths == graph.widths else {}
+
+
+def _graph_for(model_or_graph, scores):
+    """The graph of a model, whose weights must be those that were scored; a graph is returned unchanged."""
+    if isinstance(model_or_graph, ChannelGraph):
+        return model_or_graph
+    from firekeras.network import Network
+
+    network = Network.of(model_or_graph)
+    if isinstance(scores, FireProfile):
+        warn_of_other_weights("The profile", scores.l1, network, stacklevel=5)  # the caller of plan_pruning
+    return network.graph
 
 
 def known_layer(name, names):

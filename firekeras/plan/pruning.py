@@ -9,6 +9,7 @@ from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan, known_layer
+from firekeras.scores.same_weights import warn_of_other_weights
 
 
 @typed
@@ -35,21 +36,19 @@ def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
     True
     """
     network = Network.of(model)
-    return network.without(checked_units(network.graph, plan))
+    gone = checked_units(network.graph, plan)
+    if plan.read_from:
+        warn_of_other_weights(f"The plan in {plan.read_from}", plan.norms, network, stacklevel=3)  # the caller of prune
+    return network.without(gone)
 
 
 def checked_units(graph: ChannelGraph, plan: PruningPlan) -> np.ndarray:
     """The units that a plan removes, as a mask, after checking that the plan matches the network."""
     if not isinstance(plan, PruningPlan):
         raise ValueError(f"Expected a PruningPlan, as plan_pruning returns it. Received: {type(plan).__name__}.")
-    for name, width in plan.widths.items():
-        known_layer(name, graph.filter_layers)
-        if graph.filters(name).size != width:
-            raise ValueError(
-                f"The plan is for another model: it expects {width} filters in layer {name!r}, which has "
-                f"{graph.filters(name).size}. Plan again for this model."
-            )
-        _check_filters(name, width, plan.removed.get(name, ()))
+    _check_widths(graph, plan.widths)
+    for name, filters in plan.removed.items():
+        _check_filters(name, graph.filters(name).size, np.asarray(filters))
     gone = graph.units_of(plan.removed)
     for name, filters in graph.removed_filters(gone).items():
         _check_layer(graph, name, filters, set(np.asarray(plan.removed.get(name, ())).tolist()))
@@ -63,8 +62,27 @@ def checked_units(graph: ChannelGraph, plan: PruningPlan) -> np.ndarray:
     return gone
 
 
+def _check_widths(graph, widths):
+    for name, width in widths.items():
+        known_layer(name, graph.filter_layers)
+        if graph.filters(name).size != width:
+            raise ValueError(
+                f"The plan is for another model: it expects {width} filters in layer {name!r}, which has "
+                f"{graph.filters(name).size}. Plan again for this model."
+            )
+    unknown = [name for name in graph.filter_layers if name not in widths]
+    if unknown:
+        raise ValueError(
+            f"The plan is for another model: it does not know layer {unknown[0]!r}. Plan again for this model."
+        )
+
+
 def _check_filters(name, width, filters):
-    beyond = [int(k) for k in filters if not 0 <= k < width]
+    if filters.size and filters.dtype.kind not in "iu":
+        raise ValueError(
+            f"The plan removes filters {filters[:5].tolist()} of layer {name!r}. Expected their indices, whole numbers."
+        )
+    beyond = filters[(filters < 0) | (filters >= width)].tolist()
     if beyond:
         raise ValueError(f"The plan removes filters {beyond} of layer {name!r}, which has filters 0 to {width - 1}.")
 

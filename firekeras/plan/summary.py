@@ -13,7 +13,10 @@ def in_one_line(plan) -> str:
     """`<PruningPlan by fire: 23 of 184 filters, conv MACs 100% -> 71%>`."""
     cost = plan.costs_before.headline
     filters = f"{plan.num_removed} of {sum(plan.widths.values())} filters"
-    return f"<{type(plan).__name__} by {plan.criterion}: {filters}, {COSTS[cost]} 100% -> {_left(plan, cost):.0%}>"
+    says = " by its file" if plan.read_from else ""
+    return (
+        f"<{type(plan).__name__} by {plan.criterion}: {filters}, {COSTS[cost]} 100% -> {_left(plan, cost):.0%}{says}>"
+    )
 
 
 def summary(plan) -> str:
@@ -22,13 +25,17 @@ def summary(plan) -> str:
     rows = [_row(plan, name, width) for name in plan.widths]
     totals = [f"{title:{width}}  100% -> {_left(plan, cost):.1%}" for cost, title in COSTS.items()]
     head = f"{'layer':{width}}  {'filters':>16}  {'gone':>5}"
-    sentences = [textwrap.fill(sentence, COLUMNS) for sentence in (_what_goes(plan), *plan.notes)]
+    sentences = [textwrap.fill(sentence, COLUMNS) for sentence in (_what_goes(plan), *_who_says(plan), *plan.notes)]
     return "\n".join([head, *rows, "", *totals, "", *sentences])
 
 
 def _what_goes(plan):
     how = f"by {plan.criterion}{how_balanced(plan.balance)}"
     return f"{plan.num_removed} of {sum(plan.widths.values())} filters go, ranked {how}."
+
+
+def _who_says(plan):
+    return [f"The costs are what {plan.read_from} says; count_costs counts a model's."] if plan.read_from else []
 
 
 def how_balanced(balance) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Required, TypedDict
 
-from firekeras.strict_json import Count, Positive, parse
+from firekeras.strict_json import Count, Positive, convert, parse
 
 FORMAT = 2
 Number = float | None  # null stands for NaN and infinity
@@ -184,7 +184,7 @@ def settings_of(text: bytes, path: Path) -> dict:
             f"{path} is of format {settings.get('format')!r}; this firekeras reads runs of format {FORMAT}. "
             f"{_with_another(settings.get('versions'))}"
         )
-    parse(text, RunFile, where, what, LOST)
+    convert(settings, RunFile, where, what, LOST)
     return settings
 
 
@@ -207,9 +207,9 @@ def event_of(line: bytes, path: Path, number: int) -> dict:
         ValueError: If it is not an event of a run, or names files that are not those of its round.
     """
     where, what = f"{path}, line {number},", "an event of a run"
-    parse(line, Event, where, what, LOST)
     event = parse(line, dict[str, Any], where, what, LOST)
-    parse(line, KINDS.get(event["event"], Event), where, what, LOST)
+    convert(event, Event, where, what, LOST)
+    convert(event, KINDS.get(event["event"], Event), where, what, LOST)
     if event["event"] == "round":
         _check_files(event, where)
     return event

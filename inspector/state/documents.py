@@ -8,6 +8,7 @@ from pathlib import Path
 from firekeras.rounds.run_directory import BEST, RunDirectory
 from firekeras.rounds.schema import model_name
 from firekeras.scores.profile import FireProfile
+from firekeras.scores.same_weights import other_layers
 from inspector.state.weights import ModelWeights
 
 PROFILE = ".fire.h5"
@@ -74,7 +75,7 @@ def _open_model(path):
         profile = profile_for(weights, beside)
     except ValueError as error:
         return Document(path, model=path, weights=weights, notes=(str(error),))
-    return Document(path, path, beside, profile, weights)
+    return Document(path, path, beside, profile, weights, notes=_of_other_weights(weights, profile, beside))
 
 
 def _open_profile(path):
@@ -88,7 +89,7 @@ def _open_profile(path):
         check_same(weights, profile, path)
     except ValueError as error:
         return Document(path, profile_path=path, profile=profile, notes=(str(error),))
-    return Document(path, model, path, profile, weights)
+    return Document(path, model, path, profile, weights, notes=_of_other_weights(weights, profile, path))
 
 
 def _open_run(path):
@@ -134,6 +135,14 @@ def profile_for(weights: ModelWeights, path) -> FireProfile:
     profile = read_profile(path)
     check_same(weights, profile, path)
     return profile
+
+
+def _of_other_weights(weights, profile, path):
+    """A note if a profile was measured on another training of the model beside it."""
+    if not other_layers(profile.l1, weights.norms(profile.graph)):
+        return ()
+    name = weights.path.name
+    return (f"{Path(path).name} was measured on other weights than {name} holds now: measure {name} again.",)
 
 
 def check_same(weights: ModelWeights, profile: FireProfile, path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,7 @@ from firekeras.keras_models.model_file import check_path
 from inspector.state.archive import member
 
 WEIGHTS = "model.weights.h5"
+FEW = 1 << 18  # weights of a layer: opening a large model stays instant
 
 
 class ModelWeights:
@@ -57,6 +59,14 @@ class ModelWeights:
                 return f"its layer {name!r} has weights of other sizes"
         return ""
 
+    def norms(self, graph: ChannelGraph) -> Iterator[tuple[str, np.ndarray]]:
+        """Yields the layers with few weights, and the l1 norms of their filters: enough to recognise a training."""
+        for name in graph.filter_layers:
+            for variable, where in self._filters(graph.layers[name]):
+                if variable.size <= FEW:
+                    kernel = where.by_filter(np.abs(variable[()].astype("float64")))
+                    yield name, kernel.reshape(-1, kernel.shape[-1]).sum(axis=0)
+
     def kernel(self, layer: LayerInfo, filter: int) -> np.ndarray | None:
         """The kernel of one filter, `(*taps, inputs)`; `None` if it cannot be told from the others'.
 
@@ -64,10 +74,14 @@ class ModelWeights:
             layer: The layer, which says where its filters lie.
             filter: Which of them.
         """
+        kernels = (where.by_filter(variable[()]) for variable, where in self._filters(layer))
+        return next((kernel[..., filter].astype("float64") for kernel in kernels), None)
+
+    def _filters(self, layer):
+        """Yields the variable in which the filters of a layer lie, if it can be told, and how they lie in it."""
         variables, where = self._variables.get(layer.name, ()), layer.kernel
-        if where is None or where.weight >= len(variables):
-            return None
-        return where.by_filter(variables[where.weight][()])[..., filter].astype("float64")
+        if where is not None and where.weight < len(variables):
+            yield variables[where.weight], where
 
 
 def _variables(group, path):

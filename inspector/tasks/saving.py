@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PySide6 import QtCore, QtGui, QtSvg, QtWidgets
 
-from firekeras.atomic import whole_file
+from firekeras.atomic import beside, check_can_write, whole_file
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
 from inspector.state import ModelWeights, Session, exports, words
@@ -68,14 +68,13 @@ class Saving(Task):
         model = self.session.need_model()
         if path.resolve() == model.resolve():
             raise ValueError(f"{path.name} is the model itself, which is never overwritten. Give another name.")
-        if not path.parent.is_dir():
-            raise ValueError(f"There is no folder {path.parent}. Choose another.")
+        check_can_write(path)
         plan = self.session.need_measured().plan(self.session.choices)
         if not plan.removed:
             raise ValueError(f"No filter would go, so there is nothing to save. {' '.join(plan.notes)}".strip())
         scratch = Scratch()
         plan.save(scratch.path / "plan.json")
-        steps = _Save(self, path, plan, scratch, self._not_the_result())
+        steps = _Save(self, path, plan, scratch, self._not_the_result(), beside(path))
         command = firekeras_command(prune_by_plan_arguments(model, scratch.path / "plan.json", steps.unchecked))
         self.wished.emit(command, f"Saving {path.name}", steps.pruned)
 
@@ -149,18 +148,14 @@ def _draw_svg(view, path):
 
 @dataclasses.dataclass(frozen=True)
 class _Save:
-    """The steps of saving one model: pruned, loaded again, counted, named."""
+    """The steps of saving one model: pruned, loaded again, counted, named; until it is checked it is `unchecked`."""
 
     saving: Saving
     path: Path
     plan: PruningPlan
     scratch: Scratch
     besides: str
-
-    @property
-    def unchecked(self) -> Path:
-        """The path of the file until it is checked."""
-        return self.path.with_name(f".{os.getpid()}.{self.path.name}")
+    unchecked: Path
 
     def pruned(self, outcome):
         """Goes on after pruning: loads the file again, unless pruning failed."""

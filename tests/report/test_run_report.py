@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from firekeras.channels.graph import ChannelGraph
+from firekeras.channels.graph import ChannelGraph, LayerInfo
 from firekeras.report import charts, html_report
 from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_report import page, write_html
@@ -93,7 +93,9 @@ def profile():
     zeros = {"conv1": [10, 0, 5, 0], "add": [0, 0], EVIL: [8, 9, 10]}
     seen = {"conv1": [10, 10, 10, 0], "add": [0, 0], EVIL: [10, 10, 10]}
     features = {name: np.zeros((len(counts), 18)) for name, counts in seen.items()}
-    return FireProfile(zeros, seen, samples=7, features=features, graph=ChannelGraph([], [], {}))
+    layers = [LayerInfo(name, "Conv2D", (None,), k, (), (), True) for k, name in enumerate(seen)]
+    graph = ChannelGraph(layers, np.split(np.arange(9), [4, 6]), {})
+    return FireProfile(zeros, seen, samples=7, features=features, graph=graph)
 
 
 def folder_of(path, events, last_line=""):

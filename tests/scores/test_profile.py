@@ -1,11 +1,13 @@
 """FIRE profiles and their files: read back to the bit, refused with a reason if damaged, whole or not at all."""
 
 import dataclasses
+from pathlib import Path
 
 import h5py
 import networks
 import numpy as np
 import pytest
+from sealed_files import edited
 
 import firekeras
 from firekeras import atomic
@@ -165,7 +167,7 @@ def test_another_hdf5_file_is_refused(path):
 
 
 def test_another_version_is_refused(path):
-    with h5py.File(path, "a") as file:
+    with edited(path) as file:
         file.attrs["version"] = 99
     with pytest.raises(ValueError, match=r"is of version 99; this firekeras reads versions up to \d"):
         FireProfile.load(path)
@@ -173,7 +175,7 @@ def test_another_version_is_refused(path):
 
 @pytest.mark.parametrize("part", ["graph", "layers"])
 def test_a_file_without_one_of_its_parts_is_refused(path, part):
-    with h5py.File(path, "a") as file:
+    with edited(path) as file:
         del file[part]
     with pytest.raises(ValueError, match=r"fire.h5"):
         FireProfile.load(path)
@@ -181,7 +183,7 @@ def test_a_file_without_one_of_its_parts_is_refused(path, part):
 
 @pytest.mark.parametrize("part", ["zeros", "seen", "features"])
 def test_a_file_with_a_layer_that_lacks_something_is_refused(path, part):
-    with h5py.File(path, "a") as file:
+    with edited(path) as file:
         del file["layers/00001"][part]
     with pytest.raises(ValueError, match=r"fire.h5"):
         FireProfile.load(path)
@@ -189,7 +191,7 @@ def test_a_file_with_a_layer_that_lacks_something_is_refused(path, part):
 
 @pytest.mark.parametrize("graph", ["", "{", "[]", "{}", '{"layers": 3}'])
 def test_a_file_with_a_damaged_graph_is_refused(path, graph):
-    with h5py.File(path, "a") as file:
+    with edited(path) as file:
         del file["graph"]
         file["graph"] = graph
     with pytest.raises(ValueError, match=r"fire.h5"):
@@ -210,7 +212,7 @@ def test_a_failure_while_writing_leaves_the_old_file(path, profile, monkeypatch)
     def fail(*args, **kwargs):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(h5py.Group, "create_dataset", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     with pytest.raises(OSError, match="no space left"):
         profile.save(path)
     monkeypatch.undo()

@@ -1,27 +1,45 @@
-"""A detector's file: its training table, in HDF5. No pickle; damaged files are refused with the reason."""
+"""A detector's file: its training table, in HDF5. No pickle, no links; what is damaged or impossible is refused.
+
+How a stranger's file is read is said in `firekeras.hdf5`.
+"""
 
 from __future__ import annotations
 
-import h5py
+import dataclasses
+from typing import Annotated
+
 import numpy as np
 
-from firekeras.atomic import whole_file
-from firekeras.paths import existing_file
+from firekeras import hdf5
 from firekeras.scores.detector.features import FEATURES
+from firekeras.strict_json import Meta, convert
 
-FORMAT, VERSION = "firekeras.detector", 2
+FORMAT, VERSION = "firekeras.detector", 3
 ALSO_CALLED = "firekeras.detector.fire_detector"  # by one release
+READABLE = (2, VERSION)
+SEALED = 3  # the version from which on files end in a checksum
 PARTS = ("X", "y", "layers", "indices", "reasons")
-SETTINGS = ("regressor", "features", "seed")
+WHAT, ADVICE = "a whole FIRE detector", "Fit a detector again and write it with FireDetector.save(path)."
+
+
+@dataclasses.dataclass
+class Settings:
+    """The attributes of a file, beside format and version."""
+
+    regressor: str
+    features: str
+    seed: Annotated[int, Meta(ge=0, lt=2**32)]
 
 
 def save(path, settings, table):
     """Writes settings and training table, whole or not at all."""
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
-        file.attrs.update(format=FORMAT, version=VERSION, **settings)
-        for key in PARTS:
-            values = table[key]
-            file[key] = np.array(values, h5py.string_dtype()) if key in ("layers", "reasons") else values
+    hdf5.write(path, lambda file, _: _fill(file, settings, table))
+
+
+def _fill(file, settings, table):
+    file.attrs.update(format=FORMAT, version=VERSION, **settings)
+    for key in PARTS:
+        file[key] = hdf5.texts(table[key]) if key in ("layers", "reasons") else table[key]
 
 
 def load(path):
@@ -30,21 +48,13 @@ def load(path):
     Raises:
         ValueError: If there is no such file, or it is not a detector, of another version, or damaged.
     """
-    existing_file(path)
-    try:
-        with h5py.File(path, "r") as file:
-            attributes = dict(file.attrs)
-            _check_header(path, attributes)
-            table = {key: file[key][()] for key in PARTS}
-    except (OSError, KeyError, RuntimeError) as error:
-        raise ValueError(
-            f"{str(path)!r} cannot be read as a FIRE detector: it is truncated, damaged or not "
-            f"HDF5 ({error}). Fit a detector again and write it with FireDetector.save(path)."
-        ) from error
-    _check_table(path, attributes, table)
-    for key in ("layers", "reasons"):
-        table[key] = [text.decode() for text in table[key]]
-    return attributes, table
+    with hdf5.refused(path, WHAT, ADVICE):
+        root, sealed = hdf5.read(path)
+        _check_header(path, root.attributes)
+        if root.attributes["version"] >= SEALED:
+            hdf5.check_sealed(sealed)
+        settings = convert(root.attributes, Settings, f"The header of {path}", "whole", ADVICE)
+        return dataclasses.asdict(settings), _table(root, settings)
 
 
 def _check_header(path, attributes):
@@ -55,22 +65,28 @@ def _check_header(path, attributes):
             f"{received!r}. Pass a file that FireDetector.save wrote; measured FIRE (.fire.h5) is "
             "read with FireProfile.load."
         )
-    if version != VERSION:
+    if version not in READABLE:
         raise ValueError(
-            f"{str(path)!r} is a FIRE detector of version {version}; this firekeras reads version "
+            f"{str(path)!r} is a FIRE detector of version {version}; this firekeras reads versions up to "
             f"{VERSION}. Update firekeras, or fit the detector again."
         )
 
 
-def _check_table(path, attributes, table):
-    rows, layers = np.size(table["y"]), np.size(table["layers"])
-    columns = len(FEATURES.get(attributes.get("features"), ()))
-    shapes = {"X": (rows, columns), "y": (rows,)}
-    shapes |= dict.fromkeys(("layers", "indices", "reasons"), (layers,))
-    wrong = [key for key, shape in shapes.items() if np.shape(table[key]) != shape]
-    wrong += [key for key in SETTINGS if key not in attributes]
-    if wrong:
-        raise ValueError(
-            f"{str(path)!r} is a damaged FIRE detector: {', '.join(wrong)} missing or of the wrong "
-            "shape. Fit a detector again and write it with FireDetector.save(path)."
-        )
+def _table(root, settings):
+    if settings.features not in FEATURES:
+        raise hdf5.DamagedError(f"its features are {settings.features!r}. Expected one of {list(FEATURES)}")
+    y, indices = root.array("y", "float64", (None,)), root.array("indices", "int64", (None,))
+    x = root.array("X", "float64", (len(y), len(FEATURES[settings.features])))
+    table = {
+        "X": x,
+        "y": y,
+        "indices": indices,
+        **{key: root.texts(key, len(indices)) for key in ("layers", "reasons")},
+    }
+    if not (len(y) or settings.regressor == "gaussian") or not np.isfinite(x).all():
+        raise hdf5.DamagedError("'X' has no rows, or holds numbers that are not finite")
+    if not ((y >= 0) & (y <= 1)).all():
+        raise hdf5.DamagedError("'y' holds a FIRE out of the range from 0 to 1")
+    if len(set(table["layers"])) < len(indices) or (indices < 0).any():
+        raise hdf5.DamagedError("two of its layers have the same name, or one has a negative index")
+    return table

@@ -297,7 +297,14 @@ class FireDetector:
                 or if its regressor is not registered.
         """
         settings, table = detector_file.load(path)
-        detector = cls(settings["regressor"], features=settings["features"], seed=int(settings["seed"]))
+        try:
+            return cls._fitted_to(settings, table)
+        except ValueError as error:
+            raise ValueError(f"The detector in {path} cannot be fitted again: {error}") from error
+
+    @classmethod
+    def _fitted_to(cls, settings, table):
+        detector = cls(settings["regressor"], features=settings["features"], seed=settings["seed"])
         detector._x, detector._y = table["X"], table["y"]
         names, reasons = table["layers"], table["reasons"]
         detector.layer_indices = dict(zip(names, table["indices"].tolist(), strict=True))

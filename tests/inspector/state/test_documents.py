@@ -101,6 +101,15 @@ def test_the_profile_of_another_model_is_left_alone(empty_window, files, tmp_pat
     assert keras.models.load_model(other)
 
 
+def test_the_profile_of_another_training_is_told(empty_window, files):
+    import networks
+
+    networks.scramble(networks.residual(), seed=7).save(files[0])
+    empty_window.open_path(files[0])
+    assert "was measured on other weights than net.keras holds now" in empty_window.banner.words.text()
+    assert empty_window.session.measured is not None
+
+
 def test_a_folder_without_a_run_is_reported(empty_window, tmp_path):
     (tmp_path / "runs").mkdir()
     empty_window.open_path(tmp_path / "runs")

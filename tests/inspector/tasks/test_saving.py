@@ -4,6 +4,7 @@ import os
 from PySide6 import QtGui
 
 from firekeras.plan.planning import PruningPlan, plan_pruning
+from inspector.tasks import saving
 
 
 def test_a_model_that_cannot_be_pruned_is_not_saved(window, qtbot, replay, tmp_path):
@@ -17,8 +18,9 @@ def test_a_model_that_cannot_be_pruned_is_not_saved(window, qtbot, replay, tmp_p
 def test_a_model_of_other_size_than_planned_is_not_kept(window, qtbot, replay, tmp_path, files, monkeypatch):
     """The child writes the model as it was: the count does not agree, and nothing appears."""
     replay([])
+    unchecked = tmp_path / ".unchecked.keras"
+    monkeypatch.setattr(saving, "beside", lambda path: unchecked)
     window.saving.save_model(tmp_path / "small.keras")
-    unchecked = tmp_path / f".{os.getpid()}.small.keras"
     unchecked.write_bytes(files[0].read_bytes())
     qtbot.waitUntil(lambda: window.work.job is None and window.banner.isVisible(), timeout=20000)
     assert "is not kept: it has" in window.banner.words.text()

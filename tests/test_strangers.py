@@ -1,0 +1,152 @@
+"""Strangers' files: whatever has become of a file, it is read or refused in one sentence, in bounded time and memory.
+
+In CI each format gets a few examples, always the same. For a long search, with others each time:
+
+    FIREKERAS_FUZZ=20000 pytest -n auto tests/test_strangers.py
+"""
+
+import contextlib
+import io
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from mutations import bytes_of, hdf5_of, json_of, lines_of, sealed_again
+from rich.console import Console
+
+import firekeras
+from firekeras.report.html_report import page
+from firekeras.report.markup import to_html
+from firekeras.report.run_report import RunReport, run_tables
+from firekeras.rounds.run_directory import RunDirectory
+
+FILES = Path(__file__).parent / "files"
+EXAMPLES = int(os.environ.get("FIREKERAS_FUZZ", 0))
+SECONDS, MEGABYTES = 2, 512  # for one small file
+LONGEST = 600  # characters: a few lines of a terminal
+
+
+def plan_from(path):
+    profile = firekeras.FireProfile.load(path)
+    plan = firekeras.plan_pruning(profile.graph, profile, pruning_ratio=0.3)
+    assert all(((fire >= 0) & (fire <= 1) | (fire != fire)).all() for fire in profile.values())
+    assert plan.costs_after.macs <= plan.costs_before.macs
+    return plan.summary()
+
+
+def predict_from(path):
+    detector = firekeras.FireDetector.load(path)
+    predicted = detector.evaluate(None, PROFILE)
+    return repr((detector, predicted))
+
+
+def explanations_from(path):
+    plan = firekeras.PruningPlan.load(path)
+    again = [plan.explain(name, k) for name, width in plan.widths.items() for k in range(width)]
+    assert plan.costs_after.macs <= plan.costs_before.macs
+    return plan.summary() + repr(plan) + "".join(again)
+
+
+def report_from(path):
+    """What the report of a run shows, and its page; the run's other file lies beside the damaged one."""
+    for name in ("run.json", "events.jsonl"):
+        if name != path.name:
+            (path.parent / name).write_bytes((FILES / "run-2" / name).read_bytes())
+    run = RunDirectory.open(path.parent)
+    events = run.events()
+    report = RunReport.of(run.settings, events)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(*run_tables(report))
+    run.ended(), run.changed(), run.leg_begins(), run.state()
+    with contextlib.suppress(ValueError):  # its models are not there
+        run.check_whole()
+    return to_html(page(run.settings, report, None)) + console.file.getvalue()
+
+
+PROFILE = firekeras.FireProfile.load(FILES / "profile-2.fire.h5")
+DETECTOR = firekeras.FireDetector.load(FILES / "detector-2.h5")
+
+
+PLAN = firekeras.plan_pruning(PROFILE.graph, PROFILE, pruning_ratio=0.3)
+
+
+def written(save, folder, name):
+    save(folder / name)
+    return (folder / name).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def wholes(tmp_path_factory):
+    """A whole file of each format."""
+    folder = tmp_path_factory.mktemp("wholes")
+    return {
+        "a.fire.h5": written(PROFILE.save, folder, "a.fire.h5"),
+        "detector.h5": written(DETECTOR.save, folder, "detector.h5"),
+        "plan.json": written(PLAN.save, folder, "plan.json"),
+        "old.json": (FILES / "plan-1.json").read_bytes(),
+        "old.fire.h5": (FILES / "profile-2.fire.h5").read_bytes(),
+        "run.json": (FILES / "run-2" / "run.json").read_bytes(),
+        "events.jsonl": (FILES / "run-2" / "events.jsonl").read_bytes(),
+    }
+
+
+READERS = {
+    "a.fire.h5": plan_from,
+    "old.fire.h5": plan_from,
+    "detector.h5": predict_from,
+    "plan.json": explanations_from,
+    "old.json": explanations_from,
+    "run.json": report_from,
+    "events.jsonl": report_from,
+}
+DAMAGE = [
+    ("a.fire.h5", bytes_of, 30),
+    ("a.fire.h5", sealed_again, 60),
+    ("a.fire.h5", hdf5_of, 60),
+    ("old.fire.h5", bytes_of, 60),
+    ("detector.h5", sealed_again, 40),
+    ("detector.h5", hdf5_of, 40),
+    ("plan.json", json_of, 150),
+    ("plan.json", bytes_of, 100),
+    ("old.json", json_of, 100),
+    ("run.json", json_of, 60),
+    ("run.json", bytes_of, 20),
+    ("events.jsonl", lines_of, 100),
+    ("events.jsonl", bytes_of, 30),
+]
+
+
+@pytest.mark.parametrize(("name", "damage", "few"), DAMAGE, ids=lambda x: getattr(x, "__name__", str(x)))
+def test_damaged_files_are_read_or_refused_in_one_sentence(wholes, tmp_path, name, damage, few):
+    path = tmp_path / name
+
+    @settings(
+        max_examples=EXAMPLES or few,
+        derandomize=not EXAMPLES,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.data())
+    def check(data):
+        path.write_bytes(damage(data.draw, wholes[name]))
+        ends_well(READERS[name], path)
+
+    check()
+
+
+def ends_well(read, path):
+    began, before = time.process_time(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        assert read(path)
+    except ValueError as error:
+        assert type(error) is ValueError and "\n" not in str(error) and len(str(error)) < LONGEST + len(str(path))
+        assert str(path) in str(error), error
+    unit = 1 << (20 if sys.platform == "darwin" else 10)
+    assert time.process_time() - began < SECONDS
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / unit < MEGABYTES
