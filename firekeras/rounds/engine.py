@@ -23,7 +23,7 @@ from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds import fingerprints
 from firekeras.rounds.evaluation import Evaluation, no_better_than_chance, warn_unless_held_out
 from firekeras.rounds.fine_tuning import EpochEvents, FineTuning
-from firekeras.rounds.journal import Journal, loaded
+from firekeras.rounds.journal import Journal, loaded, newest_profile
 from firekeras.rounds.learning_rate import restore_rate, run_out
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import better
@@ -36,7 +36,6 @@ from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.snapshot import Snapshot
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
-from firekeras.scores.profile import FireProfile
 
 
 class Rounds(Run, Iterator):
@@ -184,9 +183,15 @@ class Rounds(Run, Iterator):
         self.costs = count_costs(self.best)
         self.begin_leg(self.settings.epochs, self.best, directory.leg_begins())
         self._survivors.cut(_removed_so_far(rounds, self.original_widths))
-        profile = directory.newest_profile()
-        self.method.restore(FireProfile.load(profile) if profile else None, directory.state())
+        self._restore_method(newest_profile(directory), directory.state())
         self._journal.last_profile = self.profile
+
+    def _restore_method(self, profile, state):
+        """Hands the method its state, which comes from a file and may be damaged in ways that only the method knows."""
+        try:
+            self.method.restore(profile, state)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise ValueError(f"The state of the method in {EVENTS} cannot be restored: {error}. {LOST}") from error
 
     def _description(self, baseline) -> dict:
         """The contents of `run.json`."""

@@ -240,6 +240,28 @@ def loaded(
     raise ValueError(f"{path} is not the model of round {number} of this run: {wrong}. {LOST}")
 
 
+def newest_profile(directory: RunDirectory) -> FireProfile | None:
+    """What was measured last in a finished round, if it was measured on the network of that time.
+
+    Raises:
+        ValueError: If it is missing, damaged, or of another network.
+    """
+    widths = directory.settings["widths"]
+    newest, measured = None, widths
+    for event in directory.rounds():
+        if event.get("profile"):
+            newest, measured = event["profile"], widths
+        if event["accepted"]:
+            widths = event.get("widths", widths)
+    if newest is None:
+        return None
+    path = directory.existing(newest)
+    profile = FireProfile.load(path)
+    if profile.graph.widths != measured:
+        raise ValueError(f"{path} was not measured in this run: it is of a network with other widths. {LOST}")
+    return profile
+
+
 def _kept(settings):
     """The settings that a resumed run keeps from its beginning."""
     return {name: settings[name] for name in ("baseline", "monitor")}

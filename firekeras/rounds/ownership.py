@@ -47,7 +47,8 @@ class Ownership:
     whether they are at work.
 
     Args:
-        folder: The run directory, which must exist.
+        folder: The run directory, or another folder that one process at a time writes to; it must exist.
+        what: What is in it, for errors. Defaults to `"run"`.
 
     Attributes:
         locks: Whether its file system has locks at all.
@@ -59,11 +60,11 @@ class Ownership:
 
     _handle: int | None = None
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, what: str = "run"):
         self.busy = True
         self._handle = handle = _opened(folder / LOCK)
         try:
-            self.locks = _lock(handle, folder)
+            self.locks = _lock(handle, folder, what)
             _sign(handle)
         except BaseException:
             self.release()
@@ -122,7 +123,7 @@ def _opened(path):
     return handle
 
 
-def _lock(handle, folder) -> bool:
+def _lock(handle, folder, what) -> bool:
     """Locks the file; returns whether the file system has locks at all."""
     until = time.monotonic() + PATIENCE
     while True:
@@ -133,7 +134,7 @@ def _lock(handle, folder) -> bool:
             if error.errno in NO_LOCKS:
                 return False
             if not _let_go(handle) and time.monotonic() > until:
-                raise ValueError(_taken(folder, _signature(handle))) from error
+                raise ValueError(_taken(folder, _signature(handle), what)) from error
         time.sleep(0.01)
 
 
@@ -146,11 +147,9 @@ def _let_go(handle) -> bool:
     return True
 
 
-def _taken(folder, owner):
-    return (
-        f"The run in {folder} belongs to {owner}, which is at work on it. Wait until that ends, or end it "
-        f"after its round: firekeras stop {folder}"
-    )
+def _taken(folder, owner, what="run"):
+    taken = f"The {what} in {folder} belongs to {owner}, which is at work on it. Wait until that ends"
+    return f"{taken}, or end it after its round: firekeras stop {folder}" if what == "run" else f"{taken}."
 
 
 def _sign(handle):

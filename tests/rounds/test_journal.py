@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import types
+from pathlib import Path
 
 import pytest
 
@@ -230,3 +231,17 @@ def test_other_data_are_refused():
     check_same_data({"train_data": "a"}, {"train_data": "a"})
     with pytest.raises(ValueError, match="The train_data are not those that the run was begun with"):
         check_same_data({"train_data": "a"}, {"train_data": "b"})
+
+
+def test_a_profile_is_of_the_network_that_its_round_began_with():
+    files = Path(__file__).parents[1] / "files"
+    first, later = {"conv": 4, "out": 2}, {"conv": 3, "out": 2}
+
+    def run(*widths):
+        rounds = [{"number": k, "accepted": True, "profile": None, "widths": w} for k, w in enumerate(widths, 1)]
+        rounds[-1]["profile"] = "profile-2.fire.h5"
+        return types.SimpleNamespace(settings={"widths": first}, rounds=lambda: rounds, existing=files.joinpath)
+
+    assert journal.newest_profile(run(later)).graph.widths == first
+    with pytest.raises(ValueError, match="was not measured in this run: it is of a network with other widths"):
+        journal.newest_profile(run(later, later))
