@@ -23,7 +23,7 @@ from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds import fingerprints
 from firekeras.rounds.evaluation import Evaluation, no_better_than_chance, warn_unless_held_out
 from firekeras.rounds.fine_tuning import EpochEvents, FineTuning
-from firekeras.rounds.journal import Journal, loaded, newest_profile
+from firekeras.rounds.journal import Journal, loaded, loaded_profile
 from firekeras.rounds.learning_rate import restore_rate, run_out
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import better
@@ -183,7 +183,7 @@ class Rounds(Run, Iterator):
         self.costs = count_costs(self.best)
         self.begin_leg(self.settings.epochs, self.best, directory.leg_begins())
         self._survivors.cut(_removed_so_far(rounds, self.original_widths))
-        self._restore_method(newest_profile(directory), directory.state())
+        self._restore_method(loaded_profile(directory), directory.state())
         self._journal.last_profile = self.profile
 
     def _restore_method(self, profile, state):

@@ -240,7 +240,7 @@ def loaded(
     raise ValueError(f"{path} is not the model of round {number} of this run: {wrong}. {LOST}")
 
 
-def newest_profile(directory: RunDirectory) -> FireProfile | None:
+def loaded_profile(directory: RunDirectory) -> FireProfile | None:
     """What was measured last in a finished round, if it was measured on the network of that time.
 
     Raises:

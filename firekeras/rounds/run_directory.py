@@ -214,10 +214,11 @@ class RunDirectory:
         later = sorted(file.name for file in self.path.iterdir() if _number(file) > finished + 1)
         if self._is_best(model_name(finished + 1)):
             later.append(model_name(finished + 1))
-        told = [event["number"] for event in self.events() if event.get("number", 0) > finished + 1]
-        if later or told:
+        begun = [event["number"] for event in self.events() if event["event"] in ("cut", "epoch")]
+        begun = [number for number in begun if number > finished + 1]
+        if later or begun:
             raise ValueError(
-                f"{self.path} has {', '.join(later) or f'events of round {max(told)}'}, but {EVENTS} ends with round "
+                f"{self.path} has {', '.join(later) or f'events of round {max(begun)}'}, but {EVENTS} ends with round "
                 f"{finished}: lines were lost. {UNTOUCHED} {LOST}"
             )
 

@@ -242,6 +242,6 @@ def test_a_profile_is_of_the_network_that_its_round_began_with():
         rounds[-1]["profile"] = "profile-2.fire.h5"
         return types.SimpleNamespace(settings={"widths": first}, rounds=lambda: rounds, existing=files.joinpath)
 
-    assert journal.newest_profile(run(later)).graph.widths == first
+    assert journal.loaded_profile(run(later)).graph.widths == first
     with pytest.raises(ValueError, match="was not measured in this run: it is of a network with other widths"):
-        journal.newest_profile(run(later, later))
+        journal.loaded_profile(run(later, later))
