@@ -75,7 +75,7 @@ class EventLines:
     """
 
     def __init__(self, write: Callable[[str], object]):
-        self.write = write
+        self.write: Callable[[str], object] | None = write
 
     def __enter__(self):
         return self
@@ -87,8 +87,11 @@ class EventLines:
         """Does nothing: tables are for people, and programs get the events."""
 
     def event(self, event: dict):
-        """Writes an event."""
-        self.write(json.dumps(event))
+        """Writes an event; after an error, which the run notes, no more of them."""
+        write, self.write = self.write, None
+        if write is not None:
+            write(json.dumps(event))
+            self.write = write
 
 
 def time_left(rounds, started) -> str:
