@@ -173,7 +173,8 @@ def in_words(hint: Any, several: bool = False) -> str:
     if origin is builtins.type:
         return f"a class of {inside[0].__name__}"
     if hint in _PLAIN or origin is Callable:
-        return _PLAIN[hint if hint in _PLAIN else Callable][1 + several]
+        _, one, many = _PLAIN[hint if hint in _PLAIN else Callable]
+        return many if several else one
     if origin in (Mapping, dict) and len(inside) == 2:
         return f"a dict of {in_words(inside[1], several=True)} by {'name' if inside[0] is str else 'number'}"
     if (origin or hint) in (Iterable, Collection, Sequence, list, tuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def as_path(path) -> Path:
@@ -31,11 +32,24 @@ def existing_file(path) -> Path:
     if not path.exists():
         raise ValueError(f"There is no file {path}.")
     if not path.is_file():
-        raise ValueError(f"{path} is a pipe or a device. Expected an ordinary file.")
+        raise ValueError(f"{path} is a pipe or a device. Expected a file.")
     return path
 
 
-def read_bytes(path, most: int) -> bytes:
+def open_regular(path: str | os.PathLike) -> BinaryIO:
+    """Opens a file of a stranger for reading: never waits on a pipe, and never reads a device without an end.
+
+    Raises:
+        OSError: If it cannot be opened, or is not a regular file.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError("it is a folder, a pipe or a device, not a regular file")
+    return os.fdopen(handle, "rb")
+
+
+def read_bytes(path: str | os.PathLike, most: int) -> bytes:
     """The contents of an ordinary file.
 
     Args:
@@ -46,10 +60,7 @@ def read_bytes(path, most: int) -> bytes:
         ValueError: If there is no such file, it is not an ordinary one, or it is larger.
     """
     path = existing_file(path)
-    # non-blocking, for a pipe may have taken the file's place since it was looked at
-    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError(f"{path} is a pipe or a device. Expected an ordinary file.")
+    with open_regular(path) as file:
         data = file.read(most + 1)
     if len(data) > most:
         raise ValueError(f"{path} is too large: at least {len(data):,} bytes. Files of its kind have at most {most:,}.")

@@ -1,5 +1,6 @@
 """Quiet, seeded and with fresh layer names: every test by itself."""
 
+import gc
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -7,6 +8,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import pytest
 
+gc.freeze()  # what TensorFlow imports stays; a collection that looks through it takes half a second
 pytest_plugins = ["command_line", "sides", "trained_digits"]
 
 

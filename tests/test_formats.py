@@ -11,7 +11,7 @@ from firekeras.rounds.run_directory import RunDirectory
 FILES = Path(__file__).parent / "files"
 
 
-@pytest.mark.parametrize("name", ["plan-1.json", "plan-2.json", "plan-2-of-one-release.json"])
+@pytest.mark.parametrize("name", ["plan-1.json", "plan-2.json", "plan-2-of-one-release.json", "plan-3.json"])
 def test_plans(name):
     plan = firekeras.PruningPlan.load(FILES / name)
     assert {layer: filters.tolist() for layer, filters in plan.removed.items()} == {"conv": [1]}
@@ -20,7 +20,7 @@ def test_plans(name):
     assert plan.explain("conv", 1).startswith("Filter 1 of conv goes: its fire score of 0.625 ranks 1 of 4")
 
 
-@pytest.mark.parametrize("name", ["profile-1.fire.h5", "profile-2.fire.h5"])
+@pytest.mark.parametrize("name", ["profile-1.fire.h5", "profile-2.fire.h5", "profile-3.fire.h5"])
 def test_profiles(name):
     profile = firekeras.FireProfile.load(FILES / name)
     assert profile["conv"].tolist() == [0.390625, 0.625, 0.5, 0.4375] and profile.samples == 16
@@ -29,7 +29,7 @@ def test_profiles(name):
     assert (profile.graph.layers["conv"].kernel is None) == (name == "profile-1.fire.h5")
 
 
-@pytest.mark.parametrize("name", ["detector-2.h5", "detector-2-of-one-release.h5"])
+@pytest.mark.parametrize("name", ["detector-2.h5", "detector-2-of-one-release.h5", "detector-3.h5"])
 def test_detectors(name):
     detector = firekeras.FireDetector.load(FILES / name)
     profile = firekeras.FireProfile.load(FILES / "profile-1.fire.h5")

@@ -1,23 +1,29 @@
-"""Paths of a user's files: ordinary files only, of a size that memory can hold."""
+"""Paths of strangers' files: pipes are not waited for, devices not read."""
 
 import os
 
 import pytest
 
-from firekeras.paths import existing_file, read_bytes
+from firekeras.paths import existing_file, open_regular, read_bytes
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
-def test_a_pipe_is_refused_at_once(tmp_path):
+def test_only_regular_files_are_opened(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    os.symlink(tmp_path / "pipe", tmp_path / "link")
-    for name in ("pipe", "link"):
-        with pytest.raises(ValueError, match=rf"{name} is a pipe or a device\. Expected an ordinary file\."):
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "file").write_bytes(b"abc")
+    (tmp_path / "link").symlink_to("file")
+    with open_regular(tmp_path / "link") as file:
+        assert file.read() == b"abc"
+    for name in ("pipe", "zero", ""):
+        with pytest.raises(OSError, match="a folder, a pipe or a device, not a regular file"):
+            open_regular(tmp_path / name)
+    for name in ("pipe", "zero"):
+        with pytest.raises(ValueError, match=rf"{name} is a pipe or a device"):
             existing_file(tmp_path / name)
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
-def test_a_device_is_refused(path):
+def test_a_device_is_refused_before_it_is_read(path):
     if os.path.exists(path):
         with pytest.raises(ValueError, match=r"is a pipe or a device"):
             read_bytes(path, 10)

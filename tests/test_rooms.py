@@ -15,6 +15,7 @@ FLOORS = (  # from the ground up
         "refusals",
         "arguments",
         "discovery",
+        "quiet",
         "zoo",
         "datasets",
         "keras_models",

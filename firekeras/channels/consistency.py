@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from firekeras.strict_json import LARGEST
 
 if TYPE_CHECKING:
     from firekeras.channels.graph import ChannelGraph
@@ -27,6 +30,7 @@ def check_consistent(graph: ChannelGraph, names: Sequence[str]) -> None:
     for part in graph.parts:
         _check_index(f"its part {part.name!r}", [part.axis], len(graph.axes))
     _check_units(graph)
+    _check_costs(graph)
 
 
 def _check_layer(layer, axes):
@@ -37,6 +41,8 @@ def _check_layer(layer, axes):
     if layer.kernel is not None:
         _check_index(what, [layer.kernel.weight], len(layer.weights), "weight")
         _check_index(what, [-1 - axis for axis in layer.kernel.axes], 8, "axis of a weight, from its end,")
+        if len(set(layer.kernel.axes)) < len(layer.kernel.axes):
+            raise ValueError(f"{what} names an axis of its kernel twice")
 
 
 def _check_index(what, indices, count, kind="axis"):
@@ -57,3 +63,9 @@ def _check_units(graph):
     strangers = [unit for unit in graph.locks if not 0 <= unit < known.size]
     if strangers:
         raise ValueError(f"it locks a unit {strangers[0]}, and has {known.size}")
+
+
+def _check_costs(graph):
+    products = [product for layer in graph.layers.values() for product in (*layer.weights, *layer.macs)]
+    if sum(one.factor * math.prod(graph.axes[axis].size for axis in one.axes) for one in products) > LARGEST:
+        raise ValueError("its costs are larger than those of any network")

@@ -29,7 +29,7 @@ class Product:
     """
 
     factor: Count
-    axes: tuple[Count, ...] = ()
+    axes: Annotated[tuple[Count, ...], Meta(max_length=16)] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Kernel:
     """
 
     weight: Count
-    axes: tuple[int, ...]
+    axes: Annotated[tuple[int, ...], Meta(min_length=1, max_length=16)]
 
     def by_filter(self, value: np.ndarray) -> np.ndarray:
         """The weight with its filters last, `(*taps, inputs, filters)`."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import keras
 
+from firekeras.data.scale import TRIED, suspected_range
+from firekeras.datasets.dataset import draw
+from firekeras.export.running import open_runtime, run
 from firekeras.keras_models.losses import gives_logits, is_loss
 from firekeras.refusals import check_number
 
@@ -22,6 +25,22 @@ def check_classes(network, dataset):
             f"The data have classes up to {highest}, counted from 0, but the model has only {shapes[0][1]}. "
             "Give the data that it was trained on."
         )
+
+
+def suspicion(network, dataset) -> str | None:
+    """A sentence if a classifier does far better on the training images in another range of values; else None."""
+    shapes = [tuple(tensor.shape) for tensor in network.outputs]
+    classes = shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == 2 else 0
+    fits = tuple(network.inputs[0].shape[1:]) == dataset.x_train.shape[1:]
+    if len(network.inputs) > 1 or not fits or not 1 < classes > dataset.y_train.max():
+        return None
+
+    def accuracy(x, y):
+        scores = run(open_runtime(network), [x], batch_size=32)[0]
+        return float((scores.argmax(axis=1) == y).mean())
+
+    drawn = draw(dataset.y_train, TRIED, seed=0)
+    return suspected_range(accuracy, dataset.x_train[drawn], dataset.y_train[drawn])
 
 
 def prepare(network, learning_rate):

@@ -11,7 +11,21 @@ from rich.console import Console
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.console import errors_as_lines, import_keras, show, show_text
 from firekeras.cli.files import load_data, load_model
-from firekeras.cli.options import Balance, BatchSize, Caps, Data, FavourMacs, Limit, MinKeep, ModelFile, RoundTo
+from firekeras.cli.options import (
+    Balance,
+    BatchSize,
+    Caps,
+    Data,
+    FavourMacs,
+    Limit,
+    Mean,
+    MinKeep,
+    ModelFile,
+    RoundTo,
+    Scale,
+    SkipUnreadable,
+    Std,
+)
 
 
 @errors_as_lines()
@@ -65,6 +79,10 @@ def compare(
         float, typer.Option(help="The share of the training images that no run trains on.")
     ] = 0.1,
     limit: Limit = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    skip_unreadable: SkipUnreadable = False,
     output: Annotated[
         Path,
         typer.Option(
@@ -81,7 +99,8 @@ def compare(
     """
     target = _target(macs, params)
     network = load_model(model)
-    dataset = load_data(data, network, limit)
+    scaling = {"scale": scale, "mean": mean, "std": std}
+    dataset = load_data(data, network, limit, **scaling, skip_unreadable=skip_unreadable)
     from firekeras import datasets
     from firekeras.cli import classifier
     from firekeras.studies.compare import compare as compared

@@ -21,11 +21,15 @@ from firekeras.cli.options import (
     FavourMacs,
     Limit,
     MaxCut,
+    Mean,
     MinKeep,
     ModelFileOrNone,
     Output,
     RoundTo,
+    Scale,
     Seed,
+    SkipUnreadable,
+    Std,
     Tolerance,
 )
 from firekeras.cli.run_options import (
@@ -90,6 +94,10 @@ def compress(
     validation_share: ValidationShare = 0.1,
     monitor: Monitor = None,
     limit: Limit = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    skip_unreadable: SkipUnreadable = False,
     output: Output = Path("pruned.keras"),
     seed: Seed = 0,
     run_dir: RunDir = None,
@@ -183,7 +191,8 @@ def _run(options, resume, listener):
     check_output(options["output"], options["model"], run_dir=options["run_dir"])
     caps, epochs = parsed_caps(options["cap"]), parsed_epochs(options["epochs"])
     network = load_model(options["model"])
-    dataset = load_data(options["data"], network, options["limit"])
+    images = {name: options[name] for name in ("scale", "mean", "std", "skip_unreadable")}
+    dataset = load_data(options["data"], network, options["limit"], **images, suspicious=False)  # judging finds it, too
     from firekeras import datasets
     from firekeras.cli import classifier
 

@@ -10,6 +10,9 @@ import os
 import typer
 from rich.console import Console
 
+from firekeras.quiet import silent_stderr
+from firekeras.refusals import printable
+
 
 @contextlib.contextmanager
 def errors_as_lines():
@@ -18,7 +21,7 @@ def errors_as_lines():
         yield
     except (ValueError, OSError, ImportError) as error:
         console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(" ".join(str(error).split()), style="red", markup=False)
+        console.print(printable(" ".join(str(error).split())), style="red", markup=False)
         raise typer.Exit(1) from error
 
 
@@ -31,7 +34,13 @@ def show(*renderables):
 
 def show_text(text):
     """Shows a line as it is, however long."""
-    Console(highlight=False).print(text, markup=False, soft_wrap=True)
+    Console(highlight=False).print(printable(text), markup=False, soft_wrap=True)
+
+
+def warn(text):
+    """Shows a warning on standard error; None is none."""
+    if text:
+        Console(stderr=True, highlight=False).print(printable(text), style="yellow", markup=False, soft_wrap=True)
 
 
 def write_event(event: str, **fields):
@@ -61,16 +70,3 @@ def import_keras():
     if quiet:
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
     return keras
-
-
-@contextlib.contextmanager
-def silent_stderr():
-    """Hides standard error, also of compiled code, which logs before it reads its settings."""
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, import_keras, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, import_keras, show_text
 from firekeras.cli.files import check_output
+from firekeras.quiet import silent_stderr
 
 
 @errors_as_lines()

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, show_text, silent_stderr
+from firekeras.cli.console import errors_as_lines, show_text
 from firekeras.cli.files import check_output, load_data, load_model
-from firekeras.cli.options import DataOrNone, ModelFile
+from firekeras.cli.options import DataOrNone, Mean, ModelFile, Scale, SkipUnreadable, Std
 from firekeras.export.formats import FORMATS
 from firekeras.export.formats.format import either, formats_with
+from firekeras.quiet import silent_stderr
 
 
 def _with_int8():
@@ -44,6 +45,10 @@ def export(
         ),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Take at most N training images.")] = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    skip_unreadable: SkipUnreadable = False,
 ):
     """Exports a model to LiteRT, ONNX or a SavedModel: the file is run and compared with Keras before it is kept.
 
@@ -66,7 +71,8 @@ def export(
     import firekeras
     from firekeras.export import quantize_aware
 
-    dataset = load_data(data, network, limit) if data else None
+    scaling = {"scale": scale, "mean": mean, "std": std}
+    dataset = load_data(data, network, limit, **scaling, skip_unreadable=skip_unreadable) if data else None
     with silent_stderr():  # converters print a lot
         if epochs and dataset:
             train = dataset.x_train, dataset.y_train

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from firekeras.atomic import check_can_write, remove_stale
-from firekeras.cli.console import import_keras, show_text
+from firekeras.cli.console import import_keras, show_text, warn
 from firekeras.keras_models import model_file
 
 
@@ -20,24 +20,64 @@ def load_model(path, *, compile=True):
     return network
 
 
-def load_data(source, network, limit=None):
-    """Loads the `Dataset` that a source names; images of a folder are resized to the network's input size."""
+def load_data(source, network, limit=None, *, suspicious=True, **images):
+    """Loads the `Dataset` that a source names, as a network takes it.
+
+    Images of a folder are resized to the network's input size, and have its channels.
+
+    Args:
+        source: As `datasets.load_dataset` takes it.
+        network: The network that will read the images.
+        limit: As of `datasets.load_dataset`.
+        suspicious: Whether a classifier that does far better in another range of values is reported. Defaults to True.
+        **images: As of `load_images_for`.
+    """
+    dataset = load_images_for(source, network.inputs[0].shape, limit=limit, **images)
+    if suspicious:
+        from firekeras.cli import classifier
+
+        warn(classifier.suspicion(network, dataset))
+    return dataset
+
+
+def load_images_for(source, shape, *, limit=None, scale=None, mean=None, std=None, skip_unreadable=False):
+    """Loads the `Dataset` that a source names, as an input of some shape takes it.
+
+    Args:
+        source, limit, skip_unreadable: As of `datasets.load_dataset`.
+        shape: The shape of the input, `(batch, height, width, channels)`; images of a folder are fitted to it.
+        scale, mean, std: As of `datasets.scaled`.
+    """
     from firekeras import datasets
 
-    size = tuple(network.inputs[0].shape[1:3])
-    resizable = Path(source).is_dir() and len(size) == 2 and None not in size
-    return datasets.load_dataset(source, image_size=size if resizable else None, limit=limit)
+    dataset = datasets.load_dataset(source, **_form(source, shape), limit=limit, skip_unreadable=skip_unreadable)
+    if dataset.skipped:
+        warn(f"Skipped {len(dataset.skipped)} images that cannot be read: {_few(dataset.skipped)}.")
+    return datasets.scaled(dataset, scale, mean=mean, std=std)
 
 
-def load_images(source, network):
+def _form(source, shape):
+    """Size and channels of the images that a network takes, if images of a folder can be brought into that form."""
+    if not Path(source).is_dir() or len(shape) != 4:
+        return {}
+    size = {"image_size": tuple(shape[1:3])} if None not in shape[1:3] else {}
+    return {**size, "channels": shape[3]} if shape[3] in (1, 2, 3, 4) else size
+
+
+def _few(paths):
+    return ", ".join(map(str, paths[:10])) + (", ..." if len(paths) > 10 else "")
+
+
+def load_images(source, network, *, skip_unreadable=False, **scaling):
     """The training images of a source; for `"synthetic"`, random ones of the network's input size."""
     if source != "synthetic":
-        return load_data(source, network).x_train
+        return load_data(source, network, skip_unreadable=skip_unreadable, **scaling).x_train
     from firekeras.datasets import synthetic_images
+    from firekeras.datasets.scaling import scaled_images
 
     if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or None in network.inputs[0].shape[1:]:
         raise ValueError(f"Synthetic images need one input of fixed size. The model takes {network.input_shape}.")
-    return synthetic_images(network.inputs[0].shape[1:], 1000)
+    return scaled_images(synthetic_images(network.inputs[0].shape[1:], 1000), **scaling)
 
 
 def write(network, output):

@@ -9,7 +9,7 @@ import typer
 
 from firekeras.cli.console import errors_as_lines, show, show_text, write_event, write_progress
 from firekeras.cli.files import check_output, load_images, load_model
-from firekeras.cli.options import BatchSize, Data, ModelFile
+from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
 
 
 @errors_as_lines()
@@ -32,6 +32,10 @@ def measure(
         bool, typer.Option("--neuron-maps", help="Also keep the rate of each position; makes the file larger.")
     ] = False,
     batch_size: BatchSize = 64,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    skip_unreadable: SkipUnreadable = False,
     events: Annotated[
         bool, typer.Option("--events", help="Print only the progress, as JSON, one object per line.")
     ] = False,
@@ -50,7 +54,7 @@ def measure(
     import firekeras
     from firekeras.report import tables
 
-    images = load_images(data, network)
+    images = load_images(data, network, scale=scale, mean=mean, std=std, skip_unreadable=skip_unreadable)
     profile = firekeras.measure_fire(
         network,
         images,

@@ -2,24 +2,83 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-LIMITS = "Limits of cuts"  # a panel of the help
+LIMITS, IMAGES = "Limits of cuts", "Images"  # panels of the help
+
+
+def parsed_number(text: str) -> float:
+    """A number, or a fraction such as 1/255, of an option."""
+    try:
+        above, slash, below = str(text).partition("/")
+        value = float(above) / float(below) if slash else float(above)
+    except (ValueError, ZeroDivisionError) as error:
+        raise typer.BadParameter(
+            f"Expected a number such as 0.5, or a fraction such as 1/255. Received: {text!r}."
+        ) from error
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"Expected a finite number. Received: {text!r}.")
+    return value
+
+
+def parsed_numbers(text: str) -> list[float]:
+    """Numbers with commas between them."""
+    return [parsed_number(part) for part in str(text).split(",")]
+
 
 _MODEL = typer.Argument(metavar="MODEL.keras", help="A trained model, saved with model.save.")
 _DATA = typer.Option(
     metavar="SOURCE",
     help="'digits'; or an .npz file with x_train, y_train, x_test, y_test; or a folder of images:"
-    " FOLDER/CLASS/IMAGE, or the same below FOLDER/train and FOLDER/test (resized to the input of the model).",
+    " FOLDER/CLASS/IMAGE, or the same below FOLDER/train and FOLDER/test (PNG, JPEG, BMP or WebP; resized to the input"
+    " of the model, with its channels; values 0..255 unless --scale, --mean or --std change them).",
 )
 
 ModelFile = Annotated[Path, _MODEL]
 ModelFileOrNone = Annotated[Path | None, _MODEL]
 Data = Annotated[str, _DATA]
 DataOrNone = Annotated[str | None, _DATA]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        rich_help_panel=IMAGES,
+        parser=parsed_number,
+        metavar="NUMBER",
+        show_default="1: as they are stored, images of a folder from 0 to 255",
+        help="What the values of the images are multiplied by: 1/255 for a model trained on 0..1. A model that rescales"
+        " its input itself needs none.",
+    ),
+]
+Mean = Annotated[
+    list | None,
+    typer.Option(
+        rich_help_panel=IMAGES,
+        parser=parsed_numbers,
+        metavar="NUMBER,...",
+        help="What is subtracted then, one number, or one per channel: --scale 1/127.5 --mean 1 for -1..1.",
+    ),
+]
+Std = Annotated[
+    list | None,
+    typer.Option(
+        rich_help_panel=IMAGES,
+        parser=parsed_numbers,
+        metavar="NUMBER,...",
+        help="What is divided by at last, one number, or one per channel.",
+    ),
+]
+SkipUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unreadable",
+        rich_help_panel=IMAGES,
+        help="Leave out images of a folder that cannot be read, instead of refusing the folder.",
+    ),
+]
 Output = Annotated[
     Path, typer.Option(metavar="FILE", help="The file of the smaller model, written completely or not at all.")
 ]

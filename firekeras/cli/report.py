@@ -13,13 +13,13 @@ from firekeras.cli.console import (
     import_keras,
     show,
     show_text,
-    silent_stderr,
     write_event,
     write_progress,
 )
-from firekeras.cli.options import DataOrNone
+from firekeras.cli.options import DataOrNone, Mean, Scale, SkipUnreadable, Std
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import either, formats_with
+from firekeras.quiet import silent_stderr
 
 
 def _timed():
@@ -58,6 +58,10 @@ def report(
     ] = None,
     runs: Annotated[int, typer.Option(min=1, help="For files: timed passes of each.")] = 50,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Take at most N test images.")] = None,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    skip_unreadable: SkipUnreadable = False,
     layers: Annotated[
         bool,
         typer.Option(
@@ -66,6 +70,14 @@ def report(
     ] = False,
     litert: Annotated[
         bool, typer.Option("--litert", help="Time .keras files in LiteRT, from a temporary export.")
+    ] = False,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Also run files that may do more than compute, such as a SavedModel, whose graph is a program that can"
+            " read and write any file of yours. Without it only operations that are known to compute are run.",
+        ),
     ] = False,
     events: Annotated[
         bool,
@@ -76,7 +88,8 @@ def report(
 
     For files: accuracy on all test images, MACs, parameters, size, and latency, measured here in turns. The costs of
     an exported file are counted in the file, in which normalisation is folded into kernels. Compare latencies of one
-    runtime only: the time of a small network in Keras is mostly Python.
+    runtime only: the time of a small network in Keras is mostly Python. Files are checked before they are run: one
+    that may do more than compute is refused without --trust.
 
     Example: firekeras report runs/a --html a.html
 
@@ -90,8 +103,10 @@ def report(
         raise ValueError("--html is for the folder of a run. Received: model files.")
     if events and layers:
         raise ValueError("--events prints no time by layer. Leave out one of --events and --layers.")
-    settings = {"batch_size": batch, "runs": runs, "threads": threads}
-    _show_files(paths, _test_images(data, limit) if data else None, {**settings, "in_litert": litert}, events)
+    settings = {"batch_size": batch, "runs": runs, "threads": threads, "trust": trust}
+    images = {"limit": limit, "scale": scale, "mean": mean, "std": std, "skip_unreadable": skip_unreadable}
+    samples = _test_images(data, paths[0], trust, images) if data else None
+    _show_files(paths, samples, {**settings, "in_litert": litert}, events)
     if layers:
         _show_layers(paths, settings)
 
@@ -160,8 +175,13 @@ def _show_layers(paths, settings):
         )
 
 
-def _test_images(source, limit):
-    from firekeras import datasets
+def _test_images(source, path, trust, images):
+    """The test images, in the size and with the channels of the first file's input."""
+    import_keras()
+    from firekeras.cli.files import load_images_for
+    from firekeras.export.running import open_runtime
 
-    dataset = datasets.load_dataset(source, limit=limit)
+    with silent_stderr():
+        shape = open_runtime(path, trust=trust).inputs[0].shape if Path(source).is_dir() else ()
+    dataset = load_images_for(source, shape, **images)
     return dataset.x_test, dataset.y_test

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from firekeras.cli.console import errors_as_lines, show, show_text
 from firekeras.cli.files import check_output, load_data, load_model
-from firekeras.cli.options import BatchSize, Data, ModelFile
+from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
 
 
 @errors_as_lines()
@@ -24,6 +24,10 @@ def sensitivity(
     ] = 0.02,
     images: Annotated[int, typer.Option(min=1, metavar="N", help="How many training images to measure on.")] = 1000,
     batch_size: BatchSize = 64,
+    scale: Scale = None,
+    mean: Mean = None,
+    std: Std = None,
+    skip_unreadable: SkipUnreadable = False,
     chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Also draw a chart, a line per layer.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Also write the numbers.")] = None,
 ):
@@ -44,7 +48,8 @@ def sensitivity(
     from firekeras.studies.sensitivity import sensitivity as measured
     from firekeras.studies.sensitivity_report import sensitivity_chart, sensitivity_table
 
-    dataset = load_data(data, network, images)
+    scaling = {"scale": scale, "mean": mean, "std": std}
+    dataset = load_data(data, network, images, **scaling, skip_unreadable=skip_unreadable)
     classifier.check_classes(network, dataset)
     classifier.prepare(network, None)
     with Console(stderr=True).status("Masking") as status:

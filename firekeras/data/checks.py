@@ -159,6 +159,7 @@ def _check_arrays(model, arrays):
         if len(array.shape) == 0 or array.shape[0] == 0:
             raise ValueError("The data are empty: expected at least one sample.")
         _check_shape(tuple(array.shape), tensor.shape)
+        _check_whole_numbers(array, tensor)
     if len({array.shape[0] for array in arrays}) > 1:
         raise ValueError(f"The inputs hold different numbers of samples: {[a.shape[0] for a in arrays]}.")
 
@@ -170,6 +171,23 @@ def _check_shape(shape, expected):
             f"The data do not fit the model: expected samples of shape {expected[1:]}, received {shape[1:]} "
             f"(an array of shape {shape}). Reshape or resize them, with the samples along the first axis."
         )
+
+
+def _check_whole_numbers(array, tensor):
+    """Keras would cut fractions off without a word, and make numbers of NaN."""
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or not np.issubdtype(_dtype(tensor), np.integer):
+        return
+    if not (array == np.trunc(array)).all() or np.isinf(array).any():
+        raise ValueError(
+            f"The input {tensor.name!r} takes whole numbers, {tensor.dtype}, but the data hold fractions, "
+            f"NaN or infinity, from {array.min():g} to {array.max():g}: they would be cut off. Bring the data into the "
+            "range that the model was trained on."
+        )
+
+
+def _dtype(tensor):
+    name = keras.backend.standardize_dtype(tensor.dtype)
+    return np.dtype(name) if hasattr(np, name) else np.dtype("float32")  # bfloat16 is none of NumPy's
 
 
 def _with_and_without_last(shape):

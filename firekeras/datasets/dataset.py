@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -20,6 +22,7 @@ class Dataset:
         x_test: Test images, as `x_train`.
         y_test: Their classes, as `y_train`.
         class_names: The name of each class, where the source has names. Defaults to `None`.
+        skipped: The image files that could not be read, and were skipped on request. Defaults to none.
     """
 
     x_train: np.ndarray
@@ -27,6 +30,7 @@ class Dataset:
     x_test: np.ndarray
     y_test: np.ndarray
     class_names: tuple[str, ...] | None = None
+    skipped: tuple[Path, ...] = ()
 
 
 @typed
@@ -89,10 +93,10 @@ def limited(dataset: Dataset, limit: int | None, seed: int) -> Dataset:
         return dataset
     train = draw(dataset.y_train, limit, seed)
     test = draw(dataset.y_test, limit, seed)
-    return Dataset(
-        dataset.x_train[train],
-        dataset.y_train[train],
-        dataset.x_test[test],
-        dataset.y_test[test],
-        dataset.class_names,
+    return dataclasses.replace(
+        dataset,
+        x_train=dataset.x_train[train],
+        y_train=dataset.y_train[train],
+        x_test=dataset.x_test[test],
+        y_test=dataset.y_test[test],
     )

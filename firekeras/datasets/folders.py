@@ -5,26 +5,41 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from firekeras.datasets.dataset import Dataset, draw, split
+from firekeras.datasets.images import Form, listed_unreadable, read_images
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 TEST_SHARE = 0.2
 TEST_FOLDERS = ("test", "val", "validation")
 
 
-def load_folder(folder: Path, image_size: tuple[int, int] | None, limit: int | None, seed: int) -> Dataset:
+def load_folder(folder: Path, form: Form, limit: int | None, seed: int, skip_unreadable: bool = False) -> Dataset:
     """The `Dataset` of a folder; arguments as of `load_dataset`."""
     if _class_folders(folder / "train"):
         class_names, train, test = _split_folder(folder)
     else:
         class_names, train, test = _unsplit_folder(folder, seed)
     train, test = _limited_files(train, limit, seed), _limited_files(test, limit, seed)
-    images = _read_images([path for path, _ in train + test], image_size)
+    images, unreadable = read_images([path for path, _ in train + test], form)
+    if unreadable:
+        train, test = _without(folder, unreadable, train, test, skip_unreadable)
     labels = np.array([label for _, label in train + test], "int64")
     n = len(train)
-    return Dataset(images[:n], labels[:n], images[n:], labels[n:], class_names)
+    skipped = tuple(path for path, _ in unreadable)
+    return Dataset(images[:n], labels[:n], images[n:], labels[n:], class_names, skipped)
+
+
+def _without(folder, unreadable, train, test, skip_unreadable):
+    """The files that can be read; refused unless the others may be skipped, and leave something of everything."""
+    found = listed_unreadable(unreadable, len(train) + len(test))
+    if not skip_unreadable:
+        raise ValueError(f"{folder}: {found} Replace or remove them, or skip them with `skip_unreadable`.")
+    gone = {path for path, _ in unreadable}
+    left = [[(path, label) for path, label in part if path not in gone] for part in (train, test)]
+    if not left[1] or {label for _, label in left[0]} != {label for _, label in train}:
+        raise ValueError(f"{folder}: {found} Without them nothing is left of a class, or of the test images.")
+    return left
 
 
 def _split_folder(folder):
@@ -103,49 +118,3 @@ def _limited_files(files, limit, seed):
 
 def _layout(folder):
     return f"{folder}/CLASS/*.{{{','.join(s[1:] for s in IMAGE_SUFFIXES)}}}"
-
-
-def _read_images(paths, image_size):
-    first = _read_image(paths[0], image_size)
-    images = np.empty((len(paths), *first.shape), "uint8")
-    for i, path in enumerate(paths):
-        image = _read_image(path, image_size)
-        if image.shape != first.shape:
-            raise ValueError(
-                f"{path} is {_size(image)} pixels, but {paths[0]} is {_size(first)}. Set "
-                "`image_size` (height, width) to resize all images to one size."
-            )
-        images[i] = image
-    return images
-
-
-def _read_image(path, image_size):
-    image = _decode(path)
-    _check_8_bits(path, image.mode)
-    rgb = image.convert("RGB")
-    if image_size is not None:
-        height, width = image_size
-        rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(rgb)
-
-
-def _decode(path):
-    try:
-        with Image.open(path) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image ({error}). Replace it, or remove it.") from error
-    return image
-
-
-def _check_8_bits(path, mode):
-    # Pillow would clip deeper images to 255 and leave most of them white
-    if mode.startswith(("I", "F")):
-        raise ValueError(
-            f"{path} has more than 8 bits per channel (Pillow mode {mode!r}). Expected 8 bits: "
-            "convert the images, or save them as float32 in an .npz file."
-        )
-
-
-def _size(image):
-    return f"{image.shape[0]}x{image.shape[1]}"

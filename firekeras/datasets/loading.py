@@ -9,22 +9,30 @@ import numpy as np
 from firekeras.arguments import typed
 from firekeras.datasets.dataset import Dataset, limited, split
 from firekeras.datasets.folders import TEST_SHARE, load_folder
+from firekeras.datasets.images import MAX_PIXELS, MODES, Form
 from firekeras.datasets.npz import NPZ_KEYS, load_npz
 from firekeras.paths import as_path
-from firekeras.refusals import SIMILAR, checked_whole, nearest
+from firekeras.refusals import SIMILAR, check_one_of, checked_whole, nearest
 
 BUILT_IN = ("digits",)
 
 
 @typed
 def load_dataset(
-    source: str | os.PathLike, *, image_size: tuple[int, int] | None = None, limit: int | None = None, seed: int = 0
+    source: str | os.PathLike,
+    *,
+    image_size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    skip_unreadable: bool = False,
 ) -> Dataset:
     """Loads images and labels from a name, an `.npz` file or an image folder.
 
     A folder holds `train/CLASS/` and `test/CLASS/` (or `val`, or `validation`; the first that
     exists is used), or `CLASS/` alone, of which a stratified fifth becomes the test data. Its
-    images may be PNG, JPEG, BMP or WebP, and are converted to RGB.
+    images may be PNG, JPEG, BMP or WebP, and are read as uint8, 0 to 255; `firekeras.datasets.scaled`
+    brings them into another range.
 
     Args:
         source: `"digits"` (scikit-learn's handwritten digits: 8x8 pixels, values 0..16, comes with
@@ -33,15 +41,20 @@ def load_dataset(
             `(n,)` or `(n, 1)`, or one-hot rows; images without a channel axis get one.
         image_size: Height and width in pixels to resize the images of a folder to. Defaults to
             `None`: they must all have the same size.
+        channels: Channels of the images of a folder: 1 (grey), 3 (RGB), or 2 and 4 with alpha, which is
+            dropped otherwise. Defaults to `None`: 1 if all of them are grey, else 3.
         limit: At most this many training images, and at most this many test images, classes in
             proportion. Defaults to `None`, all of them.
         seed: Determines which images a split or `limit` draws. Defaults to `0`.
+        skip_unreadable: Whether images of a folder that cannot be read are left out, and listed in
+            `Dataset.skipped`. Defaults to `False`: they are refused, all together.
 
     Returns:
         A `Dataset`.
 
     Raises:
-        ValueError: If the source is none of these, or is damaged or inconsistent.
+        ValueError: If the source is none of these, or is damaged or inconsistent; or if it would take far more
+            memory than its size explains.
 
     Example:
     >>> dataset = firekeras.datasets.load_dataset("digits")
@@ -49,13 +62,15 @@ def load_dataset(
     ((1438, 8, 8, 1), (359, 8, 8, 1))
     """
     _check_image_size(image_size)
+    if channels is not None:
+        check_one_of("channels", channels, MODES)
     if limit is not None:
         limit = checked_whole("limit", limit, 1)
     path = as_path(source)
     if str(source) == "digits":
         dataset = _load_digits(seed)
     elif path.is_dir():
-        return load_folder(path, image_size, limit, seed)
+        return load_folder(path, Form(image_size, channels), limit, seed, skip_unreadable)
     elif path.is_file() and path.suffix.lower() == ".npz":
         dataset = load_npz(path)
     else:
@@ -78,10 +93,10 @@ def _check_image_size(image_size):
     if image_size is None:
         return
     pair = tuple(image_size) if np.iterable(image_size) else ()
-    if len(pair) != 2 or any(not isinstance(n, int) or n < 1 for n in pair):
+    if len(pair) != 2 or any(not isinstance(n, int) or n < 1 for n in pair) or pair[0] * pair[1] > MAX_PIXELS:
         raise ValueError(
-            "`image_size` must be (height, width), two whole numbers of pixels of at least 1. "
-            f"Received: {image_size!r}."
+            "`image_size` must be (height, width), two whole numbers of pixels of at least 1, and at most "
+            f"{MAX_PIXELS:,} pixels in all. Received: {image_size!r}."
         )
 
 
@@ -97,6 +112,7 @@ def _check_already_sized(source, dataset, image_size):
 
 def _unknown_source(source, path):
     received = f"a {path.suffix or 'plain'} file" if path.is_file() else "no such name or path"
+    received = "a pipe or a device" if path.exists() and not path.is_file() else received
     near = nearest(str(source).lower(), BUILT_IN + _neighbours(path), cutoff=SIMILAR)
     hint = f" Did you mean {near!r}?" if near else ""
     return (

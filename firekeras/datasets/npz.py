@@ -1,15 +1,20 @@
-"""Images and labels from an `.npz` file, checked before use."""
+"""Images and labels from an `.npz` file of a stranger, checked before use: no code runs, memory is bounded."""
 
 from __future__ import annotations
 
+import math
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 
 from firekeras.datasets.dataset import Dataset
+from firekeras.paths import open_regular
 
+FLOOR, EXPANSION = 64 * 2**20, 100  # an array may unpack to the floor, and to so many times its size in the file
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes; others unpack without bounds
+MOST_CLASSES = 2**31
 NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
 SAVING = f"numpy.savez_compressed(path, {', '.join(f'{key}=...' for key in NPZ_KEYS)})"
 
@@ -26,31 +31,80 @@ def load_npz(path: Path) -> Dataset:
             f"{path}: training and test images must have the same size. Received: x_train "
             f"{x_train.shape}, x_test {x_test.shape}. Resize one of them before saving."
         )
+    _check_same_kind(path, arrays["x_train"].dtype, arrays["x_test"].dtype)
     return Dataset(x_train, y_train, x_test, y_test)
 
 
 def _read_npz(path):
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path} is not an .npz file, or is truncated. Write it again with `{SAVING}`.")
-    with np.load(path, allow_pickle=False) as file:
-        _check_keys(path, file.files)
-        arrays = {key: _read_array(path, file, key) for key in NPZ_KEYS}
+    with open_regular(path) as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except Exception as error:  # a damaged directory makes zipfile raise other errors than its own, too
+            raise ValueError(
+                f"{path} is not an .npz file, or is truncated ({error}). Write it again with `{SAVING}`."
+            ) from error
+        with archive:
+            _check_keys(path, [name.removesuffix(".npy") for name in archive.namelist()])
+            arrays = {key: _read_array(path, archive, key) for key in NPZ_KEYS}
     for key, array in arrays.items():
         _check_array(path, key, array)
     return arrays
 
 
-def _read_array(path, file, key):
+def _read_array(path, archive, key):
     try:
-        return np.asarray(file[key])
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path}: `{key}` is damaged ({error}). Write the file again with `{SAVING}`.") from error
-    except ValueError as error:
+        shape, dtype = _header(archive, key)
+    except Exception as error:  # NumPy parses it as Python: SyntaxError, TokenError, MemoryError, RecursionError, ...
+        raise ValueError(_damaged(path, key, error)) from error
+    _check_no_objects(path, key, dtype)
+    _check_declared(path, key, archive.getinfo(_member(archive, key)), shape, dtype)
+    try:
+        with archive.open(_member(archive, key)) as stream:
+            return np.asarray(npy.read_array(stream, allow_pickle=False))
+    except Exception as error:  # of zipfile, zlib and NumPy: they share no base class
+        raise ValueError(_damaged(path, key, error)) from error
+
+
+def _damaged(path, key, error):
+    reason = str(error) or type(error).__name__
+    return f"{path}: `{key}` is damaged ({reason}). Write the file again with `{SAVING}`."
+
+
+def _member(archive, key):
+    return f"{key}.npy" if f"{key}.npy" in archive.namelist() else key
+
+
+def _header(archive, key):
+    """The declared shape and dtype of an array, none of whose values are read."""
+    info = archive.getinfo(_member(archive, key))
+    if info.compress_type not in COMPRESSIONS:
+        raise ValueError(f"compression of type {info.compress_type}, where numpy.savez_compressed deflates")
+    with archive.open(info) as stream:
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[npy.read_magic(stream)]
+        shape, _, dtype = read(stream)
+        if any(size < 0 for size in shape) or (
+            not dtype.hasobject and stream.tell() + math.prod(shape) * dtype.itemsize != info.file_size
+        ):
+            raise ValueError(f"it declares shape {shape} of {dtype}, which {info.file_size:,} bytes do not hold")
+    return shape, dtype
+
+
+def _check_no_objects(path, key, dtype):
+    if dtype.hasobject:
         raise ValueError(
-            f"{path}: `{key}` cannot be read ({error}). Expected an array of numbers; Python "
-            "objects are refused because unpickling them can run code. Save it as "
-            f"`numpy.asarray({key}, dtype=...)`, with all samples of one shape."
-        ) from error
+            f"{path}: `{key}` cannot be read. Expected an array of numbers; Python objects are refused because "
+            f"unpickling them can run code. Save it as `numpy.asarray({key}, dtype=...)`, with all samples of one "
+            "shape."
+        )
+
+
+def _check_declared(path, key, info, shape, dtype):
+    if info.file_size > FLOOR + EXPANSION * info.compress_size:
+        raise ValueError(
+            f"{path}: `{key}` of shape {shape} and type {dtype} unpacks to {info.file_size:,} bytes, more than "
+            f"{EXPANSION} times the {info.compress_size:,} that it takes in the file: it is not read. If you trust it, "
+            "save it uncompressed, with numpy.savez."
+        )
 
 
 def _check_array(path, key, array):
@@ -90,7 +144,26 @@ def _images(path, key, images):
             f"{path}: `{key}` looks channels-first, shape {images.shape}. Expected "
             f"(n, height, width, channels): save `numpy.moveaxis({key}, 1, -1)`."
         )
-    return images if images.dtype == np.uint8 else images.astype("float32")
+    return images if images.dtype == np.uint8 else _as_float32(path, key, images)
+
+
+def _as_float32(path, key, images):
+    with np.errstate(over="ignore"):
+        converted = images.astype("float32")
+    if not np.isfinite(converted).all():
+        raise ValueError(
+            f"{path}: `{key}` has values from {images.min():g} to {images.max():g}, too large for float32. Scale them."
+        )
+    return converted
+
+
+def _check_same_kind(path, train, test):
+    """Integers are mostly 0..255, floats mostly scaled: together they would be two different data sets."""
+    if (train.kind == "f") != (test.kind == "f"):
+        raise ValueError(
+            f"{path}: x_train is of type {train}, x_test of type {test}, so one of them may be scaled and the other "
+            "not. Bring both into the same range, and save both as uint8, or both as float32."
+        )
 
 
 def _labels(path, key, labels):
@@ -103,6 +176,10 @@ def _labels(path, key, labels):
             f"{path}: `{key}` must be class numbers 0, 1, 2, ... of shape (n,) or (n, 1), or "
             f"one-hot rows of shape (n, classes). Received dtype {labels.dtype}, "
             f"shape {labels.shape}, values {labels.min()} to {labels.max()}."
+        )
+    if labels.max() >= MOST_CLASSES:
+        raise ValueError(
+            f"{path}: `{key}` must be class numbers 0, 1, 2, ..., below {MOST_CLASSES:,}. Received: {labels.max():g}."
         )
     return labels.astype("int64")
 

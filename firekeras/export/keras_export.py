@@ -7,6 +7,7 @@ import io
 import warnings
 
 from firekeras.keras_models.state import constants_inside
+from firekeras.quiet import silent_stderr
 
 
 def written_by_keras(model, path, to, settings):
@@ -28,6 +29,6 @@ def written_by_keras(model, path, to, settings):
 @contextlib.contextmanager
 def _quiet():
     """Hides what converters print and warn about: the file is run and compared afterwards."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), silent_stderr():
         warnings.simplefilter("ignore")
         yield

@@ -45,7 +45,12 @@ class Latency:
 
 @typed
 def measure_latency(
-    model_or_path: keras.Model | str | Path, *, batch_size: int = 1, runs: int = 30, threads: int | None = None
+    model_or_path: keras.Model | str | Path,
+    *,
+    batch_size: int = 1,
+    runs: int = 30,
+    threads: int | None = None,
+    trust: bool = False,
 ) -> Latency:
     """Measures how long a forward pass takes on this machine.
 
@@ -56,6 +61,8 @@ def measure_latency(
         runs: Timed passes, after a tenth as many for warming up. Defaults to 30.
         threads: The number of threads of LiteRT or ONNX Runtime. Defaults to 1. Keras and TensorFlow fix
             theirs when they start.
+        trust: Whether a file may do more than compute, such as read and write other files: the graph of a
+            SavedModel is a program. Defaults to False: it is refused.
 
     Returns:
         `Latency`, in seconds. It depends on the machine and its load: compare only figures that were
@@ -63,7 +70,8 @@ def measure_latency(
         for a small network: export it, and measure the file.
 
     Raises:
-        ValueError: If there is no such file, `threads` is set for Keras, or a number is below 1.
+        ValueError: If there is no such file, it may do more than compute, `threads` is set for Keras, or a
+            number is below 1.
         ImportError: If the file's runtime is not installed.
 
     Example:
@@ -72,7 +80,7 @@ def measure_latency(
     >>> firekeras.measure_latency(path, threads=2).fastest < before.fastest
     True
     """
-    return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads)[0]
+    return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads, trust=trust)[0]
 
 
 def measure_latencies(
@@ -81,6 +89,7 @@ def measure_latencies(
     batch_size: int = 1,
     runs: int = 30,
     threads: int | None = None,
+    trust: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[Latency]:
     """Measures several networks in turns, so that other work on the machine affects all of them equally.
@@ -88,7 +97,7 @@ def measure_latencies(
     Args:
         models_or_paths: Models or files, each as `measure_latency` takes it. `threads` does not apply to
             those that Keras or TensorFlow runs.
-        batch_size, runs, threads: As in `measure_latency`.
+        batch_size, runs, threads, trust: As in `measure_latency`.
         on_progress: A function that is called after each turn with the number of finished passes and of
             all. Defaults to None.
 
@@ -97,7 +106,9 @@ def measure_latencies(
     """
     batch_size, runs = _checked_counts(batch_size, runs)
     alone = len(models_or_paths) == 1
-    runtimes = [open_runtime(each, threads=threads if alone or _ours(each) else None) for each in models_or_paths]
+    runtimes = [
+        open_runtime(each, threads=threads if alone or _ours(each) else None, trust=trust) for each in models_or_paths
+    ]
     for runtime in runtimes:
         _warm_up(runtime, batch_size, runs)
     seconds: list[list[float]] = [[] for _ in runtimes]
@@ -127,7 +138,9 @@ def _latency(seconds, batch_size, runtime):
     return Latency(float(median), float(high - low) / 2, batch_size, float(min(seconds)), runtime.name, runtime.threads)
 
 
-def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, threads: int = 1) -> dict[str, float]:
+def layer_latency(
+    path: str | Path, *, batch_size: int = 1, runs: int = 30, threads: int = 1, trust: bool = False
+) -> dict[str, float]:
     """Mean seconds per layer, as its runtime names them after fusing, in execution order.
 
     LiteRT's Python interface does not measure single layers, and Keras compiles a model as a whole, so
@@ -138,6 +151,7 @@ def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, thre
         batch_size: Samples per pass. Defaults to 1.
         runs: The number of passes. Defaults to 30.
         threads: The number of threads. Defaults to 1.
+        trust: As in `measure_latency`. Defaults to False.
 
     Returns:
         Seconds by layer name.
@@ -154,7 +168,7 @@ def layer_latency(path: str | Path, *, batch_size: int = 1, runs: int = 30, thre
             f"{either(other.title for other in able)}. Received: {path}. Export the model: "
             f'firekeras.export_model(model, "model{able[0].ending}", to="{able[0].name}").'
         )
-    samples = random_samples(open_runtime(path).inputs, batch_size)
+    samples = random_samples(open_runtime(path, trust=trust).inputs, batch_size)
     return file_format.layer_seconds(Path(path), samples, runs=runs, threads=threads)
 
 

@@ -18,6 +18,7 @@ from firekeras.export.exporting import Export, check_close, check_path, size_of
 from firekeras.export.formats import FORMATS
 from firekeras.export.keeping import quantized
 from firekeras.export.verification import VERIFIED, compare, samples_of
+from firekeras.quiet import silent_stderr
 
 # layers that TF-MOT merges with the BatchNormalization behind them
 BEFORE_NORMALISATION = ("Conv2D", "DepthwiseConv2D", "Dense", "SeparableConv1D", "SeparableConv2D")
@@ -102,7 +103,7 @@ def _int8(tuned):
 
     converter = tf.lite.TFLiteConverter.from_keras_model(tuned)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), silent_stderr():
         warnings.simplefilter("ignore")  # that ranges were trained, not passed
         return converter.convert()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +12,23 @@ from firekeras.export.formats.format import Input, Runtime, either, formats_with
 from firekeras.paths import existing_file
 from firekeras.refusals import checked_whole
 
+LARGEST_INPUT = 2**28  # numbers in a sample
 KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 
 
-def open_runtime(model_or_path, *, threads=None) -> Runtime:
+def open_runtime(model_or_path, *, threads=None, trust=False) -> Runtime:
     """The runtime for a model, or for a file by its ending.
 
     Args:
         model_or_path: A built Keras model; or the path of a `.keras` file, or of one of the `FORMATS`.
         threads: How many threads LiteRT and ONNX Runtime take. Defaults to 1. Keras and TensorFlow fix
             theirs when they start.
+        trust: Whether a file may do more than compute, such as read and write other files. Defaults to False:
+            it is refused.
 
     Raises:
-        ValueError: If there is no such file, or none of these is its ending, or `threads` is given for Keras.
+        ValueError: If there is no such file, or none of these is its ending, or `threads` is given for Keras; or
+            the file may do more than compute, or takes inputs of no sensible size.
         ImportError: If the runtime is not installed; says how to install it.
     """
     if threads is not None:
@@ -43,7 +48,27 @@ def open_runtime(model_or_path, *, threads=None) -> Runtime:
         raise ValueError(f"Expected {titles}. Received: {path}.")
     if not file_format.sets_threads:
         _check_not_set(threads, file_format.runtime)
-    return file_format.open(path, threads)
+    if not trust:
+        check_harmless(path)
+    runtime = file_format.open(path, threads)
+    _check_inputs(path, runtime)
+    return runtime
+
+
+def check_harmless(path: Path) -> None:
+    """Raises `ValueError` if a file may do more than compute when it is run."""
+    file_format = format_of(path)
+    reason = file_format.why_untrusted(path) if file_format else None
+    if reason:
+        raise ValueError(
+            f"{path} is not run: {reason}. If you know and trust its author, allow it: --trust, in Python trust=True."
+        )
+
+
+def _check_inputs(path, runtime):
+    for tensor in runtime.inputs:
+        if math.prod(size or 1 for size in tensor.shape[1:]) > LARGEST_INPUT:
+            raise ValueError(f"{path} takes samples of shape {tensor.shape[1:]}, over {LARGEST_INPUT:,} numbers each.")
 
 
 def _of_keras(model, threads):

@@ -12,7 +12,7 @@ from firekeras.channels.costs import Costs, count_costs
 from firekeras.export.exporting import momentary_file, size_of
 from firekeras.export.formats import format_of
 from firekeras.export.latency import Latency, measure_latencies
-from firekeras.export.running import open_runtime, run
+from firekeras.export.running import check_harmless, open_runtime, run
 from firekeras.keras_models.model_file import load_model
 from firekeras.paths import existing_file
 
@@ -38,7 +38,7 @@ class Stage:
 
 
 def measure_stages(
-    paths, data=None, *, batch_size=1, runs=50, threads=None, in_litert=False, on_progress=None
+    paths, data=None, *, batch_size=1, runs=50, threads=None, in_litert=False, trust=False, on_progress=None
 ) -> list[Stage]:
     """Measures files side by side: `.keras`, `.tflite`, `.onnx`, or a SavedModel's folder.
 
@@ -53,6 +53,8 @@ def measure_stages(
         threads: The number of threads of LiteRT and ONNX Runtime. Defaults to 1. Keras fixes its own.
         in_litert: Whether `.keras` files are exported temporarily, and timed in LiteRT. Defaults to False: timed
             in Keras, with some milliseconds of Python in each pass.
+        trust: Whether files may do more than compute, such as read and write other files. Defaults to False:
+            they are refused.
         on_progress: A function that is called every few passes with the number of finished ones and of all.
             Defaults to None.
 
@@ -60,7 +62,8 @@ def measure_stages(
         A `Stage` per file, in their order.
 
     Raises:
-        ValueError: If one is not such a file, cannot be exported, or does not output one score per class.
+        ValueError: If one is not such a file, may do more than compute, cannot be exported, or does not output one
+            score per class.
 
     Example:
     >>> from firekeras.export.side_by_side import measure_stages
@@ -73,9 +76,11 @@ def measure_stages(
     for path in paths:
         if not path.is_dir():  # a SavedModel is one
             existing_file(path)
+        if not trust:
+            check_harmless(path)
     networks = [load_model(path, compile=False) if path.suffix == ".keras" else path for path in paths]
-    figures = [(_accuracy(path, each, data), _costs(each)) for path, each in zip(paths, networks, strict=True)]
-    settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "on_progress": on_progress}
+    figures = [(_accuracy(path, each, data, trust), _costs(each)) for path, each in zip(paths, networks, strict=True)]
+    settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "trust": trust, "on_progress": on_progress}
     with contextlib.ExitStack() as momentary:
         timed = [_in_litert(network, momentary) if in_litert else network for network in networks]
         latencies = measure_latencies(timed, **settings)
@@ -90,12 +95,12 @@ def _in_litert(network, momentary):
     return network if isinstance(network, Path) else momentary.enter_context(momentary_file(network))
 
 
-def _accuracy(path, network, data):
+def _accuracy(path, network, data, trust):
     """By the class of the highest score."""
     if data is None:
         return None
     x, y = data
-    scores = run(open_runtime(network), [np.asarray(x, "float32")], batch_size=128)[0]
+    scores = run(open_runtime(network, trust=trust), [np.asarray(x, "float32")], batch_size=128)[0]
     if scores.ndim != 2 or scores.shape[1] <= np.max(y):
         raise ValueError(
             f"{path} outputs {scores.shape[1:]} per sample, but the data have classes up to {np.max(y)}: expected one "

@@ -12,7 +12,10 @@ import h5py
 import keras
 
 from firekeras.keras2.config import Mender
+from firekeras.keras_models.archive import count_values
 from firekeras.keras_models.compiling import fresh_if_broken
+from firekeras.keras_models.limits import variables_limited
+from firekeras.paths import open_regular
 
 CLASSES = {name: cls for name, cls in vars(keras.layers).items() if inspect.isclass(cls)}
 NESTED = {**CLASSES, "Sequential": keras.Sequential, "Functional": keras.Model}  # Keras does not find them in wrappers
@@ -27,17 +30,26 @@ def read_h5(path: Path) -> tuple[keras.Model, list[str]]:
     mender = Mender()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mended.h5"
-        copy.write_bytes(path.read_bytes())
         try:
+            with open_regular(path) as old:
+                copy.write_bytes(old.read())
             with h5py.File(copy, "a") as file:
+                stored = _stored(file, path)
                 file.attrs["model_config"] = json.dumps(mender.model(_config(file, path)))
                 if "training_config" in file.attrs:
                     settings = mender.training(json.loads(file.attrs["training_config"]))
                     file.attrs["training_config"] = json.dumps(settings)
         except (OSError, json.JSONDecodeError) as error:
             raise ValueError(f"{path} is not a whole HDF5 file of a model: {error}.") from error
-        model, notes = load_mended(copy, path)
+        model, notes = load_mended(copy, path, stored)
     return model, [*mender.notes, *notes]
+
+
+def _stored(file, path):
+    try:
+        return count_values(file, path.stat().st_size)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}") from error
 
 
 def _config(file, path):
@@ -47,17 +59,20 @@ def _config(file, path):
             f"{path} holds no model, perhaps only weights. Build the model in Python, "
             f"model.load_weights({str(path)!r}), and model.save('NAME.keras')."
         )
-    config = json.loads(text)
+    try:
+        config = json.loads(text)
+    except RecursionError as error:
+        raise ValueError(f"{path} is damaged: its config has too many lists and dicts within each other.") from error
     if not isinstance(config, dict) or not isinstance(config.get("config"), (dict, list)):
         raise ValueError(f"{path} is damaged: its config is not that of a model.")
     return config
 
 
-def load_mended(copy: Path, path: Path) -> tuple[keras.Model, list[str]]:
-    """Loads an `.h5` file with a Keras 3 config; compiled, if its training settings can be read."""
-    model, why = _loaded(copy, compile=True), None
+def load_mended(copy: Path, path: Path, stored: int) -> tuple[keras.Model, list[str]]:
+    """Loads an `.h5` file with a Keras 3 config and `stored` weights; compiled, if its settings can be read."""
+    model, why = _loaded(copy, stored, compile=True), None
     if isinstance(model, Exception):
-        why, model = model, _loaded(copy, compile=False)
+        why, model = model, _loaded(copy, stored, compile=False)
     if isinstance(model, Exception):
         raise ValueError(f"{path} cannot be read: {_first_line(model)}") from model
     if why is not None:
@@ -66,9 +81,9 @@ def load_mended(copy: Path, path: Path) -> tuple[keras.Model, list[str]]:
     return model, [note for note in (fresh_if_broken(model),) if note]
 
 
-def _loaded(path, compile):
+def _loaded(path, stored, compile):
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), variables_limited(stored):
             warnings.simplefilter("ignore")  # about optimizer settings that no longer exist
             return keras.models.load_model(path, custom_objects=NESTED, compile=compile, safe_mode=True)
     except Exception as error:  # Keras can raise anything on a foreign file

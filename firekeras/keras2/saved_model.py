@@ -41,13 +41,14 @@ def read_saved_model(path: Path) -> tuple[keras.Model, list[str]]:
             file.attrs.update(model_config=json.dumps(config), keras_version="2", backend="tensorflow")
             if metadata.get("training_config"):
                 file.attrs["training_config"] = json.dumps(mender.training(metadata["training_config"]))
-            _write_weights(file.create_group("model_weights"), config, variables)
-        model, notes = load_mended(copy, path)
+            stored = _write_weights(file.create_group("model_weights"), config, variables)
+        model, notes = load_mended(copy, path, stored)
     return model, [*mender.notes, *notes]
 
 
-def _write_weights(group, config, variables):
-    names = []
+def _write_weights(group, config, variables) -> int:
+    """Writes the weights of all layers; returns how many numbers they hold."""
+    names, count = [], 0
     for number, layer in enumerate(_layers(config)):
         names.append(layer["config"]["name"])
         own = group.create_group(names[-1])
@@ -55,8 +56,10 @@ def _write_weights(group, config, variables):
         own.attrs["weight_names"] = [f"weight_{k}".encode() for k in range(len(values))]
         for k, value in enumerate(values):
             own[f"weight_{k}"] = value
+            count += np.size(value)
     group.attrs["layer_names"] = [name.encode() for name in names]
     group.attrs.update(keras_version="2", backend="tensorflow")
+    return count
 
 
 def _layers(config):

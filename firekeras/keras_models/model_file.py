@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import warnings
@@ -10,11 +9,14 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firekeras.keras_models import archive
 from firekeras.paths import as_path
 from firekeras.refusals import SIMILAR, nearest
 
 if TYPE_CHECKING:
     import keras
+
+LONGEST = 1000  # characters of an error of Keras
 
 
 def load_model(path: str | os.PathLike, *, compile: bool = True) -> keras.Model:
@@ -28,20 +30,24 @@ def load_model(path: str | os.PathLike, *, compile: bool = True) -> keras.Model:
         The `keras.Model`.
 
     Raises:
-        ValueError: If there is no such file, it has another format or is damaged, or it holds something
-            that safe mode refuses; names the layer.
+        ValueError: If there is no such file, it has another format or is damaged, it declares or unpacks to far
+            more than it holds, or it holds something that safe mode refuses; names the layer.
     """
     path = as_path(path)
     check_path(path)
+    with archive.opened(path) as (content, file):
+        config, stored = archive.read_config(content), archive.count_stored(content, file)
     import keras
 
+    from firekeras.keras_models.limits import variables_limited
+
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), variables_limited(stored):
             # an optimizer saved before its first step has no state to load, and needs none
             warnings.filterwarnings("ignore", "Skipping variable loading for optimizer")
             return keras.models.load_model(path, compile=compile)
     except Exception as error:  # Keras can raise anything on a damaged or foreign file
-        raise ValueError(_why_refused(path, error)) from error
+        raise ValueError(_why_refused(path, config, error)) from error
 
 
 def check_path(path: Path):
@@ -54,6 +60,8 @@ def check_path(path: Path):
         )
     if not path.exists():
         raise ValueError(f"There is no file {path}.{_near(path)}")
+    if not path.is_file():
+        raise ValueError(f"{path} is a pipe or a device. Expected a file NAME.keras.")
     if path.suffix.lower() in (".h5", ".hdf5"):
         raise ValueError(f"{path} is not a .keras file but a legacy HDF5 file. Convert it once: {_conversion(path)}.")
     if path.suffix != ".keras":
@@ -72,25 +80,20 @@ def _near(path):
     return f" Did you mean {str(path.with_name(near))!r}?" if near else ""
 
 
-def _why_refused(path, error):
-    config = _config(path)
+def _why_refused(path, config, error):
     for part, reason in (("config", _strange_layer), ("compile_config", _strange_setting)):
         stranger = next(_strangers(config.get(part), config.get("class_name", "")), None)
         if stranger:
             return f"{path} was not loaded: {reason(*stranger)}"
     if _is_stranger(config):
         return f"{path} was not loaded: {_strange_model(config['class_name'])}"
-    return f"{path} cannot be loaded, it may be damaged: {error}"
+    return f"{path} cannot be loaded, it may be damaged: {_shortened(error)}"
 
 
-def _config(path):
-    """The config of the model in the archive; empty if it cannot be read."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            config = json.loads(archive.read("config.json"))
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-        return {}
-    return config if isinstance(config, dict) else {}
+def _shortened(error):
+    """Keras puts whole configs into its messages."""
+    text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
 
 
 def _strangers(value, owner):
@@ -112,7 +115,7 @@ def _strangers(value, owner):
 
 
 def _is_stranger(value):
-    return "registered_name" in value and str(value.get("module")).split(".")[0] != "keras"
+    return "registered_name" in value and "class_name" in value and str(value.get("module")).split(".")[0] != "keras"
 
 
 def _strange_layer(layer, kind, name):

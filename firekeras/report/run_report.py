@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.text import Text
 
 from firekeras.channels.costs import COSTS, Costs
+from firekeras.refusals import printable
 from firekeras.report import tables
 from firekeras.rounds.figures import RoundFigures
 from firekeras.rounds.lines import as_number, needed, read
@@ -255,11 +256,6 @@ def run_tables(run: RunReport, owner: str | None = None) -> list:
 def moment(time) -> str:
     """The time of an event (ISO 8601, UTC), to the second."""
     return f"{printable(time)[:19].replace('T', ' ')} UTC" if time else ""
-
-
-def printable(text) -> str:
-    """Text on one line without control characters, since names come from files and go to terminals."""
-    return "".join(character if character.isprintable() else " " for character in str(text))
 
 
 def _costs(fields) -> Costs:

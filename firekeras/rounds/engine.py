@@ -132,9 +132,10 @@ class Rounds(Run, Iterator):
         """Notes that the user should see before any training."""
         differs = settled_differently(unsettled, self.baseline, self.settings.tolerance, self.monitor)
         chance = no_better_than_chance(self.baseline, self.validation_data, self.monitor)
+        scale = self.evaluation.suspicion(self.first)
         over = None if self.settings.trains_by_itself else self._schedule_over()
         broken = MENDED if is_broken(self.first) else None
-        return [remark for remark in (differs, chance, over, broken) if remark]
+        return [remark for remark in (scale, differs, chance, over, broken) if remark]
 
     def _schedule_over(self):
         if self.settings.learning_rate is not None or self.settings.fine_tune is not None:

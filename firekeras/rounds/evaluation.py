@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from firekeras.data.checks import check_batch_size
+from firekeras.data.scale import most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
@@ -107,6 +108,20 @@ class Evaluation:
             f"There is no baseline: {found}.{because} Check the data and their labels, the loss, and the weights."
         )
 
+    def suspicion(self, model: keras.Model) -> str | None:
+        """A sentence if the model does far better on the same samples in another range of values; else None."""
+        x, y = self.data[:2] if isinstance(self.data, tuple) and len(self.data) > 1 else (None, None)
+        if self._evaluate or not is_accuracy(self.monitor) or not isinstance(x, np.ndarray):
+            return None
+        if not isinstance(y, np.ndarray) or len(model.outputs) > 1 or x.dtype.kind not in "uif":
+            return None
+
+        def accuracy(x, y):
+            metrics = model.evaluate(x, y, batch_size=self.batch_size, verbose=0, return_dict=True)
+            return float(metrics[self.monitor])
+
+        return suspected_range(accuracy, x, y)
+
     def accepts(self, value: float, baseline: float) -> bool:
         """Whether a metric is within the tolerance."""
         return within_tolerance(value, baseline, self.tolerance, self.monitor)
@@ -175,9 +190,7 @@ def chance_level(data: Any, monitor: str) -> float | None:
     labels = data[1] if isinstance(data, tuple) and len(data) > 1 else None
     if not is_accuracy(monitor) or "top" in monitor or not isinstance(labels, np.ndarray) or not labels.size:
         return None
-    classes = labels.argmax(-1) if labels.ndim > 1 and labels.shape[-1] > 1 else labels.ravel()
-    _, counts = np.unique(classes, return_counts=True)
-    return float(counts.max() / counts.sum())
+    return most_frequent(labels)
 
 
 def no_better_than_chance(baseline: float, data: Any, monitor: str) -> str | None:
@@ -187,5 +200,6 @@ def no_better_than_chance(baseline: float, data: Any, monitor: str) -> str | Non
         return None
     return (
         f"The baseline, {monitor} {baseline:.4f}, is no better than always answering with the most frequent class "
-        f"({chance:.4f}): the network has learned nothing, or the data do not fit it (labels, scaling of the inputs)."
+        f"({chance:.4f}): suspect first the scale of the inputs (0..255 for a network trained on 0..1, or the "
+        "reverse), then the labels; or the network has learned nothing."
     )

@@ -112,8 +112,9 @@ def _profile(header, root, path):
 
 def _layers(nodes, graph):
     layers: dict[str, dict] = {}
+    widths = graph.widths
     for key in sorted(nodes):
-        node, widths = nodes[key], graph.widths
+        node = nodes[key]
         name = node.need("name", str) if isinstance(node, hdf5.Node) else key
         if name in layers or name not in widths:
             raise hdf5.DamagedError(f"its layer {name!r} is there twice, or is not in its graph")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +11,9 @@ import h5py
 import numpy as np
 
 from firekeras.channels.graph import ChannelGraph, LayerInfo
+from firekeras.keras_models import archive
 from firekeras.keras_models.model_file import check_path
-from inspector.state.archive import member
 
-WEIGHTS = "model.weights.h5"
 FEW = 1 << 18  # weights of a layer: opening a large model stays instant
 
 
@@ -31,18 +30,16 @@ class ModelWeights:
     def __init__(self, path):
         self.path = Path(path)
         check_path(self.path)
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                self._bytes = member(archive, self.path, WEIGHTS)
-            self._file = h5py.File(self._bytes, "r")
-            self._variables = dict(_variables(self._file, ()))
-        except (OSError, KeyError, RuntimeError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path} holds no weights that can be read: {error}. Save or copy it again.") from error
+        with contextlib.ExitStack() as files:
+            content, file = files.enter_context(archive.opened(self.path))
+            archive.count_stored(content, file)
+            weights = archive.member(content, file, archive.WEIGHTS)
+            self._variables = dict(_variables(files.enter_context(h5py.File(weights, "r")), ()))
+            self._files = files.pop_all()
 
     def close(self):
         """Closes the file, so it can be replaced or deleted."""
-        self._file.close()
-        self._bytes.close()
+        self._files.close()
 
     @property
     def params(self) -> int:
@@ -81,7 +78,9 @@ class ModelWeights:
         """Yields the variable in which the filters of a layer lie, if it can be told, and how they lie in it."""
         variables, where = self._variables.get(layer.name, ()), layer.kernel
         if where is not None and where.weight < len(variables):
-            yield variables[where.weight], where
+            variable = variables[where.weight]
+            if -min(where.axes) <= variable.ndim:  # a stranger's profile may say anything
+                yield variable, where
 
 
 def _variables(group, path):
@@ -93,8 +92,14 @@ def _variables(group, path):
         inner = path
         if isinstance(named, h5py.Group) and "name" in named.attrs and key != "layers":
             inner = (*path, str(named.attrs["name"]))
-            variables = [named[number] for number in sorted(named, key=int)]
+            variables = [_dataset(named, number) for number in sorted(named, key=int)]
             if variables:
                 yield "/".join(inner), variables
         if key != "vars":
             yield from _variables(below, inner)
+
+
+def _dataset(group, name):
+    if not isinstance(group[name], h5py.Dataset):
+        raise ValueError(f"{group.name}/{name} in its weights is not an array")
+    return group[name]

@@ -17,7 +17,7 @@ from firekeras.report.tables import cost_rows
 
 
 def costs(shape, layer, name=None):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input(shape)
     return firekeras.count_costs(keras.Model(inputs, layer(inputs)))
 
@@ -103,7 +103,7 @@ def test_looking_up_costs_nothing():
 
 
 def test_recurrent_layers_read_less_of_a_smaller_layer():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((7, 5))
     model = networks.scramble(keras.Model(inputs, L.LSTM(3)(L.Conv1D(8, 1, name="conv")(inputs))))
     scores = firekeras.score_filters(model, "l1")
@@ -123,7 +123,7 @@ class Block(L.Layer):
 
 
 def hidden(blocks=1):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((6, 6, 3))
     x = L.Conv2D(4, 1, name="conv")(inputs)
     for number in range(blocks):

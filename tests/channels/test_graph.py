@@ -15,7 +15,7 @@ from firekeras.scores.detector.fire_detector import FireDetector
 
 
 def recurrent():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((6, 4))
     first = L.RNN([L.LSTMCell(5), L.GRUCell(4)], return_sequences=True, name="first")(inputs)
     return keras.Model(inputs, L.RNN([L.LSTMCell(3)], name="second")(first))

@@ -47,7 +47,7 @@ PARTS = [split, cross_stage, scales, pooled, flattened]
 
 
 def network(part):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((6, 6, 3))
     x = part(L.Conv2D(16, 3, activation="relu", name="conv")(inputs))
     x = L.GlobalAveragePooling2D()(L.Conv2D(8, 1, name="last")(x)) if len(x.shape) == 4 else x

@@ -24,7 +24,7 @@ def strided():
 
 
 def network(first, shape=(16, 16, 3), dtype=None):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input(shape, dtype=dtype)
     x = L.Dense(8, activation="relu", name="one")(first(inputs))
     x = L.Dense(8, activation="relu", name="two")(L.Conv1D(8, 3, padding="same", name="conv")(x))
@@ -76,7 +76,7 @@ def test_masks_and_comparisons_over_open_steps():
 
 def reshaped(shape):
     """A reshape that fits images of 4 x 4, and not the 224 x 224 that stand in for an open size."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((None, None, 3))
     x = L.Reshape(shape)(L.Conv2D(8, 1, name="conv")(inputs))
     return networks.scramble(keras.Model(inputs, L.Dense(2)(L.GlobalAveragePooling1D()(x))))
@@ -101,7 +101,7 @@ def test_a_reshape_of_open_sizes_that_leaves_the_channels_last_is_cut_exactly():
 
 
 def test_dense_behind_a_reshape_to_as_many_rows_as_there_are():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((8, 8, 3))
     x = L.Reshape((-1, 8))(L.Conv2D(8, 1, name="conv")(inputs))
     model = networks.scramble(keras.Model(inputs, L.Dense(2)(L.GlobalMaxPooling1D()(x))))

@@ -112,6 +112,40 @@ def test_images_of_a_folder_are_resized_to_the_model(folder):
     assert result.exit_code == 0, result.output
 
 
+@pytest.fixture
+def grey_folder(folder):
+    """Dark and light grey images, and a network that tells them apart in the range 0..1."""
+    from PIL import Image
+
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(1, 1, activation="relu", kernel_initializer="ones")(image)
+    scores = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
+    network = keras.Model(image, scores)
+    network.layers[-1].set_weights([np.array([[0.0, 1.0]]), np.array([0.5, 0.0])])
+    network.save("grey.keras")
+    for k in range(16):
+        path = folder / "images" / ("light" if k % 2 else "dark") / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 100 + 50 * (k % 2) - 50 * ((k + 1) % 2)).save(path)
+    return folder
+
+
+def test_another_range_of_the_images_is_suspected_first(grey_folder):
+    result = run("measure", "grey.keras", "--data", "images")
+    assert result.exit_code == 0 and "1.00 with the inputs divided by 255" in result.stderr, result.output
+    result = run("measure", "grey.keras", "--data", "images", "--scale", "1/255", "--mean", "0")
+    assert result.exit_code == 0 and not result.stderr
+    assert "'1/x'" in run("measure", "grey.keras", "--data", "images", "--scale", "1/x").output
+
+
+def test_unreadable_images_are_skipped_on_request(grey_folder):
+    (grey_folder / "images" / "dark" / "x.png").write_bytes(b"broken")
+    arguments = ("measure", "grey.keras", "--data", "images", "--scale", "1/255")
+    assert "1 of 17 images cannot be read" in refused(*arguments)
+    result = run(*arguments, "--skip-unreadable")
+    assert result.exit_code == 0 and "Skipped 1 images" in result.stderr
+
+
 # prune
 
 
@@ -521,3 +555,8 @@ def test_the_demo_compresses_within_a_tiny_budget(folder):
 
 def test_the_demo_checks_its_output_first(folder):
     assert "there is no folder nowhere" in refused("demo", "--output", "nowhere/pruned.keras")
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(folder):
+    said = refused("prune", "\x1b[2J\x1b]0;mine\x07.keras")
+    assert "There is no file" in said and "\x1b" not in said and "\x07" not in said

@@ -1,5 +1,6 @@
 """Data are checked before any long work, and read no more often than they must be."""
 
+import keras
 import networks
 import numpy as np
 import pytest
@@ -65,3 +66,11 @@ def test_batches_are_looked_at_too():
         check_batches_finite("v", tf.data.Dataset.from_tensor_slices((spoilt((4, 3)), Y)).batch(2))
     check_batches_finite("v", tf.data.Dataset.from_tensor_slices((X, Y)).batch(2))
     check_batches_finite("v", (spoilt((4, 3)), Y))  # arrays are looked at elsewhere
+
+
+@pytest.mark.parametrize("values", [0.5, np.nan, np.inf])
+def test_fractions_are_not_cut_off_for_inputs_of_whole_numbers(values):
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), keras.layers.Embedding(9, 2)])
+    with pytest.raises(ValueError, match=r"takes whole numbers, int32, but the data hold fractions"):
+        checked_data(model, np.full((2, 3), values))
+    assert checked_data(model, np.full((2, 3), 4.0))[0].shape == (2, 3)

@@ -1,13 +1,17 @@
+import io
+import os
 import re
 import subprocess
 import sys
+import zipfile
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from firekeras import datasets
-from firekeras.datasets import Dataset, hold_out, load_dataset
+from firekeras.datasets import Dataset, hold_out, load_dataset, scaled
 from firekeras.datasets.synthetic import SYNTHETIC
 
 
@@ -132,7 +136,8 @@ def test_npz_labels_become_class_numbers(tmp_path, encode):
 
 
 def test_npz_images_become_uint8_or_float32_with_a_channel_axis(tmp_path):
-    dataset = load_dataset(saved(tmp_path, arrays(x_train=np.ones((12, 6, 5)), x_test=np.ones((6, 6, 5), "int16"))))
+    integers = {"x_train": np.ones((12, 6, 5), "int32"), "x_test": np.ones((6, 6, 5), "int16")}
+    dataset = load_dataset(saved(tmp_path, arrays(**integers)))
     assert dataset.x_train.shape == (12, 6, 5, 1)
     assert dataset.x_train.dtype == dataset.x_test.dtype == np.float32
 
@@ -290,14 +295,14 @@ def test_folder_with_images_of_several_sizes_names_the_odd_one(class_folder):
 def test_folder_with_a_broken_image_names_it(class_folder):
     broken = class_folder / "dog" / "007.png"
     broken.write_bytes(broken.read_bytes()[:40])
-    with pytest.raises(ValueError, match=rf"{re.escape(str(broken))} cannot be read.*Replace it"):
+    with pytest.raises(ValueError, match=rf"1 of 30 images cannot be read: {re.escape(str(broken))} .*Replace or rem"):
         load_dataset(class_folder)
 
 
 def test_folder_with_16_bit_images_is_refused(class_folder):
     deep = class_folder / "dog" / "007.png"
     Image.fromarray(np.full((6, 5), 40_000, "uint16")).save(deep)
-    with pytest.raises(ValueError, match=rf"{re.escape(str(deep))} has more than 8 bits"):
+    with pytest.raises(ValueError, match=rf"{re.escape(str(deep))} .it has more than 8 bits"):
         load_dataset(class_folder)
 
 
@@ -329,6 +334,206 @@ def test_folder_without_classes_is_refused(tmp_path, names):
         write_images(tmp_path / name, 3)
     with pytest.raises(ValueError, match=r"no class folders.*at least two classes.*It has folders"):
         load_dataset(tmp_path)
+
+
+# Image files of strangers
+
+
+def class_folders(folder, *images):
+    """Two classes of two images each, and the given ones among the first."""
+    write_images(folder / "cat", 2)
+    write_images(folder / "dog", 2)
+    for number, image in enumerate(images):
+        image.save(folder / "cat" / f"x{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 5 6\nshowpage\n", "not a PNG, JPEG, BMP or WebP image"),
+        (b"P6 5 6 255 " + bytes(90), "not a PNG"),
+        (b"GIF89a" + bytes(50), "not a PNG"),
+        (b"", "not a PNG"),
+    ],
+    ids=["PostScript", "PPM", "GIF", "empty"],
+)
+def test_only_four_formats_are_decoded_whatever_the_name(tmp_path, content, reason):
+    (class_folders(tmp_path) / "cat" / "x.png").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"1 of 5 images cannot be read: .*x\.png \(it is {reason}"):
+        load_dataset(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for_and_a_device_not_read(tmp_path):
+    class_folders(tmp_path)
+    os.mkfifo(tmp_path / "cat" / "x.png")
+    (tmp_path / "dog" / "y.png").symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match=r"2 of 6 images .*x\.png \(it is a folder, a pipe or a device.*y\.png"):
+        load_dataset(tmp_path)
+
+
+def test_huge_declared_sizes_are_refused_before_they_are_decoded(tmp_path):
+    header = b"IHDR" + (20_000).to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])
+    chunk = (13).to_bytes(4, "big") + header + zlib.crc32(header).to_bytes(4, "big")
+    data = (9).to_bytes(4, "big") + b"IDAT" + bytes(13)
+    (class_folders(tmp_path) / "cat" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + data)
+    with pytest.raises(ValueError, match=r"x\.png \((it declares 20000x20000 pixels|Image size \(400000000 pixels\))"):
+        load_dataset(tmp_path)
+    with pytest.raises(ValueError, match="at most 67,108,864 pixels in all"):
+        load_dataset(tmp_path, image_size=(100_000, 100_000))
+
+
+def test_all_unreadable_files_are_listed_together_or_skipped(tmp_path):
+    write_images(class_folders(tmp_path) / "dog", 20)
+    for number in range(12):
+        (tmp_path / "dog" / f"bad{number:02}.png").write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"12 of 34 .*bad00.*bad09.*; and 2 more\..*skip them with `skip_unreadable`"):
+        load_dataset(tmp_path, limit=100)
+    dataset = load_dataset(tmp_path, skip_unreadable=True, seed=1)
+    assert len(dataset.y_train) + len(dataset.y_test) == 22 and len(dataset.skipped) == 12
+    assert len(dataset.x_train) == len(dataset.y_train) and dataset.skipped[0].name.startswith("bad")
+
+
+def test_skipping_leaves_every_class(split_folder):
+    for path in (split_folder / "train" / "dog").iterdir():
+        path.write_bytes(b"broken")
+    with pytest.raises(ValueError, match=r"4 of 12 images .* nothing is left of a class, or of the test images"):
+        load_dataset(split_folder, skip_unreadable=True)
+
+
+@pytest.mark.parametrize(
+    ("modes", "channels", "expected"),
+    [
+        ("L", None, 1),
+        (("L", "LA", "1"), None, 1),
+        (("L", "RGB"), None, 3),
+        ("RGB", 1, 1),
+        ("RGBA", 3, 3),
+        (("RGBA", "P", "L"), 4, 4),
+        ("LA", 2, 2),
+        ("CMYK", 3, 3),
+    ],
+)
+def test_channels_are_those_asked_for_and_grey_stays_grey(tmp_path, modes, channels, expected):
+    modes = [modes] if isinstance(modes, str) and modes in ("L", "RGB", "RGBA", "LA", "P", "CMYK") else modes
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for number, mode in enumerate(modes):
+            ending = "jpg" if mode == "CMYK" else "png"
+            for k in range(2):
+                Image.new(mode, (5, 6), 1 if mode in "1LP" else None).save(tmp_path / name / f"{number}{k}.{ending}")
+    dataset = load_dataset(tmp_path, channels=channels)
+    assert dataset.x_train.shape[1:] == (6, 5, expected) and dataset.x_train.dtype == np.uint8
+
+
+def test_alpha_is_dropped_or_kept_and_palettes_are_looked_up(tmp_path):
+    clear = Image.new("RGBA", (5, 6), (9, 8, 7, 0))
+    palette = Image.new("P", (5, 6), 3)
+    palette.putpalette([9, 8, 7] * 4)
+    palette.info["transparency"] = bytes([0, 0, 0, 0])
+    class_folders(tmp_path, clear, palette)
+    images = np.concatenate([(d := load_dataset(tmp_path)).x_train, d.x_test])
+    assert sorted(map(tuple, images[:, 0, 0]))[-2:] == [(9, 8, 7), (9, 8, 7)]
+    images = np.concatenate([(d := load_dataset(tmp_path, channels=4)).x_train, d.x_test])
+    assert sorted(map(tuple, images[:, 0, 0]))[-2:] == [(9, 8, 7, 0), (9, 8, 7, 0)]
+
+
+def test_channels_are_one_to_four(tmp_path):
+    with pytest.raises(ValueError, match=r"channels is one of 1, 2, 3, 4. Received: 5"):
+        load_dataset(tmp_path, channels=5)
+
+
+# Scaling
+
+
+def test_images_are_scaled_then_standardized():
+    digits = load_dataset("digits", limit=20)
+    done = scaled(digits, 1 / 16, mean=[0.5], std=0.25)
+    np.testing.assert_allclose(done.x_test, (digits.x_test / 16 - 0.5) / 0.25, rtol=1e-6)
+    assert done.x_train.dtype == np.float32 and digits.x_train.max() == 16
+    assert scaled(digits) is digits
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"scale": 0}, "scale must not be 0"),
+        ({"scale": "1/255"}, "scale is a number. Received: '1/255'"),
+        ({"std": [1, 2, 3]}, "std is one number, or one for each of 1 channels"),
+        ({"mean": float("nan")}, "mean is a number"),
+    ],
+)
+def test_scales_are_numbers(settings, words):
+    with pytest.raises(ValueError, match=words):
+        scaled(load_dataset("digits", limit=2), **settings)
+
+
+# .npz files of strangers
+
+
+def packed(tmp_path, header=None, body=b"", compression=zipfile.ZIP_DEFLATED):
+    """A file whose x_train has another header and body."""
+    path = tmp_path / "data.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for key, array in arrays().items():
+            stream = io.BytesIO()
+            np.lib.format.write_array(stream, array)
+            content = stream.getvalue()
+            if key == "x_train" and header is not None:
+                text = header.encode().ljust(117) + b"\n"
+                content = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + body
+            archive.writestr(f"{key}.npy", content, compression if key == "x_train" else zipfile.ZIP_STORED)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("header", "body", "words"),
+    [
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000, 1000000), }", b"", "bytes do not hold"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, -1), }", b"1234", "bytes do not hold"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (2, }", b"12345678", "is damaged"),
+        ("(" * 100, b"", "is damaged"),
+        ("{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", b"cos\nsystem\n", "objects are refused"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (80000000,), }", bytes(80_000_000), "unpacks to 80,000"),
+    ],
+    ids=["huge", "negative", "unclosed", "nested", "pickle", "bomb"],
+)
+def test_declared_shapes_are_compared_with_the_file(tmp_path, header, body, words):
+    with pytest.raises(ValueError, match=rf"data\.npz: `x_train` .*{words}"):
+        load_dataset(packed(tmp_path, header, body))
+
+
+def test_other_compressions_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"`x_train` is damaged .compression of type 14"):
+        load_dataset(packed(tmp_path, compression=zipfile.ZIP_LZMA))
+
+
+def test_encrypted_and_damaged_archives_are_refused_in_words(tmp_path):
+    path = saved(tmp_path, arrays())
+    content = bytearray(path.read_bytes())
+    entry = content.find(b"PK\x01\x02")
+    content[entry + 8] |= 1  # the flag of an encrypted member
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"`x_train` is damaged .*encrypted"):
+        load_dataset(path)
+    content[entry] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"is not an \.npz file, or is truncated .*Write it again"):
+        load_dataset(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"x_train": np.full((12, 6, 5, 3), 1e300), "x_test": np.ones((6, 6, 5, 3))}, "1e.300, too large for float32"),
+        ({"y_train": np.full(12, 1e300)}, "`y_train` must be class numbers .*below 2,147,483,648"),
+        ({"y_test": np.full(6, 2**63 + 5, "uint64")}, "`y_test` must be class numbers"),
+        ({"x_test": np.ones((6, 6, 5, 3))}, "x_train is of type uint8, x_test of type float64"),
+    ],
+)
+def test_values_that_would_change_silently_are_refused(tmp_path, changes, words):
+    with pytest.raises(ValueError, match=words):
+        load_dataset(saved(tmp_path, arrays(**changes)))
 
 
 # Anything else

@@ -112,12 +112,14 @@ def test_int8_keeps_accuracy_and_quarters_the_file(digits, tmp_path):
     assert accuracy(small.path, data) >= accuracy(whole.path, data) - 0.01 > 0.95
 
 
-def test_int8_computes_in_whole_numbers_throughout(digits, tmp_path):
+def test_int8_computes_in_whole_numbers_throughout(digits, tmp_path, capfd):
     model, data = digits
+    capfd.readouterr()
     firekeras.export_model(model, tmp_path / "float.tflite", samples=data.x_train)
     firekeras.export_model(model, tmp_path / "int8.tflite", samples=data.x_train, int8=True)
     assert len(open_runtime(tmp_path / "float.tflite").floating_layers()) == 5
     assert open_runtime(tmp_path / "int8.tflite").floating_layers() == []
+    assert capfd.readouterr() == ("", "")  # neither what the converter says nor what the runtime does
 
 
 def test_int8_that_loses_too_much_is_refused(digits, tmp_path):

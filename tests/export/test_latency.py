@@ -111,11 +111,29 @@ def test_refusals(files, call, words):
         call(files)
 
 
+def test_custom_operations_of_litert_run_only_if_trusted():
+    from firekeras.export.formats.litert import LiteRTRuntime
+
+    class Fake:
+        def _get_ops_details(self):
+            return [{"op_name": name} for name in self.names]
+
+    runtime = LiteRTRuntime.__new__(LiteRTRuntime)
+    runtime._interpreter = fake = Fake()
+    fake.names = ["CONV_2D", "TFLite_Detection_PostProcess"]
+    assert runtime.why_untrusted() is None
+    fake.names = ["CONV_2D", "FlexReadFile"]
+    assert "custom operation 'FlexReadFile'" in runtime.why_untrusted()
+
+
 def test_damaged_files_are_refused(tmp_path):
     for name in ("net.tflite", "net.onnx"):
         (tmp_path / name).write_bytes(b"not a network")
         with pytest.raises(ValueError, match=rf"{name} is not an? "):
             measure_latency(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe.tflite")
+    with pytest.raises(ValueError, match=r"pipe.tflite is a pipe or a device"):
+        measure_latency(tmp_path / "pipe.tflite")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="is not a SavedModel"):
         measure_latency(tmp_path / "empty")

@@ -182,7 +182,7 @@ def test_training_settings_in_the_words_of_keras_3():
 @pytest.fixture
 def broken(tmp_path):
     """A classifier as Keras 3 loads it from an .h5 file."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((6,))
     x = keras.layers.Dense(8, activation="relu", name="hidden")(inputs)
     model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax", name="scores")(x))
@@ -216,3 +216,12 @@ def test_fit_with_the_callback_trains_it(broken):
 def test_what_is_pruned_from_it_can_train(broken):
     plan = firekeras.plan_pruning(broken, firekeras.score_filters(broken, "l1"), pruning_ratio=0.3)
     firekeras.prune(broken, plan).fit(*data(), verbose=0)
+
+
+def test_weights_that_lie_elsewhere_are_refused(old, tmp_path):
+    path = tmp_path / "edited.h5"
+    shutil.copy(old / "old.h5", path)
+    with h5py.File(path, "a") as file:
+        file["model_weights"]["beside"] = h5py.ExternalLink("/etc/other.h5", "/x")
+    with pytest.raises(ValueError, match=r"edited.h5 cannot be read: .*beside in its weights is a link"):
+        firekeras.convert_model(path, tmp_path / "new.keras")

@@ -153,7 +153,7 @@ def test_each_block_by_itself(block, detail):
 
 
 def check(steps, flat, ratio, seed):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     model = scramble(build(steps, flat))
     plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "random", seed=seed), pruning_ratio=ratio)
     smaller = firekeras.prune(model, plan)

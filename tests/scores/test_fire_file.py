@@ -93,6 +93,11 @@ HOSTILE = {
     "another kernel": (graph(lambda g: g["layers"][0]["weights"][0].update(factor=7)), "its graph is not the one"),
     "a factor": (graph(lambda g: g["layers"][0]["weights"][0].update(factor="9")), r"weights\[0\]\.factor"),
     "filters": (graph(lambda g: g["layers"][0].update(filters=99)), "its layer 'conv' names the axis 99 of 3"),
+    "large costs": (
+        graph(lambda g: g["layers"][0]["macs"][0].update(factor=2**61)),
+        "costs are larger than those of any",
+    ),
+    "many axes": (graph(lambda g: g["layers"][0]["macs"][0].update(axes=[0] * 99)), "array of length <= 16 at layers"),
     "a lock": (graph(lambda g: g["locks"].update({"10000": "x"})), "it locks a unit 10000, and has 6"),
     "a name for a lock": (graph(lambda g: g["locks"].update(x="y")), "expected int, received str as a key of locks"),
     "half a unit": (graph(lambda g: g["axes"].insert(0, [0.5])), r"expected int, received float at axes\[0\]\[0\]"),

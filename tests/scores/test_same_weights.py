@@ -40,3 +40,13 @@ def test_rounding_is_no_difference(model, profile):
         graph=profile.graph,
     )
     assert firekeras.plan_pruning(model, again, pruning_ratio=0.3).removed
+
+
+def test_a_plan_from_a_file_knows_its_weights(model, profile, tmp_path):
+    firekeras.plan_pruning(model, profile, pruning_ratio=0.3).save(tmp_path / "plan.json")
+    plan = firekeras.PruningPlan.load(tmp_path / "plan.json")
+    firekeras.prune(model, plan)
+    other = networks.scramble(networks.two_convs(), seed=5)
+    with pytest.warns(UserWarning, match=r"The plan in .*plan\.json was made on other weights") as seen:
+        firekeras.prune(other, plan)
+    assert [one.filename for one in seen if one.category is UserWarning] == [__file__]

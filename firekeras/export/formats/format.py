@@ -161,6 +161,19 @@ class Format:
 
         written_by_keras(model, path, self, settings)
 
+    def why_untrusted(self, path: Path) -> str | None:
+        """Why a file of a stranger may do more than compute, if it is run; None if it only computes.
+
+        Formats whose files are nothing but numbers leave it at that.
+
+        Args:
+            path: The file.
+
+        Raises:
+            ValueError: If it is no file of this format.
+        """
+        return None
+
     def open(self, path: Path, threads: int | None = None) -> Runtime:
         """Opens a file in the runtime.
 

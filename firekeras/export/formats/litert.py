@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_order, needed
+from firekeras.export.harmless import LITERT_CUSTOM
+from firekeras.quiet import silent_stderr
 
 # True: the kernel is applied once per input position (transposed); False: once per output position
 CONVOLUTIONS = {"CONV_2D": False, "DEPTHWISE_CONV_2D": False, "CONV_3D": False, "TRANSPOSE_CONV": True}
@@ -20,6 +22,9 @@ class LiteRT(Format):
     needs = ("ai_edge_litert",)
     refused_on = dict.fromkeys(("jax", "torch"), f"Keras exports to LiteRT from TensorFlow. {ON_TENSORFLOW}.")
     has_int8 = True
+
+    def why_untrusted(self, path):
+        return self.open(path).why_untrusted()  # opening runs nothing
 
     def open(self, path, threads=None) -> LiteRTRuntime:
         return LiteRTRuntime(path, threads=threads or 1)
@@ -70,7 +75,8 @@ class LiteRTRuntime:
 
         module = needed("ai_edge_litert.interpreter")
         try:
-            self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
+            with silent_stderr():  # it says which delegate it created
+                self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{path} is not a .tflite file that LiteRT can run: {error}") from error
         self.threads, self._path = threads, path
@@ -85,7 +91,8 @@ class LiteRTRuntime:
         for place, array in zip(places, arrays, strict=True):
             self._interpreter.resize_tensor_input(place, array.shape)
         try:
-            self._interpreter.allocate_tensors()
+            with silent_stderr():
+                self._interpreter.allocate_tensors()
         except RuntimeError as error:  # for instance, some networks of single channels
             raise ValueError(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples: {error}") from error
         for place, tensor, array in zip(places, self.inputs, arrays, strict=True):
@@ -96,6 +103,15 @@ class LiteRTRuntime:
 
     def outputs(self):
         return [self._interpreter.get_tensor(tensor["index"]) for tensor in self._details[1].values()]
+
+    def why_untrusted(self) -> str | None:
+        """Why the file may do more than compute; None if it only computes.
+
+        LiteRT's own operations have names in capitals, and compute only.
+        """
+        names = {one["op_name"] for one in self._interpreter._get_ops_details()} - LITERT_CUSTOM
+        foreign = next((name for name in sorted(names) if name != name.upper()), None)
+        return f"it has the custom operation {foreign!r}, which may do more than compute" if foreign else None
 
     def costs(self):
         """MACs per sample, and parameters, as `Costs`."""

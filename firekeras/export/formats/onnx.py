@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
+import io
 import json
 import math
+import os
 import tempfile
 from pathlib import Path
 
 from firekeras.export.formats.format import ON_TENSORFLOW, PIP, Format, Input, export_format, needed
+from firekeras.quiet import silent_stderr
 
 # True: the kernel is applied once per input position (transposed); False: once per output position
 CONVOLUTIONS = {"Conv": False, "ConvTranspose": True}
@@ -29,6 +33,11 @@ class Onnx(Format):
     def how_to_install(self, missing):
         others = f"pip install {' '.join(missing)}. Or: {ON_TENSORFLOW}"
         return others if "jax2onnx" in missing else PIP  # the extra does not include jax2onnx
+
+    def why_untrusted(self, path):
+        from firekeras.export.onnx_check import why_untrusted
+
+        return why_untrusted(path)
 
     def open(self, path, threads=None) -> OnnxRuntime:
         return OnnxRuntime(path, threads=threads or 1)
@@ -88,14 +97,15 @@ class OnnxRuntime:
     name = "ONNX Runtime"
 
     def __init__(self, path, *, threads=1, profile_in=None):
-        module = needed("onnxruntime")
+        module = _onnxruntime()
         options = module.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.log_severity_level = 3
         if profile_in:
             options.enable_profiling, options.profile_file_prefix = True, str(Path(profile_in) / "profile")
         try:
-            self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            with contextlib.redirect_stdout(io.StringIO()), silent_stderr():  # it prints what it then raises
+                self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime exports no common base class of its errors
             raise ValueError(f"{path} is not an .onnx file that ONNX Runtime can run: {error}") from error
         self.threads = threads
@@ -117,6 +127,28 @@ class OnnxRuntime:
             if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
                 seconds[event["name"].removesuffix("_kernel_time")] += event["dur"] / 1e6
         return dict(seconds)
+
+
+def _onnxruntime():
+    """ONNX Runtime, which neither sends anything about its use, nor leaves an identifier in the temporary folder."""
+    with _environment("ORT_DISABLE_TELEMETRY", "1"):  # it is read upon import
+        module = needed("onnxruntime")
+    if hasattr(module, "disable_telemetry_events"):
+        module.disable_telemetry_events()
+    return module
+
+
+@contextlib.contextmanager
+def _environment(name, value):
+    kept = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if kept is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = kept
 
 
 def _shape(shape):

@@ -15,6 +15,11 @@ class SavedModel(Format):
     }
     sets_threads = False
 
+    def why_untrusted(self, path):
+        from firekeras.export.saved_model_check import why_untrusted
+
+        return why_untrusted(path)
+
     def open(self, path, threads=None) -> SavedModelRuntime:
         return SavedModelRuntime(path)
 
@@ -31,7 +36,7 @@ class SavedModelRuntime:
         try:
             self._loaded = tf.saved_model.load(str(path))
             self._function = self._loaded.signatures["serving_default"]
-        except (OSError, KeyError, ValueError) as error:
+        except Exception as error:  # TensorFlow's own errors are not subclasses of these
             raise ValueError(f"{path} is not a SavedModel with a signature 'serving_default': {error}") from error
         specs = self._function.structured_input_signature[1]
         self.inputs = [Input(name, tuple(s.shape), s.dtype.as_numpy_dtype) for name, s in sorted(specs.items())]

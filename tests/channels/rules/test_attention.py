@@ -18,7 +18,7 @@ EXACT = 1e-5  # of how much the outputs vary
 
 def attended(build, shape=(STEPS, 5)):
     """A network around what `build` makes of queries, and of keys and values."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input(shape, name="series")
     query, value = (L.Dense(WIDTH, name=name)(inputs) for name in ("query", "value"))
     y = keras.tree.flatten(build(query, value))
@@ -90,7 +90,7 @@ def test_heads_over_one_of_two_axes_with_several_axes_put_out():
 
 
 def test_words_behind_an_embedding_with_a_mask():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     words = keras.Input((STEPS,), dtype="int32")
     x = L.Embedding(7, 5, mask_zero=True)(words)
     model = scramble(keras.Model(words, L.Dense(3)(multi(output_shape=9)(x, x))))

@@ -18,7 +18,7 @@ EXACT = 1e-5  # of how much the outputs vary
 
 
 def network(*layers, shape=(STEPS, INPUTS)):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = x = keras.Input(shape, name="series")
     for layer in layers:
         x = layer(x)
@@ -165,7 +165,7 @@ def test_costs_of_what_is_left_by_hand():
 
 
 def test_a_layer_that_is_called_twice_in_a_nested_model():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inner = keras.Input((None, INPUTS))
     tower = keras.Model(inner, L.LSTM(8, name="a", **SEQUENCES)(inner), name="tower")
     last = L.Bidirectional(L.GRU(6), name="last")
@@ -176,7 +176,7 @@ def test_a_layer_that_is_called_twice_in_a_nested_model():
 
 
 def test_states_carry_units_from_an_encoder_to_a_decoder():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     source, target = keras.Input((STEPS, INPUTS), name="source"), keras.Input((3, 2), name="target")
     _, *states = L.LSTM(8, return_state=True, name="encoder")(source)
     decoded = L.LSTM(8, return_sequences=True, name="decoder")(target, initial_state=states)
@@ -186,14 +186,14 @@ def test_states_carry_units_from_an_encoder_to_a_decoder():
 
 
 def test_states_of_both_directions():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((STEPS, INPUTS))
     y, *states = L.Bidirectional(L.GRU(6, return_state=True), name="a")(inputs)
     proven(scramble(keras.Model(inputs, L.Dense(3)(L.Concatenate()([y, *states])))))
 
 
 def test_words_behind_an_embedding_with_a_mask():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     words = keras.Input((STEPS,), dtype="int32")
     x = L.Embedding(7, INPUTS, mask_zero=True)(words)
     x = L.Bidirectional(L.LSTM(8, return_sequences=True, name="deep"))(x)
@@ -231,7 +231,7 @@ def test_units_that_mix_must_stay(layer, words):
 
 
 def test_units_of_a_stateful_layer_must_stay_but_its_inputs_may_go():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input(batch_shape=(2, STEPS, INPUTS))
     x = L.LSTM(8, stateful=True, name="a")(L.Conv1D(6, 1, name="conv")(inputs))
     model = scramble(keras.Model(inputs, L.Dense(3)(x)))
@@ -243,7 +243,7 @@ def test_units_of_a_stateful_layer_must_stay_but_its_inputs_may_go():
 
 
 def test_units_that_start_from_an_input_must_stay():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs, start = keras.Input((STEPS, INPUTS)), keras.Input((8,))
     model = keras.Model([inputs, start], L.Dense(3)(L.GRU(8, name="a")(inputs, start)))
     assert firekeras.channel_graph(model).lock("a", 0) == "a (GRU) starts from a state that is fixed"
@@ -278,7 +278,7 @@ def test_strange_cells_lock_what_they_read(layer, words):
 
 
 def test_directions_of_different_width_lock_what_they_read():
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     inputs = keras.Input((STEPS, INPUTS))
     x = L.Conv1D(6, 1, name="conv")(inputs)
     one, other = ragged()(x)

@@ -84,7 +84,7 @@ def test_an_archive_without_weights_is_reported(empty_window, tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")
     empty_window.open_path(path)
-    assert "holds no weights that can be read" in empty_window.banner.words.text()
+    assert "without model.weights.h5, so it holds no model" in empty_window.banner.words.text()
 
 
 def test_the_profile_of_another_model_is_left_alone(empty_window, files, tmp_path):
@@ -101,7 +101,7 @@ def test_the_profile_of_another_model_is_left_alone(empty_window, files, tmp_pat
     assert keras.models.load_model(other)
 
 
-def test_the_profile_of_another_training_is_told(empty_window, files):
+def test_the_profile_of_another_training_is_reported(empty_window, files):
     import networks
 
     networks.scramble(networks.residual(), seed=7).save(files[0])

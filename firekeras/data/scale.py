@@ -1,0 +1,77 @@
+"""Whether a network was trained on inputs of another range: found out by trying the usual ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+TRIED = 96  # samples
+FAR_BETTER = 0.2  # in accuracy: over three standard deviations of so many samples
+EIGHT_BITS = 1.5  # values above it are taken for 0..255, as images are stored
+
+
+class Range(NamedTuple):
+    """A way to bring inputs into another range: `x * scale - mean`."""
+
+    words: str
+    scale: float
+    mean: float
+    options: str
+
+    def of(self, x: np.ndarray) -> np.ndarray:
+        """The inputs in this range."""
+        return x.astype("float32") * np.float32(self.scale) - np.float32(self.mean)
+
+
+FROM_8_BITS = (
+    Range("divided by 255", 1 / 255, 0, "--scale 1/255"),
+    Range("divided by 127.5, minus 1", 1 / 127.5, 1, "--scale 1/127.5 --mean 1"),
+)
+FROM_UNIT = (
+    Range("multiplied by 255", 255, 0, "--scale 255"),
+    Range("multiplied by 2, minus 1", 2, 1, "--scale 2 --mean 1"),
+)
+FROM_SIGNED = (
+    Range("plus 1, multiplied by 127.5", 127.5, -127.5, "--scale 127.5 --mean -127.5"),
+    Range("plus 1, divided by 2", 0.5, -0.5, "--scale 0.5 --mean -0.5"),
+)
+
+
+def suspected_range(accuracy: Callable[[np.ndarray, np.ndarray], float], x: np.ndarray, y: np.ndarray) -> str | None:
+    """A sentence if a classifier does far better on the same samples in another range of values; else None.
+
+    Nothing is tried if the accuracy is nearer to 1 than to that of always answering with the most frequent class.
+
+    Args:
+        accuracy: A function of inputs and labels that returns the accuracy, 0 to 1.
+        x: Inputs `(n, ...)`; the first 96 are taken.
+        y: Their classes, `(n,)`, or `(n, classes)`, one-hot.
+    """
+    x, y = x[:TRIED], y[:TRIED]
+    if not len(x):
+        return None
+    found = accuracy(x, y)
+    if found > (1 + most_frequent(y)) / 2:
+        return None
+    best, other = max(((accuracy(each.of(x), y), each) for each in _other_ranges(x)), key=lambda pair: pair[0])
+    if best < found + FAR_BETTER:
+        return None
+    return (
+        f"The scale of the inputs is suspect: on {len(x)} samples the accuracy is {found:.2f}, and {best:.2f} with the "
+        f"inputs {other.words}. If the network was trained on that range, bring the data into it ({other.options})."
+    )
+
+
+def most_frequent(y: np.ndarray) -> float:
+    """The share of the most frequent class, 0 to 1."""
+    classes = y.argmax(-1) if y.ndim > 1 and y.shape[-1] > 1 else y.ravel()
+    _, counts = np.unique(classes, return_counts=True)
+    return float(counts.max() / counts.sum())
+
+
+def _other_ranges(x):
+    if x.max() > EIGHT_BITS:
+        return FROM_8_BITS
+    return FROM_SIGNED if x.min() < 0 else FROM_UNIT

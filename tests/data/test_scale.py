@@ -1,0 +1,46 @@
+"""Ranges of inputs: another one is suspected only if the network does far better in it."""
+
+import numpy as np
+import pytest
+
+from firekeras.data.scale import most_frequent, suspected_range
+
+Y = np.arange(40) % 2
+
+
+def bright(low, high):
+    """A classifier of dark and bright inputs between `low` and `high`, and nothing but class 0 outside of it."""
+
+    def accuracy(x, y):
+        inside = low <= x.min() < low + (high - low) / 4 and (low + high) / 2 < x.max() <= high
+        return float((((x.mean(axis=1) > (low + high) / 2) if inside else np.zeros(len(x))) == y).mean())
+
+    return accuracy
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "given", "words"),
+    [
+        (0, 1, (0, 255), "divided by 255 .* --scale 1/255"),
+        (-1, 1, (0, 255), "divided by 127.5, minus 1"),
+        (0, 255, (0, 1), "multiplied by 255"),
+        (-1, 1, (0, 1), "multiplied by 2, minus 1"),
+        (0, 255, (-1, 1), "plus 1, multiplied by 127.5"),
+        (0, 1, (-1, 1), "plus 1, divided by 2"),
+    ],
+)
+def test_the_range_that_it_was_trained_on_is_named(low, high, given, words):
+    x = np.array(given, "float32")[Y][:, np.newaxis] * np.ones((1, 3), "float32")
+    found = suspected_range(bright(low, high), x, Y)
+    assert "accuracy is 0.50, and 1.00" in found and all(part in found for part in words.split(" .* "))
+    assert suspected_range(bright(*given), x, Y) is None
+
+
+def test_a_network_that_is_bad_in_every_range_is_not_suspected():
+    x = np.random.default_rng(0).integers(0, 256, (40, 3)).astype("uint8")
+    assert suspected_range(lambda x, y: 0.3, x, Y) is None
+    assert suspected_range(lambda x, y: 0.3, x[:0], Y[:0]) is None
+
+
+def test_labels_may_be_one_hot():
+    assert most_frequent(np.eye(4)[[0, 1, 1, 2]]) == most_frequent(np.array([[0], [1], [1], [2]])) == 0.5
