@@ -25,7 +25,7 @@ from firekeras.refusals import is_number
 
 Function = TypeVar("Function", bound=Callable)
 
-_EXAMPLES = {"target": {"conv_macs": 0.5}, "layer_caps": {"conv1": 0.5}}
+_EXAMPLES = {"target": {"conv_macs": 0.5}, "layer_caps": {"conv1": 0.5}, "image_size": (32, 32)}
 _SHORT = reprlib.Repr()
 _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 60, 80, 40
 
@@ -173,13 +173,14 @@ def in_words(hint: Any, several: bool = False) -> str:
     if origin is builtins.type:
         return f"a class of {inside[0].__name__}"
     if hint in _PLAIN or origin is Callable:
-        _, one, many = _PLAIN[hint if hint in _PLAIN else Callable]
-        return many if several else one
+        _, alone, of_them = _PLAIN[hint if hint in _PLAIN else Callable]
+        return of_them if several else alone
     if origin in (Mapping, dict) and len(inside) == 2:
         return f"a dict of {in_words(inside[1], several=True)} by {'name' if inside[0] is str else 'number'}"
     if (origin or hint) in (Iterable, Collection, Sequence, list, tuple):
         kinds = [kind for kind in inside if kind is not ...]
-        return f"a list of {in_words(kinds[0], several=True)}" if kinds else "a list"
+        holder = "a tuple" if (origin or hint) is tuple else "a list"
+        return f"{holder} of {in_words(kinds[0], several=True)}" if kinds else holder
     return _class_in_words(origin or hint, several)
 
 

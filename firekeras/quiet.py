@@ -1,12 +1,14 @@
-"""Silence on standard error, also of compiled code, which writes there whatever Python does."""
+"""What libraries write to standard error that nobody asked for, kept from it; of compiled code too."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Iterator
 
+RETRACING = "triggered tf.function retracing"
 _LOCK = threading.Lock()
 _inside, _kept = 0, -1
 
@@ -45,3 +47,21 @@ def _leave():
         os.dup2(_kept, 2)
         os.close(_kept)
         _kept = -1
+
+
+class _WithoutRetracing(logging.Filter):
+    """Drops TensorFlow's warnings that many functions are compiled: each smaller network is a new one."""
+
+    def filter(self, record):
+        return RETRACING not in str(record.msg)
+
+
+@contextlib.contextmanager
+def without_retracing_warnings() -> Iterator[None]:
+    """Drops TensorFlow's warnings about retracing inside the block; imports no TensorFlow."""
+    logger, dropped = logging.getLogger("tensorflow"), _WithoutRetracing()
+    logger.addFilter(dropped)
+    try:
+        yield
+    finally:
+        logger.removeFilter(dropped)

@@ -63,11 +63,6 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more layer{'s' * (more > 1)}" if more > 0 else "")
 
 
-def printable(text: object) -> str:
-    """Text on one line without control characters, since names come from files and go to terminals."""
-    return "".join(character if character.isprintable() else " " for character in str(text))
-
-
 def is_number(value: object) -> bool:
     """Whether a value is a single number; True and False do not count as numbers."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import signal
 import sys
 import traceback
@@ -15,8 +16,15 @@ def main(arguments=None) -> int:
         arguments: Of the command line; by default those of the process.
     """
     options = _options(arguments)
-    from PySide6 import QtCore, QtWidgets
+    try:
+        from PySide6 import QtCore, QtWidgets
 
+        importlib.import_module("pyqtgraph")  # what is missing is named before a window opens
+    except ImportError as error:
+        sys.stderr.write(
+            f'The inspector needs {error.name}, which is not installed: pip install "firekeras[inspector]"\n'
+        )
+        return 1
     application = QtWidgets.QApplication(sys.argv[:1])
     application.setApplicationName("firekeras-inspector")
     application.setDesktopFileName("firekeras-inspector")

@@ -86,7 +86,7 @@ def test_taken(arguments):
             "target is a dict of numbers by name or None, such as {'conv_macs': 0.5}. Received: {'macs': 'x'} (dict).",
         ),
         ({"shares": "0.1"}, "shares is a list of numbers. Received: '0.1' (str)."),
-        ({"size": (1, "a")}, "size is a list of whole numbers or None. Received: (1, 'a') (tuple)."),
+        ({"size": (1, "a")}, "size is a tuple of whole numbers or None. Received: (1, 'a') (tuple)."),
         ({"names": 3}, "names is text or a list of texts. Received: 3 (int)."),
         ({"hook": 3}, "hook is a function or None. Received: 3 (int)."),
         ({"plan": "p.json"}, "plan is a Plan or None. Received: 'p.json' (str). Load it first: Plan.load(path)."),

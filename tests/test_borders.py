@@ -93,6 +93,7 @@ import numpy as np
 import keras
 import networks
 import firekeras
+from firekeras.methods import FirePruning
 from firekeras.scores.fire.counting import ZeroCounter
 
 assert keras.backend.backend() == BACKEND
@@ -119,9 +120,20 @@ scores = firekeras.score_filters(model, "random", seed=0)
 plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.4)
 """
 
-WITHOUT_TENSORFLOW = """
-assert "tensorflow" not in sys.modules, "TensorFlow came along"
-sys.modules["tensorflow"] = None  # Keras itself looks for it when it serializes a layer; nothing may need it
+WITHOUT_THE_REST = """
+import sys
+sys.modules["tensorflow"] = sys.modules["sklearn"] = None  # as if they were not installed
+"""
+
+NO_DETECTOR = """
+for learn in (lambda: firekeras.FireDetector().fit(model, profile), lambda: FirePruning().check(model, None)):
+    try:
+        learn()
+    except ImportError as error:
+        assert 'pip install "firekeras[detector]"' in str(error)
+    else:
+        raise AssertionError("learned without scikit-learn")
+FirePruning("measured").check(model, None)
 """
 
 PRUNE = """
@@ -141,5 +153,5 @@ assert int(smaller.optimizer.iterations) == 4 and int(model.optimizer.iterations
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_counts_surgery_and_training_are_right_on_every_backend(backend):
     need(backend)
-    border = "" if backend == "tensorflow" else WITHOUT_TENSORFLOW
-    run(f"BACKEND = {backend!r}" + MEASURE + border + PRUNE, KERAS_BACKEND=backend)
+    before, after = ("", "") if backend == "tensorflow" else (WITHOUT_THE_REST, NO_DETECTOR)
+    run(f"BACKEND = {backend!r}" + before + MEASURE + PRUNE + after, KERAS_BACKEND=backend)

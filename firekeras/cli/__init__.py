@@ -17,6 +17,7 @@ from firekeras.cli.convert import convert
 from firekeras.cli.demo import demo
 from firekeras.cli.export import export
 from firekeras.cli.measure import measure
+from firekeras.cli.program import OneCommand, Program
 from firekeras.cli.prune import prune
 from firekeras.cli.report import report
 from firekeras.cli.sensitivity import sensitivity
@@ -26,6 +27,7 @@ from firekeras.version import __version__
 
 app = typer.Typer(
     name="firekeras",
+    cls=Program,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -35,7 +37,7 @@ for command in (
     *(demo, measure, channels, prune, sensitivity, compress, compare, report, stop),
     *(export, widths, convert),
 ):
-    app.command()(command)
+    app.command(cls=OneCommand)(command)
 
 
 def _show_version(show: bool):

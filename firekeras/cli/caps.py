@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
+from firekeras.refusals import check_share
+
 
 def parsed_caps(texts) -> dict[str, float]:
     """Parses caps: `["conv1=0.5"]` becomes `{"conv1": 0.5}`."""
@@ -12,6 +14,7 @@ def parsed_caps(texts) -> dict[str, float]:
         name, share = _parsed_cap(text)
         if name in caps:
             raise ValueError(f"--cap is given twice for layer {name!r}. Leave one of them out.")
+        check_share(f"The cap of {name!r}", share, "the share of a layer's filters that may go")
         caps[name] = share
     return caps
 

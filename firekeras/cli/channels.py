@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, show, show_text
+from firekeras.cli.console import show, show_text
 from firekeras.cli.files import check_output, load_model
 from firekeras.cli.options import ModelFile
 
 
-@errors_as_lines()
 def channels(
     model: ModelFile,
     output: Annotated[

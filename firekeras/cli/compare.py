@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from firekeras.cli import checks
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import errors_as_lines, import_keras, show, show_text
-from firekeras.cli.files import load_data, load_model
+from firekeras.cli.console import import_keras, show, show_text
+from firekeras.cli.files import check_model, load_data, load_model
 from firekeras.cli.options import (
     Balance,
     BatchSize,
@@ -26,9 +26,10 @@ from firekeras.cli.options import (
     SkipUnreadable,
     Std,
 )
+from firekeras.refusals import check_share
+from firekeras.terminal import Terminal, activity
 
 
-@errors_as_lines()
 def compare(
     model: ModelFile,
     data: Data,
@@ -98,6 +99,17 @@ def compare(
     Example: firekeras compare model.keras --data cifar10.npz --methods fire,l1,random --macs 0.5 --seeds 3
     """
     target = _target(macs, params)
+    caps, names = parsed_caps(cap), [name.strip() for name in methods.split(",")]
+    for name in names:
+        checks.check_method(name, *checks.CONTROLS)
+    checks.check_rate(learning_rate)
+    checks.check_rate(scratch_learning_rate, "scratch_learning_rate")
+    checks.check_held_out(validation_share)
+    checks.check_limits(round_to=round_to, min_keep=min_keep, balance=balance)
+    check_share("--favour-macs", favour_macs)
+    checks.check_folder(output, "output")
+    check_model(model)
+    checks.check_data(data)
     network = load_model(model)
     scaling = {"scale": scale, "mean": mean, "std": std}
     dataset = load_data(data, network, limit, **scaling, skip_unreadable=skip_unreadable)
@@ -109,13 +121,13 @@ def compare(
 
     classifier.check_classes(network, dataset)
     classifier.prepare(network, learning_rate)
-    entries = factories(name.strip() for name in methods.split(","))
+    entries = factories(names)
     if "scratch" in entries:
         entries["scratch"] = Scratch(scratch_epochs, scratch_learning_rate)
     x, y, x_val, y_val = datasets.hold_out(dataset, validation_share)
     import_keras().utils.set_random_seed(0)
-    console = Console(stderr=True, highlight=False)
-    with console.status("Comparing"):
+    console = Terminal(stderr=True, highlight=False)
+    with activity("Comparing", console):
         comparison = compared(
             network,
             (x, y),
@@ -126,11 +138,11 @@ def compare(
             seeds=seeds,
             epochs=epochs,
             folder=output,
-            on_result=lambda outcome, so_far: console.print(outcome_line(outcome, so_far), soft_wrap=True),
+            on_result=lambda outcome, so_far: console.print(outcome_line(outcome, so_far)),
             learning_rate=learning_rate,
             all_filters=all_filters,
             epochs_per_round=epochs_per_round,
-            layer_caps=parsed_caps(cap),
+            layer_caps=caps,
             round_to=round_to,
             min_keep=min_keep,
             balance=balance,
@@ -147,4 +159,7 @@ def compare(
 def _target(macs, params):
     if macs and params:
         raise ValueError("Expected one of --macs and --params. Received: both.")
+    for name, shares in (("macs", macs), ("params", params)):
+        for share in shares or ():
+            checks.check_target(name, share)
     return {"params": params} if params else {"macs": macs or [0.5]}

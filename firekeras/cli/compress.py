@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import typer
-from rich.console import Console
 
+from firekeras.cli import checks
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import chosen_options, errors_as_lines, import_keras
+from firekeras.cli.console import chosen_options, import_keras, say
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import (
     Balance,
@@ -32,6 +33,7 @@ from firekeras.cli.options import (
     Std,
     Tolerance,
 )
+from firekeras.cli.program import NothingDoneError
 from firekeras.cli.run_options import (
     Backtracks,
     ConvMacs,
@@ -55,6 +57,9 @@ from firekeras.cli.run_options import (
     TensorBoard,
     ValidationShare,
 )
+from firekeras.cli.words import in_options, option
+from firekeras.refusals import check_one_of
+from firekeras.terminal import Terminal, activity, write_line
 
 # Spelled here again, since --help must not wait for NumPy; a test holds them equal.
 TARGETS = ("conv_macs", "macs", "params", "latency", "litert_latency")
@@ -63,7 +68,6 @@ AT_WILL = ("output", "tensorboard")
 NO_LIMIT = "none"
 
 
-@errors_as_lines()
 def compress(
     context: typer.Context,
     model: ModelFileOrNone = None,
@@ -119,27 +123,26 @@ def compress(
     Example: firekeras compress --resume runs/a --conv-macs 0.3
     """
     options = {name: value for name, value in locals().items() if name not in ("context", "resume", "events")}
+    changes = _changes(context) if resume else []
     if resume:
-        changes = _changes(context)
         options = _options_of(resume, options, changes)
-    with _shown(events) as listener:
+    if not resume or "tolerance" in changes:
+        options["tolerance"] = _tolerance(options)
+    _check(options, resuming=bool(resume))
+    with _shown(events, options) as listener:
         _run(options, resume, listener)
 
 
 def _changes(context) -> list[str]:
     """The options beside --resume; refuses those that the run has already decided."""
     chosen = [name for name in chosen_options(context) if name not in ("resume", "events")]
-    others = [_option(name) for name in chosen if name not in (*MAY_CHANGE, *AT_WILL)]
+    others = [option(name) for name in chosen if name not in (*MAY_CHANGE, *AT_WILL)]
     if others:
         raise ValueError(
             f"--resume continues with the settings of the run: {', '.join(others)} cannot change them. A finished run "
-            f"can be continued with another {', '.join(map(_option, MAY_CHANGE))}."
+            f"can be continued with another {', '.join(map(option, MAY_CHANGE))}."
         )
     return chosen
-
-
-def _option(name):
-    return f"--{name.replace('_', '-')}"
 
 
 def _options_of(folder, options, changes):
@@ -151,15 +154,14 @@ def _options_of(folder, options, changes):
     run = RunDirectory.open(folder)
     source = options_in(run.settings.get("source") or {}, compress, Path(folder) / SETTINGS)
     if not source:
-        raise ValueError(
-            f"The run in {folder} was begun in Python, so only Python knows its data: continue it there, with "
-            f"firekeras.compress(model, ..., run_dir={str(folder)!r}, resume=True)."
-        )
+        raise ValueError(f"The run in {folder} was begun in Python, so only Python knows its data: continue it there.")
     check_place(source, Path(folder), changes)
     check_free(Path(folder))
     merged = {**options, **source, **_continued_with(run.changed())}
     if set(changes) & set(TARGETS):
         merged.update(dict.fromkeys(TARGETS))
+    if merged["tolerance"] is None:  # JSON has no infinity
+        merged["tolerance"] = math.inf
     merged.update({name: options[name] for name in changes})
     paths = {"model": Path(folder) / "round-000.keras", "output": Path(merged["output"]), "run_dir": Path(folder)}
     return {**merged, **paths}
@@ -168,28 +170,61 @@ def _options_of(folder, options, changes):
 def _continued_with(changed):
     """The settings that a run was continued with, as options."""
     options = {name: value for name, value in changed.items() if name != "target"}
-    if "tolerance" in options and options["tolerance"] is None:  # JSON has no infinity
-        options["tolerance"] = math.inf
     return {**options, **dict.fromkeys(TARGETS), **(changed["target"] or {})} if "target" in changed else options
 
 
-def _shown(events):
-    import_keras()
-    from firekeras.report.progress import EventLines, RoundsOnTerminal
+def _tolerance(options):
+    """The tolerance; asks about one of a point or more, unless it is a share of a loss."""
+    from firekeras.rounds.monitor import lower_is_better
 
-    if events:
-        return EventLines(typer.echo)
-    return RoundsOnTerminal(console=Console(highlight=False))
+    if options["monitor"] and lower_is_better(options["monitor"]):
+        return options["tolerance"]
+    return checks.check_tolerance(options["tolerance"])
 
 
-def _run(options, resume, listener):
+def _check(options, *, resuming):
+    """Raises `ValueError` for anything that is wrong without knowing what is in the files."""
+    _check_files(options, resuming)
+    checks.check_method(options["method"])
+    if options["method"] == "fire":
+        check_one_of("--mode", options["mode"], checks.MODES)
+    for name in TARGETS:
+        checks.check_target(name, options.get(name))
+    checks.check_held_out(options["validation_share"])
+    checks.check_seed(options["seed"])
+    checks.check_settings(
+        target=_target(options),
+        epochs=parsed_epochs(options["epochs"]),
+        pruning_ratio=options["ratio"],
+        layer_caps=parsed_caps(options["cap"]),
+        **{name: options[name] for name in AS_THEY_ARE if name not in NO_SETTINGS},
+    )
+
+
+def _check_files(options, resuming):
     for name in ("model", "data"):
         if not options[name]:
             raise ValueError(
                 f"Missing: {'MODEL.keras' if name == 'model' else '--data'}. See firekeras compress --help."
             )
     check_output(options["output"], options["model"], run_dir=options["run_dir"])
-    caps, epochs = parsed_caps(options["cap"]), parsed_epochs(options["epochs"])
+    checks.check_data(options["data"])
+    if options["tensorboard"]:
+        checks.check_folder(options["tensorboard"], "tensorboard")
+    if options["run_dir"] and not resuming:
+        checks.check_new_run(options["run_dir"])
+
+
+def _shown(events, options):
+    import_keras()
+    from firekeras.report.progress import EventLines, RoundsOnTerminal
+
+    if events:
+        return EventLines(write_line)
+    return RoundsOnTerminal(console=Terminal(highlight=False), words=partial(in_options, options=options))
+
+
+def _run(options, resume, listener):
     network = load_model(options["model"])
     images = {name: options[name] for name in ("scale", "mean", "std", "skip_unreadable")}
     dataset = load_data(options["data"], network, options["limit"], **images, suspicious=False)  # judging finds it, too
@@ -206,8 +241,8 @@ def _run(options, resume, listener):
         method=_method(options),
         resume=bool(resume),
         source=_source(options),
-        layer_caps=caps,
-        epochs=epochs,
+        layer_caps=parsed_caps(options["cap"]),
+        epochs=parsed_epochs(options["epochs"]),
         pruning_ratio=options["ratio"],
         target=_target(options),
         **{name: options[name] for name in AS_THEY_ARE},
@@ -220,6 +255,7 @@ AS_THEY_ARE = (
     *("round_to", "min_keep", "max_cut", "balance", "favour_macs"),
     *("batch_size", "monitor", "seed", "run_dir", "tensorboard"),
 )
+NO_SETTINGS = ("batch_size", "run_dir", "tensorboard")
 
 
 def parsed_epochs(text) -> int | None:
@@ -241,8 +277,8 @@ def _method(options):
 def _target(options):
     targets = {name: options[name] for name in TARGETS if options.get(name) is not None}
     if len(targets) > 1:
-        *others, last = map(_option, TARGETS)
-        names = " and ".join(map(_option, targets))
+        *others, last = map(option, TARGETS)
+        names = " and ".join(map(option, targets))
         raise ValueError(f"Expected one of {', '.join(others)} and {last}. Received: {names}.")
     return targets or None
 
@@ -282,7 +318,7 @@ def run_rounds(network, split, listener, *, tensorboard=None, **settings):
     except KeyboardInterrupt:
         folder = settings.get("run_dir")
         if folder:
-            Console(stderr=True).print(f"Interrupted. Continue: firekeras compress --resume {folder}", markup=False)
+            say(f"Interrupted. Continue: firekeras compress --resume {folder}")
         raise
     return before, rounds
 
@@ -291,12 +327,12 @@ def finish(before, rounds, dataset, output, listener):
     """Writes the smaller model, and then shows it beside the original: what is shown can be measured again."""
     result = rounds.result()
     if not rounds.arrived and not any(record.accepted and record.filters_removed for record in result.rounds):
-        raise ValueError(_nothing_removed(result, output))
+        raise NothingDoneError(_nothing_removed(result, output))
     from firekeras.report import tables
 
     save_result(result.model, output)
     try:
-        with Console(stderr=True).status("Measuring before and after"):
+        with activity("Measuring before and after"):
             listener.show(tables.comparison_table(_comparison(before, result, dataset)))
     except OSError as error:  # as on a full disk for temporary files
         listener.event({"event": "note", "text": f"The result could not be compared with the original: {error}."})
@@ -330,27 +366,20 @@ def _nothing_removed(result, output):
 
 def _comparison(network, result, dataset):
     from firekeras.export.latency import measure_latencies
+    from firekeras.export.side_by_side import saved_size
     from firekeras.report import tables
 
     models, monitor = (network, result.model), result.monitor
+    before, after = map(saved_size, models)
     return [
         tables.metric_row(
             f"{monitor} on {len(dataset.y_test)} test images", *(_tested(m, dataset, monitor) for m in models)
         ),
         *tables.cost_rows(result.costs_before, result.costs_after),
-        tables.amount_row("file, without optimizer state", _file_size(network), _file_size(result.model), "B"),
+        tables.amount_row("file, without optimizer state", before, after, "B"),
         tables.latency_row(*measure_latencies(models)),
     ]
 
 
 def _tested(network, dataset, monitor):
     return network.evaluate(dataset.x_test, dataset.y_test, verbose=0, return_dict=True)[monitor]
-
-
-def _file_size(network):
-    """The size of the `.keras` file in bytes, without the optimizer's state, which not every model has."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        network.save(path)
-        load_model(path, compile=False).save(path)
-        return path.stat().st_size

@@ -1,4 +1,4 @@
-"""The output of all commands: results on standard output, errors as one line on standard error."""
+"""The output of all commands: results on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -8,44 +8,40 @@ import logging
 import os
 
 import typer
-from rich.console import Console
 
 from firekeras.quiet import silent_stderr
-from firekeras.refusals import printable
-
-
-@contextlib.contextmanager
-def errors_as_lines():
-    """Ends the program with one red line instead of a traceback if the library raises an error for the user."""
-    try:
-        yield
-    except (ValueError, OSError, ImportError) as error:
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        console.print(printable(" ".join(str(error).split())), style="red", markup=False)
-        raise typer.Exit(1) from error
+from firekeras.terminal import Terminal, write_line
 
 
 def show(*renderables):
     """Shows tables."""
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     for renderable in renderables:
         console.print(renderable)
 
 
 def show_text(text):
-    """Shows a line as it is, however long."""
-    Console(highlight=False).print(printable(text), markup=False, soft_wrap=True)
+    """Shows a line: broken between words on a terminal, whole in a pipe."""
+    _print_line(Terminal(highlight=False), text)
 
 
-def warn(text):
-    """Shows a warning on standard error; None is none."""
-    if text:
-        Console(stderr=True, highlight=False).print(printable(text), style="yellow", markup=False, soft_wrap=True)
+def say(text: str, style: str | None = None):
+    """The same on standard error."""
+    _print_line(Terminal(stderr=True, highlight=False), text, style)
+
+
+def _print_line(console, text, style=None):
+    console.print(text, style=style, markup=False, soft_wrap=not console.file.isatty())
+
+
+def write_warning(text: str):
+    """Shows a warning."""
+    say(f"Warning: {' '.join(text.split())}", style="yellow")
 
 
 def write_event(event: str, **fields):
     """Writes an event for programs: one JSON object on a line."""
-    typer.echo(json.dumps({"event": event, **fields}))
+    write_line(json.dumps({"event": event, **fields}))
 
 
 def write_progress(done: int, total: int | None):
@@ -60,13 +56,30 @@ def chosen_options(context: typer.Context) -> list[str]:
 
 
 def import_keras():
-    """Imports Keras without TensorFlow's start-up messages, unless the user has set its log level."""
-    quiet = "TF_CPP_MIN_LOG_LEVEL" not in os.environ
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    """Imports Keras without TensorFlow's start-up messages, unless the user has set its log level.
+
+    Raises:
+        ImportError: If Keras or its backend is not installed; says how to install it.
+    """
+    quiet = not os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    if quiet:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with silent_stderr() if quiet else contextlib.nullcontext():
+        keras = _imported()
+    if quiet:
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    return keras
+
+
+def _imported():
+    try:
         import keras
 
         keras.backend.backend()
-    if quiet:
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    except ImportError as error:
+        missing = (error.name or "Keras").partition(".")[0]
+        raise ImportError(
+            f'{missing} is not installed. Keras needs a backend: pip install "firekeras[tensorflow]", or [jax] or '
+            "[torch] and KERAS_BACKEND=jax or torch."
+        ) from error
     return keras

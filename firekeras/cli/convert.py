@@ -7,12 +7,11 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, import_keras, show_text
+from firekeras.cli.console import import_keras, show_text
 from firekeras.cli.files import check_output
 from firekeras.quiet import silent_stderr
 
 
-@errors_as_lines()
 def convert(
     old: Annotated[
         Path, typer.Argument(metavar="OLD", help="The model: an .h5 file of Keras 2, or the folder of a SavedModel.")
@@ -30,6 +29,10 @@ def convert(
 
     Example: firekeras convert old.h5 new.keras
     """
+    if not old.exists():
+        raise ValueError(f"There is no file or folder {old}.")
+    if not (old / "saved_model.pb").is_file() and old.suffix.lower() not in (".h5", ".hdf5"):
+        raise ValueError(f"Expected a file of Keras 2, NAME.h5, or the folder of a SavedModel. Received: {old}.")
     check_output(new)
     import_keras()
     from firekeras.keras2.converting import convert_model

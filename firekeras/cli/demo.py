@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from firekeras.cli import checks
 from firekeras.cli.compress import finish, run_rounds
-from firekeras.cli.console import errors_as_lines, import_keras
+from firekeras.cli.console import import_keras
 from firekeras.cli.files import check_output
 from firekeras.cli.options import Output, Seed
+from firekeras.cli.words import in_options
+from firekeras.terminal import Terminal, activity
 
 DEMO_BATCH = 32
 
 
-@errors_as_lines()
 def demo(
     seed: Seed = 0,
     output: Output = Path("pruned.keras"),
@@ -36,6 +38,8 @@ def demo(
     Example: firekeras demo --seed 1 --output small.keras
     """
     check_output(output)
+    checks.check_target("conv_macs", conv_macs)
+    checks.check_seed(seed)
     keras = import_keras()
     from firekeras import datasets, zoo
     from firekeras.cli import classifier
@@ -48,7 +52,8 @@ def demo(
     _train_demo(network, split, first_epochs)
     classifier.compile_for_tuning(network, 0.05)
     settings = {"target": {"conv_macs": conv_macs}, "epochs": epochs, "seed": seed, "batch_size": DEMO_BATCH}
-    with RoundsOnTerminal(console=Console(highlight=False)) as listener:
+    words = partial(in_options, options=("conv_macs", "epochs"))
+    with RoundsOnTerminal(console=Terminal(highlight=False), words=words) as listener:
         before, rounds = run_rounds(network, split, listener, **settings)
         finish(before, rounds, dataset, output, listener)
 
@@ -61,5 +66,5 @@ def _train_demo(network, split, epochs):
     x, y, *_ = split
     steps = epochs * math.ceil(len(x) / DEMO_BATCH)
     classifier.compile_for_tuning(network, keras.optimizers.schedules.CosineDecay(0.05, steps))
-    with Console(stderr=True).status(f"Training {network.name} on {len(x)} images for {epochs} epochs"):
+    with activity(f"Training {network.name} on {len(x)} images for {epochs} epochs"):
         network.fit(x, y, batch_size=DEMO_BATCH, epochs=epochs, verbose=0)

@@ -7,22 +7,31 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, show_text
-from firekeras.cli.files import check_output, load_data, load_model
+from firekeras.cli import checks, complete
+from firekeras.cli.console import show_text
+from firekeras.cli.files import check_model, check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, Mean, ModelFile, Scale, SkipUnreadable, Std
-from firekeras.export.formats import FORMATS
+from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.quiet import silent_stderr
+from firekeras.refusals import check_number
 
 
 def _with_int8():
     return either(f"--to {known.name}" for known in formats_with("has_int8"))
 
 
-@errors_as_lines()
 def export(
     model: ModelFile,
-    to: Annotated[str, typer.Option(metavar="NAME", help=f"{either(map(repr, FORMATS))}.")] = "litert",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete.formats,
+            show_default="by the ending of --output, else litert",
+            help=f"{either(map(repr, FORMATS))}.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -57,7 +66,7 @@ def export(
 
     Example: firekeras export pruned.keras --to litert --int8 --data cifar10.npz --output pruned_int8.tflite
     """
-    chosen = FORMATS.find(to)
+    chosen = _format(to, output)
     if int8 and not (chosen.has_int8 and data):
         raise ValueError(
             f"--int8 is for {_with_int8()}, and needs --data: images to calibrate the ranges of values on."
@@ -65,8 +74,12 @@ def export(
     if epochs and not int8:
         raise ValueError("--epochs is for --int8 with --data: it fine-tunes with int8 arithmetic.")
     output = output or Path(f"{model.stem}{'_int8' if int8 else ''}{chosen.ending}")
-    if chosen.ending:
-        check_output(output, model, chosen.ending)
+    _check_path(output, model, chosen)
+    if tolerance is not None:
+        check_number("--tolerance", tolerance, "how far outputs may be from the model's", least=0)
+    checks.check_rate(learning_rate)
+    if data:
+        checks.check_data(data)
     network = load_model(model, compile=False)
     import firekeras
     from firekeras.export import quantize_aware
@@ -81,10 +94,31 @@ def export(
             )
         else:
             samples = dataset.x_train if dataset else None
-            exported = firekeras.export_model(network, output, to=to, samples=samples, int8=int8, tolerance=tolerance)
+            exported = firekeras.export_model(
+                network, output, to=chosen.name, samples=samples, int8=int8, tolerance=tolerance
+            )
     kind, apart = "images" if dataset else "random samples", exported.difference
     show_text(
         f"Run on {exported.samples} {kind}: outputs differ from the model's by at most {apart.largest:.2g} of the "
         f"largest output, and by {apart.rms:.2g} in the root mean square."
     )
     show_text(f"Written: {exported.path}, {exported.size:,} bytes")
+
+
+def _format(to, output):
+    """The format that --to names, or that the ending of --output says; else LiteRT."""
+    by_ending = format_of(output) if output and output.suffix else None
+    if to is None:
+        return by_ending or FORMATS["litert"]
+    chosen = checks.format_named(to)
+    if by_ending and by_ending is not chosen:
+        raise ValueError(f"--to {to} and --output {output} contradict each other. Leave out one of them.")
+    return chosen
+
+
+def _check_path(output, model, chosen):
+    check_model(model)
+    if chosen.ending:
+        check_output(output, model, chosen.ending)
+    elif output.exists():
+        raise ValueError(f"{output} exists already. Expected {chosen.title}: give --output the name of a new one.")

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from firekeras.atomic import check_can_write, remove_stale
-from firekeras.cli.console import import_keras, show_text, warn
+from firekeras.cli.console import import_keras, show_text, write_warning
 from firekeras.keras_models import model_file
+
+
+def check_model(path: Path):
+    """Raises `ValueError`, before Keras is imported, unless there is a model file at a path."""
+    model_file.check_path(path)
 
 
 def load_model(path, *, compile=True):
@@ -36,7 +41,9 @@ def load_data(source, network, limit=None, *, suspicious=True, **images):
     if suspicious:
         from firekeras.cli import classifier
 
-        warn(classifier.suspicion(network, dataset))
+        suspicion = classifier.suspicion(network, dataset)
+        if suspicion:
+            write_warning(suspicion)
     return dataset
 
 
@@ -52,7 +59,7 @@ def load_images_for(source, shape, *, limit=None, scale=None, mean=None, std=Non
 
     dataset = datasets.load_dataset(source, **_form(source, shape), limit=limit, skip_unreadable=skip_unreadable)
     if dataset.skipped:
-        warn(f"Skipped {len(dataset.skipped)} images that cannot be read: {_few(dataset.skipped)}.")
+        write_warning(f"Skipped {len(dataset.skipped)} images that cannot be read: {_few(dataset.skipped)}.")
     return datasets.scaled(dataset, scale, mean=mean, std=std)
 
 
@@ -111,7 +118,7 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
     _check_outside_of_runs(output, run_dir)
     remove_stale(output.parent)
-    check_can_write(output)
+    _check_writable(output)
 
 
 def _check_outside_of_runs(output, run_dir):
@@ -121,3 +128,10 @@ def _check_outside_of_runs(output, run_dir):
     in_run = (folder / SETTINGS).exists() or (run_dir is not None and folder == run_dir.resolve())
     if in_run and is_of_run(output):
         raise ValueError(f"The output {output} would replace a file of the run in {folder}. Give another --output.")
+
+
+def _check_writable(output):
+    try:
+        check_can_write(output)
+    except OSError as error:
+        raise ValueError(f"{error.strerror}. Give another --output.") from error

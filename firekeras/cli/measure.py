@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, show, show_text, write_event, write_progress
+from firekeras.cli import checks
+from firekeras.cli.console import show, show_text, write_event, write_progress
 from firekeras.cli.files import check_output, load_images, load_model
 from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
+from firekeras.refusals import check_share
 
 
-@errors_as_lines()
 def measure(
     model: ModelFile,
     data: Data,
@@ -50,6 +51,8 @@ def measure(
     """
     output = output or Path(f"{model.stem}.fire.h5")
     check_output(output, model, ".fire.h5")
+    share = parsed_fraction(fraction)
+    checks.check_data(data, "synthetic")
     network = load_model(model, compile=False)
     import firekeras
     from firekeras.report import tables
@@ -58,7 +61,7 @@ def measure(
     profile = firekeras.measure_fire(
         network,
         images,
-        fraction=parsed_fraction(fraction),
+        fraction=share,
         neuron_maps=neuron_maps,
         batch_size=batch_size,
         on_progress=write_progress if events else None,
@@ -72,8 +75,13 @@ def measure(
 
 
 def parsed_fraction(text) -> float | str:
-    """Parses a share, or `"auto"`."""
+    """Parses a share, above 0 and up to 1, or `"auto"`."""
+    if text == "auto":
+        return text
     try:
-        return text if text == "auto" else float(text)
+        share = float(text)
     except ValueError as error:
         raise ValueError(f"--fraction is a share such as 0.2, or auto. Received: {text!r}.") from error
+    percent = f" {share:g}% is {share / 100:g}." if 1 < share <= 100 else ""
+    check_share("--fraction", share, "the share of the images to use, or auto", above=0, hint=percent)
+    return share

@@ -7,16 +7,17 @@ from typing import Annotated
 
 import typer
 
+from firekeras.cli import checks, complete
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import chosen_options, errors_as_lines, show, show_text
-from firekeras.cli.files import check_output, load_model, write
+from firekeras.cli.console import chosen_options, show, show_text
+from firekeras.cli.files import check_model, check_output, load_model, write
 from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
+from firekeras.cli.program import NothingDoneError
 from firekeras.paths import existing_file
 
 LIMITS = ("ratio", "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has already decided
 
 
-@errors_as_lines()
 def prune(
     context: typer.Context,
     model: ModelFile,
@@ -29,6 +30,7 @@ def prune(
     criterion: Annotated[
         str | None,
         typer.Option(
+            autocompletion=complete.criteria,
             help="Rank without data instead: 'l1', 'l2', 'fpgm', 'bn_scale', 'contribution' or 'random'.",
             show_default="l1",
         ),
@@ -57,22 +59,28 @@ def prune(
     Example: firekeras prune model.keras --scores model.fire.h5 --ratio 0.3 --cap conv1=0.5 --round-to 8
     """
     check_one_ranking(context)
+    caps = parsed_caps(cap)
+    checks.check_limits(ratio=ratio, round_to=round_to, min_keep=min_keep, balance=balance, max_cut=max_cut)
+    checks.check_criterion(criterion or "l1", data=False)
+    check_model(model)
     if not dry_run:
         check_output(output, model)
     if save_plan:
         check_output(save_plan, model, ".json")
-    network = load_model(model)
     import firekeras
 
+    ready = firekeras.PruningPlan.load(existing_file(plan)) if plan else None
+    measured = firekeras.FireProfile.load(existing_file(scores)) if scores else None
+    network = load_model(model)
     graph = firekeras.channel_graph(network)
-    if plan:
-        chosen = firekeras.PruningPlan.load(existing_file(plan))
+    if ready is not None:
+        chosen = ready
     else:
         chosen = firekeras.plan_pruning(
             network if scores else graph,  # whose weights a profile must be of
-            _scores(network, scores, criterion or "l1"),
+            firekeras.score_filters(network, criterion or "l1", seed=0) if measured is None else measured,
             pruning_ratio=ratio,
-            layer_caps=parsed_caps(cap),
+            layer_caps=caps,
             round_to=round_to,
             min_keep=min_keep,
             balance=balance,
@@ -89,7 +97,7 @@ def prune(
 
 def _check_something_goes(plan, output):
     if not plan.removed:
-        raise ValueError(
+        raise NothingDoneError(
             f"{output} is not written: with these settings no filter goes. {' '.join(plan.notes)}".rstrip()
         )
 
@@ -103,16 +111,6 @@ def check_one_ranking(context: typer.Context):
     limits = [f"--{name.replace('_', '-')}" for name in LIMITS if name in chosen]
     if "plan" in chosen and limits:
         raise ValueError(f"A plan already says what goes: {', '.join(limits)} cannot change it. Leave out one of them.")
-
-
-def _scores(network, path, criterion):
-    import firekeras
-
-    if path:
-        return firekeras.FireProfile.load(existing_file(path))
-    if criterion == "fire":
-        raise ValueError("The criterion 'fire' needs data: run firekeras measure first, then give --scores X.fire.h5.")
-    return firekeras.score_filters(network, criterion, seed=0)
 
 
 def _show_plan(graph, plan):

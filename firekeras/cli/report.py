@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
+from firekeras.cli import checks
+from firekeras.cli.compress import compress
 from firekeras.cli.console import (
-    errors_as_lines,
     import_keras,
     show,
     show_text,
     write_event,
     write_progress,
 )
+from firekeras.cli.files import check_model, check_output
 from firekeras.cli.options import DataOrNone, Mean, Scale, SkipUnreadable, Std
+from firekeras.cli.words import in_options
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.quiet import silent_stderr
@@ -30,7 +35,6 @@ def _files():
     return either(["a .keras file", *(known.title for known in FORMATS.values())])
 
 
-@errors_as_lines()
 def report(
     paths: Annotated[
         list[Path],
@@ -98,9 +102,11 @@ def report(
     if _is_run(paths):
         _show_run(paths[0], html)
         return
-    _check_files(paths)
     if html:
         raise ValueError("--html is for the folder of a run. Received: model files.")
+    _check_files(paths)
+    if data:
+        checks.check_data(data)
     if events and layers:
         raise ValueError("--events prints no time by layer. Leave out one of --events and --layers.")
     settings = {"batch_size": batch, "runs": runs, "threads": threads, "trust": trust}
@@ -124,12 +130,21 @@ def _check_files(paths):
             raise ValueError(
                 f"{path} is the folder of a run, which is shown by itself. Give only that folder, or only model files."
             )
+        if path.suffix in (".keras", ".h5", ".hdf5"):
+            check_model(path)
+        elif format_of(path) is None:
+            raise ValueError(f"Expected {_files()}. Received: {path}.")
 
 
 def _show_run(folder, html):
     from firekeras.report.run_report import show_run
 
-    show(*show_run(folder, html))
+    if html:
+        check_output(html, ending=".html")
+
+    options = inspect.signature(compress).parameters
+    for shown in show_run(folder, html):
+        show(Text(in_options(shown.plain, options)) if isinstance(shown, Text) else shown)
     if html:
         show_text(f"Written: {html}")
 

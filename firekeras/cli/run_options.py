@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from firekeras.cli import complete
+
 GOAL, TRAINING, ROUNDS, FILES = "Target and metric", "Training", "Rounds", "The run"  # panels of the help
 
 
@@ -48,7 +50,15 @@ LearningRate = Annotated[
         show_default="as the model was compiled, else 0.01",
     ),
 ]
-Schedule = Annotated[str, _option(TRAINING, "NAME", "'cosine': it falls to 0 over all epochs; or 'constant'.")]
+Schedule = Annotated[
+    str,
+    _option(
+        TRAINING,
+        "NAME",
+        "'cosine': it falls to 0 over all epochs; or 'constant'.",
+        autocompletion=complete.schedules,
+    ),
+]
 Distill = Annotated[
     bool | None,
     _option(
@@ -69,6 +79,7 @@ MethodName = Annotated[
         "NAME",
         "'fire': by how often a filter's ReLU outputs zero; 'l1', 'play_and_prune', 'fppmo'; or a criterion:"
         " 'l2', 'taylor', 'contribution', 'random', ...",
+        autocompletion=complete.methods,
     ),
 ]
 Mode = Annotated[
@@ -78,6 +89,7 @@ Mode = Annotated[
         "NAME",
         "For fire: 'learned' measures FIRE in the first round and predicts it from the weights after that;"
         " 'measured' measures in every round.",
+        autocompletion=complete.modes,
     ),
 ]
 Ratio = Annotated[

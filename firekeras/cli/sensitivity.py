@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from firekeras.cli.console import errors_as_lines, show, show_text
-from firekeras.cli.files import check_output, load_data, load_model
+from firekeras.cli import checks, complete
+from firekeras.cli.console import show, show_text
+from firekeras.cli.files import check_model, check_output, load_data, load_model
 from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
+from firekeras.terminal import activity
 
 
-@errors_as_lines()
 def sensitivity(
     model: ModelFile,
     data: Data,
-    criterion: Annotated[str, typer.Option(help="What ranks a layer's filters: 'l1', 'l2', 'fire', ...")] = "l1",
+    criterion: Annotated[
+        str,
+        typer.Option(autocompletion=complete.criteria, help="What ranks a layer's filters: 'l1', 'l2', 'fire', ..."),
+    ] = "l1",
     tolerance: Annotated[
         float, typer.Option(help="How far accuracy may fall for the last column, in absolute points.")
     ] = 0.02,
@@ -41,6 +44,10 @@ def sensitivity(
     for path, ending in ((chart, ".svg"), (output, ".json")):
         if path:
             check_output(path, model, ending)
+    checks.check_criterion(criterion, data=True)
+    tolerance = checks.check_tolerance(tolerance)
+    check_model(model)
+    checks.check_data(data)
     network = load_model(model)
     from firekeras import atomic
     from firekeras.cli import classifier
@@ -52,7 +59,7 @@ def sensitivity(
     dataset = load_data(data, network, images, **scaling, skip_unreadable=skip_unreadable)
     classifier.check_classes(network, dataset)
     classifier.prepare(network, None)
-    with Console(stderr=True).status("Masking") as status:
+    with activity("Masking") as status:
         analysis = measured(
             network,
             (dataset.x_train, dataset.y_train),

@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, show_text
+from firekeras.cli.console import show_text
 
 
-@errors_as_lines()
 def stop(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a run, from compress --run-dir.")],
 ):
@@ -20,7 +19,12 @@ def stop(
     """
     from firekeras.rounds.run_directory import RunDirectory
 
-    RunDirectory.open(folder).ask_to_stop()
+    run = RunDirectory.open(folder)
+    how = run.ending()
+    if how:
+        show_text(f"The run in {folder} has ended already ({how}): there is nothing to stop.")
+        return
+    run.ask_to_stop()
     show_text(
         f"The run in {folder} ends after the round in progress. Continue later: firekeras compress --resume {folder}"
     )

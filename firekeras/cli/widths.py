@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.console import errors_as_lines, import_keras, show, show_text, silent_stderr
+from firekeras.cli import checks, complete
+from firekeras.cli.console import import_keras, show, show_text, silent_stderr
 from firekeras.export.formats.format import either, formats_with
 
 
@@ -14,12 +15,11 @@ def _names():
     return either(repr(known.name) for known in formats_with("sets_threads"))
 
 
-@errors_as_lines()
 def widths(
     around: Annotated[int, typer.Argument(min=9, help="A typical width of the pruned network.")] = 32,
     size: Annotated[int, typer.Option(min=1, help="Height and width of its feature maps, in pixels.")] = 16,
     kernel: Annotated[int, typer.Option(min=1, help="Height and width of its kernels.")] = 3,
-    to: Annotated[str, typer.Option(metavar="NAME", help=f"{_names()}.")] = "litert",
+    to: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete.formats, help=f"{_names()}.")] = "litert",
     int8: Annotated[bool, typer.Option("--int8", help="Compute in 8-bit integers (LiteRT).")] = False,
     threads: Annotated[int, typer.Option(min=1, help="How many threads to use.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Timed passes of each width.")] = 50,
@@ -31,14 +31,22 @@ def widths(
 
     Example: firekeras widths 32 --size 16 --int8
     """
+    chosen = checks.format_named(to)
+    if not chosen.sets_threads:
+        raise ValueError(f"--to is {_names()} here. Received: {to!r}.")
+    if int8 and not chosen.has_int8:
+        raise ValueError(
+            f"--int8 is for {either(known.name for known in formats_with('has_int8'))}. Received: --to {to}."
+        )
     import_keras()
     from firekeras.export.widths import chain_macs, latency_of_widths, suitable_round_to
     from firekeras.report.stages_report import widths_table
 
-    chosen = range(around - 8, around + 9)
+    near = range(around - 8, around + 9)
     with silent_stderr():  # converters print a lot
-        latencies = latency_of_widths(chosen, size=size, kernel=kernel, to=to, int8=int8, threads=threads, runs=runs)
-    show(widths_table(latencies, {width: chain_macs(width, size=size, kernel=kernel) for width in chosen}))
+        settings = {"size": size, "kernel": kernel, "to": chosen.name, "int8": int8, "threads": threads, "runs": runs}
+        latencies = latency_of_widths(near, **settings)
+    show(widths_table(latencies, {width: chain_macs(width, size=size, kernel=kernel) for width in near}))
     step = suitable_round_to(latencies)
     if step > 1:
         show_text(f"MACs per second drop above every multiple of {step}: pass --round-to {step} to prune or compress.")

@@ -20,7 +20,7 @@ def draw_samples(data, count, seed=0) -> tuple:
     Returns:
         `(x, y, sample_weight)`, structured as in the data, of NumPy arrays; None for what the data lack.
     """
-    samples = _parts(data) if _are_arrays(data) else _first(data, count)
+    samples = _parts(data) if are_arrays(data) else _first(data, count)
     chosen = np.random.default_rng(seed).permutation(_length(samples))[:count]
     return tuple(_mapped(lambda array: np.asarray(array)[chosen], part) for part in samples)
 
@@ -32,7 +32,7 @@ def batches(data, size):
         data: What `model.fit` takes.
         size: Samples per batch, for arrays; batches stay as they are.
     """
-    if not _are_arrays(data):
+    if not are_arrays(data):
         yield from (
             tuple(_mapped(keras.ops.convert_to_numpy, part) for part in _parts(batch)) for batch in _iterated(data)
         )
@@ -62,7 +62,13 @@ def shared_out(samples, parts) -> list[tuple]:
     return [_slice(samples, k * size, size) for k in range(parts)]
 
 
-def _are_arrays(data):
+def shuffles(data) -> bool:
+    """Whether `fit` can shuffle data; of others it takes the order, and warns if it is asked to shuffle."""
+    return data.num_batches is not None if isinstance(data, keras.utils.PyDataset) else are_arrays(data)
+
+
+def are_arrays(data) -> bool:
+    """Whether data are arrays rather than batches."""
     return isinstance(data, tuple) or all(hasattr(part, "shape") for part in keras.tree.flatten(data))
 
 

@@ -66,6 +66,7 @@ def load_dataset(
         check_one_of("channels", channels, MODES)
     if limit is not None:
         limit = checked_whole("limit", limit, 1)
+    check_source(source)
     path = as_path(source)
     if str(source) == "digits":
         dataset = _load_digits(seed)
@@ -74,14 +75,25 @@ def load_dataset(
     elif path.is_file() and path.suffix.lower() == ".npz":
         dataset = load_npz(path)
     else:
-        raise ValueError(_unknown_source(source, path))
+        dataset = load_npz(path)
     _check_already_sized(source, dataset, image_size)
     return limited(dataset, limit, seed)
 
 
-def _load_digits(seed):
-    from sklearn.datasets import load_digits
+def check_source(source: str | os.PathLike) -> None:
+    """Raises `ValueError`, before anything is read, unless a source is a name, a folder or an `.npz` file."""
+    path = as_path(source)
+    if str(source) not in BUILT_IN and not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".npz"):
+        raise ValueError(_unknown_source(source, path))
 
+
+def _load_digits(seed):
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError(
+            'The digits come with scikit-learn, which is not installed: pip install "firekeras[detector]".'
+        ) from error
     digits = load_digits()
     x = digits.images[..., np.newaxis].astype("float32")
     y = digits.target.astype("int64")

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from firekeras.arguments import typed
 from firekeras.datasets.dataset import Dataset
 from firekeras.refusals import check_number
 
 
+@typed
 def scaled(
     dataset: Dataset,
     scale: float | None = None,

@@ -18,6 +18,7 @@ from firekeras.export.formats import FORMATS, Format
 from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
+from firekeras.quiet import without_retracing_warnings
 
 if TYPE_CHECKING:
     import keras
@@ -48,6 +49,7 @@ class Export:
 
 
 @typed
+@without_retracing_warnings()
 def export_model(
     model: keras.Model,
     path: str | os.PathLike,

@@ -14,6 +14,7 @@ from firekeras.arguments import typed
 from firekeras.export.formats import format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, random_samples
+from firekeras.quiet import without_retracing_warnings
 from firekeras.refusals import checked_whole
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def measure_latency(
     return measure_latencies([model_or_path], batch_size=batch_size, runs=runs, threads=threads, trust=trust)[0]
 
 
+@without_retracing_warnings()
 def measure_latencies(
     models_or_paths: Sequence[Any],
     *,

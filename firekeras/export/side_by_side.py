@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ class Stage:
         accuracy: Share of the samples that it classifies correctly, 0 to 1; None without data.
         costs: MACs and parameters. Those of exported files are counted in the file, with normalization
             folded into other weights. None if they cannot be counted, as in a SavedModel.
-        size: Its size in bytes.
+        size: Its size in bytes; of a `.keras` file without the optimizer's state, which no device needs.
         latency: `Latency` of one pass.
     """
 
@@ -79,15 +80,15 @@ def measure_stages(
         if not trust:
             check_harmless(path)
     networks = [load_model(path, compile=False) if path.suffix == ".keras" else path for path in paths]
-    figures = [(_accuracy(path, each, data, trust), _costs(each)) for path, each in zip(paths, networks, strict=True)]
+    figures = [
+        (_accuracy(path, each, data, trust), _costs(each), _size(each))
+        for path, each in zip(paths, networks, strict=True)
+    ]
     settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "trust": trust, "on_progress": on_progress}
     with contextlib.ExitStack() as momentary:
         timed = [_in_litert(network, momentary) if in_litert else network for network in networks]
         latencies = measure_latencies(timed, **settings)
-    return [
-        Stage(path, accuracy, costs, size_of(path), latency)
-        for path, (accuracy, costs), latency in zip(paths, figures, latencies, strict=True)
-    ]
+    return [Stage(path, *figure, latency) for path, figure, latency in zip(paths, figures, latencies, strict=True)]
 
 
 def _in_litert(network, momentary):
@@ -114,3 +115,17 @@ def _costs(network):
         return count_costs(network)
     file_format = format_of(network)
     return file_format.costs(network) if file_format else None
+
+
+def _size(network):
+    return size_of(network) if isinstance(network, Path) else saved_size(network)
+
+
+def saved_size(model) -> int:
+    """The size of a model's `.keras` file in bytes, without the optimizer's state, which not every model has."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        if model.compiled:
+            load_model(path, compile=False).save(path)
+        return path.stat().st_size

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 
 import keras
+
+from firekeras.quiet import without_retracing_warnings
 
 HOOKS = (
     *("on_epoch_begin", "on_epoch_end", "on_train_end"),
@@ -31,6 +34,7 @@ class FitGuard:
         self._callbacks, self._leave = callbacks, leave
         self._listening = self._wished = False
         self.over = False
+        self._quiet = contextlib.ExitStack()
         for hook in HOOKS:
             setattr(callbacks, hook, self.around(getattr(callbacks, hook)))
 
@@ -43,6 +47,7 @@ class FitGuard:
         self.raise_wished()
         if not self._listening:
             self._listening = True
+            self._quiet.enter_context(without_retracing_warnings())  # each cut brings a new step to compile
             if threading.current_thread() is threading.main_thread():
                 self._take_over_signal()
 
@@ -60,6 +65,7 @@ class FitGuard:
     def stop(self):
         """Stops guarding, since `fit` is over."""
         self.over = True
+        self._quiet.close()
         for hook in HOOKS:
             vars(self._callbacks).pop(hook, None)
         if signal.getsignal(signal.SIGINT) == self._note:

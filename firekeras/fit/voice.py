@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.console import Console
 from rich.text import Text
 
 from firekeras.report import tables
 from firekeras.rounds.lines import plain
 from firekeras.rounds.run_directory import now
+from firekeras.terminal import Terminal
 
 
 class Voice:
@@ -37,7 +37,7 @@ class Voice:
 
     def speak(self):
         """Shows the lines that were held back."""
-        console = Console(highlight=False)
+        console = Terminal(highlight=False)
         for line in self._lines:
             console.print(line)
         self._lines.clear()

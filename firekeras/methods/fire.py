@@ -24,6 +24,7 @@ from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.detector.fire_detector import FireDetector
+from firekeras.scores.detector.regressors import scikit_learn
 from firekeras.scores.fire.measuring import check_has_relus, count_zeros, profile_from_counters
 from firekeras.scores.profile import FilterScores, FireProfile
 
@@ -108,7 +109,9 @@ class FirePruning(Method):
         self.details: dict = {}
 
     def check(self, model: keras.Model, train_data: Any) -> None:
-        """Raises `ValueError` if no filter has a ReLU of its own."""
+        """Raises `ValueError` if no filter has a ReLU of its own, `ImportError` if the detector cannot learn here."""
+        if self.mode == "learned":
+            scikit_learn()
         check_has_relus(Network.of(model))
 
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:

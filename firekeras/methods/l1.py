@@ -24,7 +24,7 @@ from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.refusals import check_one_of, check_share
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
-from firekeras.rounds.targets import LATENCIES
+from firekeras.rounds.settings import LATENCIES
 from firekeras.scores.profile import FilterScores
 
 SELECTIONS = ("independent", "greedy")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.units import open_scores
@@ -61,5 +60,7 @@ def places_within(values: np.ndarray, graph: ChannelGraph) -> np.ndarray:
 
 def places(values) -> np.ndarray:
     """The quantile of each value among all finite ones: near 0 for the lowest, near 1 for the highest."""
+    from scipy.stats import rankdata  # takes two seconds to import
+
     ranks = rankdata(values, nan_policy="omit")
     return (ranks - 0.5) / max(1, np.isfinite(values).sum())

@@ -13,9 +13,11 @@ from firekeras.keras_models.devices import scope_of
 from firekeras.network import Network
 from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
 from firekeras.network.observing import RepeatedPass, check_finite, pooled
+from firekeras.quiet import without_retracing_warnings
 
 
 @typed
+@without_retracing_warnings()
 def reestimate_batch_norm(
     model: keras.Model, data: Any, *, batch_size: int | None = None, samples: int = 2000
 ) -> list[str]:

@@ -12,7 +12,6 @@ import numpy as np
 
 from firekeras.atomic import write_text
 from firekeras.channels.costs import COSTS
-from firekeras.refusals import printable
 from firekeras.report import charts
 from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_style import STYLE, fire_style
@@ -20,6 +19,7 @@ from firekeras.report.markup import tag, to_html
 from firekeras.report.run_report import RunReport, moment
 from firekeras.report.tables import metric, share_left
 from firekeras.scores.profile import FireProfile
+from firekeras.terminal import printable
 
 LEVELS = 32  # colours of FIRE
 NOTHING_FROM_OUTSIDE = "default-src 'none'; style-src 'unsafe-inline'"

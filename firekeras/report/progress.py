@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.status import Status
 
 from firekeras.refusals import check_one_of
 from firekeras.report import tables
+from firekeras.terminal import Activity, Terminal, activity
 
 DOING = {
     "start": "Round 1: cutting",
@@ -26,25 +28,28 @@ class RoundsOnTerminal:
     Args:
         verbose: 0 shows nothing, 1 a line per round, 2 the epochs too.
         console: The console to write to. Defaults to None: standard error.
+        words: A function that puts the library's sentences in the words of who reads them. Defaults to none.
     """
 
-    def __init__(self, verbose: int = 1, console: Console | None = None):
+    def __init__(
+        self, verbose: int = 1, console: Console | None = None, words: Callable[[str], str] = lambda text: text
+    ):
         check_one_of("verbose", verbose, (0, 1, 2), hint=" 0 shows nothing, 1 a line per round, 2 the epochs too.")
         self.verbose = verbose
-        self.console = console or Console(stderr=True, highlight=False)
-        self._status: Status | None = None
+        self.console = console or Terminal(stderr=True, highlight=False)
+        self.words = words
+        self._live = contextlib.ExitStack()
+        self._doing: Activity | None = None
         self._started: dict = {}
         self._rounds: list[dict] = []
 
     def __enter__(self):
-        if self.verbose and self.console.is_terminal:
-            self._status = self.console.status("Measuring the baseline")
-            self._status.start()
+        if self.verbose:
+            self._doing = self._live.enter_context(activity("Measuring the baseline", self.console))
         return self
 
     def __exit__(self, *error):
-        if self._status is not None:
-            self._status.stop()
+        self._live.close()
 
     def show(self, table):
         """Shows a table."""
@@ -58,9 +63,12 @@ class RoundsOnTerminal:
         if kind == "round":
             self._rounds.append(event)
         if kind in ("start", "resume", "note", "round", "stop", "written") or (kind == "epoch" and self.verbose > 1):
-            self._line(tables.event_line(event, self._started))
-        if self._status is not None:
-            self._status.update(f"{DOING.get(kind, 'Working')}{time_left(self._rounds, self._started)}")
+            self._line(tables.event_line(self._worded(event), self._started))
+        if self._doing is not None:
+            self._doing.update(f"{DOING.get(kind, 'Working')}{time_left(self._rounds, self._started)}")
+
+    def _worded(self, event):
+        return {**event, **{key: self.words(event[key]) for key in ("text", "reason") if key in event}}
 
     def _line(self, text):
         if self.verbose:
@@ -71,7 +79,7 @@ class EventLines:
     """Writes each event as a line of JSON, for programs that run firekeras as a child process.
 
     Args:
-        write: A function that writes a line.
+        write: A function that writes a line; it may return False if nobody reads it.
     """
 
     def __init__(self, write: Callable[[str], object]):
@@ -90,7 +98,8 @@ class EventLines:
         """Writes an event; after an error, which the run notes, no more of them."""
         write, self.write = self.write, None
         if write is not None:
-            write(json.dumps(event))
+            if write(json.dumps(event)) is False:
+                raise BrokenPipeError(errno.EPIPE, "nobody reads standard output")
             self.write = write
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.text import Text
 
 from firekeras.channels.costs import COSTS, Costs
-from firekeras.refusals import printable
 from firekeras.report import tables
 from firekeras.rounds.figures import RoundFigures
 from firekeras.rounds.lines import as_number, needed, read
@@ -19,6 +18,7 @@ from firekeras.rounds.monitor import worst_accepted
 from firekeras.rounds.ownership import owner_of
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.scores.profile import FireProfile
+from firekeras.terminal import printable
 
 ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}
 

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from firekeras.channels.costs import COSTS
-from firekeras.report.tables import metric, new_table, short_number
+from firekeras.report.fitting import FittingTable
+from firekeras.report.tables import metric, short_number
 
 
 def stages_table(stages: Sequence) -> Table:
@@ -17,7 +18,8 @@ def stages_table(stages: Sequence) -> Table:
     Args:
         stages: `Stage`s. Shares in brackets are relative to the first. A dash marks what a file does not contain.
     """
-    table = new_table("On the way to the device", "", *(stage.path.name for stage in stages))
+    names = [stage.path.name for stage in stages]
+    table = FittingTable("On the way to the device", ["", *names], goes_on=True)
     for cost, title in COSTS.items():
         table.add_row(title, *_with_shares([stage.costs and getattr(stage.costs, cost) for stage in stages]))
     table.add_row("size", *_with_shares([stage.size for stage in stages], "B"))
@@ -49,7 +51,7 @@ def layers_table(name: str, seconds) -> Table:
         name: The name of the file.
         seconds: The seconds of each layer, in the order in which they run.
     """
-    table = new_table(f"Time by layer of {name}", "layer", "ms", "share")
+    table = FittingTable(f"Time by layer of {name}", ("layer", "ms", "share"))
     total = sum(seconds.values()) or 1
     for layer, each in seconds.items():
         table.add_row(Text(layer), f"{each * 1e3:.3f}", f"{each / total:.1%}")
@@ -63,7 +65,7 @@ def widths_table(latencies, macs) -> Table:
         latencies: The `Latency` of each width.
         macs: The MACs of each width.
     """
-    table = new_table("Four convolutions, by width", "width", "fastest pass", "GMAC/s", "a multiple of")
+    table = FittingTable("Four convolutions, by width", ("width", "fastest pass", "GMAC/s", "a multiple of"))
     for width, latency in latencies.items():
         multiple = next((str(n) for n in (16, 8, 4, 2) if width % n == 0), "")
         rate = macs[width] / latency.fastest / 1e9

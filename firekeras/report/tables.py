@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from firekeras.channels.costs import COSTS
+from firekeras.report.fitting import FittingTable
 from firekeras.rounds.figures import RoundFigures, figure
 from firekeras.rounds.lines import read
 
+STAY = "must stay, because"
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -24,8 +25,9 @@ def fire_table(profile: Mapping[str, np.ndarray], reasons: Mapping[str, str]) ->
         profile: FIRE of the filters of each layer, `(filters,)`, in [0, 1] or NaN.
         reasons: Why layers have unscored filters.
     """
-    table = new_table("FIRE by layer", "layer", "filters", "min", "mean", "max", "dead", "not scored, because")
-    table.columns[-1].justify = "left"
+    why = "not scored, because"
+    columns = ("layer", "filters", "min", "mean", "max", "dead", why)
+    table = FittingTable("FIRE by layer", columns, sentences=why, spare=("min", "max", "dead"))
     for name, fire in profile.items():
         table.add_row(Text(name), str(fire.size), *_spread(fire), Text(_unscored(fire, reasons.get(name, ""))))
     return table
@@ -54,8 +56,8 @@ def plan_table(widths: Mapping[str, int], removed: Mapping[str, np.ndarray], rea
         removed: The filters that go, by layer.
         reasons: Why layers cannot lose any filter.
     """
-    table = new_table("Filters by layer", "layer", "before", "removed", "after", "kept", "must stay, because")
-    table.columns[-1].justify = "left"
+    columns = ("layer", "before", "removed", "after", "kept", STAY)
+    table = FittingTable("Filters by layer", columns, sentences=STAY, spare=("kept", "after"))
     for name, width in widths.items():
         gone = len(removed.get(name, ()))
         kept = f"{(width - gone) / width:.0%}"
@@ -69,8 +71,8 @@ def channels_table(graph) -> Table:
     Args:
         graph: A `ChannelGraph`.
     """
-    table = new_table("Layers that lose filters together", "layers", "filters", "units", "locked", "must stay, because")
-    table.columns[-1].justify = "left"
+    columns = ("layers", "filters", "units", "locked", STAY)
+    table = FittingTable("Layers that lose filters together", columns, sentences=STAY, spare=("filters", "units"))
     for group in graph.groups:
         units = graph.units_in(group)
         reasons = list(dict.fromkeys(graph.locks[unit] for unit in units.tolist() if unit in graph.locks))
@@ -134,7 +136,7 @@ def rounds_table(rounds: Sequence[RoundFigures], conv_macs_before: int, monitor:
         monitor: The name of the metric.
     """
     columns = ("round", "", "filters out", "conv MACs", "after cut", "trained", "seconds")
-    table = new_table(f"Rounds, and {monitor}", *columns)
+    table = FittingTable(f"Rounds, and {monitor}", columns, spare=("seconds", "filters out"))
     for record in rounds:
         cut = (str(record.filters_removed or "-"), share_left(record.conv_macs, conv_macs_before))
         metrics = (metric(record.after_cut), metric(record.accuracy))
@@ -185,7 +187,7 @@ def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
     Args:
         rows: (title, before, after, change), as `cost_rows` and `metric_row` return them.
     """
-    table = new_table("Before and after", "", "before", "after", "change")
+    table = FittingTable("Before and after", ("", "before", "after", "change"), spare=("change",))
     for row in rows:
         table.add_row(*map(Text, row))
     return table
@@ -211,9 +213,13 @@ def metric_row(title: str, before: float, after: float) -> tuple[str, str, str, 
 
 
 def latency_row(before, after) -> tuple[str, str, str, str]:
-    """A row for two `Latency`: the median of one forward pass, and its spread, in milliseconds."""
-    title = f"measured latency, batch of {before.batch_size}"
-    change = f"{(after.median - before.median) / before.median:+.1%}"
+    """A row for two `Latency`: the median of one forward pass, and its spread, in milliseconds.
+
+    A change is given only if the intervals do not overlap.
+    """
+    title, apart = f"measured latency, batch of {before.batch_size}", after.median - before.median
+    clear = abs(apart) > before.spread + after.spread
+    change = f"{apart / before.median:+.1%}" if clear else "no clear change"
     return title, _milliseconds(before), _milliseconds(after), change
 
 
@@ -226,14 +232,6 @@ def short_number(value: float, unit: str = "") -> str:
     factor, prefix = next(((f, p) for f, p in UNITS if value >= f), (1, ""))
     digits = max(0, 3 - math.floor(math.log10(value / factor))) if factor > 1 else 0
     return f"{value / factor:.{digits}f} {prefix}{unit}".rstrip()
-
-
-def new_table(title, *columns):
-    """A table whose first column is left-aligned, and whose other columns are right-aligned."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    return table
 
 
 def duration(seconds) -> str:

@@ -19,6 +19,7 @@ from firekeras.keras_models.devices import several_processes
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import prune
+from firekeras.quiet import without_retracing_warnings
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds import fingerprints
 from firekeras.rounds.evaluation import Evaluation, no_better_than_chance, warn_unless_held_out
@@ -63,6 +64,7 @@ class Rounds(Run, Iterator):
         ValueError: As `compress`.
     """
 
+    @without_retracing_warnings()
     def __init__(
         self,
         model: keras.Model,
@@ -225,6 +227,7 @@ class Rounds(Run, Iterator):
     def __iter__(self):
         return self
 
+    @without_retracing_warnings()
     def __next__(self) -> RoundRecord:
         if self.stopped_because:
             raise StopIteration

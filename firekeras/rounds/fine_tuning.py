@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from firekeras.data.samples import shuffles
 from firekeras.keras_models.devices import several_processes
 from firekeras.plan.planning import PruningPlan
 from firekeras.recovery import get_recovery
@@ -93,7 +94,7 @@ class FineTuning:
 
     def _fit(self, candidate, epochs, callbacks, spent, since_cut):
         rate, first = LearningRate(self.curve, spent, since_cut), FirstSteps()
-        fit = {"verbose": 0, **self.settings.fit, "epochs": epochs}
+        fit = {"verbose": 0, "shuffle": shuffles(self.train_data), **self.settings.fit, "epochs": epochs}
         own = keras.tree.flatten(fit.get("callbacks")) if fit.get("callbacks") is not None else []
         fit["callbacks"] = [rate, first, *own, keras.callbacks.TerminateOnNaN(), *callbacks]
         x, y, weights = keras.utils.unpack_x_y_sample_weight(self.train_data)

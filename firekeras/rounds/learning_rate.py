@@ -9,49 +9,12 @@ import keras
 
 from firekeras.keras_models.compiling import compile_settings, copy_optimizer_state, followed_by, fresh_optimizer
 from firekeras.keras_models.copying import Copier
-from firekeras.refusals import check_number, check_one_of
+from firekeras.refusals import check_number
+from firekeras.rounds.schedules import constant, get_schedule
 
 WARM_UP = 0.25  # epochs after a cut over which the rate comes back
 PER_EPOCH = 20  # changes of the rate within an epoch: with JAX each one syncs the training state
 RUN_OUT = 0.01  # share of its first rate below which a schedule inside an optimizer has ended
-
-
-def cosine(progress: float) -> float:
-    """Falls from 1 at the beginning of a run to 0 at its end (Loshchilov and Hutter 2017, "SGDR", eq. 5, one period).
-
-    Args:
-        progress: From 0 to 1; stays at 0 beyond.
-    """
-    return (1 + math.cos(math.pi * min(1.0, progress))) / 2
-
-
-def constant(progress: float) -> float:
-    """Always 1."""
-    return 1.0
-
-
-SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "constant": constant}
-
-
-def get_schedule(schedule: str | Callable[[float], float]) -> Callable[[float], float]:
-    """Looks up a schedule by name; a function is returned as it is.
-
-    Args:
-        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1 that returns a factor.
-
-    Raises:
-        ValueError: If there is no schedule of that name.
-
-    Example:
-    >>> from firekeras.rounds.learning_rate import get_schedule
-    >>> get_schedule("cosine")(0.5)
-    0.5
-    """
-    if callable(schedule):
-        return schedule
-    hint = " Or give a function from progress, 0 to 1, to the factor of the learning rate."
-    check_one_of("schedule", schedule, SCHEDULES, hint=hint)
-    return SCHEDULES[schedule]
 
 
 class RateCurve:

@@ -100,6 +100,21 @@ def owner_of(folder: Path) -> str | None:
     return None
 
 
+def is_free(folder: Path) -> bool:
+    """Whether there is a lock, and nobody holds it: nobody is at work on the run, for certain."""
+    try:
+        handle = os.open(folder / LOCK, os.O_RDWR | _NO_LINK)
+    except OSError:
+        return False
+    try:
+        _try_lock(handle)
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
 def check_free(folder: Path):
     """Raises `ValueError` if somebody is at work on the run in a folder; says who."""
     owner = owner_of(folder)

@@ -19,8 +19,8 @@ from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import lower_is_better, within_tolerance
 from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
-from firekeras.rounds.settings import RunSettings
-from firekeras.rounds.targets import LATENCIES, Target, down_to
+from firekeras.rounds.settings import LATENCIES, RunSettings
+from firekeras.rounds.targets import Target, down_to
 from firekeras.rounds.time_spent import TimeSpent
 from firekeras.scores.profile import FilterScores, FireProfile
 

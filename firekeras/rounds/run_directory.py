@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from firekeras.atomic import is_temporary, naming, save_model, whole_file, write_text
 from firekeras.paths import as_path, read_bytes
 from firekeras.rounds.lines import plain
-from firekeras.rounds.ownership import LOCK
+from firekeras.rounds.ownership import LOCK, is_free
 from firekeras.rounds.schema import FORMAT, LOST, Changed, event_of, model_name, profile_name, settings_of
 from firekeras.strict_json import parse
 from firekeras.version import __version__
@@ -124,6 +124,12 @@ class RunDirectory:
         """Whether the run came to its end, rather than being killed."""
         last = [event["event"] for event in self.events() if event["event"] in ("round", "stop", "resume", "cut")]
         return bool(last) and last[-1] == "stop"
+
+    def ending(self) -> str:
+        """How the run ended; empty if it goes on, or if no lock can say that it was killed."""
+        last = next(iter(reversed(self.events())), {"event": ""})
+        ends = {"stop": "finished", "interrupted": "interrupted", "error": "an error"}
+        return ends.get(last["event"]) or ("killed" if is_free(self.path) else "")
 
     def changed(self) -> dict:
         """The settings that were changed when the run was continued after its end."""

@@ -1,4 +1,4 @@
-"""The settings of a run, checked before any long work."""
+"""The settings of a run, checked before any long work. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from firekeras.arguments import checked_type
+from firekeras.channels.costs import COSTS
 from firekeras.data.checks import check_batch_size
 from firekeras.plan.planning import check_limits, checked_target
 from firekeras.refusals import check_number, check_share, checked_whole, nearest
-from firekeras.rounds.learning_rate import get_schedule
 from firekeras.rounds.monitor import check_tolerance
-from firekeras.rounds.targets import MEASURES
+from firekeras.rounds.schedules import get_schedule
 
 if TYPE_CHECKING:
     import keras
 
+LATENCY, LITERT_LATENCY = "latency", "litert_latency"
+LATENCIES = (LATENCY, LITERT_LATENCY)
+MEASURES = (*COSTS, *LATENCIES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
 NO_LIMIT_IF_NONE = ("epochs", "epochs_per_round")

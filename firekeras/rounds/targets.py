@@ -7,15 +7,13 @@ from collections.abc import Mapping
 
 import keras
 
-from firekeras.channels.costs import COSTS, Costs, costs_without
+from firekeras.channels.costs import Costs, costs_without
 from firekeras.export.latency import measure_latency
 from firekeras.plan.planning import PruningPlan, checked_target, plan_pruning
 from firekeras.plan.pruning import prune
+from firekeras.rounds.settings import LATENCIES, LATENCY, MEASURES
 from firekeras.scores.profile import FilterScores
 
-LATENCY, LITERT_LATENCY = "latency", "litert_latency"
-LATENCIES = (LATENCY, LITERT_LATENCY)
-MEASURES = (*COSTS, *LATENCIES)
 TRIES = 5  # networks that are cut and timed to find how many MACs a latency allows
 ALL = 1 - 1e-9  # as a pruning ratio: everything that may go
 

@@ -16,6 +16,7 @@ from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.plan.selection import Ranking
+from firekeras.quiet import without_retracing_warnings
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.refusals import check_share
 from firekeras.rounds.evaluation import Evaluation
@@ -80,6 +81,7 @@ class Sensitivity:
 
 
 @typed
+@without_retracing_warnings()
 def sensitivity(
     model: keras.Model,
     data: Any,

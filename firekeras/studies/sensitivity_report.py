@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from firekeras.report.fitting import FittingTable
 from firekeras.report.series_chart import Series, series_chart
 from firekeras.report.tables import metric
 from firekeras.studies.sensitivity import Sensitivity
@@ -21,11 +21,9 @@ def sensitivity_table(analysis: Sensitivity, tolerance: float) -> Table:
         tolerance: How far the metric may fall, as `Sensitivity.rates` takes it.
     """
     title = f"{analysis.monitor}, from {metric(analysis.baseline)}, without a share of one layer's filters"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("layer", overflow="fold")
-    for share in analysis.shares:
-        table.add_column(f"{share:.0%}", justify="right", no_wrap=True)
-    table.add_column(f"within {tolerance:g}", justify="right", overflow="fold")
+    shares = [f"{share:.0%}" for share in analysis.shares]
+    spare = [*shares[1::2], *shares[0::2]]  # 20%, 40%, ... first
+    table = FittingTable(title, ("layer", *shares, f"within {tolerance:g}"), spare=spare)
     rates = analysis.rates(tolerance)
     for name, values in analysis.values.items():
         table.add_row(Text(_titled(analysis, name)), *(f"{value:.3f}" for value in values), f"{rates[name]:.0%}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import shlex
 import subprocess
 import sys
@@ -89,7 +90,7 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
     """`firekeras compress`, with its events."""
     flags = {
         "--data": options.data,
-        "--tolerance": _number(options.tolerance),
+        "--tolerance": _number(options.tolerance if options.tolerance < 1 else math.inf),  # 1 is taken for one point
         "--epochs": options.epochs,
         "--batch-size": options.batch_size,
     }

@@ -18,7 +18,7 @@ command = importlib.import_module("firekeras.cli.compress")
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
 ROUNDS = (
-    *("--data", "digits", "--limit", 64, "--max-rounds", 2, "--ratio", 0.2, "--tolerance", 1),
+    *("--data", "digits", "--limit", 64, "--max-rounds", 2, "--ratio", 0.2, "--tolerance", "inf"),
     *("--epochs", 4, "--learning-rate", 0.01),
 )
 
@@ -67,8 +67,14 @@ def test_programs_get_lines_of_json_and_nothing_else(undisturbed):
 def test_a_finished_run_is_reported_as_text_and_as_a_page(undisturbed, folder):
     shown = run("report", undisturbed[0] / "run", "--html", "run.html")
     assert shown.exit_code == 0, shown.output
-    assert "max_rounds=2 is reached" in shown.stdout and shown.stdout.endswith("Written: run.html\n")
+    assert "--max-rounds 2 is reached" in shown.stdout and shown.stdout.endswith("Written: run.html\n")
     assert (folder / "run.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_run_that_has_ended_cannot_be_stopped(undisturbed):
+    shown = run("stop", undisturbed[0] / "run")
+    assert shown.exit_code == 0 and "has ended already (finished)" in shown.stdout
+    assert not (undisturbed[0] / "run" / "stop").exists()
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_ends_as_an_undisturbed_one(undisturbed, folder, monkeypatch):
@@ -117,14 +123,14 @@ def test_a_finished_run_goes_on_to_another_target(folder, monkeypatch):
     assert "Received: many" in refused("compress", "--resume", "run", "--epochs", "many")
     with monkeypatch.context() as patch:
         interrupt_after_a_round(patch)
-        assert run("compress", "--resume", "run", "--macs", 0.5, "--epochs", 4, "--tolerance", 1).exit_code == 130
+        assert run("compress", "--resume", "run", "--macs", 0.5, "--epochs", 4, "--tolerance", "inf").exit_code == 130
     resumed = run("compress", "--resume", "run", "--output", "smaller.keras")  # what it was continued with still holds
     assert resumed.exit_code == 0, resumed.output
     assert settings_of("run") == [({"conv_macs": 0.7}, 2), ({"macs": 0.5}, 4), ({"macs": 0.5}, 4)]
     before, after = RunDirectory.open("run").settings["costs"], rounds_of("run")
     assert len(after) > done and after[-1]["macs"] <= 0.5 * before["macs"]
     assert names(folder) == {"model.keras", "run", "pruned.keras", "smaller.keras"}
-    assert RunDirectory.open("run").changed() == {"target": {"macs": 0.5}, "epochs": 4, "tolerance": 1.0}
+    assert RunDirectory.open("run").changed() == {"target": {"macs": 0.5}, "epochs": 4, "tolerance": None}
 
 
 @pytest.mark.parametrize(

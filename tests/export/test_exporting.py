@@ -208,11 +208,11 @@ def test_the_command_refuses_bad_arguments(digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     digits[0].save("net.keras")
     for arguments, words in (
-        (["--to", "tflite"], "Unknown export format 'tflite'"),
+        (["--to", "tf"], "Unknown export format 'tf'"),
         (["--int8"], "--int8 is for --to litert, and needs --data"),
         (["--epochs", "2"], "--epochs is for --int8 with --data"),
-        (["--output", "net.onnx"], "ends in .tflite"),
+        (["--to", "litert", "--output", "net.onnx"], "contradict each other"),
     ):
         done = CliRunner().invoke(app, ["export", "net.keras", *arguments])
-        assert done.exit_code == 1 and words in done.output
+        assert done.exit_code == 2 and words in done.output
     assert [p.name for p in tmp_path.iterdir()] == ["net.keras"]

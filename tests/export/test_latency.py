@@ -160,9 +160,9 @@ def test_the_commands_show_tables(files):
     assert done.exit_code == 0, done.output
     assert "ONNX Runtime" in done.output and "Time by layer of wide.onnx" in done.output and "second" in done.output
     done = CliRunner().invoke(app, ["report", str(files / "gone.keras")])
-    assert done.exit_code == 1 and "There is no file or folder" in done.output
+    assert done.exit_code == 2 and "There is no file or folder" in done.output
     done = CliRunner().invoke(app, ["report", *paths, "--html", "x.html"])
-    assert done.exit_code == 1 and "--html is for the folder of a run" in done.output
+    assert done.exit_code == 2 and "--html is for the folder of a run" in done.output
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_progress_and_costs_of_files_are_events_for_programs(files):
     done = CliRunner().invoke(app, ["report", *paths, "--runs", "3", "--litert"], env={"COLUMNS": "200"})
     assert done.exit_code == 0 and done.output.count("LiteRT") == 1 and "ONNX Runtime" in done.output, done.output
     done = CliRunner().invoke(app, ["report", *paths, "--layers", "--events"])
-    assert done.exit_code == 1 and "Leave out one of --events and --layers" in done.output
+    assert done.exit_code == 2 and "Leave out one of --events and --layers" in done.output
 
 
 def test_one_keras_file_alone_is_reported(files):
@@ -223,7 +223,7 @@ def test_reports_refuse_bad_arguments(files, tmp_path):
     }
     for words, paths in refused.items():
         done = CliRunner().invoke(app, ["report", *map(str, paths)])
-        assert done.exit_code == 1 and words in done.output, done.output
+        assert done.exit_code == 2 and words in done.output, done.output
 
 
 def test_a_report_that_is_ended_leaves_no_temporary_file(files, tmp_path):

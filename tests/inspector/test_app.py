@@ -101,3 +101,10 @@ def test_an_unexpected_error_is_reported_and_the_window_stays(files, tmp_path):
 def test_help_comes_without_a_window():
     done = subprocess.run([sys.executable, "-m", "inspector", "--help"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "the folder of a run" in done.stdout
+
+
+def test_without_qt_it_says_what_to_install():
+    code = "import sys; sys.modules['PySide6'] = None; from inspector.app import main; sys.exit(main([]))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and 'pip install "firekeras[inspector]"' in done.stderr
+    assert done.stderr.count("\n") == 1

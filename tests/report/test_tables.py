@@ -121,6 +121,8 @@ def test_metrics_change_in_absolute_terms():
 def test_latency_names_its_batch_and_spread():
     row = tables.latency_row(Latency(0.002, 0.0001, 1), Latency(0.001, 0.0001, 1))
     assert row == ("measured latency, batch of 1", "2.00 ± 0.10 ms", "1.00 ± 0.10 ms", "-50.0%")
+    noisy = tables.latency_row(Latency(0.002, 0.0007, 1), Latency(0.001, 0.0004, 1))
+    assert noisy[1:] == ("2.00 ± 0.70 ms", "1.00 ± 0.40 ms", "no clear change")
 
 
 @pytest.mark.parametrize(

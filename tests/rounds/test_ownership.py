@@ -9,7 +9,7 @@ import pytest
 from processes import PATHS
 
 from firekeras.rounds import ownership
-from firekeras.rounds.ownership import Ownership, owner_of
+from firekeras.rounds.ownership import Ownership, is_free, owner_of
 
 OWN = (
     "import sys, time, pathlib; from firekeras.rounds.ownership import Ownership as O; o = O(pathlib.Path(sys.argv[1]))"
@@ -47,7 +47,9 @@ def test_rounds_at_work_in_one_process_exclude_each_other_and_idle_ones_let_go(t
     second = Ownership(tmp_path)
     assert second.held and not first.held
     second.release()
-    assert owner_of(tmp_path) is None and Ownership(tmp_path).held
+    assert owner_of(tmp_path) is None and is_free(tmp_path)
+    again = Ownership(tmp_path)
+    assert again.held and not is_free(tmp_path)
 
 
 def test_what_is_dropped_is_free(tmp_path):

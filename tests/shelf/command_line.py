@@ -11,10 +11,10 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": "200", "TERM": "dumb"})
 
 
-def refused(*arguments):
-    """What a command says on standard error when it ends with exit code 1: one line."""
+def refused(*arguments, code=2):
+    """What a command says on standard error when it ends with the exit code for mistakes: one line."""
     result = run(*arguments)
-    assert result.exit_code == 1, result.output
+    assert result.exit_code == code, result.output
     assert result.stderr.count("\n") == 1
     return result.stderr
 

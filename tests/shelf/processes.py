@@ -10,12 +10,14 @@ SHELF = pathlib.Path(__file__).parent
 PATHS = os.pathsep.join(map(str, (SHELF, SHELF.parents[1])))  # the helpers, and the packages
 
 
-def run(code, **environment):
-    """Runs code in a new process; its error is the test's."""
+def run(code, folder=None, stdin=None, **environment):
+    """Runs code in a new process, maybe in a folder; its error is the test's."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
+        cwd=folder,
+        input=stdin,
         timeout=240,
         env={**os.environ, "PYTHONPATH": PATHS, "TF_CPP_MIN_LOG_LEVEL": "3", **environment},
     )

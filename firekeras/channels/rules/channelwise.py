@@ -77,6 +77,7 @@ def _tried_out(call, x, activation):
     """An unknown activation is tracked if it works on each channel separately."""
     reason = why_not_elementwise(activation, x)
     if reason:
+        call.tracer.mark_unscored(x, f"passes {name_of(activation)} in {call.where}, not a ReLU")
         return call.refuse((x,), {}, reason)[0]
     if _rectifies(activation):
         return call.relu(x)

@@ -11,6 +11,7 @@ from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
 from firekeras.discovery import import_all
 from firekeras.network import Network
+from firekeras.quiet import without_retracing_warnings
 from firekeras.scores.criteria.registry import CRITERIA, criterion, get_criterion
 from firekeras.scores.criteria.weights import l1_norm
 from firekeras.scores.profile import FilterScores
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @typed
+@without_retracing_warnings()
 def score_filters(model: keras.Model, criterion: str = "l1", data: Any = None, seed: int | None = None) -> FilterScores:
     """Scores every filter of a model by a criterion: higher is removed first.
 

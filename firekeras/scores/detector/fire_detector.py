@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.model_selection import KFold, LeaveOneGroupOut
 
 from firekeras.arguments import typed
 from firekeras.refusals import checked_whole
@@ -17,10 +16,12 @@ from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_
 from firekeras.scores.detector.metrics import detector_metrics
 from firekeras.scores.detector.regressors import (
     ClosedForm,
+    check_regressor,
     clipped_prediction,
     get_regressor,
     light_regressor,
     predicted_left_out,
+    scikit_learn,
 )
 from firekeras.scores.profile import L1_FEATURE, FilterScores, FireProfile
 
@@ -67,12 +68,12 @@ class FireDetector:
         hint = " A detector is refitted when it is loaded, and only a fixed seed gives the same predictions again."
         self.seed = checked_whole("seed", seed, 0, below=2**32, hint=hint)
         _check_settings(regressor, features)
-        made = get_regressor(regressor, self.seed)  # a wrong name fails here, not in `fit`
+        check_regressor(regressor)  # a wrong name fails here, not in `fit`
         self.regressor, self.features = regressor, features
         self.layer_indices: dict[str, int] = {}
         self.unscored: dict[str, str] = {}
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
-        self._fitted = made if isinstance(made, ClosedForm) else None
+        self._fitted = ClosedForm() if regressor == "gaussian" or isinstance(regressor, ClosedForm) else None
 
     @typed
     def fit(self, model: keras.Model | None, profile: FireProfile) -> FireDetector:
@@ -338,9 +339,9 @@ class FireDetector:
     def _splits(self, by, folds, layers):
         groups = len(set(layers))
         if by == "layer" and groups >= 2:
-            return LeaveOneGroupOut().split(layers, groups=layers)
+            return scikit_learn().LeaveOneGroupOut().split(layers, groups=layers)
         if by == "filter" and 2 <= folds <= len(layers):
-            return KFold(folds, shuffle=True, random_state=self.seed).split(layers)
+            return scikit_learn().KFold(folds, shuffle=True, random_state=self.seed).split(layers)
         raise ValueError(
             f"Cannot cross-validate by={by!r} with folds={folds!r} on {len(layers)} scored filters "
             f"of {groups} layers. Use by='filter' with folds in [2, {len(layers)}], or by='layer' "

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
-from sklearn.ensemble import GradientBoostingRegressor, RandomForestRegressor
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import cross_val_predict
-from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVR
 
 from firekeras.refusals import Registry
 from firekeras.scores.detector.features import FEATURES
 
 REGRESSORS = Registry("regressor", "firekeras.scores.detector.regressors.register_regressor")
+
+
+def scikit_learn():
+    """What the detector takes from scikit-learn.
+
+    Raises:
+        ImportError: If it is not installed; says how to install it, and what works without it.
+    """
+    try:
+        from firekeras.scores.detector import estimators
+    except ImportError as error:
+        raise ImportError(
+            'The detector needs scikit-learn, which is not installed: pip install "firekeras[detector]". Without it, '
+            'FirePruning(mode="measured") measures FIRE in every round, and all other methods work.'
+        ) from error
+    return estimators
 
 
 def register_regressor(name: str) -> Callable[[Any], Any]:
@@ -49,29 +55,33 @@ def register_regressor(name: str) -> Callable[[Any], Any]:
 
 @register_regressor("random_forest")
 def _random_forest(seed):
-    return RandomForestRegressor(n_estimators=200, min_samples_leaf=2, max_features=1.0, random_state=seed)
+    return scikit_learn().RandomForestRegressor(
+        n_estimators=200, min_samples_leaf=2, max_features=1.0, random_state=seed
+    )
 
 
 @register_regressor("gradient_boosting")
 def _gradient_boosting(seed):
-    return GradientBoostingRegressor(n_estimators=300, max_depth=3, learning_rate=0.05, random_state=seed)
+    return scikit_learn().GradientBoostingRegressor(
+        n_estimators=300, max_depth=3, learning_rate=0.05, random_state=seed
+    )
 
 
 @register_regressor("svr")
 def _svr(seed):
-    return make_pipeline(StandardScaler(), SVR(kernel="rbf", C=1.0, epsilon=0.02))
+    return scikit_learn().scaled(scikit_learn().SVR(kernel="rbf", C=1.0, epsilon=0.02))
 
 
 @register_regressor("mlp")
 def _mlp(seed):
     # Twenty epochs of patience: with few filters an epoch is a single step of Adam.
-    network = _EarlyStoppedMLP(hidden_layer_sizes=(64, 32), max_iter=1000, n_iter_no_change=20, random_state=seed)
-    return make_pipeline(StandardScaler(), network)
+    settings = {"hidden_layer_sizes": (64, 32), "max_iter": 1000, "n_iter_no_change": 20, "random_state": seed}
+    return scikit_learn().scaled(scikit_learn().EarlyStoppedMLP(**settings))
 
 
 @register_regressor("linear")
 def _linear(seed):
-    return make_pipeline(StandardScaler(), LinearRegression())
+    return scikit_learn().scaled(scikit_learn().LinearRegression())
 
 
 @register_regressor("gaussian")
@@ -95,21 +105,10 @@ class ClosedForm:
         return np.where(known == 1, fire, np.nan)
 
 
-class _EarlyStoppedMLP(MLPRegressor):
-    def fit(self, X, y):  # noqa: N803 (scikit-learn's own name)
-        # The tenth that early stopping holds out needs two filters for its R²; with fewer filters
-        # training stops on its own loss.
-        self.early_stopping = len(y) >= 20
-        with warnings.catch_warnings():
-            # Reaching `max_iter` is the second stopping rule here, not a failure.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().fit(X, y)
-
-
 def light_regressor(identifier, seed: int = 0):
     """As `get_regressor`, but a forest with a quarter of its trees: enough to estimate its quality."""
     regressor = get_regressor(identifier, seed)
-    if isinstance(regressor, RandomForestRegressor):
+    if isinstance(regressor, scikit_learn().RandomForestRegressor):
         regressor.set_params(n_estimators=max(1, regressor.n_estimators // 4))
     return regressor
 
@@ -135,34 +134,25 @@ def get_regressor(identifier, seed: int = 0):
     """
     if isinstance(identifier, str):
         return REGRESSORS.find(identifier)(seed)
+    check_regressor(identifier)
+    return scikit_learn().clone(identifier, safe=False)
+
+
+def check_regressor(identifier):
+    """Raises `ValueError` unless something is a registered name, or an object that fits and predicts."""
+    if isinstance(identifier, str):
+        REGRESSORS.find(identifier)
+        return
     if isinstance(identifier, type) or not all(hasattr(identifier, m) for m in ("fit", "predict")):
         raise ValueError(
             "A regressor must be a name or an object with fit(X, y) and predict(X). Received: "
             f"{identifier!r}. Pass one of {_known_names()}, or an instance such as SVR()."
         )
-    return clone(identifier, safe=False)
 
 
 def clipped_prediction(regressor, x) -> np.ndarray:
     """What a regressor predicts, as a FIRE: in [0, 1], or NaN, `(filters,)`."""
     return np.clip(regressor.predict(x), 0.0, 1.0).reshape(len(x))
-
-
-class _Made(BaseEstimator):
-    """A regressor that `make` makes at each fit: scikit-learn clones estimators of its own kind only."""
-
-    def __init__(self, make, on_fold):
-        self.make, self.on_fold = make, on_fold
-
-    def fit(self, X, y):  # noqa: N803 (scikit-learn's own name)
-        self.regressor_ = self.make()
-        self.regressor_.fit(X, y)
-        return self
-
-    def predict(self, X):  # noqa: N803
-        predicted = clipped_prediction(self.regressor_, X)
-        self.on_fold()
-        return predicted
 
 
 def predicted_left_out(make, x, fire, splits, on_fold=lambda: None) -> np.ndarray:
@@ -175,7 +165,8 @@ def predicted_left_out(make, x, fire, splits, on_fold=lambda: None) -> np.ndarra
         splits: The folds, as scikit-learn splits: positions to train on, and to predict.
         on_fold: Called without arguments after each fold. Defaults to nothing.
     """
-    return cross_val_predict(_Made(make, on_fold), x, fire, cv=list(splits))
+    sklearn = scikit_learn()
+    return sklearn.cross_val_predict(sklearn.Made(make, clipped_prediction, on_fold), x, fire, cv=list(splits))
 
 
 def _known_names():

@@ -17,15 +17,17 @@ from firekeras.data.checks import check_batch_size, checked_data, num_samples, s
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
+from firekeras.quiet import without_retracing_warnings
 from firekeras.refusals import check_share
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
 from firekeras.scores.fire.enough import StopWhenSettled
-from firekeras.scores.fire.progress import ProgressBar, ProgressReports
+from firekeras.scores.fire.progress import ProgressLine, ProgressReports
 from firekeras.scores.profile import FireProfile
 
 
 @typed
+@without_retracing_warnings()
 def measure_fire(
     model: keras.Model,
     data: Any,
@@ -117,8 +119,8 @@ def count_zeros(
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
     stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []
-    shown = ProgressReports(on_progress) if on_progress else ProgressBar("Measuring FIRE")
-    run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
+    with ProgressReports(on_progress) if on_progress else ProgressLine("Measuring FIRE") as shown:
+        run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
     return network, counters
 
 

@@ -1,56 +1,49 @@
-"""Progress of a measurement: a bar on a terminal, or numbers for a program."""
+"""Progress of a measurement: on the terminal's live line, or numbers for a program."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import keras
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-PATIENCE = 2.0  # seconds: no bar for work that ends before anyone could read it
+from firekeras.terminal import Activity, activity
+
+PATIENCE = 2.0  # seconds: nothing is shown of work that ends before anyone could read it
 EVERY = 0.2  # seconds between two reports to a program
 
 
-class ProgressBar(keras.callbacks.Callback):
-    """Shows the progress of `evaluate` on a terminal, once it has run for two seconds.
+class ProgressLine(keras.callbacks.Callback):
+    """Shows the progress of `evaluate` on a terminal, once it has run for two seconds; `with` it, also if that fails.
 
     Args:
-        title: The text beside the bar.
+        title: What is going on.
     """
 
     def __init__(self, title):
         super().__init__()
         self.title = title
-        self._bar: Progress | None = None
+        self._live = contextlib.ExitStack()
+        self._doing: Activity | None = None
 
     def on_test_begin(self, logs=None):
         self._started = time.monotonic()
 
     def on_test_batch_end(self, batch, logs=None):
-        if self._bar is None and time.monotonic() - self._started > PATIENCE:
-            self._bar = self._shown()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=batch + 1)
+        if self._doing is None and time.monotonic() - self._started > PATIENCE:
+            self._doing = self._live.enter_context(activity(self.title))
+        if self._doing is not None:
+            self._doing.update(f"{self.title}: {batch + 1}{self._of_all()} batches")
 
-    def _shown(self) -> Progress:
-        bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        bar.disable = not bar.console.is_terminal
-        self._task = bar.add_task(self.title, total=(self.params or {}).get("steps"))
-        bar.start()
-        return bar
+    def _of_all(self):
+        steps = (self.params or {}).get("steps")
+        return f"/{steps}" if steps else ""
 
-    def on_test_end(self, logs=None):
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._live.close()
 
 
 class ProgressReports(keras.callbacks.Callback):
@@ -69,6 +62,12 @@ class ProgressReports(keras.callbacks.Callback):
         self._done = batch + 1
         if time.monotonic() >= self._next:
             self._report()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
 
     def on_test_end(self, logs=None):
         if self._reported != self._done:

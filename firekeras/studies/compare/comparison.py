@@ -12,6 +12,7 @@ from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_training_data, checked_data, num_samples
+from firekeras.quiet import without_retracing_warnings
 from firekeras.rounds.learning_rate import run_out
 from firekeras.rounds.run import check_prunable
 from firekeras.studies.compare.contest import CONTROLS, Contest, Scratch, Unpruned, factories
@@ -23,6 +24,7 @@ METHODS = ("fire", "fire_paper", "l1", "random", "scratch", "unpruned")
 
 
 @typed
+@without_retracing_warnings()
 def compare(
     model: keras.Model,
     train_data: Any,

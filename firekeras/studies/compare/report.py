@@ -6,12 +6,12 @@ import math
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from firekeras.atomic import write_text
 from firekeras.channels.costs import COSTS
+from firekeras.report.fitting import FittingTable
 from firekeras.report.html_report import NOTHING_FROM_OUTSIDE
 from firekeras.report.html_style import STYLE
 from firekeras.report.markup import tag, to_html
@@ -56,9 +56,8 @@ def _spread(summary):
 def comparison_table(comparison: Comparison) -> Table:
     """The rows, for a terminal."""
     title = f"Mean and standard deviation of {comparison.monitor} on the test data"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
-    for number, column in enumerate(columns(comparison)):
-        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=not number)
+    titles = columns(comparison)
+    table = FittingTable(title, titles, spare=("time of a run", "epochs", titles[2], "runs"))
     for row in rows(comparison):
         table.add_row(*map(Text, row))
     return table

@@ -72,6 +72,7 @@ def test_what_does_not_is_locked_with_a_reason(activation, reason):
     model = keras.Model(image, L.Dense(3, name="logits")(L.GlobalAveragePooling2D(name="pool")(x)))
     lock = firekeras.channel_graph(model).lock("conv1", 0)
     assert "odd (Activation)" in lock and reason in lock
+    assert "in odd (Activation), not a ReLU" in traced(model).unscored["conv1"]
 
 
 def test_an_activation_with_weights_is_locked():

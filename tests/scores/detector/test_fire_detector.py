@@ -121,7 +121,7 @@ def test_every_regressor_trains_on_few_filters(show, name, filters):
 
 
 def test_mlp_without_enough_epochs_warns_nobody():
-    mlp = get_regressor("mlp").set_params(_earlystoppedmlp__max_iter=2)
+    mlp = get_regressor("mlp").set_params(earlystoppedmlp__max_iter=2)
     x = np.random.default_rng(0).normal(size=(30, 14))
     assert np.isfinite(mlp.fit(x, x[:, 0]).predict(x)).all()
 

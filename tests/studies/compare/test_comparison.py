@@ -9,7 +9,6 @@ import keras
 import networks
 import numpy as np
 import pytest
-import typer
 from keras import layers as L
 from PIL import Image
 from rich.console import Console
@@ -17,8 +16,8 @@ from sides import draw
 from typer.testing import CliRunner
 
 import firekeras
+from firekeras.cli import app
 from firekeras.cli.classifier import compile_for_tuning
-from firekeras.cli.compare import compare as command
 from firekeras.methods import FPPMO, FirePruning, L1Pruning, PlayAndPrune
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.report.markup import to_html
@@ -525,9 +524,7 @@ def test_the_command_line(tmp_path, monkeypatch):
     image = keras.Input((8, 8, 1))
     x = L.GlobalAveragePooling2D()(L.Conv2D(6, 3, activation="relu", name="conv")(image))
     compiled(keras.Model(image, L.Dense(10)(x))).save("model.keras")
-    app = typer.Typer()
-    app.command()(command)
-    network = ["model.keras", "--data", "digits", "--limit", "100"]
+    network = ["compare", "model.keras", "--data", "digits", "--limit", "100"]
     options = [*network, "--methods", "l1,scratch,unpruned", "--macs", "0.6", "--seeds", "1", "--epochs", "1"]
     result = CliRunner().invoke(app, options, env={"COLUMNS": "200", "TERM": "dumb"})
     assert result.exit_code == 0, result.output
@@ -536,4 +533,4 @@ def test_the_command_line(tmp_path, monkeypatch):
         path.name for path in (tmp_path / "comparison").iterdir()
     }
     both = CliRunner().invoke(app, [*options, "--params", "0.5"])
-    assert both.exit_code == 1 and "Received: both" in both.stderr
+    assert both.exit_code == 2 and "Received: both" in both.stderr
