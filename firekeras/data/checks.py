@@ -14,7 +14,7 @@ import numpy as np
 from firekeras.arguments import short
 from firekeras.data.labels import are_arrays, check_labels
 from firekeras.data.samples import batches
-from firekeras.refusals import check_share, checked_whole
+from firekeras.refusals import check_share
 
 AT_ONCE = 1 << 24  # bytes of an array that are looked at in one step
 _FILLED: weakref.WeakSet = weakref.WeakSet()  # data sets of unknown length that gave a batch
@@ -54,12 +54,6 @@ def _check_comes_in_batches(data):
         raise ValueError(
             f"Expected data: arrays, (x, y), or a data set, as model.fit takes them. Received: {short(data)}."
         )
-
-
-def check_batch_size(size):
-    """Raises `ValueError` unless it is the number of samples in a batch, or None for a default."""
-    if size is not None:
-        checked_whole("batch_size", size, 1)
 
 
 def check_training_data(model, data, *, labels=True):

@@ -11,10 +11,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from firekeras.data.checks import check_batch_size
 from firekeras.data.scale import most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
+from firekeras.refusals import check_batch_size
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
 from firekeras.rounds.settings import RunSettings
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from firekeras.arguments import checked_type
 from firekeras.channels.costs import COSTS
-from firekeras.data.checks import check_batch_size
 from firekeras.plan.planning import check_limits, checked_target
-from firekeras.refusals import check_number, check_share, checked_whole, nearest
+from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, nearest
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.schedules import get_schedule
 
