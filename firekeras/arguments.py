@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from firekeras.refusals import is_number
 
@@ -137,6 +138,8 @@ _PLAIN[types.NoneType] = _PLAIN[None]
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value is of the type that a hint stands for."""
     origin, inside = typing.get_origin(hint), typing.get_args(hint)
+    if hint == ArrayLike:  # NumPy says what it cannot convert
+        return True
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, option) for option in inside)
     if origin is Literal:

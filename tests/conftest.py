@@ -9,7 +9,7 @@ import keras
 import pytest
 
 gc.freeze()  # what TensorFlow imports stays; a collection that looks through it takes half a second
-pytest_plugins = ["command_line", "sides", "trained_digits"]
+pytest_plugins = ["command_line", "pages", "registries", "sides", "trained_digits"]
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from firekeras.arguments import in_words, short, typed
 
@@ -30,6 +31,7 @@ def call(
     kind: type[Plan] = Plan,
     mode: Literal["a", "b"] = "a",
     unseen: "NotImported | None" = None,  # noqa: F821
+    arrays: Mapping[str, ArrayLike] | None = None,
     anything: Any = None,
 ):
     return True
@@ -57,9 +59,10 @@ def call(
         {"plan": Plan()},
         {"mode": "b"},
         {"unseen": 3},
+        {"arrays": {"conv1": [0.1, 0.9], "conv2": np.ones(3)}},
         {"anything": object()},
     ],
-    ids=str,
+    ids=lambda arguments: next(iter(arguments)),
 )
 def test_taken(arguments):
     assert call(**arguments)

@@ -24,14 +24,8 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras.channels import registry
-from firekeras.methods import METHODS
-from firekeras.recovery import RECOVERY
-from firekeras.scores.criteria import CRITERIA
-from firekeras.scores.detector.regressors import REGRESSORS
 
 ROOT = Path(firekeras.__file__).parent
-REGISTRIES = (METHODS, RECOVERY, CRITERIA, REGRESSORS, registry._RULES)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 ELSEWHERE = ("quantize_aware",)  # TF-MOT takes seconds: tests/export/test_bridge.py calls it in the same way
 NEED_TENSORFLOW = ("firekeras.export.", "firekeras.keras2.")
@@ -91,17 +85,13 @@ def ready(uncompiled, tmp_path_factory):
 
 
 @pytest.fixture
-def names(ready, monkeypatch):
+def names(ready, monkeypatch, registries):
     """What an example finds; the working folder is that of all examples."""
     monkeypatch.chdir(ready["folder"])
-    kept = [dict(registered) for registered in REGISTRIES]
     interactive = keras.config.is_interactive_logging_enabled()
     keras.config.disable_interactive_logging()  # progress bars would be taken for what an example gives
     yield {**ready, "firekeras": firekeras, "keras": keras, "np": np}
     (keras.config.enable_interactive_logging if interactive else keras.config.disable_interactive_logging)()
-    for registered, before in zip(REGISTRIES, kept, strict=True):
-        registered.clear()
-        registered.update(before)
 
 
 @pytest.mark.parametrize(("module", "docstring"), list(examples()))

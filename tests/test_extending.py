@@ -7,47 +7,32 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pages
 import pytest
 from typer.testing import CliRunner
 
 import firekeras
 from firekeras import methods
-from firekeras.channels import registry
 from firekeras.cli import app
 from firekeras.discovery import import_all
-from firekeras.export.formats import FORMATS
 from firekeras.export.side_by_side import measure_stages
 from firekeras.recovery import RECOVERY
-from firekeras.scores.criteria import CRITERIA, gaussian
-from firekeras.scores.detector.regressors import REGRESSORS
+from firekeras.scores.criteria import CRITERIA
 
-PAGE = Path(__file__).parent.parent / "docs" / "extending.md"
+PAGE = pages.ROOT / "docs" / "extending.md"
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL))
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def blocks(section):
-    return re.findall(r"^```python\n(.*?)^```", SECTIONS[section], re.MULTILINE | re.DOTALL)
+    return list(pages.blocks(SECTIONS[section]))
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
-    """Runs the blocks of a section one after the other, and gives the names that they leave; what they add goes."""
-    known = (registry._RULES, gaussian._FOLLOWERS, CRITERIA, methods.METHODS, FORMATS, RECOVERY, REGRESSORS)
-    before = [dict(table) for table in known]
-    monkeypatch.chdir(tmp_path)
-
-    def run(section):
-        names = {"__name__": "extending"}
-        for block in blocks(section):
-            exec(compile(block, f"{PAGE.name}: {section}", "exec"), names)
-        return names
-
-    yield run
-    for table, entries in zip(known, before, strict=True):
-        table.clear()
-        table.update(entries)
+def run(reader):
+    """Runs the blocks of a section one after the other, and gives the names that they leave."""
+    return lambda section: reader(f"{PAGE.name}: {section}").read(blocks(section))
 
 
 def test_each_kind_of_extension_has_a_section():
@@ -107,7 +92,7 @@ def test_a_detector_knows_its_regressor_by_name(run, tmp_path):
 
 
 def test_what_lies_in_a_folder_is_found(tmp_path, monkeypatch, run):
-    (tmp_path / "largest.py").write_text(blocks("A criterion")[0], encoding="utf-8")
+    (tmp_path / "largest.py").write_text(blocks("A criterion")[0].text, encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path.parent)
     (tmp_path / "__init__.py").touch()
     import_all(tmp_path.name, [str(tmp_path)])
@@ -131,7 +116,7 @@ def with_column(monkeypatch):
     assert source.count(end_of_class) == 1
     columns = pasted(
         "inspector.models.columns",
-        source.replace(end_of_class, "\n" + blocks("A column of the inspector")[0] + end_of_class),
+        source.replace(end_of_class, "\n" + blocks("A column of the inspector")[0].text + end_of_class),
     )
     monkeypatch.setitem(sys.modules, "inspector.models.columns", columns)
     name = "inspector.models.layer_model"

@@ -6,6 +6,7 @@ TESTS = Path(__file__).parent
 BESIDE = ("inspector", "examples")  # what lies beside firekeras
 OF_NO_FILE = {  # what they are of instead
     "test_borders.py": "what may not be imported where, and the same results on every backend",
+    "test_docs.py": "README and docs",
     "test_examples.py": "examples in docstrings",
     "test_extending.py": "docs/extending.md",
     "test_formats.py": "files that earlier releases wrote",

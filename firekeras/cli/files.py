@@ -118,7 +118,7 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
     _check_outside_of_runs(output, run_dir)
     remove_stale(output.parent)
-    _check_writable(output)
+    check_can_write(output)
 
 
 def _check_outside_of_runs(output, run_dir):
@@ -128,10 +128,3 @@ def _check_outside_of_runs(output, run_dir):
     in_run = (folder / SETTINGS).exists() or (run_dir is not None and folder == run_dir.resolve())
     if in_run and is_of_run(output):
         raise ValueError(f"The output {output} would replace a file of the run in {folder}. Give another --output.")
-
-
-def _check_writable(output):
-    try:
-        check_can_write(output)
-    except OSError as error:
-        raise ValueError(f"{error.strerror}. Give another --output.") from error

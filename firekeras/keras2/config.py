@@ -14,6 +14,7 @@ SHORT = {
     "msle": "mean_squared_logarithmic_error",
     "auto": "sum_over_batch_size",
 }  # names that Keras 3 does not accept in files
+WRAPPERS = ("MeanMetricWrapper", "LossFunctionWrapper")  # around functions
 TRAINING = (keras.losses, keras.metrics, keras.optimizers)
 MODELS = ("Functional", "Model", "Sequential")
 TAKEN_BY_LAYERS = ("input_shape", "input_dim")  # by `Layer` itself, as further keywords
@@ -78,6 +79,8 @@ class Mender:
             return SHORT.get(config, config) if isinstance(config, str) else config
         if isinstance(config.get("class_name"), str) and isinstance(config.get("config"), dict):
             name = config["class_name"].removeprefix("Custom>")
+            if name in WRAPPERS:
+                return _wrapped(config["config"])
             known = next((cls for space in TRAINING if inspect.isclass(cls := getattr(space, name, None))), None)
             taken = config["config"].keys() if known is None else _taken_by(known)
             config = {**config, "class_name": name, "config": {k: v for k, v in config["config"].items() if k in taken}}
@@ -105,6 +108,11 @@ class Mender:
         note = f"Left out of {kind}: {key}={value!r}."
         if note not in self.notes:
             self.notes.append(note)
+
+
+def _wrapped(config):
+    """The name of the function in a wrapper that Keras 2 put around it; Keras 3 does not look the function up."""
+    return "accuracy" if config.get("name") in ("accuracy", "acc") else config.get("fn")
 
 
 def _with_input(layers):

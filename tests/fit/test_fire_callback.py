@@ -37,6 +37,7 @@ class Watch(keras.callbacks.Callback):
         self.iterations.append(int(self.model.optimizer.iterations))
 
 
+@pytest.mark.every_backend
 def test_the_model_that_fit_was_called_on_is_pruned_and_loads_without_firekeras(tmp_path):
     model = network()
     before = firekeras.count_costs(model)
@@ -58,6 +59,7 @@ def test_the_model_that_fit_was_called_on_is_pruned_and_loads_without_firekeras(
     np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
 
 
+@pytest.mark.every_backend
 def test_fire_counted_in_training_equals_brute_force_over_the_batches_that_trained():
     model = network(optimizer=keras.optimizers.SGD(0.0))  # nothing moves, so that one pass can be checked
     x, _ = images()
@@ -81,6 +83,7 @@ def test_with_data_fire_is_measured_in_inference_mode():
     assert callback.result.rounds[0].accepted
 
 
+@pytest.mark.every_backend
 def test_counting_leaves_training_as_it_would_have_been():
     plain, counted, watch = network(), network(), Watch()
     counted.set_weights(plain.get_weights())
@@ -96,6 +99,7 @@ def test_counting_leaves_training_as_it_would_have_been():
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", keras.optimizers.SGD(0.05, momentum=0.9), "lion"])
 def test_after_a_cut_of_dead_filters_training_goes_on_as_without_the_cut(optimizer):
     dead = (2, 3, 11, 15)
@@ -119,6 +123,7 @@ def _again(optimizer):
     return optimizer if isinstance(optimizer, str) else type(optimizer).from_config(optimizer.get_config())
 
 
+@pytest.mark.every_backend
 def test_rejected_rounds_are_undone_exactly_and_tried_again_with_half_the_ratio():
     model = network(metrics=[metric := SetMetric()], norm=True)
     states, watch, plateau = States(), Watch(), keras.callbacks.ReduceLROnPlateau("val_score", patience=1, mode="max")
@@ -155,6 +160,7 @@ def test_a_round_of_one_filter_cannot_be_halved():
     assert model.get_layer("conv2").filters == 16
 
 
+@pytest.mark.every_backend
 def test_a_round_that_ends_in_nan_is_undone():
     model = network()
     callback = firekeras.FirePruningCallback(pruning_ratio=0.5, tolerance=1.0)
@@ -303,6 +309,7 @@ def test_an_unknown_metric_is_refused_before_the_first_step():
     assert not watch.losses
 
 
+@pytest.mark.every_backend
 def test_every_validation_is_settled_and_what_is_left_is_too():
     """The statistics are those of an exact pass over the data that `fit` was given."""
     model, (x, _) = network(norm=True), images()
@@ -392,6 +399,7 @@ def test_a_network_without_relus_is_refused_before_training():
     assert not watch.losses
 
 
+@pytest.mark.every_backend
 def test_networks_after_a_cut_learn_from_the_one_before_it(tmp_path):
     """A batch as large as the data, at rate zero: the loss of an epoch is that of the network as it was cut."""
     x, y = images()

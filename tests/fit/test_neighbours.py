@@ -157,6 +157,7 @@ def test_a_rate_that_a_scheduler_sets_reaches_the_network_that_trains():
     assert rates.seen == (0.01, 0.005, 0.003333, 0.0025, 0.002, 0.001667)
 
 
+@pytest.mark.every_backend
 def test_a_round_broken_off_by_early_stopping_is_undone():
     model, metric = network_with_metric()
     stop, states, callback = (
@@ -366,6 +367,7 @@ def test_errors_that_callbacks_do_not_hear_of_can_be_put_in_order():
     assert len(callback.result.rounds) == 1
 
 
+@pytest.mark.every_backend
 def test_a_network_is_not_trained_by_the_compiled_step_of_another_of_its_shape():
     i = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(4, 3, name="conv")(i) * np.float32([1, 10, 100, 1000])

@@ -165,14 +165,15 @@ def test_an_old_sequential_model_has_its_input_shape_in_its_first_layer():
 
 def test_training_settings_in_the_words_of_keras_3():
     loss = {"class_name": "CategoricalCrossentropy", "config": {"reduction": "auto", "fn": "x", "from_logits": False}}
+    wrapped = {"class_name": "MeanMetricWrapper", "config": {"name": "accuracy", "fn": "sparse_categorical_accuracy"}}
     settings = {
         "loss": loss,
-        "metrics": ["mae"],
+        "metrics": ["mae", wrapped, {**wrapped, "config": {"name": "hits", "fn": "binary_accuracy"}}],
         "optimizer_config": {"class_name": "Custom>Adam", "config": {"decay": 0}},
     }
     mended = Mender().training(settings)
     assert mended["loss"]["config"] == {"reduction": "sum_over_batch_size", "from_logits": False}
-    assert mended["metrics"] == ["mean_absolute_error"]
+    assert mended["metrics"] == ["mean_absolute_error", "accuracy", "binary_accuracy"]
     assert mended["optimizer_config"] == {"class_name": "Adam", "config": {}}
 
 

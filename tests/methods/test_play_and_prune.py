@@ -54,6 +54,7 @@ def one_step(model, coefficients=None, **settings):
     return after
 
 
+@pytest.mark.every_backend
 def test_one_step_goes_down_the_penalty_by_the_learning_rate_times_the_coefficient():
     model = compiled(networks.scramble(small_cnn()), keras.optimizers.SGD(0.5))
     graph = channel_graph(model)
@@ -70,6 +71,7 @@ def test_one_step_goes_down_the_penalty_by_the_learning_rate_times_the_coefficie
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.every_backend
 def test_the_loss_is_that_of_the_network_and_the_penalty():
     model = compiled(networks.scramble(small_cnn()), keras.optimizers.SGD(0.0))
     plain = model.evaluate(*VALIDATION, verbose=0, return_dict=True)["loss"]
@@ -116,6 +118,7 @@ def test_other_coefficients_compile_nothing(monkeypatch):
     assert loss > 100  # and yet they counted
 
 
+@pytest.mark.every_backend
 def test_the_penalty_leaves_no_trace():
     regulariser = keras.regularizers.L2(0.01)
     model = small_cnn()
@@ -359,6 +362,7 @@ def test_a_strength_is_the_mean_over_all_filters_that_go_together():
 # Whole runs
 
 
+@pytest.mark.every_backend
 def test_a_run_stays_within_the_tolerance_and_its_model_needs_no_firekeras(trained, tmp_path):
     keras.utils.set_random_seed(1)
     result = firekeras.compress(

@@ -62,6 +62,7 @@ def crossentropy(logits, y):
 # The loss
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("ends", [("logits", "logits"), ("softmax", "softmax"), ("logits", "softmax")])
 def test_the_loss_is_the_formula(ends):
     student = network(ends[0], regularizer=keras.regularizers.L2(0.1), rate=0.0)
@@ -111,6 +112,7 @@ def test_the_teacher_alone_can_teach():
 # All else is the student's own
 
 
+@pytest.mark.every_backend
 def test_training_goes_on_with_the_same_optimizer():
     x, y = data()
     plain, student = network(), network()
@@ -133,6 +135,7 @@ def test_logs_have_plain_names_and_validation_is_the_students_own():
     np.testing.assert_allclose(history.history["val_loss"][-1], crossentropy(output(student, x), y).mean(), rtol=1e-5)
 
 
+@pytest.mark.every_backend
 def test_the_teacher_stays_as_it_is():
     student, teacher = network(), network(seed=1)
     teacher.get_layer("fc").trainable = False
@@ -145,6 +148,7 @@ def test_the_teacher_stays_as_it_is():
     teacher.fit(x, y, verbose=0)
 
 
+@pytest.mark.every_backend
 def test_after_an_error_the_student_is_itself_again():
     student, teacher = network(), network(seed=1)
     x, y = data()
@@ -370,6 +374,7 @@ def of_kind(kind, seed=0, penalty=0.1):
     return model
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_of_output_is_taught_by_its_formula(kind):
     student, teacher = of_kind(kind), of_kind(kind, seed=1)
@@ -466,6 +471,7 @@ def flat_outputs(model, x):
     return [keras.ops.convert_to_numpy(one).astype("float64") for one in given]
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("structure", [dict, list])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_each_output_counts_as_its_loss_does(structure, weighted):
@@ -543,6 +549,7 @@ def test_a_network_is_compiled_once_for_a_teacher(monkeypatch, kept):
     assert len(traces) > before
 
 
+@pytest.mark.every_backend
 def test_fit_with_and_without_a_teacher_take_turns(monkeypatch):
     student, teacher = network(rate=0.0), network(seed=1)
     x, y = data()
@@ -557,6 +564,7 @@ def test_fit_with_and_without_a_teacher_take_turns(monkeypatch):
     assert not {"compute_loss", "train_step"} & set(vars(student))
 
 
+@pytest.mark.every_backend
 def test_a_teacher_that_changed_teaches_what_it_is_now():
     student, teacher = network(rate=0.0), network(seed=1)
     x, y = data()

@@ -99,6 +99,7 @@ def assert_statistics(model, expected):
         np.testing.assert_allclose(value(layer.moving_variance), variance, rtol=1e-5)
 
 
+@pytest.mark.every_backend
 def test_statistics_are_those_of_all_inputs_for_any_batch_sizes():
     model = batch_norms()
     x = networks.samples(model, 40)
@@ -134,6 +135,7 @@ def test_of_data_in_batches_no_more_is_read_than_asked_for():
     assert_statistics(model, expected)
 
 
+@pytest.mark.every_backend
 def test_nothing_but_the_statistics_changes():
     model = batch_norms()
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), "mse")
@@ -152,6 +154,7 @@ def test_nothing_but_the_statistics_changes():
     assert int(model.optimizer.iterations) == 4
 
 
+@pytest.mark.every_backend
 def test_a_shared_normalisation_pools_its_calls():
     norm = L.BatchNormalization(name="norm")
     images = [keras.Input((6, 6, 3)), keras.Input((4, 4, 3))]
@@ -216,6 +219,7 @@ def test_without_any_normalisation_no_data_are_read():
     assert reestimate_batch_norm(networks.two_convs(), (1 / 0 for _ in range(1))) == []
 
 
+@pytest.mark.every_backend
 def test_half_precision_is_measured_in_single():
     image = keras.Input((6, 6, 3))
     conv, norm = L.Conv2D(4, 3, dtype="mixed_float16", name="conv"), L.BatchNormalization(dtype="mixed_float16")
@@ -261,6 +265,7 @@ def test_settling_again_reads_the_weights_as_they_are_and_traces_nothing(monkeyp
         assert counts[0] == counts[1] == counts[2]
 
 
+@pytest.mark.every_backend
 def test_settling_again_is_the_same_between_trainings():
     model = batch_norms()
     model.compile(keras.optimizers.SGD(0.1), "mse")
@@ -307,6 +312,7 @@ def test_without_any_normalisation_a_settler_reads_nothing():
     assert settler.settle() == settler.settle() == [] and settler.passes is None
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("build", [batch_norms, networks.two_convs])
 def test_a_settled_copy_has_weights_of_its_own(build):
     model = build()
@@ -382,6 +388,7 @@ def test_with_padding_it_is_exact_on_average_over_positions_and_inside():
     assert inside.max() < 1e-5 < 0.1 < spread.max()
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("build", [networks.two_convs, networks.one_dimensional, networks.three_dimensional])
 def test_readers_of_living_channels_keep_their_mean(build):
     model = networks.scramble(build())

@@ -54,6 +54,7 @@ def widths(model):
 # What a run gives
 
 
+@pytest.mark.every_backend
 def test_fire_is_measured_in_the_first_round_and_predicted_after(trained):
     method = FirePruning(regressor="linear", fraction=1.0, drift_threshold=-1, beside=())
     result = compress(trained, method=method, tolerance=1.0)
@@ -86,6 +87,7 @@ def test_records_say_what_each_round_did(trained):
         assert json.loads(json.dumps(record.to_dict()))["number"] == record.number
 
 
+@pytest.mark.every_backend
 def test_the_result_is_the_last_accepted_model_and_its_numbers(trained):
     result = compress(trained, tolerance=1.0, max_rounds=2)
     settled = keras.models.clone_model(trained)
@@ -107,6 +109,7 @@ def test_the_result_is_a_plain_compiled_model(trained, tmp_path):
     ]
 
 
+@pytest.mark.every_backend
 def test_the_given_model_is_not_changed(trained):
     before = [np.array(v) for v in trained.variables]
     state = [np.array(v) for v in trained.optimizer.variables]
@@ -128,6 +131,7 @@ def test_accepted_rounds_are_within_the_tolerance(trained):
     assert all(record.accepted for record in result.rounds[:-1])
 
 
+@pytest.mark.every_backend
 def test_a_round_below_the_tolerance_is_trained_again_and_then_undone(trained):
     evaluate = scripted(0.9, (0.85, 0.9), (0.5, 0.6, 0.8))
     result = compress(trained, evaluate=evaluate)
@@ -178,6 +182,7 @@ class Diverge(keras.callbacks.Callback):
         self.model.get_layer("logits").set_weights([w * np.nan for w in self.model.get_layer("logits").get_weights()])
 
 
+@pytest.mark.every_backend
 def test_of_training_that_diverges_the_state_before_is_kept(trained):
     result = compress(trained, callbacks=[Diverge()], tolerance=1.0, max_rounds=1)
     assert [(record.accepted, record.kept) for record in result.rounds] == [(True, "cut")]
@@ -206,6 +211,7 @@ def test_of_a_loss_the_small_values_are_good(trained):
     assert result.accuracy == 0.41
 
 
+@pytest.mark.every_backend
 def test_nothing_is_judged_unsettled(trained):
     """Statistics that are far off change neither the baseline nor what comes out."""
     spoilt = compiled(keras.models.clone_model(trained))
@@ -469,6 +475,7 @@ def test_within_a_tolerance_rounds_come_first_and_the_rest_trains_to_the_end(tra
     assert float(result.model.optimizer.learning_rate) == pytest.approx(0.01)  # as the model was compiled
 
 
+@pytest.mark.every_backend
 def test_the_rate_follows_the_cosine_by_hand(trained):
     rates = Rates()
     compress(trained, tolerance=1.0, epochs=2, max_rounds=1, callbacks=[rates], learning_rate=0.4, pruning_ratio=0.1)
@@ -514,6 +521,7 @@ def test_a_run_arrives_at_its_target_and_not_far_below(trained, measure):
     assert result.stopped_because == f"The target {{'{measure}': 0.5}} is reached."
 
 
+@pytest.mark.every_backend
 def test_a_target_is_reached_in_a_few_cuts_however_bad_the_metric(trained):
     evaluate = scripted(0.9, (0.2, 0.3), (0.2, 0.3))
     result = compress(trained, target={"conv_macs": 0.5}, evaluate=evaluate, **{**TO_TARGET, "epochs": 4})
@@ -651,6 +659,7 @@ def test_recovery_comes_before_the_first_measure(trained, monkeypatch):
     assert result.rounds[0].notes == ["said by recovery"]
 
 
+@pytest.mark.every_backend
 def test_distillation_is_one_setting(trained):
     result = compress(trained, distill=True, tolerance=1.0, max_rounds=1, backtracks=0)
     assert result.rounds[0].accepted and result.model.optimizer.iterations > trained.optimizer.iterations

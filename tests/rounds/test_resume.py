@@ -49,6 +49,7 @@ def without_time(event):
     return {name: value for name, value in event.items() if name not in ("time", "seconds")}
 
 
+@pytest.mark.every_backend
 def test_a_run_killed_at_random_instants_ends_as_the_undisturbed_one(processes, undisturbed, tmp_path):
     expected, seconds = undisturbed
     rng, kills, runs = random.Random(0), 0, 0
