@@ -189,6 +189,7 @@ def test_of_training_that_diverges_the_state_before_is_kept(trained):
     assert all(np.isfinite(w).all() for w in result.model.get_weights())
 
 
+@pytest.mark.every_backend
 def test_weights_that_a_relu_hides_from_the_metric_are_not_kept(trained):
     rounds = firekeras.compression_rounds(trained, TRAIN, VALIDATION, method=SmallWeights())
     network = Network.of(trained).copy()
