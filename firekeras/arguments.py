@@ -123,6 +123,7 @@ _PLAIN: dict[Any, tuple[Callable[[Any], bool], str, str]] = {
     bool: (lambda value: isinstance(value, (bool, np.bool_)), "True or False", "True or False"),
     int: (_is_whole, "a whole number", "whole numbers"),
     float: (is_number, "a number", "numbers"),
+    complex: (lambda value: isinstance(value, numbers.Number), "a number", "numbers"),  # in NumPy's ArrayLike
     str: (lambda value: isinstance(value, str), "text", "texts"),
     None: (lambda value: value is None, "None", "None"),
     os.PathLike: (lambda value: isinstance(value, os.PathLike), "a path", "paths"),

@@ -106,12 +106,12 @@ def compress(
         seed: Seeds everything that is drawn at random, so that a resumed run equals an uninterrupted one.
             Defaults to 0.
         run_dir: A new folder for the model of each round, and for events as they happen: if the run is killed, at
-            most the round in progress is lost. Defaults to None.
-        resume: Whether to continue the run in `run_dir`, with the same settings; a finished run can be continued
-            with another `target`, `tolerance` or number of `epochs`. Defaults to False.
+            most the round in progress is lost. One process at a time is at work on it. Defaults to None.
+        resume: Whether to continue the run in `run_dir`, with the same data and settings; a finished run can be
+            continued with another `target`, `tolerance` or number of `epochs`. Defaults to False.
         tensorboard: A folder for TensorBoard: costs, accuracy and a heatmap of FIRE per round. Defaults to None.
         on_event: A function that is called with each event as it happens: a dict, like the lines of
-            `events.jsonl`. Defaults to None.
+            `events.jsonl`. If it raises an `OSError`, the run goes on without it. Defaults to None.
         verbose: 0 shows nothing, 1 a line per round, 2 the epochs too. Defaults to 1.
         **fit: Arguments for `model.fit`, such as `batch_size` or `callbacks`.
 
@@ -119,8 +119,9 @@ def compress(
         A `CompressionResult`; its `model` is a plain Keras model.
 
     Raises:
-        ValueError: Before any training, if the model cannot be pruned or is not compiled, the data do not fit it, a
-            setting does not exist or is out of range, or the target is out of reach.
+        ValueError: Before any training, if the model cannot be pruned or is not compiled, the data do not fit it or
+            hold NaN, a setting does not exist or is out of range, the target is out of reach, or others are at work on
+            the run in `run_dir`.
 
     Example:
     >>> result = firekeras.compress(model, (x_train, y_train), (x_val, y_val), target={"conv_macs": 0.5}, epochs=3)

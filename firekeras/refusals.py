@@ -149,3 +149,9 @@ def check_one_of(name: str, value: Any, known: Iterable, *, hint: str = "") -> N
     known = list(known)
     if value not in known:
         raise ValueError(f"{name} is one of {', '.join(map(repr, known))}. Received: {value!r}.{hint}")
+
+
+def check_batch_size(size: Any) -> None:
+    """Raises `ValueError` unless it is the number of samples in a batch, or None for a default."""
+    if size is not None:
+        checked_whole("batch_size", size, 1)

@@ -50,13 +50,15 @@ def nobody_reads(file):
         os.close(nowhere)
 
 
-def write_line(text: str):
-    """Writes a line to standard output at once; if its reader has gone away, nothing happens."""
+def write_line(text: str) -> bool:
+    """Writes a line to standard output at once; returns False if its reader has gone away, and nothing happens."""
     try:
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
     except BrokenPipeError:
         nobody_reads(sys.stdout)
+        return False
+    return True
 
 
 class LiveLine:

@@ -14,6 +14,7 @@ OF_NO_FILE = {  # what they are of instead
     "test_public.py": "what is public has types, examples and documented results",
     "test_strangers.py": "damaged and hostile files of every format",
     "test_rooms.py": "what imports what in firekeras",
+    "test_threads.py": "many threads at once",
     "inspector/test_rooms.py": "what imports what in the inspector",
     "channels/test_counted.py": "MACs of layers that are no convolutions, by hand",
     "cli/test_runs.py": "commands that begin runs and go on with them",

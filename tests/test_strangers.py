@@ -5,6 +5,8 @@ In CI each format gets a few examples, always the same. For a long search, with 
     FIREKERAS_FUZZ=20000 pytest -n auto tests/test_strangers.py
 """
 
+import contextlib
+import io
 import os
 import resource
 import sys
@@ -14,9 +16,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mutations import bytes_of, hdf5_of, json_of, sealed_again
+from mutations import bytes_of, hdf5_of, json_of, lines_of, sealed_again
+from rich.console import Console
 
 import firekeras
+from firekeras.report.html_report import page
+from firekeras.report.markup import to_html
+from firekeras.report.run_report import RunReport, run_tables
+from firekeras.rounds.run_directory import RunDirectory
 
 FILES = Path(__file__).parent / "files"
 EXAMPLES = int(os.environ.get("FIREKERAS_FUZZ", 0))
@@ -45,6 +52,22 @@ def explanations_from(path):
     return plan.summary() + repr(plan) + "".join(again)
 
 
+def report_from(path):
+    """What the report of a run shows, and its page; the run's other file lies beside the damaged one."""
+    for name in ("run.json", "events.jsonl"):
+        if name != path.name:
+            (path.parent / name).write_bytes((FILES / "run-2" / name).read_bytes())
+    run = RunDirectory.open(path.parent)
+    events = run.events()
+    report = RunReport.of(run.settings, events)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(*run_tables(report))
+    run.ended(), run.changed(), run.leg_begins(), run.state()
+    with contextlib.suppress(ValueError):  # its models are not there
+        run.check_whole()
+    return to_html(page(run.settings, report, None)) + console.file.getvalue()
+
+
 PROFILE = firekeras.FireProfile.load(FILES / "profile-2.fire.h5")
 DETECTOR = firekeras.FireDetector.load(FILES / "detector-2.h5")
 
@@ -67,6 +90,8 @@ def wholes(tmp_path_factory):
         "plan.json": written(PLAN.save, folder, "plan.json"),
         "old.json": (FILES / "plan-1.json").read_bytes(),
         "old.fire.h5": (FILES / "profile-2.fire.h5").read_bytes(),
+        "run.json": (FILES / "run-2" / "run.json").read_bytes(),
+        "events.jsonl": (FILES / "run-2" / "events.jsonl").read_bytes(),
     }
 
 
@@ -76,6 +101,8 @@ READERS = {
     "detector.h5": predict_from,
     "plan.json": explanations_from,
     "old.json": explanations_from,
+    "run.json": report_from,
+    "events.jsonl": report_from,
 }
 DAMAGE = [
     ("a.fire.h5", bytes_of, 30),
@@ -87,6 +114,10 @@ DAMAGE = [
     ("plan.json", json_of, 150),
     ("plan.json", bytes_of, 100),
     ("old.json", json_of, 100),
+    ("run.json", json_of, 60),
+    ("run.json", bytes_of, 20),
+    ("events.jsonl", lines_of, 100),
+    ("events.jsonl", bytes_of, 30),
 ]
 
 

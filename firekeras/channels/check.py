@@ -82,11 +82,18 @@ def _models_inside(model):
 
 def check_weights(model):
     """Raises `ValueError` if a weight is NaN or infinite: no score could be trusted."""
+    broken = broken_weight(model)
+    if broken:
+        raise ValueError(
+            f"{broken} holds NaN or infinity: its training has diverged. Go back to an earlier checkpoint."
+        )
+
+
+def broken_weight(model) -> str | None:
+    """Says which weight of a model holds NaN or infinity; None if none does."""
     for path, layer in leaf_layers(model):
         for variable in layer.weights:
             value = keras.ops.convert_to_numpy(variable)
             if value.dtype.kind == "f" and not np.isfinite(value).all():
-                raise ValueError(
-                    f"Weight {variable.name!r} of layer {path!r} holds NaN or infinity: its training has diverged. "
-                    "Go back to an earlier checkpoint."
-                )
+                return f"Weight {variable.name!r} of layer {path!r}"
+    return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -145,12 +147,16 @@ def _changes(context) -> list[str]:
 
 def _options_of(folder, options, changes):
     """The options that began a run, with later changes and new ones; its model is the one that it began with."""
-    from firekeras.rounds.run_directory import RunDirectory
+    from firekeras.cli.resuming import check_place, options_in
+    from firekeras.rounds.ownership import check_free
+    from firekeras.rounds.run_directory import SETTINGS, RunDirectory
 
     run = RunDirectory.open(folder)
-    source = run.settings.get("source")
+    source = options_in(run.settings.get("source") or {}, compress, Path(folder) / SETTINGS)
     if not source:
         raise ValueError(f"The run in {folder} was begun in Python, so only Python knows its data: continue it there.")
+    check_place(source, Path(folder), changes)
+    check_free(Path(folder))
     merged = {**options, **source, **_continued_with(run.changed())}
     if set(changes) & set(TARGETS):
         merged.update(dict.fromkeys(TARGETS))
@@ -201,7 +207,7 @@ def _check_files(options, resuming):
             raise ValueError(
                 f"Missing: {'MODEL.keras' if name == 'model' else '--data'}. See firekeras compress --help."
             )
-    check_output(options["output"], options["model"])
+    check_output(options["output"], options["model"], run_dir=options["run_dir"])
     checks.check_data(options["data"])
     if options["tensorboard"]:
         checks.check_folder(options["tensorboard"], "tensorboard")
@@ -280,7 +286,8 @@ def _target(options):
 def _source(options):
     """The options, for `run.json`: with absolute paths, so the run can be resumed from any folder."""
     data = options["data"]
-    whole = {name: str(Path(options[name]).resolve()) for name in ("model", "output")}
+    paths = [name for name in ("model", "output", "run_dir", "tensorboard") if options[name] is not None]
+    whole = {name: str(Path(options[name]).resolve()) for name in paths}
     return {**options, **whole, "data": str(Path(data).resolve()) if Path(data).exists() else data}
 
 
@@ -317,20 +324,39 @@ def run_rounds(network, split, listener, *, tensorboard=None, **settings):
 
 
 def finish(before, rounds, dataset, output, listener):
-    """Shows the smaller model beside the original, and writes it."""
+    """Writes the smaller model, and then shows it beside the original: what is shown can be measured again."""
     result = rounds.result()
     if not rounds.arrived and not any(record.accepted and record.filters_removed for record in result.rounds):
         raise NothingDoneError(_nothing_removed(result, output))
-    from firekeras import atomic
     from firekeras.report import tables
 
-    with activity("Measuring before and after"):
-        rows = _comparison(before, result, dataset)
-    listener.show(tables.comparison_table(rows))
+    save_result(result.model, output)
+    try:
+        with activity("Measuring before and after"):
+            listener.show(tables.comparison_table(_comparison(before, result, dataset)))
+    except OSError as error:  # as on a full disk for temporary files
+        listener.event({"event": "note", "text": f"The result could not be compared with the original: {error}."})
     for line in tables.outcome_lines(result):
         listener.show(line)
-    atomic.save_model(result.model, output)
     listener.event({"event": "written", "path": str(output)})
+
+
+def save_result(model, output):
+    """Writes the result; where that fails after all, as on a disk that has filled up, beside other temporary files.
+
+    Raises:
+        OSError: If it could not be written to its place; says where it is instead.
+    """
+    from firekeras import atomic
+
+    try:
+        atomic.save_model(model, output)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            rescued = Path(tempfile.mkdtemp(prefix="firekeras-")) / "pruned.keras"
+            atomic.save_model(model, rescued)
+            error = OSError(error.errno, f"{error.strerror}. The result was saved as {rescued} instead")
+        raise error
 
 
 def _nothing_removed(result, output):

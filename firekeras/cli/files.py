@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from firekeras.atomic import check_can_write
+from firekeras.atomic import check_can_write, remove_stale
 from firekeras.cli.console import import_keras, show_text, write_warning
 from firekeras.keras_models import model_file
 
@@ -95,8 +95,19 @@ def write(network, output):
     show_text(f"Written: {output}")
 
 
-def check_output(output: Path, model: Path | None = None, ending=".keras"):
-    """Raises `ValueError`, before any long work, if the result could not be written or would replace the model."""
+def check_output(output: Path, model: Path | None = None, ending=".keras", run_dir: Path | None = None):
+    """Raises an error, before any long work, if the result could not be written, or would replace what must stay.
+
+    Args:
+        output: The path of the result.
+        model: The file of the model that is worked on, if there is one.
+        ending: How the name has to end. Defaults to `".keras"`.
+        run_dir: The folder of the run, if there is one.
+
+    Raises:
+        ValueError: If the path is none for a result.
+        OSError: If it cannot be written.
+    """
     if model:
         model_file.check_path(model)
     if not output.name.endswith(ending) or output.name == ending:
@@ -105,4 +116,15 @@ def check_output(output: Path, model: Path | None = None, ending=".keras"):
         raise ValueError(f"The output {output} is a folder. Expected a file, such as {output / f'pruned{ending}'}.")
     if model and output.resolve() == model.resolve():
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
+    _check_outside_of_runs(output, run_dir)
+    remove_stale(output.parent)
     check_can_write(output)
+
+
+def _check_outside_of_runs(output, run_dir):
+    from firekeras.rounds.run_directory import SETTINGS, is_of_run
+
+    folder = output.parent.resolve()
+    in_run = (folder / SETTINGS).exists() or (run_dir is not None and folder == run_dir.resolve())
+    if in_run and is_of_run(output):
+        raise ValueError(f"The output {output} would replace a file of the run in {folder}. Give another --output.")

@@ -12,9 +12,11 @@ import keras
 import numpy as np
 
 from firekeras.arguments import short
-from firekeras.data.labels import check_labels
-from firekeras.refusals import check_share, checked_whole
+from firekeras.data.labels import are_arrays, check_labels
+from firekeras.data.samples import batches
+from firekeras.refusals import check_share
 
+AT_ONCE = 1 << 24  # bytes of an array that are looked at in one step
 _FILLED: weakref.WeakSet = weakref.WeakSet()  # data sets of unknown length that gave a batch
 
 
@@ -54,12 +56,6 @@ def _check_comes_in_batches(data):
         )
 
 
-def check_batch_size(size):
-    """Raises `ValueError` unless it is the number of samples in a batch, or None for a default."""
-    if size is not None:
-        checked_whole("batch_size", size, 1)
-
-
 def check_training_data(model, data, *, labels=True):
     """Raises `ValueError` if rounds cannot be trained, or judged, on some data.
 
@@ -73,6 +69,63 @@ def check_training_data(model, data, *, labels=True):
         checked_data(model, part)
         if labels:
             check_labels(model, name, part)
+        check_finite(name, part, labels=labels and _has_keras_losses(model))
+
+
+def check_finite(name, data, *, labels=True):
+    """Raises `ValueError` if arrays hold NaN or infinity, which a ReLU may turn into zeros that nobody notices.
+
+    Args:
+        name: The name of the argument: `"train_data"`.
+        data: As `fit` takes them. Data in batches are not read.
+        labels: Whether labels are looked at too: a loss of the user's own may give NaN a meaning. Defaults to True.
+    """
+    if not are_arrays(data):
+        return
+    parts = keras.utils.unpack_x_y_sample_weight(data) if isinstance(data, tuple) else (data, None, None)
+    for kind, part in zip(("inputs", "labels", "sample weights"), parts, strict=True):
+        if part is not None and (labels or kind != "labels"):
+            for array in keras.tree.flatten(part):
+                _check_array_finite(name, kind, array)
+
+
+def _check_array_finite(name, kind, array):
+    rows = max(1, AT_ONCE * len(array) // max(1, getattr(array, "nbytes", AT_ONCE)))
+    for start in range(0, len(array), rows):
+        values = as_numpy(array[start : start + rows])
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            wrong = start + int((~np.isfinite(values)).reshape(len(values), -1).any(1).argmax())
+            raise ValueError(
+                f"The {kind} of `{name}` hold NaN or infinity, first in sample {wrong}. Repair these samples, or leave "
+                "them out."
+            )
+
+
+def check_batches_finite(name, data):
+    """The same for data in batches, each of which is read once."""
+    endless = _num_batches(data) is None and not hasattr(data, "element_spec")
+    if are_arrays(data) or endless:
+        return
+    for number, batch in enumerate(batches(data, 1)):
+        for array in keras.tree.flatten(batch[0]):
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ValueError(
+                    f"`{name}` hold NaN or infinity, first in batch {number}. Repair these samples, or leave them out."
+                )
+
+
+def as_numpy(array) -> np.ndarray:
+    """Any kind of array as a NumPy array."""
+    return keras.ops.convert_to_numpy(array) if keras.ops.is_tensor(array) else np.asarray(array)
+
+
+def _has_keras_losses(model):
+    losses = keras.tree.flatten(getattr(model, "loss", None))
+    return all(loss is None or isinstance(loss, str) or _module(loss).split(".")[0] == "keras" for loss in losses)
+
+
+def _module(loss):
+    return getattr(loss, "__module__", None) or type(loss).__module__
 
 
 def check_no_numbers(parts):

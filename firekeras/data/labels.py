@@ -14,21 +14,36 @@ def check_labels(model, name, data):
     Args:
         model: The model; if it is compiled without a loss, it needs no labels.
         name: The name of the argument: `"train_data"`.
-        data: As `fit` takes them. Only arrays are checked: data in batches are left to `fit`.
+        data: As `fit` takes them. Of data in batches, only whether there are labels is checked, and that only if it
+            can be told without a batch.
     """
-    if not getattr(model, "loss", None) or not _are_arrays(data):
+    if not getattr(model, "loss", None):
+        return
+    if not are_arrays(data):
+        _check_batches(name, data)
         return
     if not isinstance(data, tuple) or len(data) < 2:
         raise ValueError(f"`{name}` hold no labels. Pass a tuple, (x, y). Received: {described(data)}.")
-    x, y = data[0], data[1]
-    lengths = [len(array) for array in keras.tree.flatten((x, y))]
+    y = data[1]
+    lengths = [len(array) for array in keras.tree.flatten(data)]
     if len(set(lengths)) > 1:
-        raise ValueError(f"`{name}` must hold as many labels as samples. Received arrays of {lengths}.")
+        raise ValueError(f"`{name}` must hold as many labels, and weights, as samples. Received arrays of {lengths}.")
     if is_loss(model.loss, "sparsecategoricalcrossentropy") and hasattr(y, "shape") and len(model.outputs) == 1:
         _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
 
 
-def _are_arrays(data):
+def _check_batches(name, data):
+    spec = getattr(data, "element_spec", None)
+    if spec is None and isinstance(data, keras.utils.PyDataset) and data.num_batches:
+        spec = data[0]
+    if spec is not None and (not isinstance(spec, (tuple, list)) or len(spec) < 2):
+        raise ValueError(
+            f"`{name}` hold no labels: a batch is {described(spec)}. Expected batches of (x, y), or (x, y, weights)."
+        )
+
+
+def are_arrays(data) -> bool:
+    """Whether data are arrays, alone or in a tuple, rather than something that comes in batches."""
     parts = keras.tree.flatten(data)
     return bool(parts) and all(hasattr(part, "shape") and hasattr(part, "__len__") for part in parts)
 

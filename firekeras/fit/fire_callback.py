@@ -16,7 +16,7 @@ from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.checks import checked_data
-from firekeras.fit.fit_data import data_of_fit, metric_names
+from firekeras.fit.fit_data import data_of_fit
 from firekeras.fit.interruption import FitGuard, Guarded
 from firekeras.fit.live import LiveModel
 from firekeras.fit.neighbours import callbacks_of_fit, check_keeps_its_loss, check_neighbours, go_first
@@ -32,7 +32,7 @@ from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
 from firekeras.refusals import checked_whole
-from firekeras.rounds.evaluation import no_better_than_chance
+from firekeras.rounds.evaluation import metric_names, no_better_than_chance
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import chosen_monitor
@@ -296,7 +296,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._later_epochs, self._last = 0, math.nan
         self._voice = Voice(self.verbose, self.on_event)
         self._rate = self._new_rate()
-        self._choose_monitor(metric_names(self.model, self._fit))
+        self._choose_monitor(metric_names(self.model, self._fit.train))
 
     def _choose_monitor(self, names):
         if names is not None:

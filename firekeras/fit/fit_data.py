@@ -8,11 +8,6 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-import keras
-import numpy as np
-
-from firekeras.keras_models.internals import build_metrics
-
 BATCHES = 100  # to take from a data set that never ends
 
 
@@ -68,25 +63,3 @@ def _that_ends(x):
 
 def _is_read_once(x):
     return isinstance(x, (types.GeneratorType, Iterator)) and not hasattr(x, "shape")
-
-
-def metric_names(model, data: FitData) -> list[str] | None:
-    """The names of all metrics that `fit` will log; None if they are unknown before its first step."""
-    try:
-        return list(model.get_metrics_result())
-    except ValueError:  # no batch has been seen yet
-        batch = _one_batch(data.train)
-        if batch is None:
-            return None
-        build_metrics(model, batch)
-        return list(model.get_metrics_result())
-
-
-def _one_batch(data):
-    """A batch, or the shapes and types of one: `(x, y)` or `(x, y, sample_weight)`."""
-    if isinstance(data, tuple):
-        return keras.tree.map_structure(lambda a: np.asarray(a[:1]), data)
-    spec = getattr(data, "element_spec", None)
-    if spec is not None or data is None:
-        return spec
-    return data[0] if isinstance(data, keras.utils.PyDataset) else next(iter(data))

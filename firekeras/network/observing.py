@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
-from firekeras.data.checks import check_batch_size, checked_data, num_samples
+from firekeras.data.checks import checked_data, num_samples
 from firekeras.keras_models import devices
 from firekeras.network.layer_by_layer import LayerByLayer, one_row
-from firekeras.refusals import checked_whole
+from firekeras.refusals import check_batch_size, checked_whole
 
 BATCH_SIZE = 128
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 from collections.abc import Callable
 
@@ -78,11 +79,11 @@ class EventLines:
     """Writes each event as a line of JSON, for programs that run firekeras as a child process.
 
     Args:
-        write: A function that writes a line.
+        write: A function that writes a line; it may return False if nobody reads it.
     """
 
     def __init__(self, write: Callable[[str], object]):
-        self.write = write
+        self.write: Callable[[str], object] | None = write
 
     def __enter__(self):
         return self
@@ -94,8 +95,12 @@ class EventLines:
         """Does nothing: tables are for people, and programs get the events."""
 
     def event(self, event: dict):
-        """Writes an event."""
-        self.write(json.dumps(event))
+        """Writes an event; after an error, which the run notes, no more of them."""
+        write, self.write = self.write, None
+        if write is not None:
+            if write(json.dumps(event)) is False:
+                raise BrokenPipeError(errno.EPIPE, "nobody reads standard output")
+            self.write = write
 
 
 def time_left(rounds, started) -> str:

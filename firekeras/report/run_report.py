@@ -15,6 +15,7 @@ from firekeras.report import tables
 from firekeras.rounds.figures import RoundFigures
 from firekeras.rounds.lines import as_number, needed, read
 from firekeras.rounds.monitor import worst_accepted
+from firekeras.rounds.ownership import owner_of
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.scores.profile import FireProfile
 from firekeras.terminal import printable
@@ -230,18 +231,25 @@ def show_run(folder: str | Path, html: str | Path | None = None) -> list:
     events = directory.events()
     if html is not None:
         write_html(directory.settings, events, _last_profile(directory), html)
-    return run_tables(RunReport.of(directory.settings, events))
+    report = RunReport.of(directory.settings, events)
+    return run_tables(report, owner_of(directory.path) if report.state == "running" else None)
 
 
 def _last_profile(directory) -> FireProfile | None:
-    path = directory.path / PROFILE
-    return FireProfile.load(path) if path.exists() else None
+    path = directory.file(PROFILE)
+    return FireProfile.load(path) if path else None
 
 
-def run_tables(run: RunReport) -> list:
-    """The tables and lines that a terminal shows of a run: its state, each round, and before and after."""
+def run_tables(run: RunReport, owner: str | None = None) -> list:
+    """The tables and lines that a terminal shows of a run: its state, each round, and before and after.
+
+    Args:
+        run: The run.
+        owner: Who is at work on it. Defaults to None: unknown.
+    """
+    status = f"{run.status_if_alive}, in {owner}" if owner else run.status
     rounds = [tables.rounds_table(run.rounds, run.costs_before.conv_macs, run.monitor)] if run.rounds else []
-    heading = Text("\n".join([f"{run.model}, {run.status}", run.tally, *filter(None, [run.time_spent]), ""]))
+    heading = Text("\n".join([f"{run.model}, {status}", run.tally, *filter(None, [run.time_spent]), ""]))
     return [heading, *rounds, *map(Text, run.notes), tables.comparison_table(run.comparison())]
 
 

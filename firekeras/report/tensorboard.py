@@ -6,9 +6,11 @@ import io
 import os
 import socket
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firekeras.atomic import naming
 from firekeras.channels.costs import COSTS
 from firekeras.report.heatmap import picture
 
@@ -29,7 +31,8 @@ class TensorBoardRounds:
         log_dir: The folder, created if it does not exist. Files in it stay: a resumed run adds to them.
 
     Raises:
-        ValueError: If the package `tensorboard` is not installed.
+        ValueError: If the package `tensorboard` is not installed, or the folder is a file.
+        OSError: If it cannot be written to.
 
     Example:
     >>> from firekeras.report.tensorboard import TensorBoardRounds
@@ -41,6 +44,8 @@ class TensorBoardRounds:
     def __init__(self, log_dir: str | Path):
         _check_installed()
         folder = Path(log_dir)
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"TensorBoard reads a folder. Received: {folder}, which is a file.")
         folder.mkdir(parents=True, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.{os.getpid()}.firekeras"
         self.path = folder / name
@@ -60,14 +65,17 @@ class TensorBoardRounds:
         values = [Summary.Value(tag=f"rounds/{n}", simple_value=float(v)) for n, v in scalars.items() if v is not None]
         if profile is not None:
             values.append(Summary.Value(tag="rounds/fire", image=_png(picture(profile))))
-        self._append(step=record.number, summary=Summary(value=values))
+        try:
+            self._append(step=record.number, summary=Summary(value=values))
+        except OSError as error:  # a full disk ends no run
+            warnings.warn(f"Round {record.number} is missing in TensorBoard: {error}.", stacklevel=2)
 
     def _append(self, **event):
         """Appends an event and flushes it to disk; TensorBoard's own writer would import TensorFlow if it could."""
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.summary.writer.record_writer import RecordWriter
 
-        with open(self.path, "ab") as file:
+        with naming(self.path), open(self.path, "ab") as file:
             RecordWriter(file).write(Event(wall_time=time.time(), **event).SerializeToString())
 
 

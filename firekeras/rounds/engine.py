@@ -11,9 +11,9 @@ from typing import Any
 import keras
 
 from firekeras.channels import channel_graph
+from firekeras.channels.check import broken_weight
 from firekeras.channels.costs import count_costs
-from firekeras.data.checks import check_training_data
-from firekeras.keras_models import model_file
+from firekeras.data.checks import check_batches_finite, check_training_data
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.network import Network
@@ -21,20 +21,22 @@ from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import prune
 from firekeras.quiet import without_retracing_warnings
 from firekeras.recovery.batch_statistics import Settler
+from firekeras.rounds import fingerprints
 from firekeras.rounds.evaluation import Evaluation, no_better_than_chance, warn_unless_held_out
 from firekeras.rounds.fine_tuning import EpochEvents, FineTuning
-from firekeras.rounds.journal import Journal
+from firekeras.rounds.journal import Journal, loaded, loaded_profile
 from firekeras.rounds.learning_rate import restore_rate, run_out
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import better
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.repeatable import reseed, seed_round
 from firekeras.rounds.run import Run, check_prunable, settled_differently
+from firekeras.rounds.run_directory import EVENTS
+from firekeras.rounds.schema import LOST
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.snapshot import Snapshot
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
-from firekeras.scores.profile import FireProfile
 
 
 class Rounds(Run, Iterator):
@@ -79,23 +81,26 @@ class Rounds(Run, Iterator):
         checked = RunSettings.of(model, settings)
         self.train_data, self.validation_data = train_data, validation_data
         self._journal = Journal(run_dir, on_event, source)
-        self._journal.check(resume)
-        self._graph = channel_graph(model)
-        self._check(model, checked)
-        super().__init__(checked, method, model, self._graph, epochs=checked.epochs, train_data=train_data)
-        self.first, self.best = model, model
-        self._described = method.description()
-        self._survivors = Survivors(self.original_widths)
-        self._settler: Settler | None = None
-        self._notes_reported = 0
-        self.evaluation = Evaluation.of(checked, validation_data)
-        self.fine_tuning = FineTuning(checked, train_data, model, checked.epochs, self.time)
-        self._resume() if resume else self._start()
+        with self._journal.claimed(resume):
+            self._graph = channel_graph(model)
+            self._check(model, checked)
+            super().__init__(checked, method, model, self._graph, epochs=checked.epochs, train_data=train_data)
+            self.first, self.best = model, model
+            self._described = method.description()
+            self._survivors = Survivors(self.original_widths)
+            self._settler: Settler | None = None
+            self._notes_reported = 0
+            self.evaluation = Evaluation.of(checked, validation_data)
+            self.fine_tuning = FineTuning(checked, train_data, model, checked.epochs, self.time)
+            self._note(*self._journal.without_locks)
+            self._resume() if resume else self._start()
 
     def _check(self, model, settings):
         check_prunable(model, self._graph, settings.layer_caps, compiled=not settings.trains_by_itself)
         data = {"train_data": self.train_data, "validation_data": self.validation_data}
         check_training_data(model, data, labels=not settings.trains_by_itself)
+        if not several_processes():
+            check_batches_finite("validation_data", self.validation_data)
         warn_unless_held_out(self.train_data, self.validation_data)
 
     # Beginning
@@ -103,9 +108,11 @@ class Rounds(Run, Iterator):
     def _start(self):
         with self.time.on("judging"):
             self.best = self._own_copy()
+            self.evaluation.check_monitor(self.best)
             unsettled = self.evaluation.measured(self.best)  # an unknown metric is refused before any long work
             self.monitor = self.evaluation.monitor
             self.baseline = self.judged(self.best) if self.best is not self.first else unsettled
+        self.evaluation.check_baseline(self.baseline, self.notes)
         self.accuracy = self.baseline
         self._note(*self._remarks(unsettled))
         self._teach()
@@ -159,7 +166,9 @@ class Rounds(Run, Iterator):
     def _resume(self):
         directory = self._journal.resume(self._description(None))
         self.baseline = directory.settings["baseline"]
-        self.first = self.best = model_file.load_model(directory.path / "round-000.keras")
+        self.first = self.best = loaded(
+            directory, 0, widths=directory.settings["widths"], weights=directory.settings.get("weights")
+        )
         self.monitor = directory.settings["monitor"]
         self.evaluation = Evaluation(
             self.validation_data,
@@ -169,17 +178,23 @@ class Rounds(Run, Iterator):
             evaluate=self.settings.evaluate,
         )
         self._teach()
-        if directory.newest_model().name != "round-000.keras":
-            self.best = model_file.load_model(directory.newest_model())
         rounds = directory.rounds()
+        for event in [event for event in rounds if event["accepted"]][-1:]:
+            self.best = loaded(directory, event["number"], widths=event.get("widths"), weights=event.get("weights"))
         self.records = [RoundRecord.from_event(event, self.best) for event in rounds]
         self.accuracy = next((record.accuracy for record in reversed(self.records) if record.accepted), self.baseline)
         self.costs = count_costs(self.best)
         self.begin_leg(self.settings.epochs, self.best, directory.leg_begins())
-        self._survivors.cut(_removed_so_far(rounds))
-        profile = directory.newest_profile()
-        self.method.restore(FireProfile.load(profile) if profile else None, directory.state())
+        self._survivors.cut(_removed_so_far(rounds, self.original_widths))
+        self._restore_method(loaded_profile(directory), directory.state())
         self._journal.last_profile = self.profile
+
+    def _restore_method(self, profile, state):
+        """Hands the method its state, which comes from a file and may be damaged in ways that only the method knows."""
+        try:
+            self.method.restore(profile, state)
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise ValueError(f"The state of the method in {EVENTS} cannot be restored: {error}. {LOST}") from error
 
     def _description(self, baseline) -> dict:
         """The contents of `run.json`."""
@@ -197,7 +212,15 @@ class Rounds(Run, Iterator):
             "baseline": baseline,
             "costs": {**self.costs_before.totals, "uncounted": self.costs_before.uncounted},
             "widths": self.original_widths,
+            "data": self._data(),
         }
+
+    def _data(self) -> dict[str, str]:
+        """The fingerprints of the data, if there is a folder to keep them in."""
+        if not self._journal.keeps:
+            return {}
+        data = {"train_data": self.train_data, "validation_data": self.validation_data}
+        return {name: fingerprints.of_data(part) for name, part in data.items()}
 
     # The rounds
 
@@ -208,14 +231,22 @@ class Rounds(Run, Iterator):
     def __next__(self) -> RoundRecord:
         if self.stopped_because:
             raise StopIteration
+        with self._journal.at_work():
+            record = self._recorded_round()
+        if record is None:
+            self._journal.leave()
+            raise StopIteration
+        return record
+
+    def _recorded_round(self) -> RoundRecord | None:
+        """The next round; None if the run is over, which is on record then."""
         try:
             record = self._next_round()
+            if record is None:
+                self._end()
         except BaseException as error:
             self._journal.broken_off(error)
             raise
-        if record is None:
-            self._end()
-            raise StopIteration
         return record
 
     def _end(self):
@@ -330,11 +361,18 @@ class Rounds(Run, Iterator):
         return self._settler
 
     def judged(self, network: keras.Model) -> float:
-        """Settles a network in place, then measures its metric."""
+        """Settles a network in place, then measures its metric; NaN if a weight is."""
         with self.time.on("judging"):
             if not several_processes():
                 self._note(*self._settler_of(network).settle())
-            return self.evaluation.measured(network)
+            return math.nan if self._is_broken(network) else self.evaluation.measured(network)
+
+    def _is_broken(self, network) -> bool:
+        """Whether a weight is NaN: a ReLU may hide that from every metric."""
+        broken = broken_weight(network)
+        if broken:
+            self._note(f"{broken} came to hold NaN or infinity, so that state of the network was given up.")
+        return broken is not None
 
     def _keep(self, record, plan, arrives):
         if plan is not None and record.accepted:
@@ -360,5 +398,13 @@ class Rounds(Run, Iterator):
         return self.summed_up(self.best)
 
 
-def _removed_so_far(rounds) -> dict[str, list[int]]:
-    return rounds[-1]["removed"] if rounds else {}
+def _removed_so_far(rounds, widths) -> dict[str, list[int]]:
+    """The filters of the first network that are gone, as the last line on record has them."""
+    removed = rounds[-1].get("removed", {}) if rounds else {}
+    for name, filters in removed.items():
+        if any(number >= widths.get(name, 0) for number in filters):
+            raise ValueError(
+                f"{EVENTS}: round {rounds[-1]['number']} removes filter {max(filters)} of layer {name!r}, which has "
+                f"{widths.get(name, 0)}. {LOST}"
+            )
+    return removed

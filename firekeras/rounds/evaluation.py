@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
 import numpy as np
 
-from firekeras.data.checks import check_batch_size
 from firekeras.data.scale import most_frequent, suspected_range
+from firekeras.keras_models.devices import scope_of
+from firekeras.keras_models.internals import build_metrics
+from firekeras.refusals import check_batch_size
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
 from firekeras.rounds.settings import RunSettings
 
@@ -59,18 +62,51 @@ class Evaluation:
         return self._monitor or self._wanted or "accuracy"
 
     def measured(self, model: keras.Model) -> float:
-        """The metric of a model.
+        """The metric of a model; NaN if the loss is.
 
         Raises:
-            ValueError: If the model has no such metric.
+            ValueError: If the model has no such metric, or `evaluate` returns no number.
         """
         if self._evaluate is not None:
-            return float(self._evaluate(model))
+            return self._as_number(self._evaluate(model))
         x, y, weights = keras.utils.unpack_x_y_sample_weight(self.data)
         metrics = model.evaluate(x, y, sample_weight=weights, batch_size=self.batch_size, verbose=0, return_dict=True)
         if self._monitor is None:
             self._monitor = chosen_monitor(self._wanted, metrics, len(model.outputs))
-        return float(metrics[self._monitor])
+        return math.nan if math.isnan(metrics.get("loss", 0.0)) else float(metrics[self._monitor])
+
+    @staticmethod
+    def _as_number(received) -> float:
+        try:
+            return float(received)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"evaluate is a function that measures a model and returns a number. It returned: {received!r}."
+            ) from error
+
+    def check_monitor(self, model: keras.Model):
+        """Raises `ValueError`, before anything is measured, if a model has no metric of the wanted name."""
+        if self._wanted is None or self._evaluate is not None:
+            return
+        names = metric_names(model, self.data)
+        if names is not None:
+            chosen_monitor(self._wanted, names, len(model.outputs))
+
+    def check_baseline(self, value: float, notes: Iterable[str] = ()):
+        """Raises `ValueError` if the network that a run begins with cannot be measured: nothing could be judged by it.
+
+        Args:
+            value: Its metric.
+            notes: What was noticed while it was measured.
+        """
+        if math.isfinite(value):
+            return
+        ours = f"on the validation data {self.monitor} or the loss is {value}"
+        found = ours if self._evaluate is None else f"evaluate returned {value}"
+        because = "".join(f" {note}" for note in notes)
+        raise ValueError(
+            f"There is no baseline: {found}.{because} Check the data and their labels, the loss, and the weights."
+        )
 
     def suspicion(self, model: keras.Model) -> str | None:
         """A sentence if the model does far better on the same samples in another range of values; else None."""
@@ -89,6 +125,34 @@ class Evaluation:
     def accepts(self, value: float, baseline: float) -> bool:
         """Whether a metric is within the tolerance."""
         return within_tolerance(value, baseline, self.tolerance, self.monitor)
+
+
+def metric_names(model: keras.Model, data: Any) -> list[str] | None:
+    """The names of all metrics that a model gives on some data; None if only measuring can tell.
+
+    Args:
+        model: A compiled model.
+        data: Data as `fit` takes them; the kinds and shapes of one sample of arrays, or of a batch, decide.
+    """
+    try:
+        return list(model.get_metrics_result())
+    except ValueError:  # no batch has been seen yet
+        batch = _one_batch(data)
+        if batch is None:
+            return None
+        with scope_of(model):
+            build_metrics(model, batch)
+        return list(model.get_metrics_result())
+
+
+def _one_batch(data):
+    """A batch, or the shapes and types of one: `(x, y)` or `(x, y, sample_weight)`."""
+    if isinstance(data, tuple):
+        return keras.tree.map_structure(lambda array: np.asarray(array[:1]), data)
+    spec = getattr(data, "element_spec", None)
+    if spec is not None or data is None:
+        return spec
+    return data[0] if isinstance(data, keras.utils.PyDataset) else next(iter(data))
 
 
 def warn_unless_held_out(train_data: Any, validation_data: Any):

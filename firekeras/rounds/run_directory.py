@@ -3,18 +3,25 @@ most the round in progress."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import errno
+import filecmp
 import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from firekeras.atomic import save_model, whole_file, write_text
-from firekeras.paths import as_path
+from firekeras.atomic import is_temporary, naming, save_model, whole_file, write_text
+from firekeras.paths import as_path, read_bytes
 from firekeras.rounds.lines import plain
+from firekeras.rounds.ownership import LOCK, is_free
+from firekeras.rounds.schema import FORMAT, LOST, Changed, event_of, model_name, profile_name, settings_of
+from firekeras.strict_json import parse
 from firekeras.version import __version__
 
 if TYPE_CHECKING:
@@ -22,10 +29,10 @@ if TYPE_CHECKING:
 
     from firekeras.scores.profile import FireProfile
 
-FORMAT = 2
 SETTINGS, EVENTS, BEST, PROFILE, STOP = "run.json", "events.jsonl", "best.keras", "profile.fire.h5", "stop"
-HALF_WRITTEN = re.compile(r"\.\d+\..+")
 OURS = re.compile(r"(?:round|profile)-(\d{3,})\.(?:keras|fire\.h5)")
+MOST = 1 << 27  # bytes of a file of text: a thousand rounds of the largest networks need less
+UNTOUCHED = "Nothing was changed or deleted."
 
 
 class RunDirectory:
@@ -46,6 +53,7 @@ class RunDirectory:
 
     def __init__(self, path: str | Path, settings: dict):
         self.path, self.settings = Path(path), settings
+        self._length: int | None = None  # of the file of events, once this process writes to it
 
     @classmethod
     def create(cls, path: str | Path, settings: Mapping[str, Any], model: keras.Model) -> RunDirectory:
@@ -66,8 +74,10 @@ class RunDirectory:
         check_new(path)
         path.mkdir(parents=True, exist_ok=True)
         run = cls(path, {"format": FORMAT, "created": now(), "versions": versions(), **settings})
-        run.clean()
+        run._length = 0
+        run._remove_temporary()
         run.save_model(model, 0)
+        write_text(path / EVENTS, "")
         write_text(path / SETTINGS, json.dumps(plain(run.settings), indent=1))  # from here on there is a run
         return run
 
@@ -82,27 +92,29 @@ class RunDirectory:
             The `RunDirectory`.
 
         Raises:
-            ValueError: If there is no run in the folder, or one of another format.
+            ValueError: If there is no run in the folder, it is damaged, or one of another format.
         """
         path = as_path(path)
-        if not (path / SETTINGS).is_file():
+        if not os.path.lexists(path / SETTINGS):
             raise ValueError(f"{path} is not the folder of a run: it holds no {SETTINGS}.")
-        try:
-            settings = json.loads((path / SETTINGS).read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(f"{path / SETTINGS} is damaged: {error}.") from error
-        if not isinstance(settings, dict) or settings.get("format") != FORMAT:
-            raise ValueError(f"{path / SETTINGS} is not of a run that this firekeras reads (format {FORMAT}).")
-        return cls(path, settings)
+        for name in (EVENTS, BEST, PROFILE, model_name(0)):
+            own_file(path / name)
+        file = own_file(path / SETTINGS)
+        return cls(path, settings_of(read_bytes(file, MOST), file))
 
     def events(self) -> list[dict]:
-        """All events so far, except a last line that is still being written."""
-        return [json.loads(line) for line in self._whole_lines().splitlines()]
+        """All events so far, except for half a last line, which is still being written.
 
-    def _whole_lines(self) -> str:
-        file = self.path / EVENTS
-        text = file.read_bytes() if file.exists() else b""
-        return text[: text.rfind(b"\n") + 1].decode("utf-8")
+        Raises:
+            ValueError: If a line is not an event; says which.
+        """
+        *lines, last = self._text().split(b"\n")
+        lines += [last] if _is_whole(last) else []
+        return [event_of(line, self.path / EVENTS, number) for number, line in enumerate(lines, 1) if line.strip()]
+
+    def _text(self) -> bytes:
+        file = self.file(EVENTS)
+        return read_bytes(file, MOST) if file else b""
 
     def rounds(self) -> list[dict]:
         """The events of the rounds that are finished."""
@@ -114,63 +126,180 @@ class RunDirectory:
         return bool(last) and last[-1] == "stop"
 
     def ending(self) -> str:
-        """How the run ended; empty if it goes on, or was killed, which no event says."""
+        """How the run ended; empty if it goes on, or if no lock can say that it was killed."""
         last = next(iter(reversed(self.events())), {"event": ""})
-        return {"stop": "finished", "interrupted": "interrupted", "error": "an error"}.get(last["event"], "")
+        ends = {"stop": "finished", "interrupted": "interrupted", "error": "an error"}
+        return ends.get(last["event"]) or ("killed" if is_free(self.path) else "")
 
     def changed(self) -> dict:
         """The settings that were changed when the run was continued after its end."""
-        return {name: value for event in self._continued() for name, value in event["changed"].items()}
+        changed = [event.get("changed", {}) for event in self._continued()]
+        return {name: value for one in changed for name, value in one.items() if name in Changed.__annotations__}
 
     def leg_begins(self) -> int:
         """How many rounds were finished when the run was last continued after its end; 0 if it never was."""
-        return next((event["after_round"] for event in reversed(self._continued())), 0)
+        return next((event.get("after_round", 0) for event in reversed(self._continued())), 0)
 
     def _continued(self):
         return [event for event in self.events() if event["event"] == "resume" and event.get("leg")]
 
     def append(self, event: dict):
-        """Writes an event: a whole line or nothing."""
+        """Writes an event: a whole line or nothing.
+
+        Raises:
+            ValueError: If another process has written to the file meanwhile.
+        """
         line = json.dumps(plain(event), allow_nan=False) + "\n"
-        with open(self.path / EVENTS, "ab", buffering=0) as file:
-            before = file.tell()
+        with naming(self.path / EVENTS), _opened_to_append(self.path / EVENTS) as file:
+            before = os.fstat(file.fileno()).st_size
+            self._check_length(before)
             try:
                 _write_all(file, line.encode("utf-8"))
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(before)
                 raise
+            self._length = os.fstat(file.fileno()).st_size
+
+    def check_alone(self):
+        """Refuses to go on where others have written meanwhile: file systems may have no locks, people no patience.
+
+        Raises:
+            ValueError: If they have.
+        """
+        file = self.file(EVENTS)
+        self._check_length(file.stat().st_size if file else 0)
+
+    def _check_length(self, length):
+        if self._length is not None and length != self._length:
+            raise ValueError(
+                f"Others have changed {self.path / EVENTS} while the run was going on here. It ends here: its finished "
+                "rounds are on record. Continue it (resume=True) once nobody else is at work on it."
+            )
 
     def save_model(self, model: keras.Model, number: int) -> str:
         """Writes the model of a round; returns the file's name."""
-        name = f"round-{number:03d}.keras"
+        name = model_name(number)
         save_model(model, self.path / name)
         return name
 
     def save_profile(self, profile: FireProfile, number: int) -> str:
         """Writes what a round measured; returns the file's name."""
-        name = f"profile-{number:03d}.fire.h5"
+        name = profile_name(number)
         profile.save(self.path / name)
         return name
 
     def publish(self):
         """Brings `best.keras` and `profile.fire.h5` up to date with the finished rounds."""
         for key, name in (("model", BEST), ("profile", PROFILE)):
-            newest = [event[key] for event in self.rounds() if event[key]]
+            newest = [event[key] for event in self.rounds() if event.get(key)]
             if newest:
-                _copy(self.path / newest[-1], self.path / name)
+                _copy(self.existing(newest[-1]), self.path / name)
+
+    def check_whole(self):
+        """Checks, and changes nothing, that all finished rounds are on record and what a continued run needs is there.
+
+        Raises:
+            ValueError: If a line or a file is missing, is there twice, or is another one's.
+        """
+        if not os.path.lexists(self.path / EVENTS):
+            raise ValueError(
+                f"{self.path} has lost {EVENTS}, so which of its rounds count is unknown. {UNTOUCHED} {LOST}"
+            )
+        numbers = [event["number"] for event in self.rounds()]
+        if numbers != list(range(1, len(numbers) + 1)):
+            raise ValueError(
+                f"{self.path / EVENTS} has lines of the rounds {numbers}. Expected each round from 1 on, once and in "
+                f"order: lines were lost, or two processes have written them. {UNTOUCHED} {LOST}"
+            )
+        self._check_no_later_round(len(numbers))
+        self._check_files()
+
+    def _check_no_later_round(self, finished):
+        """Only the round in progress may have left files without a line that counts them."""
+        later = sorted(file.name for file in self.path.iterdir() if _number(file) > finished + 1)
+        if self._is_best(model_name(finished + 1)):
+            later.append(model_name(finished + 1))
+        begun = [event["number"] for event in self.events() if event["event"] in ("cut", "epoch")]
+        begun = [number for number in begun if number > finished + 1]
+        if later or begun:
+            raise ValueError(
+                f"{self.path} has {', '.join(later) or f'events of round {max(begun)}'}, but {EVENTS} ends with round "
+                f"{finished}: lines were lost. {UNTOUCHED} {LOST}"
+            )
+
+    def _is_best(self, name):
+        """Whether the model of a round is `best.keras`, so that the round was finished: the same file, or a copy."""
+        file, best = self.file(name), self.file(BEST)
+        if file is None or best is None:
+            return False
+        return os.path.samefile(file, best) or (best.stat().st_nlink == 1 and filecmp.cmp(file, best, shallow=False))
+
+    def _check_files(self):
+        for event in self.rounds():
+            if event["accepted"] and not event.get("model"):
+                raise ValueError(
+                    f"{self.path / EVENTS}: round {event['number']} was kept, but its line names no model. {UNTOUCHED} "
+                    f"{LOST}"
+                )
+        for file in (self.newest_model(), self.path / model_name(0), self.newest_profile()):
+            if file is not None:
+                self.existing(file.name)
+
+    def file(self, name: str) -> Path | None:
+        """The path of a file in the folder; None if there is none.
+
+        Raises:
+            ValueError: If it is a link, which may lead anywhere, or no ordinary file.
+        """
+        file = own_file(self.path / name)
+        return file if file.exists() else None
+
+    def existing(self, name: str) -> Path:
+        """The path of a file that the run cannot be continued without.
+
+        Raises:
+            ValueError: If it is missing, a link, or no ordinary file.
+        """
+        file = self.file(name)
+        if file is None:
+            raise ValueError(
+                f"{self.path / name} is missing, and the run cannot be continued without it. {UNTOUCHED} {LOST}"
+            )
+        return file
 
     def clean(self):
-        """Removes what a killed process left behind: half-written files, and files of rounds that never finished."""
-        if (self.path / EVENTS).exists():
-            os.truncate(self.path / EVENTS, len(self._whole_lines().encode("utf-8")))
-        finished = len(self.rounds())
-        for file in [file for file in self.path.iterdir() if _is_remains(file, finished)]:
+        """Removes what a killed process left behind: half-written files, and those of the round in progress.
+
+        Raises:
+            ValueError: If that cannot be told from finished work; nothing is removed then.
+        """
+        self.check_whole()
+        self._end_last_line()
+        self._remove_temporary()
+        self.stop_wanted()  # asked of the process that was killed
+        for name in _files_of(len(self.rounds()) + 1):
+            (self.path / name).unlink(missing_ok=True)
+
+    def _end_last_line(self):
+        """Ends a last line that is whole, and removes one that is not."""
+        text = self._text()
+        last = text[text.rfind(b"\n") + 1 :]
+        with naming(self.path / EVENTS), _opened_to_append(self.path / EVENTS) as file:
+            if _is_whole(last):
+                _write_all(file, b"\n")
+            else:
+                file.truncate(len(text) - len(last))
+            self._length = os.fstat(file.fileno()).st_size
+
+    def _remove_temporary(self):
+        for file in [file for file in self.path.iterdir() if is_temporary(file)]:
             file.unlink()
 
     def ask_to_stop(self):
         """Asks the process that executes the run to end after the round in progress."""
-        (self.path / STOP).touch()
+        with naming(self.path / STOP), _opened_to_append(self.path / STOP):
+            pass
 
     def stop_wanted(self) -> bool:
         """Whether the run was asked to end; asking this clears the request."""
@@ -180,33 +309,85 @@ class RunDirectory:
 
     def newest_model(self) -> Path:
         """The model of the last accepted round; if there is none, the one that the run began with."""
-        names = [event["model"] for event in self.rounds() if event["model"]]
-        return self.path / (names[-1] if names else "round-000.keras")
+        names = [event["model"] for event in self.rounds() if event.get("model")]
+        return self.path / (names[-1] if names else model_name(0))
 
     def newest_profile(self) -> Path | None:
         """The FIRE that was measured last in a finished round."""
-        names = [event["profile"] for event in self.rounds() if event["profile"]]
+        names = [event["profile"] for event in self.rounds() if event.get("profile")]
         return self.path / names[-1] if names else None
 
     def state(self) -> dict:
         """The state of the method after the last finished round."""
-        return next((event["state"] for event in reversed(self.rounds())), {})
+        return next((event.get("state", {}) for event in reversed(self.rounds())), {})
 
 
 def check_new(path: Path):
     """Raises `ValueError` if a new run cannot begin in this folder."""
     if path.exists() and not path.is_dir():
         raise ValueError(f"Cannot begin a run in {path}: it is a file. Expected a new or empty folder.")
-    if (path / SETTINGS).exists():
+    if os.path.lexists(path / SETTINGS):
         raise ValueError(f"There is already a run in {path}. Continue it (resume=True), or give another folder.")
-    if path.is_dir() and not all(_is_remains(file) for file in path.iterdir()):
+    if path.is_dir() and not all(_is_of_no_run(file) for file in path.iterdir()):
         raise ValueError(f"Cannot begin a run in {path}: the folder is not empty. Expected a new or empty one.")
 
 
-def _is_remains(file, finished=-1) -> bool:
-    """Whether a killed process left this file behind: half-written, or of a round that never finished."""
+def _is_of_no_run(file) -> bool:
+    """Whether a file is of a process that was killed before its run had begun."""
+    if file.name == EVENTS:
+        return not file.lstat().st_size
+    return file.name in (LOCK, model_name(0)) or is_temporary(file)
+
+
+def is_of_run(file: Path) -> bool:
+    """Whether a run names one of its files so."""
+    return file.name in (SETTINGS, EVENTS, BEST, PROFILE, STOP, LOCK) or _number(file) >= 0
+
+
+def own_file(path: Path) -> Path:
+    """A path inside a run directory, there or not.
+
+    Raises:
+        ValueError: If it is a link, which may lead anywhere, or no ordinary file.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            raise ValueError(f"{path} is a link, which the files of a run never are. Put the file itself there.")
+        if not stat.S_ISREG(mode):
+            raise ValueError(f"{path} is not an ordinary file. {LOST}")
+    return path
+
+
+def _number(file) -> int:
+    """The number of the round whose file this is; -1 for other files."""
     numbered = OURS.fullmatch(file.name)
-    return bool(HALF_WRITTEN.fullmatch(file.name) or (numbered and int(numbered[1]) > finished))
+    return int(numbered[1]) if numbered else -1
+
+
+def _files_of(number) -> tuple[str, str]:
+    return model_name(number), profile_name(number)
+
+
+def _is_whole(line):
+    """Whether a line is a whole event that lacks only its end."""
+    try:
+        parse(line, dict[str, Any], "", "")
+    except ValueError:
+        return False
+    return True
+
+
+def _opened_to_append(path):
+    """Opens a file of a run, unbuffered, creating it if needed; links are not followed, pipes not waited for."""
+    own_file(path)
+    safe = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        return open(path, "ab", buffering=0, opener=lambda name, flags: os.open(name, flags | safe, 0o644))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            own_file(path)
+        raise
 
 
 def _write_all(file, data):
@@ -216,7 +397,7 @@ def _write_all(file, data):
 
 
 def _copy(source, target):
-    if target.exists() and os.path.samefile(source, target):
+    if own_file(target).exists() and os.path.samefile(source, target):
         return
     with whole_file(target) as temporary:
         try:

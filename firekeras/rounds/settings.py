@@ -7,10 +7,10 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from firekeras.arguments import checked_type
 from firekeras.channels.costs import COSTS
-from firekeras.data.checks import check_batch_size
 from firekeras.plan.planning import check_limits, checked_target
-from firekeras.refusals import check_number, check_share, checked_whole, nearest
+from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, nearest
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.schedules import get_schedule
 
@@ -95,6 +95,7 @@ class RunSettings:
 
     def checked(self) -> RunSettings:
         """These settings, with whole numbers as `int`; `ValueError` if one is out of range, or they contradict."""
+        checked_type("monitor", self.monitor, str | None)
         check_tolerance(self.tolerance, self.monitor or "accuracy")
         check_limits(0.1 if self.pruning_ratio is None else self.pruning_ratio, self.min_keep)
         for name in ("balance", "favour_macs", "max_cut"):
@@ -122,6 +123,9 @@ class RunSettings:
             )
 
     def _check_functions(self):
+        for name in ("fine_tune", "evaluate"):
+            checked_type(name, getattr(self, name), Callable | None)
+        check_callbacks(self.fit.get("callbacks"))
         if self.fine_tune is not None and (self.distill or self.fit or self.learning_rate is not None):
             unused = [*self.fit, *(name for name in ("distill", "learning_rate") if getattr(self, name))]
             raise ValueError(
@@ -146,6 +150,13 @@ class RunSettings:
     def to_dict(self) -> dict:
         """All settings by name, as a shallow copy."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def check_callbacks(given: Any):
+    """Raises `ValueError` unless these are a Keras callback, a list of them, or None."""
+    for callback in given if isinstance(given, (list, tuple)) else [given]:
+        if callback is not None and (isinstance(callback, type) or not hasattr(callback, "on_train_begin")):
+            raise ValueError(f"callbacks is a list of objects of keras.callbacks.Callback. Received: {callback!r}.")
 
 
 def _check_fit_arguments(model, fit, own):

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from firekeras.rounds.run_directory import BEST, RunDirectory
+from firekeras.rounds.schema import model_name
 from firekeras.scores.profile import FireProfile
 from firekeras.scores.same_weights import other_layers
 from inspector.state.weights import ModelWeights
@@ -43,8 +44,7 @@ class Document:
     @property
     def result(self) -> Path | None:
         """The path of the smaller model of a run so far; `None` if there is none."""
-        best = self.path / BEST
-        return best if self.run and best.exists() else None
+        return self.run.file(BEST) if self.run else None
 
 
 def open_document(path) -> Document:
@@ -94,11 +94,12 @@ def _open_profile(path):
 
 def _open_run(path):
     run = RunDirectory.open(path)
-    first = path / "round-000.keras"
+    first = run.file(model_name(0))
     profiles = profiles_of(run)
     profile = read_profile(profiles[0]) if profiles else None
-    if not first.exists():
-        return Document(path, None, profiles[0] if profiles else None, profile, run=run, notes=(f"No {first.name}.",))
+    if first is None:
+        note = f"No {model_name(0)}."
+        return Document(path, None, profiles[0] if profiles else None, profile, run=run, notes=(note,))
     weights = ModelWeights(first)
     if profile is not None and weights.mismatch(profile.graph):
         note = f"{profiles[0].name} is of a later round than {first.name}."
@@ -109,7 +110,7 @@ def _open_run(path):
 def profiles_of(run: RunDirectory) -> list[Path]:
     """The profiles that a run measured, in order of its rounds."""
     named = [event["profile"] for event in run.rounds() if event.get("profile")]
-    return [run.path / name for name in dict.fromkeys(named) if (run.path / name).exists()]
+    return [file for name in dict.fromkeys(named) if (file := run.file(name))]
 
 
 def beside_model(path) -> Path:

@@ -34,11 +34,7 @@ class RunView:
             ValueError: If it is damaged.
         """
         size = events_size(directory)
-        try:
-            events = directory.events()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{directory.path / EVENTS} is damaged: {error}.") from error
-        return cls(directory, RunReport.of(directory.settings, events), size)
+        return cls(directory, RunReport.of(directory.settings, directory.events()), size)
 
     @property
     def over(self) -> bool:

@@ -4,6 +4,7 @@ import json
 import math
 import warnings
 import zipfile
+from pathlib import Path
 
 import pytest
 import typer
@@ -20,6 +21,7 @@ from firekeras.methods import fire
 from firekeras.scores.criteria import CRITERIA
 from firekeras.studies.compare import contest
 
+FILES = Path(__file__).parents[1] / "files"
 TABLE = [
     ("compress", "Missing: MODEL.keras"),
     ("compress m.keras", "Missing: --data"),
@@ -99,7 +101,7 @@ def said(tmp_path_factory):
         with zipfile.ZipFile(folder / name, "w") as archive:
             archive.writestr("config.json", "{}")
     (folder / "used").mkdir()
-    (folder / "used" / "run.json").write_text(json.dumps({"format": 2}))
+    (folder / "used" / "run.json").write_bytes((FILES / "run-2" / "run.json").read_bytes())
     commands = [command for command, _ in TABLE]
     lines = run(CODE, folder, json.dumps(commands), KERAS_BACKEND="tensorflow").splitlines()
     return dict(zip([*commands, "no backend"], map(json.loads, lines), strict=True))

@@ -1,6 +1,10 @@
 """Runs in a folder, from the command line: begun, broken off, gone on with, stopped, read by programs and people."""
 
+import importlib
 import json
+import tempfile
+import types
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,6 +14,7 @@ from command_line import names, refused, run, small_cnn
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.rounds.run_directory import RunDirectory
 
+command = importlib.import_module("firekeras.cli.compress")
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
 ROUNDS = (
@@ -151,3 +156,36 @@ def test_compress_refuses(folder, arguments, words):
 @pytest.mark.parametrize("command", ["report", "stop"])
 def test_a_folder_without_a_run_is_refused(folder, command):
     assert "run.json" in refused(command, ".")
+
+
+def test_a_file_of_a_run_is_no_output(undisturbed, folder):
+    run_dir = undisturbed[0] / "run"
+    for name in ("round-000.keras", "best.keras"):
+        before = (run_dir / name).read_bytes()
+        words = refused("prune", "model.keras", "--criterion", "l1", "--output", run_dir / name)
+        assert "would replace a file of the run in" in words and (run_dir / name).read_bytes() == before
+
+
+def test_the_result_is_written_before_it_is_measured(folder, monkeypatch):
+    def full(model):
+        raise OSError(28, "No space left on device")
+
+    class Result:
+        model, monitor, target, rounds = small_cnn(), "accuracy", None, ()
+
+    heard = []
+    listener = types.SimpleNamespace(event=heard.append, show=lambda table: None)
+    monkeypatch.setattr(command, "_comparison", lambda *given: full(None))
+    monkeypatch.setattr("firekeras.report.tables.outcome_lines", lambda result: [])
+    rounds = types.SimpleNamespace(result=Result, arrived=True)
+    command.finish(None, rounds, None, folder / "pruned.keras", listener)
+    assert (folder / "pruned.keras").exists()
+    assert [event["event"] for event in heard] == ["note", "written"] and "No space left" in heard[0]["text"]
+
+
+def test_a_result_that_cannot_be_written_after_all_is_kept_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with pytest.raises(OSError, match=r"Cannot write .*pruned\.keras: .*\. The result was saved as .* instead"):
+        command.save_result(small_cnn(), Path("/proc/pruned.keras"))
+    (rescued,) = tmp_path.rglob("pruned.keras")
+    assert keras.models.load_model(rescued)

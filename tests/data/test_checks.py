@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from firekeras.data.checks import checked_data
+from firekeras.data import checks
+from firekeras.data.checks import check_batches_finite, check_finite, checked_data
 
 
 def of_unknown_length(count, begun):
@@ -25,6 +26,46 @@ def test_a_first_batch_is_drawn_once():
     assert len(begun) == 1
     with pytest.raises(ValueError, match="The data are empty"):
         checked_data(model, of_unknown_length(0, []))
+
+
+def spoilt(shape, value=np.nan):
+    """Zeros, but for one number in the sample at 2."""
+    array = np.zeros(shape, "float32")
+    array[2].flat[-1] = value
+    return array
+
+
+X, Y = np.zeros((4, 3), "float32"), np.zeros(4)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ((spoilt((4, 3)), Y), "The inputs of `v` hold NaN or infinity, first in sample 2"),
+        ((spoilt((4, 3), np.inf), Y), "inputs"),
+        (({"a": X, "b": spoilt((4, 3))}, Y), "inputs"),
+        (spoilt((4, 3)), "inputs"),
+        ((X, spoilt((4, 1))), "labels"),
+        ((X, Y, spoilt((4, 1))), "sample weights"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(monkeypatch, data, words):
+    monkeypatch.setattr(checks, "AT_ONCE", 8)
+    with pytest.raises(ValueError, match=words):
+        check_finite("v", data)
+
+
+def test_other_numbers_and_labels_of_other_losses_are_let_through():
+    check_finite("v", (X, Y, Y))
+    check_finite("v", (X.astype("uint8"), np.array(["a"] * 4)))
+    check_finite("v", (X, spoilt((4, 1))), labels=False)
+
+
+def test_batches_are_looked_at_too():
+    with pytest.raises(ValueError, match="`v` hold NaN or infinity, first in batch 1"):
+        check_batches_finite("v", tf.data.Dataset.from_tensor_slices((spoilt((4, 3)), Y)).batch(2))
+    check_batches_finite("v", tf.data.Dataset.from_tensor_slices((X, Y)).batch(2))
+    check_batches_finite("v", (spoilt((4, 3)), Y))  # arrays are looked at elsewhere
 
 
 @pytest.mark.parametrize("values", [0.5, np.nan, np.inf])

@@ -4,6 +4,7 @@ import keras
 import networks
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import firekeras
 from firekeras.data.labels import check_labels, described
@@ -22,8 +23,9 @@ def compiled(loss="sparse_categorical_crossentropy"):
     [
         (X, r"hold no labels. Pass a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
         ((X,), "Received: a tuple of 1"),
-        ((X, np.zeros(3)), r"as many labels as samples. Received arrays of \[4, 3\]"),
-        ((X, np.zeros(4), np.ones(5)), None),
+        ((X, np.zeros(3)), r"as many labels, and weights, as samples. Received arrays of \[4, 3\]"),
+        ((X, np.zeros(4), np.ones(4)), None),
+        ((X, np.zeros(4), np.ones(5)), r"Received arrays of \[4, 4, 5\]"),
         ((X, np.array([0, 1, 2, 3])), "class numbers from 0 to 2, but `train_data` hold labels from 0 to 3"),
         ((X, np.array([-1, 1, 2, 0])), "labels from -1 to 2"),
         ((X, np.eye(3)[[0, 1, 2, 0]]), r"are of shape \(4, 3\): pass y.argmax"),
@@ -45,6 +47,14 @@ def test_other_losses_and_data_in_batches_are_left_to_fit():
     check_labels(compiled(keras.losses.MeanSquaredError()), "train_data", (X, np.full((4, 3), 0.5)))
     check_labels(compiled(), "train_data", iter([(X, np.zeros(4))]))
     check_labels(networks.two_convs(), "train_data", X)  # not compiled
+
+
+def test_a_data_set_without_labels_is_refused_before_a_batch_is_drawn():
+    with pytest.raises(
+        ValueError, match=r"`train_data` hold no labels: a batch is an array of shape \(None, 8, 8, 3\)"
+    ):
+        check_labels(compiled(), "train_data", tf.data.Dataset.from_tensor_slices(X).batch(2))
+    check_labels(compiled(), "train_data", tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2))
 
 
 def test_rounds_look_at_labels_and_tolerance_before_any_work():

@@ -1,6 +1,7 @@
 import io
 import json
 import math
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from firekeras.report.html_report import page, write_html
 from firekeras.report.markup import tag, to_html
 from firekeras.report.run_report import RunReport, run_tables, show_run
 from firekeras.rounds.monitor import worst_accepted
+from firekeras.rounds.ownership import Ownership
 from firekeras.scores.profile import FireProfile
 
 NAN = math.nan
@@ -461,3 +463,11 @@ def test_reports_need_no_keras(tmp_path):
 def test_macs_that_leave_out_layers_say_so():
     costs = {**settings()["costs"], "uncounted": ["block", "a\x1b[2Jb"]}
     assert [row[0] for row in run([], costs=costs).comparison()][-2] == "MACs without 2 layers"
+
+
+def test_a_run_in_progress_names_its_process(tmp_path):
+    folder = folder_of(tmp_path, whole_run()[:3])
+    assert "a run that was killed looks the same" in on_terminal(show_run(folder), width=300)
+    owner = Ownership(folder)
+    assert f", in process {os.getpid()} (this one) on " in on_terminal(show_run(folder), width=300)
+    owner.release()

@@ -12,6 +12,7 @@ from sides import TRAIN, VALIDATION, compiled, small_cnn
 import firekeras
 from firekeras.export.latency import Latency
 from firekeras.methods.fire import FirePruning
+from firekeras.network import Network
 from firekeras.recovery import RECOVERY
 from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.monitor import chosen_monitor, lost, lower_is_better, within_tolerance
@@ -186,6 +187,17 @@ def test_of_training_that_diverges_the_state_before_is_kept(trained):
     result = compress(trained, callbacks=[Diverge()], tolerance=1.0, max_rounds=1)
     assert [(record.accepted, record.kept) for record in result.rounds] == [(True, "cut")]
     assert all(np.isfinite(w).all() for w in result.model.get_weights())
+
+
+@pytest.mark.every_backend
+def test_weights_that_a_relu_hides_from_the_metric_are_not_kept(trained):
+    rounds = firekeras.compression_rounds(trained, TRAIN, VALIDATION, method=SmallWeights())
+    network = Network.of(trained).copy()
+    kernel, bias = network.get_layer("conv2").get_weights()
+    kernel[0, 0, 0, 0] = np.nan
+    network.get_layer("conv2").set_weights([kernel, bias])
+    assert np.isnan(rounds.judged(network))
+    assert "of layer 'conv2' came to hold NaN or infinity" in rounds.notes[-1]
 
 
 def test_a_network_that_is_lost_right_after_the_cut_and_after_training_is_undone(trained):
@@ -590,12 +602,24 @@ def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained,
         ({"target": {"flops": 0.5}}, r"target is one of .*'latency'.*Received: {'flops': 0.5}"),
         ({"target": {"macs": 1.5}}, r"target is one of .*Received: {'macs': 1.5}"),
         ({"backtracks": -1}, r"backtracks is a whole number, at least 0. Received: -1"),
-        ({"seed": 0.5}, r"seed is a whole number, at least 0. Received: 0.5"),
+        ({"seed": 0.5}, r"seed is a whole number.*Received: 0.5"),
         ({"round_to": 0}, r"round_to.*Received: 0"),
         ({"recovery": ["batchnorm"]}, r"Unknown recovery step 'batchnorm'.*Did you mean 'batch_norm'"),
         ({"fine_tune": print}, r"fine_tune trains by itself: batch_size, callbacks would not be used"),
         ({"verbose": 3}, r"verbose is one of 0, 1, 2\. Received: 3"),
         ({"resume": True}, r"Give the folder: run_dir='runs/a'"),
+        ({"callbacks": 3}, r"callbacks is a list of objects of keras.callbacks.Callback. Received: 3"),
+        ({"callbacks": [keras.callbacks.EarlyStopping]}, r"callbacks is a list.*Received: <class"),
+        ({"fine_tune": 3}, r"fine_tune is a function or None\. Received: 3"),
+        ({"evaluate": "x"}, r"evaluate is a function or None\. Received: 'x'"),
+        ({"on_event": 3}, r"on_event is a function or None\. Received: 3"),
+        ({"monitor": 3}, r"monitor is text or None\. Received: 3"),
+        ({"monitor": "nope"}, r"has no metric 'nope' to watch; it has \['accuracy', 'loss'\]"),
+        (
+            {"evaluate": lambda model: float("nan")},
+            r"There is no baseline: evaluate returned nan",
+        ),
+        ({"evaluate": lambda model: None}, r"evaluate is a function.*returns a number. It returned: None"),
     ],
 )
 def test_what_cannot_be_is_refused_before_training(trained, settings, words):

@@ -45,6 +45,20 @@ def json_of(draw, whole):
     return json.dumps(data).encode()
 
 
+def lines_of(draw, whole):
+    """Lines of JSON of which one is changed, lost, doubled or moved."""
+    lines = whole.splitlines()
+    number = draw(st.integers(0, len(lines) - 1))
+    kind = draw(st.sampled_from(["json"] * 5 + ["lose", "double", "move", "bytes"]))
+    line = lines.pop(number)
+    if kind == "double":
+        lines.insert(number, line)
+    if kind != "lose":
+        changed = {"json": json_of, "bytes": bytes_of}.get(kind, lambda draw, line: line)(draw, line)
+        lines.insert(draw(st.integers(0, len(lines))) if kind == "move" else number, changed)
+    return b"\n".join(lines) + b"\n"
+
+
 def _changed(draw, data):
     """Goes down at random, and changes what it comes to."""
     if not isinstance(data, (dict, list)) or not data or draw(st.integers(0, 5)) == 0:

@@ -13,12 +13,12 @@ import numpy as np
 from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import visits
-from firekeras.data.checks import check_batch_size, checked_data, num_samples, shuffled_or_share
+from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
 from firekeras.quiet import without_retracing_warnings
-from firekeras.refusals import check_share
+from firekeras.refusals import check_batch_size, check_share
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
 from firekeras.scores.fire.enough import StopWhenSettled

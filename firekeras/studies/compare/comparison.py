@@ -99,8 +99,11 @@ def compare(
     contest.check(pruning.values())
     conditions = terms(common, next(iter(pruning)), controls, run_out(model.optimizer))
     runs = _Runs(contest, next(iter(pruning)), conditions, folder, on_result)
-    for seed in common.seeds:
-        _run_all(runs, pruning, controls, seed)
+    try:
+        for seed in common.seeds:
+            _run_all(runs, pruning, controls, seed)
+    finally:
+        runs.leave()
     return runs.comparison
 
 
@@ -180,6 +183,11 @@ class _Runs:
         self.folder = ComparisonFolder(folder, self._description()) if folder is not None else None
         if self.folder:
             self.comparison.outcomes += self.folder.outcomes()
+
+    def leave(self):
+        """Lets other processes continue the comparison in its folder."""
+        if self.folder:
+            self.folder.leave()
 
     def _description(self):
         comparison, settings = self.comparison, self.contest.settings.to_dict()

@@ -6,15 +6,20 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
-from firekeras.atomic import save_model, write_text
+from firekeras.atomic import is_temporary, naming, save_model, write_text
 from firekeras.keras_models.model_file import load_model
+from firekeras.paths import read_bytes
 from firekeras.rounds.lines import plain
-from firekeras.rounds.run_directory import versions
+from firekeras.rounds.ownership import LOCK, Ownership
+from firekeras.rounds.run_directory import MOST, own_file, versions
+from firekeras.strict_json import parse, read
 from firekeras.studies.compare.results import Outcome
 
 DESCRIPTION, RESULTS = "comparison.json", "results.jsonl"
 FORMAT = 2  # 1: cuts by a ratio, statistics as training left them
+LOST = "Restore the file from a copy, or begin another comparison."
 UNSAFE = re.compile(r"[^\w.-]+")
 
 
@@ -31,23 +36,38 @@ class ComparisonFolder:
 
     def __init__(self, path: str | Path, description: dict):
         self.path = Path(path)
-        if (self.path / DESCRIPTION).is_file():
-            self._check_same(plain(description))
-            self._cut_off_half_a_line()
-        else:
-            self._begin(description)
+        begun = own_file(self.path / DESCRIPTION).exists()
+        if not begun:
+            self._create()
+        self._owned = Ownership(self.path, "comparison")
+        try:
+            self._continue(plain(description)) if begun else self._begin(description)
+        except BaseException:
+            self.leave()
+            raise
+        self._owned.busy = False  # who was interrupted in this process may continue in it
 
-    def _begin(self, description):
+    def leave(self):
+        """Lets other processes continue the comparison."""
+        self._owned.release()
+
+    def _create(self):
         if not self.path.parent.is_dir():
             raise ValueError(f"Cannot keep results in {self.path}: there is no folder {self.path.parent}. Create it.")
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or any(not _is_ours(f) for f in self.path.iterdir())):
             raise ValueError(f"Cannot keep results in {self.path}: expected a new or empty folder, or a comparison.")
         self.path.mkdir(exist_ok=True)
+
+    def _continue(self, description):
+        self._check_same(description)
+        self._end_last_line()
+
+    def _begin(self, description):
         fields = {"format": FORMAT, "versions": versions(), **plain(description)}
         write_text(self.path / DESCRIPTION, json.dumps(fields, indent=1) + "\n")
 
     def _check_same(self, description):
-        written = json.loads((self.path / DESCRIPTION).read_text(encoding="utf-8"))
+        written = read(self.path / DESCRIPTION, dict[str, Any], "the description of a comparison", LOST)
         for name, value in {"format": FORMAT, **description}.items():
             if written.get(name) != value:
                 raise ValueError(
@@ -56,23 +76,27 @@ class ComparisonFolder:
                     "another folder."
                 )
 
-    def _cut_off_half_a_line(self):
-        """Removes an unfinished last line, left by a process that was killed while it wrote."""
-        file = self.path / RESULTS
-        text = file.read_bytes() if file.exists() else b""
+    def _end_last_line(self):
+        """Removes half a last line, left by a process that was killed while it wrote."""
+        file = own_file(self.path / RESULTS)
+        text = read_bytes(file, MOST) if file.exists() else b""
         if not text.endswith(b"\n") and text:
             os.truncate(file, text.rfind(b"\n") + 1)
 
     def outcomes(self) -> list[Outcome]:
-        """All runs that have ended."""
-        file = self.path / RESULTS
-        lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        return [Outcome.of(json.loads(line)) for line in lines]
+        """All runs that have ended.
+
+        Raises:
+            ValueError: If a line is damaged; says which.
+        """
+        file = own_file(self.path / RESULTS)
+        lines = read_bytes(file, MOST).split(b"\n")[:-1] if file.exists() else []
+        return [_outcome(line, f"{file}, line {number},") for number, line in enumerate(lines, 1)]
 
     def add(self, outcome: Outcome, network):
         """Writes a run: first its network, then the line that makes it count."""
         save_model(network, self._network_of(*outcome.key))
-        with open(self.path / RESULTS, "ab") as file:
+        with naming(self.path / RESULTS), open(self.path / RESULTS, "ab") as file:
             file.write((json.dumps(plain(vars(outcome)), allow_nan=False) + "\n").encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
@@ -83,3 +107,16 @@ class ComparisonFolder:
 
     def _network_of(self, method, share, seed):
         return self.path / f"{UNSAFE.sub('_', method)}-{share:g}-{seed}.keras"
+
+
+def _is_ours(file):
+    """Whether a process that was killed before its comparison began has left this file behind."""
+    return file.name == LOCK or is_temporary(file)
+
+
+def _outcome(line, where):
+    what = "a result of a comparison"
+    try:
+        return Outcome.of(parse(line, dict[str, Any], where, what, LOST))
+    except TypeError as error:  # a field that there is not, or one too few
+        raise ValueError(f"{where} is not {what}: {error}. {LOST}") from error

@@ -281,10 +281,10 @@ def test_a_damaged_run_is_reported(empty_window, folder):
     begin(folder, {"a": 1})
     (folder / "events.jsonl").write_text('{"event": "round"}\n')
     empty_window.open_path(folder)
-    assert "lacks" in empty_window.banner.words.text()
+    assert "line 1, is not an event of a run" in empty_window.banner.words.text()
     (folder / "run.json").write_text("{")
     empty_window.open_path(folder)
-    assert "is damaged" in empty_window.banner.words.text()
+    assert "is not the settings of a run: it is cut off" in empty_window.banner.words.text()
 
 
 def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):

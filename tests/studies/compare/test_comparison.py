@@ -22,6 +22,7 @@ from firekeras.methods import FPPMO, FirePruning, L1Pruning, PlayAndPrune
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.report.markup import to_html
 from firekeras.report.series_chart import Series, series_chart, write_svg
+from firekeras.rounds.ownership import owner_of
 from firekeras.studies.compare import Comparison, Outcome, Scratch, Unpruned, compare, report
 from firekeras.studies.compare import comparison as module
 from firekeras.studies.compare.contest import SameChoice, factories, with_fresh_weights
@@ -425,6 +426,17 @@ def test_a_metric_that_is_no_number_survives_the_file(tmp_path):
     folder.add(outcome(test=NAN, notes=["It diverged."]), build())
     again = ComparisonFolder(tmp_path / "c", {"model": "m"}).outcomes()[0]
     assert math.isnan(again.test) and dataclasses.replace(again, test=0.9) == outcome(notes=["It diverged."])
+
+
+def test_a_folder_has_one_owner_and_damaged_lines_are_reported(tmp_path):
+    folder = ComparisonFolder(tmp_path / "c", {"model": "m"})
+    assert "(this one)" in owner_of(tmp_path / "c")
+    for text, words in (("{", "line 1, is not a result of a comparison: it is cut off"), ('{"x": 1}', "line 1, .*'x'")):
+        (tmp_path / "c" / "results.jsonl").write_text(text + "\n")
+        with pytest.raises(ValueError, match=words):
+            folder.outcomes()
+    folder.leave()
+    assert owner_of(tmp_path / "c") is None
 
 
 # What is shown

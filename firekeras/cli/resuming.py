@@ -1,0 +1,58 @@
+"""What a run that is continued takes from its `run.json`, which may be a stranger's."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from firekeras.strict_json import convert
+
+PLACES = ("output", "tensorboard")  # where a run writes outside of its folder
+
+
+def options_in(source: Mapping[str, Any], command: Callable, file: Path) -> dict[str, Any]:
+    """The options that a run was begun with, each of the type that the command takes; null stands for infinity.
+
+    Args:
+        source: The options, from `run.json`.
+        command: The command, whose signature says what its options are.
+        file: `run.json`, for errors.
+
+    Raises:
+        ValueError: If one is unknown, or of another type.
+    """
+    hints = typing.get_type_hints(command)
+    known = {name: hints[name] for name in inspect.signature(command).parameters}
+    for name in source:
+        if name not in known:
+            raise ValueError(f"{file} has an option {name!r}, which compress does not take: begin a new run.")
+        kind: Any = str if known[name] in (Path, Path | None) else known[name]
+        what = f"what --{name.replace('_', '-')} takes"
+        convert(source[name], kind | None, f"{file}: source.{name}", what, "Begin a new run.")
+    return dict(source)
+
+
+def check_place(source: Mapping[str, Any], folder: Path, chosen: Collection[str]):
+    """Raises `ValueError` if a run would write to places that its user may not know of.
+
+    A run that lies where it was begun is its user's own, and its results go where they always went. One that was moved
+    may have come from anybody, and the places that its file names may hold anything.
+
+    Args:
+        source: The options that it was begun with.
+        folder: Where it is now.
+        chosen: The options beside `--resume`.
+    """
+    begun = source.get("run_dir")
+    if begun is not None and Path(begun).resolve() == folder.resolve():
+        return
+    asked = [name for name in PLACES if source.get(name) and name not in chosen]
+    if asked:
+        places = " and ".join(f"--{name} {source[name]}" for name in asked)
+        raise ValueError(
+            f"The run in {folder} was begun in {begun}, and would write outside of its folder: {places}. If it is "
+            "yours, give these options again, or others."
+        )
