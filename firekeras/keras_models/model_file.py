@@ -9,7 +9,6 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from firekeras.keras_models import archive
 from firekeras.paths import as_path
 from firekeras.refusals import SIMILAR, nearest
 
@@ -33,6 +32,8 @@ def load_model(path: str | os.PathLike, *, compile: bool = True) -> keras.Model:
         ValueError: If there is no such file, it has another format or is damaged, it declares or unpacks to far
             more than it holds, or it holds something that safe mode refuses; names the layer.
     """
+    from firekeras.keras_models import archive  # reads HDF5 and so needs NumPy, for which --help does not wait
+
     path = as_path(path)
     check_path(path)
     with archive.opened(path) as (content, file):

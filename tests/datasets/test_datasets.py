@@ -458,7 +458,7 @@ def test_images_are_scaled_then_standardized():
     ("settings", "words"),
     [
         ({"scale": 0}, "scale must not be 0"),
-        ({"scale": "1/255"}, "scale is a number. Received: '1/255'"),
+        ({"scale": "1/255"}, "scale is a number or None. Received: '1/255'"),
         ({"std": [1, 2, 3]}, "std is one number, or one for each of 1 channels"),
         ({"mean": float("nan")}, "mean is a number"),
     ],

@@ -553,8 +553,8 @@ def with_nan():
         (unbuilt, r"not built.*keras\.Input"),
         (without_relu, r"No filter .* has a ReLU.*gelu.*criterion='l1'"),
         (with_nan, r"'kernel' of layer 'conv2' holds NaN.*checkpoint"),
-        (lambda: "vgg16", r"Expected a keras\.Model. Received: 'vgg16'"),
-        (lambda: None, r"Expected a keras\.Model"),
+        (lambda: "vgg16", r"model is a keras\.Model. Received: 'vgg16' \(str\). Load it first"),
+        (lambda: None, r"model is a keras\.Model. Received: None"),
     ],
     ids=["subclassed", "unbuilt", "no relu", "NaN", "text", "none"],
 )
