@@ -75,7 +75,6 @@ class FireDetector:
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
         self._fitted = ClosedForm() if regressor == "gaussian" or isinstance(regressor, ClosedForm) else None
 
-    @typed
     def fit(self, model: keras.Model | None, profile: FireProfile) -> FireDetector:
         """Trains on all filters that can be ranked: those with FIRE whose coupled filters have FIRE too.
 
@@ -100,7 +99,6 @@ class FireDetector:
         self.unscored = _unscored_layers(profile)
         return self._refit()
 
-    @typed
     def predict(self, model: keras.Model) -> FilterScores:
         """Predicts the FIRE of every filter of a model.
 
@@ -149,7 +147,6 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
-    @typed
     def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
         """Compares predictions with measured FIRE.
 
@@ -176,7 +173,6 @@ class FireDetector:
         x, fire, _ = self._scored_filters(features, profile)
         return self._compared(fire, clipped_prediction(self._fitted, x))
 
-    @typed
     def cross_validate(self, profile: FireProfile, by: str = "filter", folds: int = 5) -> dict[str, float]:
         """Metrics on filters that were left out of training; the detector itself is not changed.
 
@@ -205,7 +201,6 @@ class FireDetector:
         _, fire, predicted = self._left_out(profile, by, folds)
         return self._compared(fire, predicted)
 
-    @typed
     def predict_left_out(
         self, profile: FireProfile, by: str = "filter", folds: int = 5, on_fold: Callable[[], object] = lambda: None
     ) -> FilterScores:

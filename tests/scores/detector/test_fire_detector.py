@@ -173,7 +173,7 @@ def test_register_by_name(show, ridge):
 
 @pytest.mark.parametrize("seed", [-1, 2**32, None, 1.5])
 def test_seeds_out_of_range(seed):
-    with pytest.raises(ValueError, match=r"seed is a whole number, from 0 to below 4294967296\. Received"):
+    with pytest.raises(ValueError, match="seed is a whole number"):
         FireDetector(seed=seed)
 
 
