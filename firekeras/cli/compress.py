@@ -12,29 +12,7 @@ import typer
 
 from firekeras.cli import checks
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.console import chosen_options, import_keras, say
-from firekeras.cli.files import check_output, load_data, load_model
-from firekeras.cli.options import (
-    Balance,
-    BatchSize,
-    Caps,
-    DataOrNone,
-    FavourMacs,
-    Limit,
-    MaxCut,
-    Mean,
-    MinKeep,
-    ModelFileOrNone,
-    Output,
-    RoundTo,
-    Scale,
-    Seed,
-    SkipUnreadable,
-    Std,
-    Tolerance,
-)
-from firekeras.cli.program import NothingDoneError
-from firekeras.cli.run_options import (
+from firekeras.cli.compress_options import (
     Backtracks,
     ConvMacs,
     Distill,
@@ -57,6 +35,28 @@ from firekeras.cli.run_options import (
     TensorBoard,
     ValidationShare,
 )
+from firekeras.cli.console import chosen_options, import_keras, say
+from firekeras.cli.files import check_output, load_data, load_model
+from firekeras.cli.options import (
+    Balance,
+    BatchSize,
+    Caps,
+    DataOrNone,
+    FavourMacs,
+    Limit,
+    MaxCut,
+    Mean,
+    MinKeep,
+    ModelFileOrNone,
+    Output,
+    RoundTo,
+    Scale,
+    Seed,
+    SkipUnreadable,
+    Std,
+    Tolerance,
+)
+from firekeras.cli.program import NothingDoneError
 from firekeras.cli.words import in_options, option
 from firekeras.refusals import check_one_of
 from firekeras.terminal import Terminal, activity, write_line
@@ -147,7 +147,7 @@ def _changes(context) -> list[str]:
 
 def _options_of(folder, options, changes):
     """The options that began a run, with later changes and new ones; its model is the one that it began with."""
-    from firekeras.cli.resuming import check_place, options_in
+    from firekeras.cli.resumed_options import check_place, options_in
     from firekeras.rounds.ownership import check_free
     from firekeras.rounds.run_directory import SETTINGS, RunDirectory
 

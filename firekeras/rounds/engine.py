@@ -16,6 +16,7 @@ from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_batches_finite, check_training_data
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
+from firekeras.keras_models.snapshot import Snapshot
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import prune
@@ -34,7 +35,6 @@ from firekeras.rounds.run import Run, check_prunable, settled_differently
 from firekeras.rounds.run_directory import EVENTS
 from firekeras.rounds.schema import LOST
 from firekeras.rounds.settings import RunSettings
-from firekeras.rounds.snapshot import Snapshot
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
 

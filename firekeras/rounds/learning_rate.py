@@ -10,7 +10,7 @@ import keras
 from firekeras.keras_models.compiling import compile_settings, copy_optimizer_state, followed_by, fresh_optimizer
 from firekeras.keras_models.copying import Copier
 from firekeras.refusals import check_number
-from firekeras.rounds.schedules import constant, get_schedule
+from firekeras.rounds.rate_schedules import constant, get_schedule
 
 WARM_UP = 0.25  # epochs after a cut over which the rate comes back
 PER_EPOCH = 20  # changes of the rate within an epoch: with JAX each one syncs the training state

@@ -13,7 +13,7 @@ from firekeras.channels.costs import count_costs
 from firekeras.channels.graph import ChannelGraph
 from firekeras.keras_models.devices import check_strategy
 from firekeras.plan.caps import resolve_caps, without_uncapped
-from firekeras.plan.macs import favouring_macs
+from firekeras.plan.favouring_macs import favouring_macs
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import lower_is_better, within_tolerance

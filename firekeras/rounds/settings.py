@@ -12,7 +12,7 @@ from firekeras.channels.costs import COSTS
 from firekeras.plan.planning import check_limits, checked_target
 from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, nearest
 from firekeras.rounds.monitor import check_tolerance
-from firekeras.rounds.schedules import get_schedule
+from firekeras.rounds.rate_schedules import get_schedule
 
 if TYPE_CHECKING:
     import keras

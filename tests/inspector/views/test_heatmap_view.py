@@ -7,7 +7,7 @@ from PySide6 import QtCore, QtGui
 from inspector.state import palette, words
 from inspector.state.cells import PADDING
 from inspector.state.comparison import Comparison, Mode
-from inspector.state.pictures import heatmap_image, largest_difference
+from inspector.state.heatmap_image import heatmap_image, largest_difference
 from inspector.widgets import theme
 
 Qt = QtCore.Qt

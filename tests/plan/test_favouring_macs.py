@@ -7,7 +7,7 @@ from plans import graph_of, removed, scores_of
 
 import firekeras
 from firekeras.channels.costs import costs_of_units, costs_without
-from firekeras.plan.macs import favouring_macs
+from firekeras.plan.favouring_macs import favouring_macs
 
 
 @pytest.mark.parametrize("build", [networks.two_convs, networks.residual, networks.branches, networks.mobile])

@@ -31,7 +31,7 @@ def favouring_macs(scores: FilterScores, graph: ChannelGraph, weight: float = 0.
         ValueError: If `weight` is out of its range.
 
     Example:
-    >>> from firekeras.plan.macs import favouring_macs
+    >>> from firekeras.plan.favouring_macs import favouring_macs
     >>> favouring_macs(scores, firekeras.channel_graph(model)).criterion
     'l1 and MACs'
     """

@@ -35,7 +35,7 @@ def get_schedule(schedule: str | Callable[[float], float]) -> Callable[[float], 
         ValueError: If there is no schedule of that name.
 
     Example:
-    >>> from firekeras.rounds.schedules import get_schedule
+    >>> from firekeras.rounds.rate_schedules import get_schedule
     >>> get_schedule("cosine")(0.5)
     0.5
     """

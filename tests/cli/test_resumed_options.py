@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from firekeras.cli.compress import compress
-from firekeras.cli.resuming import check_place, options_in
+from firekeras.cli.resumed_options import check_place, options_in
 
 FILE = Path("run/run.json")
 
