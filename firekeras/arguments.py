@@ -1,7 +1,7 @@
 """Types of arguments: public functions check what they receive against their own signature, before any work.
 
-Beartype and typeguard check hints as well, and stricter; but a user of Keras expects `ValueError: epochs is a whole
-number. Received: '8'.`, NumPy's numbers are numbers, and True is none.
+Beartype and typeguard check hints as well, and stricter; but a user of Keras expects a sentence such as `epochs must be
+a whole number. Received: '8'.`, NumPy's numbers are numbers, and True is none.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def typed(function: Function) -> Function:
     ... def train(epochs: int, rate: float | None = None): ...
     >>> train("8")
     Traceback (most recent call last):
-    ValueError: epochs is a whole number. Received: '8' (str).
+    ValueError: epochs must be a whole number. Received: '8' (str).
     """
 
     @functools.wraps(function)
@@ -73,7 +73,7 @@ def checked_type(name: str, value: Any, hint: Any) -> Any:
     """
     if not fits(value, hint):
         example = f", such as {_EXAMPLES[name]}" if name in _EXAMPLES else ""
-        raise ValueError(f"{name} is {in_words(hint)}{example}. Received: {short(value)}.{_advice(value, hint)}")
+        raise ValueError(f"{name} must be {in_words(hint)}{example}. Received: {short(value)}.{_advice(value, hint)}")
     return int(value) if is_number(value) and not isinstance(value, numbers.Integral) and _only_whole(hint) else value
 
 

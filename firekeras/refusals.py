@@ -6,10 +6,12 @@ import difflib
 import math
 import numbers
 import operator
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-SIMILAR = 0.6  # a cutoff for names of files: another file in the folder is not what was meant unless it is like it
+SIMILAR = 0.6  # a cutoff for suggestions: what is less like what was typed was not meant
 
 
 def nearest(name: object, names: Iterable[str], cutoff: float = 0) -> str | None:
@@ -20,7 +22,7 @@ def nearest(name: object, names: Iterable[str], cutoff: float = 0) -> str | None
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """The error for an unknown name, with the nearest known one."""
     known = list(known)
-    near = nearest(name, known)
+    near = nearest(name, known, cutoff=0.5)
     hint = f" Did you mean {near!r}?" if near else ""
     return ValueError(f"Unknown {kind} {name!r}. Expected one of {known}.{hint}")
 
@@ -63,12 +65,20 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more layer{'s' * (more > 1)}" if more > 0 else "")
 
 
+def warn_caller(message: str) -> None:
+    """Warns, and points at the line of the user's code that called firekeras, through however many frames."""
+    frame, ours = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("firekeras", "contextlib"):
+        frame, ours = frame.f_back, ours + 1
+    warnings.warn(message, stacklevel=ours - 1)
+
+
 def is_number(value: object) -> bool:
     """Whether a value is a single number; True and False do not count as numbers."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-# Arguments: NAME is WHAT, in which range, or one of which. Received: VALUE.
+# Arguments: NAME must be WHAT, in which range, or one of which. Received: VALUE.
 
 _BOUNDS = {"least": operator.ge, "above": operator.gt, "most": operator.le, "below": operator.lt}
 _RANGES = {
@@ -87,7 +97,7 @@ def check_number(name: str, value: Any, meaning: str = "a number", *, hint: str 
     Args:
         name: The argument, as the caller knows it.
         value: What was received.
-        meaning: What it stands for; completes "NAME is ...". Defaults to `"a number"`.
+        meaning: What it stands for; completes "NAME must be ...". Defaults to `"a number"`.
         hint: A sentence to add, with a space before it. Defaults to none.
         **bounds: `least` or `above`, then `most` or `below`: the ends of its range, themselves in it or not.
 
@@ -95,7 +105,7 @@ def check_number(name: str, value: Any, meaning: str = "a number", *, hint: str 
     >>> from firekeras.refusals import check_number
     >>> check_number("delta", 0, above=0)
     Traceback (most recent call last):
-    ValueError: delta is a number, above 0. Received: 0.
+    ValueError: delta must be a number, above 0. Received: 0.
     """
     finite = is_number(value) and (math.isfinite(value) or value == bounds.get("most"))
     _check(name, value, finite, meaning, hint, bounds)
@@ -136,7 +146,7 @@ def check_share(name: str, value: Any, meaning: str = "a share", *, hint: str = 
 
 def _check(name, value, fits, meaning, hint, bounds):
     if not fits or not all(_BOUNDS[end](value, limit) for end, limit in bounds.items()):
-        raise ValueError(f"{name} is {meaning}{_range(bounds)}. Received: {value!r}.{hint}")
+        raise ValueError(f"{name} must be {meaning}{_range(bounds)}. Received: {value!r}.{hint}")
 
 
 def _range(bounds):
@@ -148,7 +158,7 @@ def check_one_of(name: str, value: Any, known: Iterable, *, hint: str = "") -> N
     """Raises `ValueError` unless a value is one of those known."""
     known = list(known)
     if value not in known:
-        raise ValueError(f"{name} is one of {', '.join(map(repr, known))}. Received: {value!r}.{hint}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}. Received: {value!r}.{hint}")
 
 
 def check_batch_size(size: Any) -> None:

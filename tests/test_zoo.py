@@ -135,7 +135,7 @@ def test_a_depth_must_be_an_integer():
 
 def test_an_unknown_shortcut_is_refused():
     with pytest.raises(
-        ValueError, match=r"shortcut is one of 'A', 'B'\. Received: 'C'\. A is the zero-padded identity"
+        ValueError, match=r"shortcut must be one of 'A', 'B'\. Received: 'C'\. A is the zero-padded identity"
     ):
         resnet_cifar(20, shortcut="C")
 

@@ -35,7 +35,7 @@ def _check_functional(model):
     raise ValueError(
         f"The model {model.name!r} ({type(model).__name__}) is subclassed: what its call() computes cannot be "
         "followed. Build it as a functional model, keras.Model(inputs, outputs); a subclassed model can often be "
-        "turned into one: x = keras.Input(shape); keras.Model(x, model.call(x))."
+        "turned into one: x = keras.Input(shape); keras.Model(x, model.call(x)). Compile the new model again."
     )
 
 

@@ -49,7 +49,7 @@ def compare(
         list[float] | None, typer.Option(metavar="SHARE", help="The share of the parameters that is left, instead.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many runs each method has.")] = 3,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training per run, in all.")] = 20,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of training per run, in total.")] = 20,
     epochs_per_round: Annotated[
         int | None, typer.Option(min=0, show_default="a twelfth", help="Epochs between two cuts.")
     ] = None,

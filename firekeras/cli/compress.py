@@ -263,7 +263,7 @@ def parsed_epochs(text) -> int | None:
     if text in (None, NO_LIMIT):
         return None
     if not str(text).isdecimal():
-        raise ValueError(f"--epochs is a whole number, at least 0, or {NO_LIMIT}. Received: {text}.")
+        raise ValueError(f"--epochs must be a whole number, at least 0, or {NO_LIMIT}. Received: {text}.")
     return int(text)
 
 

@@ -39,7 +39,7 @@ Monitor = Annotated[
 
 Epochs = Annotated[
     str,
-    _option(TRAINING, "N", "Epochs of training in all; 'none': until the target or the tolerance ends the run."),
+    _option(TRAINING, "N", "Epochs of training in total; 'none': until the target or the tolerance ends the run."),
 ]
 LearningRate = Annotated[
     float | None,

@@ -81,7 +81,7 @@ def parsed_fraction(text) -> float | str:
     try:
         share = float(text)
     except ValueError as error:
-        raise ValueError(f"--fraction is a share such as 0.2, or auto. Received: {text!r}.") from error
+        raise ValueError(f"--fraction must be a share such as 0.2, or auto. Received: {text!r}.") from error
     percent = f" {share:g}% is {share / 100:g}." if 1 < share <= 100 else ""
     check_share("--fraction", share, "the share of the images to use, or auto", above=0, hint=percent)
     return share

@@ -68,7 +68,7 @@ Std = Annotated[
         rich_help_panel=IMAGES,
         parser=parsed_numbers,
         metavar="NUMBER,...",
-        help="What is divided by at last, one number, or one per channel.",
+        help="What the result is divided by, one number, or one per channel.",
     ),
 ]
 SkipUnreadable = Annotated[

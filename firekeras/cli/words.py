@@ -13,7 +13,7 @@ _RULES: list[tuple[re.Pattern, Callable]] = [
     (re.compile(r"""(?:method=)?FirePruning\((mode)=['"](\w+)['"]\)"""), lambda m: (m[1], m[2])),
     (re.compile(r"\{'(\w+)': ([\d.]+)\}"), lambda m: (m[1], m[2])),
     (re.compile(rf"\b([a-z_]+)=({_VALUE})"), lambda m: (m[1], m[2])),
-    (re.compile(r"^([a-z]\w*)(?= is )"), lambda m: (m[1], "...")),
+    (re.compile(r"^([a-z]\w*)(?= must be )"), lambda m: (m[1], "...")),
     (re.compile(r"(?<![\w/.'\"-])([a-z]+(?:_[a-z]+)+)(?![\w/.'\"(-])"), lambda m: (m[1], "...")),
 ]
 

@@ -65,6 +65,8 @@ def check_training_data(model, data, *, labels=True):
         labels: Whether labels are needed. Defaults to True.
     """
     for name, part in data.items():
+        if part is None:
+            raise ValueError(f"Expected data as {name}: arrays (x, y), or a data set. Received: None.")
         _check_repeatable(name, part)
         checked_data(model, part)
         if labels:

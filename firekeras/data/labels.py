@@ -23,7 +23,7 @@ def check_labels(model, name, data):
         _check_batches(name, data)
         return
     if not isinstance(data, tuple) or len(data) < 2:
-        raise ValueError(f"`{name}` hold no labels. Pass a tuple, (x, y). Received: {described(data)}.")
+        raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {described(data)}.")
     y = data[1]
     lengths = [len(array) for array in keras.tree.flatten(data)]
     if len(set(lengths)) > 1:
@@ -38,7 +38,7 @@ def _check_batches(name, data):
         spec = data[0]
     if spec is not None and (not isinstance(spec, (tuple, list)) or len(spec) < 2):
         raise ValueError(
-            f"`{name}` hold no labels: a batch is {described(spec)}. Expected batches of (x, y), or (x, y, weights)."
+            f"{name} contains no labels: a batch is {described(spec)}. Expected batches of (x, y), or (x, y, weights)."
         )
 
 

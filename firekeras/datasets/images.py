@@ -122,7 +122,7 @@ def _converted(image, mode):
 
 def _check_pixels(width, height):
     if width * height > MAX_PIXELS:
-        raise ValueError(f"it declares {width}x{height} pixels, more than {MAX_PIXELS:,} in all")
+        raise ValueError(f"it declares {width}x{height} pixels, more than {MAX_PIXELS:,} in total")
 
 
 def _check_8_bits(mode):

@@ -108,7 +108,7 @@ def _check_image_size(image_size):
     if len(pair) != 2 or any(not isinstance(n, int) or n < 1 for n in pair) or pair[0] * pair[1] > MAX_PIXELS:
         raise ValueError(
             "`image_size` must be (height, width), two whole numbers of pixels of at least 1, and at most "
-            f"{MAX_PIXELS:,} pixels in all. Received: {image_size!r}."
+            f"{MAX_PIXELS:,} pixels in total. Received: {image_size!r}."
         )
 
 

@@ -28,7 +28,7 @@ def scaled(
         dataset: A `Dataset`. It is not changed.
         scale: What each value is multiplied by first: `1 / 255` brings 0..255 to 0..1. Defaults to `None`: 1.
         mean: What is subtracted then, one number, or one per channel. Defaults to `None`: 0.
-        std: What is divided by at last, one number, or one per channel. Defaults to `None`: 1.
+        std: What the result is divided by, one number, or one per channel. Defaults to `None`: 1.
 
     Returns:
         The `Dataset` with float32 images; itself if nothing is to be done.

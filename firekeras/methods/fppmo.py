@@ -117,7 +117,7 @@ class FPPMO(Method):
     Example:
     >>> method = firekeras.methods.FPPMO(stages=3)  # for firekeras.compress(..., method=method)
     >>> method.description()
-    {'class': 'FPPMO', 'search': 'elite', 'stages': 3, ...}
+    {'class': 'FPPMO', 'search': 'elite', ...}
     """
 
     @typed

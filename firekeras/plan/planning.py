@@ -18,7 +18,7 @@ from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_onc
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
-from firekeras.refusals import check_one_of, check_share, checked_whole, is_number, nearest
+from firekeras.refusals import SIMILAR, check_one_of, check_share, checked_whole, is_number, nearest
 from firekeras.scores.profile import FilterScores, FireProfile
 from firekeras.scores.same_weights import warn_of_other_weights
 
@@ -271,7 +271,7 @@ def _graph_for(model_or_graph, scores):
 
     network = Network.of(model_or_graph)
     if isinstance(scores, FireProfile):
-        warn_of_other_weights("The profile", scores.l1, network, stacklevel=5)  # the caller of plan_pruning
+        warn_of_other_weights("The profile", scores.l1, network)
     return network.graph
 
 
@@ -349,6 +349,16 @@ def checked_target(target, known=tuple(COSTS)):
     measure, share = next(iter(target.items())) if isinstance(target, Mapping) and len(target) == 1 else ("", 0)
     if measure not in known or not is_number(share) or not 0 < share <= 1:
         raise ValueError(
-            f"target is one of {known} with a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target!r}."
+            f"target must be one of {tuple(known)} with a share above 0, up to 1, such as {{'macs': 0.5}}. "
+            f"Received: {target!r}.{_meant(measure, share, known)}"
         )
     return measure, share
+
+
+def _meant(measure, share, known):
+    """What was probably meant by a target that is refused; nothing if that cannot be guessed."""
+    near = nearest(measure, known, cutoff=SIMILAR)
+    if measure not in known:
+        return f" Did you mean {near!r}?" if near else ""
+    percent = is_number(share) and 1 < share <= 100
+    return f" {share:g}% is {share / 100:g}." if percent else ""

@@ -38,7 +38,7 @@ def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
     network = Network.of(model)
     gone = checked_units(network.graph, plan)
     if plan.read_from:
-        warn_of_other_weights(f"The plan in {plan.read_from}", plan.norms, network, stacklevel=4)  # the caller of prune
+        warn_of_other_weights(f"The plan in {plan.read_from}", plan.norms, network)
     return network.without(gone)
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,7 +12,7 @@ import numpy as np
 from firekeras.data.scale import most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
-from firekeras.refusals import check_batch_size
+from firekeras.refusals import check_batch_size, warn_caller
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
 from firekeras.rounds.settings import RunSettings
 
@@ -158,19 +156,10 @@ def _one_batch(data):
 def warn_unless_held_out(train_data: Any, validation_data: Any):
     """Warns if validation samples are also training samples."""
     if train_data is validation_data or _share_samples(train_data, validation_data):
-        warnings.warn(
+        warn_caller(
             "validation_data are samples of train_data: accuracy on training samples says little about new data. "
-            "Hold some out: firekeras.datasets.hold_out, or x[:n] to train on and x[n:] to judge by.",
-            stacklevel=_frames_of_ours(),
+            "Hold some out: firekeras.datasets.hold_out, or x[:n] to train on and x[n:] to judge by."
         )
-
-
-def _frames_of_ours() -> int:
-    """How many frames of firekeras lie above the line that called it, so that a warning points at that line."""
-    frame, count = inspect.currentframe(), 0
-    while frame is not None and frame.f_globals.get("__name__", "").split(".")[0] == __name__.split(".")[0]:
-        frame, count = frame.f_back, count + 1
-    return count
 
 
 def _share_samples(train_data, validation_data):

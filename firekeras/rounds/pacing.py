@@ -137,7 +137,7 @@ class WithinTolerance:
         if run.undone_in_a_row > self.settings.backtracks:
             return run.undone_because()
         if run.epochs_spent + self.per_round > self.cutting:
-            return f"The {self.epochs} epochs are used up."
+            return "The epoch is used up." if self.epochs == 1 else f"The {self.epochs} epochs are used up."
         return ""
 
     def _cut(self, run) -> Step:

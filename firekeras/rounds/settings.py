@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from firekeras.arguments import checked_type
 from firekeras.channels.costs import COSTS
 from firekeras.plan.planning import check_limits, checked_target
-from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, nearest
+from firekeras.refusals import SIMILAR, check_batch_size, check_number, check_share, checked_whole, nearest
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.rate_schedules import get_schedule
 
@@ -22,6 +22,7 @@ LATENCIES = (LATENCY, LITERT_LATENCY)
 MEASURES = (*COSTS, *LATENCIES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
+SHORT_FOR = {"lr": "learning_rate", "ratio": "pruning_ratio", "caps": "layer_caps"}  # names that people try
 NO_LIMIT_IF_NONE = ("epochs", "epochs_per_round")
 
 
@@ -156,7 +157,14 @@ def check_callbacks(given: Any):
     """Raises `ValueError` unless these are a Keras callback, a list of them, or None."""
     for callback in given if isinstance(given, (list, tuple)) else [given]:
         if callback is not None and (isinstance(callback, type) or not hasattr(callback, "on_train_begin")):
-            raise ValueError(f"callbacks is a list of objects of keras.callbacks.Callback. Received: {callback!r}.")
+            raise ValueError(
+                f"callbacks must be a list of objects of keras.callbacks.Callback. Received: {callback!r}."
+            )
+
+
+def _hint(name, names):
+    near = SHORT_FOR.get(name) or nearest(name, sorted(names), cutoff=SIMILAR)
+    return f" Did you mean {near!r}?" if near else " help(firekeras.compress) lists them."
 
 
 def _check_fit_arguments(model, fit, own):
@@ -164,6 +172,5 @@ def _check_fit_arguments(model, fit, own):
     for name in fit:
         if name not in known:
             raise ValueError(
-                f"Unknown setting {name!r}: neither compress nor model.fit takes it here. Did you mean "
-                f"{nearest(name, sorted(own | known))!r}?"
+                f"Unknown setting {name!r}: neither compress nor model.fit takes it here.{_hint(name, own | known)}"
             )

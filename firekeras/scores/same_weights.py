@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
+
+from firekeras.refusals import warn_caller
 
 APART = 1e-3  # of a filter's l1 norm: more than rounding, less than a step of training
 
@@ -37,21 +38,19 @@ def norms_of(kernel: Callable[[str], np.ndarray], layers: Iterable[str]) -> Iter
         yield name, weights.reshape(-1, weights.shape[-1]).sum(axis=0, dtype="float64")
 
 
-def warn_of_other_weights(what: str, measured: Mapping[str, np.ndarray], network, stacklevel: int) -> None:
+def warn_of_other_weights(what: str, measured: Mapping[str, np.ndarray], network) -> None:
     """Warns, once for each call, if something was measured on other weights than a network's.
 
     Args:
         what: What it is: `"The profile"`.
         measured: The l1 norms of the filters when it was measured, by layer, `(filters,)`; empty if unknown.
         network: The `Network` that it is used for.
-        stacklevel: As of `warnings.warn`, seen from here.
     """
     layers = [name for name in network.graph.filter_layers if name in measured]
     others = other_layers(measured, norms_of(network.kernel, layers))
     if others:
-        warnings.warn(
+        warn_caller(
             f"{what} was made on other weights than the model has now: {len(others)} of {len(layers)} layers differ, "
             f"{others[0]!r} first. It may rank the wrong filters: measure this model with "
-            "firekeras.measure_fire(model, data), and plan again.",
-            stacklevel=stacklevel,
+            "firekeras.measure_fire(model, data), and plan again."
         )

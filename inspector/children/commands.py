@@ -33,7 +33,7 @@ class RunOptions:
         tolerance: How far accuracy may fall, in absolute points.
         target: `"conv_macs"`, `"macs"`, `"params"`, or empty for none.
         target_share: The share of the target to leave, above 0 and up to 1.
-        epochs: Epochs of training, in all.
+        epochs: Epochs of training, in total.
         learning_rate: The initial learning rate; 0 for the one that the model was compiled with.
         batch_size: The batch size of training.
         limit: Images at most; 0 for all.

@@ -40,7 +40,7 @@ class RunDialog(OptionsDialog):
         self.target.setCurrentIndex(1)
         name(self.target, "Reduce to")
         self.left = _decimal("Share to leave, in percent", 100 * macs_left, 1, 100, " %")
-        self.epochs = _whole("Epochs of training in all", 20, 1, 10000)
+        self.epochs = _whole("Epochs of training in total", 20, 1, 10000)
         self.rate = _decimal("Initial learning rate; 0 is the one that the model was compiled with", 0, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)
         self.limit = _whole("Images at most; 0 is all", 0, 0, 10**8)
@@ -68,7 +68,7 @@ class RunDialog(OptionsDialog):
         form.addRow("&Accuracy may fall by", self.tolerance)
         form.addRow(stop, goal)
         for label, widget in (
-            ("&Epochs in all", self.epochs),
+            ("&Epochs in total", self.epochs),
             ("&Learning rate", self.rate),
             ("&Batch size", self.batch),
             ("&Images at most", self.limit),

@@ -93,7 +93,7 @@ def scored():
 )
 def test_targets_of_another_type(target):
     model, scores = scored()
-    with pytest.raises(ValueError, match=r"target is one of .* such as \{'macs': 0.5\}. Received: "):
+    with pytest.raises(ValueError, match=r"target must be one of .* such as \{'macs': 0.5\}. Received: "):
         firekeras.plan_pruning(model, scores, target=target)
 
 

@@ -21,7 +21,7 @@ def compiled(loss="sparse_categorical_crossentropy"):
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (X, r"hold no labels. Pass a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
+        (X, r"contains no labels. Pass a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
         ((X,), "Received: a tuple of 1"),
         ((X, np.zeros(3)), r"as many labels, and weights, as samples. Received arrays of \[4, 3\]"),
         ((X, np.zeros(4), np.ones(4)), None),
@@ -51,7 +51,7 @@ def test_other_losses_and_data_in_batches_are_left_to_fit():
 
 def test_a_data_set_without_labels_is_refused_before_a_batch_is_drawn():
     with pytest.raises(
-        ValueError, match=r"`train_data` hold no labels: a batch is an array of shape \(None, 8, 8, 3\)"
+        ValueError, match=r"train_data contains no labels: a batch is an array of shape \(None, 8, 8, 3\)"
     ):
         check_labels(compiled(), "train_data", tf.data.Dataset.from_tensor_slices(X).batch(2))
     check_labels(compiled(), "train_data", tf.data.Dataset.from_tensor_slices((X, np.zeros(4))).batch(2))
@@ -59,7 +59,7 @@ def test_a_data_set_without_labels_is_refused_before_a_batch_is_drawn():
 
 def test_rounds_look_at_labels_and_tolerance_before_any_work():
     labels = np.array([0, 1, 2, 0])
-    with pytest.raises(ValueError, match="`validation_data` hold no labels"):
+    with pytest.raises(ValueError, match="validation_data contains no labels"):
         firekeras.compress(compiled(), (X, labels), X)
     with pytest.raises(ValueError, match=r"\(0.01 is one point\), from 0 to 1\. Received: 5"):
         firekeras.compress(compiled(), (X, labels), (X, labels), tolerance=5)

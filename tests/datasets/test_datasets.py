@@ -64,7 +64,7 @@ def test_limit_may_be_below_the_number_of_classes_or_above_the_number_of_images(
 
 @pytest.mark.parametrize("limit", [0, -1, 2.5])
 def test_limit_must_be_a_positive_integer(limit):
-    with pytest.raises(ValueError, match=rf"limit is a whole number.* Received: {limit}"):
+    with pytest.raises(ValueError, match=rf"limit must be a whole number.* Received: {limit}"):
         load_dataset("digits", limit=limit)
 
 
@@ -379,7 +379,7 @@ def test_huge_declared_sizes_are_refused_before_they_are_decoded(tmp_path):
     (class_folders(tmp_path) / "cat" / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + data)
     with pytest.raises(ValueError, match=r"x\.png \((it declares 20000x20000 pixels|Image size \(400000000 pixels\))"):
         load_dataset(tmp_path)
-    with pytest.raises(ValueError, match="at most 67,108,864 pixels in all"):
+    with pytest.raises(ValueError, match="at most 67,108,864 pixels in total"):
         load_dataset(tmp_path, image_size=(100_000, 100_000))
 
 
@@ -439,7 +439,7 @@ def test_alpha_is_dropped_or_kept_and_palettes_are_looked_up(tmp_path):
 
 
 def test_channels_are_one_to_four(tmp_path):
-    with pytest.raises(ValueError, match=r"channels is one of 1, 2, 3, 4. Received: 5"):
+    with pytest.raises(ValueError, match=r"channels must be one of 1, 2, 3, 4. Received: 5"):
         load_dataset(tmp_path, channels=5)
 
 
@@ -458,9 +458,9 @@ def test_images_are_scaled_then_standardized():
     ("settings", "words"),
     [
         ({"scale": 0}, "scale must not be 0"),
-        ({"scale": "1/255"}, "scale is a number or None. Received: '1/255'"),
+        ({"scale": "1/255"}, "scale must be a number or None. Received: '1/255'"),
         ({"std": [1, 2, 3]}, "std is one number, or one for each of 1 channels"),
-        ({"mean": float("nan")}, "mean is a number"),
+        ({"mean": float("nan")}, "mean must be a number"),
     ],
 )
 def test_scales_are_numbers(settings, words):
@@ -618,5 +618,5 @@ def test_neighbouring_pixels_of_pink_images_agree_and_those_of_noise_do_not():
 
 
 def test_an_unknown_kind_of_synthetic_images_is_refused():
-    with pytest.raises(ValueError, match="kind is one of"):
+    with pytest.raises(ValueError, match="kind must be one of"):
         datasets.synthetic_images((8, 8, 1), 2, kind="brown")

@@ -127,10 +127,10 @@ def test_what_quantisation_cannot_take_is_named_before_any_training(tmp_path, mo
 @pytest.mark.parametrize(
     ("tool", "settings", "words"),
     [
-        (sparsify, {"sparsity": 1.0}, "sparsity is a share, above 0 and below 1. Received: 1.0"),
-        (cluster, {"clusters": 1}, "clusters is a whole number, at least 2. Received: 1"),
-        (sparsify, {"epochs": 0}, "epochs is a whole number, at least 1"),
-        (cluster, {"learning_rate": 0}, "learning_rate is a number, above 0"),
+        (sparsify, {"sparsity": 1.0}, "sparsity must be a share, above 0 and below 1. Received: 1.0"),
+        (cluster, {"clusters": 1}, "clusters must be a whole number, at least 2. Received: 1"),
+        (sparsify, {"epochs": 0}, "epochs must be a whole number, at least 1"),
+        (cluster, {"learning_rate": 0}, "learning_rate must be a number, above 0"),
         (cluster, {"train_data": np.zeros((4, 8, 8, 3))}, r"a tuple of arrays \(x, y\)"),
     ],
 )

@@ -94,15 +94,15 @@ def test_onnx_runtime_times_layers(files):
     [
         (lambda f: layer_latency(f / "wide.tflite"), "Only ONNX Runtime measures single layers"),
         (lambda f: measure_latency(f / "wide.keras", threads=2), "Keras fixes its threads when it starts"),
-        (lambda f: measure_latency(f / "wide.tflite", threads=0), "threads is a whole number, at least 1"),
-        (lambda f: measure_latency(f / "wide.tflite", runs=0), "runs is a whole number, at least 1"),
+        (lambda f: measure_latency(f / "wide.tflite", threads=0), "threads must be a whole number, at least 1"),
+        (lambda f: measure_latency(f / "wide.tflite", runs=0), "runs must be a whole number, at least 1"),
         (lambda f: measure_latency(f / "nothing.tflite"), "There is no file"),
         (
             lambda f: measure_latency(__file__),
             "Expected a .keras file, a .tflite file, an .onnx file or the folder of a SavedModel",
         ),
-        (lambda f: latency_of_widths([8, 0]), "Each of widths is a whole number, at least 1. Received: 0"),
-        (lambda f: latency_of_widths([8], to="saved-model"), "to is one of 'litert', 'onnx'"),
+        (lambda f: latency_of_widths([8, 0]), "Each of widths must be a whole number, at least 1. Received: 0"),
+        (lambda f: latency_of_widths([8], to="saved-model"), "to must be one of 'litert', 'onnx'"),
         (lambda f: measure_stages([f / "wide.keras", f / "gone.keras"]), "There is no file .*gone.keras"),
     ],
 )

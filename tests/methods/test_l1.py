@@ -299,7 +299,7 @@ def test_a_criterion_ranks_within_layers_or_over_all_of_them():
 
     assert gone("l1_global") == gone(ByScore("l1", balance=0)) == {"conv1": [0, 1, 2]}
     assert gone("l1") == gone(ByScore("l1")) == gone(ByScore("l1", balance=1)) == {"conv1": [0], "conv2": [0, 1]}
-    with pytest.raises(ValueError, match=r"balance is a share, from 0 to 1\. Received: 2"):
+    with pytest.raises(ValueError, match=r"balance must be a share, from 0 to 1\. Received: 2"):
         ByScore("l1", balance=2)
 
 

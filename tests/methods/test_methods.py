@@ -248,13 +248,13 @@ def test_a_criterion_is_measured_on_a_few_samples_of_all(monkeypatch):
 def test_a_method_of_a_criterion_that_does_not_exist_is_refused_at_once():
     with pytest.raises(ValueError, match=r"Unknown criterion 'l3'.*'l1'"):
         methods.ByScore("l3")
-    with pytest.raises(ValueError, match=r"samples is a whole number, at least 1\. Received: 0"):
+    with pytest.raises(ValueError, match=r"samples must be a whole number, at least 1\. Received: 0"):
         methods.ByScore("l1", samples=0)
 
 
 @pytest.mark.parametrize("fraction", [0, 1.5, "some", float("nan")])
 def test_fractions_out_of_range_are_refused_at_once(fraction):
-    with pytest.raises(ValueError, match="fraction is 'auto', or the share of the data"):
+    with pytest.raises(ValueError, match="fraction must be 'auto', or the share of the data"):
         FirePruning(fraction=fraction)
 
 

@@ -440,12 +440,12 @@ def test_training_that_diverges_ends_the_run(trained, pressed):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"share": 0}, "share is a share, above 0, up to 1. Received: 0"),
-        ({"share": 1.5}, "share is a share, above 0, up to 1. Received: 1.5"),
-        ({"penalty": 0}, "penalty is a number, above 0. Received: 0"),
-        ({"delta": -1}, "delta is a number, above 0. Received: -1"),
-        ({"patience": 0.5}, "patience is a whole number, at least 0. Received: 0.5"),
-        ({"give_up": 0}, "give_up is a whole number, at least 1. Received: 0"),
+        ({"share": 0}, "share must be a share, above 0, up to 1. Received: 0"),
+        ({"share": 1.5}, "share must be a share, above 0, up to 1. Received: 1.5"),
+        ({"penalty": 0}, "penalty must be a number, above 0. Received: 0"),
+        ({"delta": -1}, "delta must be a number, above 0. Received: -1"),
+        ({"patience": 0.5}, "patience must be a whole number, at least 0. Received: 0.5"),
+        ({"give_up": 0}, "give_up must be a whole number, at least 1. Received: 0"),
     ],
 )
 def test_settings_out_of_range_are_refused(settings, words):

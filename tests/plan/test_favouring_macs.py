@@ -66,5 +66,5 @@ def test_a_run_weighs_its_scores():
     both = planned(favour_macs=0.5)
     assert both.criterion == "mine and MACs" and set(both.removed) == {"conv1", "conv2"}
     for name in ("balance", "favour_macs"):
-        with pytest.raises(ValueError, match=rf"{name} is a share, from 0 to 1\. Received: 1\.5"):
+        with pytest.raises(ValueError, match=rf"{name} must be a share, from 0 to 1\. Received: 1\.5"):
             planned(**{name: 1.5})

@@ -26,7 +26,7 @@ class Outcome:
         test: The metric on the test data; NaN if it is not a number.
         validation: The metric on the validation data.
         conv_macs, macs, params: The costs of the final network.
-        epochs: Epochs of training in all, including those of the method itself.
+        epochs: Epochs of training in total, including those of the method itself.
         seconds: How long the run took, without the final measurements.
         rounds: How many cuts there were. Defaults to 0.
         reached: Whether the network came down to the share. Defaults to True.

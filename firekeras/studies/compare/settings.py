@@ -99,7 +99,7 @@ def _checked_seeds(seeds) -> tuple[int, ...]:
 
 def _checked_shares(target):
     if not isinstance(target, Mapping):
-        raise ValueError(f"target is a dict {{measure: share}}, such as {{'macs': 0.5}}. Received: {target!r}.")
+        raise ValueError(f"target must be a dict {{measure: share}}, such as {{'macs': 0.5}}. Received: {target!r}.")
     measure, shares = next(iter(target.items())) if target else ("", ())
     shares = tuple(shares) if isinstance(shares, Iterable) else (shares,)
     for share in shares or (0,):

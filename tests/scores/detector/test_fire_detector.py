@@ -173,7 +173,7 @@ def test_register_by_name(show, ridge):
 
 @pytest.mark.parametrize("seed", [-1, 2**32, None, 1.5])
 def test_seeds_out_of_range(seed):
-    with pytest.raises(ValueError, match="seed is a whole number"):
+    with pytest.raises(ValueError, match="seed must be a whole number"):
         FireDetector(seed=seed)
 
 
@@ -407,14 +407,14 @@ def test_values_that_cannot_be_compared(true, predicted):
 
 @pytest.mark.parametrize("k", [0, -0.1, 1.5, 10, float("nan")])
 def test_shares_out_of_range(k):
-    with pytest.raises(ValueError, match=r"k is a share .*above 0, up to 1\. Received"):
+    with pytest.raises(ValueError, match=r"k must be a share .*above 0, up to 1\. Received"):
         ndcg([0.1, 0.2], [0.1, 0.2], k=k)
-    with pytest.raises(ValueError, match=r"k is a share .*above 0, up to 1\. Received"):
+    with pytest.raises(ValueError, match=r"k must be a share .*above 0, up to 1\. Received"):
         precision_at([0.1, 0.2], [0.1, 0.2], 0.5, k)
 
 
 def test_unknown_gain():
-    with pytest.raises(ValueError, match=r"gain is one of 'linear', 'binary'\. Received: 'log'"):
+    with pytest.raises(ValueError, match=r"gain must be one of 'linear', 'binary'\. Received: 'log'"):
         ndcg([0.1], [0.1], gain="log")
 
 

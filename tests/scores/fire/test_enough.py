@@ -110,5 +110,5 @@ def test_a_cut_out_of_range_is_refused(cut):
 
 
 def test_a_fraction_that_is_another_word_is_refused():
-    with pytest.raises(ValueError, match=r"fraction is 'auto', or the share .*Received: 'half'"):
+    with pytest.raises(ValueError, match=r"fraction must be 'auto', or the share .*Received: 'half'"):
         firekeras.measure_fire(network(), images(4), fraction="half")

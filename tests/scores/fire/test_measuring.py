@@ -428,7 +428,9 @@ def test_a_fraction_of_data_of_unknown_length_is_refused(form):
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.01, 20, float("nan")])
 def test_a_fraction_out_of_range_is_refused(fraction):
     model = networks.two_convs()
-    with pytest.raises(ValueError, match=r"fraction is 'auto', or the share of the data.*above 0, up to 1\. Received"):
+    with pytest.raises(
+        ValueError, match=r"fraction must be 'auto', or the share of the data.*above 0, up to 1\. Received"
+    ):
         firekeras.measure_fire(model, inputs(model), fraction=fraction)
 
 
@@ -553,8 +555,8 @@ def with_nan():
         (unbuilt, r"not built.*keras\.Input"),
         (without_relu, r"No filter .* has a ReLU.*gelu.*criterion='l1'"),
         (with_nan, r"'kernel' of layer 'conv2' holds NaN.*checkpoint"),
-        (lambda: "vgg16", r"model is a keras\.Model. Received: 'vgg16' \(str\). Load it first"),
-        (lambda: None, r"model is a keras\.Model. Received: None"),
+        (lambda: "vgg16", r"model must be a keras\.Model. Received: 'vgg16' \(str\). Load it first"),
+        (lambda: None, r"model must be a keras\.Model. Received: None"),
     ],
     ids=["subclassed", "unbuilt", "no relu", "NaN", "text", "none"],
 )
