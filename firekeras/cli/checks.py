@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -55,6 +57,21 @@ def check_target(name: str, share: float | None):
     if share is not None:
         percent = f" {share:g}% is {share / 100:g}." if 1 < share <= 100 else ""
         check_share(option(name), share, "the share that is left", above=0, hint=percent)
+
+
+def chosen_target(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, float] | None:
+    """The one target among the options, by the names of the options that are targets; None if there is none.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    targets = {name: options[name] for name in names if options.get(name) is not None}
+    if len(targets) > 1:
+        *others, last = map(option, names)
+        raise ValueError(
+            f"Expected one of {', '.join(others)} and {last}. Received: {' and '.join(map(option, targets))}."
+        )
+    return targets or None
 
 
 def check_held_out(share: float):

@@ -193,7 +193,7 @@ def _check(options, *, resuming):
     checks.check_held_out(options["validation_share"])
     checks.check_seed(options["seed"])
     checks.check_settings(
-        target=_target(options),
+        target=checks.chosen_target(options, TARGETS),
         epochs=parsed_epochs(options["epochs"]),
         pruning_ratio=options["ratio"],
         layer_caps=parsed_caps(options["cap"]),
@@ -244,7 +244,7 @@ def _run(options, resume, listener):
         layer_caps=parsed_caps(options["cap"]),
         epochs=parsed_epochs(options["epochs"]),
         pruning_ratio=options["ratio"],
-        target=_target(options),
+        target=checks.chosen_target(options, TARGETS),
         **{name: options[name] for name in AS_THEY_ARE},
     )
     finish(before, rounds, dataset, options["output"], listener)
@@ -272,15 +272,6 @@ def _method(options):
 
     of_fire = {"mode": options["mode"]} if options["method"] == "fire" else {}
     return methods.seeded(options["method"], options["seed"], **of_fire)
-
-
-def _target(options):
-    targets = {name: options[name] for name in TARGETS if options.get(name) is not None}
-    if len(targets) > 1:
-        *others, last = map(option, TARGETS)
-        names = " and ".join(map(option, targets))
-        raise ValueError(f"Expected one of {', '.join(others)} and {last}. Received: {names}.")
-    return targets or None
 
 
 def _source(options):

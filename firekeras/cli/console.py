@@ -56,12 +56,12 @@ def chosen_options(context: typer.Context) -> list[str]:
 
 
 def import_keras():
-    """Imports Keras without TensorFlow's start-up messages, unless the user has set its log level.
+    """Imports Keras without TensorFlow's start-up messages, unless the user has asked for them by its log level.
 
     Raises:
         ImportError: If Keras or its backend is not installed; says how to install it.
     """
-    quiet = not os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    quiet = os.environ.get("TF_CPP_MIN_LOG_LEVEL") in (None, "", "3")
     if quiet:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with silent_stderr() if quiet else contextlib.nullcontext():

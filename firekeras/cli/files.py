@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from firekeras.atomic import check_can_write, remove_stale
-from firekeras.cli.console import import_keras, show_text, write_warning
+from firekeras.cli.console import import_keras, say, show_text, write_warning
 from firekeras.keras_models import model_file
 
 
@@ -119,6 +119,8 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
     _check_outside_of_runs(output, run_dir)
     remove_stale(output.parent)
     check_can_write(output)
+    if output.exists():
+        say(f"{output} exists, and is replaced at the end.")
 
 
 def _check_outside_of_runs(output, run_dir):

@@ -9,13 +9,15 @@ import typer
 
 from firekeras.cli import checks, complete
 from firekeras.cli.caps import parsed_caps
+from firekeras.cli.compress_options import ConvMacs, Macs, Params
 from firekeras.cli.console import chosen_options, show, show_text
 from firekeras.cli.files import check_model, check_output, load_model, write
 from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
 from firekeras.cli.program import NothingDoneError
 from firekeras.paths import existing_file
 
-LIMITS = ("ratio", "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has already decided
+TARGETS = ("conv_macs", "macs", "params")
+LIMITS = ("ratio", *TARGETS, "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has already decided
 
 
 def prune(
@@ -40,6 +42,9 @@ def prune(
         typer.Option(metavar="plan.json", help="Remove the filters in this plan, written with --save-plan."),
     ] = None,
     ratio: Annotated[float, typer.Option(help="The share of the filters to remove, from 0 to below 1.")] = 0.3,
+    conv_macs: ConvMacs = None,
+    macs: Macs = None,
+    params: Params = None,
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
@@ -56,9 +61,12 @@ def prune(
     Filters are ranked by one of --scores, --criterion (the default, l1: small weights go first) or --plan: within their
     layers, so no layer is starved; or with --balance 0 --max-cut 1 over all layers together.
 
+    How much goes: --ratio of the filters, or as many as it takes to a target, such as --conv-macs 0.5.
+
     Example: firekeras prune model.keras --scores model.fire.h5 --ratio 0.3 --cap conv1=0.5 --round-to 8
     """
     check_one_ranking(context)
+    target = _chosen_target(context)
     caps = parsed_caps(cap)
     checks.check_limits(ratio=ratio, round_to=round_to, min_keep=min_keep, balance=balance, max_cut=max_cut)
     checks.check_criterion(criterion or "l1", data=False)
@@ -80,6 +88,7 @@ def prune(
             network if scores else graph,  # whose weights a profile must be of
             firekeras.score_filters(network, criterion or "l1", seed=0) if measured is None else measured,
             pruning_ratio=ratio,
+            target=target,
             layer_caps=caps,
             round_to=round_to,
             min_keep=min_keep,
@@ -93,6 +102,15 @@ def prune(
     if not dry_run:
         _check_something_goes(chosen, output)
         write(smaller, output)
+
+
+def _chosen_target(context):
+    for name in TARGETS:
+        checks.check_target(name, context.params[name])
+    target = checks.chosen_target(context.params, TARGETS)
+    if target and "ratio" in chosen_options(context):
+        raise ValueError("Expected --ratio, or a target that sizes the cut. Received both.")
+    return target
 
 
 def _check_something_goes(plan, output):

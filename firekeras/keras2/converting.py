@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import os
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -116,6 +117,7 @@ def _outputs_of_old(old: Path, arrays: list[np.ndarray], trust: bool) -> tuple[l
             legacy = tf_keras.models.load_model(old, compile=False)
             outputs = legacy(arrays if len(arrays) > 1 else arrays[0], training=False)
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:150]
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = textwrap.shorten(first, 150, placeholder=" ...")
         return None, f"Outputs are not compared: tf_keras cannot run the old file ({reason})."
     return [np.asarray(output) for output in keras.tree.flatten(outputs)], ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import tempfile
+import textwrap
 import warnings
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def load_mended(copy: Path, path: Path, stored: int) -> tuple[keras.Model, list[
     if isinstance(model, Exception):
         raise ValueError(f"{path} cannot be read: {_first_line(model)}") from model
     if why is not None:
-        reason = f"Not compiled, since Keras 3 cannot read its training settings ({_first_line(why)[:100]} ...)."
+        reason = f"Not compiled, since Keras 3 cannot read its training settings ({_first_line(why, 100)})."
         return model, [f"{reason} Compile it before training it further."]
     return model, [note for note in (fresh_if_broken(model),) if note]
 
@@ -90,5 +91,5 @@ def _loaded(path, stored, compile):
         return error
 
 
-def _first_line(error):
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+def _first_line(error, most=200):
+    return textwrap.shorten((str(error).splitlines() or [type(error).__name__])[0], most, placeholder=" ...")

@@ -217,6 +217,13 @@ def test_prune_writes_a_smaller_model_that_works(folder):
     assert re.search(r"logits\s+10\s+-\s+10\s+100%", result.output)
 
 
+@pytest.mark.usefixtures("folder")
+def test_prune_reaches_a_target():
+    assert run("prune", "model.keras", "--dry-run", "--save-plan", "half.json", "--conv-macs", 0.5).exit_code == 0
+    plan = firekeras.PruningPlan.load("half.json")
+    assert 0.3 < plan.costs_after.conv_macs / plan.costs_before.conv_macs <= 0.5
+
+
 def test_a_dry_run_writes_no_model(folder):
     result = run("prune", "model.keras", "--dry-run", "--criterion", "l2")
     assert result.exit_code == 0

@@ -55,6 +55,11 @@ TABLE = [
     ("measure m.keras --data digitts", "Did you mean 'digits'?"),
     ("prune m.keras --criterion taylor", "prune takes none"),
     ("prune m.keras --criterion l3", "Did you mean"),
+    ("prune m.keras --ratio 0.3 --conv-macs 0.5", "Expected --ratio, or a target that sizes the cut."),
+    (
+        "prune m.keras --conv-macs 50",
+        "--conv-macs must be the share that is left, above 0, up to 1. Received: 50.0. 50% is 0.5.",
+    ),
     ("prune m.keras --ratio 30", "--ratio must be the share of filters to remove"),
     ("prune m.keras --min-keep 2", "--min-keep must be the share"),
     ("prune m.keras --plan none.json", "There is no file none.json"),

@@ -444,7 +444,7 @@ def test_training_that_diverges_ends_the_run(trained, pressed):
         ({"share": 1.5}, "share must be a share, above 0, up to 1. Received: 1.5"),
         ({"penalty": 0}, "penalty must be a number, above 0. Received: 0"),
         ({"delta": -1}, "delta must be a number, above 0. Received: -1"),
-        ({"patience": 0.5}, "patience must be a whole number, at least 0. Received: 0.5"),
+        ({"patience": 0.5}, "patience must be a whole number. Received: 0.5"),
         ({"give_up": 0}, "give_up must be a whole number, at least 1. Received: 0"),
     ],
 )
