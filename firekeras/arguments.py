@@ -27,6 +27,7 @@ from firekeras.refusals import is_number
 Function = TypeVar("Function", bound=Callable)
 
 _EXAMPLES = {"target": {"conv_macs": 0.5}, "layer_caps": {"conv1": 0.5}, "image_size": (32, 32)}
+LONGEST = 80  # characters of a value in a message
 _SHORT = reprlib.Repr()
 _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 60, 80, 40
 
@@ -198,7 +199,8 @@ def short(value: Any) -> str:
         return f"an array of shape {tuple(shape)}"
     if value is None or isinstance(value, bool) or not repr(value).strip():
         return repr(value)
-    return f"{' '.join(_SHORT.repr(value).split())} ({type(value).__name__})"
+    text = " ".join(_SHORT.repr(value).split())
+    return f"{text if len(text) <= LONGEST else text[: LONGEST - 3] + '...'} ({type(value).__name__})"
 
 
 def _advice(value, hint):
