@@ -264,7 +264,7 @@ def test_a_seed_decides_all_that_methods_draw(trained):
         "play_and_prune": lambda seed: PlayAndPrune(),
         "fppmo": lambda seed: FPPMO(seed=seed, **quick),
     }
-    settings = {"seeds": [3], "epochs": 2, "target": {"macs": 0.7}, "batch_size": 96}
+    settings = {"seeds": [3], "epochs": 1, "target": {"macs": 0.7}, "batch_size": 96}
 
     def outcomes():
         found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
