@@ -17,7 +17,7 @@ from firekeras.refusals import checked_whole
 @typed
 def cluster(
     model: keras.Model,
-    train_data: tuple,
+    train_data: Any,
     *,
     clusters: int = 16,
     epochs: int = 1,

@@ -28,7 +28,7 @@ SPLIT = ("SeparableConv1D", "SeparableConv2D", "InputLayer")  # TF-MOT splits th
 @typed
 def quantize_aware(
     model: keras.Model,
-    train_data: tuple,
+    train_data: Any,
     path: str | os.PathLike,
     *,
     epochs: int = 1,

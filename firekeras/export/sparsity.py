@@ -15,7 +15,7 @@ from firekeras.refusals import check_share
 @typed
 def sparsify(
     model: keras.Model,
-    train_data: tuple,
+    train_data: Any,
     *,
     sparsity: float = 0.5,
     epochs: int = 1,
