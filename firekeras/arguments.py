@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import builtins
 import functools
-import importlib
 import inspect
 import numbers
 import os
 import reprlib
+import sys
 import types
 import typing
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -106,11 +106,22 @@ def _resolved(annotation, function):
     """What a hint stands for, as `typing.get_type_hints` resolves it, but one by one; Any if it is not imported."""
     if not isinstance(annotation, str):
         return annotation
-    names = {"keras": importlib.import_module("keras")} if "keras." in annotation else {}
     try:
-        return eval(annotation, {**function.__globals__, **names})
-    except NameError:
+        return eval(annotation, {"keras": types.SimpleNamespace(Model=Model), **function.__globals__})
+    except (NameError, AttributeError):
         return Any
+
+
+class _KnowsModels(type):
+    def __instancecheck__(cls, value):
+        keras = sys.modules.get("keras")  # as long as nobody has imported it, there is no model
+        return keras is not None and isinstance(value, keras.Model)
+
+
+class Model(metaclass=_KnowsModels):
+    """Stands for `keras.Model` where Keras is imported for type checkers only: planning works without it."""
+
+    __module__ = "keras"
 
 
 # What a value must be, and how to say it: one entry for each kind of hint

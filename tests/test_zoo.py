@@ -156,5 +156,7 @@ def test_counts_must_be_positive(build):
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32), (32.0, 32, 3), (None, None, 3)])
 def test_vgg16_refuses_images_it_cannot_halve_five_times(shape):
-    with pytest.raises(ValueError, match=r"height and width of at least 32.*Use larger images|must be a tuple of whole numbers"):
+    with pytest.raises(
+        ValueError, match=r"height and width of at least 32.*Use larger images|must be a tuple of whole numbers"
+    ):
         vgg16_cifar(input_shape=shape)
