@@ -17,9 +17,8 @@ def float64():
     keras.config.set_floatx("float32")
 
 
-@pytest.mark.parametrize("name", ["MobileNetV3Small", "ConvNeXtTiny"])
-def test_a_third_of_its_filters_gone_it_computes_what_it_did_without_them(name, float64):
-    row, holds = applications.check(name, ratio=0.3)
+def test_a_third_of_its_filters_gone_it_computes_what_it_did_without_them(float64):
+    row, holds = applications.check("MobileNetV3Small", ratio=0.3)
     assert holds, row
     assert row["locked"] == "10 output"
 

@@ -11,7 +11,7 @@ from firekeras import datasets, zoo
 from firekeras.cli import app, classifier
 
 SHARE, EPOCHS = 0.5, 6
-NAMES = ["fire", "fire_paper", "l1", "play_and_prune", "taylor", "scratch", "unpruned"]
+NAMES = ["fire", "l1", "play_and_prune", "scratch", "unpruned"]
 
 
 @pytest.fixture(scope="module")
