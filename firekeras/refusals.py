@@ -19,12 +19,16 @@ def nearest(name: object, names: Iterable[str], cutoff: float = 0) -> str | None
     return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=cutoff)), None)
 
 
+def suggestion(name: object, names: Iterable[str], cutoff: float = SIMILAR) -> str:
+    """A sentence with the closest match to `name`, and a space before it; empty if none is as similar as the cutoff."""
+    near = nearest(name, names, cutoff)
+    return f" Did you mean {near!r}?" if near else ""
+
+
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """The error for an unknown name, with the nearest known one."""
     known = list(known)
-    near = nearest(name, known, cutoff=0.5)
-    hint = f" Did you mean {near!r}?" if near else ""
-    return ValueError(f"Unknown {kind} {name!r}. Expected one of {known}.{hint}")
+    return ValueError(f"Unknown {kind} {name!r}. Expected one of {known}.{suggestion(name, known, cutoff=0.5)}")
 
 
 class Registry(dict):

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from firekeras.cli.words import option
-from firekeras.refusals import check_number, check_share, checked_whole, nearest, unknown
+from firekeras.refusals import check_number, check_share, checked_whole, suggestion, unknown
 
 CONTROLS = ("scratch", "unpruned")  # of a comparison
 MODES = ("learned", "measured")  # of the method "fire"
@@ -155,7 +155,5 @@ def format_named(text: str):
         return by_ending[text.removeprefix(".")]
     if text not in FORMATS:
         known = [*FORMATS, *by_ending]
-        raise ValueError(
-            f"Unknown export format {text!r}. Expected one of {known}. Did you mean {nearest(text, known)!r}?"
-        )
+        raise ValueError(f"Unknown export format {text!r}. Expected one of {known}.{suggestion(text, known, cutoff=0)}")
     return FORMATS[text]

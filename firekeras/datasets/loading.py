@@ -12,7 +12,7 @@ from firekeras.datasets.folders import TEST_SHARE, load_folder
 from firekeras.datasets.images import MAX_PIXELS, MODES, Form
 from firekeras.datasets.npz import NPZ_KEYS, load_npz
 from firekeras.paths import as_path
-from firekeras.refusals import SIMILAR, check_one_of, checked_whole, nearest
+from firekeras.refusals import check_one_of, checked_whole, suggestion
 
 BUILT_IN = ("digits",)
 
@@ -125,8 +125,7 @@ def _check_already_sized(source, dataset, image_size):
 def _unknown_source(source, path):
     received = f"a {path.suffix or 'plain'} file" if path.is_file() else "no such name or path"
     received = "a pipe or a device" if path.exists() and not path.is_file() else received
-    near = nearest(str(source).lower(), BUILT_IN + _neighbours(path), cutoff=SIMILAR)
-    hint = f" Did you mean {near!r}?" if near else ""
+    hint = suggestion(str(source).lower(), BUILT_IN + _neighbours(path))
     return (
         f"Unknown data source {str(source)!r} ({received}).{hint} Expected "
         f"{' or '.join(repr(name) for name in BUILT_IN)}, the path of an .npz file with "

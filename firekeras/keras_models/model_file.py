@@ -76,9 +76,9 @@ def _conversion(path):
 
 
 def _near(path):
-    names = [p.name for p in path.parent.glob("*.keras")] if path.parent.is_dir() else []
-    near = nearest(path.name, names, cutoff=SIMILAR)
-    return f" Did you mean {str(path.with_name(near))!r}?" if near else ""
+    stems = {p.stem: p for p in path.parent.glob("*.keras")} if path.parent.is_dir() else {}
+    near = nearest(path.stem, stems, cutoff=SIMILAR)  # all share folder and ending
+    return f" Did you mean {str(stems[near])!r}?" if near else ""
 
 
 def _why_refused(path, config, error):

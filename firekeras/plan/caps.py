@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Mapping
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.refusals import check_share, nearest
+from firekeras.refusals import check_share, suggestion
 
 
 def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, float]:
@@ -73,8 +73,7 @@ def _layers_of(graph, key) -> tuple[int, list[str]]:
 
 def _unknown(graph, key):
     kinds = sorted({graph.layers[name].kind for name in graph.filter_layers})
-    near = nearest(key, [*graph.filter_layers, *kinds])
-    hint = f" Did you mean {near!r}?" if near else ""
+    hint = suggestion(key, [*graph.filter_layers, *kinds], cutoff=0)
     return (
         f"There is no layer with filters named {key!r}.{hint} A cap is for a layer's name, a pattern such as "
         f"'block1_*', or a type: one of {kinds}."

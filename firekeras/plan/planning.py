@@ -18,7 +18,7 @@ from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_onc
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
-from firekeras.refusals import SIMILAR, check_one_of, check_share, checked_whole, is_number, nearest
+from firekeras.refusals import check_one_of, check_share, checked_whole, is_number, suggestion
 from firekeras.scores.profile import FilterScores, FireProfile
 from firekeras.scores.same_weights import warn_of_other_weights
 
@@ -279,8 +279,7 @@ def known_layer(name, names):
     """The name if it is known; else raises `ValueError` with the nearest."""
     if name in names:
         return name
-    near = nearest(name, names)
-    hint = f" Did you mean {near!r}?" if near else ""
+    hint = suggestion(name, names, cutoff=0)
     raise ValueError(f"There is no layer with filters named {name!r}.{hint}")
 
 
@@ -357,8 +356,7 @@ def checked_target(target, known=tuple(COSTS)):
 
 def _meant(measure, share, known):
     """What was probably meant by a target that is refused; nothing if that cannot be guessed."""
-    near = nearest(measure, known, cutoff=SIMILAR)
     if measure not in known:
-        return f" Did you mean {near!r}?" if near else ""
+        return suggestion(measure, known)
     percent = is_number(share) and 1 < share <= 100
     return f" {share:g}% is {share / 100:g}." if percent else ""

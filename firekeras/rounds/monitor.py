@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from firekeras.refusals import check_number, check_share, nearest
+from firekeras.refusals import check_number, check_share, suggestion
 
 LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "crossentropy", "divergence", "poisson", "hinge", "rmse", "mape")
 SCORES = ("acc", "iou", "io_u", "dice", "auc", "f1", "r2")  # parts of names, in order of preference
@@ -45,8 +45,7 @@ def chosen_monitor(monitor: str | None, names: Iterable[str], outputs: int = 1) 
         return _default(names) if outputs == 1 else "loss"
     plain = monitor if monitor in names else monitor.removeprefix("val_")
     if plain not in names:
-        near = nearest(plain, names)
-        hint = f" Did you mean {near!r}?" if near else ""
+        hint = suggestion(plain, names, cutoff=0)
         raise ValueError(
             f"The model has no metric {monitor!r} to watch; it has {sorted(set(names))}.{hint} Compile it with "
             "metrics=['accuracy'], or give monitor=... one of these."

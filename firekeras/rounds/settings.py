@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from firekeras.arguments import checked_type
 from firekeras.channels.costs import COSTS
 from firekeras.plan.planning import check_limits, checked_target
-from firekeras.refusals import SIMILAR, check_batch_size, check_number, check_share, checked_whole, nearest
+from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, suggestion
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.rate_schedules import get_schedule
 
@@ -163,8 +163,7 @@ def check_callbacks(given: Any):
 
 
 def _hint(name, names):
-    near = SHORT_FOR.get(name) or nearest(name, sorted(names), cutoff=SIMILAR)
-    return f" Did you mean {near!r}?" if near else " help(firekeras.compress) lists them."
+    return suggestion(SHORT_FOR.get(name, name), sorted(names)) or " help(firekeras.compress) lists them."
 
 
 def _check_fit_arguments(model, fit, own):
