@@ -74,7 +74,7 @@ def warn_caller(message: str) -> None:
     frame, ours = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("firekeras", "contextlib"):
         frame, ours = frame.f_back, ours + 1
-    warnings.warn(message, stacklevel=ours - 1)
+    warnings.warn(message, stacklevel=ours)
 
 
 def is_number(value: object) -> bool:

@@ -20,11 +20,12 @@ def test_what_is_written_inside_is_lost_and_after_it_is_not(capfd):
 
 def test_only_warnings_of_retracing_are_dropped(caplog):
     logger = logging.getLogger("tensorflow")
-    with without_retracing_warnings(), caplog.at_level(logging.WARNING, "tensorflow"):
+    with caplog.at_level(logging.WARNING, "tensorflow"):
         logger.addHandler(caplog.handler)
-        logger.warning("5 out of the last 17 calls to f triggered tf.function retracing. Tracing is expensive")
-        logger.warning("something else")
-    logger.warning("6 out of the last 17 calls to f triggered tf.function retracing.")
+        with without_retracing_warnings():
+            logger.warning("5 out of the last 17 calls to f triggered tf.function retracing. Tracing is expensive")
+            logger.warning("something else")
+        logger.warning("6 out of the last 17 calls to f triggered tf.function retracing.")
     logger.removeHandler(caplog.handler)
     said = {record.getMessage()[:8] for record in caplog.records}
     assert said == {"somethin", "6 out of"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from firekeras.atomic import check_can_write, remove_stale
-from firekeras.cli.console import import_keras, say, show_text, write_warning
+from firekeras.cli.console import import_keras, show_text, write_warning
 from firekeras.keras_models import model_file
 
 
@@ -91,8 +91,9 @@ def write(network, output):
     """Writes a model and reports its path."""
     from firekeras import atomic
 
+    instead = ", in place of the file of that name" if output.exists() else ""
     atomic.save_model(network, output)
-    show_text(f"Written: {output}")
+    show_text(f"Written: {output}{instead}")
 
 
 def check_output(output: Path, model: Path | None = None, ending=".keras", run_dir: Path | None = None):
@@ -119,8 +120,6 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
     _check_outside_of_runs(output, run_dir)
     remove_stale(output.parent)
     check_can_write(output)
-    if output.exists():
-        say(f"{output} exists, and is replaced at the end.")
 
 
 def _check_outside_of_runs(output, run_dir):

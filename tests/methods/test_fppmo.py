@@ -393,7 +393,7 @@ def test_settings_out_of_range_are_refused(settings, words):
     "settings", [{"elite": 0}, {"rate": 1.1}, {"least": 0.5}, {"temperatures": (1, 0)}, {"shrink": -1}]
 )
 def test_learning_out_of_range_is_refused(settings):
-    with pytest.raises(ValueError, match=f"{next(iter(settings))} is a .*Received"):
+    with pytest.raises(ValueError, match=f"{next(iter(settings))} must be a .*Received"):
         Learning(**settings)
 
 

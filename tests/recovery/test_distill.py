@@ -709,5 +709,5 @@ def test_the_callback_that_prunes_is_refused():
 @pytest.mark.parametrize("numbers", [{"temperature": 0}, {"temperature": np.inf}, {"weight": -0.1}, {"weight": np.nan}])
 def test_numbers_out_of_range_are_refused(numbers):
     name = next(iter(numbers))
-    with pytest.raises(ValueError, match=rf"^{name} is .*Received: {numbers[name]}"):
+    with pytest.raises(ValueError, match=rf"^{name} must be .*Received: {numbers[name]}"):
         fit_distilled(network(), network(), *data(), **numbers)

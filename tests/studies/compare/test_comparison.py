@@ -342,7 +342,7 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
         ({"methods": ("scratch",)}, "at least one method that prunes"),
         ({"tolerance": 0.1}, "tolerance cannot be set here"),
         ({"epochs": 0}, "epochs must be a whole number"),
-        ({"seeds": 0}, "seeds, how many runs each method has, is a whole number, at least 1"),
+        ({"seeds": 0}, "seeds, how many runs each method has, must be a whole number, at least 1"),
         ({"seeds": 1.5}, "seeds, how many"),
         ({"seeds": ()}, "seeds is how many.*an empty one"),
         ({"seeds": (0, -1)}, "Each of seeds must be a whole number, at least 0. Received: -1"),
@@ -368,7 +368,7 @@ def test_what_cannot_be_is_refused_before_any_training(trained, settings, words)
 
 
 def test_data_are_looked_at_before_any_training(trained):
-    with pytest.raises(ValueError, match=r"Expected data: arrays.*Received: None"):
+    with pytest.raises(ValueError, match=r"Expected data as test_data: arrays.*Received: None"):
         compare(trained, TRAIN, VALIDATION, None)
     with pytest.raises(ValueError, match="do not fit the model"):
         compare(trained, TRAIN, VALIDATION, (TEST[0][:, :5], TEST[1]))
