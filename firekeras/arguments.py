@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from firekeras.refusals import is_number
+from firekeras.refusals import is_number, is_whole
 
 Function = TypeVar("Function", bound=Callable)
 
@@ -127,13 +127,9 @@ class Model(metaclass=_KnowsModels):
 # What a value must be, and how to say it: one entry for each kind of hint
 
 
-def _is_whole(value):
-    return is_number(value) and (isinstance(value, numbers.Integral) or float(value).is_integer())
-
-
 _PLAIN: dict[Any, tuple[Callable[[Any], bool], str, str]] = {
     bool: (lambda value: isinstance(value, (bool, np.bool_)), "True or False", "True or False"),
-    int: (_is_whole, "a whole number", "whole numbers"),
+    int: (is_whole, "a whole number", "whole numbers"),
     float: (is_number, "a number", "numbers"),
     complex: (lambda value: isinstance(value, numbers.Number), "a number", "numbers"),  # in NumPy's ArrayLike
     str: (lambda value: isinstance(value, str), "text", "texts"),

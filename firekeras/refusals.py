@@ -82,6 +82,16 @@ def is_number(value: object) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is a single number that equals a whole one: 3, 3.0, and NumPy's."""
+    return is_number(value) and (isinstance(value, numbers.Integral) or float(value).is_integer())
+
+
+def percent_hint(share: Any) -> str:
+    """A sentence for a share that was meant in percent, with a space before it; empty if it was not."""
+    return f" {share:g}% is {share / 100:g}." if is_number(share) and 1 < share <= 100 else ""
+
+
 # Arguments: NAME must be WHAT, in which range, or one of which. Received: VALUE.
 
 _BOUNDS = {"least": operator.ge, "above": operator.gt, "most": operator.le, "below": operator.lt}
@@ -136,8 +146,7 @@ def checked_whole(
     >>> checked_whole("epochs", 3.0, least=1)
     3
     """
-    whole = is_number(value) and (isinstance(value, numbers.Integral) or float(value).is_integer())
-    _check(name, value, whole, meaning, hint, {"least": least, **bounds})
+    _check(name, value, is_whole(value), meaning, hint, {"least": least, **bounds})
     return int(value)
 
 

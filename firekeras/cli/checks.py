@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from firekeras.cli.words import option
-from firekeras.refusals import check_number, check_share, checked_whole, suggestion, unknown
+from firekeras.refusals import check_number, check_share, checked_whole, percent_hint, suggestion, unknown
 
 CONTROLS = ("scratch", "unpruned")  # of a comparison
 MODES = ("learned", "measured")  # of the method "fire"
@@ -55,8 +55,7 @@ def check_criterion(name: str, *, data: bool):
 def check_target(name: str, share: float | None):
     """Checks the share of a cost that is to be left."""
     if share is not None:
-        percent = f" {share:g}% is {share / 100:g}." if 1 < share <= 100 else ""
-        check_share(option(name), share, "the share that is left", above=0, hint=percent)
+        check_share(option(name), share, "the share that is left", above=0, hint=percent_hint(share))
 
 
 def chosen_target(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, float] | None:

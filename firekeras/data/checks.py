@@ -33,8 +33,6 @@ def checked_data(model, data):
     Raises:
         ValueError: If the data are empty, missing, or do not fit the model's inputs.
     """
-    if data is None:
-        raise ValueError("Expected data: arrays, (x, y), or a data set, as model.fit takes them. Received: None.")
     if isinstance(data, (str, os.PathLike)):
         raise ValueError(f"Expected data, received the text {data!r}. Load it first: firekeras.datasets.load_dataset.")
     x = data[0] if isinstance(data, tuple) and data else data

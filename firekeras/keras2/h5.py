@@ -75,9 +75,9 @@ def load_mended(copy: Path, path: Path, stored: int) -> tuple[keras.Model, list[
     if isinstance(model, Exception):
         why, model = model, _loaded(copy, stored, compile=False)
     if isinstance(model, Exception):
-        raise ValueError(f"{path} cannot be read: {_first_line(model)}") from model
+        raise ValueError(f"{path} cannot be read: {first_line(model)}") from model
     if why is not None:
-        reason = f"Not compiled, since Keras 3 cannot read its training settings ({_first_line(why, 100)})."
+        reason = f"Not compiled, since Keras 3 cannot read its training settings ({first_line(why, 100)})."
         return model, [f"{reason} Compile it before training it further."]
     return model, [note for note in (fresh_if_broken(model),) if note]
 
@@ -91,5 +91,6 @@ def _loaded(path, stored, compile):
         return error
 
 
-def _first_line(error, most=200):
+def first_line(error: Exception, most: int = 200) -> str:
+    """The first line of an error, in at most so many characters."""
     return textwrap.shorten((str(error).splitlines() or [type(error).__name__])[0], most, placeholder=" ...")

@@ -18,7 +18,7 @@ from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_onc
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
 from firekeras.plan.widening import narrowest_cut, widened_because
-from firekeras.refusals import check_one_of, check_share, checked_whole, is_number, suggestion
+from firekeras.refusals import check_one_of, check_share, checked_whole, is_number, percent_hint, suggestion
 from firekeras.scores.profile import FilterScores, FireProfile
 from firekeras.scores.same_weights import warn_of_other_weights
 
@@ -358,5 +358,4 @@ def _meant(measure, share, known):
     """What was probably meant by a target that is refused; nothing if that cannot be guessed."""
     if measure not in known:
         return suggestion(measure, known)
-    percent = is_number(share) and 1 < share <= 100
-    return f" {share:g}% is {share / 100:g}." if percent else ""
+    return percent_hint(share)

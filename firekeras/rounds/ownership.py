@@ -19,7 +19,10 @@ import time
 import weakref
 from pathlib import Path
 
+from firekeras.terminal import printable
+
 LOCK = "lock"
+NOBODY = ""  # owns it
 PATIENCE = 0.5  # seconds: a killed owner may still be ending, and a reader holds the lock for an instant
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 LONGEST = 300  # bytes of the file that are read
@@ -87,6 +90,16 @@ class Ownership:
 
 def owner_of(folder: Path) -> str | None:
     """Who owns a run directory, such as `"process 4711 on a since ..."`; None if nobody does, or no lock says."""
+    return _owner(folder) or None
+
+
+def is_free(folder: Path) -> bool:
+    """Whether there is a lock, and nobody holds it: nobody is at work on the run, for certain."""
+    return _owner(folder) == NOBODY
+
+
+def _owner(folder) -> str | None:
+    """Who holds the lock of a folder, or NOBODY; None if there is no lock that says."""
     try:
         handle = os.open(folder / LOCK, os.O_RDWR | _NO_LINK)
     except OSError:
@@ -97,22 +110,7 @@ def owner_of(folder: Path) -> str | None:
         return None if error.errno in NO_LOCKS else _signature(handle)
     finally:
         os.close(handle)
-    return None
-
-
-def is_free(folder: Path) -> bool:
-    """Whether there is a lock, and nobody holds it: nobody is at work on the run, for certain."""
-    try:
-        handle = os.open(folder / LOCK, os.O_RDWR | _NO_LINK)
-    except OSError:
-        return False
-    try:
-        _try_lock(handle)
-    except OSError:
-        return False
-    finally:
-        os.close(handle)
-    return True
+    return NOBODY
 
 
 def check_free(folder: Path):
@@ -182,7 +180,7 @@ def _signature(handle) -> str:
         owner = json.loads(os.read(handle, LONGEST))
         here = owner["pid"] == os.getpid() and owner["host"] == socket.gethostname()
         words = f"process {int(owner['pid'])}{' (this one)' if here else ''} on {owner['host']} since {owner['since']}"
-        return "".join(character if character.isprintable() else " " for character in words)
+        return printable(words)
     return "another process"
 
 
