@@ -7,27 +7,14 @@ import types
 from pathlib import Path
 
 import pytest
+from described_runs import COSTS, SETTINGS
 
 from firekeras.atomic import write_text
 from firekeras.rounds import fingerprints, journal, ownership, run_directory
 from firekeras.rounds.journal import Journal, check_same_data
 from firekeras.rounds.run_directory import RunDirectory
 
-COSTS = {"conv_macs": 0, "macs": 8, "params": 10}
-DESCRIPTION = {
-    "model": "net",
-    "monitor": "accuracy",
-    "tolerance": 0.01,
-    "baseline": 0.5,
-    "costs": COSTS,
-    "widths": {"dense": 2},
-    "settings": {},
-    "method": {},
-    "target": None,
-    "max_rounds": 2,
-    "epochs": 1,
-    "data": {},
-}
+DESCRIPTION = {**SETTINGS, "target": None, "max_rounds": 2, "epochs": 1, "data": {}}
 KEPT = (True, False)  # the rounds of the run
 
 

@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from described_runs import COSTS, SETTINGS
 from keras import layers as L
 
 from firekeras.rounds import run_directory
@@ -21,19 +22,6 @@ class Stub:
 
     def save(self, path):
         path.write_bytes(np.random.default_rng().bytes(8))
-
-
-COSTS = {"conv_macs": 0, "macs": 8, "params": 10}
-SETTINGS = {
-    "model": "net",
-    "monitor": "accuracy",
-    "tolerance": 0.01,
-    "baseline": 0.5,
-    "costs": COSTS,
-    "widths": {"dense": 2},
-    "settings": {},
-    "method": {},
-}
 
 
 @pytest.fixture
