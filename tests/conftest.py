@@ -29,3 +29,17 @@ def uncompiled():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(autouse=True)
+def compiled_if_marked(request):
+    """In a module that is `uncompiled`, has TensorFlow compile for a test that is marked `compiled`."""
+    if keras.backend.backend() != "tensorflow" or request.node.get_closest_marker("compiled") is None:
+        yield
+        return
+    import tensorflow as tf
+
+    request.getfixturevalue("uncompiled")
+    tf.config.run_functions_eagerly(False)
+    yield
+    tf.config.run_functions_eagerly(True)

@@ -116,8 +116,9 @@ def pooled(counts, means, variances) -> tuple[np.ndarray, np.ndarray]:
     some = counts > 0  # a replica's share of a batch may be empty
     shares = counts[some].astype("float64") / counts[some].sum(dtype="float64")
     means, variances = means[some].astype("float64"), variances[some].astype("float64")
-    mean = shares @ means
-    return mean, shares @ (variances + np.square(means - mean))
+    with np.errstate(invalid="ignore"):  # of infinite values, which `check_finite` refuses
+        mean = shares @ means
+        return mean, shares @ (variances + np.square(means - mean))
 
 
 def check_finite(found):

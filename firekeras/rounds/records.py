@@ -34,7 +34,7 @@ class RoundRecord(RoundFigures):
         costs: The `Costs` of this round's model; None for a round read from a file.
 
     Example:
-    >>> for record in firekeras.compression_rounds(model, train, validation, epochs=2):
+    >>> for record in firekeras.compression_rounds(model, train, validation, epochs=1, method="l1"):
     ...     line = f"round {record.number}: {record.accuracy:.4f} with {record.conv_macs:,} conv MACs"
     """
 

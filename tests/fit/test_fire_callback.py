@@ -12,6 +12,8 @@ from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.scores.fire.counting import ZeroCounter
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 BESIDE = " and l1 and contribution"  # what ranks with FIRE by default
 
 
@@ -37,6 +39,7 @@ class Watch(keras.callbacks.Callback):
         self.iterations.append(int(self.model.optimizer.iterations))
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_the_model_that_fit_was_called_on_is_pruned_and_loads_without_firekeras(tmp_path):
     model = network()
@@ -59,6 +62,7 @@ def test_the_model_that_fit_was_called_on_is_pruned_and_loads_without_firekeras(
     np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-5)
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_fire_counted_in_training_equals_brute_force_over_the_batches_that_trained():
     model = network(optimizer=keras.optimizers.SGD(0.0))  # nothing moves, so that one pass can be checked
@@ -83,6 +87,7 @@ def test_with_data_fire_is_measured_in_inference_mode():
     assert callback.result.rounds[0].accepted
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_counting_leaves_training_as_it_would_have_been():
     plain, counted, watch = network(), network(), Watch()
@@ -99,6 +104,7 @@ def test_counting_leaves_training_as_it_would_have_been():
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 @pytest.mark.parametrize("optimizer", ["adam", "rmsprop", keras.optimizers.SGD(0.05, momentum=0.9), "lion"])
 def test_after_a_cut_of_dead_filters_training_goes_on_as_without_the_cut(optimizer):
@@ -309,6 +315,7 @@ def test_an_unknown_metric_is_refused_before_the_first_step():
     assert not watch.losses
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_every_validation_is_settled_and_what_is_left_is_too():
     """The statistics are those of an exact pass over the data that `fit` was given."""

@@ -13,6 +13,8 @@ import pytest
 from fits import Poison, SetMetric, SetValues, States, check_state, fit, images, network, state
 
 import firekeras
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 from firekeras.fit.interruption import Guarded
 from firekeras.fit.live import LiveModel
 from firekeras.scores.fire.counting import ZeroCounter
@@ -367,6 +369,7 @@ def test_errors_that_callbacks_do_not_hear_of_can_be_put_in_order():
     assert len(callback.result.rounds) == 1
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_a_network_is_not_trained_by_the_compiled_step_of_another_of_its_shape():
     i = keras.Input((8, 8, 1))

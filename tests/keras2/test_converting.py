@@ -45,7 +45,10 @@ def old(tmp_path_factory):
     return folder
 
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # tf_keras warns of its own formats
+pytestmark = [
+    pytest.mark.usefixtures("uncompiled"),
+    pytest.mark.filterwarnings("ignore"),  # tf_keras warns of its own formats
+]
 
 
 @pytest.mark.parametrize(("name", "trust"), [("old.h5", False), ("saved", True)])

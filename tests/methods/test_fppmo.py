@@ -156,13 +156,12 @@ def test_the_probabilities_find_the_filters_that_nobody_needs(redundant):
 def test_what_is_learned_beats_as_many_random_networks(redundant):
     """On samples that neither has seen."""
     unseen = Reward(redundant, TRAIN, draw(1024, seed=9), 512, 0)
-    found = {"elite": [], "random": []}
-    for seed in range(2):
-        for search, losses in found.items():
-            method = small_search(search, seed=seed)
-            plan = method.plan(redundant, rounds(redundant, method))
-            losses.append(-unseen(channel_graph(redundant).units_of(plan.removed)))
-    assert np.mean(found["elite"]) < np.mean(found["random"]) / 2
+    losses = {}
+    for search in ("elite", "random"):
+        method = small_search(search, seed=0)
+        plan = method.plan(redundant, rounds(redundant, method))
+        losses[search] = -unseen(channel_graph(redundant).units_of(plan.removed))
+    assert losses["elite"] < losses["random"] / 2
 
 
 def test_with_a_prior_small_norms_are_likelier_to_begin_with(redundant):
@@ -404,6 +403,7 @@ def test_a_whole_run_gives_a_smaller_network(redundant):
         VALIDATION,
         method=small_search(stages=1),
         target={"macs": 0.4},
+        epochs=2,
         layer_caps={"conv1": 0},
         tolerance=0.01,
         monitor="loss",

@@ -29,6 +29,8 @@ from firekeras.methods.play_and_prune import (
 from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def rounds(model, method, **settings):
     given = {"tolerance": 0.05, "epochs": None, "epochs_per_round": 0, "recovery": (), "batch_size": 32, **settings}
@@ -54,6 +56,7 @@ def one_step(model, coefficients=None, **settings):
     return after
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_one_step_goes_down_the_penalty_by_the_learning_rate_times_the_coefficient():
     model = compiled(networks.scramble(small_cnn()), keras.optimizers.SGD(0.5))
@@ -71,6 +74,7 @@ def test_one_step_goes_down_the_penalty_by_the_learning_rate_times_the_coefficie
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_the_loss_is_that_of_the_network_and_the_penalty():
     model = compiled(networks.scramble(small_cnn()), keras.optimizers.SGD(0.0))
@@ -105,6 +109,7 @@ def test_what_goes_together_is_penalised_together(network):
             assert sum(map(float, numbers(model.losses))) == pytest.approx(sum(mine), rel=1e-5)
 
 
+@pytest.mark.compiled
 def test_other_coefficients_compile_nothing(monkeypatch):
     model, calls = compiled(small_cnn()), []
     call = L.Conv2D.call
@@ -362,12 +367,12 @@ def test_a_strength_is_the_mean_over_all_filters_that_go_together():
 # Whole runs
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_a_run_stays_within_the_tolerance_and_its_model_needs_no_firekeras(trained, tmp_path):
     keras.utils.set_random_seed(1)
-    result = firekeras.compress(
-        trained, TRAIN, VALIDATION, method="play_and_prune", tolerance=0.05, max_rounds=2, batch_size=32, verbose=0
-    )
+    settings = {"tolerance": 0.05, "max_rounds": 2, "epochs": 4, "batch_size": 32, "verbose": 0}
+    result = firekeras.compress(trained, TRAIN, VALIDATION, method="play_and_prune", **settings)
     assert result.rounds and result.baseline - result.accuracy <= 0.05 + 1e-9
     assert result.costs_after.macs < result.costs_before.macs
     assert not [v.path for v in result.model.variables if "filter_penalty" in v.path]

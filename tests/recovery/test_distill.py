@@ -10,6 +10,8 @@ import firekeras
 from firekeras.recovery.distill import Teacher, distilling, fit_distilled, why_not_distilled
 from firekeras.recovery.lessons import Divergence, lessons
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def data(count=48, classes=3):
     rng = np.random.default_rng(0)
@@ -529,6 +531,7 @@ def compiles():
         pytest.skip("nothing is traced")
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("kept", [False, True])
 def test_a_network_is_compiled_once_for_a_teacher(monkeypatch, kept):
     compiles()
@@ -549,6 +552,7 @@ def test_a_network_is_compiled_once_for_a_teacher(monkeypatch, kept):
     assert len(traces) > before
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 def test_fit_with_and_without_a_teacher_take_turns(monkeypatch):
     student, teacher = network(rate=0.0), network(seed=1)

@@ -39,7 +39,7 @@ def scripted(baseline, *rounds):
 
 
 # The bare rounds: what comes between is tested by itself.
-PLAIN = {"pruning_ratio": 0.2, "epochs": None, "backtracks": 0, "recovery": (), "batch_size": 32, "verbose": 0}
+PLAIN = {"pruning_ratio": 0.2, "epochs": None, "backtracks": 0, "recovery": (), "batch_size": 128, "verbose": 0}
 
 
 def compress(model, **settings):
@@ -468,7 +468,8 @@ class Rates(keras.callbacks.Callback):
 
 def test_within_a_tolerance_rounds_come_first_and_the_rest_trains_to_the_end(trained):
     rates = Rates()
-    result = compress(trained, tolerance=1.0, epochs=5, max_rounds=9, callbacks=[rates], pruning_ratio=0.1)
+    given = {"callbacks": [rates], "pruning_ratio": 0.1, "batch_size": 32}
+    result = compress(trained, tolerance=1.0, epochs=5, max_rounds=9, **given)
     assert [record.epochs for record in result.rounds] == [1, 1, 1, 2] and result.epochs == 5
     assert [bool(record.filters_removed) for record in result.rounds] == [True, True, True, False]
     assert result.rounds[-1].conv_macs == result.rounds[-2].conv_macs == result.costs_after.conv_macs
@@ -479,7 +480,8 @@ def test_within_a_tolerance_rounds_come_first_and_the_rest_trains_to_the_end(tra
 @pytest.mark.every_backend
 def test_the_rate_follows_the_cosine_by_hand(trained):
     rates = Rates()
-    compress(trained, tolerance=1.0, epochs=2, max_rounds=1, callbacks=[rates], learning_rate=0.4, pruning_ratio=0.1)
+    given = {"learning_rate": 0.4, "pruning_ratio": 0.1, "batch_size": 32}
+    compress(trained, tolerance=1.0, epochs=2, max_rounds=1, callbacks=[rates], **given)
     progress = np.arange(8) / 4 / 2
     warm = np.minimum(1, (np.arange(8) / 4 + 0.02) / 0.25)  # after the cut, not before the rest is trained
     np.testing.assert_allclose(rates.seen, 0.4 * (1 + np.cos(np.pi * progress)) / 2 * warm, rtol=1e-5)
@@ -488,7 +490,7 @@ def test_the_rate_follows_the_cosine_by_hand(trained):
 def test_a_custom_schedule(trained):
     rates = Rates()
     given = {"schedule": lambda progress: 1 - progress, "learning_rate": 0.1, "epochs": 1, "max_rounds": 1}
-    compress(trained, tolerance=1.0, callbacks=[rates], **given)
+    compress(trained, tolerance=1.0, callbacks=[rates], batch_size=32, **given)
     assert rates.seen[-1] == pytest.approx(0.1 * 0.25, rel=1e-5)
 
 
@@ -499,7 +501,7 @@ def test_a_schedule_inside_the_optimizer_that_has_run_out_is_pointed_out():
     model.compile(keras.optimizers.Adam(schedule), compiled(small_cnn()).loss, metrics=["accuracy"])
     model.fit(*TRAIN, epochs=2, batch_size=32, verbose=0)
     rates = Rates()
-    result = compress(model, tolerance=1.0, epochs=2, max_rounds=1, callbacks=[rates])
+    result = compress(model, tolerance=1.0, epochs=2, max_rounds=1, callbacks=[rates], batch_size=32)
     assert any("has run out" in note and "0.02" in note for note in result.notes)
     assert max(rates.seen) == pytest.approx(0.02, rel=0.2)
     config = result.model.optimizer.get_config()["learning_rate"]
@@ -798,7 +800,7 @@ def test_tensorboard_gets_a_step_per_round(trained, tmp_path):
 
 def test_validation_on_training_samples_is_warned_of(trained):
     with pytest.warns(UserWarning, match="are samples of train_data") as warned:
-        firekeras.compress(trained, TRAIN, TRAIN, method=SmallWeights(), max_rounds=1, verbose=0, recovery=())
+        firekeras.compress(trained, TRAIN, TRAIN, method=SmallWeights(), **{**PLAIN, "max_rounds": 1})
         firekeras.compression_rounds(trained, TRAIN, TRAIN, method=SmallWeights())
     places = [found.filename for found in warned if "are samples" in str(found.message)]
     assert places == [__file__, __file__]  # where it was called

@@ -77,12 +77,12 @@ def counts(profile):
 
 
 def measured(model, one=False):
-    """Counts of data whose last batch is uneven, and one sample; and with maps where no batch is even."""
-    given = [samples(n)[0] if one else data(n) for n in (43, 17)]
-    profiles = [firekeras.measure_fire(model, x, batch_size=BATCH) for x in given]
+    """Counts of data whose last batch is one sample; and with maps where no batch is even."""
+    uneven = 2 * BATCH + 1
+    profile = firekeras.measure_fire(model, samples(uneven)[0] if one else data(uneven), batch_size=BATCH)
     few = 17 if KIND == "processes" else 5  # a process needs a batch of its own
     maps = firekeras.measure_fire(model, samples(few)[0] if one else data(few), batch_size=BATCH, neuron_maps=True)
-    return [counts(profile) for profile in (*profiles, maps)]
+    return [counts(profile), counts(maps)]
 
 
 def num_devices(model):
@@ -137,12 +137,19 @@ def facts(on_two):
             "one": one,
             "two": measured(network),
             "shares": shares(network),
-            "too_few": error_of(lambda: firekeras.measure_fire(network, data(5))),
             "compress": round_of_compress(network),
             "counted_by_one": counted,
             "callback": callback_fit(still, None),
-            "callback_with_data": callback_fit(other, data()),
+            **of_processes_or_replicas(network, other),
         }
+
+
+def of_processes_or_replicas(network, other):
+    """What one process with several devices need not show again."""
+    if KIND == "data_parallel":
+        return {}
+    too_few = error_of(lambda: firekeras.measure_fire(network, data(5))) if KIND == "processes" else None
+    return {"too_few": too_few, "callback_with_data": callback_fit(other, data())}
 
 
 def refusals(strategy):

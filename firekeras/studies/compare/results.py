@@ -33,7 +33,7 @@ class Outcome:
         notes: Sentences about the run, for example why it did not reach the target.
 
     Example:
-    >>> comparison = firekeras.compare(model, train, validation, test, methods=("fire", "l1"), epochs=2)
+    >>> comparison = firekeras.compare(model, train, validation, test, methods=("l1",), seeds=1, epochs=1)
     >>> accuracies = {outcome.key: outcome.test for outcome in comparison.outcomes}
     """
 

@@ -13,6 +13,8 @@ from firekeras.scores.criteria.gradients import GatedLoss
 from firekeras.scores.criteria.readers import Readers
 from firekeras.scores.profile import FilterScores
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 MEASURED = ["activation_mean", "apoz", "contribution_measured", "fisher", "taylor"]
 
 
@@ -180,6 +182,7 @@ def test_fire_by_name_is_a_profile():
     assert isinstance(firekeras.score_filters(model, "fire", data=networks.samples(model)), firekeras.FireProfile)
 
 
+@pytest.mark.compiled
 def test_activation_mean_is_taken_where_a_channel_is_read():
     model = compiled(networks.plain_cnn())
     x, y = labelled(model)
@@ -256,6 +259,7 @@ def small_and_smooth():
     return keras.Model(image, L.Dense(2, name="logits")(L.Flatten(name="flatten")(x)), name="smooth")
 
 
+@pytest.mark.compiled
 def test_taylor_and_fisher_are_what_differences_of_the_loss_say():
     model = compiled(small_and_smooth())
     x, y = labelled(model, 3)

@@ -11,6 +11,8 @@ from keras import layers as L
 import firekeras
 from firekeras.scores.fire.counting import ZeroCounter, nonzeros
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 BATCH = 8
 SAMPLES = 20  # two whole batches and a part of one
 
@@ -57,6 +59,7 @@ def measured(model, x, **settings):
 # Counts
 
 
+@pytest.mark.compiled
 def test_fire_is_the_share_of_zeros_after_each_relu():
     """Convolution, normalization, ReLU; pooling after it; an activation of the layer's own; dense layers."""
     model = networks.scramble(networks.plain_cnn())
@@ -181,6 +184,7 @@ def test_a_dead_filter_has_a_fire_of_exactly_one():
     assert (np.delete(fire, [2, 5]) < 1).all()
 
 
+@pytest.mark.compiled
 def test_mixed_precision_is_measured_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_float16")
     try:
@@ -205,6 +209,7 @@ def test_the_policy_of_the_moment_does_not_change_the_counts():
 # Counts that float32 could not hold
 
 
+@pytest.mark.compiled
 def test_counts_beyond_2_to_the_24_are_exact():
     counter = ZeroCounter(axis=3)
     rng = np.random.default_rng(0)
@@ -221,6 +226,7 @@ def test_counts_beyond_2_to_the_24_are_exact():
     assert counter.seen() == 12 * 16 * 512 * 256 and counter.samples() == 12 * 16
 
 
+@pytest.mark.compiled
 def test_counts_beyond_2_to_the_31_are_exact():
     counter = ZeroCounter(axis=2)
     block = np.zeros((1, 40_000, 1), "float32")
@@ -453,6 +459,7 @@ def test_the_mean_of_a_filters_map_is_its_fire():
         assert_counts(profile, name, *activations(model, [relu], x))
 
 
+@pytest.mark.compiled
 def test_a_map_is_the_share_of_samples_with_a_zero_at_each_position():
     model = networks.scramble(networks.plain_cnn())
     x = inputs(model)
@@ -473,6 +480,7 @@ def test_a_layer_called_on_two_sizes_has_no_one_map():
 # The model afterwards
 
 
+@pytest.mark.compiled
 def test_the_model_is_left_as_it_was():
     model = networks.scramble(networks.nested())
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])

@@ -10,7 +10,7 @@ import firekeras
 from firekeras import datasets, zoo
 from firekeras.cli import app, classifier
 
-SHARE, EPOCHS = 0.5, 6
+SHARE, EPOCHS = 0.5, 4
 NAMES = ["fire", "l1", "play_and_prune", "scratch", "unpruned"]
 
 
