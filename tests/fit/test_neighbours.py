@@ -13,11 +13,11 @@ import pytest
 from fits import Poison, SetMetric, SetValues, States, check_state, fit, images, network, state
 
 import firekeras
-
-pytestmark = pytest.mark.usefixtures("uncompiled")
 from firekeras.fit.interruption import Guarded
 from firekeras.fit.live import LiveModel
 from firekeras.scores.fire.counting import ZeroCounter
+
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 BACKEND = keras.backend.backend()
 QUICK = {"run_eagerly": BACKEND == "tensorflow"}  # where compiling takes longest, and is not what a test is about
