@@ -557,6 +557,7 @@ def test_caps_are_split_at_the_last_sign():
 # demo
 
 
+@pytest.mark.compiled
 def test_the_demo_compresses_within_a_tiny_budget(folder):
     result = run("demo", "--first-epochs", 1, "--epochs", 2, "--conv-macs", 0.4)
     assert result.exit_code == 0, result.output

@@ -261,7 +261,6 @@ def test_a_seed_decides_all_that_methods_draw(trained):
     quick = {"iterations": 3, "samples": 4, "search_samples": 32}
     methods = {
         "fire": lambda seed: FirePruning(seed=seed),
-        "play_and_prune": lambda seed: PlayAndPrune(),
         "fppmo": lambda seed: FPPMO(seed=seed, **quick),
     }
     settings = {"seeds": [3], "epochs": 1, "target": {"macs": 0.7}, "batch_size": 96}
