@@ -135,10 +135,10 @@ def test_the_right_names_are_known_without_importing_what_registers_them():
         assert registered("scores/criteria", "criterion")[name].get("needs", "kernel") == criterion.needs
 
 
-def test_a_tolerance_of_a_point_or_more_is_asked_about_on_a_terminal(monkeypatch):
+def test_a_tolerance_that_keeps_almost_everything_is_asked_about_on_a_terminal(monkeypatch):
     monkeypatch.setattr(checks, "_can_ask", lambda: True)
     monkeypatch.setattr(typer, "confirm", lambda text, err: "do you mean 2 points?" in text)
-    assert check_tolerance(2) == 0.02 and check_tolerance(0.5) == 0.5 and check_tolerance(math.inf) == math.inf
+    assert check_tolerance(2) == 0.02 and check_tolerance(0.4) == 0.4 and check_tolerance(math.inf) == math.inf
     with pytest.raises(ValueError, match=r"--tolerance 0\.03"):
         check_tolerance(3)
 
