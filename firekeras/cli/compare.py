@@ -56,6 +56,7 @@ def compare(
     learning_rate: Annotated[
         float | None,
         typer.Option(
+            metavar="RATE",
             show_default="as the model was compiled, else 0.01",
             help="The learning rate to begin with; it falls to 0 over all epochs.",
         ),
@@ -65,7 +66,9 @@ def compare(
     ] = None,
     scratch_learning_rate: Annotated[
         float | None,
-        typer.Option(show_default="--learning-rate", help="The learning rate to begin with, from scratch."),
+        typer.Option(
+            metavar="RATE", show_default="--learning-rate", help="The learning rate to begin with, from scratch."
+        ),
     ] = None,
     all_filters: Annotated[
         bool, typer.Option("--all-filters", help="Let methods also remove filters that FIRE cannot rank.")
@@ -77,7 +80,7 @@ def compare(
     favour_macs: FavourMacs = 0.0,
     batch_size: BatchSize = 64,
     validation_share: Annotated[
-        float, typer.Option(help="The share of the training images that no run trains on.")
+        float, typer.Option(metavar="SHARE", help="The share of the training images that no run trains on.")
     ] = 0.1,
     limit: Limit = None,
     scale: Scale = None,

@@ -35,7 +35,9 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            show_default="MODEL with the ending of the format", help="The file to write, completely or not at all."
+            metavar="FILE",
+            show_default="MODEL with the ending of the format",
+            help="The file to write, completely or not at all.",
         ),
     ] = None,
     data: DataOrNone = None,
@@ -45,10 +47,13 @@ def export(
     epochs: Annotated[
         int, typer.Option(min=0, help="With --int8: epochs of fine-tuning with int8 arithmetic (TF-MOT).")
     ] = 0,
-    learning_rate: Annotated[float, typer.Option(help="The learning rate of these epochs; falls to 0.")] = 0.001,
+    learning_rate: Annotated[
+        float, typer.Option(metavar="RATE", help="The learning rate of these epochs; falls to 0.")
+    ] = 0.001,
     tolerance: Annotated[
         float | None,
         typer.Option(
+            metavar="SHARE",
             show_default="0.0001; with --int8 0.15",
             help="How far outputs may be from the model's, as a share of the largest.",
         ),

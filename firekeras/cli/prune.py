@@ -32,6 +32,7 @@ def prune(
     criterion: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             autocompletion=complete.criteria,
             help="Rank without data instead: 'l1', 'l2', 'fpgm', 'bn_scale', 'contribution' or 'random'.",
             show_default="l1",
@@ -41,7 +42,9 @@ def prune(
         Path | None,
         typer.Option(metavar="plan.json", help="Remove the filters in this plan, written with --save-plan."),
     ] = None,
-    ratio: Annotated[float, typer.Option(help="The share of the filters to remove, from 0 to below 1.")] = 0.3,
+    ratio: Annotated[
+        float, typer.Option(metavar="SHARE", help="The share of the filters to remove, from 0 to below 1.")
+    ] = 0.3,
     conv_macs: ConvMacs = None,
     macs: Macs = None,
     params: Params = None,

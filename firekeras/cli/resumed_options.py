@@ -46,6 +46,6 @@ def check_place(source: Mapping[str, Any], folder: Path, chosen: Collection[str]
     if asked:
         places = " and ".join(f"--{name} {place}" for name, place in asked.items())
         raise ValueError(
-            f"The run in {folder} was begun in {source.get('run_dir')}, and would write outside of its folder: {places}. "
-            "If it is yours, give these options again, or others."
+            f"The run in {folder} was begun in {source.get('run_dir')}, and would write outside of its folder: "
+            f"{places}. If it is yours, give these options again, or others."
         )

@@ -20,10 +20,14 @@ def sensitivity(
     data: Data,
     criterion: Annotated[
         str,
-        typer.Option(autocompletion=complete.criteria, help="What ranks a layer's filters: 'l1', 'l2', 'fire', ..."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete.criteria,
+            help="What ranks a layer's filters: 'l1', 'l2', 'fire', ...",
+        ),
     ] = "l1",
     tolerance: Annotated[
-        float, typer.Option(help="How far accuracy may fall for the last column, in absolute points.")
+        float, typer.Option(metavar="POINTS", help="How far accuracy may fall for the last column, in absolute points.")
     ] = 0.02,
     images: Annotated[int, typer.Option(min=1, metavar="N", help="How many training images to measure on.")] = 1000,
     batch_size: BatchSize = 64,
