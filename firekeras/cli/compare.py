@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import checks
-from firekeras.cli.caps import parsed_caps
+from firekeras.cli.caps import check_caps, parsed_caps
 from firekeras.cli.console import import_keras, show, show_text
-from firekeras.cli.files import check_model, load_data, load_model
+from firekeras.cli.files import load_data, load_model
 from firekeras.cli.options import (
     Balance,
     BatchSize,
@@ -26,6 +26,7 @@ from firekeras.cli.options import (
     SkipUnreadable,
     Std,
 )
+from firekeras.keras_models import model_file
 from firekeras.refusals import check_share
 from firekeras.terminal import Terminal, activity
 
@@ -111,7 +112,8 @@ def compare(
     checks.check_limits(round_to=round_to, min_keep=min_keep, balance=balance)
     check_share("--favour-macs", favour_macs)
     checks.check_folder(output, "output")
-    check_model(model)
+    model_file.check_path(model)
+    check_caps(caps, model)
     checks.check_data(data)
     network = load_model(model)
     scaling = {"scale": scale, "mean": mean, "std": std}

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import checks, complete
-from firekeras.cli.caps import parsed_caps
+from firekeras.cli.caps import check_caps, parsed_caps
 from firekeras.cli.compress_options import ConvMacs, Macs, Params
 from firekeras.cli.console import chosen_options, show, show_text
-from firekeras.cli.files import check_model, check_output, load_model, write
+from firekeras.cli.files import check_output, load_model, write
 from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
 from firekeras.cli.program import NothingDoneError
+from firekeras.keras_models import model_file
 from firekeras.paths import existing_file
 
 TARGETS = ("conv_macs", "macs", "params")
@@ -73,7 +74,8 @@ def prune(
     caps = parsed_caps(cap)
     checks.check_limits(ratio=ratio, round_to=round_to, min_keep=min_keep, balance=balance, max_cut=max_cut)
     checks.check_criterion(criterion or "l1", data=False)
-    check_model(model)
+    model_file.check_path(model)
+    check_caps(caps, model)
     if not dry_run:
         check_output(output, model)
     if save_plan:
