@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from firekeras.data.labels import described
+from firekeras.arguments import short
 from firekeras.export.formats.format import needed
 from firekeras.keras_models.losses import gives_logits
 from firekeras.refusals import check_number, checked_whole
@@ -76,7 +76,7 @@ def checked_training(train_data, epochs, learning_rate, batch_size) -> dict:
     """The settings by name, for `fine_tune`; `ValueError` if TF-MOT's functions do not take them or the data."""
     if not (isinstance(train_data, tuple) and len(train_data) == 2 and len(train_data[0]) == len(train_data[1]) > 0):
         raise ValueError(
-            f"`train_data` is a tuple of arrays (x, y), as many labels as samples. Received: {described(train_data)}."
+            f"`train_data` is a tuple of arrays (x, y), as many labels as samples. Received: {short(train_data)}."
         )
     check_number("learning_rate", learning_rate, above=0)
     whole = {"epochs": checked_whole("epochs", epochs, 1), "batch_size": checked_whole("batch_size", batch_size, 1)}
