@@ -139,6 +139,7 @@ _PLAIN: dict[Any, tuple[Callable[[Any], bool], str, str]] = {
     Callable: (callable, "a function", "functions"),
     Mapping: (lambda value: isinstance(value, Mapping), "a dict", "dicts"),
     dict: (lambda value: isinstance(value, dict), "a dict", "dicts"),
+    np.ndarray: (lambda value: isinstance(value, np.ndarray), "an array", "arrays"),
 }
 _PLAIN[types.NoneType] = _PLAIN[None]
 

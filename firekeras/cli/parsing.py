@@ -55,7 +55,7 @@ def at_least(least: float | None) -> Callable[[str], int]:
 
 
 def _wrong(text, expected):
-    return typer.BadParameter(f"Expected {expected}. Received: {text}.{_percent(str(text))}")
+    return typer.BadParameter(f"Expected {expected}. Received: {text or repr(text)}.{_percent(str(text))}")
 
 
 def _percent(text):

@@ -66,6 +66,7 @@ def load_dataset(
         check_one_of("channels", channels, MODES)
     if limit is not None:
         limit = checked_whole("limit", limit, 1)
+    checked_whole("seed", seed, 0)
     check_source(source)
     path = as_path(source)
     if str(source) == "digits":

@@ -44,6 +44,7 @@ def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, lo
     rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, max(1, num_steps(train_data, epochs, batch_size)))
     if loss is None:
         loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=gives_logits(model))
+    _check_loss(loss)
     tuned.compile(tf_keras.optimizers.SGD(rate, momentum=0.9, nesterov=True), loss)
     x, y = train_data
     with _without_warnings():
@@ -53,6 +54,17 @@ def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, lo
             f"Fine-tuning with TF-MOT diverged: losses {history.history['loss']}. Lower `learning_rate` (received "
             f"{learning_rate})."
         )
+
+
+def _check_loss(loss):
+    import tf_keras
+
+    try:
+        known = callable(tf_keras.losses.get(loss))
+    except (ValueError, TypeError):
+        known = False
+    if not known:
+        raise ValueError(f"loss must be a loss of tf_keras, an object or its name. Received: {short(loss)}.")
 
 
 @contextlib.contextmanager
@@ -80,7 +92,7 @@ def checked_training(train_data, epochs, learning_rate, batch_size) -> dict:
         )
     check_number("learning_rate", learning_rate, above=0)
     whole = {"epochs": checked_whole("epochs", epochs, 1), "batch_size": checked_whole("batch_size", batch_size, 1)}
-    return {**whole, "learning_rate": learning_rate}
+    return {**whole, "learning_rate": float(learning_rate)}
 
 
 def kernels(legacy) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -133,7 +134,7 @@ class Settler:
         return _notes(self.kept | uncalled)
 
     @contextlib.contextmanager
-    def unsettled(self):
+    def unsettled(self) -> Iterator[None]:
         """A context in which the network has the statistics from before it was last settled."""
         settled = self._statistics()
         try:
