@@ -139,6 +139,7 @@ _PLAIN: dict[Any, tuple[Callable[[Any], bool], str, str]] = {
     Callable: (callable, "a function", "functions"),
     Mapping: (lambda value: isinstance(value, Mapping), "a dict", "dicts"),
     dict: (lambda value: isinstance(value, dict), "a dict", "dicts"),
+    np.ndarray: (lambda value: isinstance(value, np.ndarray), "an array", "arrays"),
 }
 _PLAIN[types.NoneType] = _PLAIN[None]
 
@@ -204,6 +205,10 @@ def short(value: Any) -> str:
     """A value in a message: never longer than a line, however large it is."""
     if shape := getattr(value, "shape", None):
         return f"an array of shape {tuple(shape)}"
+    if isinstance(value, (list, tuple)) and any(hasattr(part, "shape") for part in value):
+        return f"a {type(value).__name__} of {len(value)}: {', '.join(short(part) for part in value[:3])}"
+    if isinstance(value, dict) and any(hasattr(part, "shape") for part in value.values()):
+        return f"a dict of arrays: {', '.join(map(repr, [*value][:3]))}"
     if value is None or isinstance(value, bool) or not repr(value).strip():
         return repr(value)
     text = " ".join(_SHORT.repr(value).split())

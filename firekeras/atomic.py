@@ -42,6 +42,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
 def beside(path: pathlib.Path) -> pathlib.Path:
     """A temporary path of its own for each call, in whichever thread, process or container."""
+    if not path.name:
+        raise ValueError(f"Expected the path of a file. Received: {str(path)!r}.")
     if not path.parent.is_dir():
         raise ValueError(f"Cannot write {path}: there is no folder {path.parent}. Create it first.")
     ending = path.suffix[:LONGEST_ENDING]  # which Keras looks at

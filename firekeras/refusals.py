@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+LARGEST = 2**63  # int64 ends below
 SIMILAR = 0.6  # a cutoff for suggestions: what is less like what was typed was not meant
 
 
@@ -28,7 +29,8 @@ def suggestion(name: object, names: Iterable[str], cutoff: float = SIMILAR) -> s
 def unknown(kind: str, name: object, known: Iterable[str]) -> ValueError:
     """The error for an unknown name, with the nearest known one."""
     known = list(known)
-    return ValueError(f"Unknown {kind} {name!r}. Expected one of {known}.{suggestion(name, known, cutoff=0.5)}")
+    received = " ".join(repr(name).split())[:80]
+    return ValueError(f"Unknown {kind} {received}. Expected one of {known}.{suggestion(name, known, cutoff=0.5)}")
 
 
 class Registry(dict):
@@ -58,7 +60,7 @@ class Registry(dict):
         Raises:
             ValueError: If there is none; suggests the nearest name.
         """
-        if name not in self:
+        if not isinstance(name, str) or name not in self:
             raise ValueError(f"{unknown(self.kind, name, self)} Add others with {self.decorator}(name).")
         return self[name]
 
@@ -146,7 +148,9 @@ def checked_whole(
     >>> checked_whole("epochs", 3.0, least=1)
     3
     """
-    _check(name, value, is_whole(value), meaning, hint, {"least": least, **bounds})
+    if is_whole(value) and abs(value) >= LARGEST:
+        hint = " It is larger than any number that arrays can hold."
+    _check(name, value, is_whole(value) and abs(value) < LARGEST, meaning, hint, {"least": least, **bounds})
     return int(value)
 
 

@@ -140,3 +140,8 @@ def activity(text: str, console: Console | None = None) -> Iterator[Activity]:
         yield shown
     finally:
         LIVE.end(shown)
+
+
+def written(path: str | os.PathLike, replaced: bool) -> str:
+    """Says that a file was written, and whether in the place of another."""
+    return f"Written: {path}{', in place of the file of that name' if replaced else ''}"

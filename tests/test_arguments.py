@@ -120,6 +120,9 @@ def test_a_call_that_python_refuses_is_refused_by_python():
 def test_a_received_value_fits_a_line():
     assert len(short("x" * 10_000)) < 100 and len(short(list(range(10_000)))) < 100
     assert "\n" not in short("a\nb") and short("") == "'' (str)"
+    x = np.zeros((4, 8))
+    assert short([x, None, "a", 2]) == "a list of 4: an array of shape (4, 8), None, 'a' (str)"
+    assert short({"x": x}) == "a dict of arrays: 'x'"
 
 
 def test_hints_in_words():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from firekeras.arguments import short
 from firekeras.channels.opening import opened, unsaved
 from firekeras.channels.walk import functional_graph, graph_inside, layers_of, leaf_layers
 from firekeras.keras_models.classes import comes_out_plain
@@ -13,7 +14,7 @@ from firekeras.keras_models.classes import comes_out_plain
 def check_model(model):
     """Raises `ValueError` if surgery cannot handle this kind of model."""
     if not isinstance(model, keras.Model):
-        raise ValueError(f"Expected a keras.Model. Received: {model!r} of type {type(model).__name__}.")
+        raise ValueError(f"Expected a keras.Model. Received: {short(model)}.")
     _check_functional(model)
     _check_layers(model)
 

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 
-from firekeras.arguments import typed
+from firekeras.arguments import short, typed
 from firekeras.channels.consistency import check_consistent
 from firekeras.refusals import listed
 from firekeras.strict_json import LARGEST, Count, Meta, convert, parse
@@ -165,9 +165,9 @@ class ChannelGraph:
         Raises:
             ValueError: If there is no layer with filters of this name.
         """
-        index = self.layers[layer].filters if layer in self.layers else None
+        index = self.layers[layer].filters if isinstance(layer, str) and layer in self.layers else None
         if index is None:
-            raise ValueError(f"Expected a layer with filters: one of {self.filter_layers}. Received: {layer!r}.")
+            raise ValueError(f"Expected a layer with filters: one of {self.filter_layers}. Received: {short(layer)}.")
         return self.axes[index]
 
     @functools.cached_property
@@ -251,6 +251,7 @@ class ChannelGraph:
             raise ValueError(f"Layer {layer!r} has filters 0 to {units.size - 1}. Received: filter={filter!r}.")
         return int(units[filter])
 
+    @typed
     def why_none(self, most: int = 3) -> str:
         """The first reasons why no filter may go; completes "no filter may go: "."""
         reasons = list(dict.fromkeys(self.locks.values()))[:most]
@@ -275,6 +276,7 @@ class ChannelGraph:
         order = {name: k for k, name in enumerate(self.filter_layers)}
         return sorted((sorted(g, key=order.__getitem__) for g in groups if g), key=lambda g: order[g[0]])
 
+    @typed
     def units_in(self, layers: Iterable[str]) -> np.ndarray:
         """The units of some layers, each once, ascending, `(units,)`."""
         return np.unique(np.concatenate([self.filters(name) for name in layers]))
@@ -283,6 +285,7 @@ class ChannelGraph:
         """Values per unit, `(num_units,)`, with one more for `FIXED_UNIT`: -1 finds the last."""
         return np.append(values, np.asarray(fill, np.asarray(values).dtype))
 
+    @typed
     def removed_filters(self, gone: np.ndarray) -> dict[str, np.ndarray]:
         """The filters that each layer loses without some units; the inverse of `units_of`.
 
@@ -292,9 +295,11 @@ class ChannelGraph:
         Returns:
             For each layer that loses filters, their indices, ascending.
         """
+        self._check_per_unit(gone)
         lost = {name: np.flatnonzero(gone[self.filters(name)]) for name in self.filter_layers}
         return {name: filters for name, filters in lost.items() if filters.size}
 
+    @typed
     def by_layer(self, of_units: np.ndarray) -> dict[str, np.ndarray]:
         """Values per unit as values per filter.
 
@@ -304,8 +309,14 @@ class ChannelGraph:
         Returns:
             For each layer with filters, one value per filter, `(filters,)`.
         """
+        self._check_per_unit(of_units)
         return {name: of_units[self.filters(name)] for name in self.filter_layers}
 
+    def _check_per_unit(self, values):
+        if values.shape[:1] not in ((self.num_units,), (self.num_units + 1,)):  # the latter padded
+            raise ValueError(f"Expected one value per unit, {self.num_units}. Received: {short(values)}.")
+
+    @typed
     def units_of(self, removed: Mapping[str, Iterable[int]]) -> np.ndarray:
         """The units that some filters belong to; the inverse of `removed_filters`.
 

@@ -17,6 +17,7 @@ from firekeras.cli.convert import convert
 from firekeras.cli.demo import demo
 from firekeras.cli.export import export
 from firekeras.cli.measure import measure
+from firekeras.cli.parsing import prepared
 from firekeras.cli.program import OneCommand, Program
 from firekeras.cli.prune import prune
 from firekeras.cli.report import report
@@ -37,7 +38,7 @@ for command in (
     *(demo, measure, channels, prune, sensitivity, compress, compare, report, stop),
     *(export, widths, convert),
 ):
-    app.command(cls=OneCommand)(command)
+    app.command(cls=OneCommand)(prepared(command))
 
 
 def _show_version(show: bool):

@@ -90,21 +90,23 @@ def check_rate(rate: float | None, name: str = "learning_rate"):
 
 
 def check_tolerance(tolerance: float) -> float:
-    """The tolerance of an accuracy, after asking about one that keeps everything: 1 is 100 points.
+    """The tolerance of an accuracy, after asking about one that keeps almost everything: 1 is 100 points.
 
     Raises:
         ValueError: If nobody can be asked, or the answer is no.
     """
+    from firekeras.rounds.monitor import KEEPS_ALL, rounds_kept
+
     check_number("--tolerance", tolerance, "how far the metric may fall (0.01 is one point)", least=0, most=math.inf)
-    if not 1 <= tolerance < math.inf:
+    if not KEEPS_ALL <= tolerance < math.inf:
         return tolerance
     points = tolerance / 100
     meant = f"{tolerance:g} point{'s' * (tolerance != 1)}"
     if tolerance <= 100 and _can_ask() and typer.confirm(f"--tolerance {tolerance:g}: do you mean {meant}?", err=True):
         return points
     raise ValueError(
-        f"--tolerance {tolerance:g} would keep every round, however bad. For {meant} give --tolerance {points:g}; to "
-        "keep every round, --tolerance inf."
+        f"--tolerance {tolerance:g} would keep {rounds_kept(tolerance)}, however bad. For {meant} give --tolerance "
+        f"{points:g}; to keep every round, --tolerance inf."
     )
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import checks
-from firekeras.cli.caps import parsed_caps
+from firekeras.cli.caps import check_caps, parsed_caps
 from firekeras.cli.console import import_keras, show, show_text
-from firekeras.cli.files import check_model, load_data, load_model
+from firekeras.cli.files import load_data, load_model
 from firekeras.cli.options import (
     Balance,
     BatchSize,
@@ -26,6 +26,7 @@ from firekeras.cli.options import (
     SkipUnreadable,
     Std,
 )
+from firekeras.keras_models import model_file
 from firekeras.refusals import check_share
 from firekeras.terminal import Terminal, activity
 
@@ -56,6 +57,7 @@ def compare(
     learning_rate: Annotated[
         float | None,
         typer.Option(
+            metavar="RATE",
             show_default="as the model was compiled, else 0.01",
             help="The learning rate to begin with; it falls to 0 over all epochs.",
         ),
@@ -65,7 +67,9 @@ def compare(
     ] = None,
     scratch_learning_rate: Annotated[
         float | None,
-        typer.Option(show_default="--learning-rate", help="The learning rate to begin with, from scratch."),
+        typer.Option(
+            metavar="RATE", show_default="--learning-rate", help="The learning rate to begin with, from scratch."
+        ),
     ] = None,
     all_filters: Annotated[
         bool, typer.Option("--all-filters", help="Let methods also remove filters that FIRE cannot rank.")
@@ -77,7 +81,7 @@ def compare(
     favour_macs: FavourMacs = 0.0,
     batch_size: BatchSize = 64,
     validation_share: Annotated[
-        float, typer.Option(help="The share of the training images that no run trains on.")
+        float, typer.Option(metavar="SHARE", help="The share of the training images that no run trains on.")
     ] = 0.1,
     limit: Limit = None,
     scale: Scale = None,
@@ -108,7 +112,8 @@ def compare(
     checks.check_limits(round_to=round_to, min_keep=min_keep, balance=balance)
     check_share("--favour-macs", favour_macs)
     checks.check_folder(output, "output")
-    check_model(model)
+    model_file.check_path(model)
+    check_caps(caps, model)
     checks.check_data(data)
     network = load_model(model)
     scaling = {"scale": scale, "mean": mean, "std": std}

@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from firekeras.cli import checks
-from firekeras.cli.caps import parsed_caps
+from firekeras.cli.caps import check_caps, parsed_caps
 from firekeras.cli.compress_options import (
     Backtracks,
     ConvMacs,
@@ -192,11 +192,13 @@ def _check(options, *, resuming):
         checks.check_target(name, options.get(name))
     checks.check_held_out(options["validation_share"])
     checks.check_seed(options["seed"])
+    caps = parsed_caps(options["cap"])
+    check_caps(caps, options["model"])
     checks.check_settings(
         target=checks.chosen_target(options, TARGETS),
         epochs=parsed_epochs(options["epochs"]),
         pruning_ratio=options["ratio"],
-        layer_caps=parsed_caps(options["cap"]),
+        layer_caps=caps,
         **{name: options[name] for name in AS_THEY_ARE if name not in NO_SETTINGS},
     )
 
@@ -321,6 +323,7 @@ def finish(before, rounds, dataset, output, listener):
         raise NothingDoneError(_nothing_removed(result, output))
     from firekeras.report import tables
 
+    replaced = output.exists()
     save_result(result.model, output)
     try:
         with activity("Measuring before and after"):
@@ -329,7 +332,7 @@ def finish(before, rounds, dataset, output, listener):
         listener.event({"event": "note", "text": f"The result could not be compared with the original: {error}."})
     for line in tables.outcome_lines(result):
         listener.show(line)
-    listener.event({"event": "written", "path": str(output)})
+    listener.event({"event": "written", "path": str(output), **({"replaced": True} if replaced else {})})
 
 
 def save_result(model, output):

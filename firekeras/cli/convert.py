@@ -10,6 +10,7 @@ import typer
 from firekeras.cli.console import import_keras, show_text
 from firekeras.cli.files import check_output
 from firekeras.quiet import silent_stderr
+from firekeras.terminal import written
 
 
 def convert(
@@ -37,6 +38,7 @@ def convert(
     import_keras()
     from firekeras.keras2.converting import convert_model
 
+    replaced = new.exists()
     with silent_stderr():
         converted = convert_model(old, new, trust=trust)
     for note in converted.notes:
@@ -45,4 +47,4 @@ def convert(
         show_text(
             f"Outputs differ from the old model's by at most {converted.difference.largest:.2g} of the largest output."
         )
-    show_text(f"Written: {new}")
+    show_text(written(new, replaced))

@@ -9,12 +9,14 @@ import typer
 
 from firekeras.cli import checks, complete
 from firekeras.cli.console import show_text
-from firekeras.cli.files import check_model, check_output, load_data, load_model
+from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, Mean, ModelFile, Scale, SkipUnreadable, Std
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import either, formats_with
+from firekeras.keras_models import model_file
 from firekeras.quiet import silent_stderr
 from firekeras.refusals import check_number
+from firekeras.terminal import written
 
 
 def _with_int8():
@@ -35,7 +37,9 @@ def export(
     output: Annotated[
         Path | None,
         typer.Option(
-            show_default="MODEL with the ending of the format", help="The file to write, completely or not at all."
+            metavar="FILE",
+            show_default="MODEL with the ending of the format",
+            help="The file to write, completely or not at all.",
         ),
     ] = None,
     data: DataOrNone = None,
@@ -45,10 +49,13 @@ def export(
     epochs: Annotated[
         int, typer.Option(min=0, help="With --int8: epochs of fine-tuning with int8 arithmetic (TF-MOT).")
     ] = 0,
-    learning_rate: Annotated[float, typer.Option(help="The learning rate of these epochs; falls to 0.")] = 0.001,
+    learning_rate: Annotated[
+        float, typer.Option(metavar="RATE", help="The learning rate of these epochs; falls to 0.")
+    ] = 0.001,
     tolerance: Annotated[
         float | None,
         typer.Option(
+            metavar="SHARE",
             show_default="0.0001; with --int8 0.15",
             help="How far outputs may be from the model's, as a share of the largest.",
         ),
@@ -86,6 +93,7 @@ def export(
 
     scaling = {"scale": scale, "mean": mean, "std": std}
     dataset = load_data(data, network, limit, **scaling, skip_unreadable=skip_unreadable) if data else None
+    replaced = output.exists()
     with silent_stderr():  # converters print a lot
         if epochs and dataset:
             train = dataset.x_train, dataset.y_train
@@ -102,13 +110,15 @@ def export(
         f"Run on {exported.samples} {kind}: outputs differ from the model's by at most {apart.largest:.2g} of the "
         f"largest output, and by {apart.rms:.2g} in the root mean square."
     )
-    show_text(f"Written: {exported.path}, {exported.size:,} bytes")
+    show_text(written(f"{exported.path}, {exported.size:,} bytes", replaced))
 
 
 def _format(to, output):
     """The format that --to names, or that the ending of --output says; else LiteRT."""
     by_ending = format_of(output) if output and output.suffix else None
     if to is None:
+        if output and output.suffix and not by_ending:
+            raise ValueError(f"No export format ends in {output.suffix}. Expected {_outputs()}. Received: {output}.")
         return by_ending or FORMATS["litert"]
     chosen = checks.format_named(to)
     if by_ending and by_ending is not chosen:
@@ -116,8 +126,16 @@ def _format(to, output):
     return chosen
 
 
+def _outputs():
+    """The outputs that tell each format, or come with its name."""
+    return either(
+        f"--output NAME{known.ending}" if known.ending else f"--to {known.name} --output FOLDER"
+        for known in FORMATS.values()
+    )
+
+
 def _check_path(output, model, chosen):
-    check_model(model)
+    model_file.check_path(model)
     if chosen.ending:
         check_output(output, model, chosen.ending)
     elif output.exists():

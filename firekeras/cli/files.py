@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from firekeras.atomic import check_can_write, remove_stale
 from firekeras.cli.console import import_keras, show_text, write_warning
 from firekeras.keras_models import model_file
-
-
-def check_model(path: Path):
-    """Raises `ValueError`, before Keras is imported, unless there is a model file at a path."""
-    model_file.check_path(path)
+from firekeras.terminal import written
 
 
 def load_model(path, *, compile=True):
@@ -91,9 +88,16 @@ def write(network, output):
     """Writes a model and reports its path."""
     from firekeras import atomic
 
-    instead = ", in place of the file of that name" if output.exists() else ""
-    atomic.save_model(network, output)
-    show_text(f"Written: {output}{instead}")
+    with announced(output):
+        atomic.save_model(network, output)
+
+
+@contextlib.contextmanager
+def announced(output: Path):
+    """A context in which a file is written, which is said at its end; and whether it replaced another."""
+    replaced = output.exists()
+    yield
+    show_text(written(output, replaced))
 
 
 def check_output(output: Path, model: Path | None = None, ending=".keras", run_dir: Path | None = None):

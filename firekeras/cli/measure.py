@@ -12,6 +12,7 @@ from firekeras.cli.console import show, show_text, write_event, write_progress
 from firekeras.cli.files import check_output, load_images, load_model
 from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
 from firekeras.refusals import check_share
+from firekeras.terminal import written
 
 
 def measure(
@@ -66,12 +67,13 @@ def measure(
         batch_size=batch_size,
         on_progress=write_progress if events else None,
     )
+    replaced = output.exists()
     profile.save(output)
     if events:
         write_event("written", path=str(output), samples=profile.samples)
     else:
         show(tables.fire_table(profile, profile.reasons))
-        show_text(f"{profile.samples} images measured. Written: {output}")
+        show_text(f"{profile.samples} images measured. {written(output, replaced)}")
 
 
 def parsed_fraction(text) -> float | str:

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from firekeras.cli.parsing import parsed_finite, parsed_numbers
+
 LIMITS, IMAGES = "Limits of cuts", "Images"  # panels of the help
-
-
-def parsed_number(text: str) -> float:
-    """A number, or a fraction such as 1/255, of an option."""
-    try:
-        above, slash, below = str(text).partition("/")
-        value = float(above) / float(below) if slash else float(above)
-    except (ValueError, ZeroDivisionError) as error:
-        raise typer.BadParameter(
-            f"Expected a number such as 0.5, or a fraction such as 1/255. Received: {text!r}."
-        ) from error
-    if not math.isfinite(value):
-        raise typer.BadParameter(f"Expected a finite number. Received: {text!r}.")
-    return value
-
-
-def parsed_numbers(text: str) -> list[float]:
-    """Numbers with commas between them."""
-    return [parsed_number(part) for part in str(text).split(",")]
-
 
 _MODEL = typer.Argument(metavar="MODEL.keras", help="A trained model, saved with model.save.")
 _DATA = typer.Option(
@@ -46,7 +27,7 @@ Scale = Annotated[
     float | None,
     typer.Option(
         rich_help_panel=IMAGES,
-        parser=parsed_number,
+        parser=parsed_finite,
         metavar="NUMBER",
         show_default="1: as they are stored, images of a folder from 0 to 255",
         help="What the values of the images are multiplied by: 1/255 for a model trained on 0..1. A model that rescales"

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from firekeras.cli.console import say, write_warning
+from firekeras.cli.parsing import without_types
 from firekeras.cli.words import in_options
 
 MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
@@ -39,6 +40,9 @@ class _EndedError(Exception):
 class OneCommand(TyperCommand):
     """A command whose errors are put in the words of its options."""
 
+    def get_params(self, ctx):
+        return without_types(super().get_params(ctx))
+
     def invoke(self, ctx):
         options = {each.name for each in self.params if each.param_type_name == "option"}
         try:
@@ -53,6 +57,9 @@ class OneCommand(TyperCommand):
 
 class Program(TyperGroup):
     """All commands; shows each mistake in the same way, whoever finds it."""
+
+    def get_params(self, ctx):
+        return without_types(super().get_params(ctx))
 
     def main(
         self, args=None, prog_name=None, complete_var=None, standalone_mode=True, windows_expand_args=True, **extra

@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import checks, complete
-from firekeras.cli.caps import parsed_caps
+from firekeras.cli.caps import check_caps, parsed_caps
 from firekeras.cli.compress_options import ConvMacs, Macs, Params
 from firekeras.cli.console import chosen_options, show, show_text
-from firekeras.cli.files import check_model, check_output, load_model, write
+from firekeras.cli.files import check_output, load_model, write
 from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
 from firekeras.cli.program import NothingDoneError
+from firekeras.keras_models import model_file
 from firekeras.paths import existing_file
 
 TARGETS = ("conv_macs", "macs", "params")
@@ -32,6 +33,7 @@ def prune(
     criterion: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             autocompletion=complete.criteria,
             help="Rank without data instead: 'l1', 'l2', 'fpgm', 'bn_scale', 'contribution' or 'random'.",
             show_default="l1",
@@ -41,7 +43,9 @@ def prune(
         Path | None,
         typer.Option(metavar="plan.json", help="Remove the filters in this plan, written with --save-plan."),
     ] = None,
-    ratio: Annotated[float, typer.Option(help="The share of the filters to remove, from 0 to below 1.")] = 0.3,
+    ratio: Annotated[
+        float, typer.Option(metavar="SHARE", help="The share of the filters to remove, from 0 to below 1.")
+    ] = 0.3,
     conv_macs: ConvMacs = None,
     macs: Macs = None,
     params: Params = None,
@@ -70,7 +74,8 @@ def prune(
     caps = parsed_caps(cap)
     checks.check_limits(ratio=ratio, round_to=round_to, min_keep=min_keep, balance=balance, max_cut=max_cut)
     checks.check_criterion(criterion or "l1", data=False)
-    check_model(model)
+    model_file.check_path(model)
+    check_caps(caps, model)
     if not dry_run:
         check_output(output, model)
     if save_plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 from pathlib import Path
@@ -19,11 +20,12 @@ from firekeras.cli.console import (
     write_event,
     write_progress,
 )
-from firekeras.cli.files import check_model, check_output
+from firekeras.cli.files import announced, check_output
 from firekeras.cli.options import DataOrNone, Mean, Scale, SkipUnreadable, Std
 from firekeras.cli.words import in_options
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import either, formats_with
+from firekeras.keras_models import model_file
 from firekeras.quiet import silent_stderr
 
 
@@ -131,7 +133,7 @@ def _check_files(paths):
                 f"{path} is the folder of a run, which is shown by itself. Give only that folder, or only model files."
             )
         if path.suffix in (".keras", ".h5", ".hdf5"):
-            check_model(path)
+            model_file.check_path(path)
         elif format_of(path) is None:
             raise ValueError(f"Expected {_files()}. Received: {path}.")
 
@@ -143,10 +145,9 @@ def _show_run(folder, html):
         check_output(html, ending=".html")
 
     options = inspect.signature(compress).parameters
-    for shown in show_run(folder, html):
-        show(Text(in_options(shown.plain, options)) if isinstance(shown, Text) else shown)
-    if html:
-        show_text(f"Written: {html}")
+    with announced(html) if html else contextlib.nullcontext():
+        for shown in show_run(folder, html):
+            show(Text(in_options(shown.plain, options)) if isinstance(shown, Text) else shown)
 
 
 def _show_files(paths, samples, settings, events):

@@ -8,9 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from firekeras.rounds.run_directory import places_outside
 from firekeras.strict_json import convert
-
-PLACES = ("output", "tensorboard")  # where a run writes outside of its folder
 
 
 def options_in(source: Mapping[str, Any], command: Callable, file: Path) -> dict[str, Any]:
@@ -36,23 +35,17 @@ def options_in(source: Mapping[str, Any], command: Callable, file: Path) -> dict
 
 
 def check_place(source: Mapping[str, Any], folder: Path, chosen: Collection[str]):
-    """Raises `ValueError` if a run would write to places that its user may not know of.
-
-    A run that lies where it was begun is its user's own, and its results go where they always went. One that was moved
-    may have come from anybody, and the places that its file names may hold anything.
+    """Raises `ValueError` if a run would write to places that its user may not know of, since it was moved.
 
     Args:
         source: The options that it was begun with.
         folder: Where it is now.
         chosen: The options beside `--resume`.
     """
-    begun = source.get("run_dir")
-    if begun is not None and Path(begun).resolve() == folder.resolve():
-        return
-    asked = [name for name in PLACES if source.get(name) and name not in chosen]
+    asked = {name: place for name, place in places_outside(source, folder).items() if name not in chosen}
     if asked:
-        places = " and ".join(f"--{name} {source[name]}" for name in asked)
+        places = " and ".join(f"--{name} {place}" for name, place in asked.items())
         raise ValueError(
-            f"The run in {folder} was begun in {begun}, and would write outside of its folder: {places}. If it is "
-            "yours, give these options again, or others."
+            f"The run in {folder} was begun in {source.get('run_dir')}, and would write outside of its folder: "
+            f"{places}. If it is yours, give these options again, or others."
         )

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import checks, complete
-from firekeras.cli.console import show, show_text
-from firekeras.cli.files import check_model, check_output, load_data, load_model
+from firekeras.cli.console import show
+from firekeras.cli.files import announced, check_output, load_data, load_model
 from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
+from firekeras.keras_models import model_file
 from firekeras.terminal import activity
 
 
@@ -20,10 +21,14 @@ def sensitivity(
     data: Data,
     criterion: Annotated[
         str,
-        typer.Option(autocompletion=complete.criteria, help="What ranks a layer's filters: 'l1', 'l2', 'fire', ..."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=complete.criteria,
+            help="What ranks a layer's filters: 'l1', 'l2', 'fire', ...",
+        ),
     ] = "l1",
     tolerance: Annotated[
-        float, typer.Option(help="How far accuracy may fall for the last column, in absolute points.")
+        float, typer.Option(metavar="POINTS", help="How far accuracy may fall for the last column, in absolute points.")
     ] = 0.02,
     images: Annotated[int, typer.Option(min=1, metavar="N", help="How many training images to measure on.")] = 1000,
     batch_size: BatchSize = 64,
@@ -46,7 +51,7 @@ def sensitivity(
             check_output(path, model, ending)
     checks.check_criterion(criterion, data=True)
     tolerance = checks.check_tolerance(tolerance)
-    check_model(model)
+    model_file.check_path(model)
     checks.check_data(data)
     network = load_model(model)
     from firekeras import atomic
@@ -69,8 +74,8 @@ def sensitivity(
         )
     show(sensitivity_table(analysis, tolerance))
     if chart:
-        write_svg(sensitivity_chart(analysis), chart)
-        show_text(f"Written: {chart}")
+        with announced(chart):
+            write_svg(sensitivity_chart(analysis), chart)
     if output:
-        atomic.write_text(output, json.dumps(analysis.to_dict(), indent=1) + "\n")
-        show_text(f"Written: {output}")
+        with announced(output):
+            atomic.write_text(output, json.dumps(analysis.to_dict(), indent=1) + "\n")

@@ -16,7 +16,7 @@ def _names():
 
 
 def widths(
-    around: Annotated[int, typer.Argument(min=9, help="A typical width of the pruned network.")] = 32,
+    around: Annotated[int, typer.Argument(metavar="WIDTH", min=9, help="A typical width of the pruned network.")] = 32,
     size: Annotated[int, typer.Option(min=1, help="Height and width of its feature maps, in pixels.")] = 16,
     kernel: Annotated[int, typer.Option(min=1, help="Height and width of its kernels.")] = 3,
     to: Annotated[str, typer.Option(metavar="NAME", autocompletion=complete.formats, help=f"{_names()}.")] = "litert",

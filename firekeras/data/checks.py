@@ -108,6 +108,8 @@ def check_batches_finite(name, data):
         return
     for number, batch in enumerate(batches(data, 1)):
         for array in keras.tree.flatten(batch[0]):
+            if not hasattr(array, "dtype"):
+                raise ValueError(f"`{name}` must come in batches of arrays, (x, y). Received a batch: {short(batch)}.")
             if array.dtype.kind == "f" and not np.isfinite(array).all():
                 raise ValueError(
                     f"`{name}` hold NaN or infinity, first in batch {number}. Repair these samples, or leave them out."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from firekeras.arguments import short
 from firekeras.keras_models.losses import is_loss
 
 
@@ -23,7 +24,7 @@ def check_labels(model, name, data):
         _check_batches(name, data)
         return
     if not isinstance(data, tuple) or len(data) < 2:
-        raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {described(data)}.")
+        raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {short(data)}.")
     y = data[1]
     lengths = [len(array) for array in keras.tree.flatten(data)]
     if len(set(lengths)) > 1:
@@ -38,7 +39,7 @@ def _check_batches(name, data):
         spec = data[0]
     if spec is not None and (not isinstance(spec, (tuple, list)) or len(spec) < 2):
         raise ValueError(
-            f"{name} contains no labels: a batch is {described(spec)}. Expected batches of (x, y), or (x, y, weights)."
+            f"{name} contains no labels: a batch is {short(spec)}. Expected batches of (x, y), or (x, y, weights)."
         )
 
 
@@ -56,12 +57,3 @@ def _check_class_numbers(name, y, classes):
         raise ValueError(f"{expected}, but `{name}` hold labels from {y.min()} to {y.max()}.")
     if y.dtype.kind == "f" and (y != np.round(y)).any():
         raise ValueError(f"{expected}, but `{name}` hold labels with fractions, such as {y[y != np.round(y)][0]}.")
-
-
-def described(data) -> str:
-    """A short description of what was received."""
-    if hasattr(data, "shape"):
-        return f"an array of shape {tuple(data.shape)}"
-    if isinstance(data, (list, tuple)):
-        return f"a {type(data).__name__} of {len(data)}: {', '.join(described(part) for part in data[:3])}"
-    return type(data).__name__

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from firekeras.arguments import typed
-from firekeras.refusals import check_share
+from firekeras.refusals import check_share, checked_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,7 @@ def hold_out(
     (1150, 288)
     """
     check_share("share", share, "a share such as 0.1, for a tenth", above=0, below=1)
+    checked_whole("seed", seed, 0)
     x, y = dataset.x_train, dataset.y_train
     if len(y) < 2:
         raise ValueError(f"Holding out validation data takes at least two training images. Received: {len(y)}.")

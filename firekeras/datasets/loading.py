@@ -10,7 +10,7 @@ from firekeras.arguments import typed
 from firekeras.datasets.dataset import Dataset, limited, split
 from firekeras.datasets.folders import TEST_SHARE, load_folder
 from firekeras.datasets.images import MAX_PIXELS, MODES, Form
-from firekeras.datasets.npz import NPZ_KEYS, load_npz
+from firekeras.datasets.npz import NPZ_KEYS, check_npz, load_npz
 from firekeras.paths import as_path
 from firekeras.refusals import check_one_of, checked_whole, suggestion
 
@@ -66,14 +66,13 @@ def load_dataset(
         check_one_of("channels", channels, MODES)
     if limit is not None:
         limit = checked_whole("limit", limit, 1)
+    checked_whole("seed", seed, 0)
     check_source(source)
     path = as_path(source)
     if str(source) == "digits":
         dataset = _load_digits(seed)
     elif path.is_dir():
         return load_folder(path, Form(image_size, channels), limit, seed, skip_unreadable)
-    elif path.is_file() and path.suffix.lower() == ".npz":
-        dataset = load_npz(path)
     else:
         dataset = load_npz(path)
     _check_already_sized(source, dataset, image_size)
@@ -81,10 +80,13 @@ def load_dataset(
 
 
 def check_source(source: str | os.PathLike) -> None:
-    """Raises `ValueError`, before anything is read, unless a source is a name, a folder or an `.npz` file."""
+    """Raises `ValueError`, before anything large is read, unless a source is a name, a folder or a good `.npz` file."""
     path = as_path(source)
-    if str(source) not in BUILT_IN and not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".npz"):
+    if str(source) in BUILT_IN or path.is_dir():
+        return
+    if not path.is_file() or path.suffix.lower() != ".npz":
         raise ValueError(_unknown_source(source, path))
+    check_npz(path)
 
 
 def _load_digits(seed):

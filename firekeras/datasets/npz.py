@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import zipfile
 from pathlib import Path
@@ -35,7 +36,16 @@ def load_npz(path: Path) -> Dataset:
     return Dataset(x_train, y_train, x_test, y_test)
 
 
-def _read_npz(path):
+def check_npz(path: Path) -> None:
+    """Raises `ValueError` if an `.npz` file lacks arrays, or they cannot be read; no value of theirs is read."""
+    with _opened(path) as archive:
+        for key in NPZ_KEYS:
+            _check_header(path, archive, key)
+
+
+@contextlib.contextmanager
+def _opened(path):
+    """The archive, once its names are checked."""
     with open_regular(path) as file:
         try:
             archive = zipfile.ZipFile(file)
@@ -45,19 +55,28 @@ def _read_npz(path):
             ) from error
         with archive:
             _check_keys(path, [name.removesuffix(".npy") for name in archive.namelist()])
-            arrays = {key: _read_array(path, archive, key) for key in NPZ_KEYS}
+            yield archive
+
+
+def _read_npz(path):
+    with _opened(path) as archive:
+        arrays = {key: _read_array(path, archive, key) for key in NPZ_KEYS}
     for key, array in arrays.items():
         _check_array(path, key, array)
     return arrays
 
 
-def _read_array(path, archive, key):
+def _check_header(path, archive, key):
     try:
         shape, dtype = _header(archive, key)
     except Exception as error:  # NumPy parses it as Python: SyntaxError, TokenError, MemoryError, RecursionError, ...
         raise ValueError(_damaged(path, key, error)) from error
     _check_no_objects(path, key, dtype)
     _check_declared(path, key, archive.getinfo(_member(archive, key)), shape, dtype)
+
+
+def _read_array(path, archive, key):
+    _check_header(path, archive, key)
     try:
         with archive.open(_member(archive, key)) as stream:
             return np.asarray(npy.read_array(stream, allow_pickle=False))

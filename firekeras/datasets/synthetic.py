@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from firekeras.arguments import typed
-from firekeras.refusals import check_one_of
+from firekeras.refusals import check_one_of, checked_whole
 
 SYNTHETIC = ("pink", "noise")
 
@@ -34,6 +34,8 @@ def synthetic_images(shape: tuple[int, ...], count: int, *, kind: str = "pink", 
     (10, 32, 32, 3)
     """
     check_one_of("kind", kind, SYNTHETIC)
+    checked_whole("count", count, 1)
+    checked_whole("seed", seed, 0)
     rng = np.random.default_rng(seed)
     if kind == "noise":
         return rng.uniform(0, 255, (count, *shape)).astype("float32")

@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from firekeras.data.labels import described
+from firekeras.arguments import short
 from firekeras.export.formats.format import needed
 from firekeras.keras_models.losses import gives_logits
 from firekeras.refusals import check_number, checked_whole
@@ -44,6 +44,7 @@ def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, lo
     rate = tf_keras.optimizers.schedules.CosineDecay(learning_rate, max(1, num_steps(train_data, epochs, batch_size)))
     if loss is None:
         loss = tf_keras.losses.SparseCategoricalCrossentropy(from_logits=gives_logits(model))
+    _check_loss(loss)
     tuned.compile(tf_keras.optimizers.SGD(rate, momentum=0.9, nesterov=True), loss)
     x, y = train_data
     with _without_warnings():
@@ -53,6 +54,17 @@ def fine_tune(tuned, model, train_data, *, epochs, learning_rate, batch_size, lo
             f"Fine-tuning with TF-MOT diverged: losses {history.history['loss']}. Lower `learning_rate` (received "
             f"{learning_rate})."
         )
+
+
+def _check_loss(loss):
+    import tf_keras
+
+    try:
+        known = callable(tf_keras.losses.get(loss))
+    except (ValueError, TypeError):
+        known = False
+    if not known:
+        raise ValueError(f"loss must be a loss of tf_keras, an object or its name. Received: {short(loss)}.")
 
 
 @contextlib.contextmanager
@@ -76,11 +88,11 @@ def checked_training(train_data, epochs, learning_rate, batch_size) -> dict:
     """The settings by name, for `fine_tune`; `ValueError` if TF-MOT's functions do not take them or the data."""
     if not (isinstance(train_data, tuple) and len(train_data) == 2 and len(train_data[0]) == len(train_data[1]) > 0):
         raise ValueError(
-            f"`train_data` is a tuple of arrays (x, y), as many labels as samples. Received: {described(train_data)}."
+            f"`train_data` is a tuple of arrays (x, y), as many labels as samples. Received: {short(train_data)}."
         )
     check_number("learning_rate", learning_rate, above=0)
     whole = {"epochs": checked_whole("epochs", epochs, 1), "batch_size": checked_whole("batch_size", batch_size, 1)}
-    return {**whole, "learning_rate": learning_rate}
+    return {**whole, "learning_rate": float(learning_rate)}
 
 
 def kernels(legacy) -> list[str]:

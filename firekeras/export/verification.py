@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from firekeras.arguments import short
 from firekeras.data.checks import check_no_numbers
 from firekeras.data.samples import draw_samples
 from firekeras.export.formats.format import Input
@@ -42,6 +44,8 @@ def samples_of(model, samples) -> dict[str, np.ndarray]:
         return dict(zip([input.name for input in inputs], random_samples(inputs, VERIFIED), strict=True))
     parts = keras.tree.flatten(_arrays(samples))
     check_no_numbers(parts)
+    if not all(hasattr(part, "shape") for part in parts):
+        raise ValueError(f"`samples` are arrays, or a data set. Received: {short(samples)}.")
     arrays = [np.asarray(array) for array in parts]
     shapes = [input.shape for input in inputs]
     if len(arrays) != len(inputs) or not all(map(_fits, arrays, shapes)):
@@ -54,8 +58,9 @@ def samples_of(model, samples) -> dict[str, np.ndarray]:
 
 def _arrays(samples):
     """Arrays unchanged; of data in batches as many samples as int8 uses."""
-    if isinstance(samples, (str, Path)):
-        raise ValueError(f"`samples` are arrays, or a data set. Received: {samples!r}. Load them first.")
+    known = isinstance(samples, (dict, keras.utils.PyDataset)) or hasattr(samples, "shape")
+    if not known and (isinstance(samples, (str, bytes, Path, Mapping)) or not hasattr(samples, "__iter__")):
+        raise ValueError(f"`samples` are arrays, or a data set. Received: {short(samples)}. Load them first.")
     in_batches = not hasattr(samples, "shape") and not isinstance(samples, (list, tuple, dict))
     return draw_samples(samples, DRAWN)[0] if in_batches else samples
 

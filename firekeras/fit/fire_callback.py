@@ -25,6 +25,7 @@ from firekeras.fit.voice import Voice
 from firekeras.keras_models.classes import check_trains_as_keras_does
 from firekeras.keras_models.compiling import fresh_if_broken
 from firekeras.keras_models.devices import several_processes
+from firekeras.keras_models.internals import evaluated_again
 from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
 from firekeras.plan.planning import checked_target, plan_pruning
@@ -32,7 +33,7 @@ from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
 from firekeras.refusals import checked_whole
-from firekeras.rounds.evaluation import metric_names, no_better_than_chance
+from firekeras.rounds.evaluation import metric_names
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import chosen_monitor
@@ -360,9 +361,10 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._unprobed, self._settler = None, None
 
     def _measure(self, epoch, logs):
+        self._choose_monitor([name for name in logs if name not in OURS])
+        unsettled = self._unsettled(logs)
         self._take_counters_out()
         self._measured = True
-        self._choose_monitor([name for name in logs if name not in OURS])
         value = self._value(logs)
         if value is None:
             raise ValueError(
@@ -373,7 +375,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         run = self._run
         run.baseline = run.accuracy = self._last = value
         run.begin_leg(max(0, self.params["epochs"] - epoch - 1), self.model)
-        self._report_start()
+        self._report_start(unsettled)
         lost = self._lost(value)
         if lost:
             run.stopped_because, self._training_on = f"There is no baseline: {lost}", True
@@ -395,12 +397,22 @@ class FirePruningCallback(keras.callbacks.Callback):
         counted = {key: counter for key, counter in self._counters.items() if counter.built}
         return profile_from_counters(self._network, counted, extract_features(self._network), mode="training")
 
-    def _report_start(self):
+    def _unsettled(self, logs: Mapping[str, float]) -> float | None:
+        """The metric of the epoch before the network was settled; None if it was not, or nothing can say."""
+        known = self._watched in logs and self._fit.validates_again
+        if not known or self._settler is None or not self._settler.changes:
+            return None
+        with self._run.time.on("judging"), self._settler.unsettled():
+            found = evaluated_again(self.model)
+        return self._value({**logs, **{f"val_{name}": value for name, value in found.items()}})
+
+    def _report_start(self, unsettled):
         run, costs = self._run, self._run.costs_before.totals
         limits = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
         self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **limits)
         self._note(self._mended)
-        self._note(no_better_than_chance(run.baseline, self._fit.validation, run.monitor))
+        for remark in run.remarks(unsettled, self._fit.validation):
+            self._note(remark)
         if self._settle_on is None:
             self._note(
                 "The data of fit can be read only once, so statistics are not settled. Pass data=... to settle and "

@@ -19,12 +19,14 @@ class FitData:
         train: `(x, y)`, `(x, y, sample_weight)`, or a data set; None if it can be read only once, or is unknown.
         validates: Whether there are validation data.
         validation: The validation data as `fit` holds them, `(x, y)`, or None.
+        validates_again: Whether the validation data can be read more than once an epoch.
         initial_epoch: The index of the first epoch, from 0.
     """
 
     train: Any
     validates: bool
     validation: Any
+    validates_again: bool
     initial_epoch: int
 
 
@@ -42,7 +44,9 @@ def data_of_fit(model) -> FitData:
         (f.f_locals for f in frames() if f.f_locals.get("self") is model and "epoch_iterator" in f.f_locals), {}
     )
     validation = variables.get("validation_data")
-    return FitData(_readable(variables), validation is not None, validation, int(variables.get("initial_epoch") or 0))
+    again = validation is not None and not _is_read_once(validation)
+    first = int(variables.get("initial_epoch") or 0)
+    return FitData(_readable(variables), validation is not None, validation, again, first)
 
 
 def _readable(variables):

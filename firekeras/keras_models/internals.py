@@ -42,6 +42,11 @@ def all_layers(layer, include_self=True) -> list:
     return list(layer._flatten_layers(include_self=include_self))
 
 
+def evaluated_again(model) -> dict[str, float]:
+    """The metrics of a model in `fit` on the validation data that this `fit` has just read."""
+    return model.evaluate(verbose=0, return_dict=True, _use_cached_eval_dataset=True)
+
+
 def holds_layers(layer) -> bool:
     """Whether a layer is made of layers."""
     return bool(layer._layers)

@@ -51,6 +51,27 @@ def load_model(path: str | os.PathLike, *, compile: bool = True) -> keras.Model:
         raise ValueError(_why_refused(path, config, error)) from error
 
 
+def names_in(path: Path) -> set[str]:
+    """The names of all layers that the config of a `.keras` file spells, at any depth; Keras is not imported.
+
+    Raises:
+        ValueError: If it is damaged.
+    """
+    from firekeras.keras_models import archive
+
+    with archive.opened(path) as (content, _):
+        config = archive.read_config(content)
+    return set(_names(config))
+
+
+def _names(config):
+    for value in config.values() if isinstance(config, dict) else config:
+        if isinstance(value, dict) and isinstance(value.get("config"), dict):
+            yield str(value["config"].get("name"))
+        if isinstance(value, (dict, list)):
+            yield from _names(value)
+
+
 def check_path(path: Path):
     """Raises `ValueError` unless there is a `.keras` file at `path`."""
     if (path / "saved_model.pb").is_file():

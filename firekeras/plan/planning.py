@@ -96,6 +96,7 @@ class PruningPlan:
         """The number of filters that are removed, over all layers."""
         return sum(filters.size for filters in self.removed.values())
 
+    @typed
     def explain(self, layer: str, filter: int) -> str:
         """Why a filter is removed, or stays.
 

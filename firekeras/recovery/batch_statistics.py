@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -107,6 +109,7 @@ class Settler:
         self.model = model
         self.layers, self.kept = norms_to_measure(model)
         self.passes = None
+        self._unsettled: list = []
         if self.layers:
             self.passes = RepeatedPass(model, data, self._watch, batch_size=batch_size, samples=samples)
 
@@ -123,11 +126,37 @@ class Settler:
             return _notes(self.kept)
         statistics = {path: pooled(*rows) for path, rows in self.passes.run().items()}
         check_finite(statistics)
+        self._unsettled = self._statistics()
         for path, (mean, variance) in statistics.items():
             self.layers[path].moving_mean.assign(mean)
             self.layers[path].moving_variance.assign(variance)
         uncalled = {path: "called with training=False" for path in self.layers if path not in statistics}
         return _notes(self.kept | uncalled)
+
+    @contextlib.contextmanager
+    def unsettled(self) -> Iterator[None]:
+        """A context in which the network has the statistics from before it was last settled."""
+        settled = self._statistics()
+        try:
+            self._assign(self._unsettled)
+            yield
+        finally:
+            self._assign(settled)
+
+    @property
+    def changes(self) -> bool:
+        """Whether settling has changed anything."""
+        return bool(self._unsettled)
+
+    def _statistics(self):
+        return [keras.ops.convert_to_numpy(variable) + 0 for variable in self._variables()]
+
+    def _assign(self, values):
+        for variable, value in zip(self._variables(), values, strict=True):
+            variable.assign(value)
+
+    def _variables(self):
+        return [v for layer in self.layers.values() for v in (layer.moving_mean, layer.moving_variance)]
 
     def _watch(self, visit, x, run):
         if visit.at_inference or visit.path not in self.layers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.scores.profile import FireProfile
 from firekeras.terminal import printable
 
+BROKEN_OFF = "rounds before an interruption"
 ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}
 
 
@@ -191,8 +193,8 @@ class RunReport:
 
     @property
     def tally(self) -> str:
-        """One line: how many rounds were kept and undone, and how long they took."""
-        seconds = sum(record.seconds for record in self.rounds if math.isfinite(record.seconds))
+        """One line: how many rounds were kept and undone, and how long the run took: the sum of its parts, if known."""
+        seconds = sum(self.seconds.values()) if self.seconds else sum(map(_lasted, self.rounds))
         took = datetime.timedelta(seconds=round(seconds))
         return f"rounds: {len(self.rounds)}, kept {len(self.accepted)}, undone {len(self.undone)}; took {took}"
 
@@ -275,13 +277,28 @@ def _remarks(events):
 
 
 def _seconds(events):
-    """The seconds by part, summed over all times that the run came to an end."""
-    spent: dict[str, float] = {}
+    """The seconds by part, summed over all times that the run came to an end; empty if it never did.
+
+    Of a time that was interrupted only the rounds are on record, as a part of their own.
+    """
+    spent: dict[str, float] = defaultdict(float)
+    rounds = broken_off = 0.0  # of the time in progress; of those that did not come to their end
     for event in events:
-        if event.get("event") == "stop":
-            for part, seconds in (event.get("seconds") or {}).items():
-                spent[printable(part)] = spent.get(printable(part), 0.0) + as_number(seconds)
-    return spent
+        if event.get("event") == "round":
+            rounds += _lasted(Round.of(event))
+        elif event.get("event") in ("start", "resume"):
+            broken_off, rounds = broken_off + rounds, 0.0
+        elif event.get("event") == "stop" and event.get("seconds"):
+            rounds = 0.0
+            for part, seconds in event["seconds"].items():
+                spent[printable(part)] += as_number(seconds)
+    if spent and broken_off + rounds:
+        spent[BROKEN_OFF] = broken_off + rounds
+    return dict(spent)
+
+
+def _lasted(record):
+    return record.seconds if math.isfinite(record.seconds) else 0.0
 
 
 def _state(events):

@@ -13,6 +13,7 @@ from firekeras.channels.costs import COSTS
 from firekeras.report.fitting import FittingTable
 from firekeras.rounds.figures import RoundFigures, figure
 from firekeras.rounds.lines import read
+from firekeras.terminal import written
 
 STAY = "must stay, because"
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -123,7 +124,7 @@ LINES = {
     "epoch": _epoch_line,
     "note": lambda event, started: Text(event["text"]),
     "stop": lambda event, started: Text(f"Ended: {event['reason']}"),
-    "written": lambda event, started: Text(f"Written: {event['path']}"),
+    "written": lambda event, started: Text(written(event["path"], event.get("replaced", False))),
 }
 
 

@@ -23,7 +23,7 @@ from firekeras.plan.pruning import prune
 from firekeras.quiet import without_retracing_warnings
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds import fingerprints
-from firekeras.rounds.evaluation import Evaluation, no_better_than_chance, warn_unless_held_out
+from firekeras.rounds.evaluation import Evaluation, warn_unless_held_out
 from firekeras.rounds.fine_tuning import EpochEvents, FineTuning
 from firekeras.rounds.journal import Journal, loaded, loaded_profile
 from firekeras.rounds.learning_rate import restore_rate, run_out
@@ -31,7 +31,7 @@ from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import better
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.repeatable import reseed, seed_round
-from firekeras.rounds.run import Run, check_prunable, settled_differently
+from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.run_directory import EVENTS
 from firekeras.rounds.schema import LOST
 from firekeras.rounds.settings import RunSettings
@@ -132,12 +132,11 @@ class Rounds(Run, Iterator):
 
     def _remarks(self, unsettled) -> list[str]:
         """Notes that the user should see before any training."""
-        differs = settled_differently(unsettled, self.baseline, self.settings.tolerance, self.monitor)
-        chance = no_better_than_chance(self.baseline, self.validation_data, self.monitor)
         scale = self.evaluation.suspicion(self.first)
         over = None if self.settings.trains_by_itself else self._schedule_over()
         broken = MENDED if is_broken(self.first) else None
-        return [remark for remark in (scale, differs, chance, over, broken) if remark]
+        found = self.remarks(unsettled, self.validation_data)
+        return [remark for remark in (scale, *found, over, broken) if remark]
 
     def _schedule_over(self):
         if self.settings.learning_rate is not None or self.settings.fine_tune is not None:

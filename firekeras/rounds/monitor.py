@@ -9,6 +9,7 @@ from firekeras.refusals import check_number, check_share, suggestion
 
 LOWER_IS_BETTER = ("loss", "error", "mae", "mse", "crossentropy", "divergence", "poisson", "hinge", "rmse", "mape")
 SCORES = ("acc", "iou", "io_u", "dice", "auc", "f1", "r2")  # parts of names, in order of preference
+KEEPS_ALL = 0.5  # the tolerance of an accuracy from which hardly any network is too bad
 ROUNDING = 1e-6  # relative error of float32 sums over a few thousand samples
 
 
@@ -65,6 +66,25 @@ def check_tolerance(tolerance: float, monitor: str):
     if is_accuracy(monitor) and 1 < tolerance < math.inf:
         hint = " With 1 every round is kept."
         check_share("tolerance", tolerance, f"a share of 1 as {monitor!r} is (0.01 is one point)", hint=hint)
+
+
+def keeps_all(tolerance: float, monitor: str) -> str | None:
+    """A sentence if a tolerance, unless it is infinity, is so large that it keeps whatever comes; else None.
+
+    Example:
+    >>> from firekeras.rounds.monitor import keeps_all
+    >>> keeps_all(1, "accuracy")
+    'tolerance=1 keeps every round: it is in units of the metric, 0.01 is one point of accuracy.'
+    """
+    if not is_accuracy(monitor) or not KEEPS_ALL <= tolerance < math.inf:
+        return None
+    kept = rounds_kept(tolerance)
+    return f"tolerance={tolerance:g} keeps {kept}: it is in units of the metric, 0.01 is one point of {monitor}."
+
+
+def rounds_kept(tolerance: float) -> str:
+    """Which rounds such a tolerance keeps."""
+    return "every round" if tolerance >= 1 else "almost every round"
 
 
 def worst_accepted(baseline: float, tolerance: float, monitor: str) -> float:

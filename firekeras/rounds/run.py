@@ -15,8 +15,9 @@ from firekeras.keras_models.devices import check_strategy
 from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.favouring_macs import favouring_macs
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
+from firekeras.rounds.evaluation import no_better_than_chance
 from firekeras.rounds.method import Method
-from firekeras.rounds.monitor import lower_is_better, within_tolerance
+from firekeras.rounds.monitor import keeps_all, lower_is_better, within_tolerance
 from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
 from firekeras.rounds.settings import LATENCIES, RunSettings
@@ -264,6 +265,24 @@ class Run:
             return not math.isnan(value)
         return within_tolerance(value, self.baseline, self.settings.tolerance, self.monitor)
 
+    def remarks(self, unsettled: float | None, validation_data: Any) -> list[str]:
+        """What the user should know of the baseline and the tolerance before any cut.
+
+        Args:
+            unsettled: The metric of the first model before it was settled; None if it was not, or is unknown.
+            validation_data: The data that the baseline was measured on.
+        """
+        tolerance = self.settings.tolerance
+        limit = keeps_all(tolerance, self.monitor) if self.target is None and self._knows_unit else None
+        differs = unsettled is not None and settled_differently(unsettled, self.baseline, tolerance, self.monitor)
+        chance = no_better_than_chance(self.baseline, validation_data, self.monitor)
+        return [remark for remark in (limit, differs, chance) if remark]
+
+    @property
+    def _knows_unit(self):
+        """Whether the name of the metric says what it is; a user's function may measure anything."""
+        return self.settings.evaluate is None or self.settings.monitor is not None
+
     def cut_figures(self, plan: PruningPlan) -> dict[str, int]:
         """The figures of a cut, for its event."""
         return {"number": self.number, "filters_removed": plan.num_removed, **plan.costs_after.totals}
@@ -341,4 +360,5 @@ def settled_differently(before: float, settled: float, tolerance: float, monitor
     return (
         f"With BatchNormalization's statistics measured again on training data, the network has {monitor} "
         f"{settled:.4g} instead of {before:.4g}, {verdict} than as given. The settled network is the baseline."
+        + (" The old statistics lagged behind, or are of inputs in another range." if verdict == "better" else "")
     )

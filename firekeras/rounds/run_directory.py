@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 SETTINGS, EVENTS, BEST, PROFILE, STOP = "run.json", "events.jsonl", "best.keras", "profile.fire.h5", "stop"
 OURS = re.compile(r"(?:round|profile)-(\d{3,})\.(?:keras|fire\.h5)")
 MOST = 1 << 27  # bytes of a file of text: a thousand rounds of the largest networks need less
+PLACES = ("output", "tensorboard")  # options that say where a run writes outside of its folder
 UNTOUCHED = "Nothing was changed or deleted."
 
 
@@ -320,6 +321,22 @@ class RunDirectory:
     def state(self) -> dict:
         """The state of the method after the last finished round."""
         return next((event.get("state", {}) for event in reversed(self.rounds())), {})
+
+
+def places_outside(source: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Where a run writes outside of its folder, by option, if it does not lie where it was begun; else none.
+
+    A run that lies there is its user's own, and its results go where they always went. One that was moved may have
+    come from anybody, and the places that its file names may hold anything.
+
+    Args:
+        source: The options that it was begun with.
+        folder: Where it is now.
+    """
+    begun = source.get("run_dir")
+    if begun is not None and Path(begun).resolve() == folder.resolve():
+        return {}
+    return {name: source[name] for name in PLACES if source.get(name)}
 
 
 def check_new(path: Path):

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from firekeras.rounds.monitor import KEEPS_ALL
 from inspector.state import Choices
 
 
@@ -88,9 +89,10 @@ def structure_arguments(model, output) -> list[str]:
 
 def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str]:
     """`firekeras compress`, with its events."""
+    asks = options.tolerance >= KEEPS_ALL  # the command line, and here nobody can answer
     flags = {
         "--data": options.data,
-        "--tolerance": _number(options.tolerance if options.tolerance < 1 else math.inf),  # 1 is taken for one point
+        "--tolerance": _number(math.inf if asks else options.tolerance),
         "--epochs": options.epochs,
         "--batch-size": options.batch_size,
     }
@@ -105,9 +107,10 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
     return ["compress", str(model), *_flat(flags), *_limits(choices), *rest, *places, "--events"]
 
 
-def resume_arguments(folder) -> list[str]:
-    """`firekeras compress`, resuming a run."""
-    return ["compress", "--resume", str(folder), "--events"]
+def resume_arguments(folder, **places) -> list[str]:
+    """`firekeras compress`, resuming a run; `places` are `output` and `tensorboard`, if it writes elsewhere now."""
+    chosen = _flat({f"--{name}": place for name, place in places.items()})
+    return ["compress", "--resume", str(folder), *chosen, "--events"]
 
 
 def as_text(arguments) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import time
 
 from firekeras.report.run_report import RunReport
-from firekeras.rounds.run_directory import EVENTS, RunDirectory
+from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
 
 CLOSED = ("finished", "interrupted", "error")
 MINUTE = 60  # seconds
@@ -45,6 +45,11 @@ class RunView:
     def can_resume(self) -> bool:
         """Whether the command line can resume it."""
         return bool(self.directory.settings.get("source")) and self.report.state != "finished"
+
+    @property
+    def places_outside(self) -> dict[str, str]:
+        """Where it would write outside of its folder, by option of the command line, if it was moved; else none."""
+        return places_outside(self.directory.settings.get("source") or {}, self.directory.path)
 
     @property
     def lately(self) -> bool:

@@ -11,7 +11,7 @@ from inspector.children import RunOptions, Work, compress_arguments, firekeras_c
 from inspector.dialogs import RunDialog
 from inspector.models import Preferences
 from inspector.state import Comparison, Mode, RunView, Session, events_size, open_document, profiles_of, read_profile
-from inspector.tasks.task import Task
+from inspector.tasks.task import MODELS, Task
 from inspector.views import NO_RUN
 
 HALF = 0.5  # of the MACs is to be left, if no preview says otherwise
@@ -76,9 +76,19 @@ class Running(Task):
         self._start(compress_arguments(self.session.need_model(), self.session.choices, options), options.run_dir)
 
     def resume(self):
-        """Resumes the run that is shown."""
+        """Resumes the run that is shown; asks where its result goes if the run was moved."""
         folder = self._need_folder()
-        self._start(resume_arguments(folder), folder)
+        places = self.view.places_outside if self.view is not None else {}
+        if not places:
+            self._start(resume_arguments(folder), folder)
+            return
+        suggested = folder.parent / Path(places.get("output", "pruned.keras")).name
+        then = lambda output: self._resume_moved(folder, places, output)  # noqa: E731
+        self.ask_for_file("The run was moved: save its smaller model as", suggested, MODELS, then)
+
+    def _resume_moved(self, folder, places, output):
+        inside = {name: folder / name for name in places}  # TensorBoard's files can lie in the folder itself
+        self._start(resume_arguments(folder, **{**inside, "output": output}), folder)
 
     def _start(self, arguments, folder):
         self._forget(Path(folder), own=True)

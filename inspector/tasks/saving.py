@@ -12,7 +12,7 @@ from firekeras.atomic import beside, check_can_write, whole_file
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
 from inspector.state import ModelWeights, Session, exports, words
-from inspector.tasks.task import Task
+from inspector.tasks.task import MODELS, Task
 
 
 class Saving(Task):
@@ -40,12 +40,7 @@ class Saving(Task):
     def _ask(self, title, ending, kinds, then):
         """Opens a dialog for a new file, and passes its path to `then`."""
         folder = self.session.need_document().path.resolve().parent
-        dialog = QtWidgets.QFileDialog(None, title, str(folder), kinds)
-        dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(kinds[kinds.index("*.") + 2 :].rstrip(")"))
-        dialog.selectFile(f"{self._stem()}{ending}")
-        dialog.fileSelected.connect(lambda path: self.in_words(then, Path(path)))
-        self.asked.emit(dialog)
+        self.ask_for_file(title, folder / f"{self._stem()}{ending}", kinds, then)
 
     def _stem(self):
         name = self.session.need_document().name
@@ -61,7 +56,7 @@ class Saving(Task):
     def ask_for_model(self):
         """Asks for the path of the pruned model."""
         title = f"Save a cut of {words.FIRST_NETWORK}" if self.session.of_run else "Save the pruned model"
-        self._ask(title, "-pruned.keras", "Keras models (*.keras)", self.save_model)
+        self._ask(title, "-pruned.keras", MODELS, self.save_model)
 
     def save_model(self, path: Path):
         """Prunes as previewed, loads the file again to check it, and only then gives it its name."""

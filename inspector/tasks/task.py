@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
-from PySide6 import QtCore
+from PySide6 import QtCore, QtWidgets
 
 from inspector.children import Outcome
 from inspector.state import Session
+
+MODELS = "Keras models (*.keras)"
 
 
 class Task(QtCore.QObject):
@@ -50,6 +53,22 @@ class Task(QtCore.QObject):
                 outcome.sentence(title), error=not outcome.aborted, way_out=way_out, then=lambda: self.in_words(then)
             )
         return not outcome.ok
+
+    def ask_for_file(self, title: str, suggested: Path, kinds: str, then: Callable[[Path], object]):
+        """Opens a dialog for a new file, and passes its path to a function.
+
+        Args:
+            title: The title of the dialog.
+            suggested: The path that it suggests.
+            kinds: The kind of file, with its ending: `"Plans (*.json)"`.
+            then: The function, which may raise `ValueError`.
+        """
+        dialog = QtWidgets.QFileDialog(None, title, str(suggested.parent), kinds)
+        dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(kinds[kinds.index("*.") + 2 :].rstrip(")"))
+        dialog.selectFile(suggested.name)
+        dialog.fileSelected.connect(lambda path: self.in_words(then, Path(path)))
+        self.asked.emit(dialog)
 
     def in_words(self, call: Callable, *arguments):
         """Calls a function that may raise `ValueError`, and reports the error."""

@@ -118,9 +118,30 @@ def test_numbers_of_another_type(settings):
         firekeras.plan_pruning(model, scores, **settings)
 
 
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda graph, plan: plan.explain("conv1", "0"), r"filter must be a whole number. Received: '0'"),
+        (lambda graph, plan: graph.filters(["conv1"]), r"Expected a layer with filters.* Received: \['conv1'\]"),
+        (lambda graph, plan: graph.units_of([1]), "removed must be a dict"),
+        (lambda graph, plan: graph.by_layer("x"), "of_units must be an array"),
+        (lambda graph, plan: graph.removed_filters(np.zeros(3, bool)), r"one value per unit, \d+. Received: an array"),
+        (lambda graph, plan: firekeras.FireDetector().cross_validate("p.fire.h5"), "profile must be a FireProfile"),
+        (lambda graph, plan: plan.save(""), "Expected the path of a file"),
+        (lambda graph, plan: firekeras.datasets.synthetic_images((8, 8, 1), -1), "count must be a whole number"),
+        (lambda graph, plan: firekeras.datasets.load_dataset("digits", seed=-1), "seed must be a whole number"),
+        (lambda graph, plan: firekeras.recovery.get_recovery(np.ones((9, 9))), "Unknown recovery step"),
+    ],
+)
+def test_other_arguments_of_another_type(ask, words):
+    model, scores = scored()
+    with pytest.raises(ValueError, match=words):
+        ask(firekeras.channel_graph(model), firekeras.plan_pruning(model, scores))
+
+
 def test_scores_and_plans_of_another_type():
     model, scores = scored()
-    with pytest.raises(ValueError, match=r"scores must be a FilterScores. Received: \{.*\.\.\. \(dict\)"):
+    with pytest.raises(ValueError, match=r"scores must be a FilterScores. Received: a dict of arrays: 'conv"):
         firekeras.plan_pruning(model, dict(scores))
     with pytest.raises(ValueError, match=r"plan must be a PruningPlan. Received: \{.* \(dict\)"):
         firekeras.prune(model, {"conv": [1]})

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from firekeras import cli, methods
 from firekeras.cli import checks
+from firekeras.cli.caps import check_caps
 from firekeras.cli.checks import CONTROLS, MODES, check_method, check_tolerance
 from firekeras.cli.program import NothingDoneError, OneCommand, Program
 from firekeras.cli.words import in_options
@@ -48,6 +49,10 @@ TABLE = [
     ("compress m.keras --data digits --macs 0.5 --ratio 0.1", "pass --epochs none"),
     ("compress m.keras --data digits --output no/p.keras", "there is no folder no"),
     ("compress m.keras --data digits --tensorboard m.keras", "--tensorboard m.keras is a file"),
+    ("compress m.keras --data digits --tolerance 0.5", "For 0.5 points give --tolerance 0.005"),
+    ("compress m.keras --data digits --epochs-per-round x", "Expected a whole number, at least 0. Received: x."),
+    ("compress m.keras --data broken.npz", "broken.npz is not an .npz file, or is truncated"),
+    ("compress named.keras --data digits --cap conf1=0.5", "Did you mean 'conv1'? firekeras channels named.keras"),
     ("compress --resume nowhere", "nowhere is not the folder of a run"),
     ("compress --resume used", "begun in Python"),
     ("measure", "Missing argument 'MODEL.keras'. See firekeras measure --help."),
@@ -60,6 +65,8 @@ TABLE = [
         "prune m.keras --conv-macs 50",
         "--conv-macs must be the share that is left, above 0, up to 1. Received: 50.0. 50% is 0.5.",
     ),
+    ("prune m.keras --ratio 30%", "Received: 30%. 30% is 0.3."),
+    ("prune m.keras --ratio nan", "Expected a number. Received: nan."),
     ("prune m.keras --ratio 30", "--ratio must be the share of filters to remove"),
     ("prune m.keras --min-keep 2", "--min-keep must be the share"),
     ("prune m.keras --plan none.json", "There is no file none.json"),
@@ -74,7 +81,12 @@ TABLE = [
     ("report old.h5 m.keras", "convert old.h5"),
     ("export m.keras --to tflit", "Did you mean 'tflite'?"),
     ("export m.keras --to onnx --output m.tflite", "contradict each other"),
+    (
+        "export m.keras --output m.foo",
+        "Expected --output NAME.tflite, --output NAME.onnx or --to saved-model --output FOLDER. Received: m.foo.",
+    ),
     ("export m.keras --int8", "needs --data"),
+    ("widths 8", "Expected a whole number, at least 9. Received: 8."),
     ("widths --to saved-model", "--to is 'litert' or 'onnx' here"),
     ("widths --to onnx --int8", "--int8 is for"),
     ("convert m.keras new.keras", "Expected a file of Keras 2"),
@@ -108,6 +120,10 @@ def said(tmp_path_factory):
     for name in ("m.keras", "old.h5"):
         with zipfile.ZipFile(folder / name, "w") as archive:
             archive.writestr("config.json", "{}")
+    with zipfile.ZipFile(folder / "named.keras", "w") as archive:
+        archive.writestr("config.json", json.dumps({"config": {"layers": [{"config": {"name": "conv1"}}]}}))
+        archive.writestr("model.weights.h5", "")
+    (folder / "broken.npz").write_text("PK")
     (folder / "used").mkdir()
     (folder / "used" / "run.json").write_bytes((FILES / "run-2" / "run.json").read_bytes())
     commands = [command for command, _ in TABLE]
@@ -135,10 +151,10 @@ def test_the_right_names_are_known_without_importing_what_registers_them():
         assert registered("scores/criteria", "criterion")[name].get("needs", "kernel") == criterion.needs
 
 
-def test_a_tolerance_of_a_point_or_more_is_asked_about_on_a_terminal(monkeypatch):
+def test_a_tolerance_that_keeps_almost_everything_is_asked_about_on_a_terminal(monkeypatch):
     monkeypatch.setattr(checks, "_can_ask", lambda: True)
     monkeypatch.setattr(typer, "confirm", lambda text, err: "do you mean 2 points?" in text)
-    assert check_tolerance(2) == 0.02 and check_tolerance(0.5) == 0.5 and check_tolerance(math.inf) == math.inf
+    assert check_tolerance(2) == 0.02 and check_tolerance(0.4) == 0.4 and check_tolerance(math.inf) == math.inf
     with pytest.raises(ValueError, match=r"--tolerance 0\.03"):
         check_tolerance(3)
 
@@ -191,3 +207,20 @@ def test_the_shell_completes(line, found):
     words = f"firekeras {line}"
     asked = {"_FIREKERAS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
     assert found in CliRunner().invoke(cli.app, [], prog_name="firekeras", env=asked).stdout.split()
+
+
+@pytest.mark.parametrize("command", ["compress", "prune", "export", "report", "widths", "compare"])
+def test_help_shows_no_types_of_python(command):
+    shown = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "80", "TERM": "dumb"}).stdout
+    assert "--help" in shown and "<" not in shown and "x>=" not in shown
+
+
+def test_layers_inside_others_and_types_are_left_to_planning(tmp_path):
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps({"config": {"layers": [{"config": {"name": "block"}}]}}))
+        archive.writestr("model.weights.h5", "")
+    check_caps({"block/conv": 0.5, "EinsumDense": 0.5, "conv*": 0.5, "block": 0}, path)
+    check_caps({}, tmp_path / "none.keras")
+    with pytest.raises(ValueError, match="no layer with filters named 'blok'"):
+        check_caps({"blok": 0.5}, path)

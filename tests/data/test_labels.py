@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 import firekeras
-from firekeras.data.labels import check_labels, described
+from firekeras.data.labels import check_labels
 
 X = np.zeros((4, 8, 8, 3), "float32")
 
@@ -67,7 +67,3 @@ def test_rounds_look_at_labels_and_tolerance_before_any_work():
         firekeras.compress(compiled(), [X, labels], (X, labels))
     with pytest.raises(ValueError, match=r"Received lists of numbers: convert them to an array"):
         firekeras.measure_fire(networks.two_convs(), X.tolist())
-
-
-def test_what_was_received_is_described_briefly():
-    assert described([X, None, 1, 2]) == "a list of 4: an array of shape (4, 8, 8, 3), NoneType, int"

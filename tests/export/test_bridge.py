@@ -132,6 +132,7 @@ def test_what_quantisation_cannot_take_is_named_before_any_training(tmp_path, mo
         (sparsify, {"epochs": 0}, "epochs must be a whole number, at least 1"),
         (cluster, {"learning_rate": 0}, "learning_rate must be a number, above 0"),
         (cluster, {"train_data": np.zeros((4, 8, 8, 3))}, r"a tuple of arrays \(x, y\)"),
+        (cluster, {"loss": "nope"}, "loss must be a loss of tf_keras, an object or its name. Received: 'nope'"),
     ],
 )
 def test_settings_out_of_range_are_refused(tool, settings, words):

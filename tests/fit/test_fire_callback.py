@@ -1,5 +1,7 @@
 """FirePruningCallback inside fit: the live model gets smaller, and nothing that was learned is lost."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -320,12 +322,26 @@ def test_an_unknown_metric_is_refused_before_the_first_step():
 def test_every_validation_is_settled_and_what_is_left_is_too():
     """The statistics are those of an exact pass over the data that `fit` was given."""
     model, (x, _) = network(norm=True), images()
-    fit(model, firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0), 3)
+    callback = firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=1.0)
+    fit(model, callback, 3)
+    assert any("tolerance=1 keeps every round" in note for note in callback.result.notes)
     twin = keras.models.clone_model(model)
     twin.set_weights(model.get_weights())
     firekeras.reestimate_batch_norm(twin, x)
     for one, other in zip(model.get_weights(), twin.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.every_backend
+def test_statistics_that_lag_are_pointed_out():
+    model, callback = network(norm=True), firekeras.FirePruningCallback(pruning_ratio=0.2, tolerance=0.01)
+    norm = next(layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization))
+    norm.moving_mean.assign(norm.moving_mean + 1e6)  # three steps do not make up for it
+    history = fit(model, callback, 2)
+    (note,) = [note for note in callback.result.notes if "measured again" in note]
+    unsettled = float(re.search(r"instead of ([\d.]+),", note)[1])
+    baseline = history.history["val_accuracy"][0]
+    assert f"has accuracy {baseline:.4g} instead" in note and abs(unsettled - baseline) > 0.01
 
 
 def test_data_that_are_read_only_once_are_not_settled_which_is_said():

@@ -11,11 +11,11 @@ def costs(left):
     return {"conv_macs": int(1000 * left), "macs": int(2000 * left), "params": int(400 * left)}
 
 
-def settings(widths):
+def settings(widths, folder):
     return {
         "format": 2,
         "settings": {"pruning_ratio": 0.1},
-        "source": {"model": "net.keras", "data": "digits", "output": "out.keras"},
+        "source": {"model": "net.keras", "data": "digits", "output": "out.keras", "run_dir": str(folder)},
         "model": "net",
         "monitor": "accuracy",
         "tolerance": 0.01,
@@ -52,10 +52,10 @@ def whole_round(number, accepted, accuracy, left, widths, removed=None):
     return {"event": "round", "number": number, "accepted": accepted, "accuracy": accuracy, **fields}
 
 
-def begin(folder, widths):
-    """Writes `run.json`."""
+def begin(folder, widths, begun=None):
+    """Writes `run.json` of a run that was begun in this folder, or in another one."""
     folder.mkdir()
-    (folder / "run.json").write_text(json.dumps(settings(widths)))
+    (folder / "run.json").write_text(json.dumps(settings(widths, begun or folder)))
 
 
 def steps_of(folder, events):

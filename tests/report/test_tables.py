@@ -103,6 +103,8 @@ def test_epochs_and_ends_are_one_line_each():
     assert "epoch 1 of 2: loss 0.2500" in tables.event_line(epoch, STARTED).plain
     assert tables.event_line({"event": "stop", "reason": "Enough."}, STARTED).plain == "Ended: Enough."
     assert tables.event_line({"event": "written", "path": "a.keras"}, STARTED).plain == "Written: a.keras"
+    replaced = {"event": "written", "path": "a.keras", "replaced": True}
+    assert tables.event_line(replaced, STARTED).plain == "Written: a.keras, in place of the file of that name"
 
 
 def test_costs_are_compared():

@@ -1,13 +1,13 @@
 """A run that is killed before any of its file operations, or finds the disk full at it, goes on and ends the same."""
 
 import errno
-import io
-import os
 import types
 from pathlib import Path
 
 import pytest
 from described_runs import COSTS, SETTINGS
+from file_operations import Killed
+from file_operations import Operations as FileOperations
 
 from firekeras.atomic import write_text
 from firekeras.rounds import fingerprints, journal, ownership, run_directory
@@ -58,32 +58,12 @@ def go(folder):
     told.leave()
 
 
-class Killed(BaseException):
-    """The process is gone."""
-
-
-def writes(how="r"):
-    """Whether a file is opened to write, by its mode or its flags."""
-    return how & (os.O_WRONLY | os.O_RDWR) if isinstance(how, int) else "r" not in how
-
-
-class Operations:
-    """Counts the operations on files, and has one of them fail: for good, as in a process that is killed, or once."""
+class Operations(FileOperations):
+    """Those of a run."""
 
     def __init__(self, monkeypatch):
-        self.count, self.fails_at, self.dead = 0, None, False
-        for owner, name in ((os, "replace"), (os, "link"), (os, "unlink"), (os, "open"), (io, "open"), (os, "mkdir")):
-            monkeypatch.setattr(owner, name, self.watched(getattr(owner, name)))
-        monkeypatch.setattr(os, "fsync", lambda file: self.step("fsync"))
+        super().__init__(monkeypatch)
         monkeypatch.setattr(run_directory, "_write_all", self.half_written)
-
-    def watched(self, function):
-        def watching(*given, **named):
-            if function.__name__ != "open" or writes(*given[1:2]):
-                self.step(function.__name__)
-            return function(*given, **named)
-
-        return watching
 
     def half_written(self, file, data):
         try:
@@ -93,21 +73,10 @@ class Operations:
             raise
         file.write(data)
 
-    def step(self, name):
-        self.count += 1
-        if self.dead or self.count == self.fails_at:
-            self.fail(name)
-
-    def fail(self, name):
-        self.dead = True
-        raise Killed
-
     def run(self, folder, fails_at=None):
-        self.count, self.fails_at, self.dead = 0, fails_at, False
         try:
-            go(folder)
+            super().run(go, folder, fails_at=fails_at)
         finally:
-            self.fails_at, self.dead = None, False
             for owned in list(ownership._OWNED.values()):  # as the end of a process does
                 owned.release()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firekeras.arguments import typed
+from firekeras.arguments import short, typed
 from firekeras.refusals import checked_whole
 from firekeras.scores.detector import detector_file
 from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features, renumbered
@@ -119,6 +119,7 @@ class FireDetector:
         self._require_fitted()
         return self.predict_from(extract_features(model))
 
+    @typed
     def predict_from(self, features: Mapping[str, np.ndarray]) -> FilterScores:
         """Predicts FIRE from features that are known already, as `predict` does from a model.
 
@@ -137,6 +138,7 @@ class FireDetector:
         (8,)
         """
         self._require_fitted()
+        _check_rows(features)
         features = self._numbered(features)
         predicted = {name: self._predict_layer(name, x) for name, x in features.items()}
         unpredicted = [name for name, fire in predicted.items() if np.isnan(fire).any()]
@@ -173,6 +175,7 @@ class FireDetector:
         x, fire, _ = self._scored_filters(features, profile)
         return self._compared(fire, clipped_prediction(self._fitted, x))
 
+    @typed
     def cross_validate(self, profile: FireProfile, by: str = "filter", folds: int = 5) -> dict[str, float]:
         """Metrics on filters that were left out of training; the detector itself is not changed.
 
@@ -201,6 +204,7 @@ class FireDetector:
         _, fire, predicted = self._left_out(profile, by, folds)
         return self._compared(fire, predicted)
 
+    @typed
     def predict_left_out(
         self, profile: FireProfile, by: str = "filter", folds: int = 5, on_fold: Callable[[], object] = lambda: None
     ) -> FilterScores:
@@ -432,3 +436,9 @@ def _unscored_layers(profile):
     unknown = "FIRE was not measured for this layer"
     unscored = [name for name, fire in profile.items() if not np.isfinite(fire).any()]
     return {name: profile.reasons.get(name) or unknown for name in unscored}
+
+
+def _check_rows(features):
+    for name, x in features.items():
+        if x.ndim != 2 or x.shape[1] <= LAYER_FEATURE:
+            raise ValueError(f"Features must be a row per filter. Received for layer {name!r}: {short(x)}.")

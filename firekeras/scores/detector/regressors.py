@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from firekeras.arguments import short
 from firekeras.refusals import Registry
 from firekeras.scores.detector.features import FEATURES
 
@@ -146,7 +147,7 @@ def check_regressor(identifier):
     if isinstance(identifier, type) or not all(hasattr(identifier, m) for m in ("fit", "predict")):
         raise ValueError(
             "A regressor must be a name or an object with fit(X, y) and predict(X). Received: "
-            f"{identifier!r}. Pass one of {_known_names()}, or an instance such as SVR()."
+            f"{short(identifier)}. Pass one of {_known_names()}, or an instance such as SVR()."
         )
 
 

@@ -102,6 +102,20 @@ def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot,
     assert window.running.view.report.state == "finished"
 
 
+def test_a_run_that_was_moved_is_resumed_with_another_output(empty_window, qtbot, folder, files, replay):
+    begin(folder, {"stem": 8}, begun=folder.with_name("elsewhere"))
+    (folder / "events.jsonl").write_text(json.dumps({**start(), "time": ""}) + "\n" + '{"event": "interrupted"}\n')
+    asked, dialogs = replay(steps_of(folder, [{"event": "resume", "after_round": 0}])), []
+    empty_window.open_path(folder)
+    empty_window.running.asked.connect(dialogs.append)
+    empty_window.running.resume()
+    (dialog,) = dialogs
+    assert dialog.selectedFiles() == [str(folder.with_name("out.keras"))] and not asked
+    dialog.fileSelected.emit("mine.keras")
+    assert asked[-1] == ["compress", "--resume", str(folder), "--output", "mine.keras", "--events"]
+    qtbot.waitUntil(lambda: empty_window.work.job is None, timeout=20000)
+
+
 def test_notes_and_a_last_round_that_only_trains_are_shown(window, qtbot, folder, replay):
     widths = smaller(window, 1)
     begin(folder, window.session.measured.planner.widths)

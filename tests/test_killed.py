@@ -1,0 +1,81 @@
+"""Who measures, prunes or exports and is killed before any operation on files leaves the old result or the new one."""
+
+from pathlib import Path
+
+import keras
+import pytest
+from file_operations import Killed, Operations
+
+import firekeras
+from firekeras.atomic import is_temporary, save_model
+from firekeras.export import exporting
+from firekeras.export.formats import FORMATS, Format
+from firekeras.export.verification import Difference
+
+FILES = Path(__file__).parent / "files"
+OLD = b"as it was before"
+
+
+class Halves(Format):
+    """A format whose files, or folders, are written in two halves."""
+
+    title, runtime = "two halves", "none"
+
+    def __init__(self, name, ending):
+        super().__init__(name)
+        self.ending = ending
+
+    def write(self, model, path, **settings):
+        if not self.ending:
+            path.mkdir()
+        for name in ("one", "other"):
+            with (path if self.ending else path / name).open("a") as file:
+                file.write(name)
+
+
+def halves(path):
+    """Whether both are there."""
+    parts = [path] if path.is_file() else sorted(path.iterdir())
+    return "".join(part.read_text() for part in parts) == "oneother"
+
+
+def export(monkeypatch, ending):
+    """Exports without a network: only the files are real."""
+    monkeypatch.setitem(FORMATS, "halves", Halves("halves", ending))
+    for name, value in {"samples_of": {}, "open_runtime": None, "run": [[0]], "compare": Difference(0, 0)}.items():
+        monkeypatch.setattr(exporting, name, lambda *given, value=value: value)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    return lambda path: firekeras.export_model(model, path, to="halves")
+
+
+def writer(result, monkeypatch):
+    """A function that writes a result to a path, and one that reads it, or says whether it is whole."""
+    if result.startswith("export"):
+        return export(monkeypatch, Path(result).suffix), halves
+    if result == "net.fire.h5":
+        return firekeras.FireProfile.load(FILES / "profile-3.fire.h5").save, firekeras.FireProfile.load
+    if result == "plan.json":
+        return firekeras.PruningPlan.load(FILES / "plan-3.json").save, firekeras.PruningPlan.load
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    return lambda path: save_model(model, path), keras.saving.load_model
+
+
+@pytest.mark.parametrize("result", ["net.fire.h5", "plan.json", "pruned.keras", "export.half", "export"])
+def test_killed_before_any_operation_a_result_is_the_old_or_the_new_one(tmp_path, monkeypatch, result):
+    write, read = writer(result, monkeypatch)
+    operations, path = Operations(monkeypatch), tmp_path / result
+    operations.run(write, path)
+    assert read(path) and operations.count >= 4
+    for number in range(1, operations.count + 1):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = folder / result
+        if path.suffix:
+            path.write_bytes(OLD)
+        with pytest.raises(Killed):
+            operations.run(write, path, fails_at=number)
+        assert not path.exists() or (path.is_file() and path.read_bytes() == OLD) or read(path), number
+        assert all(is_temporary(file) for file in folder.iterdir() if file != path), number
+        if path.suffix or not path.exists():  # a folder is never replaced
+            operations.run(write, path)
+        assert read(path)
