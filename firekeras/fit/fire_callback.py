@@ -27,7 +27,8 @@ from firekeras.keras_models.compiling import fresh_if_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
-from firekeras.plan.planning import checked_target, plan_pruning
+from firekeras.plan.goals import checked_target
+from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
@@ -134,7 +135,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self,
         data: Any = None,
         *,
-        target: Mapping[str, float] | None = None,
+        target: Mapping[str, float | str] | None = None,
         tolerance: float = 0.01,
         learning_rate: float | None = None,
         schedule: str | Callable[[float], float] = "cosine",

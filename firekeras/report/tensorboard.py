@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firekeras.atomic import naming
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import SHOWN
 from firekeras.report.heatmap import picture
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from firekeras.scores.profile import FireProfile
 
 AFTER_CUT = "accuracy_after_cut"
-SCALARS = ("accuracy", AFTER_CUT, *COSTS, "filters_removed", "accepted")
+SCALARS = ("accuracy", AFTER_CUT, *SHOWN, "filters_removed", "accepted")
 
 
 class TensorBoardRounds:
