@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,13 +26,17 @@ class Peak:
 
     Args:
         planned: What they take as LiteRT for Microcontrollers lays them: the size of the arena without its tail.
-        alive: What is alive at once in the most crowded step; `planned` is never less.
-        layer: The layer of that step. RAM falls only if something that is alive there shrinks.
+        alive: What is alive at once in the most crowded step of all; `planned` is never less.
+        layer: The layer that runs at the peak: in the most crowded step in which the buffer is alive that is laid
+            highest.
+        stack: The sizes of the buffers that lie upon each other from the bottom of the arena to its top. They add up to
+            `planned`, which falls only if one of them shrinks.
     """
 
     planned: int
     alive: int
     layer: str
+    stack: tuple[Product, ...] = dataclasses.field(repr=False)
 
 
 def peak(program: Program, kept: Sequence[int], width: int = INT8) -> Peak:
@@ -43,36 +48,32 @@ def peak(program: Program, kept: Sequence[int], width: int = INT8) -> Peak:
         width: The bytes of a number: 1 for int8, 4 for float32. Defaults to 1.
     """
     sizes, first, last = _buffers(program, kept, width)
-    load = _loads(sizes, first, last, len(program.steps))
-    crowded = int(load[1:].argmax()) if program.steps else 0
-    layer = program.steps[crowded].layer if program.steps else ""
-    return Peak(_planned(sizes, first, last), int(load.max(initial=0)), layer)
+    loads = _loads(sizes, first, last, len(program.steps))
+    laid = _laid(sizes, first, last)
+    top = laid[-1].number
+    moment = first[top] + int(loads[first[top] : last[top] + 1].argmax())
+    layer = program.steps[max(0, moment - 1)].layer if program.steps else ""
+    buffers = _products(program, width)
+    stack = tuple(buffers[k] for k in _stack(laid, first, last))
+    return Peak(laid[-1].end, int(loads.max()), layer, stack)
 
 
 def planned(program: Program, kept: Sequence[int], width: int = INT8) -> int:
     """The `planned` bytes of `peak`."""
-    return _planned(*_buffers(program, kept, width))
+    return _laid(*_buffers(program, kept, width))[-1].end
 
 
-def crowded(program: Program, kept: Sequence[int], width: int = INT8) -> list[Product]:
-    """The sizes in bytes of the tensors that are alive in the most crowded step."""
-    sizes, first, last = _buffers(program, kept, width)
-    moment = int(_loads(sizes, first, last, len(program.steps)).argmax())
-    return _alive(program, first, last, moment, width)
-
-
-def _alive(program, first, last, moment, width):
-    alive = np.flatnonzero((first <= moment) & (moment <= last)).tolist()
-    tensors = [program.tensors[k] for k in alive if k < len(program.tensors)]
-    return [Product(tensor.size.factor * (tensor.bytes or width), tensor.size.axes) for tensor in tensors]
+def _products(program, width):
+    """The sizes in bytes of all buffers, as of `_buffers`."""
+    sizes = [Product(tensor.size.factor * (tensor.bytes or width), tensor.size.axes) for tensor in program.tensors]
+    return sizes + [step.scratch for step in program.steps if step.scratch is not None and width == INT8]
 
 
 def _buffers(program, kept, width):
     """Sizes in bytes, first and last moment of all tensors, then of the scratch of steps; step k runs at moment k+1."""
     first, last = _lifetimes(program)
-    sizes = [aligned(tensor.size.of(kept) * (tensor.bytes or width)) for tensor in program.tensors]
     moments = [k for k, step in enumerate(program.steps, 1) if step.scratch is not None] if width == INT8 else []
-    sizes += [aligned(program.steps[k - 1].scratch.of(kept)) for k in moments]  # type: ignore[union-attr]
+    sizes = [aligned(product.of(kept)) for product in _products(program, width)]
     return np.array(sizes, "int64"), np.array([*first, *moments], "int64"), np.array([*last, *moments], "int64")
 
 
@@ -102,12 +103,19 @@ def _loads(sizes, first, last, steps):
     return change.cumsum()[:-1]
 
 
-def _planned(sizes, first, last):
-    """The end of the last buffer if each is laid, the largest first, into the first gap that is wide enough."""
-    starts: list[int] = []  # of the buffers that are laid, ascending, and with each its end and its number
-    laid: list[tuple[int, int, int]] = []
-    highest = 0
-    for k in np.argsort(-sizes, kind="stable").tolist():
+class _Buffer(NamedTuple):
+    """A buffer that is laid."""
+
+    start: int
+    end: int
+    number: int
+
+
+def _laid(sizes, first, last) -> list[_Buffer]:
+    """All buffers, each laid into the first gap that is wide enough, by their ends."""
+    laid: list[_Buffer] = []  # by their starts
+    starts: list[int] = []
+    for k in np.argsort(sizes, kind="stable")[::-1].tolist():  # of equal ones, the last first
         place, size, a, b = 0, int(sizes[k]), first[k], last[k]
         for start, end, other in laid:
             if first[other] > b or last[other] < a:
@@ -117,6 +125,16 @@ def _planned(sizes, first, last):
             place = max(place, end)
         at = bisect.bisect_right(starts, place)
         starts.insert(at, place)
-        laid.insert(at, (place, place + size, k))
-        highest = max(highest, place + size)
-    return highest
+        laid.insert(at, _Buffer(place, place + size, k))
+    return sorted(laid, key=lambda buffer: buffer.end)
+
+
+def _stack(laid, first, last) -> list[int]:
+    """The numbers of buffers that lie upon each other, from the highest down: each was laid onto the next."""
+    buffer, stack = laid[-1], [laid[-1].number]
+    while buffer.start:
+        a, b = first[buffer.number], last[buffer.number]
+        under = (o for o in laid if o.end == buffer.start and first[o.number] <= b and last[o.number] >= a)
+        buffer = next(under)
+        stack.append(buffer.number)
+    return stack

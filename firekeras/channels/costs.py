@@ -134,8 +134,8 @@ def cost_without(graph: ChannelGraph, measure: str, gone: np.ndarray | None = No
     amount = COSTS[measure].count(graph, kept_lengths(graph, gone))
     if amount is None:
         raise ValueError(
-            f"The {COSTS[measure].title} of this network is unknown: its channel graph was written by an earlier release. "
-            "Measure or score the model again."
+            f"The {COSTS[measure].title} of this network is unknown: its channel graph was written by an earlier "
+            "release. Measure the model again."
         )
     return amount
 
@@ -144,7 +144,7 @@ def costs_of_units(graph: ChannelGraph, measure: str, gone: np.ndarray | None = 
     """How much of a cost the removal of each unit alone would save, `(num_units,)`.
 
     This is the cost of its filters and of everything that reads them. If a weight has the unit along two axes,
-    their intersection is counted twice. RAM is that of the most crowded step, before tensors are laid out.
+    their intersection is counted twice. RAM is that of the buffers that lie upon each other at its peak.
 
     Args:
         graph: The model's `ChannelGraph`.
@@ -186,29 +186,29 @@ def as_graph(model_or_graph: keras.Model | ChannelGraph) -> ChannelGraph:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """A cost that networks are pruned for. What is registered in `COSTS` is a target, a column and an option everywhere.
+    """A cost that networks are pruned for. What is in `COSTS` is a target, and if it is shown a column, everywhere.
 
     Args:
         title: Its name for people, as in "76% of the conv MACs left".
         count: A function of a graph and of the kept length of each of its axes that gives the amount; None if unknown.
         products: A function of the same that gives the products whose sum is the cost, or the part of it that pruning
             can lower.
-        layer: A function of the same that names the layer that has most of it.
+        layer: A function of the same that names the layer that is in the way of less.
+        at: What is said of that layer, `"{} has most of it"`.
         unit: Its unit, such as `"B"`. Defaults to none.
         shown: Whether reports list it. Defaults to True.
-        about: What the command line says about it, a clause.
     """
 
     title: str
     count: Callable[[ChannelGraph, Sequence[int]], int | None]
     products: Callable[[ChannelGraph, Sequence[int]], Iterable[Product]]
     layer: Callable[[ChannelGraph, Sequence[int]], str]
+    at: str = "{} has most of it"
     unit: str = ""
     shown: bool = True
-    about: str = ""
 
 
-def _per_layer(title, products_of, about):
+def _per_layer(title, products_of):
     """A cost that is a sum over layers."""
 
     def products(graph, kept):
@@ -217,7 +217,7 @@ def _per_layer(title, products_of, about):
     def largest(graph, kept):
         return max(graph.layers.values(), key=lambda layer: _total(products_of(layer), kept)).name
 
-    return Cost(title, lambda graph, kept: _total(products(graph, kept), kept), products, largest, about=about)
+    return Cost(title, lambda graph, kept: _total(products(graph, kept), kept), products, largest)
 
 
 def _of_ram(form, width, **settings):
@@ -227,13 +227,12 @@ def _of_ram(form, width, **settings):
         return arena.planned(graph.program, kept, width) if graph.program else None
 
     def products(graph, kept):
-        return arena.crowded(graph.program, kept, width) if graph.program else ()
+        return arena.peak(graph.program, kept, width).stack if graph.program else ()
 
     def layer(graph, kept):
         return arena.peak(graph.program, kept, width).layer if graph.program else ""
 
-    about = f"the RAM of the tensors in {form}"
-    return Cost(f"{form} RAM", count, products, layer, unit="B", about=about, **settings)
+    return Cost(f"{form} RAM", count, products, layer, "the peak stands at {}", unit="B", **settings)
 
 
 def _of_flash(form, **settings):
@@ -248,14 +247,13 @@ def _of_flash(form, **settings):
     def layer(graph, kept):
         return file_size.largest_layer(graph.program, kept, form) if graph.program else ""
 
-    about = f"the size of the .tflite file in {form}"
-    return Cost(f"{form} flash", count, products, layer, unit="B", about=about, **settings)
+    return Cost(f"{form} flash", count, products, layer, unit="B", **settings)
 
 
 COSTS = {
-    "conv_macs": _per_layer("conv MACs", lambda layer: layer.macs * layer.is_conv, "the convolutions' MACs"),
-    "macs": _per_layer("MACs", lambda layer: layer.macs, "all MACs"),
-    "params": _per_layer("parameters", lambda layer: layer.weights, "the parameters"),
+    "conv_macs": _per_layer("conv MACs", lambda layer: layer.macs * layer.is_conv),
+    "macs": _per_layer("MACs", lambda layer: layer.macs),
+    "params": _per_layer("parameters", lambda layer: layer.weights),
     "ram": _of_ram("int8", arena.INT8),
     "flash": _of_flash("int8"),
     "ram_float32": _of_ram("float32", arena.FLOAT32, shown=False),
@@ -263,3 +261,9 @@ COSTS = {
     "flash_float32": _of_flash("float32", shown=False),
 }
 SHOWN = {name: cost.title for name, cost in COSTS.items() if cost.shown}  # what reports list, with titles
+
+
+def in_the_way(graph: ChannelGraph, measure: str, gone: np.ndarray) -> str:
+    """Which layer is in the way of less of a cost, without the units in a mask: `"conv1 has most of it"`."""
+    cost = COSTS[measure]
+    return cost.at.format(cost.layer(graph, kept_lengths(graph, gone)))

@@ -22,6 +22,8 @@ FOLDS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "C
 FUSES = (*FOLDS[:3], "ADD", "SUB", "MUL", "DIV", "AVERAGE_POOL_2D", "MAX_POOL_2D")  # a ReLU or ReLU6 behind it
 RELUS = ("RELU", "RELU6")
 BATCH_NORM = "BATCH_NORM"  # until it is folded, or becomes a product and a sum
+UNNAMED = 14  # the length of the name of a constant that the converter adds
+OUTPUT = 27  # and of that of an output
 SUFFIX = 2  # characters that the converter adds to each part of a path: "conv1_1"
 STEPS: dict[type, Callable[[Lowering, Ran], None]] = {}
 
@@ -64,11 +66,22 @@ class Draft:
     names: list[int]  # the length of the name of each operation that it does the work of
     scratch: Product | None = None
     fused: bool = False
+    behind: Draft | None = None  # the step before it if it only changes the shape of what that makes
+
+    @property
+    def core(self):
+        """The step that takes in what follows: itself, or the one whose shape it changes."""
+        return self.behind or self
 
     @property
     def name(self):
-        """The length of the name of what it makes: those of its operations, separated."""
-        return sum(self.names) + len(self.names)
+        """The length of the name of what it makes."""
+        return _joined(self.names) + 1
+
+
+def _joined(lengths):
+    """The length of names of these lengths, with something between them."""
+    return sum(lengths) + len(lengths) - 1
 
 
 class Lowering:
@@ -128,11 +141,12 @@ class Lowering:
         """The length of the name of an operation of a layer: that of the model, its path and its own."""
         return self.prefix + sum(len(part) + SUFFIX + 1 for part in ran.name.split("/")) + len(operation)
 
-    def step(self, ran: Ran, kind, reads, makes, *, names=(), constants=(), scratch=None):
-        """Adds a step that makes one tensor, or several."""
+    def step(self, ran: Ran, kind, reads, makes, *, names=(), constants=(), scratch=None) -> Draft:
+        """Adds a step that makes one tensor, or several; returns it."""
         makes = makes if isinstance(makes, list) else [makes]
         lengths = [self.length(ran, name) for name in names or (kind,)]
         self.drafts.append(Draft(ran.name, kind, list(reads), makes, list(constants), lengths, scratch))
+        return self.drafts[-1]
 
     def alike(self, x: Channels) -> int:
         """A new tensor of the size of another."""
@@ -172,7 +186,9 @@ class Lowering:
 
     # The whole
 
-    def program(self, calls: Sequence[Ran], inputs: Sequence[tuple[Channels, str]], outputs: Sequence[Channels]) -> Program:
+    def program(
+        self, calls: Sequence[Ran], inputs: Sequence[tuple[Channels, str]], outputs: Sequence[Channels]
+    ) -> Program:
         """The program of a model, from its calls in order; inputs with their dtypes."""
         starts = [self._index.setdefault(id(x), self.new(self.size(x), len(x.shape), _bytes(t))) for x, t in inputs]
         for ran in calls:
@@ -206,32 +222,33 @@ def _folded(lowering, ends) -> list[Draft]:
     maker: dict[int, Draft] = {}
     for draft in lowering.drafts:
         before = maker.get(draft.reads[0]) if draft.reads else None
-        if before is not None and (uses[draft.reads[0]] > 1 or before.fused):
+        if before is not None and (uses[draft.reads[0]] > 1 or before.core.fused):
             before = None  # somebody else reads it as it is
-        if draft.kind == BATCH_NORM and before is not None and before.kind in FOLDS:
-            parts = [_with_norm(before, draft)]
-        elif draft.kind == BATCH_NORM:
-            parts, before = _product_and_sum(lowering, draft), None
-        elif draft.kind in RELUS and before is not None and before.kind in FUSES:
-            names = [*draft.names, *before.names]
-            parts = [dataclasses.replace(before, makes=draft.makes, names=names, fused=True)]
+        if before is not None and draft.kind == BATCH_NORM and before.core.kind in FOLDS:
+            _fold(before.core, draft)
+        elif before is not None and draft.kind in RELUS and before.core.kind in FUSES:
+            before.core.names, before.core.fused = [*draft.names, *before.core.names], True
         else:
-            parts, before = [draft], None
-        if before is not None:
-            steps.remove(before)
-        steps += parts
-        maker.update((k, part) for part in parts for k in part.makes)
+            parts = _product_and_sum(lowering, draft) if draft.kind == BATCH_NORM else [draft]
+            steps += parts
+            maker.update((k, part) for part in parts for k in part.makes)
+            continue
+        steps.append(steps.pop(steps.index(before)))  # it runs where the last of its operations stood
+        before.makes = draft.makes
+        maker.update(dict.fromkeys(draft.makes, before))
     return steps
 
 
-def _with_norm(before, norm):
-    """A layer with the BatchNormalization behind it in its kernel and bias."""
-    shift = norm.constants[1]
-    constants = before.constants
-    if len(constants) < 2 and constants:
-        constants = [*constants, Constant(shift.size, shift.size, 4)]
-    names = [*norm.names, *before.names]
-    return dataclasses.replace(before, makes=norm.makes, names=names, constants=constants)
+def _fold(before, norm):
+    """Takes BatchNormalization into the kernel and bias of the layer before it."""
+    add, multiplied, scale, shift = norm.names
+    depthwise, biased = before.kind == "DEPTHWISE_CONV_2D", len(before.names) > 1
+    if before.constants:
+        kernel, count = before.constants[0], norm.constants[1].size
+        if depthwise:
+            kernel = dataclasses.replace(kernel, name=_joined([multiplied, scale, *before.names]))
+        before.constants = [kernel, Constant(count, count, 4)]
+    before.names = [*(norm.names if depthwise or biased else (add, shift)), *before.names]
 
 
 def _product_and_sum(lowering, norm):
@@ -254,7 +271,7 @@ def _numbered(tensors, drafts, starts, ends, unknown) -> Program:
             tuple(number[k] for k in draft.makes),
             _named(draft),
             draft.scratch,
-            draft.name,
+            OUTPUT if set(draft.makes) & set(ends) else draft.name,
         )
         for draft in drafts
     ]
@@ -263,8 +280,8 @@ def _numbered(tensors, drafts, starts, ends, unknown) -> Program:
 
 
 def _named(draft):
-    """Its constants; the name of a bias is that of the operations that it was made by."""
-    return tuple(dataclasses.replace(c, name=draft.name - 1) if c.bytes == 4 and c.scales else c for c in draft.constants)
+    """Its constants; a bias without a name has that of the operations that made it."""
+    return tuple(c if c.name else dataclasses.replace(c, name=draft.name - 1) for c in draft.constants)
 
 
 # Activations
@@ -311,20 +328,21 @@ def _kernel_and_bias(lowering, ran, kernel, axis, name):
         return []
     made = lowering.channels(ran.outputs[0], axis)
     constants = [Constant(lowering.weight(kernel), made, 1, lowering.length(ran, name), 4)]
-    if ran.layer.use_bias:
-        constants.append(Constant(made, made, 4))
-    return constants
+    if isinstance(ran.layer, layers.Dense):
+        bias = [Constant(made, made, 4, lowering.length(ran, "BiasAdd"))] if ran.layer.use_bias else []
+        return [*constants, *bias]
+    return [*constants, Constant(made, made, 4, 0 if ran.layer.use_bias else UNNAMED)]
 
 
 def _axis(layer):
     return 1 if getattr(layer, "data_format", None) == "channels_first" else -1
 
 
-def _sums(lowering, ran, kind, kernel, name, scratch=None):
+def _sums(lowering, ran, kind, kernel, name, scratch=None, reads=None):
     axis = _axis(ran.layer)
     constants = _kernel_and_bias(lowering, ran, kernel, axis, name)
     names = ("BiasAdd", name, "Squeeze") if ran.layer.use_bias else (name,)
-    reads = [lowering.tensor(ran.inputs[0])]
+    reads = reads or [lowering.tensor(ran.inputs[0])]
     _ends_with(
         lowering,
         ran,
@@ -334,7 +352,9 @@ def _sums(lowering, ran, kind, kernel, name, scratch=None):
 
 @becomes(layers.Conv2D)
 def conv(lowering, ran):
-    """Convolutions."""
+    """Convolutions; those with gaps between positions may run between changes of shape."""
+    if max(ran.layer.dilation_rate) > 1:
+        lowering.unknown.append(ran.name)
     _sums(lowering, ran, "CONV_2D", ran.layer.kernel, "convolution")
 
 
@@ -352,16 +372,19 @@ def depthwise(lowering, ran):
 
 @becomes(layers.Dense)
 def dense(lowering, ran):
-    """Dense layers."""
+    """Dense layers: of more than one position, between changes of shape."""
+    if len(ran.inputs[0].shape) > 2:
+        lowering.unknown.append(ran.name)
     _sums(lowering, ran, "FULLY_CONNECTED", ran.layer.kernel, "MatMul")
 
 
 @becomes(layers.Conv2DTranspose)
 def transposed(lowering, ran):
     """Transposed convolutions: sums of four bytes each before they become int8."""
-    size = lowering.size(ran.outputs[0])
+    size, x = lowering.size(ran.outputs[0]), ran.inputs[0]
     scratch = dataclasses.replace(size, factor=4 * size.factor)
-    _sums(lowering, ran, "TRANSPOSE_CONV", ran.layer.kernel, "conv_transpose", scratch)
+    shape = _put_together(lowering, ran, lowering.tensor(x), 4, 4, "conv_transpose/input_sizes")
+    _sums(lowering, ran, "TRANSPOSE_CONV", ran.layer.kernel, "conv_transpose", scratch, [lowering.tensor(x), shape])
 
 
 @becomes(layers.SeparableConv2D)
@@ -375,12 +398,12 @@ def separable(lowering, ran):
     first, second = [], []
     if lowering.is_new(layer):
         first = [Constant(lowering.weight(layer.depthwise_kernel), spread, 1, lowering.length(ran, "depthwise"), 4)]
-        first.append(Constant(spread, spread, 4))
+        first.append(Constant(spread, spread, 4, UNNAMED))
         second = [Constant(lowering.weight(layer.pointwise_kernel), made, 1, lowering.length(ran, "convolution"), 4)]
-        second += [Constant(made, made, 4)] if layer.use_bias else []
+        second.append(Constant(made, made, 4, 0 if layer.use_bias else UNNAMED))
     reads = [lowering.tensor(ran.inputs[0])]
     lowering.step(ran, "DEPTHWISE_CONV_2D", reads, between, names=("separable_conv2d/depthwise",), constants=first)
-    names = ("BiasAdd", "separable_conv2d", "Squeeze") if layer.use_bias else ("separable_conv2d",)
+    names = (*(("BiasAdd", "Squeeze") if layer.use_bias else ()), "separable_conv2d", "separable_conv2d/depthwise")
     _ends_with(
         lowering,
         ran,
@@ -400,7 +423,10 @@ def depthwise1d(lowering, ran):
     """Depthwise convolutions over time."""
     kernel = ran.layer.kernel
     _as_image(
-        lowering, ran, "DEPTHWISE_CONV_2D", lambda: _kernel_and_bias(lowering, ran, kernel, _axis(ran.layer), "depthwise")
+        lowering,
+        ran,
+        "DEPTHWISE_CONV_2D",
+        lambda: _kernel_and_bias(lowering, ran, kernel, _axis(ran.layer), "depthwise"),
     )
 
 
@@ -415,12 +441,14 @@ def _as_image(lowering, ran, kind, constants):
     x, out = ran.inputs[0], ran.outputs[0]
     image, made = lowering.alike(x), lowering.alike(out)
     lowering.step(ran, "RESHAPE", [lowering.tensor(x)], image, names=("ExpandDims",), constants=[_shape(lowering)])
-    lowering.step(ran, kind, [image], made, names=(kind,), constants=constants())
-    _ends_with(
-        lowering,
-        ran,
-        lambda make: lowering.step(ran, "RESHAPE", [made], make, names=("Squeeze",), constants=[_shape(lowering)]),
-    )
+    names = ("BiasAdd", "convolution/Squeeze", "Squeeze", "convolution") if kind in FOLDS else (kind,)
+    core = lowering.step(ran, kind, [image], made, names=names, constants=constants())
+
+    def back(make):
+        squeezed = lowering.step(ran, "RESHAPE", [made], make, names=names[:3], constants=[_shape(lowering)])
+        squeezed.behind = core
+
+    _ends_with(lowering, ran, back)
 
 
 def _shape(lowering):
@@ -434,7 +462,9 @@ def batch_norm(lowering, ran):
     count = lowering.channels(x, layer.axis if isinstance(layer.axis, int) else layer.axis[0])
     constants = [lowering.constant(count, name=lowering.length(ran, "batchnorm/mul")) for _ in range(2)]
     names = ("batchnorm/add_1", "batchnorm/mul_1", "batchnorm/mul", "batchnorm/sub")
-    lowering.step(ran, BATCH_NORM, [lowering.tensor(x)], lowering.tensor(ran.outputs[0]), names=names, constants=constants)
+    lowering.step(
+        ran, BATCH_NORM, [lowering.tensor(x)], lowering.tensor(ran.outputs[0]), names=names, constants=constants
+    )
 
 
 @becomes(layers.Activation)
@@ -456,7 +486,9 @@ def relu(lowering, ran):
         lowering.single(ran, "RELU_0_TO_1" if layer.max_value == 1 else "MINIMUM")
     else:
         kind = "RELU" if layer.max_value is None else "RELU6"
-        lowering.step(ran, kind, [lowering.tensor(ran.inputs[0])], lowering.tensor(ran.outputs[0]), names=(kind.title(),))
+        lowering.step(
+            ran, kind, [lowering.tensor(ran.inputs[0])], lowering.tensor(ran.outputs[0]), names=(kind.title(),)
+        )
 
 
 @becomes(
@@ -562,9 +594,32 @@ def pad(lowering, ran):
 
 @becomes(layers.UpSampling2D)
 def up_sampling(lowering, ran):
-    """Resizing."""
-    kind = "RESIZE_BILINEAR" if ran.layer.interpolation == "bilinear" else "RESIZE_NEAREST_NEIGHBOR"
-    lowering.single(ran, kind, [lowering.whole_numbers(2)])
+    """Each position repeated, along one axis after the other; or a resizing."""
+    if ran.layer.interpolation != "nearest":
+        lowering.single(ran, f"RESIZE_{ran.layer.interpolation.upper()}", [lowering.whole_numbers(2)])
+        return
+    x, size = lowering.tensor(ran.inputs[0]), lowering.size(ran.inputs[0])
+    for axis, times in enumerate(ran.layer.size):
+        grown = dataclasses.replace(size, factor=size.factor * times)
+        out = lowering.tensor(ran.outputs[0]) if axis else lowering.new(grown)
+        _repeated(lowering, ran, x, size, grown, out)
+        x, size = out, grown
+
+
+def _repeated(lowering, ran, x, size, grown, out):
+    wider, tiled = lowering.new(size, 5), lowering.new(grown, 5)
+    shape, batch, wanted = (
+        lowering.new(Product(4), 1, 4),
+        lowering.new(Product(2), 1, 4),
+        lowering.new(Product(4), 1, 4),
+    )
+    some = lowering.whole_numbers
+    lowering.step(ran, "EXPAND_DIMS", [x], wider, names=("Repeat/ExpandDims",), constants=[some(1, 15)])
+    lowering.step(ran, "TILE", [wider], tiled, names=("Repeat/Tile",), constants=[some(5, 44)])
+    lowering.step(ran, "SHAPE", [x], shape, names=("Repeat/Shape",))
+    lowering.step(ran, "STRIDED_SLICE", [shape], batch, names=("Repeat/strided_slice",), constants=[some(1, 15)] * 2)
+    lowering.step(ran, "CONCATENATION", [batch], wanted, names=("Repeat/concat",), constants=[some(1, 15), some(2, 45)])
+    lowering.step(ran, "RESHAPE", [tiled, wanted], out, names=("Repeat/Reshape_1",))
 
 
 @becomes(layers.Softmax, nn_ops.Softmax)
@@ -612,16 +667,22 @@ def silu_op(lowering, ran):
 
 @becomes(layers.Flatten, layers.Reshape, numpy_ops.Reshape)
 def reshape(lowering, ran):
-    """A change of shape copies; the shape is put together while the network runs, for its batch is open."""
+    """A change of shape copies, to a shape that is put together while the network runs."""
     x, out = ran.inputs[0], ran.outputs[0]
-    shape = lowering.new(Product(len(x.shape)), 1, 4)
-    batch = lowering.new(Product(1), 0, 4)
-    wanted = lowering.new(Product(len(out.shape)), 1, 4)
-    ones = [lowering.whole_numbers(1, 37), lowering.whole_numbers(1, 14)]
-    lowering.step(ran, "SHAPE", [lowering.tensor(x)], shape, names=("Shape",))
-    lowering.step(ran, "STRIDED_SLICE", [shape], batch, names=("strided_slice",), constants=ones)
-    lowering.step(ran, "PACK", [batch], wanted, names=("Reshape/shape",), constants=[lowering.whole_numbers(1, 33)])
+    wanted = _put_together(lowering, ran, lowering.tensor(x), len(x.shape), len(out.shape))
     lowering.step(ran, "RESHAPE", [lowering.tensor(x), wanted], lowering.tensor(out), names=("Reshape",))
+
+
+def _put_together(lowering, ran, x, rank, wanted_rank, name="Reshape/shape"):
+    """Adds the steps that make a shape while the network runs, for its batch is open; returns the tensor."""
+    shape, batch = lowering.new(Product(rank), 1, 4), lowering.new(Product(1), 0, 4)
+    wanted = lowering.new(Product(wanted_rank), 1, 4)
+    ones = [lowering.whole_numbers(1, 37), lowering.whole_numbers(1, 14)]
+    lowering.step(ran, "SHAPE", [x], shape, names=("Shape",))
+    lowering.step(ran, "STRIDED_SLICE", [shape], batch, names=("strided_slice",), constants=ones)
+    sizes = [lowering.whole_numbers(1, 33) for _ in range(wanted_rank - 1)][:2]
+    lowering.step(ran, "PACK", [batch], wanted, names=(name,), constants=sizes)
+    return wanted
 
 
 @becomes(layers.Rescaling)

@@ -146,7 +146,9 @@ class Tracer:
     def call(self, visit: Visit, args, kwargs):
         """What a call gives, by the rule for its layer or operation."""
         outputs = Call(self, visit.node, visit.key, visit.path).trace(args, kwargs)
-        outputs = keras.tree.map_structure(dataclasses.replace, outputs)  # objects of their own, even if nothing changed
+        outputs = keras.tree.map_structure(
+            dataclasses.replace, outputs
+        )  # objects of their own, even if nothing changed
         self.ran.append(ran_of(visit.path, visit.operation, args, kwargs, outputs))
         return outputs
 

@@ -95,8 +95,8 @@ def _number(value):
 
 def _refused(target, measure, value, known):
     return ValueError(
-        f"target must be {known[0]!r} or another of {tuple(known)} with a share above 0, up to 1, such as {{'macs': 0.5}}, "
-        f"or with an amount, such as {{'ram': '256 kB'}}; several are reached at once. Received: {target!r}."
+        f"target must be one of {tuple(known)} with a share above 0, up to 1, such as {{'macs': 0.5}}, or an amount, "
+        f"such as {{'ram': '256 kB'}}; or several of them. Received: {target!r}."
         f"{_meant(measure, value, known)}"
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from firekeras.channels.arena import FLOAT32, INT8, aligned, peak
-from firekeras.channels.costs import COSTS, cost_without, costs_of_units, kept_lengths
+from firekeras.channels.costs import COSTS, cost_without, costs_of_units, in_the_way, kept_lengths
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.goals import in_words, is_share
 from firekeras.plan.selection import Limits, Ranking, Selection
@@ -22,8 +22,8 @@ TRIES = 200  # steps of a network, each crowded for a while
 class Reaching:
     """Finds the units that go for some goals.
 
-    The costs that are sums take the filters that rank highest among all that save some of it. RAM is that of the most
-    crowded step: only what is alive there is cut, until another step is the most crowded one.
+    The costs that are sums take the filters that rank highest among all that save some of it. RAM is the
+    height of a stack of buffers: only what lies in it is cut, until another stack is the highest.
 
     Args:
         graph: The channel graph.
@@ -93,31 +93,27 @@ class Reaching:
                          lambda mask: cost_without(self.graph, measure, mask), goal)  # fmt: skip
 
     def _ram_down_to(self, measure, goal, gone, limits):
-        """Empties one crowded step after another; where tensors cannot be laid without gaps, a little further."""
-        width, alive = WIDTHS[measure], goal
+        """Lowers one stack of buffers after another, each by what lies in it; if that is not enough, by anything."""
         for _ in range(TRIES):
-            now = peak(self.graph.program, kept_lengths(self.graph, gone), width)
+            now = peak(self.graph.program, kept_lengths(self.graph, gone), WIDTHS[measure])
             if now.planned <= goal:
                 return gone
-            alive = min(alive, goal - (now.planned - now.alive)) if now.alive <= alive else alive
-            load = self._crowd(measure, gone)
-            scratch = now.alive - load(gone)
             helps = costs_of_units(self.graph, measure, gone) > 0
-            found = self._cut(helps, gone, limits, load, alive - scratch)
-            if found is None or (found == gone).all():
-                return None
+            found = self._cut(helps, gone, limits, self._height(now.stack), goal)
+            if found is None:
+                break
             gone = found
-        return None
+        return self._cut(np.ones(self.graph.num_units, bool), gone, limits,
+                         lambda mask: cost_without(self.graph, measure, mask), goal)  # fmt: skip
 
-    def _crowd(self, measure, gone) -> Callable:
-        """What is alive in the step that is the most crowded one now, as a function of what is gone."""
-        products = list(COSTS[measure].products(self.graph, kept_lengths(self.graph, gone)))
+    def _height(self, stack) -> Callable:
+        """The height of a stack of buffers, as a function of what is gone."""
 
-        def load(mask):
+        def height(mask):
             kept = kept_lengths(self.graph, mask)
-            return sum(aligned(product.of(kept)) for product in products)
+            return sum(aligned(product.of(kept)) for product in stack)
 
-        return load
+        return height
 
     def _cut(self, helps, gone, limits, amount, goal):
         """The fewest further units with which an amount is down to a goal, by bisection; None if it cannot be."""
@@ -137,10 +133,10 @@ class Reaching:
         return after(low).gone
 
     def least(self, measure: str) -> tuple[int, str]:
-        """The least of a cost that there can be, and the layer that has most of it then."""
+        """The least of a cost that there can be, and which layer is in the way."""
         ranking = self._ranking()
         gone = Selection(ranking, self.limits, ranking.filters).gone
-        return cost_without(self.graph, measure, gone), COSTS[measure].layer(self.graph, kept_lengths(self.graph, gone))
+        return cost_without(self.graph, measure, gone), in_the_way(self.graph, measure, gone)
 
     def refused(self, target: Mapping[str, float | str]) -> ValueError:
         """The error for goals that are out of reach: what can be had, and the layer in the way."""
@@ -148,11 +144,10 @@ class Reaching:
         missed = {m: found for m, found in missed.items() if found[0] > self.goals[m]} or missed
         said = ", ".join(self._in_words(measure, target[measure], *found) for measure, found in missed.items())
         return ValueError(
-            f"target {dict(target)} cannot be reached: with these caps and min_keep the least is {said}. Loosen the caps, "
-            "lower min_keep, or ask for less."
+            f"target {dict(target)} cannot be reached: with these caps and min_keep the least is {said}. Loosen the "
+            "caps, lower min_keep, or ask for less."
         )
 
-    def _in_words(self, measure, asked, least, layer):
-        if is_share(asked):
-            return f"{measure}={least / max(1, cost_without(self.graph, measure)):.3f} ({layer} has most of it)"
-        return f"{measure}={in_words(measure, least)} ({layer} has most of it)"
+    def _in_words(self, measure, asked, least, why):
+        share = f"{least / max(1, cost_without(self.graph, measure)):.3f}"
+        return f"{measure}={share if is_share(asked) else in_words(measure, least)} ({why})"

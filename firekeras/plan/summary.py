@@ -23,7 +23,11 @@ def summary(plan) -> str:
     """A row for each layer, the totals, and the notes."""
     width = min(LONGEST, max(map(len, [*plan.widths, *SHOWN.values()]), default=0))
     rows = [_row(plan, name, width) for name in plan.widths]
-    totals = [f"{title:{width}}  100% -> {_left(plan, cost):.1%}" for cost, title in SHOWN.items() if cost in plan.costs_before.totals]
+    totals = [
+        f"{title:{width}}  100% -> {_left(plan, cost):.1%}"
+        for cost, title in SHOWN.items()
+        if cost in plan.costs_before.totals
+    ]
     head = f"{'layer':{width}}  {'filters':>16}  {'gone':>5}"
     sentences = [textwrap.fill(sentence, COLUMNS) for sentence in (_what_goes(plan), *_who_says(plan), *plan.notes)]
     return "\n".join([head, *rows, "", *totals, "", *sentences])

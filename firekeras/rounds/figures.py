@@ -17,7 +17,8 @@ class RoundFigures:
         accuracy_after_cut: The monitored metric on the validation data right after the cut, settled; NaN if it was
             not measured, as inside `fit`, or is not a number.
         accuracy: The metric of the state that is kept: right after the cut or after training, whichever is better.
-        conv_macs, macs, params, ram, flash: The costs of this round's model; RAM and file size in bytes, None if unknown.
+        conv_macs, macs, params: The costs of this round's model.
+        ram, flash: Its RAM and the size of its file in int8, in bytes; None if unknown.
         seconds: How long the round took; NaN if unknown.
         notes: Notes from the plan and from recovery.
         pruning_ratio: The share of the prunable filters that this round set out to remove; NaN if unknown.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import keras
 
-from firekeras.channels.costs import COSTS, Costs, cost_without, kept_lengths
+from firekeras.channels.costs import COSTS, Costs, cost_without, in_the_way
 from firekeras.export.latency import measure_latency
 from firekeras.plan.goals import Value, checked_target, goals_of, in_words, is_share
 from firekeras.plan.planning import PruningPlan, plan_pruning
@@ -110,8 +110,8 @@ class Target:
             gone = graph.units_of(plan.removed)
             said = ", ".join(self._least_in_words(measure, least[measure], graph, gone) for measure in missed)
             raise ValueError(
-                f"target {self} cannot be reached: with these caps, round_to and min_keep the least is {said}. Loosen the "
-                "caps, lower min_keep, or ask for less."
+                f"target {self} cannot be reached: with these caps, round_to and min_keep the least is {said}. Loosen "
+                "the caps, lower min_keep, or ask for less."
             )
 
     def _least_in_words(self, measure, least, graph, gone):
@@ -121,7 +121,7 @@ class Target:
         named = f"{measure} {amount}" if len(self.goals) > 1 else amount
         if measure not in COSTS:
             return named
-        return f"{named} ({COSTS[measure].layer(graph, kept_lengths(graph, gone))} has most of it)"
+        return f"{named} ({in_the_way(graph, measure, gone)})"
 
     def _amount_after(self, measure, plan, model):
         if measure not in LATENCIES:

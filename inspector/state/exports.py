@@ -108,8 +108,8 @@ def _ends(path):
 def _totals(session):
     measured = session.need_measured()
     states = {"": measured.costs, " after": measured.preview.costs}
-    numbers = [(title + when, costs.totals.get(cost)) for cost, title in SHOWN.items() for when, costs in states.items()]
-    return [_metric("model", "", name, value) for name, value in numbers if value is not None]
+    known = [(cost, title, when, costs.totals) for cost, title in SHOWN.items() for when, costs in states.items()]
+    return [_metric("model", "", title + when, totals[cost]) for cost, title, when, totals in known if cost in totals]
 
 
 def _metric(kind, target, name, value):

@@ -106,7 +106,9 @@ def _checked_shares(target):
     for share in shares or (0,):
         checked_target({**dict(target), measure: share}, COMPARED)
     if len(target) > 1 or not all(map(is_share, shares)):
-        raise ValueError(f"A comparison takes shares of one cost, such as {{'macs': [0.5, 0.3]}}. Received: {target!r}.")
+        raise ValueError(
+            f"A comparison takes shares of one cost, such as {{'macs': [0.5, 0.3]}}. Received: {target!r}."
+        )
     return measure, shares
 
 
