@@ -79,8 +79,8 @@ class FirePruningCallback(keras.callbacks.Callback):
     Args:
         data: Data to measure FIRE and statistics on, in inference mode, as `fit` takes them. Defaults to None: FIRE
             is counted in training mode, on the training batches.
-        target: `{measure: share}`: the share, above 0 and up to 1, of the network's `"conv_macs"`, `"macs"` or
-            `"params"` that may be left. Defaults to None: the tolerance decides.
+        target: `{measure: share or amount}`, of one or several costs, as in `plan_pruning`: `{"conv_macs": 0.5}`,
+            `{"ram": "256 kB", "flash": "512 kB"}`. Defaults to None: the tolerance decides.
         tolerance: How far the metric may fall, from 0: absolute points (0.01 is one point), or a share of the
             baseline if lower is better. Defaults to 0.01.
         learning_rate: If given (above 0), the learning rate begins here, falls along `schedule` over the epochs of

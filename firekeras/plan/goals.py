@@ -46,7 +46,7 @@ def checked_target(target: Any, known: Sequence[str] = tuple(COSTS)) -> dict[str
         known: The measures that there are. Defaults to the costs.
 
     Returns:
-        The same; text that is a share becomes a number.
+        The same.
 
     Raises:
         ValueError: If it is none.
@@ -77,26 +77,16 @@ def unit_of(measure: str) -> str:
 
 
 def _checked(target, measure, value, known):
-    share = _number(value)
-    if measure not in known:
-        raise _refused(target, measure, value, known)
-    if is_share(share) or (measure not in TIMES and amount_of(value, unit_of(measure)) is not None):
-        return share if is_share(share) else value
-    raise _refused(target, measure, share, known)
-
-
-def _number(value):
-    """Text that is a plain number, as one."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
+    amount = None if measure in TIMES else amount_of(value, unit_of(measure))
+    if measure in known and (is_share(value) or amount is not None):
         return value
+    raise _refused(target, measure, value, known)
 
 
 def _refused(target, measure, value, known):
     return ValueError(
-        f"target must be one of {tuple(known)} with a share above 0, up to 1, such as {{'macs': 0.5}}, or an amount, "
-        f"such as {{'ram': '256 kB'}}; or several of them. Received: {target!r}."
+        f"target must be one of {tuple(known)}, or several, each with an amount, such as {{'ram': '256 kB'}}, or with a "
+        f"share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target!r}."
         f"{_meant(measure, value, known)}"
     )
 

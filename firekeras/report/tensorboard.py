@@ -61,7 +61,7 @@ class TensorBoardRounds:
         """
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        scalars = {name: getattr(record, name) for name in SCALARS if name != AFTER_CUT or record.filters_removed}
+        scalars = {name: getattr(record, name, None) for name in SCALARS if name != AFTER_CUT or record.filters_removed}
         values = [Summary.Value(tag=f"rounds/{n}", simple_value=float(v)) for n, v in scalars.items() if v is not None]
         if profile is not None:
             values.append(Summary.Value(tag="rounds/fire", image=_png(picture(profile))))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PySide6 import QtWidgets
 
-from inspector.children import RunOptions, as_text, compress_arguments
 from firekeras.channels.costs import SHOWN
+from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.state import Choices
