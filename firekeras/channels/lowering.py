@@ -275,8 +275,8 @@ def _numbered(tensors, drafts, starts, ends, unknown) -> Program:
         )
         for draft in drafts
     ]
-    places = [tuple(number[k] for k in side) for side in (starts, ends)]
-    return Program(tuple(tensors[k] for k in order), tuple(steps), *places, unknown)
+    inputs, outputs = (tuple(number[k] for k in side) for side in (starts, ends))
+    return Program(tuple(tensors[k] for k in order), tuple(steps), inputs, outputs, unknown)
 
 
 def _named(draft):

@@ -85,8 +85,8 @@ def _checked(target, measure, value, known):
 
 def _refused(target, measure, value, known):
     return ValueError(
-        f"target must be one of {tuple(known)}, or several, each with an amount, such as {{'ram': '256 kB'}}, or with a "
-        f"share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target!r}."
+        f"target must be one of {tuple(known)}, or several, each with an amount, such as {{'ram': '256 kB'}}, or with "
+        f"a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target!r}."
         f"{_meant(measure, value, known)}"
     )
 

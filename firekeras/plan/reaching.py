@@ -94,8 +94,11 @@ class Reaching:
 
     def _ram_down_to(self, measure, goal, gone, limits):
         """Lowers one stack of buffers after another, each by what lies in it; if that is not enough, by anything."""
+        program = self.graph.program
         for _ in range(TRIES):
-            now = peak(self.graph.program, kept_lengths(self.graph, gone), WIDTHS[measure])
+            if program is None:  # then there was no amount to begin with
+                break
+            now = peak(program, kept_lengths(self.graph, gone), WIDTHS[measure])
             if now.planned <= goal:
                 return gone
             helps = costs_of_units(self.graph, measure, gone) > 0

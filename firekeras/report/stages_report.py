@@ -20,7 +20,7 @@ def stages_table(stages: Sequence) -> Table:
     """
     names = [stage.path.name for stage in stages]
     table = FittingTable("On the way to the device", ["", *names], goes_on=True)
-    for cost, title in SHOWN.items():
+    for cost, title in {**SHOWN, "ram": "RAM (.keras: int8)", "flash": "flash (.keras: int8)"}.items():
         amounts = [stage.costs and getattr(stage.costs, cost) for stage in stages]
         if any(amount is not None for amount in amounts):
             table.add_row(title, *_with_shares(amounts, COSTS[cost].unit))
