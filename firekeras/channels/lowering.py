@@ -225,7 +225,7 @@ def _folded(lowering, ends) -> list[Draft]:
         if before is not None and (uses[draft.reads[0]] > 1 or before.core.fused):
             before = None  # somebody else reads it as it is
         if before is not None and draft.kind == BATCH_NORM and before.core.kind in FOLDS:
-            _fold(before.core, draft)
+            _fold(before.core, draft, renames=before is not before.core)
         elif before is not None and draft.kind in RELUS and before.core.kind in FUSES:
             before.core.names, before.core.fused = [*draft.names, *before.core.names], True
         else:
@@ -233,19 +233,21 @@ def _folded(lowering, ends) -> list[Draft]:
             steps += parts
             maker.update((k, part) for part in parts for k in part.makes)
             continue
+        if before is not before.core:
+            before.names = [*draft.names, *before.names]
         steps.append(steps.pop(steps.index(before)))  # it runs where the last of its operations stood
         before.makes = draft.makes
         maker.update(dict.fromkeys(draft.makes, before))
     return steps
 
 
-def _fold(before, norm):
+def _fold(before, norm, renames):
     """Takes BatchNormalization into the kernel and bias of the layer before it."""
     add, multiplied, scale, shift = norm.names
     depthwise, biased = before.kind == "DEPTHWISE_CONV_2D", len(before.names) > 1
     if before.constants:
         kernel, count = before.constants[0], norm.constants[1].size
-        if depthwise:
+        if depthwise or renames:
             kernel = dataclasses.replace(kernel, name=_joined([multiplied, scale, *before.names]))
         before.constants = [kernel, Constant(count, count, 4)]
     before.names = [*(norm.names if depthwise or biased else (add, shift)), *before.names]
