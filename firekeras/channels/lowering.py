@@ -13,6 +13,7 @@ from keras import activations, layers
 
 from firekeras.channels.labels import Channels
 from firekeras.channels.program import Constant, Product, Program, Step, Tensor
+from firekeras.channels.registry import find_in
 from firekeras.keras_models.internals import core_ops, nn_ops, numpy_ops
 
 if TYPE_CHECKING:
@@ -204,9 +205,9 @@ def _bytes(dtype):
 
 
 def _lower(lowering, ran):
-    for base in type(ran.layer).__mro__:
-        if base in STEPS:
-            return STEPS[base](lowering, ran)
+    known = find_in(STEPS, ran.layer)
+    if known is not None:
+        return known(lowering, ran)
     lowering.unknown.append(ran.name)
     sizes = [lowering.weight(v) for v in getattr(ran.layer, "weights", ())] if lowering.is_new(ran.layer) else []
     return lowering.single(ran, "CUSTOM", [lowering.constant(size) for size in sizes])
