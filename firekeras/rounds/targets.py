@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 
@@ -12,6 +13,8 @@ from firekeras.export.latency import measure_latency
 from firekeras.plan.goals import Value, checked_target, goals_of, in_words, is_share
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.plan.pruning import prune
+from firekeras.plan.reaching import WIDTHS
+from firekeras.plan.units import completed
 from firekeras.rounds.settings import LATENCIES, LATENCY, MEASURES
 from firekeras.scores.profile import FilterScores
 
@@ -138,10 +141,16 @@ def down_to(amounts: Mapping[str, float], graph, scores, **limits) -> PruningPla
     limits = {name: value for name, value in limits.items() if name != "pruning_ratio"}
     before = {measure: cost_without(graph, measure) for measure in amounts}
     shares = {m: min(1.0, max(1e-9, amount / max(1, before[m]))) for m, amount in amounts.items()}
-    try:
+    with contextlib.suppress(ValueError):  # scores are missing: not every filter that may go can be ranked
         return plan_pruning(graph, scores, target=shares, **limits)
-    except ValueError:  # scores are missing: not every filter that may go can be ranked
-        return plan_pruning(graph, scores, pruning_ratio=ALL, **limits)
+    if set(shares) & set(WIDTHS):  # what has no score may lie at the peak, which would stay whatever else went
+        with contextlib.suppress(ValueError):
+            plan = plan_pruning(graph, completed(scores, graph), target=shares, **limits)
+            plan.notes.append(
+                f"Filters without a {scores.criterion} score are ranked by l1 norms: the target needs them."
+            )
+            return plan
+    return plan_pruning(graph, scores, pruning_ratio=ALL, **limits)
 
 
 def smallest(graph, **limits) -> PruningPlan:
