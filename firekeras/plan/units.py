@@ -24,7 +24,7 @@ def open_scores(graph, scores) -> np.ndarray:
 
 
 def completed(scores, graph) -> FilterScores:
-    """Scores in which units without one are ranked by their l1 norms, small ones first, behind all that have a score."""
+    """Scores in which units without one are ranked by l1 norms, small ones first, behind all that have a score."""
     values, norms = over_units(graph, scores), over_units(graph, scores.l1)
     known = values[np.isfinite(values)]
     below = known.min(initial=0.0) - 1
