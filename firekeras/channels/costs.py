@@ -267,3 +267,15 @@ def in_the_way(graph: ChannelGraph, measure: str, gone: np.ndarray) -> str:
     """Which layer is in the way of less of a cost, without the units in a mask: `"conv1 has most of it"`."""
     cost = COSTS[measure]
     return cost.at.format(cost.layer(graph, kept_lengths(graph, gone)))
+
+
+def estimated_note(graph: ChannelGraph, measures: Iterable[str]) -> list[str]:
+    """A note if a network has layers of which it is unknown what the exported file does, and it matters."""
+    exported = not {"conv_macs", "macs", "params"}.issuperset(measures)
+    names = graph.program.unknown if graph.program and exported else ()
+    if not names:
+        return []
+    return [
+        f"RAM and file size are estimates: it is unknown what the exported file does for {named_or_counted(names)}, and "
+        "each counts as one step."
+    ]

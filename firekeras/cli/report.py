@@ -25,6 +25,7 @@ from firekeras.cli.words import in_options
 from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.quiet import silent_stderr
+from firekeras.refusals import listed
 
 
 def _timed():
@@ -180,6 +181,10 @@ def _show_files(paths, samples, settings, events, boards):
         show(stages_table(stages), *(board_table(stages, board) for board in boards))
         if boards:
             show_text(REMAINDER)
+        for stage in stages if boards else ():
+            if stage.costs and stage.costs.estimated:
+                layers = listed(stage.costs.estimated)
+                show_text(f"{stage.path.name} is an estimate: it is unknown what the exported file does for {layers}.")
         return
     for stage in stages:
         write_event("stage", **_fields(stage, boards))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from firekeras.arguments import typed
-from firekeras.channels.costs import COSTS, Costs, cost_without, costs_without
+from firekeras.channels.costs import COSTS, Costs, cost_without, costs_without, estimated_note
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
@@ -329,4 +329,5 @@ def _reach(reaching: Reaching, target: Mapping[str, float | str], max_cut: float
     if found is None:
         raise reaching.refused(target)
     selection, cut = found
-    return PruningPlan.of(selection, widened_because(f"the target {dict(target)}", max_cut, cut))
+    notes = widened_because(f"the target {dict(target)}", max_cut, cut)
+    return PruningPlan.of(selection, [*notes, *estimated_note(selection.graph, target)])
