@@ -276,6 +276,6 @@ def estimated_note(graph: ChannelGraph, measures: Iterable[str]) -> list[str]:
     if not names:
         return []
     return [
-        f"RAM and file size are estimates: it is unknown what the exported file does for {named_or_counted(names)}, and "
-        "each counts as one step."
+        f"RAM and file size are estimates: it is unknown what the exported file does for {named_or_counted(names)}, "
+        "and each counts as one step."
     ]
