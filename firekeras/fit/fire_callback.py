@@ -30,6 +30,7 @@ from firekeras.network import Network
 from firekeras.plan.goals import checked_target
 from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
+from firekeras.plan.reaching import WIDTHS
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
 from firekeras.refusals import checked_whole
@@ -269,7 +270,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._check_rate()
         if self.settings.distill:
             check_can_teach(self.model)
-        scores = _equal_scores(network) if isinstance(method, FirePruning) else _any_scores(network.graph)
+        by_fire = isinstance(method, FirePruning) and not set(self.settings.target or ()) & set(WIDTHS)
+        scores = _equal_scores(network) if by_fire else _any_scores(network.graph)  # for RAM, norms stand in for FIRE
         limits = {name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep")}
         plan_pruning(network.graph, scores, **limits)  # what can be reached hardly depends on the scores
 

@@ -146,7 +146,7 @@ def down_to(amounts: Mapping[str, float], graph, scores, **limits) -> PruningPla
     if set(shares) & set(WIDTHS):  # what has no score may lie at the peak, which would stay whatever else went
         with contextlib.suppress(ValueError):
             plan = plan_pruning(graph, completed(scores, graph), target=shares, **limits)
-            plan.notes.append(f"Filters without a {scores.criterion} score are ranked by l1 norms, or RAM would stay.")
+            plan.notes.append("Filters without a score are ranked by l1 norms, or RAM would stay.")
             return plan
     return plan_pruning(graph, scores, pruning_ratio=ALL, **limits)
 
