@@ -24,7 +24,7 @@ def compress(
     train_data: Any,
     validation_data: Any,
     *,
-    target: Mapping[str, float] | None = None,
+    target: Mapping[str, float | str] | None = None,
     tolerance: float = 0.01,
     epochs: int | None = 20,
     learning_rate: float | None = None,
@@ -69,9 +69,11 @@ def compress(
         model: A built, compiled, trained Functional or Sequential model. It is not changed.
         train_data: Data to measure FIRE on and to train on, as `fit` takes them: `(x, y)`, or a data set.
         validation_data: Held-out data that no training step sees, as `fit` takes them.
-        target: `{measure: share}`: the share, above 0 and up to 1, of the network's cost that may be left. The
-            measure is `"conv_macs"`, `"macs"`, `"params"`, `"latency"` (measured on this machine) or
-            `"litert_latency"` (of the exported file). Defaults to None: the tolerance decides.
+        target: `{measure: share or amount}`: what may be left of the network's cost; of several measures, all are
+            reached. A measure is `"conv_macs"`, `"macs"`, `"params"`, `"ram"` and `"flash"` (bytes in int8), the other
+            costs of `plan_pruning`, `"latency"` (measured on this machine) or `"litert_latency"` (of the exported
+            file). A share is above 0 and up to 1; an amount is above 100, or text: `{"ram": "256 kB", "flash":
+            512_000}`. Latencies are shares. Defaults to None: the tolerance decides.
         tolerance: How far the metric may fall, from 0: absolute points (0.01 is one point), or a share of the
             baseline if lower is better. With 1, or infinity, every round is kept. Defaults to 0.01.
         epochs: Epochs of training in total, including those of undone rounds, from 0. None for no limit: rounds go on

@@ -29,6 +29,8 @@ def check_consistent(graph: ChannelGraph, names: Sequence[str]) -> None:
         _check_layer(layer, len(graph.axes))
     for part in graph.parts:
         _check_index(f"its part {part.name!r}", [part.axis], len(graph.axes))
+    if graph.program is not None:
+        _check_program(graph.program, len(graph.axes))
     _check_units(graph)
     _check_costs(graph)
 
@@ -43,6 +45,13 @@ def _check_layer(layer, axes):
         _check_index(what, [-1 - axis for axis in layer.kernel.axes], 8, "axis of a weight, from its end,")
         if len(set(layer.kernel.axes)) < len(layer.kernel.axes):
             raise ValueError(f"{what} names an axis of its kernel twice")
+
+
+def _check_program(program, axes):
+    for product in program.products():
+        _check_index("its program", product.axes, axes)
+    places = [*program.inputs, *program.outputs, *(k for step in program.steps for k in (*step.reads, *step.makes))]
+    _check_index("its program", places, len(program.tensors), "tensor")
 
 
 def _check_index(what, indices, count, kind="axis"):
@@ -67,5 +76,6 @@ def _check_units(graph):
 
 def _check_costs(graph):
     products = [product for layer in graph.layers.values() for product in (*layer.weights, *layer.macs)]
+    products += graph.program.products() if graph.program is not None else ()
     if sum(one.factor * math.prod(graph.axes[axis].size for axis in one.axes) for one in products) > LARGEST:
         raise ValueError("its costs are larger than those of any network")

@@ -1,22 +1,22 @@
-"""What a network costs: MACs and parameters, by exact arithmetic."""
+"""What a network costs: MACs, parameters, RAM and file size, by exact arithmetic. `COSTS` names each of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from firekeras.arguments import typed
+from firekeras.channels import arena, file_size
 from firekeras.channels.graph import ChannelGraph
+from firekeras.channels.program import Product
 from firekeras.strict_json import Count
 
 if TYPE_CHECKING:
     import keras
-
-COSTS = {"conv_macs": "conv MACs", "macs": "MACs", "params": "parameters"}  # the costs of a network, with their titles
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +43,15 @@ class Costs:
         params: All weights, including BatchNormalization's statistics, as `count_params()` counts them.
         by_layer: `LayerCosts` of each layer that has any.
         uncounted: The names of layers whose multiplications are unknown: their MACs are left out.
+        ram: The RAM in bytes that its tensors take in LiteRT for Microcontrollers, in int8 throughout, inputs and
+            outputs included: the head of the arena. Its tail, some hundred bytes for each layer, depends on the
+            device and is not in it. None if the graph comes from a file of an earlier release.
+        flash: The size of its `.tflite` file in bytes, in int8 throughout.
+        ram_layer: The layer that runs when `ram` is needed: pruning elsewhere does not lower it.
+        ram_float32: As `ram`, in float32.
+        flash_float16, flash_float32: As `flash`, with weights in float16, and in float32.
+        estimated: The names of layers of which it is unknown what the exported file does: RAM and file size take
+            each as one step.
     """
 
     conv_macs: Count
@@ -50,11 +59,18 @@ class Costs:
     params: Count
     by_layer: dict[str, LayerCosts] = dataclasses.field(repr=False)
     uncounted: tuple[str, ...] = ()
+    ram: Count | None = None
+    flash: Count | None = None
+    ram_layer: str = ""
+    ram_float32: Count | None = None
+    flash_float16: Count | None = None
+    flash_float32: Count | None = None
+    estimated: tuple[str, ...] = ()
 
     @property
     def totals(self) -> dict[str, int]:
-        """The costs of the whole network, by the names in `COSTS`."""
-        return {name: getattr(self, name) for name in COSTS}
+        """The costs of the whole network that reports show, by their names in `COSTS`, as far as they are known."""
+        return {name: getattr(self, name) for name in SHOWN if getattr(self, name) is not None}
 
     @property
     def headline(self) -> str:
@@ -96,39 +112,52 @@ def count_costs(model_or_graph: keras.Model | ChannelGraph) -> Costs:
 def costs_without(graph: ChannelGraph, gone: np.ndarray | None = None) -> Costs:
     """The exact costs of a network without the units in the mask `gone`, `(num_units,)`."""
     kept = kept_lengths(graph, gone)
-    by_layer, conv = {}, 0
+    by_layer = {}
     for layer in graph.layers.values():
         macs, params = _total(layer.macs, kept), _total(layer.weights, kept)
-        conv += macs * layer.is_conv
         if macs or params:
             by_layer[layer.name] = LayerCosts(macs, params)
-    macs, params = (sum(getattr(c, field) for c in by_layer.values()) for field in ("macs", "params"))
+    counted = {name: cost.count(graph, kept) for name, cost in COSTS.items()}
     uncounted = tuple(layer.name for layer in graph.layers.values() if layer.uncounted)
-    return Costs(conv, macs, params, by_layer, uncounted)
+    program = graph.program
+    peak = arena.peak(program, kept).layer if program else ""
+    estimated = program.unknown if program else ()
+    return Costs(**counted, by_layer=by_layer, uncounted=uncounted, ram_layer=peak, estimated=estimated)
 
 
-def costs_of_units(graph: ChannelGraph, measure: str) -> np.ndarray:
+def cost_without(graph: ChannelGraph, measure: str, gone: np.ndarray | None = None) -> int:
+    """One cost of a network without the units in the mask `gone`, `(num_units,)`.
+
+    Raises:
+        ValueError: If it is unknown for this graph, which comes from a file of an earlier release.
+    """
+    amount = COSTS[measure].count(graph, kept_lengths(graph, gone))
+    if amount is None:
+        raise ValueError(
+            f"The {COSTS[measure].title} of this network is unknown: its channel graph was written by an earlier "
+            "release. Measure the model again."
+        )
+    return amount
+
+
+def costs_of_units(graph: ChannelGraph, measure: str, gone: np.ndarray | None = None) -> np.ndarray:
     """How much of a cost the removal of each unit alone would save, `(num_units,)`.
 
     This is the cost of its filters and of everything that reads them. If a weight has the unit along two axes,
-    their intersection is counted twice.
+    their intersection is counted twice. RAM is that of the buffers that lie upon each other at its peak.
 
     Args:
         graph: The model's `ChannelGraph`.
-        measure: `"conv_macs"`, `"macs"` or `"params"`.
+        measure: A name in `COSTS`.
+        gone: A mask over units that are already gone, `(num_units,)`. Defaults to none.
     """
-    lengths, saved = kept_lengths(graph), graph.padded(np.zeros(graph.num_units), 0)
-    for product in _products(graph, measure):
+    lengths = kept_lengths(graph, gone)
+    saved = graph.padded(np.zeros(graph.num_units), 0)
+    for product in COSTS[measure].products(graph, lengths):
         for place, axis in enumerate(product.axes):
             others = product.axes[:place] + product.axes[place + 1 :]
             np.add.at(saved, graph.axes[axis], product.factor * math.prod(lengths[other] for other in others))
     return saved[:-1]
-
-
-def _products(graph, measure):
-    """The products whose sum is a cost."""
-    layers = [layer for layer in graph.layers.values() if layer.is_conv or measure != "conv_macs"]
-    return [product for layer in layers for product in (layer.weights if measure == "params" else layer.macs)]
 
 
 def kept_lengths(graph: ChannelGraph, gone: np.ndarray | None = None) -> list[int]:
@@ -140,7 +169,7 @@ def kept_lengths(graph: ChannelGraph, gone: np.ndarray | None = None) -> list[in
 
 
 def _total(products, kept):
-    return sum(p.factor * math.prod(kept[axis] for axis in p.axes) for p in products)
+    return sum(product.of(kept) for product in products)
 
 
 def as_graph(model_or_graph: keras.Model | ChannelGraph) -> ChannelGraph:
@@ -150,3 +179,103 @@ def as_graph(model_or_graph: keras.Model | ChannelGraph) -> ChannelGraph:
     from firekeras.channels import channel_graph
 
     return channel_graph(model_or_graph)
+
+
+# The costs
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """A cost that networks are pruned for. What is in `COSTS` is a target, and if it is shown a column, everywhere.
+
+    Args:
+        title: Its name for people, as in "76% of the conv MACs left".
+        count: A function of a graph and of the kept length of each of its axes that gives the amount; None if unknown.
+        products: A function of the same that gives the products whose sum is the cost, or the part of it that pruning
+            can lower.
+        layer: A function of the same that names the layer that is in the way of less.
+        at: What is said of that layer, `"{} has most of it"`.
+        unit: Its unit, such as `"B"`. Defaults to none.
+        shown: Whether reports list it. Defaults to True.
+    """
+
+    title: str
+    count: Callable[[ChannelGraph, Sequence[int]], int | None]
+    products: Callable[[ChannelGraph, Sequence[int]], Iterable[Product]]
+    layer: Callable[[ChannelGraph, Sequence[int]], str]
+    at: str = "{} has most of it"
+    unit: str = ""
+    shown: bool = True
+
+
+def _per_layer(title, products_of):
+    """A cost that is a sum over layers."""
+
+    def products(graph, kept):
+        return [product for layer in graph.layers.values() for product in products_of(layer)]
+
+    def largest(graph, kept):
+        return max(graph.layers.values(), key=lambda layer: _total(products_of(layer), kept)).name
+
+    return Cost(title, lambda graph, kept: _total(products(graph, kept), kept), products, largest)
+
+
+def _of_ram(form, width, **settings):
+    """The RAM of tensors whose numbers have so many bytes."""
+
+    def count(graph, kept):
+        return arena.planned(graph.program, kept, width) if graph.program else None
+
+    def products(graph, kept):
+        return arena.peak(graph.program, kept, width).stack if graph.program else ()
+
+    def layer(graph, kept):
+        return arena.peak(graph.program, kept, width).layer if graph.program else ""
+
+    return Cost(f"{form} RAM", count, products, layer, "the peak stands at {}", unit="B", **settings)
+
+
+def _of_flash(form, **settings):
+    """The size of the exported file, in a form."""
+
+    def count(graph, kept):
+        return file_size.file_size(graph.program, kept, form) if graph.program else None
+
+    def products(graph, kept):
+        return file_size.products(graph.program, form) if graph.program else ()
+
+    def layer(graph, kept):
+        return file_size.largest_layer(graph.program, kept, form) if graph.program else ""
+
+    return Cost(f"{form} flash", count, products, layer, unit="B", **settings)
+
+
+COSTS = {
+    "conv_macs": _per_layer("conv MACs", lambda layer: layer.macs * layer.is_conv),
+    "macs": _per_layer("MACs", lambda layer: layer.macs),
+    "params": _per_layer("parameters", lambda layer: layer.weights),
+    "ram": _of_ram("int8", arena.INT8),
+    "flash": _of_flash("int8"),
+    "ram_float32": _of_ram("float32", arena.FLOAT32, shown=False),
+    "flash_float16": _of_flash("float16", shown=False),
+    "flash_float32": _of_flash("float32", shown=False),
+}
+SHOWN = {name: cost.title for name, cost in COSTS.items() if cost.shown}  # what reports list, with titles
+
+
+def in_the_way(graph: ChannelGraph, measure: str, gone: np.ndarray) -> str:
+    """Which layer is in the way of less of a cost, without the units in a mask: `"conv1 has most of it"`."""
+    cost = COSTS[measure]
+    return cost.at.format(cost.layer(graph, kept_lengths(graph, gone)))
+
+
+def estimated_note(graph: ChannelGraph, measures: Iterable[str]) -> list[str]:
+    """A note if a network has layers of which it is unknown what the exported file does, and it matters."""
+    exported = not {"conv_macs", "macs", "params"}.issuperset(measures)
+    names = graph.program.unknown if graph.program and exported else ()
+    if not names:
+        return []
+    return [
+        f"RAM and file size are estimates: it is unknown what the exported file does for {named_or_counted(names)}, "
+        "and each counts as one step."
+    ]

@@ -12,24 +12,12 @@ import numpy as np
 
 from firekeras.arguments import short, typed
 from firekeras.channels.consistency import check_consistent
+from firekeras.channels.program import Product, Program
 from firekeras.refusals import listed
 from firekeras.strict_json import LARGEST, Count, Meta, convert, parse
 
 FIXED_UNIT = -1  # marks channels that come from no filter, and always stay
 Unit = Annotated[int, Meta(ge=FIXED_UNIT, le=LARGEST)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Product:
-    """A size that depends on what is kept: `factor` times the kept length of each of `axes`.
-
-    Args:
-        factor: A plain number.
-        axes: Indices into `ChannelGraph.axes`.
-    """
-
-    factor: Count
-    axes: Annotated[tuple[Count, ...], Meta(max_length=16)] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +98,7 @@ class Fields:
     locks: dict[int, str]
     notes: list[str]
     parts: list[Part] = dataclasses.field(default_factory=list)
+    program: Program | None = None
 
 
 class ChannelGraph:
@@ -125,6 +114,8 @@ class ChannelGraph:
         locks: For each unit that must stay, the reason.
         notes: Sentences on what a user should know about this network.
         parts: `Part`s of layers that splits, slices and branches read. Defaults to none.
+        program: The `Program` of the exported network, by which RAM and file size are counted. Defaults to None, as in
+            files of earlier releases.
 
     Example:
     >>> graph = firekeras.channel_graph(model)
@@ -142,16 +133,18 @@ class ChannelGraph:
         locks: Mapping[int, str],
         notes: Iterable[str] = (),
         parts: Iterable[Part] = (),
+        program: Program | None = None,
     ):
         self.layers = {layer.name: layer for layer in layers}
         self.axes = [np.asarray(axis, "int64") for axis in axes]
         self.locks = dict(locks)
         self.notes = list(notes)
         self.parts = list(parts)
+        self.program = program
 
     def copy(self) -> ChannelGraph:
         """A copy that can be changed without changing this graph."""
-        return ChannelGraph(self.layers.values(), self.axes, self.locks, self.notes, self.parts)
+        return ChannelGraph(self.layers.values(), self.axes, self.locks, self.notes, self.parts, self.program)
 
     def filters(self, layer: str) -> np.ndarray:
         """The unit of each filter of a layer.
@@ -352,6 +345,7 @@ class ChannelGraph:
             "locks": {str(unit): reason for unit, reason in self.locks.items()},
             "notes": self.notes,
             "parts": [dataclasses.asdict(part) for part in self.parts],
+            "program": self.program and dataclasses.asdict(self.program),
         }
 
     @classmethod
@@ -380,7 +374,7 @@ class ChannelGraph:
     @classmethod
     def _of(cls, fields, where="this", advice=""):
         try:
-            graph = cls(fields.layers, fields.axes, fields.locks, fields.notes, fields.parts)
+            graph = cls(fields.layers, fields.axes, fields.locks, fields.notes, fields.parts, fields.program)
             check_consistent(graph, [layer.name for layer in fields.layers])
         except ValueError as error:
             raise ValueError(f"{where} is not {_WHAT}: {error}. {advice}".rstrip()) from error

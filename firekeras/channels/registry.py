@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FunctionType
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 HARMLESS = {"get_config", "from_config"}  # what a subclass may override without changing what it computes
 _RULES: dict[type, object] = {}
@@ -49,11 +50,15 @@ def known_rules() -> dict:
 
 def find_rule(operation):
     """The rule of an operation; None if none is certain to apply."""
+    return find_in(_RULES, operation)
+
+
+def find_in(table: Mapping[type, T], operation) -> T | None:
+    """What a table has for the class of an operation, or one above it that computes the same; None without any."""
     for base in type(operation).__mro__:
-        if base in _RULES:
-            return (
-                _RULES[base] if _computes_the_same(type(operation), base) and not _has_own_methods(operation) else None
-            )
+        if base in table:
+            same = _computes_the_same(type(operation), base) and not _has_own_methods(operation)
+            return table[base] if same else None
     return None
 
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from firekeras.channels.call import Call
 from firekeras.channels.check import check_loads
-from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, Kernel, LayerInfo, Product
+from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, Kernel, LayerInfo
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
+from firekeras.channels.lowering import Lowering, Ran, ran_of
 from firekeras.channels.parts import parts_of
+from firekeras.channels.program import Product
 from firekeras.channels.reading import Reading
 from firekeras.channels.walk import Visit, functional_graph, graph_inside, leaf_layers, walk
 from firekeras.keras_models.classes import loss_of_class
@@ -139,10 +141,16 @@ class Tracer:
         self.notes: list[str] = []
         self.rebuilding: dict[int, str | None] = {}  # for each layer why it cannot be rebuilt
         self.made: list[tuple[str, np.ndarray]] = []
+        self.ran: list[Ran] = []
 
     def call(self, visit: Visit, args, kwargs):
         """What a call gives, by the rule for its layer or operation."""
-        return Call(self, visit.node, visit.key, visit.path).trace(args, kwargs)
+        outputs = Call(self, visit.node, visit.key, visit.path).trace(args, kwargs)
+        outputs = keras.tree.map_structure(
+            dataclasses.replace, outputs
+        )  # objects of their own, even if nothing changed
+        self.ran.append(ran_of(visit.path, visit.operation, args, kwargs, outputs))
+        return outputs
 
     def sized(self, shape, where):
         """A shape with a nominal size for each open size behind the batch; adds a note."""
@@ -232,10 +240,11 @@ def trace_model(model) -> Trace:
     tracer = Tracer()
     tracer.notes += loss_of_class(model, model.name)
     inputs = [Channels.fixed(tracer.sized(tensor.shape, "the input")) for tensor in model.inputs]
-    for name, x in zip(output_names(model), walk(model, inputs, tracer.call, tracer.enter), strict=True):
+    outputs = walk(model, inputs, tracer.call, tracer.enter)
+    for name, x in zip(output_names(model), outputs, strict=True):
         tracer.mark_unscored(x, "is an output of the model")
         tracer.space.lock(x.labels, f"it is part of the model's output {name!r}, whose size must stay")
-    return _solve(model, tracer)
+    return _solve(model, tracer, inputs, outputs)
 
 
 def output_names(model):
@@ -243,7 +252,7 @@ def output_names(model):
     return functional_graph(model).output_names
 
 
-def _solve(model, tracer):
+def _solve(model, tracer, inputs, outputs):
     classes, locks = tracer.space.solve()
     unit_of = np.full(classes.max() + 1, FIXED_UNIT)
     births = np.array([label for labels in tracer.filters.values() for label in labels], "int64")
@@ -254,7 +263,11 @@ def _solve(model, tracer):
     tracer.notes += uncounted_note(layers)
     parts = parts_of(units, layers, tracer.made)
     named = {int(unit_of[c]): reason for c, reason in locks.items() if unit_of[c] != FIXED_UNIT}
-    graph = ChannelGraph(layers, units.axes, named, tracer.notes, parts)
+    dtypes = [tensor.dtype for tensor in model.inputs]
+    program = Lowering(tracer, units, len(model.name) + 1).program(
+        tracer.ran, list(zip(inputs, dtypes, strict=True)), outputs
+    )
+    graph = ChannelGraph(layers, units.axes, named, tracer.notes, parts, program)
     return Trace(
         graph=graph,
         classes=classes,
@@ -306,6 +319,12 @@ class Axes:
         """The `Product` of a factor and the kept lengths of these labels."""
         return Product(int(factor), tuple(self.index(v) for v in vectors))
 
+    def weight_size(self, tracer, variable):
+        """The `Product` that is the size of a weight."""
+        axes = tracer.weights.get(id(variable), (None,) * len(variable.shape))
+        fixed = math.prod(size for size, labels in zip(variable.shape, axes, strict=True) if labels is None)
+        return self.product(fixed, [labels for labels in axes if labels is not None])
+
 
 def _layer_info(tracer, units, name, layer):
     filters = tracer.filters.get(name)
@@ -314,7 +333,7 @@ def _layer_info(tracer, units, name, layer):
         kind=tracer.kinds[name],
         output_shape=tuple(tracer.shapes[name]),
         filters=None if filters is None else units.index(filters),
-        weights=tuple(_weight_size(tracer, units, w) for w in _weights(layer)),
+        weights=tuple(units.weight_size(tracer, w) for w in _weights(layer)),
         macs=tuple(units.product(factor, axes) for factor, axes in tracer.macs[name]),
         is_conv=name in tracer.convs,
         uncounted=name in tracer.uncounted or _multiplies_unseen(tracer, name, layer),
@@ -357,9 +376,3 @@ def uncounted_note(layers) -> list[str]:
     """A note on costs that leave something out."""
     names = [f"{layer.name} ({layer.kind})" for layer in layers if layer.uncounted]
     return [f"MACs leave out {listed(names)}, whose multiplications are unknown."] if names else []
-
-
-def _weight_size(tracer, units, variable):
-    axes = tracer.weights.get(id(variable), (None,) * len(variable.shape))
-    fixed = math.prod(size for size, labels in zip(variable.shape, axes, strict=True) if labels is None)
-    return units.product(fixed, [labels for labels in axes if labels is not None])

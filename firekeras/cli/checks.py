@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,19 +58,32 @@ def check_target(name: str, share: float | None):
         check_share(option(name), share, "the share that is left", above=0, hint=percent_hint(share))
 
 
-def chosen_target(options: Mapping[str, Any], names: Sequence[str]) -> dict[str, float] | None:
-    """The one target among the options, by the names of the options that are targets; None if there is none.
+def parsed_targets(given: Mapping[str, str | None]) -> dict[str, float | str | None]:
+    """Targets as the command line has them: shares as numbers, amounts as text, None for those that are not given.
 
     Raises:
-        ValueError: If there are several.
+        ValueError: If one is neither.
     """
-    targets = {name: options[name] for name in names if options.get(name) is not None}
-    if len(targets) > 1:
-        *others, last = map(option, names)
-        raise ValueError(
-            f"Expected one of {', '.join(others)} and {last}. Received: {' and '.join(map(option, targets))}."
-        )
-    return targets or None
+    return {name: None if text is None else _parsed_target(name, text) for name, text in given.items()}
+
+
+def _parsed_target(name, text):
+    from firekeras.plan.goals import TIMES, amount_of, unit_of
+
+    if name not in TIMES and amount_of(text, unit_of(name)) is not None:
+        return text
+    try:
+        share = float(text)
+    except ValueError:
+        amount = "" if name in TIMES else ", or an amount, such as 256kB or 1.5M"
+        raise ValueError(f"{option(name)} must be a share above 0, up to 1{amount}. Received: {text!r}.") from None
+    check_target(name, share)
+    return share
+
+
+def chosen_target(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, float | str] | None:
+    """The targets among the options, by the names of the options that are targets; None if there are none."""
+    return {name: options[name] for name in names if options.get(name) is not None} or None
 
 
 def check_held_out(share: float):

@@ -7,6 +7,7 @@ import math
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -14,20 +15,15 @@ from firekeras.cli import checks
 from firekeras.cli.caps import check_caps, parsed_caps
 from firekeras.cli.compress_options import (
     Backtracks,
-    ConvMacs,
     Distill,
     Epochs,
     EpochsPerRound,
     Events,
-    Latency,
     LearningRate,
-    LitertLatency,
-    Macs,
     MaxRounds,
     MethodName,
     Mode,
     Monitor,
-    Params,
     Ratio,
     Resume,
     RunDir,
@@ -57,26 +53,22 @@ from firekeras.cli.options import (
     Tolerance,
 )
 from firekeras.cli.program import NothingDoneError
+from firekeras.cli.targets import COSTS, LATENCIES, with_targets
 from firekeras.cli.words import in_options, option
 from firekeras.refusals import check_one_of
 from firekeras.terminal import Terminal, activity, write_line
 
-# Spelled here again, since --help must not wait for NumPy; a test holds them equal.
-TARGETS = ("conv_macs", "macs", "params", "latency", "litert_latency")
+TARGETS = (*COSTS, *LATENCIES)
 MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
 AT_WILL = ("output", "tensorboard")
 NO_LIMIT = "none"
 
 
+@with_targets(*TARGETS)
 def compress(
     context: typer.Context,
     model: ModelFileOrNone = None,
     data: DataOrNone = None,
-    conv_macs: ConvMacs = None,
-    macs: Macs = None,
-    params: Params = None,
-    latency: Latency = None,
-    litert_latency: LitertLatency = None,
     tolerance: Tolerance = 0.01,
     epochs: Epochs = "20",
     learning_rate: LearningRate = None,
@@ -108,6 +100,7 @@ def compress(
     resume: Resume = None,
     tensorboard: TensorBoard = None,
     events: Events = False,
+    **targets: Any,
 ):
     """Prunes a trained model in rounds and fine-tunes it: down to a target, or as far as a tolerance allows.
 
@@ -120,9 +113,12 @@ def compress(
 
     Example: firekeras compress model.keras --data photos/ --tolerance 0.005
 
+    Example: firekeras compress model.keras --data photos/ --ram 256kB --flash 512kB
+
     Example: firekeras compress --resume runs/a --conv-macs 0.3
     """
-    options = {name: value for name, value in locals().items() if name not in ("context", "resume", "events")}
+    taken = {name: value for name, value in locals().items() if name not in ("context", "resume", "events", "targets")}
+    options = {**taken, **checks.parsed_targets(targets)}
     changes = _changes(context) if resume else []
     if resume:
         options = _options_of(resume, options, changes)
@@ -188,8 +184,6 @@ def _check(options, *, resuming):
     checks.check_method(options["method"])
     if options["method"] == "fire":
         check_one_of("--mode", options["mode"], checks.MODES)
-    for name in TARGETS:
-        checks.check_target(name, options.get(name))
     checks.check_held_out(options["validation_share"])
     checks.check_seed(options["seed"])
     caps = parsed_caps(options["cap"])

@@ -8,25 +8,17 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import complete
+from firekeras.cli.targets import GOAL
 
-GOAL, TRAINING, ROUNDS, FILES = "Target and metric", "Training", "Rounds", "The run"  # panels of the help
+TRAINING, ROUNDS, FILES = "Training", "Rounds", "The run"  # panels of the help
 
 
 def _option(panel, metavar, help, *names, **settings):
     return typer.Option(*names, rich_help_panel=panel, metavar=metavar, help=help, **settings)
 
 
-# Target and metric
+# Metric
 
-ConvMacs = Annotated[
-    float | None, _option(GOAL, "SHARE", "Reach this share of the convolutions' MACs, above 0, up to 1.")
-]
-Macs = Annotated[float | None, _option(GOAL, "SHARE", "Reach this share of all MACs.")]
-Params = Annotated[float | None, _option(GOAL, "SHARE", "Reach this share of the parameters.")]
-Latency = Annotated[
-    float | None, _option(GOAL, "SHARE", "Reach this share of the time of a forward pass, measured here.")
-]
-LitertLatency = Annotated[float | None, _option(GOAL, "SHARE", "The same, exported to LiteRT.")]
 ValidationShare = Annotated[
     float, _option(GOAL, "SHARE", "The share of the training images to hold out for judging rounds.")
 ]

@@ -46,6 +46,10 @@ def export(
     int8: Annotated[
         bool, typer.Option("--int8", help=f"Compute in 8-bit integers; only {_with_int8()}, needs --data.")
     ] = False,
+    int8_inputs: Annotated[
+        bool,
+        typer.Option("--int8-inputs", help="With --int8: inputs and outputs are 8-bit integers too, not float32."),
+    ] = False,
     epochs: Annotated[
         int, typer.Option(min=0, help="With --int8: epochs of fine-tuning with int8 arithmetic (TF-MOT).")
     ] = 0,
@@ -80,6 +84,8 @@ def export(
         )
     if epochs and not int8:
         raise ValueError("--epochs is for --int8 with --data: it fine-tunes with int8 arithmetic.")
+    if int8_inputs and (epochs or not int8):
+        raise ValueError("--int8-inputs is for --int8 without --epochs.")
     output = output or Path(f"{model.stem}{'_int8' if int8 else ''}{chosen.ending}")
     _check_path(output, model, chosen)
     if tolerance is not None:
@@ -103,7 +109,13 @@ def export(
         else:
             samples = dataset.x_train if dataset else None
             exported = firekeras.export_model(
-                network, output, to=chosen.name, samples=samples, int8=int8, tolerance=tolerance
+                network,
+                output,
+                to=chosen.name,
+                samples=samples,
+                int8=int8,
+                int8_inputs=int8_inputs,
+                tolerance=tolerance,
             )
     kind, apart = "images" if dataset else "random samples", exported.difference
     show_text(

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from firekeras.cli import checks, complete
 from firekeras.cli.caps import check_caps, parsed_caps
-from firekeras.cli.compress_options import ConvMacs, Macs, Params
 from firekeras.cli.console import chosen_options, show, show_text
 from firekeras.cli.files import check_output, load_model, write
 from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
 from firekeras.cli.program import NothingDoneError
+from firekeras.cli.targets import COSTS as TARGETS
+from firekeras.cli.targets import with_targets
 from firekeras.keras_models import model_file
 from firekeras.paths import existing_file
 
-TARGETS = ("conv_macs", "macs", "params")
 LIMITS = ("ratio", *TARGETS, "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has already decided
 
 
+@with_targets(*TARGETS)
 def prune(
     context: typer.Context,
     model: ModelFile,
@@ -46,9 +47,6 @@ def prune(
     ratio: Annotated[
         float, typer.Option(metavar="SHARE", help="The share of the filters to remove, from 0 to below 1.")
     ] = 0.3,
-    conv_macs: ConvMacs = None,
-    macs: Macs = None,
-    params: Params = None,
     cap: Caps = None,
     round_to: RoundTo = 1,
     min_keep: MinKeep = 0.1,
@@ -59,18 +57,20 @@ def prune(
     ] = None,
     output: Output = Path("pruned.keras"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go: no model is written.")] = False,
+    **targets: Any,
 ):
     """Removes filters in one cut, without fine-tuning: needs no data, and costs accuracy until you train the result.
 
     Filters are ranked by one of --scores, --criterion (the default, l1: small weights go first) or --plan: within their
     layers, so no layer is starved; or with --balance 0 --max-cut 1 over all layers together.
 
-    How much goes: --ratio of the filters, or as many as it takes to a target, such as --conv-macs 0.5.
+    How much goes: --ratio of the filters, or as many as it takes to a target, such as --conv-macs 0.5 or
+    --ram 256kB; several targets are reached at once.
 
     Example: firekeras prune model.keras --scores model.fire.h5 --ratio 0.3 --cap conv1=0.5 --round-to 8
     """
     check_one_ranking(context)
-    target = _chosen_target(context)
+    target = _chosen_target(context, targets)
     caps = parsed_caps(cap)
     checks.check_limits(ratio=ratio, round_to=round_to, min_keep=min_keep, balance=balance, max_cut=max_cut)
     checks.check_criterion(criterion or "l1", data=False)
@@ -109,10 +109,8 @@ def prune(
         write(smaller, output)
 
 
-def _chosen_target(context):
-    for name in TARGETS:
-        checks.check_target(name, context.params[name])
-    target = checks.chosen_target(context.params, TARGETS)
+def _chosen_target(context, targets):
+    target = checks.chosen_target(checks.parsed_targets(targets), TARGETS)
     if target and "ratio" in chosen_options(context):
         raise ValueError("Expected --ratio, or a target that sizes the cut. Received both.")
     return target

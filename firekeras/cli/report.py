@@ -27,6 +27,7 @@ from firekeras.export.formats import FORMATS, format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.keras_models import model_file
 from firekeras.quiet import silent_stderr
+from firekeras.refusals import listed
 
 
 def _timed():
@@ -77,6 +78,14 @@ def report(
     litert: Annotated[
         bool, typer.Option("--litert", help="Time .keras files in LiteRT, from a temporary export.")
     ] = False,
+    board: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            help="For files: whether they fit a board, and what is missing: 'raspberry-pi-pico', ..., or a TOML file"
+            " of your own. Repeat it for more.",
+        ),
+    ] = None,
     trust: Annotated[
         bool,
         typer.Option(
@@ -100,13 +109,18 @@ def report(
     Example: firekeras report runs/a --html a.html
 
     Example: firekeras report original.keras pruned.keras pruned.tflite pruned_int8.tflite --data cifar10.npz
+
+    Example: firekeras report pruned.keras --board raspberry-pi-pico --board mine.toml
     """
     if _is_run(paths):
+        if board:
+            raise ValueError("--board is for model files. Received: the folder of a run; give its best.keras.")
         _show_run(paths[0], html)
         return
     if html:
         raise ValueError("--html is for the folder of a run. Received: model files.")
     _check_files(paths)
+    boards = _boards(board or ())
     if data:
         checks.check_data(data)
     if events and layers:
@@ -114,7 +128,7 @@ def report(
     settings = {"batch_size": batch, "runs": runs, "threads": threads, "trust": trust}
     images = {"limit": limit, "scale": scale, "mean": mean, "std": std, "skip_unreadable": skip_unreadable}
     samples = _test_images(data, paths[0], trust, images) if data else None
-    _show_files(paths, samples, {**settings, "in_litert": litert}, events)
+    _show_files(paths, samples, {**settings, "in_litert": litert}, events, boards)
     if layers:
         _show_layers(paths, settings)
 
@@ -150,24 +164,41 @@ def _show_run(folder, html):
             show(Text(in_options(shown.plain, options)) if isinstance(shown, Text) else shown)
 
 
-def _show_files(paths, samples, settings, events):
+def _boards(names):
+    from firekeras.export.boards import boards_of
+
+    return [board for name in names for board in boards_of(name)]
+
+
+def _show_files(paths, samples, settings, events, boards):
     import_keras()
     from firekeras.export.side_by_side import measure_stages
+    from firekeras.report.board_report import REMAINDER, board_table
     from firekeras.report.stages_report import stages_table
 
     with silent_stderr():  # LiteRT logs which delegate it created
         stages = measure_stages(paths, samples, **settings, on_progress=write_progress if events else None)
     if not events:
-        show(stages_table(stages))
+        show(stages_table(stages), *(board_table(stages, board) for board in boards))
+        if boards:
+            show_text(REMAINDER)
+        for stage in stages if boards else ():
+            if stage.costs and stage.costs.estimated:
+                layers = listed(stage.costs.estimated)
+                show_text(f"{stage.path.name} is an estimate: it is unknown what the exported file does for {layers}.")
         return
     for stage in stages:
-        write_event("stage", **_fields(stage))
+        write_event("stage", **_fields(stage, boards))
 
 
-def _fields(stage):
-    """The fields of a stage, for JSON."""
-    costs = stage.costs
+def _fields(stage, boards):
+    """The fields of a stage, for JSON; for each board the bytes that are missing."""
+    from firekeras.report.board_report import missing, needs_of
+
+    costs, needs = stage.costs, needs_of(stage)
+    fits = {"boards": {board.name: missing(needs, board) for board in boards}} if boards else {}
     return {
+        **fits,
         "path": str(stage.path),
         "accuracy": stage.accuracy,
         "costs": costs.totals if costs else None,

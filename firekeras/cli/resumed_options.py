@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from firekeras.cli.targets import COSTS, LATENCIES
 from firekeras.rounds.run_directory import places_outside
 from firekeras.strict_json import convert
 
@@ -29,6 +30,7 @@ def options_in(source: Mapping[str, Any], command: Callable, file: Path) -> dict
         if name not in known:
             raise ValueError(f"{file} has an option {name!r}, which compress does not take: begin a new run.")
         kind: Any = str if known[name] in (Path, Path | None) else known[name]
+        kind = float | str if name in (*COSTS, *LATENCIES) else kind
         what = f"what --{name.replace('_', '-')} takes"
         convert(source[name], kind | None, f"{file}: source.{name}", what, "Begin a new run.")
     return dict(source)

@@ -57,6 +57,7 @@ def export_model(
     to: str = "litert",
     samples: Any = None,
     int8: bool = False,
+    int8_inputs: bool = False,
     tolerance: float | None = None,
 ) -> Export:
     """Exports a model, and verifies the file before it appears.
@@ -75,6 +76,8 @@ def export_model(
             `int8` uses up to 300 of them to find the ranges of values. Defaults to 32 random ones, uniform in [0, 1).
         int8: Whether convolutions and dense layers compute in 8-bit integers; LiteRT only, and needs
             `samples`. Inputs and outputs stay float32. Defaults to False.
+        int8_inputs: With `int8`: whether inputs and outputs are 8-bit integers too, as microcontrollers have them: the
+            file that `costs.ram` and `costs.flash` count. Defaults to False.
         tolerance: How far outputs may differ. Defaults to 1e-4, for the largest difference as a share of the
             largest output; with `int8` to 0.15, for the ratio of the root mean squares of difference and
             output.
@@ -96,10 +99,12 @@ def export_model(
     chosen.check(keras.backend.backend())
     check_model(model)
     check_path(path, chosen)
+    if int8_inputs and not int8:
+        raise ValueError("int8_inputs=True is for int8=True. Received: int8=False.")
     if int8:
         _check_int8(chosen, samples)
     arrays = samples_of(model, samples)
-    settings = chosen.int8_settings(arrays) if int8 else {}
+    settings = chosen.int8_settings(arrays, int8_inputs) if int8 else {}
     shown = {name: array[:VERIFIED] for name, array in arrays.items()}
     expected = run(open_runtime(model), list(shown.values()))
     with atomic.whole_file(path) if chosen.ending else atomic.whole_folder(path) as temporary:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from firekeras.channels.arena import peak
 from firekeras.channels.costs import Costs
+from firekeras.channels.program import Program
 
 
 class Operation(NamedTuple):
@@ -16,9 +19,14 @@ class Operation(NamedTuple):
     params: dict[str, int]
 
 
-def file_costs(operations: Iterable[Operation]) -> Costs:
-    """The costs of all operations; weights that several share count once."""
+def file_costs(operations: Iterable[Operation], program: Program | None = None) -> Costs:
+    """The costs of all operations; weights that several share count once. A `Program` of fixed sizes tells the RAM."""
     operations = list(operations)
     conv_macs = sum(operation.macs for operation in operations if operation.convolution)
     params = {name: size for operation in operations for name, size in operation.params.items()}
-    return Costs(conv_macs, sum(operation.macs for operation in operations), sum(params.values()), {})
+    macs = sum(operation.macs for operation in operations)
+    costs = Costs(conv_macs, macs, sum(params.values()), {})
+    if program is None:
+        return costs
+    at = peak(program, ())
+    return dataclasses.replace(costs, ram=at.planned, ram_layer=at.layer)

@@ -25,8 +25,8 @@ class Stage:
     Args:
         path: The file.
         accuracy: Share of the samples that it classifies correctly, 0 to 1; None without data.
-        costs: MACs and parameters. Those of exported files are counted in the file, with normalization
-            folded into other weights. None if they cannot be counted, as in a SavedModel.
+        costs: MACs, parameters and RAM. Those of exported files are counted in the file, with normalization
+            folded into other weights; RAM only in `.tflite` files. None if they cannot be counted, as in a SavedModel.
         size: Its size in bytes; of a `.keras` file without the optimizer's state, which no device needs.
         latency: `Latency` of one pass.
     """

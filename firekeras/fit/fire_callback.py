@@ -28,8 +28,10 @@ from firekeras.keras_models.devices import several_processes
 from firekeras.keras_models.internals import evaluated_again
 from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
-from firekeras.plan.planning import checked_target, plan_pruning
+from firekeras.plan.goals import checked_target
+from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
+from firekeras.plan.reaching import WIDTHS
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
 from firekeras.refusals import checked_whole
@@ -79,8 +81,8 @@ class FirePruningCallback(keras.callbacks.Callback):
     Args:
         data: Data to measure FIRE and statistics on, in inference mode, as `fit` takes them. Defaults to None: FIRE
             is counted in training mode, on the training batches.
-        target: `{measure: share}`: the share, above 0 and up to 1, of the network's `"conv_macs"`, `"macs"` or
-            `"params"` that may be left. Defaults to None: the tolerance decides.
+        target: `{measure: share or amount}`, of one or several costs, as in `plan_pruning`: `{"conv_macs": 0.5}`,
+            `{"ram": "256 kB", "flash": "512 kB"}`. Defaults to None: the tolerance decides.
         tolerance: How far the metric may fall, from 0: absolute points (0.01 is one point), or a share of the
             baseline if lower is better. Defaults to 0.01.
         learning_rate: If given (above 0), the learning rate begins here, falls along `schedule` over the epochs of
@@ -135,7 +137,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self,
         data: Any = None,
         *,
-        target: Mapping[str, float] | None = None,
+        target: Mapping[str, float | str] | None = None,
         tolerance: float = 0.01,
         learning_rate: float | None = None,
         schedule: str | Callable[[float], float] = "cosine",
@@ -269,7 +271,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._check_rate()
         if self.settings.distill:
             check_can_teach(self.model)
-        scores = _equal_scores(network) if isinstance(method, FirePruning) else _any_scores(network.graph)
+        by_fire = isinstance(method, FirePruning) and not set(self.settings.target or ()) & set(WIDTHS)
+        scores = _equal_scores(network) if by_fire else _any_scores(network.graph)  # for RAM, norms stand in for FIRE
         limits = {name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep")}
         plan_pruning(network.graph, scores, **limits)  # what can be reached hardly depends on the scores
 

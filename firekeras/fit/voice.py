@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 from rich.text import Text
@@ -31,9 +32,17 @@ class Voice:
         if event == "start":
             self._started = line
         if self._on_event is not None:
-            self._on_event(line)
+            self._pass_on(line, self._on_event)
         if self.verbose and event in ("start", "round", "note", "stop"):
             self._lines.append(tables.event_line(line, self._started))
+
+    def _pass_on(self, line, listener):
+        """Passes an event on; a full disk, or a server that is away, ends no training."""
+        try:
+            listener(line)
+        except OSError as error:
+            self._on_event = None
+            warnings.warn(f"on_event is not called any more: {type(error).__name__}: {error}.", stacklevel=2)
 
     def speak(self):
         """Shows the lines that were held back."""

@@ -17,14 +17,32 @@ MENDED = (
 )
 
 
-def compile_alike(old, new, cut):
-    """Compiles `new` like `old`: same loss, metrics and settings; the optimizer with its state, cut."""
+def compile_alike(old, new, cut, built=True):
+    """Compiles `new` like `old`: same loss, metrics and settings; the optimizer with its state, cut.
+
+    Args:
+        old: A compiled network.
+        new: The network to compile.
+        cut: The `Cut` that made it.
+        built: Whether the new optimizer has slots even if the old one has taken no step, so that they hold nothing.
+            Keras makes such slots when it loads a model. Defaults to True.
+    """
     optimizer = fresh_optimizer(old.optimizer)
     keras.Model.compile(
         new, **compile_settings(old, optimizer, cut.copier)
     )  # a subclass's own compile may require more
-    if not is_broken(old):
+    if is_broken(old):
+        return
+    if built or has_taken_a_step(old.optimizer):
         copy_optimizer_state(old.optimizer, optimizer, cut.copier, cut.sliced)
+    else:
+        _copy_exclusions(old.optimizer, optimizer, cut.copier)
+
+
+def has_taken_a_step(optimizer) -> bool:
+    """Whether an optimizer has trained anything; if not, its slots hold nothing yet."""
+    steps = getattr(optimizer, "inner_optimizer", optimizer).iterations
+    return int(keras.ops.convert_to_numpy(steps)) > 0
 
 
 def compile_with_fresh_optimizer(old, new, rate=None):

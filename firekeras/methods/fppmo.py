@@ -12,7 +12,6 @@ import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels import channel_graph
-from firekeras.channels.costs import COSTS
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches, shared_out
 from firekeras.network.masking import MaskedNetwork
@@ -294,7 +293,7 @@ class Budget:
         """The budget of the next stage of a run."""
         equal = FilterScores(graph.by_layer(np.zeros(graph.num_units)), criterion="fppmo")
         reachable = plan_pruning(graph, equal, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
-        measure = run.target.measure if run.target and run.target.measure in COSTS else "macs"
+        measure = (run.target.counted if run.target else None) or "macs"
         now, least = (getattr(costs, measure) for costs in (reachable.costs_before, reachable.costs_after))
         wanted = _wanted(run, now, measure, stages)
         return cls(graph, run.limits, measure, max(math.floor(wanted), least), reachable)
@@ -312,11 +311,10 @@ class Budget:
 
 def _wanted(run: Run, now: float, measure: str, stages: int) -> float:
     """The amount of a cost that a stage leaves."""
-    if run.target and run.target.measure in COSTS:
-        step = (getattr(run.costs_before, measure) - run.target.goal) / stages
-        return max(run.target.goal, now - step * 0.5**run.halvings)
-    paced, amount = run.step.goal or (None, 0)
-    return amount if paced == measure else now * (1 - run.pruning_ratio)
+    if run.target and measure in run.target.goals:
+        step = (getattr(run.costs_before, measure) - run.target.goals[measure]) / stages
+        return max(run.target.goals[measure], now - step * 0.5**run.halvings)
+    return (run.step.goal or {}).get(measure, now * (1 - run.pruning_ratio))
 
 
 class Reward:

@@ -24,7 +24,6 @@ from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.refusals import check_one_of, check_share
 from firekeras.rounds.method import Method, register
 from firekeras.rounds.run import Run
-from firekeras.rounds.settings import LATENCIES
 from firekeras.scores.profile import FilterScores
 
 SELECTIONS = ("independent", "greedy")
@@ -115,7 +114,7 @@ class L1Pruning(Method):
         return resolve_caps(graph, rates)
 
     def _cut(self, model: keras.Model, run: Run, graph: ChannelGraph, scores: FilterScores) -> PruningPlan:
-        if self.rates is None and (run.target is None or run.target.measure in LATENCIES):
+        if self.rates is None and (run.target is None or run.target.counted is None):
             return self._share_of_each_layer(model, run, scores)
         if self.iterative:
             scores = _first_layer_alone(graph, scores, _limited(run, graph, scores).removed)

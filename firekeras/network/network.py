@@ -70,12 +70,15 @@ class Network(Trace):
         """The weights of the filters of each layer that has any, in topological order; see `kernel`."""
         return {name: self.kernel(name) for name in self.graph.filter_layers}
 
-    def without(self, gone: np.ndarray, behind: Mapping[tuple, keras.Layer] | None = None) -> keras.Model:
+    def without(
+        self, gone: np.ndarray, behind: Mapping[tuple, keras.Layer] | None = None, built: bool = True
+    ) -> keras.Model:
         """Rebuilds the model without some units.
 
         Args:
             gone: A mask over units, bool `(num_units,)`.
             behind: Layers to insert, by the key of the call whose output they take. Defaults to none.
+            built: Whether the optimizer has slots even if it has taken no step yet. Defaults to True.
 
         Returns:
             A new model, compiled like the old one, with weights and optimizer state cut accordingly.
@@ -84,7 +87,7 @@ class Network(Trace):
         with scope_of(self.model):
             new = cut.network(self.model)
             if self.model.compiled:
-                compile_alike(self.model, new, cut)
+                compile_alike(self.model, new, cut, built)
         return new
 
     def copy(self, compiled: bool = False) -> keras.Model:

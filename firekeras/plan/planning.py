@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from firekeras.arguments import typed
-from firekeras.channels.costs import COSTS, Costs, costs_without
+from firekeras.channels.costs import COSTS, Costs, cost_without, costs_without, estimated_note
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
+from firekeras.plan.goals import checked_target, goals_of
 from firekeras.plan.plan_file import FloatArrays, IntArrays
+from firekeras.plan.reaching import Reaching
 from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.plan.summary import how_balanced, in_one_line, summary
 from firekeras.plan.verdicts import Verdicts
-from firekeras.plan.widening import narrowest_cut, widened_because
-from firekeras.refusals import check_one_of, check_share, checked_whole, is_number, percent_hint, suggestion
+from firekeras.plan.widening import widened_because
+from firekeras.refusals import check_one_of, check_share, checked_whole, suggestion
 from firekeras.scores.profile import FilterScores, FireProfile
 from firekeras.scores.same_weights import warn_of_other_weights
 
@@ -193,7 +194,7 @@ def plan_pruning(
     *,
     pruning_ratio: float = 0.05,
     layer_caps: Mapping[str, float] | None = None,
-    target: Mapping[str, float] | None = None,
+    target: Mapping[str, float | str] | None = None,
     round_to: int = 1,
     min_keep: float = 0.1,
     original_widths: Mapping[str, int] | None = None,
@@ -216,8 +217,11 @@ def plan_pruning(
             (0 leaves a layer alone): by name, pattern or type, `{"conv1": 0.5, "block1_*": 0.3,
             "Dense": 0}`; the more specific key wins. Coupled layers share the tightest cap. Recurrent units and
             attention heads (`"NAME/heads"`) go only if a cap names them, `{"LSTM": 0.5}`. Defaults to none.
-        target: Instead of the ratio: `{"macs": 0.5}`, `{"conv_macs": ...}` or `{"params": ...}`, the
-            share of the network's current cost to reach. Defaults to none.
+        target: Instead of the ratio: `{measure: share or amount}`, of one or several measures, all of which are
+            reached. A measure is a name in `firekeras.channels.costs.COSTS`: `"conv_macs"`, `"macs"`, `"params"`,
+            `"ram"` and `"flash"` (int8), `"ram_float32"`, `"flash_float16"` or `"flash_float32"`. A share, above 0 and
+            up to 1, is that of the network's current cost; an amount is a number above 100, or text:
+            `{"ram": 256_000, "flash": "512 kB"}`. Defaults to none.
         round_to: Widths that change become a multiple of this. Defaults to 1.
         min_keep: No layer falls below this share of its original width, or below one filter; nor do the
             channels that a split, slice or branch takes of it. Defaults to 0.1.
@@ -230,7 +234,7 @@ def plan_pruning(
             1; one filter, or one step of `round_to`, may always go. If the ratio or the target is out of
             reach with it, it is raised, and `notes` say so; caps do not raise it. Defaults to 0.5.
         measure: A cost, as in `target`: filters whose removal saves none of it stay, and do not count,
-            such as those of Dense layers for `"conv_macs"`. Defaults to the target's.
+            such as those of Dense layers for `"conv_macs"`. Defaults to those of the target.
 
     Returns:
         A `PruningPlan`. If nothing can be removed, its `notes` say why.
@@ -251,11 +255,12 @@ def plan_pruning(
     caps = resolve_caps(graph, layer_caps or {})
     graph = without_uncapped(graph, caps)
     limits = Limits.of(graph, caps, min_keep, original_widths or {})
-    saved = checked_target(target)[0] if target is not None and not measure else measure
-    ranking = Ranking(graph, scores, checked_whole("round_to", round_to, 1), balance, saved)
+    step = checked_whole("round_to", round_to, 1)
     if target is None:
-        return _take(ranking, limits, pruning_ratio, max_cut)
-    return _reach(ranking, limits, target, max_cut)
+        return _take(Ranking(graph, scores, step, balance, measure), limits, pruning_ratio, max_cut)
+    target = checked_target(target)
+    goals = goals_of(target, {name: cost_without(graph, name) for name in target})
+    return _reach(Reaching(graph, scores, limits, goals, step, balance, measure), target, max_cut)
 
 
 def _norms(scores, graph):
@@ -319,44 +324,11 @@ def _take(ranking: Ranking, limits: Limits, ratio: float, max_cut: float) -> Pru
     return PruningPlan.of(selection, widened_because(f"pruning_ratio={ratio:g}", max_cut, cut))
 
 
-def _reach(ranking: Ranking, limits: Limits, target: Mapping[str, float], max_cut: float) -> PruningPlan:
+def _reach(reaching: Reaching, target: Mapping[str, float | str], max_cut: float) -> PruningPlan:
     """The plan that reaches the target with the fewest removed filters."""
-    measure, share = checked_target(target)
-    before = getattr(costs_without(ranking.graph), measure)
-
-    def selected(cut, budget):
-        return Selection(ranking, limits.at_once(ranking.graph, cut, ranking.round_to), budget)
-
-    @functools.cache
-    def cost(cut, budget):
-        return getattr(costs_without(ranking.graph, selected(cut, budget).gone), measure)
-
-    goal, low, high = share * before, 0, ranking.filters
-    cut = narrowest_cut(lambda cut: -cost(cut, high), max_cut, -goal)
-    if cost(cut, high) > goal:
-        raise ValueError(
-            f"target {dict(target)} cannot be reached: with these caps and min_keep the least is "
-            f"{measure}={cost(cut, high) / max(1, before):.3f}. Loosen the caps, lower min_keep, or ask for less."
-        )
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if cost(cut, middle) <= goal else (middle + 1, high)
-    return PruningPlan.of(selected(cut, low), widened_because(f"the target {dict(target)}", max_cut, cut))
-
-
-def checked_target(target, known=tuple(COSTS)):
-    """The measure and the share of a target `{measure: share}`; raises `ValueError` if it is invalid."""
-    measure, share = next(iter(target.items())) if isinstance(target, Mapping) and len(target) == 1 else ("", 0)
-    if measure not in known or not is_number(share) or not 0 < share <= 1:
-        raise ValueError(
-            f"target must be one of {tuple(known)} with a share above 0, up to 1, such as {{'macs': 0.5}}. "
-            f"Received: {target!r}.{_meant(measure, share, known)}"
-        )
-    return measure, share
-
-
-def _meant(measure, share, known):
-    """What was probably meant by a target that is refused; nothing if that cannot be guessed."""
-    if measure not in known:
-        return suggestion(measure, known)
-    return percent_hint(share)
+    found = reaching.selection(max_cut)
+    if found is None:
+        raise reaching.refused(target)
+    selection, cut = found
+    notes = widened_because(f"the target {dict(target)}", max_cut, cut)
+    return PruningPlan.of(selection, [*notes, *estimated_note(selection.graph, target)])

@@ -18,7 +18,8 @@ def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
 
     The new model has the same layer names, order, dtype policies, trainable flags, regularizers,
     input and output structure; shared layers stay shared, nested models nested. If the model was
-    compiled, so is the new one, with the optimizer's state cut accordingly.
+    compiled, so is the new one, with the optimizer's state cut accordingly; an optimizer that has taken no step has no
+    state, even if Keras made room for it when it loaded the model.
 
     Args:
         model: A built Functional or Sequential model. It is not changed.
@@ -39,7 +40,7 @@ def prune(model: keras.Model, plan: PruningPlan) -> keras.Model:
     gone = checked_units(network.graph, plan)
     if plan.read_from:
         warn_of_other_weights(f"The plan in {plan.read_from}", plan.norms, network)
-    return network.without(gone)
+    return network.without(gone, built=False)
 
 
 def checked_units(graph: ChannelGraph, plan: PruningPlan) -> np.ndarray:

@@ -106,20 +106,34 @@ class Ranking:
         round_to: Widths become multiples of this.
         balance: The weight of a filter's rank within its layer against its rank among all, 0 to 1.
             Defaults to 0: by the scores alone.
-        measure: A cost, `"conv_macs"`, `"macs"` or `"params"`: units whose removal saves none of it
-            stay. Defaults to none.
+        measure: A name in `COSTS`: units whose removal saves none of it stay. Defaults to none.
+        helps: A mask over units: all others stay too. Defaults to none.
+        first: A mask over units that go before all others. Defaults to none.
+        saves: What the plan is for, in the sentences on units that would not help. Defaults to the measure.
     """
 
     def __init__(
-        self, graph: ChannelGraph, scores: FilterScores, round_to: int, balance: float = 0.0, measure: str | None = None
+        self,
+        graph: ChannelGraph,
+        scores: FilterScores,
+        round_to: int,
+        balance: float = 0.0,
+        measure: str | None = None,
+        *,
+        helps: np.ndarray | None = None,
+        first: np.ndarray | None = None,
+        saves: str = "",
     ):
         self.graph, self.source, self.round_to, self.balance = graph, scores, round_to, balance
-        self.saves = COSTS[measure] if measure else ""
+        self.saves = saves or (COSTS[measure].title if measure else "")
+        self._first = np.zeros(graph.num_units, bool) if first is None else first
         self.scores = over_units(graph, scores)
         self.l1 = np.nan_to_num(over_units(graph, scores.l1))
         unlocked = np.ones(graph.num_units, bool)
         unlocked[list(graph.locks)] = False
         self.idle = costs_of_units(graph, measure) == 0 if measure else np.zeros(graph.num_units, bool)
+        if helps is not None:
+            self.idle |= ~helps
         self.prunable = unlocked & ~self.idle & np.isfinite(self.scores)
         self.ragged: dict[int, str] = {}
         self.order = self._ordered()
@@ -139,7 +153,7 @@ class Ranking:
     def _ordered(self):
         units = np.flatnonzero(self.prunable)
         place = blended(np.where(self.prunable, self.scores, np.nan), self.graph, self.balance)
-        return units[np.lexsort((units, self.l1[units], -place[units]))]
+        return units[np.lexsort((units, self.l1[units], -place[units], ~self._first[units]))]
 
     def budget(self, ratio) -> int:
         """The number of filters for a ratio: rounded half up, at least one unless the ratio is 0."""

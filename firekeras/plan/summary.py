@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import SHOWN
 
 COLUMNS, LONGEST = 80, 55  # of the whole table; of a name in it
 
@@ -15,15 +15,19 @@ def in_one_line(plan) -> str:
     filters = f"{plan.num_removed} of {sum(plan.widths.values())} filters"
     says = " by its file" if plan.read_from else ""
     return (
-        f"<{type(plan).__name__} by {plan.criterion}: {filters}, {COSTS[cost]} 100% -> {_left(plan, cost):.0%}{says}>"
+        f"<{type(plan).__name__} by {plan.criterion}: {filters}, {SHOWN[cost]} 100% -> {_left(plan, cost):.0%}{says}>"
     )
 
 
 def summary(plan) -> str:
     """A row for each layer, the totals, and the notes."""
-    width = min(LONGEST, max(map(len, [*plan.widths, *COSTS.values()]), default=0))
+    width = min(LONGEST, max(map(len, [*plan.widths, *SHOWN.values()]), default=0))
     rows = [_row(plan, name, width) for name in plan.widths]
-    totals = [f"{title:{width}}  100% -> {_left(plan, cost):.1%}" for cost, title in COSTS.items()]
+    totals = [
+        f"{title:{width}}  100% -> {_left(plan, cost):.1%}"
+        for cost, title in SHOWN.items()
+        if cost in plan.costs_before.totals
+    ]
     head = f"{'layer':{width}}  {'filters':>16}  {'gone':>5}"
     sentences = [textwrap.fill(sentence, COLUMNS) for sentence in (_what_goes(plan), *_who_says(plan), *plan.notes)]
     return "\n".join([head, *rows, "", *totals, "", *sentences])

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element
 
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import SHOWN
 from firekeras.report.markup import px, tag
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import metric
@@ -79,8 +79,8 @@ def frontier_chart(run: RunReport) -> Element:
     tuned = [(record, x(share)) for record, share in zip(run.rounds, shares, strict=True)]
     marks = [_path([(x(100), y(run.baseline)), *_kept(tuned, y)]), *_results(tuned, y)]
     left = f"{getattr(run.costs_after, field) / before:.1%}"
-    label = f"{run.monitor} against {COSTS[field]} left: {metric(run.accuracy)} with {left}; see the table of rounds"
-    return _chart(label, x, y, x.step(), f"% of {COSTS[field]} left", [*_levels(run, y), *marks])
+    label = f"{run.monitor} against {SHOWN[field]} left: {metric(run.accuracy)} with {left}; see the table of rounds"
+    return _chart(label, x, y, x.step(), f"% of {SHOWN[field]} left", [*_levels(run, y), *marks])
 
 
 def macs_field(run: RunReport) -> tuple[str, int]:

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from firekeras.atomic import write_text
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import SHOWN
 from firekeras.report import charts
 from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_style import STYLE, fire_style
@@ -31,7 +31,7 @@ ROUND_COLUMNS = {
     "filters out": NUMBER,
     "after cut": NUMBER,
     "trained": NUMBER,
-    **{f"{title} left": NUMBER for title in COSTS.values()},
+    **{f"{title} left": NUMBER for title in SHOWN.values()},
     "epochs": NUMBER,
     "seconds": NUMBER,
 }
@@ -136,7 +136,7 @@ def _notes(run):
 
 def _round_row(run, record, details):
     verdict = tag("span", record.outcome, class_="kept" if record.accepted else "undone")
-    costs = [share_left(getattr(record, name), getattr(run.costs_before, name)) for name in COSTS]
+    costs = [share_left(getattr(record, name), getattr(run.costs_before, name)) for name in SHOWN]
     further = [_figures(record.details.get(name, math.nan)) for name in details]
     metrics = (metric(record.after_cut), metric(record.accuracy))
     cut = (_figures(record.pruning_ratio), record.filters_removed) if record.filters_removed else ("-", "-")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from firekeras.channels.costs import COSTS, Costs
+from firekeras.channels.costs import SHOWN, Costs
 from firekeras.report import tables
 from firekeras.rounds.figures import RoundFigures
 from firekeras.rounds.lines import as_number, needed, read
@@ -262,7 +262,9 @@ def moment(time) -> str:
 
 def _costs(fields) -> Costs:
     uncounted = tuple(map(printable, fields.get("uncounted") or ()))
-    return Costs(**{cost: int(needed(fields, cost)) for cost in COSTS}, by_layer={}, uncounted=uncounted)
+    known = {cost: fields.get(cost) for cost in SHOWN}  # runs of earlier releases have fewer
+    needs = {cost: int(needed(fields, cost)) for cost in ("conv_macs", "macs", "params")}
+    return Costs(**{**known, **needs}, by_layer={}, uncounted=uncounted)
 
 
 def _newest(events, key, otherwise):

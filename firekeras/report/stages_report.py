@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import COSTS, SHOWN
 from firekeras.report.fitting import FittingTable
 from firekeras.report.tables import metric, short_number
 
@@ -20,8 +20,10 @@ def stages_table(stages: Sequence) -> Table:
     """
     names = [stage.path.name for stage in stages]
     table = FittingTable("On the way to the device", ["", *names], goes_on=True)
-    for cost, title in COSTS.items():
-        table.add_row(title, *_with_shares([stage.costs and getattr(stage.costs, cost) for stage in stages]))
+    for cost, title in {**SHOWN, "ram": "RAM (.keras: int8)", "flash": "flash (.keras: int8)"}.items():
+        amounts = [stage.costs and getattr(stage.costs, cost) for stage in stages]
+        if any(amount is not None for amount in amounts):
+            table.add_row(title, *_with_shares(amounts, COSTS[cost].unit))
     table.add_row("size", *_with_shares([stage.size for stage in stages], "B"))
     table.add_row("accuracy", *(metric(stage.accuracy) for stage in stages))
     table.add_row("fastest pass, ms", *(f"{stage.latency.fastest * 1e3:.3g}" for stage in stages))

@@ -9,7 +9,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import COSTS, SHOWN
 from firekeras.report.fitting import FittingTable
 from firekeras.rounds.figures import RoundFigures, figure
 from firekeras.rounds.lines import read
@@ -179,7 +179,7 @@ def metric(value: float | None) -> str:
 
 def share_left(part, whole) -> str:
     """A part as a percentage of a whole; a dash if that is nothing."""
-    return f"{part / whole:.1%}" if whole else "-"
+    return f"{part / whole:.1%}" if whole and part is not None else "-"
 
 
 def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
@@ -195,9 +195,10 @@ def comparison_table(rows: Sequence[tuple[str, str, str, str]]) -> Table:
 
 
 def cost_rows(before, after) -> list[tuple[str, str, str, str]]:
-    """Rows for two `Costs`: convolution MACs and all MACs per sample, and parameters."""
-    titles = {**COSTS, "macs": before.macs_title}
-    return [amount_row(title, getattr(before, cost), getattr(after, cost)) for cost, title in titles.items()]
+    """Rows for two `Costs`: convolution MACs and all MACs per sample, parameters, RAM and file size where known."""
+    titles, old, new = {**SHOWN, "macs": before.macs_title}, before.totals, after.totals
+    known = [name for name in titles if name in old and name in new]
+    return [amount_row(titles[name], old[name], new[name], COSTS[name].unit) for name in known]
 
 
 def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple[str, str, str, str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firekeras.atomic import naming
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import SHOWN
 from firekeras.report.heatmap import picture
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from firekeras.scores.profile import FireProfile
 
 AFTER_CUT = "accuracy_after_cut"
-SCALARS = ("accuracy", AFTER_CUT, *COSTS, "filters_removed", "accepted")
+SCALARS = ("accuracy", AFTER_CUT, *SHOWN, "filters_removed", "accepted")
 
 
 class TensorBoardRounds:
@@ -61,7 +61,7 @@ class TensorBoardRounds:
         """
         from tensorboard.compat.proto.summary_pb2 import Summary
 
-        scalars = {name: getattr(record, name) for name in SCALARS if name != AFTER_CUT or record.filters_removed}
+        scalars = {name: getattr(record, name, None) for name in SCALARS if name != AFTER_CUT or record.filters_removed}
         values = [Summary.Value(tag=f"rounds/{n}", simple_value=float(v)) for n, v in scalars.items() if v is not None]
         if profile is not None:
             values.append(Summary.Value(tag="rounds/fire", image=_png(picture(profile))))

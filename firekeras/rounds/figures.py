@@ -18,6 +18,7 @@ class RoundFigures:
             not measured, as inside `fit`, or is not a number.
         accuracy: The metric of the state that is kept: right after the cut or after training, whichever is better.
         conv_macs, macs, params: The costs of this round's model.
+        ram, flash: Its RAM and the size of its file in int8, in bytes; None if unknown.
         seconds: How long the round took; NaN if unknown.
         notes: Notes from the plan and from recovery.
         pruning_ratio: The share of the prunable filters that this round set out to remove; NaN if unknown.
@@ -33,6 +34,8 @@ class RoundFigures:
     conv_macs: int
     macs: int
     params: int
+    ram: int | None = None
+    flash: int | None = None
     seconds: float = math.nan
     notes: list[str] = dataclasses.field(default_factory=list)
     pruning_ratio: float = math.nan

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from typing import Protocol
 
 CUTTING = 0.6  # share of the epochs in which rounds within a tolerance may cut; the rest is training
@@ -20,14 +21,14 @@ class Step:
     Args:
         epochs: How many epochs the network trains after the cut.
         ratio: The share of the prunable filters that go; None if a cost decides.
-        goal: `(measure, amount)`: the cost to cut down to; None if a ratio decides.
+        goal: `{measure: amount}`: the costs to cut down to; None if a ratio decides.
         cuts: Whether the round cuts; if not, it only trains. Defaults to True.
         undoes: Whether the round is undone if the metric falls below the tolerance. Defaults to True.
     """
 
     epochs: int
     ratio: float | None = None
-    goal: tuple[str, float] | None = None
+    goal: Mapping[str, float] | None = None
     cuts: bool = True
     undoes: bool = True
 
@@ -85,8 +86,8 @@ class ToTarget:
             trains = left > 0 and run.cuts_kept and not run.finished
             return Step(left, cuts=False, undoes=False) if trains else reason
         number = min(run.cuts_kept + 1, self.cuts)
-        amount = self.target.stage(number / self.cuts, run.start_amount)
-        return Step(0, goal=(self.target.measure, amount), undoes=False)
+        amounts = self.target.stage(number / self.cuts, run.start_amounts)
+        return Step(0, goal=amounts, undoes=False)
 
     def epochs_after(self, run, step, arrived) -> int:
         left = self.epochs - run.epochs_spent
@@ -145,7 +146,7 @@ class WithinTolerance:
         if self.settings.pruning_ratio is not None:
             return Step(self.per_round, ratio=self.settings.pruning_ratio * share)
         left = 1 - (1 - self.left_by_round) * share
-        return Step(self.per_round, goal=("macs", left * run.costs.macs))
+        return Step(self.per_round, goal={"macs": left * run.costs.macs})
 
     def epochs_after(self, run, step, arrived) -> int:
         return step.epochs

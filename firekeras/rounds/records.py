@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from firekeras.channels.costs import COSTS, Costs
+from firekeras.channels.costs import SHOWN, Costs
 from firekeras.plan.planning import PruningPlan
 from firekeras.rounds.figures import RoundFigures, figure
 from firekeras.rounds.lines import read
@@ -25,7 +25,7 @@ class RoundRecord(RoundFigures):
 
     Args:
         **figures: `number`, `accepted`, `filters_removed`, `accuracy_after_cut`, `accuracy`, `conv_macs`, `macs`,
-            `params`, `seconds`, `notes`, `pruning_ratio`, `details` and `epochs`, as in `RoundFigures`.
+            `params`, `ram`, `flash`, `seconds`, `notes`, `pruning_ratio`, `details` and `epochs`, as in `RoundFigures`.
         criterion: What ranked the filters: `"fire"` if FIRE was measured, `"fire_predicted"` if the detector
             predicted it, else the criterion's name; `"none"` if the round cut nothing.
         baseline: The monitored metric of the model that the run began with, settled.
@@ -120,7 +120,7 @@ class CompressionResult:
     stopped_because: str
     monitor: str = "accuracy"
     tolerance: float = 0.01
-    target: Mapping[str, float] | None = None
+    target: Mapping[str, float | str] | None = None
     time: dict[str, float] = dataclasses.field(default_factory=dict)
     notes: list[str] = dataclasses.field(default_factory=list)
 
@@ -147,8 +147,10 @@ class CompressionResult:
     def _figures(self):
         before, after = self.costs_before, self.costs_after
         rows = [(self.monitor, figure(self.baseline), figure(self.accuracy), change(self))]
-        for name, title in COSTS.items():
-            old, new = getattr(before, name), getattr(after, name)
+        for name, title in SHOWN.items():
+            old, new = before.totals.get(name), after.totals.get(name)
+            if old is None or new is None:
+                continue
             rows.append((title, f"{old:,}", f"{new:,}", f"{share(new, old)} left"))
         return [f"{title[:24]:24} {old:>15} -> {new:>15}   {moved}" for title, old, new, moved in rows]
 

@@ -9,7 +9,7 @@ import keras
 
 from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
-from firekeras.channels.costs import count_costs
+from firekeras.channels.costs import COSTS, count_costs
 from firekeras.channels.graph import ChannelGraph
 from firekeras.keras_models.devices import check_strategy
 from firekeras.plan.caps import resolve_caps, without_uncapped
@@ -20,7 +20,7 @@ from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import keeps_all, lower_is_better, within_tolerance
 from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
-from firekeras.rounds.settings import LATENCIES, RunSettings
+from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.targets import Target, down_to
 from firekeras.rounds.time_spent import TimeSpent
 from firekeras.scores.profile import FilterScores, FireProfile
@@ -94,16 +94,14 @@ class Run:
         self.pace = pace_of(self.settings, self.target, epochs)
         self.leg_begins, self.exhausted, self.epochs_of_method = after_round, "", 0
         self.arrived = self.target is not None and self.target.reached(model, self.costs)
-        self.start_amount = self._amount_before_leg()
+        self.start_amounts = self._amounts_before_leg()
 
-    def _amount_before_leg(self) -> float:
-        """The amount of the target's cost when the leg began."""
+    def _amounts_before_leg(self) -> dict[str, float]:
+        """The amounts of the target's costs when the leg began; of a latency, that of the first network."""
         if self.target is None:
-            return 0.0
-        if self.target.measure in LATENCIES:
-            return self.target.goal / self.target.share
-        kept = [record for record in self.records[: self.leg_begins] if record.accepted]
-        return getattr(kept[-1] if kept else self.costs_before, self.target.measure)
+            return {}
+        begun = self.costs if self.leg_begins else self.costs_before
+        return {m: getattr(begun, m) if m in COSTS else self.target.before[m] for m in self.target.goals}
 
     # The rounds so far
 
@@ -199,7 +197,7 @@ class Run:
             scores = favouring_macs(scores, graph, settings.favour_macs)
         limits = {**self.limits, **self._spread()}
         if self.step.goal is not None:
-            return self._down_to(*self.step.goal, model, graph, scores, limits)
+            return self._down_to(self.step.goal, model, graph, scores, limits)
         limits["pruning_ratio"] = self.step.ratio
         return self.target.plan(graph, scores, **limits) if self.target else plan_pruning(graph, scores, **limits)
 
@@ -210,12 +208,11 @@ class Run:
             return {"balance": self.settings.balance, "max_cut": self.settings.max_cut}
         return {"balance": balance, "max_cut": self.settings.max_cut if balance else AS_SCORED["max_cut"]}
 
-    def _down_to(self, measure, amount, model, graph, scores, limits):
-        if self.target is not None and measure in LATENCIES:
-            return self.target.down_to(amount, model, graph, scores, **limits)
-        if self.target is not None and self.target.measure == measure:
-            amount = max(amount, self.target.goal)
-        return down_to(measure, amount, graph, scores, **limits)
+    def _down_to(self, amounts, model, graph, scores, limits):
+        if self.target is None:
+            return down_to(amounts, graph, scores, **limits)
+        amounts = {m: max(amount, self.target.goals.get(m, amount)) for m, amount in amounts.items()}
+        return self.target.down_to(amounts, model, graph, scores, **limits)
 
     def worth_it(self, plan: PruningPlan) -> bool:
         """Whether a plan cuts enough to be tried; if not, `exhausted` says why, and cutting ends."""
@@ -244,7 +241,7 @@ class Run:
             plan: The plan.
             model: The network after the cut, since latency is measured on it.
         """
-        return self.target is not None and self.target.amount(model, plan.costs_after) <= self.target.goal
+        return self.target is not None and self.target.reached(model, plan.costs_after)
 
     def epochs_for(self, arrives: bool) -> int:
         """How many epochs the network of this round trains."""

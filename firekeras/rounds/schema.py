@@ -19,6 +19,8 @@ class CostFields(TypedDict, total=False):
     conv_macs: Required[Count]
     macs: Required[Count]
     params: Required[Count]
+    ram: Count | None
+    flash: Count | None
     uncounted: list[str]
 
 
@@ -34,7 +36,7 @@ class RunFile(TypedDict, total=False):
     settings: dict[str, Any]
     monitor: Required[str | None]
     tolerance: Required[Number]
-    target: dict[str, float] | None
+    target: dict[str, float | str] | None
     max_rounds: Count
     epochs: Count | None
     baseline: Required[Number]
@@ -59,7 +61,7 @@ class Started(Event, total=False):
     monitor: str | None
     tolerance: Number
     costs: CostFields
-    target: dict[str, float] | None
+    target: dict[str, float | str] | None
     max_rounds: Count
     epochs: Count | None
 
@@ -67,7 +69,7 @@ class Started(Event, total=False):
 class Changed(TypedDict, total=False):
     """The settings that a finished run may be continued with."""
 
-    target: dict[str, float] | None
+    target: dict[str, float | str] | None
     tolerance: Number
     epochs: Count | None
     learning_rate: Number
@@ -92,6 +94,8 @@ class Cut(Event, total=False):
     conv_macs: Count
     macs: Count
     params: Count
+    ram: Count | None
+    flash: Count | None
 
 
 class Epoch(Event, total=False):
@@ -116,6 +120,8 @@ class Finished(Event, total=False):
     conv_macs: Required[Count]
     macs: Required[Count]
     params: Required[Count]
+    ram: Count | None
+    flash: Count | None
     seconds: Number
     notes: list[str]
     pruning_ratio: Number

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from firekeras.arguments import checked_type
 from firekeras.channels.costs import COSTS
-from firekeras.plan.planning import check_limits, checked_target
+from firekeras.plan.goals import TIMES, checked_target
+from firekeras.plan.planning import check_limits
 from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, suggestion
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.rate_schedules import get_schedule
@@ -17,8 +18,8 @@ from firekeras.rounds.rate_schedules import get_schedule
 if TYPE_CHECKING:
     import keras
 
-LATENCY, LITERT_LATENCY = "latency", "litert_latency"
-LATENCIES = (LATENCY, LITERT_LATENCY)
+LATENCIES = TIMES
+LATENCY, LITERT_LATENCY = LATENCIES
 MEASURES = (*COSTS, *LATENCIES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
@@ -39,7 +40,7 @@ class RunSettings:
     (8, {'batch_size': 64})
     """
 
-    target: Mapping[str, float] | None = None
+    target: Mapping[str, float | str] | None = None
     tolerance: float = 0.01
     epochs: int | None = 20
     learning_rate: float | None = None

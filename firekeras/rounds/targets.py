@@ -1,16 +1,20 @@
-"""The target of a run: MACs, parameters, or latency measured on this machine, in Keras or in LiteRT."""
+"""The target of a run: costs that are counted, or latency measured on this machine; one, or several at once."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 
 import keras
 
-from firekeras.channels.costs import Costs, costs_without
+from firekeras.channels.costs import COSTS, Costs, cost_without, in_the_way
 from firekeras.export.latency import measure_latency
-from firekeras.plan.planning import PruningPlan, checked_target, plan_pruning
+from firekeras.plan.goals import Value, checked_target, goals_of, in_words, is_share
+from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.plan.pruning import prune
+from firekeras.plan.reaching import WIDTHS
+from firekeras.plan.units import completed
 from firekeras.rounds.settings import LATENCIES, LATENCY, MEASURES
 from firekeras.scores.profile import FilterScores
 
@@ -20,96 +24,131 @@ ALL = 1 - 1e-9  # as a pruning ratio: everything that may go
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A cost, and how much of it may be left at the end.
+    """Costs, and how much of each may be left at the end.
 
     Args:
-        measure: `"conv_macs"`, `"macs"` or `"params"`; `"latency"`, of a pass in Keras; or `"litert_latency"`,
-            of the file that `firekeras.export_model` writes, on one thread.
-        share: The share of the cost at the start of the run that may be left, above 0, up to 1.
-        goal: The same as an amount: MACs, parameters, or seconds.
+        asked: As the user gave it, `{measure: share or amount}`. A measure is a name in `COSTS`; `"latency"`, of a pass
+            in Keras; or `"litert_latency"`, of the file that `firekeras.export_model` writes, on one thread.
+        before: The amount of each at the start of the run: MACs, parameters, bytes or seconds.
+        goals: The amount of each that may be left.
     """
 
-    measure: str
-    share: float
-    goal: float
+    asked: Mapping[str, Value]
+    before: Mapping[str, float]
+    goals: Mapping[str, float]
 
     @classmethod
-    def of(cls, target: Mapping[str, float], model: keras.Model, costs: Costs) -> Target:
+    def of(cls, target: Mapping[str, Value], model: keras.Model, costs: Costs) -> Target:
         """The target of a run.
 
         Args:
-            target: `{measure: share}`.
+            target: `{measure: share or amount}`.
             model: The model that the run begins with; a latency is measured on it.
             costs: Its `Costs`.
 
         Raises:
-            ValueError: If the measure is unknown or the share is out of range.
+            ValueError: If a measure is unknown, or a share or amount is out of range.
         """
-        measure, share = checked_target(target, MEASURES)
-        return cls(measure, share, share * _amount(measure, model, costs))
+        asked = checked_target(target, MEASURES)
+        before = {measure: _amount(measure, model, costs) for measure in asked}
+        return cls(asked, before, goals_of(asked, before))
 
     def __str__(self):
-        return f"{{{self.measure!r}: {self.share:g}}}"
+        return "{" + ", ".join(f"{measure!r}: {_shown(value)}" for measure, value in self.asked.items()) + "}"
 
-    def stage(self, part: float, before: float) -> float:
-        """The amount after a part of the way, from 0 to 1, on a straight line from `before` down to the goal."""
-        return before - (before - self.goal) * part
+    @property
+    def share(self) -> float:
+        """The smallest share of a cost that may be left, at most 1."""
+        return min([1.0, *(goal / max(1e-12, self.before[measure]) for measure, goal in self.goals.items())])
 
-    def amount(self, model: keras.Model, costs: Costs) -> float:
-        """The amount of the cost in a network."""
-        return _amount(self.measure, model, costs)
+    @property
+    def counted(self) -> str | None:
+        """The cost to count by if there is room for one: the first that is counted, not timed; None without any."""
+        return next((measure for measure in self.goals if measure in COSTS), None)
+
+    def stage(self, part: float, before: Mapping[str, float]) -> dict[str, float]:
+        """The amounts after a part of the way, from 0 to 1, on a straight line from `before` down to the goals."""
+        return {measure: before[measure] - (before[measure] - goal) * part for measure, goal in self.goals.items()}
 
     def reached(self, model: keras.Model, costs: Costs) -> bool:
-        """Whether a network has reached the goal."""
-        return self.amount(model, costs) <= self.goal
+        """Whether a network has reached all goals; latencies are measured last."""
+        ordered = sorted(self.goals, key=lambda measure: measure in LATENCIES)
+        return all(_amount(measure, model, costs) <= self.goals[measure] for measure in ordered)
 
-    def down_to(self, amount: float, model, graph, scores, **limits) -> PruningPlan:
-        """A plan that cuts down to an amount of the cost, as far as the limits allow."""
-        if self.measure in LATENCIES:
-            return self._timed(amount, model, graph, scores, limits)
-        return down_to(self.measure, amount, graph, scores, **limits)
+    def down_to(self, amounts: Mapping[str, float], model, graph, scores, **limits) -> PruningPlan:
+        """A plan that cuts down to these amounts, as far as the limits allow."""
+        if any(measure in LATENCIES for measure in amounts):
+            return self._timed(amounts, model, graph, scores, limits)
+        return down_to(amounts, graph, scores, **limits)
 
-    def _timed(self, amount, model, graph, scores, limits) -> PruningPlan:
+    def _timed(self, amounts, model, graph, scores, limits) -> PruningPlan:
         """Latency has no formula: cuts and times a few networks, and takes the largest that is fast enough."""
+        macs, costs = cost_without(graph, "macs"), {m: a for m, a in amounts.items() if m in COSTS}
+        times = {measure: amount for measure, amount in amounts.items() if measure in LATENCIES}
         low, high, best = 0.0, 1.0, None
-        share = min(1.0, amount / self.amount(model, costs_without(graph)))
+        share = min([1.0, *(amount / _measured(measure, model) for measure, amount in times.items())])
         for _ in range(TRIES):
-            plan = down_to("macs", share * costs_without(graph).macs, graph, scores, **limits)
-            fast = self._amount_after(plan, model) <= amount
+            wanted = {**costs, "macs": min(share * macs, costs.get("macs", macs))}
+            plan = down_to(wanted, graph, scores, **limits)
+            smaller = prune(model, plan)
+            fast = all(_measured(measure, smaller) <= amount for measure, amount in times.items())
             low, high, best = (share, high, plan) if fast else (low, share, best)
             share = (low + high) / 2 if low else share * 0.8
         return best or plan
 
     def plan(self, graph, scores, **limits) -> PruningPlan:
-        """A plan for one round: as much as the limits allow, but no more than the goal needs."""
+        """A plan for one round: as much as the limits allow, but no more than the goals need."""
         plan = plan_pruning(graph, scores, **limits)
-        if self.measure in LATENCIES or getattr(plan.costs_after, self.measure) > self.goal:
+        timed = any(measure in LATENCIES for measure in self.goals)
+        if timed or any(getattr(plan.costs_after, measure) > goal for measure, goal in self.goals.items()):
             return plan
-        return down_to(self.measure, self.goal, graph, scores, **limits)
+        return down_to(self.goals, graph, scores, **limits)
 
     def check_feasible(self, model, graph, **limits):
-        """Raises `ValueError`, with the smallest possible share, if even the smallest network misses the goal."""
-        least = self._amount_after(smallest(graph, **limits), model)
-        if least > self.goal:
+        """Raises `ValueError`, with the best that can be had and the layer in the way, if a goal is out of reach."""
+        plan = smallest(graph, **limits)
+        least = {measure: self._amount_after(measure, plan, model) for measure in self.goals}
+        missed = [measure for measure, goal in self.goals.items() if least[measure] > goal]
+        if missed:
+            gone = graph.units_of(plan.removed)
+            said = ", ".join(self._least_in_words(measure, least[measure], graph, gone) for measure in missed)
             raise ValueError(
-                f"target {self} cannot be reached: with these caps, round_to and min_keep "
-                f"the least is {least / self.goal * self.share:.3f}. Loosen the caps, lower min_keep, or ask for less."
+                f"target {self} cannot be reached: with these caps, round_to and min_keep the least is {said}. Loosen "
+                "the caps, lower min_keep, or ask for less."
             )
 
-    def _amount_after(self, plan, model):
-        if self.measure not in LATENCIES:
-            return getattr(plan.costs_after, self.measure)
-        return _amount(self.measure, prune(model, plan), plan.costs_after)
+    def _least_in_words(self, measure, least, graph, gone):
+        """The least of a cost, as it was asked for, and the layer in the way."""
+        share = f"{least / self.before[measure]:.3f}"
+        amount = share if is_share(self.asked[measure]) else in_words(measure, least)
+        named = f"{measure} {amount}" if len(self.goals) > 1 else amount
+        if measure not in COSTS:
+            return named
+        return f"{named} ({in_the_way(graph, measure, gone)})"
+
+    def _amount_after(self, measure, plan, model):
+        if measure not in LATENCIES:
+            return getattr(plan.costs_after, measure)
+        return _measured(measure, prune(model, plan))
 
 
-def down_to(measure, amount, graph, scores, **limits) -> PruningPlan:
-    """A plan that cuts down to an amount of MACs or parameters, or takes everything that may go if it must."""
+def _shown(value):
+    return repr(value) if isinstance(value, str) else f"{value:g}"
+
+
+def down_to(amounts: Mapping[str, float], graph, scores, **limits) -> PruningPlan:
+    """A plan that cuts down to amounts of costs, or takes everything that may go if it must."""
     limits = {name: value for name, value in limits.items() if name != "pruning_ratio"}
-    before = getattr(plan_pruning(graph, scores, pruning_ratio=0.0, **limits).costs_before, measure)
-    try:
-        return plan_pruning(graph, scores, target={measure: min(1.0, max(1e-9, amount / before))}, **limits)
-    except ValueError:  # scores are missing: not every filter that may go can be ranked
-        return plan_pruning(graph, scores, pruning_ratio=ALL, **limits)
+    before = {measure: cost_without(graph, measure) for measure in amounts}
+    shares = {m: min(1.0, max(1e-9, amount / max(1, before[m]))) for m, amount in amounts.items()}
+    with contextlib.suppress(ValueError):  # scores are missing: not every filter that may go can be ranked
+        return plan_pruning(graph, scores, target=shares, **limits)
+    if set(shares) & set(WIDTHS):  # what has no score may lie at the peak, which would stay whatever else went
+        with contextlib.suppress(ValueError):
+            plan = plan_pruning(graph, completed(scores, graph), target=shares, **limits)
+            plan.notes.append("Filters without a score are ranked by l1 norms, or RAM would stay.")
+            return plan
+    return plan_pruning(graph, scores, pruning_ratio=ALL, **limits)
 
 
 def smallest(graph, **limits) -> PruningPlan:
@@ -120,8 +159,11 @@ def smallest(graph, **limits) -> PruningPlan:
 
 
 def _amount(measure, model, costs):
-    if measure not in LATENCIES:
-        return getattr(costs, measure)
+    return _measured(measure, model) if measure in LATENCIES else getattr(costs, measure)
+
+
+def _measured(measure, model):
+    """A latency, in seconds."""
     return (measure_latency(model) if measure == LATENCY else _exported_latency(model)).median
 
 

@@ -32,7 +32,7 @@ class RunOptions:
         run_dir: A new folder.
         output: The file of the smaller model.
         tolerance: How far accuracy may fall, in absolute points.
-        target: `"conv_macs"`, `"macs"`, `"params"`, or empty for none.
+        target: A cost, such as `"conv_macs"`, `"ram"` or `"flash"`, or empty for none.
         target_share: The share of the target to leave, above 0 and up to 1.
         epochs: Epochs of training, in total.
         learning_rate: The initial learning rate; 0 for the one that the model was compiled with.

@@ -6,18 +6,14 @@ from pathlib import Path
 
 from PySide6 import QtWidgets
 
+from firekeras.channels.costs import SHOWN
 from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.state import Choices
 from inspector.widgets import name
 
-TARGETS = {
-    "none: the tolerance decides": "",
-    "MACs left": "macs",
-    "MACs of convolutions left": "conv_macs",
-    "parameters left": "params",
-}
+TARGETS = {"none: the tolerance decides": "", **{f"{title} left": cost for cost, title in SHOWN.items()}}
 TEACHING = {"if it is fully trained": None, "always": True, "never": False}
 
 
@@ -37,7 +33,7 @@ class RunDialog(OptionsDialog):
         self.tolerance = _decimal("Accuracy may fall by, in points of percent", 1.0, 0, 100, " points")
         self.target = QtWidgets.QComboBox()
         self.target.addItems(list(TARGETS))
-        self.target.setCurrentIndex(1)
+        self.target.setCurrentText(f"{SHOWN['macs']} left")
         name(self.target, "Reduce to")
         self.left = _decimal("Share to leave, in percent", 100 * macs_left, 1, 100, " %")
         self.epochs = _whole("Epochs of training in total", 20, 1, 10000)

@@ -9,7 +9,7 @@ import json
 import math
 
 from firekeras.atomic import write_text
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import SHOWN
 from firekeras.channels.graph import ChannelGraph
 from inspector.state.changes import change
 from inspector.state.session import Session
@@ -108,8 +108,8 @@ def _ends(path):
 def _totals(session):
     measured = session.need_measured()
     states = {"": measured.costs, " after": measured.preview.costs}
-    numbers = [(title + when, getattr(costs, cost)) for cost, title in COSTS.items() for when, costs in states.items()]
-    return [_metric("model", "", name, value) for name, value in numbers]
+    known = [(cost, title, when, costs.totals) for cost, title in SHOWN.items() for when, costs in states.items()]
+    return [_metric("model", "", title + when, totals[cost]) for cost, title, when, totals in known if cost in totals]
 
 
 def _metric(kind, target, name, value):

@@ -141,10 +141,7 @@ def test_a_finished_run_goes_on_to_another_target(folder, monkeypatch):
         (["model.keras", *ROUNDS, "--conv-macs", 0.5], "With a target the cuts are sized by it"),
         ([], "Missing: MODEL.keras"),
         (["model.keras"], "Missing: --data"),
-        (
-            ["model.keras", *ROUNDS, "--macs", 0.5, "--params", 0.5],
-            "Expected one of --conv-macs, --macs, --params, --latency and --litert-latency.",
-        ),
+        (["model.keras", *ROUNDS, "--ram", "much"], "--ram must be a share above 0, up to 1, or an amount"),
         (["model.keras", *ROUNDS, "--run-dir", "model.keras"], "it is a file. Expected a new or empty folder"),
     ],
 )

@@ -48,12 +48,26 @@ def test_the_file_gives_what_the_model_gives(network, to, name, tmp_path):
 def test_a_pruned_network_is_exported_and_smaller(digits, tmp_path):
     model, data = digits
     plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "l1"), target={"macs": 0.5})
-    sizes = [
-        firekeras.export_model(network, tmp_path / f"{k}.tflite", samples=data.x_test).size
-        for k, network in enumerate((model, firekeras.prune(model, plan)))
-    ]
+    sizes = []
+    for k, network in enumerate((model, firekeras.prune(model, plan))):
+        path, costs = tmp_path / f"{k}.tflite", firekeras.count_costs(network)
+        sizes.append(firekeras.export_model(network, path, samples=data.x_test).size)
+        assert costs.flash_float32 == pytest.approx(sizes[k], rel=0.02)
+        assert costs.ram_float32 == exporting.FORMATS["litert"].costs(path).ram
     kept = plan.costs_after.params / plan.costs_before.params
     assert sizes[1] / sizes[0] == pytest.approx(kept, abs=0.05)
+
+
+def test_int8_inputs_are_counted_and_compared_as_floats(tmp_path):
+    model, path = networks.scramble(networks.two_convs()), tmp_path / "net.tflite"
+    samples = networks.samples(model, 8)
+    with pytest.raises(ValueError, match="int8_inputs=True is for int8=True"):
+        firekeras.export_model(model, path, samples=samples, int8_inputs=True)
+    done = firekeras.export_model(model, path, samples=samples, int8=True, int8_inputs=True, tolerance=1)
+    costs = firekeras.count_costs(model)
+    assert done.difference.rms < 0.2 and costs.flash == pytest.approx(done.size, rel=0.05)
+    assert exporting.FORMATS["litert"].costs(path).ram == costs.ram
+    assert open_runtime(path).inputs[0].dtype == "float32"
 
 
 def test_without_samples_it_is_compared_on_random_ones(tmp_path):

@@ -38,3 +38,13 @@ def test_widths_are_those_of_every_layer(model, plan):
         firekeras.prune(model, dataclasses.replace(plan, widths={}))
     with pytest.raises(ValueError, match=r"for another model: it expects 3 filters in layer 'conv1'"):
         firekeras.prune(model, dataclasses.replace(plan, widths={**plan.widths, "conv1": 3}))
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_an_optimizer_that_has_taken_no_step_gets_no_slots(plan, steps):
+    model = networks.scramble(networks.two_convs())
+    model.compile("adam", "mse")
+    model.optimizer.build(model.trainable_variables)  # as Keras does when it loads a model
+    model.optimizer.iterations.assign(steps)
+    smaller = firekeras.prune(model, plan)
+    assert smaller.compiled and smaller.optimizer.built == bool(steps)

@@ -202,11 +202,12 @@ class Format:
         """
         raise NotImplementedError
 
-    def int8_settings(self, arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    def int8_settings(self, arrays: Mapping[str, np.ndarray], ends: bool = False) -> dict[str, Any]:
         """The settings with which `write` makes an int8 file; for formats with `has_int8`.
 
         Args:
             arrays: Samples by the names of the model's inputs, `(n, ...)`, to calibrate the ranges of values.
+            ends: Whether inputs and outputs are 8-bit numbers too. Defaults to False.
         """
         raise NotImplementedError
 

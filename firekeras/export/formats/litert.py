@@ -11,6 +11,7 @@ from firekeras.quiet import silent_stderr
 # True: the kernel is applied once per input position (transposed); False: once per output position
 CONVOLUTIONS = {"CONV_2D": False, "DEPTHWISE_CONV_2D": False, "CONV_3D": False, "TRANSPOSE_CONV": True}
 COMPUTING = (*CONVOLUTIONS, "FULLY_CONNECTED")
+SCRATCH = ("MEAN", "TRANSPOSE_CONV")  # which sum up in four bytes in int8
 CALIBRATED = 300  # samples to calibrate on
 
 
@@ -33,10 +34,12 @@ class LiteRT(Format):
         """MACs per sample, and parameters; normalisation is folded into kernels and biases."""
         return self.open(path).costs()
 
-    def int8_settings(self, arrays):
+    def int8_settings(self, arrays, ends=False):
         import tensorflow as tf
 
+        kinds = {"inference_input_type": tf.int8, "inference_output_type": tf.int8} if ends else {}
         return {
+            **kinds,
             "optimizations": [tf.lite.Optimize.DEFAULT],
             "target_spec": {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
             "representative_dataset": _one_by_one(arrays),
@@ -71,7 +74,6 @@ class LiteRTRuntime:
     name = "LiteRT"
 
     def __init__(self, path, *, threads=1):
-        import numpy as np
 
         module = needed("ai_edge_litert.interpreter")
         try:
@@ -82,7 +84,7 @@ class LiteRTRuntime:
         self.threads, self._path = threads, path
         self._details = _by_name(self._interpreter)
         self.inputs = [
-            Input(name, tuple(None if d < 0 else int(d) for d in tensor["shape_signature"]), np.dtype(tensor["dtype"]))
+            Input(name, tuple(None if d < 0 else int(d) for d in tensor["shape_signature"]), _as_given(tensor))
             for name, tensor in self._details[0].items()
         ]
 
@@ -95,14 +97,14 @@ class LiteRTRuntime:
                 self._interpreter.allocate_tensors()
         except RuntimeError as error:  # for instance, some networks of single channels
             raise ValueError(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples: {error}") from error
-        for place, tensor, array in zip(places, self.inputs, arrays, strict=True):
-            self._interpreter.set_tensor(place, array.astype(tensor.dtype, order="C", copy=False))
+        for tensor, array in zip(self._details[0].values(), arrays, strict=True):
+            self._interpreter.set_tensor(tensor["index"], _quantized(tensor, array))
 
     def invoke(self):
         self._interpreter.invoke()
 
     def outputs(self):
-        return [self._interpreter.get_tensor(tensor["index"]) for tensor in self._details[1].values()]
+        return [_in_floats(one, self._interpreter.get_tensor(one["index"])) for one in self._details[1].values()]
 
     def why_untrusted(self) -> str | None:
         """Why the file may do more than compute; None if it only computes.
@@ -121,7 +123,30 @@ class LiteRTRuntime:
 
         shapes = [[1, *(size or 32 for size in tensor.shape[1:])] for tensor in self.inputs]
         self.prepare([np.zeros(shape, tensor.dtype) for shape, tensor in zip(shapes, self.inputs, strict=True)])
-        return file_costs(map(self._operation, self._computing()))
+        return file_costs(map(self._operation, self._computing()), self._program())
+
+    def _program(self):
+        """What the file does, as LiteRT for Microcontrollers would run it."""
+        from firekeras.channels.program import Product, Program, Step, Tensor
+
+        operations = [op for op in self._interpreter._get_ops_details() if op["op_name"] != "DELEGATE"]
+        sides = [[int(tensor["index"]) for tensor in side.values()] for side in self._details]
+        made = [int(index) for op in operations for index in op["outputs"]]
+        number = {index: place for place, index in enumerate(dict.fromkeys([*sides[0], *sorted(made)]))}
+        details = [self._interpreter._get_tensor_details(index, 0) for index in number]
+        tensors = [
+            Tensor(Product(math.prod(map(int, one["shape"]))), len(one["shape"]), one["dtype"]().itemsize)
+            for one in details
+        ]
+        steps = []
+        for op in operations:
+            ends = (op["inputs"], op["outputs"])
+            reads, makes = (tuple(number[i] for i in map(int, end) if i in number) for end in ends)
+            numbers = 4 * tensors[makes[0]].size.factor
+            scratch = Product(numbers) if op["op_name"] in SCRATCH and tensors[makes[0]].bytes == 1 else None
+            steps.append(Step(details[makes[0]]["name"], op["op_name"], reads, makes, (), scratch))
+        inputs, outputs = (tuple(number[index] for index in side) for side in sides)
+        return Program(tuple(tensors), tuple(steps), inputs, outputs)
 
     def _computing(self):
         return [op for op in self._interpreter._get_ops_details() if op["op_name"] in COMPUTING]
@@ -146,6 +171,30 @@ class LiteRTRuntime:
 
         outputs = [self._interpreter._get_tensor_details(op["outputs"][0], 0) for op in self._computing()]
         return [tensor["name"] for tensor in outputs if tensor["dtype"] == np.float32]
+
+
+def _as_given(tensor):
+    """The dtype that an input is given in: floats if the file holds it as whole numbers with a scale."""
+    import numpy as np
+
+    return np.dtype("float32" if tensor["quantization"][0] else tensor["dtype"])
+
+
+def _quantized(tensor, array):
+    """An array as an input takes it."""
+    import numpy as np
+
+    scale, zero = tensor["quantization"]
+    if scale and array.dtype.kind == "f":
+        limits = np.iinfo(tensor["dtype"])
+        array = np.clip(np.round(array / scale) + zero, limits.min, limits.max)
+    return array.astype(tensor["dtype"], order="C", copy=False)
+
+
+def _in_floats(tensor, array):
+    """An output in floats, if the file gives whole numbers with a scale."""
+    scale, zero = tensor["quantization"]
+    return (array.astype("float32") - zero) * scale if scale else array
 
 
 def _by_name(interpreter):

@@ -23,7 +23,7 @@ from firekeras.studies.compare.results import Comparison, Outcome, Summary
 
 def columns(comparison: Comparison) -> list[str]:
     """The titles of the columns."""
-    left, also = (f"{COSTS[cost]} left" for cost in (comparison.measure, comparison.beside))
+    left, also = (f"{COSTS[cost].title} left" for cost in (comparison.measure, comparison.beside))
     return ["method", left, also, "runs", f"test {comparison.monitor}", "to the baseline", "epochs", "time of a run"]
 
 
@@ -86,7 +86,7 @@ def _charted(comparison):
     methods = dict.fromkeys(outcome.method for outcome in comparison.outcomes)
     baseline = Series("baseline", [(100.0, comparison.baseline)])
     series = [*(_series(comparison, name) for name in methods), baseline]
-    return series, f"test {comparison.monitor}", f"% of {COSTS[comparison.measure]} left", comparison.baseline
+    return series, f"test {comparison.monitor}", f"% of {COSTS[comparison.measure].title} left", comparison.baseline
 
 
 def _series(comparison, method) -> Series:
@@ -148,6 +148,6 @@ def outcome_line(outcome: Outcome, comparison: Comparison) -> Text:
     notes = "".join(f". {note}" for note in outcome.notes if note not in known)
     return Text(
         f"{outcome.method}, seed {outcome.seed}: test {comparison.monitor} {metric(outcome.test)} with "
-        f"{comparison.left(outcome):.1%} of {COSTS[outcome.measure]} left; {outcome.epochs} epochs{rounds}, "
+        f"{comparison.left(outcome):.1%} of {COSTS[outcome.measure].title} left; {outcome.epochs} epochs{rounds}, "
         f"{duration(outcome.seconds)}{notes}"
     )

@@ -12,7 +12,7 @@ import numpy as np
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.network import Network
-from firekeras.plan.planning import checked_target
+from firekeras.plan.goals import checked_target, is_share
 from firekeras.refusals import checked_whole
 from firekeras.rounds.learning_rate import peak_rate
 from firekeras.rounds.settings import RunSettings
@@ -20,6 +20,7 @@ from firekeras.rounds.targets import Target
 from firekeras.scores.fire.measuring import filters_behind
 
 SET_HERE = ("pruning_ratio", "tolerance", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
+COMPARED = ("conv_macs", "macs", "params")  # the costs that outcomes hold
 NO_END = 10**6  # rounds: a run ends with its target or its epochs
 BETWEEN_SEEDS = 1000  # each round adds 1 to the seed, so seeds this far apart never share one
 
@@ -103,7 +104,11 @@ def _checked_shares(target):
     measure, shares = next(iter(target.items())) if target else ("", ())
     shares = tuple(shares) if isinstance(shares, Iterable) else (shares,)
     for share in shares or (0,):
-        checked_target({**dict(target), measure: share})
+        checked_target({**dict(target), measure: share}, COMPARED)
+    if len(target) > 1 or not all(map(is_share, shares)):
+        raise ValueError(
+            f"A comparison takes shares of one cost, such as {{'macs': [0.5, 0.3]}}. Received: {target!r}."
+        )
     return measure, shares
 
 

@@ -1,0 +1,104 @@
+"""Targets as people write them: a share of a cost, or an amount of it; one, or several at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from firekeras.channels.costs import COSTS
+from firekeras.refusals import is_number, percent_hint, suggestion
+
+PREFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([kKMG]i?)?\s*([Bb](?:ytes)?)?\s*")
+PERCENT = 100  # up to here a number above 1 is meant in percent
+TIMES = ("latency", "litert_latency")  # whose amounts nobody can tell from shares
+
+Value = float | str
+
+
+def amount_of(value: Any, unit: str = "B") -> float | None:
+    """The amount that a value stands for: 256000 of 256_000 and of "256 kB"; None if it is a share, or neither.
+
+    Args:
+        value: A number, or text.
+        unit: The unit of the cost; text may have it only if the cost does.
+    """
+    if isinstance(value, str):
+        match = AMOUNT.fullmatch(value)
+        if match is None or (match[3] and not unit):
+            return None
+        number, times = float(match[1]), PREFIXES[match[2] or ""]
+        return number * times if match[2] or match[3] or number > PERCENT else None
+    return float(value) if is_number(value) and value > PERCENT else None
+
+
+def is_share(value: Any) -> bool:
+    """Whether a value is a share above 0, up to 1."""
+    return is_number(value) and 0 < value <= 1
+
+
+def checked_target(target: Any, known: Sequence[str] = tuple(COSTS)) -> dict[str, Value]:
+    """A target `{measure: share or amount}`, of one or several measures.
+
+    Args:
+        target: What a user gave.
+        known: The measures that there are. Defaults to the costs.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    if not isinstance(target, Mapping) or not target:
+        raise _refused(target, "", None, known)
+    return {measure: _checked(target, measure, value, known) for measure, value in target.items()}
+
+
+def goals_of(target: Mapping[str, Value], before: Mapping[str, float]) -> dict[str, float]:
+    """The amounts that may be left.
+
+    Args:
+        target: From `checked_target`.
+        before: The amount of each measure that is there now.
+    """
+    return {measure: _goal(measure, value, before[measure]) for measure, value in target.items()}
+
+
+def _goal(measure, value, before):
+    amount = amount_of(value, unit_of(measure))
+    return float(value) * before if amount is None else amount
+
+
+def unit_of(measure: str) -> str:
+    """The unit of a measure."""
+    return COSTS[measure].unit if measure in COSTS else ""
+
+
+def _checked(target, measure, value, known):
+    amount = None if measure in TIMES else amount_of(value, unit_of(measure))
+    if measure in known and (is_share(value) or amount is not None):
+        return value
+    raise _refused(target, measure, value, known)
+
+
+def _refused(target, measure, value, known):
+    return ValueError(
+        f"target must be one of {tuple(known)}, or several, each with an amount, such as {{'ram': '256 kB'}}, or with "
+        f"a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target!r}."
+        f"{_meant(measure, value, known)}"
+    )
+
+
+def _meant(measure, value, known):
+    """What was probably meant by a target that is refused; nothing if that cannot be guessed."""
+    if measure not in known:
+        return suggestion(measure, known) if isinstance(measure, str) else ""
+    return percent_hint(value)
+
+
+def in_words(measure: str, amount: float) -> str:
+    """An amount of a measure for people: `"31,232 B"`."""
+    unit = unit_of(measure)
+    return f"{amount:,.0f} {unit}".rstrip() if measure in COSTS else f"{amount:g} s"

@@ -1,0 +1,156 @@
+"""Down to targets: the fewest filters whose removal reaches all of them, cut where it helps."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from firekeras.channels.arena import FLOAT32, INT8, aligned, peak
+from firekeras.channels.costs import COSTS, cost_without, costs_of_units, in_the_way, kept_lengths
+from firekeras.channels.graph import ChannelGraph
+from firekeras.plan.goals import in_words, is_share
+from firekeras.plan.selection import Limits, Ranking, Selection
+from firekeras.plan.widening import STEPS
+from firekeras.scores.profile import FilterScores
+
+WIDTHS = {"ram": INT8, "ram_float32": FLOAT32}  # the costs that are a maximum over steps, not a sum over layers
+TRIES = 200  # steps of a network, each crowded for a while
+
+
+class Reaching:
+    """Finds the units that go for some goals.
+
+    The costs that are sums take the filters that rank highest among all that save some of it. RAM is the
+    height of a stack of buffers: only what lies in it is cut, until another stack is the highest.
+
+    Args:
+        graph: The channel graph.
+        scores: The scores.
+        limits: How many channels each layer and part may lose.
+        goals: The amount of each cost that may be left.
+        round_to, balance, measure: As in `Ranking`.
+    """
+
+    def __init__(
+        self,
+        graph: ChannelGraph,
+        scores: FilterScores,
+        limits: Limits,
+        goals: Mapping[str, float],
+        round_to: int = 1,
+        balance: float = 0.0,
+        measure: str | None = None,
+    ):
+        self.graph, self.scores, self.limits, self.round_to = graph, scores, limits, round_to
+        self.goals = dict(sorted(goals.items(), key=lambda goal: goal[0] not in WIDTHS))  # RAM asks for certain layers
+        saves = " and ".join(COSTS[name].title for name in goals)
+        self._ranking = functools.partial(Ranking, graph, scores, round_to, balance, measure, saves=saves)
+        self._cuts: list[Selection] = []
+
+    def selection(self, max_cut: float) -> tuple[Selection, float] | None:
+        """The selection that reaches all goals, and the share of its filters that a layer may lose for it.
+
+        Args:
+            max_cut: The share to start with.
+
+        Returns:
+            None if the goals are out of reach.
+        """
+        for cut in (max_cut, *(share for share in STEPS if share > max_cut)):
+            limits = self.limits.at_once(self.graph, cut, self.round_to)
+            gone = self._reached(limits)
+            if gone is not None:
+                return self._as_selection(gone, limits), cut
+        return None
+
+    def _reached(self, limits) -> np.ndarray | None:
+        self._helped, self._cuts = self._saves_something(), []
+        gone = np.zeros(self.graph.num_units, bool)
+        for measure, goal in self.goals.items():
+            further = self._ram_down_to if measure in WIDTHS else self._down_to
+            found = further(measure, goal, gone, limits)
+            if found is None:
+                return None
+            gone = found
+        return gone
+
+    def _saves_something(self):
+        """The units whose removal brings some goal nearer, as long as nothing is gone."""
+        return np.logical_or.reduce([costs_of_units(self.graph, measure) > 0 for measure in self.goals])
+
+    def _as_selection(self, gone, limits):
+        """These units as a selection of all that help: that of the only cut if there was only one."""
+        if len(self._cuts) == 1:
+            return self._cuts[0]
+        ranking = self._ranking(helps=self._helped | gone, first=gone)
+        return Selection(ranking, limits, int(self.graph.unit_sizes[gone].sum()))
+
+    def _down_to(self, measure, goal, gone, limits):
+        """The units that are gone once a cost is down to its goal; None if it cannot be."""
+        return self._cut(costs_of_units(self.graph, measure, gone) > 0, gone, limits,
+                         lambda mask: cost_without(self.graph, measure, mask), goal)  # fmt: skip
+
+    def _ram_down_to(self, measure, goal, gone, limits):
+        """Lowers one stack of buffers after another, each by what lies in it; if that is not enough, by anything."""
+        program = self.graph.program
+        for _ in range(TRIES):
+            if program is None:  # then there was no amount to begin with
+                break
+            now = peak(program, kept_lengths(self.graph, gone), WIDTHS[measure])
+            if now.planned <= goal:
+                return gone
+            helps = costs_of_units(self.graph, measure, gone) > 0
+            found = self._cut(helps, gone, limits, self._height(now.stack), goal)
+            if found is None:
+                break
+            gone = found
+        return self._cut(np.ones(self.graph.num_units, bool), gone, limits,
+                         lambda mask: cost_without(self.graph, measure, mask), goal)  # fmt: skip
+
+    def _height(self, stack) -> Callable:
+        """The height of a stack of buffers, as a function of what is gone."""
+
+        def height(mask):
+            kept = kept_lengths(self.graph, mask)
+            return sum(aligned(product.of(kept)) for product in stack)
+
+        return height
+
+    def _cut(self, helps, gone, limits, amount, goal):
+        """The fewest further units with which an amount is down to a goal, by bisection; None if it cannot be."""
+        if amount(gone) <= goal:
+            return gone
+        self._helped |= helps
+        ranking = self._ranking(helps=helps | gone, first=gone)
+        sizes = self.graph.unit_sizes
+        low, high = int(sizes[gone].sum()), ranking.filters
+        after = functools.cache(lambda budget: Selection(ranking, limits, budget))
+        if amount(after(high).gone) > goal:
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if amount(after(middle).gone) <= goal else (middle + 1, high)
+        self._cuts.append(after(low))
+        return after(low).gone
+
+    def least(self, measure: str) -> tuple[int, str]:
+        """The least of a cost that there can be, and which layer is in the way."""
+        ranking = self._ranking()
+        gone = Selection(ranking, self.limits, ranking.filters).gone
+        return cost_without(self.graph, measure, gone), in_the_way(self.graph, measure, gone)
+
+    def refused(self, target: Mapping[str, float | str]) -> ValueError:
+        """The error for goals that are out of reach: what can be had, and the layer in the way."""
+        missed = {measure: self.least(measure) for measure in self.goals}
+        missed = {m: found for m, found in missed.items() if found[0] > self.goals[m]} or missed
+        said = ", ".join(self._in_words(measure, target[measure], *found) for measure, found in missed.items())
+        return ValueError(
+            f"target {dict(target)} cannot be reached: with these caps and min_keep the least is {said}. Loosen the "
+            "caps, lower min_keep, or ask for less."
+        )
+
+    def _in_words(self, measure, asked, least, why):
+        share = f"{least / max(1, cost_without(self.graph, measure)):.3f}"
+        return f"{measure}={share if is_share(asked) else in_words(measure, least)} ({why})"

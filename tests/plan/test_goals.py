@@ -1,0 +1,53 @@
+"""Targets as people write them."""
+
+import pytest
+
+from firekeras.plan.goals import amount_of, checked_target, goals_of, in_words
+
+BEFORE = {"ram": 1000, "macs": 200}
+
+
+@pytest.mark.parametrize(
+    ("value", "amount"),
+    [
+        (256_000, 256_000),
+        ("256 kB", 256_000),
+        ("256kB", 256_000),
+        ("256 KiB", 262_144),
+        ("1.5M", 1_500_000),
+        ("512000", 512_000),
+        ("64 bytes", 64),
+        (0.5, None),
+        (50, None),
+        ("50", None),
+        ("half", None),
+        ("256 kBit", None),
+        (True, None),
+    ],
+)
+def test_an_amount_is_a_number_above_100_or_text(value, amount):
+    assert amount_of(value) == amount
+
+
+def test_bytes_are_for_what_is_counted_in_bytes():
+    assert amount_of("3 MB", "") is None and amount_of("3 M", "") == 3_000_000
+    assert in_words("ram", 31232.0) == "31,232 B" and in_words("macs", 5000) == "5,000"
+
+
+def test_shares_are_of_what_is_there_and_amounts_stand_for_themselves():
+    target = checked_target({"ram": "512 B", "macs": 0.25})
+    assert goals_of(target, BEFORE) == {"ram": 512, "macs": 50}
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({"ram": 50}, r"50% is 0\.5"),
+        ({"rma": 0.5}, "Did you mean 'ram'"),
+        ({"latency": 5000}, "target must be one of"),
+        ({"ram": 0.5, "flash": "much"}, "target must be one of"),
+    ],
+)
+def test_what_is_no_target_is_refused(target, words):
+    with pytest.raises(ValueError, match=words):
+        checked_target(target, ("ram", "flash", "macs", "latency"))
