@@ -58,7 +58,7 @@ def compare(
             results to functions of the seed that make a method, `Scratch` or `Unpruned` objects. Defaults to `"fire"`,
             `"fire_paper"` (FIRE alone, over all layers together), `"l1"` (Li et al., within layers; the criterion
             over all layers is `"l1_global"`), `"random"` and the other two controls.
-        target: `{measure: share}`: the share, above 0 and up to 1, of `"macs"`, `"conv_macs"` or `"params"` that is
+        target: `{measure: share}`: the share, above 0 and up to 1, of `"macs"`, `"conv_macs"`, `"params"`, ... that is
             left in the end. With several shares, `{"macs": (0.7, 0.5)}`, each is a comparison of its own. Defaults to
             None: half the MACs.
         seeds: How many runs each method has, or a list of seeds. Defaults to 3.

@@ -20,12 +20,12 @@ class Outcome:
 
     Args:
         method: The name of the method.
-        measure: The measure of the target: `"macs"`, `"conv_macs"` or `"params"`.
+        measure: The measure of the target, such as `"macs"` or `"ram"`.
         share: The share of it that was to be left, above 0 and up to 1.
         seed: The seed of everything that was drawn at random.
         test: The metric on the test data; NaN if it is not a number.
         validation: The metric on the validation data.
-        conv_macs, macs, params: The costs of the final network.
+        conv_macs, macs, params, ram, flash: The costs of the final network; the last two None in older results.
         epochs: Epochs of training in total, including those of the method itself.
         seconds: How long the run took, without the final measurements.
         rounds: How many cuts there were. Defaults to 0.
@@ -51,6 +51,8 @@ class Outcome:
     rounds: int = 0
     reached: bool = True
     notes: list[str] = dataclasses.field(default_factory=list)
+    ram: int | None = None
+    flash: int | None = None
 
     @property
     def key(self) -> tuple[str, float, int]:
@@ -98,9 +100,9 @@ class Comparison:
 
     Args:
         monitor: The name of the metric that was compared.
-        measure: The measure of the targets: `"macs"`, `"conv_macs"` or `"params"`.
+        measure: The measure of the targets, such as `"macs"` or `"ram"`.
         baseline: The metric on the test data of the network that all runs began with, settled.
-        before: The costs of that network: `conv_macs`, `macs` and `params`.
+        before: The costs of that network, by the names that reports show.
         terms: Sentences on what all runs shared.
         outcomes: An `Outcome` per run.
     """

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from firekeras.channels import channel_graph
-from firekeras.channels.costs import count_costs
+from firekeras.channels.costs import SHOWN, count_costs
 from firekeras.network import Network
 from firekeras.plan.goals import checked_target, is_share
 from firekeras.refusals import checked_whole
@@ -20,7 +20,6 @@ from firekeras.rounds.targets import Target
 from firekeras.scores.fire.measuring import filters_behind
 
 SET_HERE = ("pruning_ratio", "tolerance", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
-COMPARED = ("conv_macs", "macs", "params")  # the costs that outcomes hold
 NO_END = 10**6  # rounds: a run ends with its target or its epochs
 BETWEEN_SEEDS = 1000  # each round adds 1 to the seed, so seeds this far apart never share one
 
@@ -30,7 +29,7 @@ class ComparisonSettings:
     """What all runs of a comparison share.
 
     Args:
-        measure: `"macs"`, `"conv_macs"` or `"params"`.
+        measure: A cost that reports show, such as `"macs"` or `"ram"`.
         shares: The shares of it that are left in the end, each a comparison of its own.
         seeds: The seeds, one run of each method per seed.
         epochs: Epochs of training per run.
@@ -104,7 +103,7 @@ def _checked_shares(target):
     measure, shares = next(iter(target.items())) if target else ("", ())
     shares = tuple(shares) if isinstance(shares, Iterable) else (shares,)
     for share in shares or (0,):
-        checked_target({**dict(target), measure: share}, COMPARED)
+        checked_target({**dict(target), measure: share}, tuple(SHOWN))
     if len(target) > 1 or not all(map(is_share, shares)):
         raise ValueError(
             f"A comparison takes shares of one cost, such as {{'macs': [0.5, 0.3]}}. Received: {target!r}."
