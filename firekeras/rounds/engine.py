@@ -14,7 +14,7 @@ from firekeras.channels import channel_graph
 from firekeras.channels.check import broken_weight
 from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_batches_finite, check_training_data
-from firekeras.keras_models.compiling import MENDED, compile_with_fresh_optimizer, has_taken_a_step, is_broken
+from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.keras_models.snapshot import Snapshot
 from firekeras.network import Network
@@ -252,8 +252,6 @@ class Rounds(Run, Iterator):
         with self.time.on("judging"):
             if self.best is not self.first and self.first.compiled and self.settings.fine_tune is None:
                 restore_rate(self.best, self.first.optimizer)
-                if not has_taken_a_step(self.first.optimizer):  # its file had no state, nor has that of the result
-                    compile_with_fresh_optimizer(self.best, self.best)
         self._journal.report("stop", reason=self.stopped_because, seconds=self.time.seconds)
 
     def _next_round(self) -> RoundRecord | None:

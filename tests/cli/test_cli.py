@@ -258,6 +258,7 @@ def test_caps_and_rounding_hold(folder):
     assert (smaller.get_layer("conv1").filters, smaller.get_layer("conv2").filters) == (8, 4)
 
 
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")  # Keras says it of the original too
 def test_compile_settings_are_kept(folder):
     model = small_cnn()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
@@ -443,9 +444,8 @@ def test_a_target_is_reached_within_the_epochs(folder, measure):
 def test_a_target_that_is_reached_already_is_no_error(folder):
     result = run("compress", "model.keras", "--data", "digits", "--limit", 64, "--macs", 1, "--epochs", 1)
     assert result.exit_code == 0, result.output
-    assert firekeras.count_costs(keras.models.load_model("pruned.keras", compile=False)) == firekeras.count_costs(
-        small_cnn()
-    )
+    found = firekeras.count_costs(keras.models.load_model("pruned.keras", compile=False))
+    assert found.by_layer == firekeras.count_costs(small_cnn()).by_layer
 
 
 def test_epochs_without_a_limit_leave_the_end_to_the_rounds(folder):
@@ -494,7 +494,6 @@ def test_a_run_without_an_accepted_round_writes_nothing(folder, monkeypatch):
         (["--epochs", -1], "--epochs must be a whole number, at least 0, or none. Received: -1."),
         (["--schedule", "linear"], "--schedule must be one of 'cosine', 'constant'"),
         (["--max-cut", 2], "--max-cut must be a share, from 0 to 1"),
-        (["--conv-macs", 0.5, "--litert-latency", 0.5], "Received: --conv-macs and --litert-latency."),
         (["--method", "fires"], "Did you mean 'fire'?"),
         (["--mode", "guessed"], "mode must be one of"),
         (["--monitor", "precision"], "no metric 'precision'"),

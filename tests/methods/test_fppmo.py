@@ -212,12 +212,12 @@ def budget_of(model, **run):
 def test_a_stage_takes_its_share_of_the_way_and_half_after_a_round_that_was_undone(redundant):
     costs = firekeras.count_costs(redundant)
     assert budget_of(redundant).amount == int(0.8 * costs.macs)
-    assert budget_of(redundant, step=SimpleNamespace(goal=("macs", 0.9 * costs.macs))).amount == int(0.9 * costs.macs)
-    target = Target("params", 0.6, 0.6 * costs.params)
+    assert budget_of(redundant, step=SimpleNamespace(goal={"macs": 0.9 * costs.macs})).amount == int(0.9 * costs.macs)
+    target = Target.of({"params": 0.6}, redundant, costs)
     assert budget_of(redundant, target=target).measure == "params"
     assert budget_of(redundant, target=target).amount == int(costs.params - 0.1 * costs.params)
     assert budget_of(redundant, target=target, halvings=1).amount == int(costs.params - 0.05 * costs.params)
-    latency = Target("latency", 0.5, 0.001)
+    latency = Target({"latency": 0.5}, {"latency": 0.002}, {"latency": 0.001})
     assert budget_of(redundant, target=latency).amount == int(0.8 * costs.macs)
 
 
