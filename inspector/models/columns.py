@@ -100,7 +100,7 @@ def _lock_in_words(session, row):
 
 def _after(session, row):
     """How many filters stay; -1 if unknown."""
-    return session.measured.preview.widths[row.name] if session.measured else -1
+    return session.cut.widths[row.name] if session.measured else -1
 
 
 def _after_text(session, row):
@@ -110,7 +110,7 @@ def _after_text(session, row):
 
 def _cost_after(session, row, cost):
     """A cost after the cut; `None` if unknown."""
-    own = session.measured.preview.costs.by_layer.get(row.name) if session.measured else None
+    own = session.cut.costs.by_layer.get(row.name) if session.measured else None
     return getattr(own, cost) if own else None
 
 

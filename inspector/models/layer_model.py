@@ -6,7 +6,7 @@ from PySide6 import QtCore, QtGui
 
 from inspector.models.columns import CHANGING, CONSTANT, Column, is_locked, neighbours
 from inspector.models.editing import Editor
-from inspector.state import CHOICES, DOCUMENT, Session, words
+from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, words
 from inspector.widgets import BANDS, theme
 
 ROLES = QtCore.Qt.ItemDataRole
@@ -32,7 +32,8 @@ class LayerModel(QtCore.QAbstractTableModel):
         self._constant: list[dict] = []
         self._states: list[tuple] = []
         session.listen(DOCUMENT, self._reset)
-        session.listen(CHOICES, self._show_choices)
+        for what in (CHOICES, PICTURE):
+            session.listen(what, self._show_choices)
 
     def _reset(self):
         self.beginResetModel()

@@ -25,6 +25,11 @@ class Mode(enum.Enum):
         """Whether it needs a network to compare with."""
         return self in (Mode.DIFFERENCE, Mode.CUTS)
 
+    @property
+    def of_fire_after(self) -> bool:
+        """Whether it shows FIRE of the network afterwards."""
+        return self in (Mode.AFTER, Mode.DIFFERENCE, Mode.SPLIT)
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspector.state.comparison import Mode
 from inspector.state.runs import RunView
 from inspector.state.session import Session
 
@@ -40,6 +41,20 @@ def no_other(session: Session) -> str:
     """If there is no other network to compare with."""
     without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
     return unmeasured(session) or ("" if session.comparison else without)
+
+
+def no_picture(session: Session, mode: Mode) -> str:
+    """If the heatmap cannot show a picture: it is of FIRE that nobody measured, or nothing is compared."""
+    compared = session.comparison
+    if compared is not None and compared.after is None and mode.of_fire_after:
+        return _unmeasured_other(session, compared.name)
+    return no_other(session) if mode.compares else unmeasured(session)
+
+
+def _unmeasured_other(session, name):
+    result = session.need_document().result
+    how = f": open {result.name} in its folder, measure it (F5), and compare (Ctrl+D)" if result else ""
+    return f"{name} was not measured, so its FIRE is unknown{how}"
 
 
 def no_cut(session: Session) -> str:

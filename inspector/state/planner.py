@@ -60,7 +60,20 @@ class Planner:
         ranking = self._ranking(choices.round_to, choices.layer_caps)
         limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
         selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
-        units, gone = selection.gone, selection.gone[self.units]
+        return self._without(selection.gone)
+
+    def cut(self, gone: np.ndarray) -> Preview:
+        """A cut that was made already.
+
+        Args:
+            gone: The filters that went, of all layers one after the other, a mask `(filters,)`.
+        """
+        units = np.zeros(self.graph.num_units, bool)
+        units[self.units[gone]] = True
+        return self._without(units)
+
+    def _without(self, units):
+        gone = units[self.units]
         lost = np.add.reduceat(gone, self.starts[:-1], dtype="int64").tolist() if gone.size else []
         widths = {name: width - less for (name, width), less in zip(self.widths.items(), lost, strict=True)}
         return Preview(units, gone, widths, costs_without(self.graph, units))

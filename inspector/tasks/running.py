@@ -157,10 +157,8 @@ class Running(Task):
 
     def _comparison(self, view, profile, name):
         """Compares by the measurement of that network; else by its cuts; if these are unknown too, by its widths."""
-        newest, report = profiles_of(view.directory), view.report
-        widths = report.widths_after
-        same = profile.graph.widths == report.widths_before  # else filters have other numbers in this profile
-        removed = report.removed if same else {}
+        newest, widths = profiles_of(view.directory), view.report.widths_after
+        removed = self.removed_from(widths)  # filters have other numbers in the profile of a later round
         if newest and newest[-1] != self.session.need_document().profile_path:
             later = read_profile(newest[-1])
             if later.graph.widths == widths:
@@ -168,6 +166,13 @@ class Running(Task):
         if removed:
             return Comparison.of_cuts(profile, removed, name)
         return Comparison.of_widths(profile, widths, name)
+
+    def removed_from(self, widths) -> dict:
+        """The filters that a network of these widths lacks, if it came of the shown run; empty if that is unknown."""
+        measured, view = self.session.measured, self.view
+        if view is None or measured is None or widths != view.report.widths_after:
+            return {}
+        return view.report.removed if measured.graph.widths == view.report.widths_before else {}
 
     def _open_first_profile(self, view):
         if self.session.of_run and profiles_of(view.directory):

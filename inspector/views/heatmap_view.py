@@ -18,6 +18,7 @@ from inspector.state import (
     bands,
     heatmap_image,
     largest_difference,
+    obstacles,
     stretches,
     words,
 )
@@ -309,9 +310,11 @@ class HeatmapPanel(QtWidgets.QWidget):
         self.view.session.compare(self.view.session.comparison, list(Mode)[index])
 
     def _show_mode(self):
-        mode, compared = self.view.session.mode, self.view.session.comparison is not None
+        mode = self.view.session.mode
         for number, each in enumerate(Mode):
-            self.modes.item(number).setEnabled(compared or not each.compares)
+            obstacle = obstacles.no_picture(self.view.session, each)
+            self.modes.item(number).setEnabled(not obstacle)
+            self.modes.item(number).setToolTip(f"Not now: {obstacle}." if obstacle else "")
         self.mode.setCurrentIndex(list(Mode).index(mode))
         difference = mode is Mode.DIFFERENCE and self.view.session.measured is not None
         self.legend.show_mode(mode, largest_difference(self.view.session) if difference else 1.0)

@@ -6,7 +6,7 @@ from PySide6 import QtCore, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.models import Editor
-from inspector.state import CHOICES, DOCUMENT, Session, words
+from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, words
 from inspector.views.latency_label import LatencyLabel
 
 MOST = 99.0  # percent
@@ -48,7 +48,8 @@ class RatioBar(QtWidgets.QWidget):
         self.slider.valueChanged.connect(lambda value: editor.set_ratio(value / 1000))
         self.slider.sliderReleased.connect(editor.end_gesture)
         self.box.valueChanged.connect(lambda value: editor.set_ratio(value / 100))
-        session.listen(CHOICES, self._show)
+        for what in (CHOICES, PICTURE):
+            session.listen(what, self._show)
         session.listen(DOCUMENT, self._show_document)
         self._show_document()
 
@@ -81,15 +82,14 @@ class RatioBar(QtWidgets.QWidget):
         before = opened.costs
         if measured is None:
             return f"MACs {short_number(before.macs)}   params {short_number(before.params)}\n{UNKNOWN}"
-        after = measured.preview.costs
+        after = self.session.cut.costs
         costs = f"{_change('MACs', before.macs, after.macs)}   {_change('params', before.params, after.params)}"
-        return f"{self._of_what(measured.preview)}{costs}"
+        return f"{self._of_what()}{costs}"
 
-    def _of_what(self, preview):
-        """The previewed network, if it is not obvious: for a run, it is the first one."""
-        if not self.session.of_run:
-            return ""
-        return f"Preview on {words.FIRST_NETWORK}:\n" if preview.num_gone else f"Ratio 0 on {words.FIRST_NETWORK}:\n"
+    def _of_what(self):
+        """Which network the figures belong to, if it is not obvious."""
+        which = words.of_what(self.session)
+        return f"{which}:\n" if which else ""
 
 
 def _is_pressed(event):

@@ -288,7 +288,9 @@ class Window(QtWidgets.QMainWindow):
         """Compares the open profile with the one at a path."""
         path = Path(path)
         removed = next((r for model, r in self.saving.removed.items() if beside_model(model) == path.resolve()), None)
-        comparison = Comparison.of(self.session.need_measured().profile, read_profile(path), path.name, removed)
+        other = read_profile(path)
+        removed = removed or self.running.removed_from(other.graph.widths)
+        comparison = Comparison.of(self.session.need_measured().profile, other, path.name, removed)
         self.session.compare(comparison, Mode.SPLIT)
         self.banner.say(comparison.note)
 

@@ -29,7 +29,7 @@ def _mode(number, mode):
         f"Ctrl+{number}",
         f"Show {mode.value}",
         lambda w: w.session.compare(w.session.comparison, mode),
-        _of_session(obstacles.no_other if mode.compares else obstacles.unmeasured),
+        lambda w: obstacles.no_picture(w.session, mode),
     )
 
 

@@ -6,7 +6,8 @@ from PySide6 import QtWidgets
 from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
 from inspector.children.commands import RunOptions
-from inspector.state import words
+from inspector.models import Column
+from inspector.state import totals_of, words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 
@@ -63,6 +64,7 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
     assert "running: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
     assert window.session.comparison.name == "round 1" and window.session.comparison.by_rank
     window.session.compare(window.session.comparison, Mode.AFTER)
+    assert window.session.mode is Mode.CUTS  # nobody measured that round
     window.editor.set_ratio(0.5)  # the window stays alive
     window.open_path(tmp_path)
     assert "is still in progress" in window.banner.words.text()
@@ -240,12 +242,33 @@ def test_no_preview_contradicts_what_a_run_came_to(finished, folder):
         and session.measured.preview.num_gone == 0
         and session.measured.preview.costs == session.opened.costs
     )
-    assert window.ratio.costs.text().startswith("Ratio 0 on the network that the run began with")
+    assert window.ratio.costs.text().startswith("Left in round 1:")
     assert not window.actions_["save"].isEnabled()
     tip = window.actions_["save"].statusTip()
     assert "no filter goes" in tip and str(folder / "best.keras") in tip
     window.running.ask()
     assert window.dialog.left.value() == 50  # and not the 100% that ratio 0 leaves
+
+
+@pytest.mark.parametrize("mode", [Mode.CUTS, Mode.BEFORE])
+def test_after_a_run_the_table_shows_what_it_left(finished, mode):
+    window, layer = finished
+    session = window.session
+    session.compare(session.comparison, mode)
+    row, cell = session.opened.row(layer), window.table.model.index(session.opened.row_of(layer), Column.AFTER)
+    assert cell.data() == str(row.filters - 1)
+    assert words.why_layer(session, layer) == f"{layer} has {row.filters - 1} of {row.filters} filters left in round 1."
+    sums = totals_of(session)
+    assert sums[1].filters == sums[0].filters - 1 and sums[1].macs < sums[0].macs
+
+
+@pytest.mark.parametrize("mode", [Mode.AFTER, Mode.DIFFERENCE, Mode.SPLIT])
+def test_fire_that_nobody_measured_is_not_shown(finished, mode):
+    window, _ = finished
+    window.session.compare(window.session.comparison, mode)
+    assert window.session.mode is Mode.CUTS
+    assert "round 1 was not measured" in window.actions_[mode.name].statusTip()
+    assert "best.keras" in window.heatmap_panel.modes.item(list(Mode).index(mode)).toolTip()
 
 
 def test_what_else_is_done_leaves_the_run_in_sight(finished, files, qtbot, tmp_path):
@@ -263,11 +286,7 @@ def test_a_ratio_chosen_for_a_run_is_a_preview_on_its_first_network(finished, fo
     session = window.session
     window.editor.set_ratio(0.5)
     assert window.ratio.costs.text().startswith("Preview on the network that the run began with")
-    assert (
-        words.reasons(session, layer, 3)[0].startswith("round 1: it went")
-        and len(words.reasons(session, layer, 3)) == 1
-    )
-    session.compare(session.comparison, Mode.BEFORE)
+    assert session.mode is Mode.BEFORE
     reasons = words.reasons(session, layer, 3)
     assert reasons == ["Preview on the network that the run began with.", *reasons[1:]] and len(reasons) == 3
     assert not any("round 1" in one for one in reasons)
