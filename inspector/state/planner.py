@@ -11,7 +11,7 @@ from firekeras.channels.costs import Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.caps import without_uncapped
 from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
-from firekeras.plan.selection import Limits, Ranking, selected_at_once
+from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.scores.profile import FilterScores
 from inspector.state.choices import Choices
 
@@ -53,6 +53,7 @@ class Planner:
         self.units = np.concatenate([graph.filters(name) for name in graph.filter_layers] or [np.zeros(0, "int64")])
         self.starts = np.cumsum([0, *self.widths.values()])
         self._rankings: dict[tuple, Ranking] = {}
+        self._most: tuple[tuple, float] | None = None
         self._plan: tuple[Choices, PruningPlan] | None = None
 
     def preview(self, choices: Choices) -> Preview:
@@ -61,6 +62,18 @@ class Planner:
         limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
         selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
         return self._without(selection.gone)
+
+    def most(self, choices: Choices) -> float:
+        """The largest ratio that caps, locks and limits allow, from 0 to 1."""
+        key = (choices.round_to, choices.min_keep, tuple(sorted(choices.layer_caps.items())))
+        if self._most is None or self._most[0] != key:
+            self._most = (key, self._largest(choices))
+        return self._most[1]
+
+    def _largest(self, choices):
+        ranking = self._ranking(choices.round_to, choices.layer_caps)
+        limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
+        return Selection(ranking, limits, ranking.filters).num_gone / max(1, ranking.filters)
 
     def cut(self, gone: np.ndarray) -> Preview:
         """A cut that was made already.

@@ -204,9 +204,8 @@ class Running(Task):
             return
         self.shown.emit(self.view, "Aborted; finished rounds are kept." if outcome.aborted else "", False)
         if not self.failed(outcome, title, "&Resume it", self.resume):
-            report = self.view.report
             self.say(
-                f"{title} is over: {report.reason or report.state}.",
+                f"{title} is over: {self.view.ending}",
                 way_out="&Open the run",
                 then=lambda: self.path.emit(folder),
             )

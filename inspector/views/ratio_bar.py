@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.models import Editor
 from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, words
 from inspector.views.latency_label import LatencyLabel
+from inspector.widgets import CUT
 
 MOST = 99.0  # percent
 TIP = "The share of the removable filters that go in one cut, ranked over all layers together"
@@ -21,7 +22,7 @@ class RatioBar(QtWidgets.QWidget):
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
         self.session, self.editor = session, editor
-        self.slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
+        self.slider = LimitedSlider(QtCore.Qt.Orientation.Horizontal)
         self.slider.setMaximum(round(MOST * 10))
         self.slider.setPageStep(50)
         self.box = QtWidgets.QDoubleSpinBox(decimals=1, maximum=MOST, singleStep=1, suffix=" %")
@@ -34,10 +35,17 @@ class RatioBar(QtWidgets.QWidget):
         self.costs.setAccessibleName("Costs before and after")
         self.costs.setToolTip("Exact: counted for the network after the cut. Only accuracy is unknown before a run.")
         self.latency = LatencyLabel(session)
+        self.most = QtWidgets.QLabel()
+        self.most.setAccessibleName("The most that caps and limits allow")
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
-        for widget, stretch in ((label, 0), (self.slider, 1), (self.box, 0)):
-            layout.addWidget(widget, stretch)
+        slide = QtWidgets.QVBoxLayout()
+        slide.setSpacing(0)
+        for part in (self.slider, self.most):
+            slide.addWidget(part)
+        layout.addWidget(label)
+        layout.addLayout(slide, 1)
+        layout.addWidget(self.box)
         figures = QtWidgets.QVBoxLayout()
         figures.setSpacing(0)
         for figure in (self.costs, self.latency):
@@ -74,6 +82,15 @@ class RatioBar(QtWidgets.QWidget):
             self.slider.setValue(round(10 * percent))
             self.box.setValue(percent)
         self.costs.setText(self._costs())
+        self._show_most()
+
+    def _show_most(self):
+        """Marks the most that caps and limits allow, and says it if more was asked for."""
+        measured, choices = self.session.measured, self.session.choices
+        most = measured.planner.most(choices) if measured else 1.0
+        self.slider.mark(most)
+        self.most.setVisible(choices.ratio > most)
+        self.most.setText(f"Caps and limits allow {most:.1%} at most")
 
     def _costs(self):
         opened, measured = self.session.opened, self.session.measured
@@ -90,6 +107,35 @@ class RatioBar(QtWidgets.QWidget):
         """Which network the figures belong to, if it is not obvious."""
         which = words.of_what(self.session)
         return f"{which}:\n" if which else ""
+
+
+class LimitedSlider(QtWidgets.QSlider):
+    """A slider with a mark at the most that is allowed."""
+
+    allowed = 1.0
+
+    def mark(self, most: float):
+        """Marks a share, from 0 to 1; 1 for no mark."""
+        self.allowed = most
+        self.update()
+
+    def mark_at(self) -> int:
+        """The place of the mark, in pixels from the left: where the middle of the handle stands at that value."""
+        option = QtWidgets.QStyleOptionSlider()
+        self.initStyleOption(option)
+        pixel = self.style().pixelMetric
+        handle = pixel(QtWidgets.QStyle.PixelMetric.PM_SliderLength, option, self)
+        value = min(self.maximum(), round(1000 * self.allowed))
+        room = self.width() - handle
+        return handle // 2 + self.style().sliderPositionFromValue(self.minimum(), self.maximum(), value, room)
+
+    def paintEvent(self, event):  # noqa: N802 (Qt's name)
+        super().paintEvent(event)
+        if 1000 * self.allowed < self.maximum() and self.isEnabled():
+            painter = QtGui.QPainter(self)
+            painter.setPen(QtGui.QPen(QtGui.QColor(*CUT), 2))
+            painter.drawLine(self.mark_at(), 1, self.mark_at(), self.height() - 2)
+            painter.end()
 
 
 def _is_pressed(event):

@@ -81,7 +81,7 @@ class RunPanel(QtWidgets.QWidget):
             self.chart.hide()
             return
         report = run.report
-        lines = [report.status_if_alive if alive else report.status, report.tally]
+        lines = [run.status(alive=alive), run.tally]
         lines += filter(None, [report.time_spent, *report.remarks])
         lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
         self.status.setText("\n".join([doing, *lines] if doing else lines))

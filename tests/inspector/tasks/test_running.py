@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -45,7 +46,7 @@ def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
     assert "--macs" in asked[0] and asked[0][asked[0].index("--run-dir") + 1] == str(folder)
     report = window.running.view.report
     assert report.state == "finished" and len(report.accepted) == 1 and len(report.undone) == 1
-    assert report.status in window.run_panel.status.text() and report.tally in window.run_panel.status.text()
+    assert "finished: target reached\n2 rounds, 1 kept, 2 s" in window.run_panel.status.text()
     assert "is over: target reached" in window.banner.words.text()
     assert len(window.run_panel.chart.metric.listDataItems()) == 2
     assert not window.run_panel.bar.isVisible() and window.run_dock.isVisible()
@@ -61,7 +62,7 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
     qtbot.waitUntil(lambda: window.run_panel.bar.maximum() == 2 and window.run_panel.bar.value() == 1, timeout=20000)
     assert window.running.running and window.actions_["stop"].isEnabled() and window.actions_["abort"].isEnabled()
     assert "is not over" in window.actions_["measure"].statusTip()
-    assert "running: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
+    assert "Round 2: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
     assert window.session.comparison.name == "round 1" and window.session.comparison.by_rank
     window.session.compare(window.session.comparison, Mode.AFTER)
     assert window.session.mode is Mode.CUTS  # nobody measured that round
@@ -157,7 +158,7 @@ def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, f
     lines = [step["line"] for step in steps if "line" in step]
     (folder / "events.jsonl").write_text("".join(lines))
     empty_window.open_path(folder)
-    assert "running: fine-tuning in round 1" in empty_window.run_panel.status.text()
+    assert "Round 1: fine-tuning" in empty_window.run_panel.status.text()
     assert "a run that was killed looks the same" in empty_window.run_panel.status.text()
     charts = empty_window.run_panel.chart.metric, empty_window.run_panel.chart.macs
     assert all(plot.getAxis("bottom").labelString().count("round") == 1 for plot in charts)
@@ -349,3 +350,10 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     dialog.accept()
     assert chosen[0].target == "conv_macs" and chosen[0].epochs == 30 and chosen[0].run_dir == folder
     assert json.dumps(chosen[0].tolerance) == "0.01"
+
+
+def test_a_target_is_reported_as_a_share(finished, folder):
+    window, _ = finished
+    report = dataclasses.replace(window.running.view.report, reason="The target {'macs': 0.3719} is reached.")
+    view = dataclasses.replace(window.running.view, report=report)
+    assert view.ending == ("The target of 37.2% of the MACs is reached. 80.0% of the MACs left, 1 round, kept, 1 s.")
