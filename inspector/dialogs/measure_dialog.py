@@ -15,11 +15,17 @@ class MeasureDialog(OptionsDialog):
 
     Signals:
         chosen: `MeasureOptions`.
+
+    Args:
+        model: Its name.
+        last_data: The data to begin with; empty for none.
+        shape: The shape of one image that it takes; `None` if unknown.
+        parent: The Qt parent.
     """
 
-    def __init__(self, model: str, last_data: str, parent=None):
+    def __init__(self, model: str, last_data: str, shape=None, parent=None):
         super().__init__(f"Measure FIRE of {model}", "&Measure", parent)
-        self.data = DataField(("digits", "synthetic"), last_data)
+        self.data = DataField(("digits", "synthetic"), last_data, shape, labels=False)
         self.share = QtWidgets.QDoubleSpinBox(decimals=1, minimum=0.1, maximum=100, value=20, suffix=" %")
         self.share.setAccessibleName("Share of the images to measure on, in percent")
         self.share.setStatusTip("A fifth is usually enough: more images hardly change the ranking")
@@ -39,7 +45,7 @@ class MeasureDialog(OptionsDialog):
         self._check()
 
     def _check(self):
-        self.set_complete(bool(self.data.source))
+        self.set_complete(self.data.check())
 
     def options(self) -> MeasureOptions:
         """What is chosen."""

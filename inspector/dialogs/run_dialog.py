@@ -28,10 +28,10 @@ class RunDialog(OptionsDialog):
         chosen: `RunOptions`.
     """
 
-    def __init__(self, model: Path, choices: Choices, macs_left: float, last_data: str, parent=None):
+    def __init__(self, model: Path, choices: Choices, macs_left: float, last_data: str, shape=None, parent=None):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
         self.model, self.choices = model, choices
-        self.data = DataField(("digits",), last_data)
+        self.data = DataField(("digits",), last_data, shape, labels=True)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The smaller model")
         self.tolerance = _decimal("Accuracy may fall by, in points of percent", 1.0, 0, 100, " points")
@@ -92,8 +92,8 @@ class RunDialog(OptionsDialog):
     def _show_command(self):
         self.left.setEnabled(bool(self._target()))
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
-        ready = bool(self.data.source and self.run_dir.text().strip() and self.output.text().strip())
-        self.set_complete(ready)
+        ready = bool(self.run_dir.text().strip() and self.output.text().strip())
+        self.set_complete(self.data.check() and ready)
 
     def _target(self):
         return TARGETS[self.target.currentText()]

@@ -197,7 +197,7 @@ class Column(enum.IntEnum):
     LAYER = About(
         title="Layer",
         tip="Name of the layer; a coloured square marks layers that lose filters together",
-        width=119,
+        width=112,
         text=lambda session, row: row.name,
         value=_number,
         marked=True,

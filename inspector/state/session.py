@@ -105,6 +105,12 @@ class Session:
         return self.opened if isinstance(self.opened, Measured) else None
 
     @property
+    def input_shape(self) -> tuple[int | None, ...] | None:
+        """The shape of one image that the model takes; `None` if unknown."""
+        weights = self.document.weights if self.document else None
+        return weights.input_shape if weights else None
+
+    @property
     def rows(self) -> list[LayerRow]:
         """A `LayerRow` for each layer with filters; none until the layers are known."""
         return self.opened.rows if self.opened else []

@@ -57,6 +57,18 @@ def why_layer(session: Session, layer: str) -> str:
     return f"{layer} keeps {left} of {row.filters} filters{limit}{coupled}."
 
 
+def without_score(session: Session) -> str:
+    """A sentence on the layers that cannot be ranked since they have no FIRE; empty if there are none."""
+    locks = {name for name in session.need_opened().graph.filter_layers if session.need_opened().is_locked(name)}
+    number = sum(bool(row.locked) and row.name not in locks for row in session.rows)
+    if not number:
+        return ""
+    return (
+        f" {number} of {len(session.rows)} layers are locked: they, or layers that lose filters together with them, "
+        "have no ReLU of their own, so no FIRE. `firekeras prune --criterion l1` can rank them."
+    )
+
+
 def why_filter(session: Session, layer: str, filter: int) -> str:
     """Why a filter goes or stays, in one sentence of the plan."""
     return session.need_measured().plan(session.choices).explain(layer, filter)

@@ -66,14 +66,17 @@ class Running(Task):
     def ask(self):
         """Opens the dialog."""
         session = self.session
-        dialog = RunDialog(session.need_model(), session.choices, _share_left(session), self._preferences.text("data"))
+        model = session.need_model()
+        data = self._preferences.data_of(model)
+        dialog = RunDialog(model, session.choices, _share_left(session), data, session.input_shape)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
     def start(self, options: RunOptions):
         """Begins a run with the open model."""
-        self._preferences.set_text("data", options.data)
-        self._start(compress_arguments(self.session.need_model(), self.session.choices, options), options.run_dir)
+        model = self.session.need_model()
+        self._preferences.set_data_of(model, options.data)
+        self._start(compress_arguments(model, self.session.choices, options), options.run_dir)
 
     def resume(self):
         """Resumes the run that is shown."""

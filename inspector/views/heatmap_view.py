@@ -30,7 +30,7 @@ from inspector.widgets import name, theme
 
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 STEP = 0.05  # by which a key changes a cap
-HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter"
+HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter; the mouse wheel zooms"
 NO_LAYER = "Point at a layer first: click it, or use the arrow keys."
 
 
@@ -190,8 +190,10 @@ class HeatmapView(pg.PlotWidget):
 
     def _hover(self, place):
         at = self.box.mapSceneToView(place)
-        layer, filter = self._cell_at(int(at.y()), at.x())
-        if layer is not None and filter is not None and self.box.sceneBoundingRect().contains(place):
+        inside = self.box.sceneBoundingRect().contains(place)
+        layer, filter = self._cell_at(int(at.y()), at.x()) if inside else (None, None)
+        self.names.show_hovered(-1 if layer is None else self.session.need_measured().row_of(layer))
+        if layer is not None and filter is not None:
             self.said.emit(words.readout(self.session, layer, filter))
 
     # the keyboard
@@ -296,6 +298,7 @@ class HeatmapPanel(QtWidgets.QWidget):
         name(self.mode, "What the heatmap shows", tip)
         self.mode.activated.connect(self._choose)
         top = QtWidgets.QHBoxLayout()
+        top.setSpacing(12)
         top.addWidget(self.legend, 1)
         top.addWidget(self.mode)
         layout = QtWidgets.QVBoxLayout(self)

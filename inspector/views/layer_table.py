@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.models import SORT, Column, Editor, LayerModel
 from inspector.state import CELL, DOCUMENT, Session, words
 from inspector.views.column_chooser import ColumnChooser
 from inspector.views.totals_view import TotalsView
-from inspector.widgets import CheckBoxDelegate
+from inspector.widgets import CheckBoxDelegate, best_elide
 
+MARGIN = 18  # pixels of a cell beside its text: the mark of its group, and its edges
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
 
@@ -26,6 +27,15 @@ class CapDelegate(QtWidgets.QStyledItemDelegate):
 
     def setEditorData(self, editor, index):  # noqa: N802 (Qt's name)
         editor.setValue(int(index.data(QtCore.Qt.ItemDataRole.EditRole)))
+        if not index.data(QtCore.Qt.ItemDataRole.DisplayRole):
+            editor.clear()  # if nothing is typed, there is still no cap
+        else:
+            editor.selectAll()
+
+    def updateEditorGeometry(self, editor, option, index):  # noqa: N802 (Qt's name)
+        place = option.rect
+        place.setWidth(max(place.width(), editor.sizeHint().width()))
+        editor.setGeometry(place)
 
     def setModelData(self, editor, model, index):  # noqa: N802 (Qt's name)
         editor.interpretText()
@@ -63,6 +73,7 @@ class LayerTable(QtWidgets.QWidget):
         layout.addWidget(self.edits)
         session.listen(CELL, self._follow)
         session.listen(DOCUMENT, self._show_what_is_known)
+        self.view.horizontalHeader().sectionResized.connect(self._elide)
         self._show_what_is_known()
 
     def _make_finder(self):
@@ -80,7 +91,6 @@ class LayerTable(QtWidgets.QWidget):
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
         view.setAlternatingRowColors(True)
-        view.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)  # names of layers differ at their ends
         view.setModel(self.proxy)
         view.setSelectionBehavior(view.SelectionBehavior.SelectRows)
         view.setTabKeyNavigation(False)  # the tab key leaves the table; arrows move in it
@@ -107,6 +117,18 @@ class LayerTable(QtWidgets.QWidget):
     def _show_what_is_known(self):
         self.edits.setEnabled(self.session.opened is not None)
         self.columns.show_measured(self.session.measured is not None)
+        for column in Column:
+            if not self.view.isColumnHidden(column):
+                fitting = self.totals.sizeHintForColumn(column) if column != Column.LAYER else 0
+                self.view.setColumnWidth(column, max(column.about.width, fitting))
+        self._elide(Column.LAYER)
+
+    def _elide(self, column, *_):
+        """Shortens names of layers where that keeps them apart."""
+        if column == Column.LAYER:
+            room = self.view.columnWidth(Column.LAYER) - MARGIN
+            names = [row.name for row in self.session.rows]
+            self.view.setTextElideMode(best_elide(names, QtGui.QFontMetricsF(self.view.font()), room))
 
     def selected(self) -> list[str]:
         """The layers whose rows are selected and can be changed."""

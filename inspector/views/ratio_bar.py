@@ -67,6 +67,11 @@ class RatioBar(QtWidgets.QWidget):
             self.editor.end_gesture()
         return super().eventFilter(watched, event)
 
+    def take_focus(self):
+        """Moves the focus to the number, ready to be typed over."""
+        self.box.setFocus()
+        self.box.selectAll()
+
     def _show_document(self):
         measured = self.session.measured is not None
         for control in (self.slider, self.box):

@@ -42,6 +42,7 @@ from inspector.window.menus import MENUS
 HIDDEN = "hidden columns"
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
+TITLE_BAR = 30  # pixels, or less, that a window manager adds
 
 
 class Window(QtWidgets.QMainWindow):
@@ -69,11 +70,16 @@ class Window(QtWidgets.QMainWindow):
         self._lay_out()
         self._connect()
         self.setAcceptDrops(True)
-        self.resize(1180, 760)
+        self.resize(self._first_size())
         preferences.restore(self)
         self.table.columns.hide(preferences.text(HIDDEN, HIDDEN_AT_FIRST))
         self.banner.hide()  # its message from when the window was closed no longer holds
         self._show_document()
+
+    def _first_size(self):
+        """A size that the screen has room for, with the frame around the window."""
+        room = self.screen().availableSize() - QtCore.QSize(0, TITLE_BAR)
+        return QtCore.QSize(1180, 760).boundedTo(room)
 
     # its parts
 
@@ -255,7 +261,7 @@ class Window(QtWidgets.QMainWindow):
         """Shows the panel of runs."""
         if not self.run_dock.isVisible():
             self.run_dock.show()
-            self.resizeDocks([self.run_dock], [RUN_HEIGHT], QtCore.Qt.Orientation.Vertical)
+            self.resizeDocks([self.run_dock], [min(RUN_HEIGHT, self.height() // 4)], QtCore.Qt.Orientation.Vertical)
         self.run_dock.raise_()
 
     def show_dialog(self, dialog: QtWidgets.QDialog):
@@ -374,7 +380,10 @@ class Window(QtWidgets.QMainWindow):
         elif self.isWindowModified():
             event.ignore()
             self._ask_before_closing(
-                "Your caps and ratio are not saved.", "&Close without saving", self._forget_and_close
+                "Your caps and the share of filters to remove are not saved.",
+                "&Don't save",
+                self._forget_and_close,
+                saves=self.session.measured is not None,
             )
         else:
             self.preferences.keep(self)
@@ -383,14 +392,29 @@ class Window(QtWidgets.QMainWindow):
             self.session.close()
             super().closeEvent(event)
 
-    def _ask_before_closing(self, words, label, then):
+    def _ask_before_closing(self, words, label, then, *, saves: bool = False):
         box = QtWidgets.QMessageBox(self)
         box.setWindowTitle("Close?")
         box.setText(words)
         close = box.addButton(label, QtWidgets.QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton("&Stay", QtWidgets.QMessageBox.ButtonRole.RejectRole)
+        default = cancel = box.addButton("&Cancel", QtWidgets.QMessageBox.ButtonRole.RejectRole)
+        if saves:
+            default = box.addButton("&Save…", QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+            default.clicked.connect(lambda: QtCore.QTimer.singleShot(0, self, self._save_and_close))
+        box.setDefaultButton(default)
+        box.setEscapeButton(cancel)
         close.clicked.connect(then)
         self.show_dialog(box)
+
+    def _save_and_close(self):
+        """Saves the choices as a plan, and closes the window if that was done."""
+        self.in_words(self.saving.ask_for_plan)
+        if isinstance(self.dialog, QtWidgets.QFileDialog):
+            self.dialog.accepted.connect(lambda: QtCore.QTimer.singleShot(0, self, self._close_if_saved))
+
+    def _close_if_saved(self):
+        if not self.isWindowModified():
+            self.close()
 
     def _abort_and_close(self):
         self.work.abort_and_wait()

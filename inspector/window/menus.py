@@ -110,7 +110,7 @@ VIEW = Menu(
         Entry("to_table", "Go to the &layers", "Alt+1", "Move the focus to the table of layers",
               lambda w: w.go_to_layers(), _UNREAD),
         Entry("to_ratio", "Go to the &ratio", "Alt+3", "Move the focus to the ratio",
-              lambda w: w.ratio.slider.setFocus(), _UNMEASURED),
+              lambda w: w.ratio.take_focus(), _UNMEASURED),
     ),
     (
         Made(lambda menu, window: menu.addMenu(window.table.columns.menu(menu))),

@@ -315,7 +315,7 @@ def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
     window.close()
     assert window.isVisible() and window.dialog.text().startswith("Run run is still in progress.")
     assert "finished rounds are kept" in window.dialog.text()
-    next(button for button in window.dialog.buttons() if "Stay" in button.text()).click()
+    next(button for button in window.dialog.buttons() if "Cancel" in button.text()).click()
     assert window.isVisible() and window.work.job is not None
     window.close()
     box = window.dialog

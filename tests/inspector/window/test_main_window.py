@@ -179,8 +179,25 @@ def test_closing_with_changes_asks(window, qtbot):
     window.editor.set_ratio(0.6)
     window.close()
     assert window.isVisible() and "not saved" in window.dialog.text()
-    next(button for button in window.dialog.buttons() if "Close" in button.text()).click()
+    assert window.dialog.defaultButton().text() == "&Save…" and window.dialog.escapeButton().text() == "&Cancel"
+    next(button for button in window.dialog.buttons() if "Don't" in button.text()).click()
     qtbot.waitUntil(lambda: not window.isVisible())
+
+
+def test_closing_can_save_first(window, qtbot, tmp_path):
+    window.editor.set_ratio(0.6)
+    window.close()
+    window.dialog.defaultButton().click()
+    qtbot.waitUntil(lambda: isinstance(window.dialog, QtWidgets.QFileDialog))
+    window.dialog.fileSelected.emit(str(tmp_path / "plan.json"))
+    window.dialog.accepted.emit()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert (tmp_path / "plan.json").exists()
+
+
+def test_the_first_size_fits_the_screen(window):
+    size, room = window._first_size(), window.screen().availableSize()
+    assert size.width() <= room.width() and size.height() < room.height()
 
 
 def focusable(window):
@@ -234,8 +251,9 @@ def test_a_whole_session_by_keyboard(window, qtbot, tmp_path):
     window.activateWindow()
     alt, control = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
     press(Qt.Key.Key_3, alt)
-    assert window.ratio.slider.hasFocus()
-    press(Qt.Key.Key_PageUp, times=3)
+    assert window.ratio.box.hasFocus()
+    qtbot.keyClicks(QtWidgets.QApplication.focusWidget(), "45")
+    press(Qt.Key.Key_Return)
     assert session.choices.ratio == pytest.approx(0.45)
     press(Qt.Key.Key_2, alt)
     assert window.heatmap.hasFocus()
