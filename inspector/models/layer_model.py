@@ -17,9 +17,15 @@ REDRAWN = neighbours(CHANGING)  # when choices change; the rest is not
 
 
 def _patch(colour):
-    patch = QtGui.QPixmap(6, 12)
-    patch.fill(QtGui.QColor(*colour))
-    return patch
+    """A small bar of a colour, framed, that keeps its colour in selected rows too."""
+    patch = QtGui.QPixmap(8, 14)
+    patch.fill(QtGui.QColor("white"))
+    painter = QtGui.QPainter(patch)
+    painter.fillRect(1, 1, 6, 12, QtGui.QColor(*colour))
+    painter.end()
+    icon = QtGui.QIcon(patch)
+    icon.addPixmap(patch, QtGui.QIcon.Mode.Selected)
+    return icon
 
 
 class LayerModel(QtCore.QAbstractTableModel):

@@ -12,6 +12,7 @@ from inspector.widgets import Scale
 REST = 120  # milliseconds without a change before reasons are worked out
 INACTIVE = Scale.of_rates("inactive")
 NOTHING_POINTED_AT = "Point at a layer or a filter: click it, or use the arrow keys in the heatmap."
+MOST_LINES = 14
 NO_MAPS = "This profile has no maps. Measure again (F5) with “Keep maps” ticked."
 
 
@@ -49,8 +50,13 @@ class FilterPanel(QtWidgets.QWidget):
         why.setAccessibleName("Why it goes or stays")
         why.setStatusTip("Why this filter, or this layer, goes or stays")
         why.setTabChangesFocus(True)
-        why.setFixedHeight(why.fontMetrics().lineSpacing() * 5 + 12)
+        why.document().documentLayout().documentSizeChanged.connect(self._fit_why)
         return why
+
+    def _fit_why(self, size):
+        """Makes the box of reasons as high as its text; only a long one scrolls."""
+        lines = min(MOST_LINES, max(2, round(size.height())))  # a QPlainTextEdit measures in lines
+        self.why.setFixedHeight(self.why.fontMetrics().lineSpacing() * lines + 14)
 
     def _make_numbers(self) -> QtWidgets.QTreeWidget:
         numbers = QtWidgets.QTreeWidget()

@@ -23,7 +23,7 @@ from inspector.state import (
     words,
 )
 from inspector.views.heatmap_box import HeatmapBox
-from inspector.views.heatmap_items import CapMarks, GoneCells, PointedAt
+from inspector.views.heatmap_items import CapMarks, GoneCells, PointedAt, Veil
 from inspector.views.legend import Legend
 from inspector.views.name_axis import NameAxis
 from inspector.widgets import name, theme
@@ -61,9 +61,10 @@ class HeatmapView(pg.PlotWidget):
         plot.hideAxis("bottom")
         plot.hideButtons()
         self.image = pg.ImageItem(axisOrder="row-major")
-        self.gone, self.caps, self.pointed = GoneCells(), CapMarks(), PointedAt()
+        self.gone, self.caps, self.veil, self.pointed = GoneCells(), CapMarks(), Veil(), PointedAt()
+        self._found: set[int] | None = None
         self.divider = pg.InfiniteLine(0, movable=True, pen=pg.mkPen(theme.CUT, width=3))
-        for item in (self.image, self.gone, self.caps, self.pointed, self.divider):
+        for item in (self.image, self.gone, self.caps, self.veil, self.pointed, self.divider):
             self.box.addItem(item, ignoreBounds=True)
         self.divider.setVisible(False)
 
@@ -88,6 +89,7 @@ class HeatmapView(pg.PlotWidget):
         self.names.take_theme(current)
         if self.session.measured is not None:
             self._show_image()
+            self._show_found()
             self._show_cell()
 
     def _show_document(self):
@@ -98,7 +100,7 @@ class HeatmapView(pg.PlotWidget):
         locked = [number for number, row in enumerate(session.rows) if row.locked]
         groups = [[measured.row_of(name) for name in group] for group in measured.graph.groups if len(group) > 1]
         self.names.show_layers([row.name for row in session.rows], locked, bands(groups))
-        for item in (self.gone, self.caps, self.pointed):
+        for item in (self.gone, self.caps, self.veil, self.pointed):
             item.cover(cells.columns, rows)
         self.divider.setVisible(session.mode is Mode.SPLIT)
         if session.mode is Mode.SPLIT and not 0 < self.divider.value() < cells.columns:
@@ -106,8 +108,22 @@ class HeatmapView(pg.PlotWidget):
         self.box.setLimits(xMin=0, xMax=cells.columns, yMin=0, yMax=rows, minYRange=1, minXRange=1)
         self.show_whole()
         self._show_image()
+        self._show_found()
         self._show_choices()
         self._show_cell()
+
+    def show_found(self, rows: set[int] | None):
+        """Veils all rows but these; `None` for none."""
+        self._found = rows
+        self._show_found()
+
+    def _show_found(self):
+        hidden = [] if self._found is None else set(range(len(self.session.rows))) - self._found
+        self.veil.show_rows(sorted(hidden), theme.current().background)
+
+    def show_selected(self, rows: list[int]):
+        """Frames the selected rows."""
+        self.pointed.show_selected(rows if len(rows) > 1 else [], theme.current().focus)
 
     def show_whole(self):
         """Shows all rows and columns."""
@@ -133,7 +149,7 @@ class HeatmapView(pg.PlotWidget):
         caps = session.choices.layer_caps
         rows = [(measured.row_of(name), share) for name, share in caps.items()]
         marks = [(row, _cap_column(measured.cells, row, share)) for row, share in rows]
-        self.caps.show_marks(marks, (255, 255, 255))
+        self.caps.show_marks(marks)
 
     def _show_cell(self):
         session, measured = self.session, self.session.measured
@@ -306,8 +322,8 @@ class HeatmapPanel(QtWidgets.QWidget):
         layout.setSpacing(2)
         layout.addLayout(top)
         layout.addWidget(view, 1)
-        view.session.listen(PICTURE, self._show_mode)
-        view.session.listen(DOCUMENT, self._show_mode)
+        for what in (PICTURE, DOCUMENT, CHOICES):
+            view.session.listen(what, self._show_mode)
 
     def _choose(self, index):
         self.view.session.compare(self.view.session.comparison, list(Mode)[index])
@@ -320,4 +336,7 @@ class HeatmapPanel(QtWidgets.QWidget):
             self.modes.item(number).setToolTip(f"Not now: {obstacle}." if obstacle else "")
         self.mode.setCurrentIndex(list(Mode).index(mode))
         difference = mode is Mode.DIFFERENCE and self.view.session.measured is not None
-        self.legend.show_mode(mode, largest_difference(self.view.session) if difference else 1.0)
+        session = self.view.session
+        most = largest_difference(session) if difference else 1.0
+        done = session.shows_other or mode is Mode.CUTS
+        self.legend.show_mode(mode, most, done=done, coupled=any(row.group >= 0 for row in session.rows))

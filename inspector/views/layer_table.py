@@ -42,20 +42,39 @@ class CapDelegate(QtWidgets.QStyledItemDelegate):
         model.setData(index, editor.value())
 
 
+class Found(QtCore.QSortFilterProxyModel):
+    """The layers whose name or type contains a text."""
+
+    _wanted = ""
+
+    def find(self, text: str):
+        """Shows only these layers."""
+        self._wanted = text.lower()
+        self.setFilterFixedString(text)  # filters again
+
+    def filterAcceptsRow(self, row, parent):  # noqa: N802 (Qt's name)
+        texts = [self.sourceModel().index(row, column, parent).data() for column in (Column.LAYER, Column.KIND)]
+        return any(self._wanted in text.lower() for text in texts)
+
+
 class LayerTable(QtWidgets.QWidget):
     """A filter box, the table, and the totals.
 
     Signals:
         said: A line for the status bar.
+        found: The rows that the box finds, a set; `None` if it is empty.
+        selection: The selected rows, a list.
     """
 
     said = QtCore.Signal(str)
+    found = QtCore.Signal(object)
+    selection = QtCore.Signal(object)
 
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
         self.session = session
         self.model = LayerModel(session, editor, self)
-        self.proxy = QtCore.QSortFilterProxyModel(self, filterCaseSensitivity=QtCore.Qt.CaseSensitivity.CaseInsensitive)
+        self.proxy = Found(self)
         self.proxy.setSortRole(SORT)
         self.proxy.setSourceModel(self.model)
         self.finder = self._make_finder()
@@ -78,15 +97,20 @@ class LayerTable(QtWidgets.QWidget):
 
     def _make_finder(self):
         finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
-        finder.setAccessibleName("Find layers by name")
-        finder.setStatusTip("Show only layers whose names contain this text")
+        finder.setAccessibleName("Find layers by name or type")
+        finder.setStatusTip("Show only layers whose name or type contains this text")
         finder.textChanged.connect(self._find)
         return finder
 
     def _find(self, text):
-        self.proxy.setFilterFixedString(text)
+        self.proxy.find(text)
+        self._tell_found()
         nothing = bool(text and self.model.rowCount() and not self.proxy.rowCount())
-        self.said.emit(f"No layer's name contains “{text}”." if nothing else words.cell(self.session))
+        self.said.emit(f"No layer's name or type contains “{text}”." if nothing else words.cell(self.session))
+
+    def _tell_found(self):
+        rows = {self.proxy.mapToSource(self.proxy.index(row, 0)).row() for row in range(self.proxy.rowCount())}
+        self.found.emit(rows if self.finder.text() else None)
 
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
@@ -99,10 +123,12 @@ class LayerTable(QtWidgets.QWidget):
         view.horizontalHeader().setSectionsMovable(True)
         view.setAccessibleName("Layers")
         view.setStatusTip("F2 edits a cap; several rows can be selected")
+        view.setIconSize(QtCore.QSize(8, 14))
         view.sortByColumn(Column.LAYER, QtCore.Qt.SortOrder.AscendingOrder)
         for column in Column:
             _show_column(view, column)
         view.selectionModel().currentRowChanged.connect(self._point)
+        view.selectionModel().selectionChanged.connect(self._tell_selection)
         return view
 
     def _beside_scroll_bar(self, widget):
@@ -122,6 +148,7 @@ class LayerTable(QtWidgets.QWidget):
                 fitting = self.totals.sizeHintForColumn(column) if column != Column.LAYER else 0
                 self.view.setColumnWidth(column, max(column.about.width, fitting))
         self._elide(Column.LAYER)
+        self._tell_found()
 
     def _elide(self, column, *_):
         """Shortens names of layers where that keeps them apart."""
@@ -167,6 +194,10 @@ class LayerTable(QtWidgets.QWidget):
             layer = self.model.layer(self.proxy.mapToSource(current))
             if layer != self.session.layer:
                 self.session.point_at(layer)
+
+    def _tell_selection(self, *_):
+        rows = self.view.selectionModel().selectedRows()
+        self.selection.emit([self.proxy.mapToSource(index).row() for index in rows])
 
     def _follow(self):
         if self.session.layer is None:

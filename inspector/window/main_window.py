@@ -36,7 +36,7 @@ from inspector.views import (
     empty_page,
 )
 from inspector.widgets import action_button
-from inspector.window import actions, choosing
+from inspector.window import about, actions, choosing
 from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
@@ -140,6 +140,8 @@ class Window(QtWidgets.QMainWindow):
         self.work.progressed.connect(self.run_panel.show_progress)
         for view in (self.heatmap, self.table):
             view.said.connect(self.statusBar().showMessage)
+        self.table.found.connect(self.heatmap.show_found)
+        self.table.selection.connect(self.heatmap.show_selected)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
         for task in (self.measuring, self.running, self.saving, self.timing):
@@ -281,7 +283,7 @@ class Window(QtWidgets.QMainWindow):
 
     def _ended(self, outcome, title, then):
         """Reports how something ended; a later message may say more."""
-        self._report(outcome.sentence(title))
+        self._report(outcome.state(title))
         then(outcome)
 
     def in_words(self, call: Callable, *arguments):
@@ -335,9 +337,17 @@ class Window(QtWidgets.QMainWindow):
 
     def show_keys(self):
         """Shows all keyboard shortcuts."""
+        self._show_text("Keyboard shortcuts", about.keys_table([*self.actions_.keys(), *about.OTHER_KEYS]))
+
+    def show_about(self):
+        """Shows the version, the licence, and where to read on."""
+        self._show_text("About the FIRE inspector", about.about_text())
+
+    def _show_text(self, title, text):
         box = QtWidgets.QMessageBox(self)
-        box.setWindowTitle("Keys")
-        box.setText(f"{self.actions_.keys_text()}\n\nIn the heatmap: arrow keys move, + and - change the cap, L locks.")
+        box.setWindowTitle(title)
+        box.setTextFormat(QtCore.Qt.TextFormat.RichText)
+        box.setText(text)
         self.show_dialog(box)
 
     # manners

@@ -137,5 +137,9 @@ RUN = Menu(
     ),
 )
 # fmt: on
-HELP = Menu("&Help", (Entry("keys", "&Keys", "F1", "Show all keys", lambda w: w.show_keys()),))
+HELP = Menu(
+    "&Help",
+    (Entry("keys", "&Keyboard shortcuts", "F1", "Show all keyboard shortcuts", lambda w: w.show_keys()),),
+    (Entry("about", "&About", "", "Show the version and the licence", lambda w: w.show_about()),),
+)
 MENUS = (FILE, EDIT, VIEW, RUN, HELP)

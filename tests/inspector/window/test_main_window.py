@@ -170,7 +170,7 @@ def test_keys_that_can_do_nothing_say_why(window, qtbot):
 def test_a_layer_that_is_not_found_is_said(window):
     finder, said = window.table.finder, window.statusBar().currentMessage
     finder.setText("nowhere")
-    assert said() == "No layer's name contains “nowhere”."
+    assert said() == "No layer's name or type contains “nowhere”."
     finder.setText(window.session.rows[0].name)
     assert said() == ""
 
@@ -295,3 +295,28 @@ def walk(window, qtbot):
         reached.add(widget)
         qtbot.keyClick(widget, Qt.Key.Key_Tab)
     return reached
+
+
+def test_help_says_all_keys_and_what_this_is(window):
+    window.actions_["keys"].trigger()
+    assert all(key in window.dialog.text() for key in ("Ctrl+Z", "F2", "F5", "Esc", "Arrow keys"))
+    window.actions_["about"].trigger()
+    assert "firekeras " in window.dialog.text() and "Apache-2.0" in window.dialog.text()
+
+
+def test_the_heatmap_follows_what_is_found_and_selected(window):
+    kinds = [row.kind for row in window.session.rows]
+    window.table.finder.setText("dense")
+    assert len(window.heatmap.veil._rows) == sum(kind != "Dense" for kind in kinds) < len(kinds)
+    window.table.finder.setText("")
+    assert not window.heatmap.veil._rows
+    window.table.view.selectAll()
+    assert len(window.heatmap.pointed._selected) == len(kinds)
+
+
+def test_the_reasons_are_as_high_as_their_text(window, qtbot):
+    why, line = window.panel.why, window.panel.why.fontMetrics().lineSpacing()
+    for lines in (3, 9):
+        why.setPlainText("\n".join("why" for _ in range(lines)))
+        qtbot.waitUntil(lambda lines=lines: lines * line < why.height() < (lines + 2) * line)
+        assert not why.verticalScrollBar().isVisible()
