@@ -214,7 +214,7 @@ class Column(enum.IntEnum):
     )
     CAP = About(
         title="Cap",
-        tip="At most this share of its filters may go; edit it with F2, or a double click",
+        tip="At most this share of its filters may be removed; edit it with F2, or a double click",
         width=36,
         text=_cap_text,
         value=_cap,
@@ -234,7 +234,7 @@ class Column(enum.IntEnum):
     )
     AFTER = About(
         title="After",
-        tip="How many filters stay",
+        tip="How many filters are kept",
         width=38,
         text=_after_text,
         value=_after,

@@ -67,7 +67,7 @@ def _nothing_goes(session):
         return ""
     result = session.need_document().result
     kept = f"; the result of the run is already saved as {result}" if result else ""
-    return f"with these caps and this ratio no filter goes{kept}"
+    return f"with these settings no filter would be removed{kept}"
 
 
 def no_resuming(view: RunView | None, own: bool) -> str:

@@ -8,7 +8,7 @@ import math
 from firekeras.export.latency import Latency
 from inspector.state.choices import Choices
 
-PYTHON = 'Some milliseconds of each are Python\'s. Time it in LiteRT: pip install "firekeras[deployment]".'
+PYTHON = 'Some milliseconds of each are Python\'s. Measure it in LiteRT: pip install "firekeras[deployment]".'
 
 
 @dataclasses.dataclass(frozen=True)

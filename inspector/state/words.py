@@ -20,10 +20,10 @@ def readout(session: Session, layer: str, filter: int) -> str:
     """A filter in one line."""
     measured = session.need_measured()
     fire = measured.profile[layer][filter]
-    score = "no FIRE" if fire != fire else f"FIRE {fire:.3f}"
+    score = "no score" if fire != fire else f"FIRE {fire:.3f}"
     place = measured.place(layer, filter)
     rank = f"rank {place} of {measured.planner.ranked}" if place else "not ranked"
-    goes, stays = ("went", "is left") if _is_done(session) else ("goes", "stays")
+    goes, stays = ("removed" if _is_done(session) else "to be removed"), "kept"
     return f"{layer}, filter {filter}: {score}, {rank}, {goes if session.gone(layer, filter) else stays}"
 
 
@@ -50,7 +50,7 @@ def why_layer(session: Session, layer: str) -> str:
     if layer in session.choices.locked:
         return f"{layer} keeps all {row.filters} filters: you locked it."
     cap = session.choices.caps.get(layer)
-    limit = "" if cap is None else f"; its cap lets at most {cap:.0%} go"
+    limit = "" if cap is None else f"; its cap lets at most {cap:.0%} be removed"
     coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
     if session.measured is None:
         return f"{layer} has {row.filters} filters{limit}{coupled}. It has not been measured yet: F5 measures it."
@@ -92,7 +92,7 @@ def _what_went(session, name, layer, filter):
     row = session.need_opened().row(layer)
     if row.locked:
         return why_layer(session, layer)
-    went = "" if filter is None else f"it {'went' if session.gone(layer, filter) else 'is left'}; "
+    went = "" if filter is None else f"it was {'removed' if session.gone(layer, filter) else 'kept'}; "
     return f"{name}: {went}{layer} has {session.left(layer)} of {row.filters} filters left."
 
 

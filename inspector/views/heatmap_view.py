@@ -31,7 +31,7 @@ from inspector.widgets import name, theme
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 STEP = 0.05  # by which a key changes a cap
 HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter; the mouse wheel zooms"
-NO_LAYER = "Point at a layer first: click it, or use the arrow keys."
+NO_LAYER = "Click a layer or filter first, or use the arrow keys."
 
 
 class HeatmapView(pg.PlotWidget):
@@ -314,7 +314,7 @@ class HeatmapPanel(QtWidgets.QWidget):
         name(self.mode, "What the heatmap shows", tip)
         self.mode.activated.connect(self._choose)
         top = QtWidgets.QHBoxLayout()
-        top.setSpacing(12)
+        top.setSpacing(8)
         top.addWidget(self.legend, 1)
         top.addWidget(self.mode)
         layout = QtWidgets.QVBoxLayout(self)

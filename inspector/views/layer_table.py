@@ -225,15 +225,15 @@ class SelectionBar(QtWidgets.QWidget):
         self.table, self.editor = table, editor
         self.share = QtWidgets.QSpinBox(maximum=100, value=50, singleStep=5, suffix=" %")
         self.share.setAccessibleName("Cap for the selected layers, in percent")
-        self.share.setStatusTip("At most this share of the filters of each selected layer may go")
-        label = QtWidgets.QLabel("&Selected:")
+        self.share.setStatusTip("At most this share of the filters of each selected layer may be removed")
+        label = QtWidgets.QLabel("Cap &selected at")
         label.setBuddy(self.share)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(label)
         layout.addWidget(self.share)
-        self.cap = self._button("Ca&p", "Cap the selected layers", self.cap_selected)
-        self.free = self._button("&No cap", "Remove the caps of the selected layers", self.free_selected)
+        self.cap = self._button("A&pply", "Cap the selected layers", self.cap_selected)
+        self.free = self._button("Remove cap", "Remove the caps of the selected layers", self.free_selected)
         self.lock = self._button("&Lock", "Lock or unlock the selected layers", table.lock_selected)
         for button in (self.cap, self.free, self.lock):
             layout.addWidget(button)
@@ -243,7 +243,7 @@ class SelectionBar(QtWidgets.QWidget):
         button = QtWidgets.QPushButton(text)
         button.setAccessibleName(tip)
         button.setStatusTip(f"{tip}; layers that lose filters together change together")
-        button.setMinimumWidth(40)
+        button.setMinimumWidth(max(40, button.fontMetrics().horizontalAdvance(text) + 10))
         button.clicked.connect(slot)
         return button
 

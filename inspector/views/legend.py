@@ -11,8 +11,8 @@ from inspector.state import WHOLE, Mode, palette
 from inspector.views.heatmap_items import cap_pens, cut_pens, hatching
 from inspector.widgets import BANDS, draw_colours, theme
 
-BAR, PATCH, HEIGHT, GAP = 60, 18, 20, 8  # pixels
-REMOVED, TO_REMOVE = "removed", "to be removed"
+BAR, PATCH, HEIGHT, GAP = 30, 18, 20, 4  # pixels
+REMOVED, TO_REMOVE = "removed", "to remove"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +55,9 @@ class Legend(QtWidgets.QWidget):
         low, high = self._ends
         bar = f"blue for {low} to orange for {high}" if mode is Mode.DIFFERENCE else "dark blue for 0 to yellow for 1"
         hatched = f" Hatched: {self._hatched}." if self._hatched else ""
+        together = " Coupled layers lose filters only together." if coupled else ""
         marks = ", ".join(f"{sign.text}" for sign in self._rows()[1])
-        self.setToolTip(f"FIRE, from {bar}.{hatched} Grey: no score. Below, from the left: {marks}.")
+        self.setToolTip(f"FIRE, from {bar}.{hatched} Grey: no score. Marks: {marks}.{together}")
         self.setAccessibleDescription(self.toolTip())
         self.setMinimumWidth(max(self._width(row) for row in self._rows()))
         self.update()
@@ -74,7 +75,7 @@ class Legend(QtWidgets.QWidget):
         if self._hatched:
             marks.insert(0, Sign(_draw_lines(cut_pens()), "cut"))
         if self._coupled:
-            marks.append(Sign(_draw_bands, "lose filters together"))
+            marks.append(Sign(_draw_bands, "coupled"))
         return colours, marks
 
     def _width(self, signs):

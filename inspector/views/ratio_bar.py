@@ -11,9 +11,9 @@ from inspector.views.latency_label import LatencyLabel
 from inspector.widgets import CUT
 
 MOST = 99.0  # percent
-TIP = "The share of the removable filters that go in one cut, ranked over all layers together"
+TIP = "The share of the removable filters to remove in one cut, ranked over all layers together"
 NOTHING = "Nothing is open"
-UNKNOWN = "Measure FIRE (F5) to see what a ratio leaves"
+UNKNOWN = "Measure FIRE (F5) to preview a cut"
 
 
 class RatioBar(QtWidgets.QWidget):
@@ -27,9 +27,9 @@ class RatioBar(QtWidgets.QWidget):
         self.slider.setPageStep(50)
         self.box = QtWidgets.QDoubleSpinBox(decimals=1, maximum=MOST, singleStep=1, suffix=" %")
         self.box.setKeyboardTracking(False)
-        for control, name in ((self.slider, "Ratio slider"), (self.box, "Ratio in percent")):
+        for control, name in ((self.slider, "Filters to remove"), (self.box, "Filters to remove, in percent")):
             control.setAccessibleName(name)
-        label = QtWidgets.QLabel("R&atio")
+        label = QtWidgets.QLabel("F&ilters to remove")
         label.setBuddy(self.slider)
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
@@ -39,16 +39,15 @@ class RatioBar(QtWidgets.QWidget):
         self.most.setAccessibleName("The most that caps and limits allow")
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
-        slide = QtWidgets.QVBoxLayout()
-        slide.setSpacing(0)
-        for part in (self.slider, self.most):
-            slide.addWidget(part)
-        layout.addWidget(label)
-        layout.addLayout(slide, 1)
-        layout.addWidget(self.box)
+        choice = QtWidgets.QGridLayout()
+        choice.setVerticalSpacing(0)
+        choice.addWidget(label, 0, 0)
+        choice.addWidget(self.slider, 1, 0)
+        choice.addWidget(self.box, 0, 1, 2, 1)
+        layout.addLayout(choice, 1)
         figures = QtWidgets.QVBoxLayout()
         figures.setSpacing(0)
-        for figure in (self.costs, self.latency):
+        for figure in (self.most, self.costs, self.latency):
             figures.addWidget(figure)
         layout.addLayout(figures)
         for control in (self.slider, self.box):

@@ -35,7 +35,7 @@ class RunPanel(QtWidgets.QWidget):
         self.log.setStatusTip("The output of the process")
         self.log.setTabChangesFocus(True)
         self.log.setFont(QtGui.QFontDatabase.systemFont(QtGui.QFontDatabase.SystemFont.FixedFont))
-        self.log.setPlaceholderText("The output of the process is shown here.")
+        self.log.setPlaceholderText("Output appears here")
         left = QtWidgets.QVBoxLayout()
         left.addWidget(_scrolled(self.status, "Status of the run"), 1)
         left.addWidget(self.bar)
@@ -165,7 +165,7 @@ class RunChart(pg.GraphicsLayoutWidget):
         self.macs.clear()
         current = theme.current()
         self.metric.setLabel("left", report.monitor)
-        self.macs.setLabel("left", "MACs left")
+        self.macs.setLabel("left", "MACs remaining")
         self._lines(report, current)
         kept = [(0, report.baseline, 1.0), *((r.number, r.accuracy, self._left(report, r)) for r in report.accepted)]
         undone = [(r.number, r.accuracy, self._left(report, r)) for r in report.undone]
@@ -175,11 +175,15 @@ class RunChart(pg.GraphicsLayoutWidget):
             self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
 
     def _lines(self, report, current):
-        lines = ((report.baseline, "DashLine", "baseline"), (report.limit, "DotLine", "lowest allowed"))
-        for value, style, title in lines:
+        below, above = (1, 0), (1, 1)
+        lines = (
+            (report.baseline, "DashLine", "baseline", below),
+            (report.limit, "DotLine", "lowest allowed", above),
+        )
+        for value, style, title, side in lines:
             if math.isfinite(value):
                 pen = pg.mkPen(current.dim, style=getattr(QtCore.Qt.PenStyle, style))
-                label = {"color": current.text, "position": 0.98, "anchors": [(1, 1), (1, 0)]}
+                label = {"color": current.text, "position": 0.98, "anchors": [side, side]}
                 self.metric.addItem(pg.InfiniteLine(value, angle=0, pen=pen, label=title, labelOpts=label))
 
     @staticmethod

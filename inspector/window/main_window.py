@@ -363,7 +363,7 @@ class Window(QtWidgets.QMainWindow):
             menu.addAction("Nothing opened yet").setEnabled(False)
             return
         menu.addSeparator()
-        menu.addAction("&Forget these").triggered.connect(self.preferences.forget_all)
+        menu.addAction("&Clear list").triggered.connect(self.preferences.forget_all)
 
     def changeEvent(self, event):  # noqa: N802 (Qt's name)
         super().changeEvent(event)

@@ -212,10 +212,11 @@ def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, 
     assert session.mode is Mode.CUTS and session.comparison.name == "round 2" and not session.comparison.by_rank
     begins = session.measured.planner.starts[session.opened.row_of(layer)]
     assert np.flatnonzero(session.hatched).tolist() == [begins + 1, begins + 3]
-    assert words.readout(session, layer, 3).endswith("went") and words.readout(session, layer, 0).endswith("is left")
+    assert words.readout(session, layer, 3).endswith(", removed")
+    assert words.readout(session, layer, 0).endswith(", kept")
     of = f"{layer} has {widths[layer] - 2} of {widths[layer]} filters left."
-    assert words.reasons(session, layer, 3) == [f"round 2: it went; {of}"]
-    assert words.reasons(session, layer, 0) == [f"round 2: it is left; {of}"] and words.reasons(session, layer) == [
+    assert words.reasons(session, layer, 3) == [f"round 2: it was removed; {of}"]
+    assert words.reasons(session, layer, 0) == [f"round 2: it was kept; {of}"] and words.reasons(session, layer) == [
         f"round 2: {of}"
     ]
     assert session.comparison.filter_after(layer, 2) == 1 and empty_window.heatmap.gone.isVisible()
@@ -246,7 +247,7 @@ def test_no_preview_contradicts_what_a_run_came_to(finished, folder):
     assert window.ratio.costs.text().startswith("Left in round 1:")
     assert not window.actions_["save"].isEnabled()
     tip = window.actions_["save"].statusTip()
-    assert "no filter goes" in tip and str(folder / "best.keras") in tip
+    assert "no filter would be removed" in tip and str(folder / "best.keras") in tip
     window.running.ask()
     assert window.dialog.left.value() == 50  # and not the 100% that ratio 0 leaves
 
@@ -332,7 +333,7 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     dialog = window.dialog
     dialog.data.box.setEditText("digits")
     dialog.run_dir.setText(str(folder))
-    dialog.target.setCurrentText("parameters left")
+    dialog.target.setCurrentText("parameters remaining")
     dialog.left.setValue(60)
     dialog.epochs.setValue(30)
     text = dialog.command.toPlainText()
@@ -341,7 +342,7 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     assert "--learning-rate" not in text and "distill" not in text  # as compiled; the run decides
     dialog.rate.setValue(0.05)
     dialog.distill.setCurrentText("never")
-    dialog.target.setCurrentText("MACs of convolutions left")
+    dialog.target.setCurrentText("MACs of convolutions remaining")
     text = dialog.command.toPlainText()
     assert "--learning-rate 0.05" in text and "--no-distill" in text and "--conv-macs 0.6" in text
     chosen = []

@@ -20,7 +20,9 @@ def test_the_figure_belongs_to_the_choices_that_it_was_taken_for(window):
     assert "fastest 7.0 ms" in label.toolTip() and "Keras (test)" in label.toolTip()
     window.editor.set_ratio(0.5)
     assert "<s>latency 7.9 → 6.1 ms (-23%)</s>" in label.text()
-    assert label.accessibleDescription() == "For an older choice: latency 7.9 → 6.1 ms (-23%). F7 times it again."
+    assert (
+        label.accessibleDescription() == "Outdated (settings changed): latency 7.9 → 6.1 ms (-23%). F7 to re-measure."
+    )
     window.editor.stack.undo()
     assert label.text() == "latency 7.9 → 6.1 ms (-23%), measured here, in Keras" == label.accessibleDescription()
 

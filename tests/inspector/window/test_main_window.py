@@ -65,7 +65,7 @@ def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, file
     qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
     assert second in session.choices.locked and window.isWindowModified() and window.editor.stack.count() == 2
     qtbot.waitUntil(lambda: "you locked it" in window.panel.why.toPlainText())
-    assert "cap lets at most 25% go" in words.why_layer(session, first) and "F5 measures it" in words.why_layer(
+    assert "cap lets at most 25% be removed" in words.why_layer(session, first) and "F5 measures it" in words.why_layer(
         session, first
     )
     window.editor.stack.undo()
@@ -142,7 +142,7 @@ def test_the_status_bar_says_nothing_that_holds_no_longer(window):
     assert said() == words.why_layer(session, free) and "you locked it" not in said()
     stays = next(f for f in range(session.measured.preview.widths[free]) if not session.gone(free, f))
     session.point_at(free, stays)
-    assert said().endswith("stays")
+    assert said().endswith("kept")
     window.editor.set_ratio(0.9)
     assert said() == words.readout(session, free, stays)
 
@@ -319,4 +319,4 @@ def test_the_reasons_are_as_high_as_their_text(window, qtbot):
     for lines in (3, 9):
         why.setPlainText("\n".join("why" for _ in range(lines)))
         qtbot.waitUntil(lambda lines=lines: lines * line < why.height() < (lines + 2) * line)
-        assert not why.verticalScrollBar().isVisible()
+        qtbot.waitUntil(lambda: not why.verticalScrollBar().isVisible())
