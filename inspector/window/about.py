@@ -24,10 +24,14 @@ def keys_table(keys) -> str:
     Args:
         keys: Pairs of keys and what they do.
     """
-    cells = [f"<td><b>{escape(key)}</b></td><td>{escape(text)}&nbsp;&nbsp;</td>" for key, text in keys]
+    cells = [f"<td><b>{_unbroken(key)}</b></td><td>{_unbroken(text)}&nbsp;&nbsp;</td>" for key, text in keys]
     half = (len(cells) + 1) // 2
     rows = [left + right for left, right in zip(cells[:half], [*cells[half:], "", ""], strict=False)]
     return f"<table cellpadding='3'>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+
+
+def _unbroken(text):
+    return escape(text).replace(" ", "&nbsp;")
 
 
 def about_text() -> str:
