@@ -19,7 +19,7 @@ def test_why_it_cannot_be_timed_is_said(window, files):
     tip = window.actions_["time"].statusTip
     assert window.actions_["time"].isEnabled() and window.actions_["time"].shortcut().toString() == "F7"
     window.editor.set_ratio(0.0)
-    assert "no filter goes" in tip()
+    assert "no filter would be removed" in tip()
     files[0].rename(files[0].with_name("elsewhere.keras"))
     window.open_path(files[1])
     assert "open its model first" in tip()
