@@ -29,6 +29,14 @@ class Outcome:
     aborted: bool
     words: str
 
+    def state(self, title: str) -> str:
+        """Whether something is done, in one line, without what went wrong.
+
+        Args:
+            title: A text on the work.
+        """
+        return f"{title}: {'done' if self.ok else 'aborted' if self.aborted else 'failed'}."
+
     def sentence(self, title: str) -> str:
         """How something ended.
 

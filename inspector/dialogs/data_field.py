@@ -4,26 +4,39 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtWidgets
 
+from inspector.state import data_sources
 from inspector.widgets import name
 
 
 class DataField(QtWidgets.QWidget):
-    """A box with the sources that need no file, and buttons for those that do."""
+    """A box with the sources that need no file, and buttons for those that do.
+
+    Args:
+        sources: The sources that need no file.
+        last: The one to begin with; empty for none.
+        shape: The shape of one image that the model takes; `None` if unknown.
+        labels: Whether labels are needed.
+    """
 
     changed = QtCore.Signal()
 
-    def __init__(self, sources, last: str = "", parent=None):
+    def __init__(self, sources, last: str = "", shape=None, *, labels: bool, parent=None):
         super().__init__(parent)
         self.box = QtWidgets.QComboBox(editable=True)
-        self.box.addItems([*dict.fromkeys([last, *sources] if last else sources)])
+        self._shape, self._labels = shape, labels
+        fitting = [source for source in sources if not data_sources.why_not(source, shape, labels=labels)]
+        self.box.addItems([*dict.fromkeys([last, *fitting])])
         tip = "An .npz file with x_train, y_train, x_test, y_test; or a folder with a folder per class"
         name(self.box, "Data: digits, an .npz file or a folder of images", tip)
         self.box.setMinimumContentsLength(24)
         self.box.editTextChanged.connect(self.changed)
         self.label = QtWidgets.QLabel("&Data")
         self.label.setBuddy(self.box)
-        layout = QtWidgets.QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self.reason = QtWidgets.QLabel(wordWrap=True)
+        outer, layout = QtWidgets.QVBoxLayout(self), QtWidgets.QHBoxLayout()
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addLayout(layout)
+        outer.addWidget(self.reason)
         layout.addWidget(self.box, 1)
         layout.addWidget(self._button("&File…", "Choose an .npz file", QtWidgets.QFileDialog.FileMode.ExistingFile))
         layout.addWidget(
@@ -44,6 +57,12 @@ class DataField(QtWidgets.QWidget):
             dialog.setNameFilter("Arrays (*.npz)")
         dialog.fileSelected.connect(self.box.setEditText)
         dialog.open()
+
+    def check(self) -> bool:
+        """Whether nothing is known against the chosen source; if something is, says what."""
+        obstacle = data_sources.why_not(self.source, self._shape, labels=self._labels)
+        self.reason.setText(obstacle)
+        return not obstacle
 
     @property
     def source(self) -> str:

@@ -26,9 +26,9 @@ class LimitsDialog(QtWidgets.QDialog):
         self.least = QtWidgets.QSpinBox(maximum=100, value=round(100 * choices.min_keep), suffix=" %")
         self.least.setAccessibleName("Least share of a layer's filters to keep, in percent")
         form = QtWidgets.QFormLayout(self)
-        form.addRow("&Widths are a multiple of", self.multiple)
+        form.addRow("&Round filter counts to multiples of", self.multiple)
         form.addRow("Each layer keeps at &least", self.least)
-        form.addRow(ok_and_cancel(self, "&Set"))
+        form.addRow(ok_and_cancel(self, "&OK"))
 
     def accept(self):
         self.chosen.emit(self.multiple.value(), self.least.value() / 100)

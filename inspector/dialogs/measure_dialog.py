@@ -15,15 +15,21 @@ class MeasureDialog(OptionsDialog):
 
     Signals:
         chosen: `MeasureOptions`.
+
+    Args:
+        model: Its name.
+        last_data: The data to begin with; empty for none.
+        shape: The shape of one image that it takes; `None` if unknown.
+        parent: The Qt parent.
     """
 
-    def __init__(self, model: str, last_data: str, parent=None):
+    def __init__(self, model: str, last_data: str, shape=None, parent=None):
         super().__init__(f"Measure FIRE of {model}", "&Measure", parent)
-        self.data = DataField(("digits", "synthetic"), last_data)
+        self.data = DataField(("digits", "synthetic"), last_data, shape, labels=False)
         self.share = QtWidgets.QDoubleSpinBox(decimals=1, minimum=0.1, maximum=100, value=20, suffix=" %")
-        self.share.setAccessibleName("Share of the images to measure on, in percent")
+        self.share.setAccessibleName("Fraction of the images to measure on, in percent")
         self.share.setStatusTip("A fifth is usually enough: more images hardly change the ranking")
-        self.settled = CheckBox("&Stop as soon as the ranking is settled")
+        self.settled = CheckBox("&Stop early once the ranking is stable")
         self.settled.toggled.connect(self.share.setDisabled)
         self.maps = CheckBox("Keep &maps of inactive positions (larger file)")
         self.maps.setChecked(True)
@@ -32,14 +38,14 @@ class MeasureDialog(OptionsDialog):
         note.setWordWrap(True)
         form.addRow(self.data.label, self.data)
         form.addRow(note)
-        form.addRow("S&hare of it", self.share)
+        form.addRow("F&raction of the data", self.share)
         for widget in (self.settled, self.maps, self.buttons):
             form.addRow(widget)
         self.data.changed.connect(self._check)
         self._check()
 
     def _check(self):
-        self.set_complete(bool(self.data.source))
+        self.set_complete(self.data.check())
 
     def options(self) -> MeasureOptions:
         """What is chosen."""

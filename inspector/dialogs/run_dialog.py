@@ -13,7 +13,7 @@ from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.state import Choices
 from inspector.widgets import name
 
-TARGETS = {"none: the tolerance decides": "", **{f"{title} left": cost for cost, title in SHOWN.items()}}
+TARGETS = {"none: the tolerance decides": "", **{f"{title} remaining": cost for cost, title in SHOWN.items()}}
 TEACHING = {"if it is fully trained": None, "always": True, "never": False}
 
 
@@ -24,27 +24,27 @@ class RunDialog(OptionsDialog):
         chosen: `RunOptions`.
     """
 
-    def __init__(self, model: Path, choices: Choices, macs_left: float, last_data: str, parent=None):
+    def __init__(self, model: Path, choices: Choices, macs_left: float, last_data: str, shape=None, parent=None):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
         self.model, self.choices = model, choices
-        self.data = DataField(("digits",), last_data)
+        self.data = DataField(("digits",), last_data, shape, labels=True)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
-        self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The smaller model")
+        self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
         self.tolerance = _decimal("Accuracy may fall by, in points of percent", 1.0, 0, 100, " points")
         self.target = QtWidgets.QComboBox()
         self.target.addItems(list(TARGETS))
-        self.target.setCurrentText(f"{SHOWN['macs']} left")
-        name(self.target, "Reduce to")
+        self.target.setCurrentText(f"{SHOWN['macs']} remaining")
+        name(self.target, "Target")
         self.left = _decimal("Share to leave, in percent", 100 * macs_left, 1, 100, " %")
         self.epochs = _whole("Epochs of training in total", 20, 1, 10000)
         self.rate = _decimal("Initial learning rate; 0 is the one that the model was compiled with", 0, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)
-        self.limit = _whole("Images at most; 0 is all", 0, 0, 10**8)
+        self.limit = _whole("Maximum images; 0 is all", 0, 0, 10**8)
         self.rate.setSpecialValueText("as compiled")
         self.limit.setSpecialValueText("all")
         self.distill = QtWidgets.QComboBox()
         self.distill.addItems(list(TEACHING))
-        title = "Whether training also follows the outputs of the first model"
+        title = "Whether training also follows the outputs of the original model"
         name(self.distill, title, title)
         self.command = QtWidgets.QPlainTextEdit(readOnly=True)
         self.command.setAccessibleName("The command line of this run")
@@ -57,7 +57,7 @@ class RunDialog(OptionsDialog):
     def _lay_out(self):
         form = QtWidgets.QFormLayout(self)
         form.addRow(self.data.label, self.data)
-        stop, goal = QtWidgets.QLabel("Reduce &to"), QtWidgets.QHBoxLayout()
+        stop, goal = QtWidgets.QLabel("&Target"), QtWidgets.QHBoxLayout()
         stop.setBuddy(self.target)
         goal.addWidget(self.target, 1)
         goal.addWidget(self.left)
@@ -67,10 +67,10 @@ class RunDialog(OptionsDialog):
             ("&Epochs in total", self.epochs),
             ("&Learning rate", self.rate),
             ("&Batch size", self.batch),
-            ("&Images at most", self.limit),
-            ("&Follow the first model", self.distill),
+            ("Maximum &images", self.limit),
+            ("&Distil from the original model", self.distill),
             ("R&un folder", self.run_dir),
-            ("S&maller model", self.output),
+            ("Save pruned &model as", self.output),
             ("&Command", self.command),
         ):
             form.addRow(label, widget)
@@ -88,8 +88,8 @@ class RunDialog(OptionsDialog):
     def _show_command(self):
         self.left.setEnabled(bool(self._target()))
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
-        ready = bool(self.data.source and self.run_dir.text().strip() and self.output.text().strip())
-        self.set_complete(ready)
+        ready = bool(self.run_dir.text().strip() and self.output.text().strip())
+        self.set_complete(self.data.check() and ready)
 
     def _target(self):
         return TARGETS[self.target.currentText()]

@@ -100,7 +100,7 @@ def _lock_in_words(session, row):
 
 def _after(session, row):
     """How many filters stay; -1 if unknown."""
-    return session.measured.preview.widths[row.name] if session.measured else -1
+    return session.cut.widths[row.name] if session.measured else -1
 
 
 def _after_text(session, row):
@@ -110,7 +110,7 @@ def _after_text(session, row):
 
 def _cost_after(session, row, cost):
     """A cost after the cut; `None` if unknown."""
-    own = session.measured.preview.costs.by_layer.get(row.name) if session.measured else None
+    own = session.cut.costs.by_layer.get(row.name) if session.measured else None
     return getattr(own, cost) if own else None
 
 
@@ -197,7 +197,7 @@ class Column(enum.IntEnum):
     LAYER = About(
         title="Layer",
         tip="Name of the layer; a coloured square marks layers that lose filters together",
-        width=119,
+        width=112,
         text=lambda session, row: row.name,
         value=_number,
         marked=True,
@@ -214,7 +214,7 @@ class Column(enum.IntEnum):
     )
     CAP = About(
         title="Cap",
-        tip="At most this share of its filters may go; edit it with F2, or a double click",
+        tip="At most this share of its filters may be removed; edit it with F2, or a double click",
         width=36,
         text=_cap_text,
         value=_cap,
@@ -234,7 +234,7 @@ class Column(enum.IntEnum):
     )
     AFTER = About(
         title="After",
-        tip="How many filters stay",
+        tip="How many filters are kept",
         width=38,
         text=_after_text,
         value=_after,

@@ -56,7 +56,7 @@ class Editor(QtCore.QObject):
 
     def set_ratio(self, ratio: float):
         """Changes the ratio."""
-        self._push(self.session.choices.with_ratio(ratio), "change of the ratio", "ratio")
+        self._push(self.session.choices.with_ratio(ratio), "change of the filters to remove", "ratio")
 
     def set_caps(self, names, share: float | None):
         """Caps layers, and those coupled with them; `None` removes the caps."""

@@ -6,7 +6,7 @@ from PySide6 import QtCore, QtGui
 
 from inspector.models.columns import CHANGING, CONSTANT, Column, is_locked, neighbours
 from inspector.models.editing import Editor
-from inspector.state import CHOICES, DOCUMENT, Session, words
+from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, words
 from inspector.widgets import BANDS, theme
 
 ROLES = QtCore.Qt.ItemDataRole
@@ -17,9 +17,15 @@ REDRAWN = neighbours(CHANGING)  # when choices change; the rest is not
 
 
 def _patch(colour):
-    patch = QtGui.QPixmap(6, 12)
-    patch.fill(QtGui.QColor(*colour))
-    return patch
+    """A small bar of a colour, framed, that keeps its colour in selected rows too."""
+    patch = QtGui.QPixmap(8, 14)
+    patch.fill(QtGui.QColor("white"))
+    painter = QtGui.QPainter(patch)
+    painter.fillRect(1, 1, 6, 12, QtGui.QColor(*colour))
+    painter.end()
+    icon = QtGui.QIcon(patch)
+    icon.addPixmap(patch, QtGui.QIcon.Mode.Selected)
+    return icon
 
 
 class LayerModel(QtCore.QAbstractTableModel):
@@ -32,7 +38,8 @@ class LayerModel(QtCore.QAbstractTableModel):
         self._constant: list[dict] = []
         self._states: list[tuple] = []
         session.listen(DOCUMENT, self._reset)
-        session.listen(CHOICES, self._show_choices)
+        for what in (CHOICES, PICTURE):
+            session.listen(what, self._show_choices)
 
     def _reset(self):
         self.beginResetModel()

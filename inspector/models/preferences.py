@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from PySide6 import QtCore, QtWidgets
@@ -46,6 +47,14 @@ class Preferences:
         """Remembers a text that the user typed."""
         self.settings.setValue(key, value)
 
+    def data_of(self, model) -> str:
+        """The data that were last used with a model; empty if there are none yet."""
+        return self.text(_data_key(model))
+
+    def set_data_of(self, model, source: str):
+        """Remembers the data that were used with a model."""
+        self.set_text(_data_key(model), source)
+
     def restore(self, window: QtWidgets.QMainWindow):
         """Restores the position of a window, with its docks."""
         for key, put in (("geometry", window.restoreGeometry), ("state", window.restoreState)):
@@ -57,3 +66,7 @@ class Preferences:
         """Remembers the position of a window."""
         self.settings.setValue("geometry", window.saveGeometry())
         self.settings.setValue("state", window.saveState())
+
+
+def _data_key(model):
+    return f"data/{hashlib.sha256(str(Path(model).resolve()).encode()).hexdigest()[:16]}"

@@ -14,16 +14,21 @@ from firekeras.scores.profile import FireProfile
 class Mode(enum.Enum):
     """The picture that the heatmap and the maps show."""
 
-    BEFORE = "A: before"
-    AFTER = "B: after"
-    DIFFERENCE = "B - A: difference"
-    SPLIT = "A | B: split"
-    CUTS = "A: what B lost"
+    BEFORE = "Before"
+    AFTER = "After"
+    DIFFERENCE = "After - before"
+    SPLIT = "Before | after"
+    CUTS = "Removed filters"
 
     @property
     def compares(self) -> bool:
         """Whether it needs a network to compare with."""
         return self in (Mode.DIFFERENCE, Mode.CUTS)
+
+    @property
+    def of_fire_after(self) -> bool:
+        """Whether it shows FIRE of the network afterwards."""
+        return self in (Mode.AFTER, Mode.DIFFERENCE, Mode.SPLIT)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,10 +129,10 @@ class Comparison:
     def note(self) -> str:
         """A note that the reader should see."""
         if not self.by_rank:
-            return f"B is {self.name}, filter by filter."
+            return f"After is {self.name}, compared filter by filter."
         return (
-            f"B is {self.name}. It does not record which filters went: in {len(self.by_rank)} layers the filters of "
-            "highest FIRE are assumed to be gone, and the others are compared in order of FIRE."
+            f"After is {self.name}. It does not record which filters went: in {len(self.by_rank)} layers the filters "
+            "of highest FIRE are assumed to be gone, and the others are compared in order of FIRE."
         )
 
 

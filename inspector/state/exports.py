@@ -44,14 +44,14 @@ def table_text(session: Session) -> str:
 
 
 def _row(session, row):
-    preview = session.need_measured().preview
-    own = preview.costs.by_layer.get(row.name)
+    cut = session.cut
+    own = cut.costs.by_layer.get(row.name)
     macs, params = (own.macs, own.params) if own else (0, 0)
     return [
         *(row.name, row.kind, row.shape, row.filters, row.macs, row.params),
         "" if math.isnan(row.fire) else repr(row.fire),
         session.choices.layer_caps.get(row.name, ""),
-        preview.widths[row.name],
+        cut.widths[row.name],
         *(macs, params, change(row.macs, macs), change(row.params, params)),
         row.locked,
     ]
@@ -72,7 +72,7 @@ def _metrics(session, row):
     numbers = {
         "FIRE, mean": row.fire,
         "filters": row.filters,
-        "filters after": session.need_measured().preview.widths[row.name],
+        "filters after": session.cut.widths[row.name],
         "MACs": row.macs,
         "parameters": row.params,  # Netron's own name for it, so Netron leaves out its own count
     }
@@ -107,7 +107,7 @@ def _ends(path):
 
 def _totals(session):
     measured = session.need_measured()
-    states = {"": measured.costs, " after": measured.preview.costs}
+    states = {"": measured.costs, " after": session.cut.costs}
     known = [(cost, title, when, costs.totals) for cost, title in SHOWN.items() for when, costs in states.items()]
     return [_metric("model", "", title + when, totals[cost]) for cost, title, when, totals in known if cost in totals]
 

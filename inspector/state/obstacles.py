@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspector.state.comparison import Mode
 from inspector.state.runs import RunView
 from inspector.state.session import Session
 
@@ -42,6 +43,20 @@ def no_other(session: Session) -> str:
     return unmeasured(session) or ("" if session.comparison else without)
 
 
+def no_picture(session: Session, mode: Mode) -> str:
+    """If the heatmap cannot show a picture: it is of FIRE that nobody measured, or nothing is compared."""
+    compared = session.comparison
+    if compared is not None and compared.after is None and mode.of_fire_after:
+        return _unmeasured_other(session, compared.name)
+    return no_other(session) if mode.compares else unmeasured(session)
+
+
+def _unmeasured_other(session, name):
+    result = session.need_document().result
+    how = f": open {result.name} in its folder, measure it (F5), and compare (Ctrl+D)" if result else ""
+    return f"{name} was not measured, so its FIRE is unknown{how}"
+
+
 def no_cut(session: Session) -> str:
     """If no filter of a model goes."""
     return unmeasured(session) or no_model(session) or _nothing_goes(session)
@@ -52,7 +67,7 @@ def _nothing_goes(session):
         return ""
     result = session.need_document().result
     kept = f"; the result of the run is already saved as {result}" if result else ""
-    return f"with these caps and this ratio no filter goes{kept}"
+    return f"with these settings no filter would be removed{kept}"
 
 
 def no_resuming(view: RunView | None, own: bool) -> str:

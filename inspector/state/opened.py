@@ -43,6 +43,10 @@ class Opened:
         """The row of a layer."""
         return self.rows[self._row_of[layer]]
 
+    def is_locked(self, layer: str) -> bool:
+        """Whether all filters of a layer must stay, whatever their scores."""
+        return all(unit in self.graph.locks for unit in self.graph.filters(layer).tolist())
+
     def together(self, names: Iterable[str]) -> list[str]:
         """These layers and all that share filters with them, which share one cap."""
         wanted = set(names)

@@ -11,7 +11,7 @@ from firekeras.channels.costs import Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.caps import without_uncapped
 from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
-from firekeras.plan.selection import Limits, Ranking, selected_at_once
+from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.scores.profile import FilterScores
 from inspector.state.choices import Choices
 
@@ -53,6 +53,7 @@ class Planner:
         self.units = np.concatenate([graph.filters(name) for name in graph.filter_layers] or [np.zeros(0, "int64")])
         self.starts = np.cumsum([0, *self.widths.values()])
         self._rankings: dict[tuple, Ranking] = {}
+        self._most: tuple[tuple, float] | None = None
         self._plan: tuple[Choices, PruningPlan] | None = None
 
     def preview(self, choices: Choices) -> Preview:
@@ -60,7 +61,32 @@ class Planner:
         ranking = self._ranking(choices.round_to, choices.layer_caps)
         limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
         selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
-        units, gone = selection.gone, selection.gone[self.units]
+        return self._without(selection.gone)
+
+    def most(self, choices: Choices) -> float:
+        """The largest ratio that caps, locks and limits allow, from 0 to 1."""
+        key = (choices.round_to, choices.min_keep, tuple(sorted(choices.layer_caps.items())))
+        if self._most is None or self._most[0] != key:
+            self._most = (key, self._largest(choices))
+        return self._most[1]
+
+    def _largest(self, choices):
+        ranking = self._ranking(choices.round_to, choices.layer_caps)
+        limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
+        return Selection(ranking, limits, ranking.filters).num_gone / max(1, ranking.filters)
+
+    def cut(self, gone: np.ndarray) -> Preview:
+        """A cut that was made already.
+
+        Args:
+            gone: The filters that went, of all layers one after the other, a mask `(filters,)`.
+        """
+        units = np.zeros(self.graph.num_units, bool)
+        units[self.units[gone]] = True
+        return self._without(units)
+
+    def _without(self, units):
+        gone = units[self.units]
         lost = np.add.reduceat(gone, self.starts[:-1], dtype="int64").tolist() if gone.size else []
         widths = {name: width - less for (name, width), less in zip(self.widths.items(), lost, strict=True)}
         return Preview(units, gone, widths, costs_without(self.graph, units))

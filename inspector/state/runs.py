@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import re
 import time
 
+from firekeras.channels.costs import COSTS
 from firekeras.report.run_report import RunReport
+from firekeras.report.tables import duration
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
 
 CLOSED = ("finished", "interrupted", "error")
 MINUTE = 60  # seconds
+TARGET = re.compile(r"target \{([^}]+)\}")
+GOAL = re.compile(r"'(\w+)': ('[^']*'|[^,]+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,10 +63,70 @@ class RunView:
         file = self.directory.path / EVENTS
         return not self.over and file.exists() and time.time() - file.stat().st_mtime < MINUTE
 
+    def status(self, *, alive: bool) -> str:
+        """What the run does now, or why it is over.
+
+        Args:
+            alive: Whether it is known to be running.
+        """
+        report = self.report
+        if report.state != "running":
+            return f"{report.state}: {self.reason}" if report.reason else report.state
+        if alive:
+            return f"{self._doing()}."
+        return f"{self._doing()}. Last event: {report.last_event or 'none'}; a run that was killed looks the same."
+
+    def _doing(self):
+        progress = self.report.progress
+        if progress is None:
+            return f"Round {len(self.report.rounds) + 1}: choosing filters"
+        epochs = f", epoch {progress.epoch} of {progress.epochs} done" if progress.epochs else ""
+        return f"Round {progress.number}: fine-tuning{epochs}"
+
+    @property
+    def reason(self) -> str:
+        """Why the run is over, without its final stop; a target as a share of a cost, and not as in Python."""
+        text = TARGET.sub(lambda found: f"target of {_goals(found[1])}", self.report.reason)
+        return text.removesuffix(".")
+
+    @property
+    def tally(self) -> str:
+        """How many rounds there were and were kept, and how long they took."""
+        report = self.report
+        number, kept = len(report.rounds), len(report.accepted)
+        seconds = sum(each.seconds for each in report.rounds if math.isfinite(each.seconds))
+        rounds = "1 round" if number == 1 else f"{number} rounds"
+        how_many = "kept" if number == kept == 1 else "all kept" if number == kept else f"{kept} kept"
+        return f"{rounds}, {how_many}, {duration(seconds)}" if number else "no round yet"
+
+    @property
+    def ending(self) -> str:
+        """Why the run is over, and what it came to, as sentences."""
+        before, after = self.report.costs_before.macs, self.report.costs_after.macs
+        left = f"{after / before:.1%} of the MACs left, " if before else ""
+        return f"{self.reason or self.report.state}. {left}{self.tally}."
+
     def share_done(self) -> tuple[int, int]:
         """The finished epochs of the round in progress, and their number; (0, 0) if unknown."""
         progress = self.report.progress
         return (progress.epoch, progress.epochs) if progress and progress.epochs else (0, 0)
+
+
+def _goals(text):
+    return " and ".join(f"{_left(value.strip())} {_title(measure)}" for measure, value in GOAL.findall(text))
+
+
+def _left(text):
+    """A goal, as Python shows it: a share, or an amount."""
+    try:
+        value = float(text)
+    except ValueError:  # an amount with its unit; a stranger's file may say anything
+        return f"{text.strip("'")} of"
+    return f"{100 * value:.3g}% of the" if value <= 1 else f"{value:,.0f} of"
+
+
+def _title(measure):
+    return COSTS[measure].title if measure in COSTS else measure.replace("_", " ")
 
 
 def events_size(directory: RunDirectory) -> int:

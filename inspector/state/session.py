@@ -13,6 +13,7 @@ from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import Document, check_same
 from inspector.state.opened import Measured, Opened
+from inspector.state.planner import Preview
 from inspector.state.rows import LayerRow
 from inspector.state.timed import Timed
 from inspector.state.weights import ModelWeights
@@ -47,6 +48,7 @@ class Session:
         self.layer: str | None = None
         self.filter: int | None = None
         self.comparison: Comparison | None = None
+        self._cut_of_other: Preview | None = None
         self.mode = Mode.BEFORE
         self.timings: list[Timed] = []
 
@@ -103,6 +105,12 @@ class Session:
         return self.opened if isinstance(self.opened, Measured) else None
 
     @property
+    def input_shape(self) -> tuple[int | None, ...] | None:
+        """The shape of one image that the model takes; `None` if unknown."""
+        weights = self.document.weights if self.document else None
+        return weights.input_shape if weights else None
+
+    @property
     def rows(self) -> list[LayerRow]:
         """A `LayerRow` for each layer with filters; none until the layers are known."""
         return self.opened.rows if self.opened else []
@@ -142,9 +150,17 @@ class Session:
     def choose(self, choices: Choices):
         """Makes these the choices, and previews them."""
         self.choices = choices
-        if self.measured is not None:
-            self.measured.choose(choices)
+        if self.measured is not None and self._previewed(self.measured, choices):
+            self.mode = Mode.BEFORE
+            self._tell(PICTURE)
         self._tell(CHOICES)
+
+    def _previewed(self, measured, choices):
+        """Previews choices, and returns whether they ask for another cut than the one that is shown."""
+        before, hidden = measured.preview.gone, self.shows_other
+        measured.choose(choices)
+        after = measured.preview.gone
+        return hidden and self.mode is not Mode.BEFORE and after.any() and not np.array_equal(before, after)
 
     def with_caps(self, names: Iterable[str], share: float | None) -> Choices:
         """The choices with another cap on these layers, and on those coupled with them."""
@@ -176,14 +192,39 @@ class Session:
 
     def compare(self, comparison: Comparison | None, mode: Mode):
         """Compares the open profile with another one; `None` for the plan."""
-        self.comparison, self.mode = comparison, mode
+        unmeasured = comparison is not None and comparison.after is None and mode.of_fire_after
+        self.comparison, self.mode = comparison, Mode.CUTS if unmeasured else mode
+        self._cut_of_other = self._cut_by(comparison)
         self._tell(PICTURE, CELL)
+
+    def _cut_by(self, comparison):
+        """The cut that led to the compared network; `None` if it is unknown which filters went."""
+        if comparison is None or comparison.by_rank or self.measured is None:
+            return None
+        return self.measured.planner.cut(comparison.gone(self.measured.planner.fire))
 
     def point_at(self, layer: str | None, filter: int | None = None):
         """Points at a layer, and at one of its filters."""
         if (layer, filter) != (self.layer, self.filter):
             self.layer, self.filter = layer, filter
             self._tell(CELL)
+
+    @property
+    def shows_other(self) -> bool:
+        """Whether the figures are those of the compared network, and not of a preview of the choices.
+
+        So it is in all pictures but that of the network before; in that one too if a run is open and no cut of its
+        first network is asked for.
+        """
+        if self._cut_of_other is None:
+            return False
+        return self.mode is not Mode.BEFORE or (self.of_run and not self.need_measured().preview.num_gone)
+
+    @property
+    def cut(self) -> Preview:
+        """The cut whose figures all views show: that of the compared network, or the preview of the choices."""
+        other = self._cut_of_other if self.shows_other else None
+        return other or self.need_measured().preview
 
     @property
     def gone_afterwards(self) -> np.ndarray:
@@ -194,7 +235,7 @@ class Session:
     @property
     def hatched(self) -> np.ndarray:
         """The filters that the heatmap marks: those of the plan, or those that the other network lost."""
-        return self.gone_afterwards if self.mode is Mode.CUTS else self.need_measured().preview.gone
+        return self.gone_afterwards if self.mode is Mode.CUTS else self.cut.gone
 
     def gone(self, layer: str, filter: int) -> bool:
         """Whether a filter is marked as one that goes."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 from firekeras.export.latency import Latency
 from inspector.state.choices import Choices
 
-PYTHON = 'Some milliseconds of each are Python\'s. Time it in LiteRT: pip install "firekeras[deployment]".'
+PYTHON = 'Some milliseconds of each are Python\'s. Measure it in LiteRT: pip install "firekeras[deployment]".'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,27 +29,42 @@ class Timed:
     def figures(self) -> str:
         """Both medians, and the change."""
         before, after = self.before.median, self.after.median
-        return f"latency {_ms(before)} → {_ms(after)} ms ({(after - before) / before:+.0%})"
+        decimals = _decimals(max(self.before.spread, self.after.spread), max(before, after))
+        change = f" ({(after - before) / before:+.0%})" if self.differ else ""
+        return f"latency {_ms(before, decimals)} → {_ms(after, decimals)} ms{change}"
+
+    @property
+    def differ(self) -> bool:
+        """Whether the latencies are further apart than their noise."""
+        return abs(self.after.median - self.before.median) > self.before.spread + self.after.spread
 
     @property
     def words(self) -> str:
         """The figures, and what they apply to."""
-        apart = abs(self.after.median - self.before.median) > self.before.spread + self.after.spread
-        return (
-            f"{self.figures}, {'measured here' if apart else 'within its noise'}, in {self.before.runtime.split()[0]}"
-        )
+        what = "measured here" if self.differ else "no difference measurable"
+        return f"{self.figures}, {what}, in {self.before.runtime.split()[0]}"
 
     @property
     def details(self) -> str:
         """How it was measured."""
         each = "; ".join(
-            f"{when} {_ms(latency.median)} ± {_ms(latency.spread)} ms, fastest {_ms(latency.fastest)} ms"
-            for when, latency in (("before", self.before), ("after", self.after))
+            f"{when} {_with_spread(latency)}" for when, latency in (("before", self.before), ("after", self.after))
         )
-        details = f"Medians of passes with one image, both networks in turn, run by {self.before.runtime}: {each}."
+        details = f"Median over alternating runs, batch size 1, in {self.before.runtime}: {each}."
         return details if self.before.runtime == "LiteRT" else f"{details} {PYTHON}"
 
 
-def _ms(seconds):
-    ms = 1e3 * seconds
-    return f"{ms:.3g}" if ms < 1000 else f"{ms:.0f}"
+def _with_spread(latency):
+    decimals = _decimals(latency.spread, latency.median)
+    median, spread, fastest = (_ms(value, decimals) for value in (latency.median, latency.spread, latency.fastest))
+    return f"{median} ± {spread} ms, fastest {fastest} ms"
+
+
+def _decimals(spread, median):
+    """As many decimals as show one digit of a spread, or three digits of a median if it has no spread."""
+    size = spread or median / 100
+    return min(6, max(0, -math.floor(math.log10(1e3 * size)))) if size > 0 else 0
+
+
+def _ms(seconds, decimals):
+    return f"{1e3 * seconds:.{decimals}f}"

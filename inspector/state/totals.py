@@ -33,7 +33,7 @@ def totals_of(session: Session) -> list[Total]:
     before = _sums(opened.graph.widths, opened.costs, convs)
     if measured is None:
         return before
-    after = _sums(measured.preview.widths, measured.preview.costs, convs)
+    after = _sums(session.cut.widths, session.cut.costs, convs)
     left = [dataclasses.replace(b, title=f"{a.title}, after", before=a) for a, b in zip(before, after, strict=True)]
     return [total for pair in zip(before, left, strict=True) for total in pair]
 

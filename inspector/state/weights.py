@@ -23,6 +23,10 @@ class ModelWeights:
     Args:
         path: The file.
 
+    Attributes:
+        input_shape: The shape of one image that the model takes, None for sizes that may vary; `None` if it is not
+            said, or there are several inputs.
+
     Raises:
         ValueError: If there is no such file, or it is of another format or damaged.
     """
@@ -33,6 +37,7 @@ class ModelWeights:
         with contextlib.ExitStack() as files:
             content, file = files.enter_context(archive.opened(self.path))
             archive.count_stored(content, file)
+            self.input_shape = _input_shape(content)
             weights = archive.member(content, file, archive.WEIGHTS)
             self._variables = dict(_variables(files.enter_context(h5py.File(weights, "r")), ()))
             self._files = files.pop_all()
@@ -81,6 +86,19 @@ class ModelWeights:
             variable = variables[where.weight]
             if -min(where.axes) <= variable.ndim:  # a stranger's profile may say anything
                 yield variable, where
+
+
+def _input_shape(content):
+    with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):  # a stranger's file may say anything
+        return _said_input_shape(content)
+    return None
+
+
+def _said_input_shape(content):
+    layers = archive.read_config(content).get("config", {}).get("layers", ())
+    inputs = [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]
+    shapes = [config.get("batch_shape") or config.get("batch_input_shape") for config in inputs]
+    return tuple(shapes[0][1:]) if len(shapes) == 1 and shapes[0] else None
 
 
 def _variables(group, path):

@@ -20,26 +20,53 @@ def readout(session: Session, layer: str, filter: int) -> str:
     """A filter in one line."""
     measured = session.need_measured()
     fire = measured.profile[layer][filter]
-    score = "no FIRE" if fire != fire else f"FIRE {fire:.3f}"
+    score = "no score" if fire != fire else f"FIRE {fire:.3f}"
     place = measured.place(layer, filter)
     rank = f"rank {place} of {measured.planner.ranked}" if place else "not ranked"
-    goes, stays = ("went", "is left") if session.mode is Mode.CUTS else ("goes", "stays")
+    goes, stays = ("removed" if _is_done(session) else "to be removed"), "kept"
     return f"{layer}, filter {filter}: {score}, {rank}, {goes if session.gone(layer, filter) else stays}"
+
+
+def of_what(session: Session) -> str:
+    """Which network the figures belong to, if it is not the previewed cut of the open model; else empty."""
+    if session.shows_other and session.comparison is not None:
+        return f"Left in {session.comparison.name}"
+    if not session.of_run:
+        return ""
+    if session.need_measured().preview.num_gone:
+        return f"Preview on {FIRST_NETWORK}"
+    why = "The run does not record which filters went; uncut" if session.comparison else "Uncut"
+    return f"{why}, {FIRST_NETWORK}"
 
 
 def why_layer(session: Session, layer: str) -> str:
     """Why a layer loses filters or keeps them."""
     row = session.need_opened().row(layer)
+    left = session.cut.widths[layer] if session.measured else row.filters
+    if session.shows_other and session.comparison is not None and not (row.locked and left == row.filters):
+        return f"{layer} has {left} of {row.filters} filters left in {session.comparison.name}."
     if row.locked:
         return f"{layer} keeps all {row.filters} filters: {row.locked}."
     if layer in session.choices.locked:
         return f"{layer} keeps all {row.filters} filters: you locked it."
     cap = session.choices.caps.get(layer)
-    limit = "" if cap is None else f"; its cap lets at most {cap:.0%} go"
+    limit = "" if cap is None else f"; its cap lets at most {cap:.0%} be removed"
     coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
     if session.measured is None:
         return f"{layer} has {row.filters} filters{limit}{coupled}. It has not been measured yet: F5 measures it."
-    return f"{layer} keeps {session.measured.preview.widths[layer]} of {row.filters} filters{limit}{coupled}."
+    return f"{layer} keeps {left} of {row.filters} filters{limit}{coupled}."
+
+
+def without_score(session: Session) -> str:
+    """A sentence on the layers that cannot be ranked since they have no FIRE; empty if there are none."""
+    locks = {name for name in session.need_opened().graph.filter_layers if session.need_opened().is_locked(name)}
+    number = sum(bool(row.locked) and row.name not in locks for row in session.rows)
+    if not number:
+        return ""
+    return (
+        f" {number} of {len(session.rows)} layers are locked: they, or layers that lose filters together with them, "
+        "have no ReLU of their own, so no FIRE. `firekeras prune --criterion l1` can rank them."
+    )
 
 
 def why_filter(session: Session, layer: str, filter: int) -> str:
@@ -49,18 +76,23 @@ def why_filter(session: Session, layer: str, filter: int) -> str:
 
 def reasons(session: Session, layer: str, filter: int | None = None) -> list[str]:
     """What happened to a filter and its layer, if that is shown; else why they go or stay in the preview."""
-    if session.comparison is not None and session.mode is Mode.CUTS:
+    if session.comparison is not None and _is_done(session):
         return [_what_went(session, session.comparison.name, layer, filter)]
     preview = [f"Preview on {FIRST_NETWORK}."] if session.of_run else []
     of_filter = [] if filter is None else [why_filter(session, layer, filter)]
     return [*preview, *of_filter, why_layer(session, layer)]
 
 
+def _is_done(session):
+    """Whether marked filters went already, in the compared network."""
+    return session.shows_other or session.mode is Mode.CUTS
+
+
 def _what_went(session, name, layer, filter):
     row = session.need_opened().row(layer)
     if row.locked:
         return why_layer(session, layer)
-    went = "" if filter is None else f"it {'went' if session.gone(layer, filter) else 'is left'}; "
+    went = "" if filter is None else f"it was {'removed' if session.gone(layer, filter) else 'kept'}; "
     return f"{name}: {went}{layer} has {session.left(layer)} of {row.filters} filters left."
 
 

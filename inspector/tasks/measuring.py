@@ -9,7 +9,7 @@ from PySide6 import QtCore
 from inspector.children import MeasureOptions, Scratch, firekeras_command, measure_arguments, predicting
 from inspector.dialogs import MeasureDialog
 from inspector.models import Preferences
-from inspector.state import Session, beside_model, open_document
+from inspector.state import Session, beside_model, open_document, words
 from inspector.tasks.task import Task
 
 PREDICTED = "predicted.npz"
@@ -35,14 +35,15 @@ class Measuring(Task):
 
     def ask(self):
         """Opens the dialog."""
-        dialog = MeasureDialog(self.session.need_model().name, self._preferences.text("data"))
+        model = self.session.need_model()
+        dialog = MeasureDialog(model.name, self._preferences.data_of(model), self.session.input_shape)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
     def start(self, options: MeasureOptions):
         """Measures the open model, and puts the profile beside it."""
         model = self.session.need_model()
-        self._preferences.set_text("data", options.data)
+        self._preferences.set_data_of(model, options.data)
         command = firekeras_command(measure_arguments(model, beside_model(model), options))
         self.wished.emit(command, f"Measuring {model.name}", lambda outcome: self._measured(outcome, model))
 
@@ -51,7 +52,7 @@ class Measuring(Task):
             return
         if self.session.need_document().model == model:
             self.document.emit(open_document(model))
-        self.say(f"Measured. The profile is {beside_model(model)}.")
+        self.say(f"Measured. The profile is {beside_model(model)}.{words.without_score(self.session)}")
 
     def predict(self):
         """Predicts each filter's FIRE with detectors that were trained on the other filters."""

@@ -66,14 +66,17 @@ class Running(Task):
     def ask(self):
         """Opens the dialog."""
         session = self.session
-        dialog = RunDialog(session.need_model(), session.choices, _share_left(session), self._preferences.text("data"))
+        model = session.need_model()
+        data = self._preferences.data_of(model)
+        dialog = RunDialog(model, session.choices, _share_left(session), data, session.input_shape)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
     def start(self, options: RunOptions):
         """Begins a run with the open model."""
-        self._preferences.set_text("data", options.data)
-        self._start(compress_arguments(self.session.need_model(), self.session.choices, options), options.run_dir)
+        model = self.session.need_model()
+        self._preferences.set_data_of(model, options.data)
+        self._start(compress_arguments(model, self.session.choices, options), options.run_dir)
 
     def resume(self):
         """Resumes the run that is shown; asks where its result goes if the run was moved."""
@@ -167,10 +170,8 @@ class Running(Task):
 
     def _comparison(self, view, profile, name):
         """Compares by the measurement of that network; else by its cuts; if these are unknown too, by its widths."""
-        newest, report = profiles_of(view.directory), view.report
-        widths = report.widths_after
-        same = profile.graph.widths == report.widths_before  # else filters have other numbers in this profile
-        removed = report.removed if same else {}
+        newest, widths = profiles_of(view.directory), view.report.widths_after
+        removed = self.removed_from(widths)  # filters have other numbers in the profile of a later round
         if newest and newest[-1] != self.session.need_document().profile_path:
             later = read_profile(newest[-1])
             if later.graph.widths == widths:
@@ -178,6 +179,13 @@ class Running(Task):
         if removed:
             return Comparison.of_cuts(profile, removed, name)
         return Comparison.of_widths(profile, widths, name)
+
+    def removed_from(self, widths) -> dict:
+        """The filters that a network of these widths lacks, if it came of the shown run; empty if that is unknown."""
+        measured, view = self.session.measured, self.view
+        if view is None or measured is None or widths != view.report.widths_after:
+            return {}
+        return view.report.removed if measured.graph.widths == view.report.widths_before else {}
 
     def _open_first_profile(self, view):
         if self.session.of_run and profiles_of(view.directory):
@@ -209,9 +217,8 @@ class Running(Task):
             return
         self.shown.emit(self.view, "Aborted; finished rounds are kept." if outcome.aborted else "", False)
         if not self.failed(outcome, title, "&Resume it", self.resume):
-            report = self.view.report
             self.say(
-                f"{title} is over: {report.reason or report.state}.",
+                f"{title} is over: {self.view.ending}",
                 way_out="&Open the run",
                 then=lambda: self.path.emit(folder),
             )

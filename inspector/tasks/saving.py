@@ -66,7 +66,7 @@ class Saving(Task):
         check_can_write(path)
         plan = self.session.need_measured().plan(self.session.choices)
         if not plan.removed:
-            raise ValueError(f"No filter would go, so there is nothing to save. {' '.join(plan.notes)}".strip())
+            raise ValueError(f"No filter would be removed, so there is nothing to save. {' '.join(plan.notes)}".strip())
         scratch = Scratch()
         plan.save(scratch.path / "plan.json")
         steps = _Save(self, path, plan, scratch, self._not_the_result(), beside(path))
@@ -169,7 +169,7 @@ class _Save:
         self.saving.removed[self.path.resolve()] = self.plan.removed
         self.saving.saved.emit()
         self.saving.say(
-            f"Written: {self.path}. It loads again, and has the {params} parameters of the preview. It is "
+            f"Saved and checked: {self.path}. It loads again, and has the {params} parameters of the preview. It is "
             f"not fine-tuned: its accuracy is lower until you train it.{self.besides}",
             way_out="&Open it",
             then=lambda: self.saving.path.emit(self.path),

@@ -73,7 +73,7 @@ class Timing(Task):
         self.doing.emit(f"{cut.model.name}: {timed.words}.\n\n{timed.details}")
 
     def _failed(self, outcome, cut):
-        failed = self.failed(outcome, f"Timing {cut.model.name}", "&Time it again", self.start)
+        failed = self.failed(outcome, f"Timing {cut.model.name}", "&Measure it again", self.start)
         if failed:
             cut.scratch.remove()
         return failed

@@ -81,4 +81,4 @@ class _Frame(QtWidgets.QFrame):
 
     def resizeEvent(self, event):  # noqa: N802 (Qt's name)
         super().resizeEvent(event)
-        self.fit()
+        QtCore.QTimer.singleShot(0, self, self.fit)  # inside this event, Qt would lay it out for its old height again

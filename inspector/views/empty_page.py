@@ -11,7 +11,7 @@ NOTHING_OPEN = (
 NOT_MEASURED = (
     "<h2>{name} has not been measured yet</h2><p>FIRE is how often a filter's ReLU outputs zero. Measuring needs "
     "images like those that the network was trained on, but no labels; it takes seconds to minutes, and changes "
-    "nothing.</p><p>You can cap and lock layers before that: your choices are kept.</p>"
+    "nothing.</p><p>You can set caps and locks now; they are kept.</p>"
 )
 NO_PROFILE_IN_RUN = (
     "<h2>{name} has no measurement yet</h2><p>A run writes one with its first round. Until then, its output is shown "

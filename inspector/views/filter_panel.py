@@ -11,7 +11,9 @@ from inspector.widgets import Scale
 
 REST = 120  # milliseconds without a change before reasons are worked out
 INACTIVE = Scale.of_rates("inactive")
-NOTHING_POINTED_AT = "Point at a layer or a filter: click it, or use the arrow keys in the heatmap."
+NOTHING_POINTED_AT = "Click a layer or filter, or use the arrow keys in the heatmap."
+MOST_LINES = 14  # of the box of reasons
+EDGE = 8  # pixels between its frame and its text, and a little more
 NO_MAPS = "This profile has no maps. Measure again (F5) with “Keep maps” ticked."
 
 
@@ -46,11 +48,23 @@ class FilterPanel(QtWidgets.QWidget):
 
     def _make_why(self):
         why = QtWidgets.QPlainTextEdit(readOnly=True)
-        why.setAccessibleName("Why it goes or stays")
-        why.setStatusTip("Why this filter, or this layer, goes or stays")
+        why.setAccessibleName("Why it is removed or kept")
+        why.setStatusTip("Why this filter, or filters of this layer, are removed or kept")
         why.setTabChangesFocus(True)
-        why.setFixedHeight(why.fontMetrics().lineSpacing() * 5 + 12)
+        why.textChanged.connect(self._fit_why)
         return why
+
+    def _fit_why(self):
+        """Makes the box of reasons as high as its text; only a long one scrolls."""
+        metrics, room = self.why.fontMetrics(), self.why.width() - 2 * EDGE
+        wrapped = QtCore.Qt.TextFlag.TextWordWrap | QtCore.Qt.TextFlag.TextWrapAnywhere
+        text = metrics.boundingRect(QtCore.QRect(0, 0, room, 10000), wrapped, self.why.toPlainText())
+        least, most = 2 * metrics.lineSpacing(), MOST_LINES * metrics.lineSpacing()
+        self.why.setFixedHeight(min(most, max(least, text.height())) + 2 * EDGE)
+
+    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        QtCore.QTimer.singleShot(0, self, self._fit_why)  # once the box has its new width
 
     def _make_numbers(self) -> QtWidgets.QTreeWidget:
         numbers = QtWidgets.QTreeWidget()
@@ -136,7 +150,7 @@ class FilterPanel(QtWidgets.QWidget):
         elif mode is Mode.DIFFERENCE:
             caption = f"After minus before: blue is less inactive, orange more; mean {(after - before).mean():+.3f}."
             most = float(np.abs(after - before).max()) or 1.0
-            self.map.show_values(after - before, caption, Scale.of_signed("B - A", most))
+            self.map.show_values(after - before, caption, Scale.of_signed("after - before", most))
         else:
             self.map.show_values(after, f"Afterwards; mean {after.mean():.3f}.", INACTIVE)
 

@@ -24,6 +24,16 @@ def hatching() -> QtGui.QBrush:
     return QtGui.QBrush(tile)
 
 
+def cut_pens() -> list[QtGui.QPen]:
+    """The pens of the cut line, the first below the second."""
+    return [pg.mkPen((255, 255, 255), width=4), pg.mkPen(CUT, width=2)]
+
+
+def cap_pens() -> list[QtGui.QPen]:
+    """The pens of a cap, the first below the second."""
+    return [pg.mkPen((255, 255, 255), width=2), pg.mkPen((0, 0, 0), width=2, style=QtCore.Qt.PenStyle.DotLine)]
+
+
 class Overlay(pg.GraphicsObject):
     """An overlay of the size of the grid of cells."""
 
@@ -62,8 +72,8 @@ class GoneCells(Overlay):
         painter.setPen(QtCore.Qt.PenStyle.NoPen)
         painter.setBrush(brush)
         painter.drawRects(self._rects)
-        for colour, width in (((255, 255, 255), 4), (CUT, 2)):
-            painter.setPen(pg.mkPen(colour, width=width))
+        for pen in cut_pens():
+            painter.setPen(pen)
             painter.drawLines(self._edges)
 
 
@@ -73,27 +83,46 @@ class CapMarks(Overlay):
     def __init__(self):
         super().__init__()
         self._lines: list[QtCore.QLineF] = []
-        self._pen = pg.mkPen("k")
 
-    def show_marks(self, marks, colour):
+    def show_marks(self, marks):
         """Shows marks, each `(row, column)`."""
         self._lines = [QtCore.QLineF(column, row, column, row + 1) for row, column in marks]
-        self._pen = pg.mkPen(colour, width=2, style=QtCore.Qt.PenStyle.DotLine)
         self.update()
 
     def paint(self, painter, option, widget=None):
-        for pen in (pg.mkPen((255, 255, 255), width=2), pg.mkPen((0, 0, 0), width=2, style=self._pen.style())):
+        for pen in cap_pens():
             painter.setPen(pen)
             painter.drawLines(self._lines)
 
 
+class Veil(Overlay):
+    """Lets the background shine through the rows that are not looked for."""
+
+    def __init__(self):
+        super().__init__()
+        self._rows: list[QtCore.QRectF] = []
+        self._colour = QtGui.QColor(255, 255, 255)
+
+    def show_rows(self, rows: list[int], colour: tuple[int, int, int]):
+        """Veils these rows in the colour of the background."""
+        self._rows = [QtCore.QRectF(0, row, self._bounds.width(), 1) for row in rows]
+        red, green, blue = colour
+        self._colour = QtGui.QColor(red, green, blue, 215)
+        self.update()
+
+    def paint(self, painter, option, widget=None):
+        for rect in self._rows:
+            painter.fillRect(rect, self._colour)
+
+
 class PointedAt(Overlay):
-    """A frame around the row and the cell that are pointed at."""
+    """A frame around the selected rows, and around the row and the cell that are pointed at."""
 
     def __init__(self):
         super().__init__()
         self._row: QtCore.QRectF | None = None
         self._cell: QtCore.QRectF | None = None
+        self._selected: list[QtCore.QRectF] = []
         self._colour = (0, 0, 0)
 
     def show_cell(self, row: QtCore.QRectF | None, cell: QtCore.QRectF | None, colour):
@@ -101,9 +130,16 @@ class PointedAt(Overlay):
         self._row, self._cell, self._colour = row, cell, colour
         self.update()
 
+    def show_selected(self, rows, colour):
+        """Frames the selected rows."""
+        self._selected = [QtCore.QRectF(0, row, self._bounds.width(), 1) for row in rows]
+        self._colour = colour
+        self.update()
+
     def paint(self, painter, option, widget=None):
         painter.setBrush(QtCore.Qt.BrushStyle.NoBrush)
-        for rect, width in ((self._row, 1), (self._cell, 2)):
+        frames = [*((rect, 1) for rect in self._selected), (self._row, 1), (self._cell, 2)]
+        for rect, width in frames:
             if rect is not None:
                 painter.setPen(pg.mkPen(255 - np.array(self._colour), width=width + 2))
                 painter.drawRect(rect)

@@ -18,19 +18,20 @@ from inspector.state import (
     bands,
     heatmap_image,
     largest_difference,
+    obstacles,
     stretches,
     words,
 )
 from inspector.views.heatmap_box import HeatmapBox
-from inspector.views.heatmap_items import CapMarks, GoneCells, PointedAt
+from inspector.views.heatmap_items import CapMarks, GoneCells, PointedAt, Veil
 from inspector.views.legend import Legend
 from inspector.views.name_axis import NameAxis
 from inspector.widgets import name, theme
 
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
 STEP = 0.05  # by which a key changes a cap
-HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter"
-NO_LAYER = "Point at a layer first: click it, or use the arrow keys."
+HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter; the mouse wheel zooms"
+NO_LAYER = "Click a layer or filter first, or use the arrow keys."
 
 
 class HeatmapView(pg.PlotWidget):
@@ -60,9 +61,10 @@ class HeatmapView(pg.PlotWidget):
         plot.hideAxis("bottom")
         plot.hideButtons()
         self.image = pg.ImageItem(axisOrder="row-major")
-        self.gone, self.caps, self.pointed = GoneCells(), CapMarks(), PointedAt()
+        self.gone, self.caps, self.veil, self.pointed = GoneCells(), CapMarks(), Veil(), PointedAt()
+        self._found: set[int] | None = None
         self.divider = pg.InfiniteLine(0, movable=True, pen=pg.mkPen(theme.CUT, width=3))
-        for item in (self.image, self.gone, self.caps, self.pointed, self.divider):
+        for item in (self.image, self.gone, self.caps, self.veil, self.pointed, self.divider):
             self.box.addItem(item, ignoreBounds=True)
         self.divider.setVisible(False)
 
@@ -87,6 +89,7 @@ class HeatmapView(pg.PlotWidget):
         self.names.take_theme(current)
         if self.session.measured is not None:
             self._show_image()
+            self._show_found()
             self._show_cell()
 
     def _show_document(self):
@@ -97,7 +100,7 @@ class HeatmapView(pg.PlotWidget):
         locked = [number for number, row in enumerate(session.rows) if row.locked]
         groups = [[measured.row_of(name) for name in group] for group in measured.graph.groups if len(group) > 1]
         self.names.show_layers([row.name for row in session.rows], locked, bands(groups))
-        for item in (self.gone, self.caps, self.pointed):
+        for item in (self.gone, self.caps, self.veil, self.pointed):
             item.cover(cells.columns, rows)
         self.divider.setVisible(session.mode is Mode.SPLIT)
         if session.mode is Mode.SPLIT and not 0 < self.divider.value() < cells.columns:
@@ -105,8 +108,22 @@ class HeatmapView(pg.PlotWidget):
         self.box.setLimits(xMin=0, xMax=cells.columns, yMin=0, yMax=rows, minYRange=1, minXRange=1)
         self.show_whole()
         self._show_image()
+        self._show_found()
         self._show_choices()
         self._show_cell()
+
+    def show_found(self, rows: set[int] | None):
+        """Veils all rows but these; `None` for none."""
+        self._found = rows
+        self._show_found()
+
+    def _show_found(self):
+        hidden = [] if self._found is None else set(range(len(self.session.rows))) - self._found
+        self.veil.show_rows(sorted(hidden), theme.current().background)
+
+    def show_selected(self, rows: list[int]):
+        """Frames the selected rows."""
+        self.pointed.show_selected(rows if len(rows) > 1 else [], theme.current().focus)
 
     def show_whole(self):
         """Shows all rows and columns."""
@@ -132,7 +149,7 @@ class HeatmapView(pg.PlotWidget):
         caps = session.choices.layer_caps
         rows = [(measured.row_of(name), share) for name, share in caps.items()]
         marks = [(row, _cap_column(measured.cells, row, share)) for row, share in rows]
-        self.caps.show_marks(marks, (255, 255, 255))
+        self.caps.show_marks(marks)
 
     def _show_cell(self):
         session, measured = self.session, self.session.measured
@@ -189,8 +206,10 @@ class HeatmapView(pg.PlotWidget):
 
     def _hover(self, place):
         at = self.box.mapSceneToView(place)
-        layer, filter = self._cell_at(int(at.y()), at.x())
-        if layer is not None and filter is not None and self.box.sceneBoundingRect().contains(place):
+        inside = self.box.sceneBoundingRect().contains(place)
+        layer, filter = self._cell_at(int(at.y()), at.x()) if inside else (None, None)
+        self.names.show_hovered(-1 if layer is None else self.session.need_measured().row_of(layer))
+        if layer is not None and filter is not None:
             self.said.emit(words.readout(self.session, layer, filter))
 
     # the keyboard
@@ -295,6 +314,7 @@ class HeatmapPanel(QtWidgets.QWidget):
         name(self.mode, "What the heatmap shows", tip)
         self.mode.activated.connect(self._choose)
         top = QtWidgets.QHBoxLayout()
+        top.setSpacing(8)
         top.addWidget(self.legend, 1)
         top.addWidget(self.mode)
         layout = QtWidgets.QVBoxLayout(self)
@@ -302,16 +322,21 @@ class HeatmapPanel(QtWidgets.QWidget):
         layout.setSpacing(2)
         layout.addLayout(top)
         layout.addWidget(view, 1)
-        view.session.listen(PICTURE, self._show_mode)
-        view.session.listen(DOCUMENT, self._show_mode)
+        for what in (PICTURE, DOCUMENT, CHOICES):
+            view.session.listen(what, self._show_mode)
 
     def _choose(self, index):
         self.view.session.compare(self.view.session.comparison, list(Mode)[index])
 
     def _show_mode(self):
-        mode, compared = self.view.session.mode, self.view.session.comparison is not None
+        mode = self.view.session.mode
         for number, each in enumerate(Mode):
-            self.modes.item(number).setEnabled(compared or not each.compares)
+            obstacle = obstacles.no_picture(self.view.session, each)
+            self.modes.item(number).setEnabled(not obstacle)
+            self.modes.item(number).setToolTip(f"Not now: {obstacle}." if obstacle else "")
         self.mode.setCurrentIndex(list(Mode).index(mode))
         difference = mode is Mode.DIFFERENCE and self.view.session.measured is not None
-        self.legend.show_mode(mode, largest_difference(self.view.session) if difference else 1.0)
+        session = self.view.session
+        most = largest_difference(session) if difference else 1.0
+        done = session.shows_other or mode is Mode.CUTS
+        self.legend.show_mode(mode, most, done=done, coupled=any(row.group >= 0 for row in session.rows))

@@ -7,7 +7,7 @@ from PySide6 import QtCore, QtWidgets
 from inspector.state import CHOICES, DOCUMENT, LATENCY, Session
 from inspector.widgets import theme
 
-NOT_TIMED = "Latency: not timed yet (F7)"
+NOT_TIMED = "Latency: not measured yet (F7)"
 
 
 class LatencyLabel(QtWidgets.QLabel):
@@ -44,9 +44,9 @@ class LatencyLabel(QtWidgets.QLabel):
         """Marks an outdated figure not only by colour: it is struck out, and a text says what it belongs to."""
         grey = "#{:02x}{:02x}{:02x}".format(*theme.current().dim)
         self.setText(
-            f'<span style="color:{grey}">Of an older choice: <s>{timed.figures}</s>. F7 times it again.</span>'
+            f'<span style="color:{grey}">Outdated (settings changed): <s>{timed.figures}</s>. F7 to re-measure</span>'
         )
-        words = f"For an older choice: {timed.figures}. F7 times it again."
+        words = f"Outdated (settings changed): {timed.figures}. F7 to re-measure."
         self._explain(words, f"{words} {timed.details}")
 
     def _explain(self, words, details):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.models import SORT, Column, Editor, LayerModel
 from inspector.state import CELL, DOCUMENT, Session, words
 from inspector.views.column_chooser import ColumnChooser
 from inspector.views.totals_view import TotalsView
-from inspector.widgets import CheckBoxDelegate
+from inspector.widgets import CheckBoxDelegate, best_elide
 
+MARGIN = 18  # pixels of a cell beside its text: the mark of its group, and its edges
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
 
@@ -26,10 +27,34 @@ class CapDelegate(QtWidgets.QStyledItemDelegate):
 
     def setEditorData(self, editor, index):  # noqa: N802 (Qt's name)
         editor.setValue(int(index.data(QtCore.Qt.ItemDataRole.EditRole)))
+        if not index.data(QtCore.Qt.ItemDataRole.DisplayRole):
+            editor.clear()  # if nothing is typed, there is still no cap
+        else:
+            editor.selectAll()
+
+    def updateEditorGeometry(self, editor, option, index):  # noqa: N802 (Qt's name)
+        place = option.rect
+        place.setWidth(max(place.width(), editor.sizeHint().width()))
+        editor.setGeometry(place)
 
     def setModelData(self, editor, model, index):  # noqa: N802 (Qt's name)
         editor.interpretText()
         model.setData(index, editor.value())
+
+
+class Found(QtCore.QSortFilterProxyModel):
+    """The layers whose name or type contains a text."""
+
+    _wanted = ""
+
+    def find(self, text: str):
+        """Shows only these layers."""
+        self._wanted = text.lower()
+        self.setFilterFixedString(text)  # filters again
+
+    def filterAcceptsRow(self, row, parent):  # noqa: N802 (Qt's name)
+        texts = [self.sourceModel().index(row, column, parent).data() for column in (Column.LAYER, Column.KIND)]
+        return any(self._wanted in text.lower() for text in texts)
 
 
 class LayerTable(QtWidgets.QWidget):
@@ -37,15 +62,19 @@ class LayerTable(QtWidgets.QWidget):
 
     Signals:
         said: A line for the status bar.
+        found: The rows that the box finds, a set; `None` if it is empty.
+        selection: The selected rows, a list.
     """
 
     said = QtCore.Signal(str)
+    found = QtCore.Signal(object)
+    selection = QtCore.Signal(object)
 
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
         self.session = session
         self.model = LayerModel(session, editor, self)
-        self.proxy = QtCore.QSortFilterProxyModel(self, filterCaseSensitivity=QtCore.Qt.CaseSensitivity.CaseInsensitive)
+        self.proxy = Found(self)
         self.proxy.setSortRole(SORT)
         self.proxy.setSourceModel(self.model)
         self.finder = self._make_finder()
@@ -63,24 +92,29 @@ class LayerTable(QtWidgets.QWidget):
         layout.addWidget(self.edits)
         session.listen(CELL, self._follow)
         session.listen(DOCUMENT, self._show_what_is_known)
+        self.view.horizontalHeader().sectionResized.connect(self._elide)
         self._show_what_is_known()
 
     def _make_finder(self):
         finder = QtWidgets.QLineEdit(clearButtonEnabled=True, placeholderText="Find layers (Ctrl+F)")
-        finder.setAccessibleName("Find layers by name")
-        finder.setStatusTip("Show only layers whose names contain this text")
+        finder.setAccessibleName("Find layers by name or type")
+        finder.setStatusTip("Show only layers whose name or type contains this text")
         finder.textChanged.connect(self._find)
         return finder
 
     def _find(self, text):
-        self.proxy.setFilterFixedString(text)
+        self.proxy.find(text)
+        self._tell_found()
         nothing = bool(text and self.model.rowCount() and not self.proxy.rowCount())
-        self.said.emit(f"No layer's name contains “{text}”." if nothing else words.cell(self.session))
+        self.said.emit(f"No layer's name or type contains “{text}”." if nothing else words.cell(self.session))
+
+    def _tell_found(self):
+        rows = {self.proxy.mapToSource(self.proxy.index(row, 0)).row() for row in range(self.proxy.rowCount())}
+        self.found.emit(rows if self.finder.text() else None)
 
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
         view.setAlternatingRowColors(True)
-        view.setTextElideMode(QtCore.Qt.TextElideMode.ElideMiddle)  # names of layers differ at their ends
         view.setModel(self.proxy)
         view.setSelectionBehavior(view.SelectionBehavior.SelectRows)
         view.setTabKeyNavigation(False)  # the tab key leaves the table; arrows move in it
@@ -89,10 +123,12 @@ class LayerTable(QtWidgets.QWidget):
         view.horizontalHeader().setSectionsMovable(True)
         view.setAccessibleName("Layers")
         view.setStatusTip("F2 edits a cap; several rows can be selected")
+        view.setIconSize(QtCore.QSize(8, 14))
         view.sortByColumn(Column.LAYER, QtCore.Qt.SortOrder.AscendingOrder)
         for column in Column:
             _show_column(view, column)
         view.selectionModel().currentRowChanged.connect(self._point)
+        view.selectionModel().selectionChanged.connect(self._tell_selection)
         return view
 
     def _beside_scroll_bar(self, widget):
@@ -107,6 +143,19 @@ class LayerTable(QtWidgets.QWidget):
     def _show_what_is_known(self):
         self.edits.setEnabled(self.session.opened is not None)
         self.columns.show_measured(self.session.measured is not None)
+        for column in Column:
+            if not self.view.isColumnHidden(column):
+                fitting = self.totals.sizeHintForColumn(column) if column != Column.LAYER else 0
+                self.view.setColumnWidth(column, max(column.about.width, fitting))
+        self._elide(Column.LAYER)
+        self._tell_found()
+
+    def _elide(self, column, *_):
+        """Shortens names of layers where that keeps them apart."""
+        if column == Column.LAYER:
+            room = self.view.columnWidth(Column.LAYER) - MARGIN
+            names = [row.name for row in self.session.rows]
+            self.view.setTextElideMode(best_elide(names, QtGui.QFontMetricsF(self.view.font()), room))
 
     def selected(self) -> list[str]:
         """The layers whose rows are selected and can be changed."""
@@ -146,6 +195,10 @@ class LayerTable(QtWidgets.QWidget):
             if layer != self.session.layer:
                 self.session.point_at(layer)
 
+    def _tell_selection(self, *_):
+        rows = self.view.selectionModel().selectedRows()
+        self.selection.emit([self.proxy.mapToSource(index).row() for index in rows])
+
     def _follow(self):
         if self.session.layer is None:
             return
@@ -172,15 +225,15 @@ class SelectionBar(QtWidgets.QWidget):
         self.table, self.editor = table, editor
         self.share = QtWidgets.QSpinBox(maximum=100, value=50, singleStep=5, suffix=" %")
         self.share.setAccessibleName("Cap for the selected layers, in percent")
-        self.share.setStatusTip("At most this share of the filters of each selected layer may go")
-        label = QtWidgets.QLabel("&Selected:")
+        self.share.setStatusTip("At most this share of the filters of each selected layer may be removed")
+        label = QtWidgets.QLabel("Cap &selected at")
         label.setBuddy(self.share)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(label)
         layout.addWidget(self.share)
-        self.cap = self._button("Ca&p", "Cap the selected layers", self.cap_selected)
-        self.free = self._button("&No cap", "Remove the caps of the selected layers", self.free_selected)
+        self.cap = self._button("A&pply", "Cap the selected layers", self.cap_selected)
+        self.free = self._button("Remove cap", "Remove the caps of the selected layers", self.free_selected)
         self.lock = self._button("&Lock", "Lock or unlock the selected layers", table.lock_selected)
         for button in (self.cap, self.free, self.lock):
             layout.addWidget(button)
@@ -190,7 +243,7 @@ class SelectionBar(QtWidgets.QWidget):
         button = QtWidgets.QPushButton(text)
         button.setAccessibleName(tip)
         button.setStatusTip(f"{tip}; layers that lose filters together change together")
-        button.setMinimumWidth(40)
+        button.setMinimumWidth(max(40, button.fontMetrics().horizontalAdvance(text) + 10))
         button.clicked.connect(slot)
         return button
 

@@ -1,85 +1,136 @@
-"""The legend of the heatmap's colours."""
+"""The legend of the heatmap: its colours, and its marks."""
 
 from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.state import WHOLE, Mode, palette
-from inspector.views.heatmap_items import hatching
-from inspector.widgets import draw_colours, theme
+from inspector.views.heatmap_items import cap_pens, cut_pens, hatching
+from inspector.widgets import BANDS, draw_colours, theme
 
-BAR, PATCH, HEIGHT, GAP = 60, 18, 22, 8  # pixels
+BAR, PATCH, HEIGHT, GAP = 30, 18, 20, 4  # pixels
+REMOVED, TO_REMOVE = "removed", "to remove"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sign:
+    """One entry of the legend.
+
+    Args:
+        draw: A function of a painter and a rectangle that draws the sign.
+        text: Its meaning.
+        width: Its width, in pixels.
+        before: A text to the left of it.
+    """
+
+    draw: Callable[[QtGui.QPainter, QtCore.QRect], None]
+    text: str
+    width: int = PATCH
+    before: str = ""
 
 
 class Legend(QtWidgets.QWidget):
-    """A colour bar with its end values, and a patch for each other mark."""
+    """A colour bar with its end values, and a sign for each other mark, in two rows."""
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self.setFixedHeight(HEIGHT)
+        self.setFixedHeight(2 * HEIGHT)
         self.setAccessibleName("Legend")
         self.show_mode(Mode.BEFORE)
 
-    def show_mode(self, mode: Mode, most: float = 1.0):
+    def show_mode(self, mode: Mode, most: float = 1.0, *, done: bool = False, coupled: bool = False):
         """Explains the colours of a mode.
 
         Args:
             mode: The picture that the heatmap shows.
             most: For the difference, the largest absolute value.
+            done: Whether hatched filters are removed already.
+            coupled: Whether some layers lose filters only together.
         """
-        self._mode, self._most = mode, most
+        self._mode, self._most, self._coupled = mode, most, coupled
+        self._hatched = (REMOVED if done else TO_REMOVE) if mode in WHOLE else ""
         low, high = self._ends
         bar = f"blue for {low} to orange for {high}" if mode is Mode.DIFFERENCE else "dark blue for 0 to yellow for 1"
         hatched = f" Hatched: {self._hatched}." if self._hatched else ""
-        self.setToolTip(f"FIRE, from {bar}.{hatched} Grey: no FIRE. White dots: caps.")
+        together = " Coupled layers lose filters only together." if coupled else ""
+        marks = ", ".join(f"{sign.text}" for sign in self._rows()[1])
+        self.setToolTip(f"FIRE, from {bar}.{hatched} Grey: no score. Marks: {marks}.{together}")
         self.setAccessibleDescription(self.toolTip())
-        self.setMinimumWidth(self._width())
+        self.setMinimumWidth(max(self._width(row) for row in self._rows()))
         self.update()
 
     @property
     def _ends(self):
         return (f"{-self._most:.2g}", f"{self._most:+.2g}") if self._mode is Mode.DIFFERENCE else ("0", "1")
 
-    @property
-    def _hatched(self):
-        """The meaning of hatching; empty if nothing is hatched."""
-        if self._mode not in WHOLE:
-            return ""
-        return "went" if self._mode is Mode.CUTS else "goes"
+    def _rows(self):
+        low, high = self._ends
+        colours = [Sign(self._draw_bar, high, BAR, f"FIRE {low}"), Sign(_draw_unscored, "no score")]
+        if self._hatched:
+            colours.insert(1, Sign(_draw_hatching, self._hatched))
+        marks = [Sign(_draw_lines(cap_pens()), "cap")]
+        if self._hatched:
+            marks.insert(0, Sign(_draw_lines(cut_pens()), "cut"))
+        if self._coupled:
+            marks.append(Sign(_draw_bands, "coupled"))
+        return colours, marks
 
-    def _width(self):
-        """The size that the legend needs."""
-        texts = [f"FIRE {self._ends[0]}", self._ends[1], "no FIRE", *([self._hatched] if self._hatched else [])]
-        signs = BAR + 4 + (len(texts) - 2) * (PATCH + 4 + GAP)
-        return 4 + signs + sum(self.fontMetrics().horizontalAdvance(text) + 6 for text in texts) - 6
+    def _width(self, signs):
+        advance = self.fontMetrics().horizontalAdvance
+        return 4 + sum(sign.width + advance(sign.before) + advance(sign.text) + 10 + GAP for sign in signs)
 
     def paintEvent(self, event):  # noqa: N802 (Qt's name)
         painter = QtGui.QPainter(self)
-        current = theme.current()
-        low, high = self._ends
-        x = self._text(painter, 4, f"FIRE {low}")
-        x = self._bar(painter, x, current)
-        x = self._text(painter, x, high) + GAP
-        if self._hatched:
-            x = self._patch(painter, x, hatching(), self._hatched, QtGui.QColor(*palette.FIRE[200].tolist()))
-        self._patch(painter, x, QtGui.QBrush(QtGui.QColor(*current.unscored)), "no FIRE")
+        for number, signs in enumerate(self._rows()):
+            x = 4
+            for sign in signs:
+                x = self._paint(painter, sign, x, number * HEIGHT)
         painter.end()
 
-    def _bar(self, painter, x, current):
+    def _paint(self, painter, sign, x, y):
+        """Draws one sign with its texts; returns the place of the next."""
+        x = self._text(painter, x, y, sign.before) if sign.before else x
+        painter.save()
+        sign.draw(painter, QtCore.QRect(x, y + 4, sign.width, HEIGHT - 8))
+        painter.restore()
+        return self._text(painter, x + sign.width + 4, y, sign.text) + GAP
+
+    def _draw_bar(self, painter, place):
         difference = self._mode is Mode.DIFFERENCE
-        colours = palette.difference_colours(current.background) if difference else palette.FIRE
-        draw_colours(painter, QtCore.QRect(x, 5, BAR, HEIGHT - 10), colours)
-        return x + BAR + 4
+        background = theme.current().background
+        draw_colours(painter, place, palette.difference_colours(background) if difference else palette.FIRE)
 
-    def _patch(self, painter, x, brush, text, below=None):
-        place = QtCore.QRect(x, 5, PATCH, HEIGHT - 10)
-        if below is not None:
-            painter.fillRect(place, below)
-        painter.fillRect(place, brush)
-        return self._text(painter, x + PATCH + 4, text) + GAP
-
-    def _text(self, painter, x, text):
+    def _text(self, painter, x, y, text):
         painter.setPen(self.palette().color(QtGui.QPalette.ColorRole.WindowText))
         width = painter.fontMetrics().horizontalAdvance(text)
-        painter.drawText(QtCore.QRect(x, 0, width + 2, HEIGHT), QtCore.Qt.AlignmentFlag.AlignVCenter, text)
+        painter.drawText(QtCore.QRect(x, y, width + 2, HEIGHT), QtCore.Qt.AlignmentFlag.AlignVCenter, text)
         return x + width + 6
+
+
+def _draw_unscored(painter, place):
+    painter.fillRect(place, QtGui.QColor(*theme.current().unscored))
+
+
+def _draw_hatching(painter, place):
+    painter.fillRect(place, QtGui.QColor(*palette.FIRE[200].tolist()))
+    painter.fillRect(place, hatching())
+
+
+def _draw_lines(pens):
+    """An upright line on the colour of a filter, as it looks in the heatmap."""
+
+    def draw(painter, place):
+        painter.fillRect(place, QtGui.QColor(*palette.FIRE[100].tolist()))
+        for pen in pens:
+            painter.setPen(pen)
+            painter.drawLine(place.center().x(), place.top(), place.center().x(), place.bottom())
+
+    return draw
+
+
+def _draw_bands(painter, place):
+    for number in range(2):
+        painter.fillRect(place.x() + 7 * number + 3, place.y(), 5, place.height(), QtGui.QColor(*BANDS[number]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyqtgraph as pg
 from PySide6 import QtCore, QtGui
 
-from inspector.widgets import BANDS, Theme
+from inspector.widgets import BANDS, Theme, best_elide
 
 LINE, HIGH, LANE, MOST_LANES = 12, 16, 7, 4  # pixels; and how many lanes
 
@@ -19,7 +19,7 @@ class NameAxis(pg.AxisItem):
         self._names: list[str] = []
         self._dim: set[int] = set()
         self._bands: list[tuple[int, list[int]]] = []
-        self._current = -1
+        self._current = self._hovered = -1
         self.setWidth(150)
 
     def show_layers(self, names, dim, bands):
@@ -31,6 +31,12 @@ class NameAxis(pg.AxisItem):
         """Marks a row; -1 for none."""
         self._current = row
         self._repaint()
+
+    def show_hovered(self, row: int):
+        """Makes sure that the row under the mouse has its name; -1 for none."""
+        if row != self._hovered:
+            self._hovered = row
+            self._repaint()
 
     def take_theme(self, theme: Theme):
         """Takes the colours of a theme."""
@@ -58,20 +64,22 @@ class NameAxis(pg.AxisItem):
         font = QtGui.QFont(self.scene().font() if self.scene() else QtGui.QFont())
         font.setPixelSize(max(9, min(12, int(scale) if scale > LINE else LINE - 1)))
         metrics = QtGui.QFontMetricsF(font)
+        elide = best_elide(self._names, metrics, room - 4)
         for row in self._with_room(scale):
             name = self._names[row]
             font.setBold(row == self._current)
             p.setFont(font)
             p.setPen(pg.mkPen(self._theme.dim if row in self._dim else self._theme.text))
-            text = metrics.elidedText(name, QtCore.Qt.TextElideMode.ElideMiddle, room - 4)
+            text = metrics.elidedText(name, elide, room - 4)
             place = QtCore.QRectF(0, at(row + 0.5) - HIGH / 2, room, HIGH)
             flags = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
             p.drawText(place, flags, text)
 
     def _with_room(self, scale):
-        """The rows whose names do not overlap: first the one pointed at, then those that can lose filters."""
-        first = [self._current] if self._current >= 0 else []
-        free = [row for row in range(len(self._names)) if row not in self._dim]
+        """The rows whose names do not overlap: those pointed at, both ends, then those that can lose filters."""
+        last = len(self._names) - 1
+        first = [row for row in (self._current, self._hovered, 0, last) if 0 <= row <= last]
+        free = [row for row in range(last + 1) if row not in self._dim]
         chosen: list[int] = []
         for row in dict.fromkeys([*first, *free, *sorted(self._dim)]):
             if all(abs(row - other) * scale >= LINE for other in chosen):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.models import Editor
-from inspector.state import CHOICES, DOCUMENT, Session, words
+from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, words
 from inspector.views.latency_label import LatencyLabel
+from inspector.widgets import CUT
 
 MOST = 99.0  # percent
-TIP = "The share of the removable filters that go in one cut, ranked over all layers together"
+TIP = "The share of the removable filters to remove in one cut, ranked over all layers together"
 NOTHING = "Nothing is open"
-UNKNOWN = "Measure FIRE (F5) to see what a ratio leaves"
+UNKNOWN = "Measure FIRE (F5) to preview a cut"
 
 
 class RatioBar(QtWidgets.QWidget):
@@ -21,26 +22,32 @@ class RatioBar(QtWidgets.QWidget):
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
         self.session, self.editor = session, editor
-        self.slider = QtWidgets.QSlider(QtCore.Qt.Orientation.Horizontal)
+        self.slider = LimitedSlider(QtCore.Qt.Orientation.Horizontal)
         self.slider.setMaximum(round(MOST * 10))
         self.slider.setPageStep(50)
         self.box = QtWidgets.QDoubleSpinBox(decimals=1, maximum=MOST, singleStep=1, suffix=" %")
         self.box.setKeyboardTracking(False)
-        for control, name in ((self.slider, "Ratio slider"), (self.box, "Ratio in percent")):
+        for control, name in ((self.slider, "Filters to remove"), (self.box, "Filters to remove, in percent")):
             control.setAccessibleName(name)
-        label = QtWidgets.QLabel("R&atio")
+        label = QtWidgets.QLabel("F&ilters to remove")
         label.setBuddy(self.slider)
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
         self.costs.setToolTip("Exact: counted for the network after the cut. Only accuracy is unknown before a run.")
         self.latency = LatencyLabel(session)
+        self.most = QtWidgets.QLabel()
+        self.most.setAccessibleName("The most that caps and limits allow")
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
-        for widget, stretch in ((label, 0), (self.slider, 1), (self.box, 0)):
-            layout.addWidget(widget, stretch)
+        choice = QtWidgets.QGridLayout()
+        choice.setVerticalSpacing(0)
+        choice.addWidget(label, 0, 0)
+        choice.addWidget(self.slider, 1, 0)
+        choice.addWidget(self.box, 0, 1, 2, 1)
+        layout.addLayout(choice, 1)
         figures = QtWidgets.QVBoxLayout()
         figures.setSpacing(0)
-        for figure in (self.costs, self.latency):
+        for figure in (self.most, self.costs, self.latency):
             figures.addWidget(figure)
         layout.addLayout(figures)
         for control in (self.slider, self.box):
@@ -48,7 +55,8 @@ class RatioBar(QtWidgets.QWidget):
         self.slider.valueChanged.connect(lambda value: editor.set_ratio(value / 1000))
         self.slider.sliderReleased.connect(editor.end_gesture)
         self.box.valueChanged.connect(lambda value: editor.set_ratio(value / 100))
-        session.listen(CHOICES, self._show)
+        for what in (CHOICES, PICTURE):
+            session.listen(what, self._show)
         session.listen(DOCUMENT, self._show_document)
         self._show_document()
 
@@ -57,6 +65,11 @@ class RatioBar(QtWidgets.QWidget):
         if _is_pressed(event):
             self.editor.end_gesture()
         return super().eventFilter(watched, event)
+
+    def take_focus(self):
+        """Moves the focus to the number, ready to be typed over."""
+        self.box.setFocus()
+        self.box.selectAll()
 
     def _show_document(self):
         measured = self.session.measured is not None
@@ -73,6 +86,15 @@ class RatioBar(QtWidgets.QWidget):
             self.slider.setValue(round(10 * percent))
             self.box.setValue(percent)
         self.costs.setText(self._costs())
+        self._show_most()
+
+    def _show_most(self):
+        """Marks the most that caps and limits allow, and says it if more was asked for."""
+        measured, choices = self.session.measured, self.session.choices
+        most = measured.planner.most(choices) if measured else 1.0
+        self.slider.mark(most)
+        self.most.setVisible(choices.ratio > most)
+        self.most.setText(f"Caps and limits allow {most:.1%} at most")
 
     def _costs(self):
         opened, measured = self.session.opened, self.session.measured
@@ -81,15 +103,43 @@ class RatioBar(QtWidgets.QWidget):
         before = opened.costs
         if measured is None:
             return f"MACs {short_number(before.macs)}   params {short_number(before.params)}\n{UNKNOWN}"
-        after = measured.preview.costs
+        after = self.session.cut.costs
         costs = f"{_change('MACs', before.macs, after.macs)}   {_change('params', before.params, after.params)}"
-        return f"{self._of_what(measured.preview)}{costs}"
+        return f"{self._of_what()}{costs}"
 
-    def _of_what(self, preview):
-        """The previewed network, if it is not obvious: for a run, it is the first one."""
-        if not self.session.of_run:
-            return ""
-        return f"Preview on {words.FIRST_NETWORK}:\n" if preview.num_gone else f"Ratio 0 on {words.FIRST_NETWORK}:\n"
+    def _of_what(self):
+        """Which network the figures belong to, if it is not obvious."""
+        which = words.of_what(self.session)
+        return f"{which}:\n" if which else ""
+
+
+class LimitedSlider(QtWidgets.QSlider):
+    """A slider with a mark at the most that is allowed."""
+
+    allowed = 1.0
+
+    def mark(self, most: float):
+        """Marks a share, from 0 to 1; 1 for no mark."""
+        self.allowed = most
+        self.update()
+
+    def mark_at(self) -> int:
+        """The place of the mark, in pixels from the left: where the middle of the handle stands at that value."""
+        option = QtWidgets.QStyleOptionSlider()
+        self.initStyleOption(option)
+        pixel = self.style().pixelMetric
+        handle = pixel(QtWidgets.QStyle.PixelMetric.PM_SliderLength, option, self)
+        value = min(self.maximum(), round(1000 * self.allowed))
+        room = self.width() - handle
+        return handle // 2 + self.style().sliderPositionFromValue(self.minimum(), self.maximum(), value, room)
+
+    def paintEvent(self, event):  # noqa: N802 (Qt's name)
+        super().paintEvent(event)
+        if 1000 * self.allowed < self.maximum() and self.isEnabled():
+            painter = QtGui.QPainter(self)
+            painter.setPen(QtGui.QPen(QtGui.QColor(*CUT), 2))
+            painter.drawLine(self.mark_at(), 1, self.mark_at(), self.height() - 2)
+            painter.end()
 
 
 def _is_pressed(event):

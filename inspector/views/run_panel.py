@@ -6,7 +6,7 @@ import math
 import time
 
 import pyqtgraph as pg
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.children import Pace
 from inspector.state import RunView
@@ -14,6 +14,7 @@ from inspector.widgets import action_button, name, theme
 
 AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
 LOG_LINES = 5000
+FRAMES = {chr(code) for code in range(0x2800, 0x2900)}
 NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
 
 
@@ -33,7 +34,8 @@ class RunPanel(QtWidgets.QWidget):
         self.log.setAccessibleName("Log")
         self.log.setStatusTip("The output of the process")
         self.log.setTabChangesFocus(True)
-        self.log.setPlaceholderText("The output of the process is shown here.")
+        self.log.setFont(QtGui.QFontDatabase.systemFont(QtGui.QFontDatabase.SystemFont.FixedFont))
+        self.log.setPlaceholderText("Output appears here")
         left = QtWidgets.QVBoxLayout()
         left.addWidget(_scrolled(self.status, "Status of the run"), 1)
         left.addWidget(self.bar)
@@ -50,7 +52,12 @@ class RunPanel(QtWidgets.QWidget):
         layout.addWidget(self.log, 3)
 
     def say(self, line: str):
-        """Adds a line to the log."""
+        """Adds a line to the log; a frame of a spinner replaces the one before it."""
+        last = self.log.document().lastBlock()
+        if _is_frame(line) and _is_frame(last.text()):
+            cursor = QtGui.QTextCursor(last)
+            cursor.select(QtGui.QTextCursor.SelectionType.BlockUnderCursor)
+            cursor.removeSelectedText()
         self.log.appendPlainText(line)
 
     def show_progress(self, done: int, of: int):
@@ -81,7 +88,7 @@ class RunPanel(QtWidgets.QWidget):
             self.chart.hide()
             return
         report = run.report
-        lines = [report.status_if_alive if alive else report.status, report.tally]
+        lines = [run.status(alive=alive), run.tally]
         lines += filter(None, [report.time_spent, *report.remarks])
         lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
         self.status.setText("\n".join([doing, *lines] if doing else lines))
@@ -91,6 +98,11 @@ class RunPanel(QtWidgets.QWidget):
     def take_theme(self):
         """Takes the colours of the application's palette."""
         self.chart.take_theme()
+
+
+def _is_frame(line):
+    """Whether a line begins with a sign of braille, as frames of spinners do."""
+    return line[:1] in FRAMES
 
 
 def _scrolled(label, title) -> QtWidgets.QScrollArea:
@@ -153,7 +165,7 @@ class RunChart(pg.GraphicsLayoutWidget):
         self.macs.clear()
         current = theme.current()
         self.metric.setLabel("left", report.monitor)
-        self.macs.setLabel("left", "MACs left")
+        self.macs.setLabel("left", "MACs remaining")
         self._lines(report, current)
         kept = [(0, report.baseline, 1.0), *((r.number, r.accuracy, self._left(report, r)) for r in report.accepted)]
         undone = [(r.number, r.accuracy, self._left(report, r)) for r in report.undone]
@@ -163,10 +175,16 @@ class RunChart(pg.GraphicsLayoutWidget):
             self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
 
     def _lines(self, report, current):
-        for value, style in ((report.baseline, "DashLine"), (report.limit, "DotLine")):
+        below, above = (1, 0), (1, 1)
+        lines = (
+            (report.baseline, "DashLine", "baseline", below),
+            (report.limit, "DotLine", "lowest allowed", above),
+        )
+        for value, style, title, side in lines:
             if math.isfinite(value):
                 pen = pg.mkPen(current.dim, style=getattr(QtCore.Qt.PenStyle, style))
-                self.metric.addItem(pg.InfiniteLine(value, angle=0, pen=pen))
+                label = {"color": current.text, "position": 0.98, "anchors": [side, side]}
+                self.metric.addItem(pg.InfiniteLine(value, angle=0, pen=pen, label=title, labelOpts=label))
 
     @staticmethod
     def _left(report, state):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6 import QtCore, QtWidgets
 
 from inspector.models import RIGHTWARD, Column
-from inspector.state import CHOICES, DOCUMENT, Session, Total, totals_of
+from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, Total, totals_of
 
 
 class TotalsModel(QtCore.QAbstractTableModel):
@@ -15,7 +15,7 @@ class TotalsModel(QtCore.QAbstractTableModel):
         super().__init__(parent)
         self.session = session
         self._totals: list[Total] = []
-        for what in (DOCUMENT, CHOICES):
+        for what in (DOCUMENT, CHOICES, PICTURE):
             session.listen(what, self._show)
 
     def _show(self):

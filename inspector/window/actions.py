@@ -124,10 +124,10 @@ class Actions:
         keys = _keys(action)
         action.setToolTip(f"{tip} ({keys})" if keys else tip)
 
-    def keys_text(self) -> str:
-        """All keyboard shortcuts, one per line."""
+    def keys(self) -> list[tuple[str, str]]:
+        """All keyboard shortcuts of menus, each with what it does."""
         named = [(_keys(action), action.text().replace("&", "").rstrip("…")) for action in self.by_key.values()]
-        return "\n".join(f"{keys}: {text}" for keys, text in named if keys)
+        return [pair for pair in named if pair[0]]
 
 
 def _keys(action):

@@ -36,12 +36,13 @@ from inspector.views import (
     empty_page,
 )
 from inspector.widgets import action_button
-from inspector.window import actions, choosing
+from inspector.window import about, actions, choosing
 from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
+TITLE_BAR = 30  # pixels, or less, that a window manager adds
 
 
 class Window(QtWidgets.QMainWindow):
@@ -69,11 +70,16 @@ class Window(QtWidgets.QMainWindow):
         self._lay_out()
         self._connect()
         self.setAcceptDrops(True)
-        self.resize(1180, 760)
+        self.resize(self._first_size())
         preferences.restore(self)
         self.table.columns.hide(preferences.text(HIDDEN, HIDDEN_AT_FIRST))
         self.banner.hide()  # its message from when the window was closed no longer holds
         self._show_document()
+
+    def _first_size(self):
+        """A size that the screen has room for, with the frame around the window."""
+        room = self.screen().availableSize() - QtCore.QSize(0, TITLE_BAR)
+        return QtCore.QSize(1180, 760).boundedTo(room)
 
     # its parts
 
@@ -134,6 +140,8 @@ class Window(QtWidgets.QMainWindow):
         self.work.progressed.connect(self.run_panel.show_progress)
         for view in (self.heatmap, self.table):
             view.said.connect(self.statusBar().showMessage)
+        self.table.found.connect(self.heatmap.show_found)
+        self.table.selection.connect(self.heatmap.show_selected)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
         for task in (self.measuring, self.running, self.saving, self.timing):
@@ -255,7 +263,7 @@ class Window(QtWidgets.QMainWindow):
         """Shows the panel of runs."""
         if not self.run_dock.isVisible():
             self.run_dock.show()
-            self.resizeDocks([self.run_dock], [RUN_HEIGHT], QtCore.Qt.Orientation.Vertical)
+            self.resizeDocks([self.run_dock], [min(RUN_HEIGHT, self.height() // 4)], QtCore.Qt.Orientation.Vertical)
         self.run_dock.raise_()
 
     def show_dialog(self, dialog: QtWidgets.QDialog):
@@ -275,7 +283,7 @@ class Window(QtWidgets.QMainWindow):
 
     def _ended(self, outcome, title, then):
         """Reports how something ended; a later message may say more."""
-        self._report(outcome.sentence(title))
+        self._report(outcome.state(title))
         then(outcome)
 
     def in_words(self, call: Callable, *arguments):
@@ -288,7 +296,9 @@ class Window(QtWidgets.QMainWindow):
         """Compares the open profile with the one at a path."""
         path = Path(path)
         removed = next((r for model, r in self.saving.removed.items() if beside_model(model) == path.resolve()), None)
-        comparison = Comparison.of(self.session.need_measured().profile, read_profile(path), path.name, removed)
+        other = read_profile(path)
+        removed = removed or self.running.removed_from(other.graph.widths)
+        comparison = Comparison.of(self.session.need_measured().profile, other, path.name, removed)
         self.session.compare(comparison, Mode.SPLIT)
         self.banner.say(comparison.note)
 
@@ -327,9 +337,17 @@ class Window(QtWidgets.QMainWindow):
 
     def show_keys(self):
         """Shows all keyboard shortcuts."""
+        self._show_text("Keyboard shortcuts", about.keys_table([*self.actions_.keys(), *about.OTHER_KEYS]))
+
+    def show_about(self):
+        """Shows the version, the licence, and where to read on."""
+        self._show_text("About the FIRE inspector", about.about_text())
+
+    def _show_text(self, title, text):
         box = QtWidgets.QMessageBox(self)
-        box.setWindowTitle("Keys")
-        box.setText(f"{self.actions_.keys_text()}\n\nIn the heatmap: arrow keys move, + and - change the cap, L locks.")
+        box.setWindowTitle(title)
+        box.setTextFormat(QtCore.Qt.TextFormat.RichText)
+        box.setText(text)
         self.show_dialog(box)
 
     # manners
@@ -345,7 +363,7 @@ class Window(QtWidgets.QMainWindow):
             menu.addAction("Nothing opened yet").setEnabled(False)
             return
         menu.addSeparator()
-        menu.addAction("&Forget these").triggered.connect(self.preferences.forget_all)
+        menu.addAction("&Clear list").triggered.connect(self.preferences.forget_all)
 
     def changeEvent(self, event):  # noqa: N802 (Qt's name)
         super().changeEvent(event)
@@ -372,7 +390,10 @@ class Window(QtWidgets.QMainWindow):
         elif self.isWindowModified():
             event.ignore()
             self._ask_before_closing(
-                "Your caps and ratio are not saved.", "&Close without saving", self._forget_and_close
+                "Your caps and the share of filters to remove are not saved.",
+                "&Don't save",
+                self._forget_and_close,
+                saves=self.session.measured is not None,
             )
         else:
             self.preferences.keep(self)
@@ -381,14 +402,29 @@ class Window(QtWidgets.QMainWindow):
             self.session.close()
             super().closeEvent(event)
 
-    def _ask_before_closing(self, words, label, then):
+    def _ask_before_closing(self, words, label, then, *, saves: bool = False):
         box = QtWidgets.QMessageBox(self)
         box.setWindowTitle("Close?")
         box.setText(words)
         close = box.addButton(label, QtWidgets.QMessageBox.ButtonRole.DestructiveRole)
-        box.addButton("&Stay", QtWidgets.QMessageBox.ButtonRole.RejectRole)
+        default = cancel = box.addButton("&Cancel", QtWidgets.QMessageBox.ButtonRole.RejectRole)
+        if saves:
+            default = box.addButton("&Save…", QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+            default.clicked.connect(lambda: QtCore.QTimer.singleShot(0, self, self._save_and_close))
+        box.setDefaultButton(default)
+        box.setEscapeButton(cancel)
         close.clicked.connect(then)
         self.show_dialog(box)
+
+    def _save_and_close(self):
+        """Saves the choices as a plan, and closes the window if that was done."""
+        self.in_words(self.saving.ask_for_plan)
+        if isinstance(self.dialog, QtWidgets.QFileDialog):
+            self.dialog.accepted.connect(lambda: QtCore.QTimer.singleShot(0, self, self._close_if_saved))
+
+    def _close_if_saved(self):
+        if not self.isWindowModified():
+            self.close()
 
     def _abort_and_close(self):
         self.work.abort_and_wait()

@@ -29,7 +29,7 @@ def _mode(number, mode):
         f"Ctrl+{number}",
         f"Show {mode.value}",
         lambda w: w.session.compare(w.session.comparison, mode),
-        _of_session(obstacles.no_other if mode.compares else obstacles.unmeasured),
+        lambda w: obstacles.no_picture(w.session, mode),
     )
 
 
@@ -56,13 +56,13 @@ FILE = Menu(
         Entry("open_run", "Open &run…", "Ctrl+Shift+O", "Open the folder of a run, finished or still running",
               choosing.run, waits=True),
         Made(_recent),
-        Entry("attach", "&Model of this profile…", "Ctrl+M", "Open the model that the profile was measured on",
+        Entry("attach", "Locate the &model…", "Ctrl+M", "Open the model that the profile was measured on",
               choosing.model_of_profile, _of_session(obstacles.no_profile_alone), waits=True),
     ),
     (
         Entry("save", "&Save pruned model…", "Ctrl+S", "Prune as previewed, and save under a new name",
               lambda w: w.saving.ask_for_model(), _NO_CUT, waits=True),
-        Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save which filters go, for firekeras prune --plan",
+        Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save which filters to remove, for firekeras prune --plan",
               lambda w: w.saving.ask_for_plan(), _UNMEASURED),
     ),
     (
@@ -109,8 +109,8 @@ VIEW = Menu(
               lambda w: w.heatmap.setFocus(), _UNMEASURED),
         Entry("to_table", "Go to the &layers", "Alt+1", "Move the focus to the table of layers",
               lambda w: w.go_to_layers(), _UNREAD),
-        Entry("to_ratio", "Go to the &ratio", "Alt+3", "Move the focus to the ratio",
-              lambda w: w.ratio.slider.setFocus(), _UNMEASURED),
+        Entry("to_ratio", "Go to &filters to remove", "Alt+3", "Move the focus to the share of filters to remove",
+              lambda w: w.ratio.take_focus(), _UNMEASURED),
     ),
     (
         Made(lambda menu, window: menu.addMenu(window.table.columns.menu(menu))),
@@ -124,7 +124,7 @@ RUN = Menu(
               lambda w: w.measuring.ask(), _NO_MODEL, waits=True),
         Entry("predict", "&Predict FIRE", "F6", "Compare with the FIRE that a detector predicts from the weights",
               lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
-        Entry("time", "&Time it", "F7", "Cut the model as previewed, and measure its latency before and after",
+        Entry("time", "Measure &latency", "F7", "Cut the model as previewed, and measure its latency before and after",
               lambda w: w.timing.start(), _NO_CUT, waits=True),
         Entry("run", "&Run…", "Ctrl+R", "Prune and fine-tune: to a target, or while accuracy holds",
               lambda w: w.running.ask(), _NO_MODEL, waits=True),
@@ -137,5 +137,9 @@ RUN = Menu(
     ),
 )
 # fmt: on
-HELP = Menu("&Help", (Entry("keys", "&Keys", "F1", "Show all keys", lambda w: w.show_keys()),))
+HELP = Menu(
+    "&Help",
+    (Entry("keys", "&Keyboard shortcuts", "F1", "Show all keyboard shortcuts", lambda w: w.show_keys()),),
+    (Entry("about", "&About", "", "Show the version and the licence", lambda w: w.show_about()),),
+)
 MENUS = (FILE, EDIT, VIEW, RUN, HELP)

@@ -78,13 +78,18 @@ class ZeroCounter(keras.layers.Layer):
         """The zeros counted so far with the channels first, `(channels,)`, or per position `(channels, *positions)`."""
         return np.moveaxis(self.zeros(), self.axis - 1, 0) if self.per_position else self.zeros()
 
+    def rates(self) -> np.ndarray:
+        """The share of zeros of each channel so far, over all positions, `(channels,)`."""
+        counts = self.by_channel()
+        return counts.reshape(len(counts), -1).sum(axis=1) / max(1, self.seen())
+
     def seen(self) -> int:
         """The number of values per channel so far: samples times positions."""
         return int(_total(self.seen_low, self.seen_high))
 
     def deviation(self) -> np.ndarray:
         """The standard deviation of each channel's rate over samples so far, `(channels,)`; needs `spread`."""
-        mean = self.zeros() / max(1, self.seen())
+        mean = self.rates()
         squares = ops.convert_to_numpy(self.squares) / max(1, self.samples())
         return np.sqrt(np.maximum(squares - mean**2, 0))
 

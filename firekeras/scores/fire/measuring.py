@@ -153,8 +153,7 @@ def rates_so_far(network, counters):
     for relu in network.relus:
         counter = counters[relu.key]
         channels = [channel for name, _, own in filters_behind(network, relu) for channel in own]
-        counts = counter.by_channel()
-        means.append(counts.reshape(len(counts), -1).sum(axis=1)[channels] / max(1, counter.seen()))
+        means.append(counter.rates()[channels])
         deviations.append(counter.deviation()[channels])
     samples = max(counter.samples() for counter in counters.values())
     return np.concatenate(means), np.concatenate(deviations), samples

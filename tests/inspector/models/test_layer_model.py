@@ -1,4 +1,4 @@
-from PySide6 import QtCore, QtWidgets
+from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.models.columns import CHANGING, Column
@@ -96,3 +96,12 @@ def test_layers_that_must_stay_cannot_be_edited_and_say_why(window):
         assert not index.flags() & (Qt.ItemFlag.ItemIsEditable | Qt.ItemFlag.ItemIsUserCheckable)
         assert not window.table.model.setData(index, 50)
         assert window.session.rows[row].locked in index.data(Qt.ItemDataRole.ToolTipRole)
+
+
+def test_the_mark_of_a_group_keeps_its_colour_in_selected_rows(window):
+    session, model = window.session, window.table.model
+    row = next(number for number, row in enumerate(session.rows) if row.group >= 0)
+    icon = model.index(row, Column.LAYER).data(Qt.ItemDataRole.DecorationRole)
+    modes = QtGui.QIcon.Mode.Normal, QtGui.QIcon.Mode.Selected
+    one, other = (icon.pixmap(8, 14, mode).toImage().pixelColor(4, 7) for mode in modes)
+    assert one == other

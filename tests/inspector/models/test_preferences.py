@@ -26,3 +26,8 @@ def test_the_window_comes_back_where_it_was(window, preferences, qtbot):
     qtbot.addWidget(again)
     again.show()
     assert again.run_dock.isVisible() and not again.filter_dock.isVisible()
+
+
+def test_data_are_remembered_for_each_model(preferences):
+    preferences.set_data_of("one.keras", "images.npz")
+    assert preferences.data_of("one.keras") == "images.npz" and preferences.data_of("other.keras") == ""

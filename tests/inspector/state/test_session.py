@@ -75,3 +75,7 @@ def test_what_is_missing_is_said():
     session.show_structure(random_graph(np.random.default_rng(0)))
     with pytest.raises(ValueError, match=r"net[.]keras is not measured yet"):
         session.need_measured()
+
+
+def test_the_shape_of_an_image_is_read_from_the_model(session):
+    assert session.input_shape == (8, 8, 3)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -6,7 +7,8 @@ from PySide6 import QtWidgets
 from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
 from inspector.children.commands import RunOptions
-from inspector.state import words
+from inspector.models import Column
+from inspector.state import totals_of, words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 
@@ -44,7 +46,7 @@ def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
     assert "--macs" in asked[0] and asked[0][asked[0].index("--run-dir") + 1] == str(folder)
     report = window.running.view.report
     assert report.state == "finished" and len(report.accepted) == 1 and len(report.undone) == 1
-    assert report.status in window.run_panel.status.text() and report.tally in window.run_panel.status.text()
+    assert "finished: target reached\n2 rounds, 1 kept, 2 s" in window.run_panel.status.text()
     assert "is over: target reached" in window.banner.words.text()
     assert len(window.run_panel.chart.metric.listDataItems()) == 2
     assert not window.run_panel.bar.isVisible() and window.run_dock.isVisible()
@@ -60,9 +62,10 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
     qtbot.waitUntil(lambda: window.run_panel.bar.maximum() == 2 and window.run_panel.bar.value() == 1, timeout=20000)
     assert window.running.running and window.actions_["stop"].isEnabled() and window.actions_["abort"].isEnabled()
     assert "is not over" in window.actions_["measure"].statusTip()
-    assert "running: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
+    assert "Round 2: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
     assert window.session.comparison.name == "round 1" and window.session.comparison.by_rank
     window.session.compare(window.session.comparison, Mode.AFTER)
+    assert window.session.mode is Mode.CUTS  # nobody measured that round
     window.editor.set_ratio(0.5)  # the window stays alive
     window.open_path(tmp_path)
     assert "is still in progress" in window.banner.words.text()
@@ -169,7 +172,7 @@ def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, f
     lines = [step["line"] for step in steps if "line" in step]
     (folder / "events.jsonl").write_text("".join(lines))
     empty_window.open_path(folder)
-    assert "running: fine-tuning in round 1" in empty_window.run_panel.status.text()
+    assert "Round 1: fine-tuning" in empty_window.run_panel.status.text()
     assert "a run that was killed looks the same" in empty_window.run_panel.status.text()
     charts = empty_window.run_panel.chart.metric, empty_window.run_panel.chart.macs
     assert all(plot.getAxis("bottom").labelString().count("round") == 1 for plot in charts)
@@ -223,10 +226,11 @@ def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, 
     assert session.mode is Mode.CUTS and session.comparison.name == "round 2" and not session.comparison.by_rank
     begins = session.measured.planner.starts[session.opened.row_of(layer)]
     assert np.flatnonzero(session.hatched).tolist() == [begins + 1, begins + 3]
-    assert words.readout(session, layer, 3).endswith("went") and words.readout(session, layer, 0).endswith("is left")
+    assert words.readout(session, layer, 3).endswith(", removed")
+    assert words.readout(session, layer, 0).endswith(", kept")
     of = f"{layer} has {widths[layer] - 2} of {widths[layer]} filters left."
-    assert words.reasons(session, layer, 3) == [f"round 2: it went; {of}"]
-    assert words.reasons(session, layer, 0) == [f"round 2: it is left; {of}"] and words.reasons(session, layer) == [
+    assert words.reasons(session, layer, 3) == [f"round 2: it was removed; {of}"]
+    assert words.reasons(session, layer, 0) == [f"round 2: it was kept; {of}"] and words.reasons(session, layer) == [
         f"round 2: {of}"
     ]
     assert session.comparison.filter_after(layer, 2) == 1 and empty_window.heatmap.gone.isVisible()
@@ -254,12 +258,33 @@ def test_no_preview_contradicts_what_a_run_came_to(finished, folder):
         and session.measured.preview.num_gone == 0
         and session.measured.preview.costs == session.opened.costs
     )
-    assert window.ratio.costs.text().startswith("Ratio 0 on the network that the run began with")
+    assert window.ratio.costs.text().startswith("Left in round 1:")
     assert not window.actions_["save"].isEnabled()
     tip = window.actions_["save"].statusTip()
-    assert "no filter goes" in tip and str(folder / "best.keras") in tip
+    assert "no filter would be removed" in tip and str(folder / "best.keras") in tip
     window.running.ask()
     assert window.dialog.left.value() == 50  # and not the 100% that ratio 0 leaves
+
+
+@pytest.mark.parametrize("mode", [Mode.CUTS, Mode.BEFORE])
+def test_after_a_run_the_table_shows_what_it_left(finished, mode):
+    window, layer = finished
+    session = window.session
+    session.compare(session.comparison, mode)
+    row, cell = session.opened.row(layer), window.table.model.index(session.opened.row_of(layer), Column.AFTER)
+    assert cell.data() == str(row.filters - 1)
+    assert words.why_layer(session, layer) == f"{layer} has {row.filters - 1} of {row.filters} filters left in round 1."
+    sums = totals_of(session)
+    assert sums[1].filters == sums[0].filters - 1 and sums[1].macs < sums[0].macs
+
+
+@pytest.mark.parametrize("mode", [Mode.AFTER, Mode.DIFFERENCE, Mode.SPLIT])
+def test_fire_that_nobody_measured_is_not_shown(finished, mode):
+    window, _ = finished
+    window.session.compare(window.session.comparison, mode)
+    assert window.session.mode is Mode.CUTS
+    assert "round 1 was not measured" in window.actions_[mode.name].statusTip()
+    assert "best.keras" in window.heatmap_panel.modes.item(list(Mode).index(mode)).toolTip()
 
 
 def test_what_else_is_done_leaves_the_run_in_sight(finished, files, qtbot, tmp_path):
@@ -277,11 +302,7 @@ def test_a_ratio_chosen_for_a_run_is_a_preview_on_its_first_network(finished, fo
     session = window.session
     window.editor.set_ratio(0.5)
     assert window.ratio.costs.text().startswith("Preview on the network that the run began with")
-    assert (
-        words.reasons(session, layer, 3)[0].startswith("round 1: it went")
-        and len(words.reasons(session, layer, 3)) == 1
-    )
-    session.compare(session.comparison, Mode.BEFORE)
+    assert session.mode is Mode.BEFORE
     reasons = words.reasons(session, layer, 3)
     assert reasons == ["Preview on the network that the run began with.", *reasons[1:]] and len(reasons) == 3
     assert not any("round 1" in one for one in reasons)
@@ -309,7 +330,7 @@ def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
     window.close()
     assert window.isVisible() and window.dialog.text().startswith("Run run is still in progress.")
     assert "finished rounds are kept" in window.dialog.text()
-    next(button for button in window.dialog.buttons() if "Stay" in button.text()).click()
+    next(button for button in window.dialog.buttons() if "Cancel" in button.text()).click()
     assert window.isVisible() and window.work.job is not None
     window.close()
     box = window.dialog
@@ -326,7 +347,7 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     dialog = window.dialog
     dialog.data.box.setEditText("digits")
     dialog.run_dir.setText(str(folder))
-    dialog.target.setCurrentText("parameters left")
+    dialog.target.setCurrentText("parameters remaining")
     dialog.left.setValue(60)
     dialog.epochs.setValue(30)
     text = dialog.command.toPlainText()
@@ -335,7 +356,7 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     assert "--learning-rate" not in text and "distill" not in text  # as compiled; the run decides
     dialog.rate.setValue(0.05)
     dialog.distill.setCurrentText("never")
-    dialog.target.setCurrentText("conv MACs left")
+    dialog.target.setCurrentText("conv MACs remaining")
     text = dialog.command.toPlainText()
     assert "--learning-rate 0.05" in text and "--no-distill" in text and "--conv-macs 0.6" in text
     chosen = []
@@ -344,3 +365,10 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     dialog.accept()
     assert chosen[0].target == "conv_macs" and chosen[0].epochs == 30 and chosen[0].run_dir == folder
     assert json.dumps(chosen[0].tolerance) == "0.01"
+
+
+def test_a_target_is_reported_as_a_share(finished, folder):
+    window, _ = finished
+    report = dataclasses.replace(window.running.view.report, reason="The target {'macs': 0.3719} is reached.")
+    view = dataclasses.replace(window.running.view, report=report)
+    assert view.ending == ("The target of 37.2% of the MACs is reached. 80.0% of the MACs left, 1 round, kept, 1 s.")

@@ -1,3 +1,4 @@
+import pytest
 from PySide6 import QtCore, QtWidgets
 
 
@@ -10,3 +11,12 @@ def test_the_message_is_as_wide_as_the_window_and_as_high_as_its_words(window):
     QtWidgets.QApplication.processEvents()
     assert banner.words.height() >= banner.words.heightForWidth(banner.words.width()) and banner.height() > low
     assert banner.geometry().bottom() < window.pages.mapTo(window, QtCore.QPoint(0, 0)).y()
+
+
+@pytest.mark.parametrize("length", [5, 30, 90])
+def test_the_first_message_is_readable(empty_window, qtbot, length):
+    banner = empty_window.banner
+    banner.say("word " * length, error=True, way_out="&Do something")
+    words, inside = banner.words, lambda: banner.frame.contentsRect().contains(banner.words.geometry())
+    qtbot.waitUntil(lambda: inside() and words.height() >= words.heightForWidth(words.width()))
+    assert banner.frame.contentsRect().contains(banner.close_button.geometry())

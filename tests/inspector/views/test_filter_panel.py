@@ -28,4 +28,4 @@ def test_maps_are_compared_beside_a_line(window, files):
     assert window.panel.map.divider.isVisible() and "Before" in window.panel.map.caption.text()
     window.actions_["DIFFERENCE"].trigger()
     assert "mean +0.000" in window.panel.map.caption.text()
-    assert window.panel.map.bar.toolTip() == "B - A: from -1, blue, to 1, orange"
+    assert window.panel.map.bar.toolTip() == "after - before: from -1, blue, to 1, orange"

@@ -1,5 +1,5 @@
 import pytest
-from PySide6 import QtCore
+from PySide6 import QtCore, QtWidgets
 
 from inspector.models.columns import Column
 
@@ -49,3 +49,13 @@ def test_what_matters_most_is_seen_without_scrolling(window, qtbot):
     qtbot.waitUntil(lambda: view.viewport().width() > 300)
     for column in (Column.LAYER, Column.FIRE, Column.CAP, Column.LOCK, Column.AFTER, Column.MACS, Column.MACS_CHANGE):
         assert view.columnViewportPosition(column) + view.columnWidth(column) <= view.viewport().width()
+
+
+def test_a_cap_is_edited_in_a_box_that_shows_it_whole(window, qtbot):
+    row = next(number for number, row in enumerate(window.session.rows) if not row.locked)
+    view, cell = window.table.view, window.table.proxy.index(row, Column.CAP)
+    view.edit(cell)
+    box = view.findChild(QtWidgets.QSpinBox)
+    assert box.width() >= box.sizeHint().width() and box.cleanText() == ""
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert not window.session.choices.caps

@@ -65,7 +65,7 @@ def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, file
     qtbot.mouseClick(window.table.edits.lock, Qt.MouseButton.LeftButton)
     assert second in session.choices.locked and window.isWindowModified() and window.editor.stack.count() == 2
     qtbot.waitUntil(lambda: "you locked it" in window.panel.why.toPlainText())
-    assert "cap lets at most 25% go" in words.why_layer(session, first) and "F5 measures it" in words.why_layer(
+    assert "cap lets at most 25% be removed" in words.why_layer(session, first) and "F5 measures it" in words.why_layer(
         session, first
     )
     window.editor.stack.undo()
@@ -142,7 +142,7 @@ def test_the_status_bar_says_nothing_that_holds_no_longer(window):
     assert said() == words.why_layer(session, free) and "you locked it" not in said()
     stays = next(f for f in range(session.measured.preview.widths[free]) if not session.gone(free, f))
     session.point_at(free, stays)
-    assert said().endswith("stays")
+    assert said().endswith("kept")
     window.editor.set_ratio(0.9)
     assert said() == words.readout(session, free, stays)
 
@@ -170,7 +170,7 @@ def test_keys_that_can_do_nothing_say_why(window, qtbot):
 def test_a_layer_that_is_not_found_is_said(window):
     finder, said = window.table.finder, window.statusBar().currentMessage
     finder.setText("nowhere")
-    assert said() == "No layer's name contains “nowhere”."
+    assert said() == "No layer's name or type contains “nowhere”."
     finder.setText(window.session.rows[0].name)
     assert said() == ""
 
@@ -179,8 +179,25 @@ def test_closing_with_changes_asks(window, qtbot):
     window.editor.set_ratio(0.6)
     window.close()
     assert window.isVisible() and "not saved" in window.dialog.text()
-    next(button for button in window.dialog.buttons() if "Close" in button.text()).click()
+    assert window.dialog.defaultButton().text() == "&Save…" and window.dialog.escapeButton().text() == "&Cancel"
+    next(button for button in window.dialog.buttons() if "Don't" in button.text()).click()
     qtbot.waitUntil(lambda: not window.isVisible())
+
+
+def test_closing_can_save_first(window, qtbot, tmp_path):
+    window.editor.set_ratio(0.6)
+    window.close()
+    window.dialog.defaultButton().click()
+    qtbot.waitUntil(lambda: isinstance(window.dialog, QtWidgets.QFileDialog))
+    window.dialog.fileSelected.emit(str(tmp_path / "plan.json"))
+    window.dialog.accepted.emit()
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert (tmp_path / "plan.json").exists()
+
+
+def test_the_first_size_fits_the_screen(window):
+    size, room = window._first_size(), window.screen().availableSize()
+    assert size.width() <= room.width() and size.height() < room.height()
 
 
 def focusable(window):
@@ -234,8 +251,9 @@ def test_a_whole_session_by_keyboard(window, qtbot, tmp_path):
     window.activateWindow()
     alt, control = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
     press(Qt.Key.Key_3, alt)
-    assert window.ratio.slider.hasFocus()
-    press(Qt.Key.Key_PageUp, times=3)
+    assert window.ratio.box.hasFocus()
+    qtbot.keyClicks(QtWidgets.QApplication.focusWidget(), "45")
+    press(Qt.Key.Key_Return)
     assert session.choices.ratio == pytest.approx(0.45)
     press(Qt.Key.Key_2, alt)
     assert window.heatmap.hasFocus()
@@ -277,3 +295,29 @@ def walk(window, qtbot):
         reached.add(widget)
         qtbot.keyClick(widget, Qt.Key.Key_Tab)
     return reached
+
+
+def test_help_says_all_keys_and_what_this_is(window):
+    window.actions_["keys"].trigger()
+    assert all(key in window.dialog.text() for key in ("Ctrl+Z", "F2", "F5", "Esc", "Arrow&nbsp;keys"))
+    assert window.dialog.sizeHint().height() < 700
+    window.actions_["about"].trigger()
+    assert "firekeras " in window.dialog.text() and "Apache-2.0" in window.dialog.text()
+
+
+def test_the_heatmap_follows_what_is_found_and_selected(window):
+    kinds = [row.kind for row in window.session.rows]
+    window.table.finder.setText("dense")
+    assert len(window.heatmap.veil._rows) == sum(kind != "Dense" for kind in kinds) < len(kinds)
+    window.table.finder.setText("")
+    assert not window.heatmap.veil._rows
+    window.table.view.selectAll()
+    assert len(window.heatmap.pointed._selected) == len(kinds)
+
+
+def test_the_reasons_are_as_high_as_their_text(window, qtbot):
+    why, line = window.panel.why, window.panel.why.fontMetrics().lineSpacing()
+    for lines in (3, 9):
+        why.setPlainText("\n".join("why" for _ in range(lines)))
+        qtbot.waitUntil(lambda lines=lines: lines * line < why.height() < (lines + 2) * line)
+        qtbot.waitUntil(lambda: not why.verticalScrollBar().isVisible())

@@ -93,10 +93,11 @@ def test_auto_takes_data_in_batches_too():
     assert profile.samples < 400 * 32
 
 
-def test_the_deviation_is_that_of_the_rates_of_samples():
+@pytest.mark.parametrize("per_position", [False, True])
+def test_the_deviation_is_that_of_the_rates_of_samples(per_position):
     model, x = network(), images(50)
     trace = traced(model)
-    counters = {relu.key: ZeroCounter(relu.axis, spread=True) for relu in trace.relus}
+    counters = {relu.key: ZeroCounter(relu.axis, per_position, spread=True) for relu in trace.relus}
     run_counting(model, counters, (x,))
     y = keras.ops.convert_to_numpy(model.layers[1](x))
     expected = (y == 0).mean(axis=(1, 2)).std(axis=0)

@@ -1,0 +1,52 @@
+"""What is known of a source of images before anything is started: why it cannot be used, if it cannot."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+DIGITS, SYNTHETIC = "digits", "synthetic"
+DIGITS_SHAPE = (8, 8, 1)
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
+
+def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool) -> str:
+    """Why a model cannot be measured or trained on a source, as a sentence; empty if nothing is known against it.
+
+    Args:
+        source: As on the command line; empty for none.
+        shape: The model's input without the batch, None for sizes that may vary; None if unknown.
+        labels: Whether labels are needed, as in training.
+    """
+    if not source:
+        return "Choose images like those that the network was trained on."
+    if source == SYNTHETIC:
+        return "“synthetic” has no labels to train on. Choose a file or a folder." if labels else ""
+    if source != DIGITS and not Path(source).expanduser().exists():
+        return f"There is no file or folder {source}."
+    return _why_not_of_shape(source, shape)
+
+
+def _why_not_of_shape(source, shape):
+    own = DIGITS_SHAPE if source == DIGITS else _shape_in(Path(source).expanduser())
+    if shape is None or own is None or len(own) != len(shape):
+        return ""
+    if all(expected in (None, size) for size, expected in zip(own, shape, strict=True)):
+        return ""
+    return f"Its images are {_sizes(own)}, but the model takes {_sizes(shape)}. Choose other data, or resize them."
+
+
+def _sizes(shape):
+    return " x ".join("any" if size is None else str(size) for size in shape)
+
+
+def _shape_in(path):
+    """The shape of one training image in an .npz file, from its header alone; None if it cannot be told."""
+    try:
+        with zipfile.ZipFile(path) as content, content.open("x_train.npy") as file:
+            return HEADERS[np.lib.format.read_magic(file)](file)[0][1:]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from inspector.state.data_sources import why_not
+
+
+@pytest.mark.parametrize(
+    ("source", "shape", "labels", "why"),
+    [
+        ("", None, False, "Choose images"),
+        ("synthetic", None, False, ""),
+        ("synthetic", None, True, "no labels"),
+        ("digits", (8, 8, 1), True, ""),
+        ("digits", (None, None, 1), True, ""),
+        ("digits", (16, 16, 1), False, "images are 8 x 8 x 1, but the model takes 16 x 16 x 1"),
+        ("nowhere.npz", None, False, "no file or folder nowhere.npz"),
+    ],
+)
+def test_what_is_known_against_data_is_said_before_anything_starts(source, shape, labels, why):
+    found = why_not(source, shape, labels=labels)
+    assert why in found and bool(found) == bool(why)
+
+
+def test_the_images_of_a_file_are_compared_by_its_header(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x_train=np.zeros((2, 4, 5, 3), "uint8"))
+    assert "4 x 5 x 3" in why_not(str(path), (8, 8, 3), labels=False)
+    assert why_not(str(path), (4, 5, 3), labels=False) == why_not(str(tmp_path), (4, 5, 3), labels=True) == ""
