@@ -121,7 +121,7 @@ def _left(text):
     try:
         value = float(text)
     except ValueError:  # an amount with its unit; a stranger's file may say anything
-        return f"{text.strip("'")} of"
+        return text.strip("'") + " of"
     return f"{100 * value:.3g}% of the" if value <= 1 else f"{value:,.0f} of"
 
 
