@@ -21,7 +21,7 @@ from firekeras.plan.units import over_units
 from firekeras.refusals import check_number, check_share, checked_whole
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method, register
-from firekeras.rounds.monitor import lost, within_tolerance
+from firekeras.rounds.monitor import ROUNDING, lost, within_tolerance
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import l1_norm
@@ -89,6 +89,8 @@ class PlayAndPrune(Method):
     >>> method.description()
     {'class': 'PlayAndPrune', ..., 'penalty': 0.002, ...}
     """
+
+    sizes_cuts = True
 
     @typed
     def __init__(
@@ -263,10 +265,12 @@ class Move:
 
 def pressure_at(accuracy: float, run: Run) -> float:
     """The controller's factor: 1 at the baseline, 0 at the tolerance and below it, at most 2."""
-    worse = lost(accuracy, run.baseline, run.monitor)
-    if not run.settings.tolerance or math.isnan(worse):
-        return float(worse <= 0)
-    return min(max(1 - worse / run.settings.tolerance, 0.0), 2.0)
+    worse, tolerance = lost(accuracy, run.baseline, run.monitor), run.settings.tolerance
+    if not tolerance or math.isnan(worse):
+        return float(worse <= ROUNDING)
+    if tolerance - worse <= ROUNDING:
+        return 0.0
+    return min(max(1 - worse / tolerance, 0.0), 2.0)
 
 
 def first_thresholds(model: keras.Model, run: Run) -> dict[str, float]:

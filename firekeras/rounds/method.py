@@ -23,6 +23,9 @@ class Method:
 
     Attributes:
         balance: Overrides the run's `balance` in `run.plan`, from 0 to 1; None keeps the run's.
+        sizes_cuts: Whether the method itself decides how much goes in a round, by something other than the run's
+            ratio. A small cut then ends nothing, nor does one that takes as many filters as an undone round did:
+            they may be others. Defaults to False.
         profile: The `FireProfile` that was measured last; None if there is none.
         details: What to record about the last round, by name: plain values, for `RoundRecord.details`.
 
@@ -34,6 +37,7 @@ class Method:
     """
 
     balance: float | None = None
+    sizes_cuts: bool = False
     profile: FireProfile | None = None
     details: Mapping[str, Any] = {}
 

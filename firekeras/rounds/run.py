@@ -224,7 +224,7 @@ class Run:
 
     def _is_negligible(self, plan):
         """Whether a cut saves next to nothing although the settings ask for more."""
-        if self.settings.pruning_ratio is not None and not self.halvings:
+        if self.method.sizes_cuts or (self.settings.pruning_ratio is not None and not self.halvings):
             return False
         saved = 1 - plan.costs_after.macs / max(1, plan.costs_before.macs)
         return saved < NEGLIGIBLE or self._takes_no_less(plan)

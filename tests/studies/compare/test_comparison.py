@@ -295,7 +295,7 @@ def test_a_method_that_stops_short_of_the_target_is_reported(trained):
     one = found.outcomes[0]
     assert one.epochs == 2 and one.macs > 0.5 * found.before["macs"] and not one.reached
     assert "Stopped short of 0.5" in found.notes[0] and found.notes[0].startswith("little, seed 0")
-    assert "are to go in all" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
+    assert "The rates are met" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
 
 
 def test_methods_by_name_are_made_again_for_each_seed():
