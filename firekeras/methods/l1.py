@@ -36,8 +36,9 @@ class L1Pruning(Method):
     """Removes the filters with the smallest weights: the same share of every layer, or a rate per layer.
 
     Source: Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017. Everything goes at once, down to the rates
-    or to the run's target, and the network is trained once after that (section 3.4); with neither rates nor a
-    target, `pruning_ratio` of every layer goes in each round. Only convolutions are pruned, and in residual blocks
+    or to the run's target, and the network is trained once after that, for all epochs (section 3.4). The `tolerance`
+    undoes nothing then: the result only says whether it holds. With neither rates nor a target, `pruning_ratio` of
+    every layer goes in each round. Only convolutions are pruned, and in residual blocks
     only those that no addition couples with other layers.
 
     Args:
@@ -59,7 +60,7 @@ class L1Pruning(Method):
 
     Example:
     >>> method = firekeras.methods.L1Pruning({"conv1": 0.5})
-    >>> result = firekeras.compress(model, train, validation, method=method, epochs=1, tolerance=1)
+    >>> result = firekeras.compress(model, train, validation, method=method, epochs=1)
     >>> result.model.get_layer("conv1").filters
     4
     """
@@ -92,7 +93,7 @@ class L1Pruning(Method):
             plan.notes = self._notes(network.graph, layers, plan, quotas, run)
         return plan
 
-    def _ranked(self, model, run, graph, layers, quotas) -> PruningPlan:
+    def _ranked(self, model, run, graph, layers, quotas):
         """The plan by independent norms, or by those that this plan leaves."""
         plan = self._cut(model, run, graph, _scores(graph, layers, independent_orders(layers), quotas))
         if self.selection == "independent":
@@ -100,7 +101,7 @@ class L1Pruning(Method):
         counts = {name: filters.size for name, filters in plan.removed.items()}
         return self._cut(model, run, graph, _scores(graph, layers, greedy_orders(layers, counts), quotas))
 
-    def _notes(self, graph, layers, plan, quotas, run) -> list[str]:
+    def _notes(self, graph, layers, plan, quotas, run):
         """What the rates ask for and this plan does not do; or, once nothing is left to do, that they are met."""
         left = {name: quota - lost for name, (_, quota, lost) in quotas.items() if quota > lost}
         at_once = run.target is None and not run.halvings and not self.iterative
@@ -110,6 +111,11 @@ class L1Pruning(Method):
         elif not plan.removed or at_once:
             notes += _short(left, plan.removed, run.limits["min_keep"])
         return notes + _passed_over(self.rates, graph, layers)
+
+    def one_shot(self, target: Any) -> bool:
+        """Whether all goes in one cut, which the rates or the target size."""
+        sized = self.rates is not None or (target is not None and target.counted is not None)
+        return sized and not self.iterative
 
     def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if the rates do not fit this network."""
@@ -172,14 +178,14 @@ def _met(quotas):
     return [f"{name} has lost {lost} of {width} filters" for name, (width, quota, lost) in quotas.items() if quota]
 
 
-def _short(left, removed, min_keep) -> list[str]:
+def _short(left, removed, min_keep):
     """That limits of the run keep filters which the rates would remove, if they do."""
     short = {name: count - len(removed.get(name, ())) for name, count in left.items()}
     kept = [f"{count} more of {name}" for name, count in short.items() if count > 0]
     return [f"The rates ask for {', '.join(kept)}: min_keep={min_keep:g}, caps or round_to keep them."] if kept else []
 
 
-def _passed_over(rates, graph: ChannelGraph, layers: Sequence[RankedLayer]) -> list[str]:
+def _passed_over(rates, graph, layers):
     """That layers have a rate of their own and no filter to rank, if there are such."""
     ranked = {layer.name for layer in layers}
     given = rates if isinstance(rates, Mapping) else {}

@@ -65,6 +65,14 @@ class Method:
             ValueError: If the method cannot prune this network.
         """
 
+    def one_shot(self, target: Any) -> bool:
+        """Returns whether all goes in a single cut, after which the network trains once and is not judged.
+
+        Args:
+            target: The run's `Target`, or None.
+        """
+        return False
+
     def prepare(self, model: keras.Model, run: Rounds) -> keras.Model:
         """Returns the network to plan for and to cut: the model itself, unless the method trains a copy first.
 

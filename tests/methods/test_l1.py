@@ -279,14 +279,25 @@ def data(count=32):
 
 
 def compress(method, **settings):
-    plain = {"tolerance": 1.0, "epochs": None, "epochs_per_round": 0, "recovery": (), "verbose": 0}
+    plain = {"epochs": None, "epochs_per_round": 0, "recovery": (), "verbose": 0}
     return firekeras.compress(compiled(networks.two_convs(8, 16)), data(), data(), method=method, **plain, **settings)
 
 
-def test_rates_are_reached_in_one_round():
-    result = compress(L1Pruning(0.5))
-    assert [record.filters_removed for record in result.rounds] == [12]
-    assert result.rounds[0].criterion == "l1" and "conv2 has lost 8 of 16 filters" in result.stopped_because
+class Falling:
+    """Measures less each time."""
+
+    value = 1.0
+
+    def __call__(self, model):
+        self.value -= 0.2
+        return self.value
+
+
+def test_rates_are_reached_in_one_round_however_bad_the_metric():
+    result = compress(L1Pruning(0.5), evaluate=Falling())
+    assert [record.filters_removed for record in result.rounds] == [12] and result.rounds[0].accepted
+    assert result.rounds[0].criterion == "l1" and result.stopped_because == "All went in one cut."
+    assert result.accuracy < result.baseline and not result.within_tolerance
 
 
 def test_a_target_is_reached_in_one_round():
