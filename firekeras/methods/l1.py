@@ -112,6 +112,10 @@ class L1Pruning(Method):
             notes += _short(left, plan.removed, run.limits["min_keep"])
         return notes + _passed_over(self.rates, graph, layers)
 
+    def unread(self) -> tuple[str, ...]:
+        """How much goes and where: rates decide that."""
+        return () if self.rates is None else ("pruning_ratio", "balance", "max_cut", "favour_macs")
+
     def one_shot(self, target: Any) -> bool:
         """Whether all goes in one cut, which the rates or the target size."""
         sized = self.rates is not None or (target is not None and target.counted is not None)

@@ -113,6 +113,10 @@ class PlayAndPrune(Method):
         self._memory = Memory()
         self._move = Move()
 
+    def unread(self) -> tuple[str, ...]:
+        """How much goes and where: thresholds decide that."""
+        return ("pruning_ratio", "balance", "max_cut", "favour_macs")
+
     def prepare(self, model: keras.Model, run: Rounds) -> keras.Model:
         """A copy of the network, trained until there is something to cut, or until it gives up."""
         if not run.records:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +67,10 @@ class Method:
             ValueError: If the method cannot prune this network.
         """
 
+    def unread(self) -> tuple[str, ...]:
+        """Returns the settings of a run that this method does not use: a run with another value is refused."""
+        return ()
+
     def one_shot(self, target: Any) -> bool:
         """Returns whether all goes in a single cut, after which the network trains once and is not judged.
 
@@ -123,3 +129,27 @@ def register(name: str) -> Callable:
     True
     """
     return METHODS.register(name)
+
+
+def with_defaults(cls: type[Method], *fixed: Any, **defaults: Any) -> Callable:
+    """A decorator for a function that makes a method with other defaults: it takes the other options of the class.
+
+    Args:
+        cls: The method's class.
+        *fixed: Arguments that are always these.
+        **defaults: Options that are these unless they are given.
+
+    Returns:
+        A decorator. The function gets all options; its signature lists them, with these defaults.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def make(**options):
+            return function(**{**defaults, **options})
+
+        signature = inspect.signature(functools.partial(cls, *fixed, **defaults))
+        vars(make).update(__signature__=signature, of=cls)
+        return make
+
+    return decorate
