@@ -49,7 +49,8 @@ class PlayAndPrune(Method):
     penalty and threshold are multiplied by how far accuracy lies above the tolerated level; below that level
     the network is only fine-tuned. Everything else is our design:
 
-    - The controller's factor is `1 - lost / tolerance`, from 0 to 2: 1 at no loss, 0 at the tolerance.
+    - The controller's factor is `1 - lost / tolerance`, from 0 to 2: 1 at no loss, 0 at the tolerance. With an
+      infinite tolerance, as in `firekeras.compare`, it is always 1, and the rows of a comparison say so.
     - A filter's strength is the mean |w| of its weights. Their sum would shrink as earlier layers lose
       channels, and set off cascades. Filters that only go together count as one.
     - Only filters that were penalised are cut.
@@ -112,6 +113,10 @@ class PlayAndPrune(Method):
         self.details: dict = {}
         self._memory = Memory()
         self._move = Move()
+
+    def variant(self, tolerance: float) -> str:
+        """Without an end to the tolerance the controller's factor is 1 in every epoch."""
+        return "controller off" if math.isinf(tolerance) else ""
 
     def unread(self) -> tuple[str, ...]:
         """How much goes and where: thresholds decide that."""

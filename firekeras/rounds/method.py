@@ -67,6 +67,10 @@ class Method:
             ValueError: If the method cannot prune this network.
         """
 
+    def variant(self, tolerance: float) -> str:
+        """Returns in a few words, for tables, what a run with this tolerance turns off; empty if nothing."""
+        return ""
+
     def unread(self) -> tuple[str, ...]:
         """Returns the settings of a run that this method does not use: a run with another value is refused."""
         return ()
