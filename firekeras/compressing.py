@@ -13,6 +13,7 @@ from firekeras.report.tensorboard import TensorBoardRounds
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method
 from firekeras.rounds.records import CompressionResult
+from firekeras.rounds.settings import check_read
 
 if TYPE_CHECKING:
     import keras
@@ -174,7 +175,9 @@ def compression_rounds(
     ...         break
     >>> rounds.best.save("pruned.keras")
     """
-    return Rounds(model, train_data, validation_data, method=methods.get(method), **settings)
+    chosen = methods.get(method)
+    check_read(chosen.unread(), settings)
+    return Rounds(model, train_data, validation_data, method=chosen, **settings)
 
 
 NOT_A_SETTING = ("model", "train_data", "validation_data", "tensorboard", "on_event", "verbose", "fit")

@@ -17,6 +17,7 @@ from firekeras.cli.convert import convert
 from firekeras.cli.demo import demo
 from firekeras.cli.export import export
 from firekeras.cli.measure import measure
+from firekeras.cli.methods import methods
 from firekeras.cli.parsing import prepared
 from firekeras.cli.program import OneCommand, Program
 from firekeras.cli.prune import prune
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(demo, measure, channels, prune, sensitivity, compress, compare, report, stop),
+    *(demo, measure, channels, prune, sensitivity, compress, methods, compare, report, stop),
     *(export, widths, convert),
 ):
     app.command(cls=OneCommand)(prepared(command))

@@ -22,6 +22,7 @@ from firekeras.cli.compress_options import (
     LearningRate,
     MaxRounds,
     MethodName,
+    MethodOptions,
     Mode,
     Monitor,
     Ratio,
@@ -33,6 +34,7 @@ from firekeras.cli.compress_options import (
 )
 from firekeras.cli.console import chosen_options, import_keras, say
 from firekeras.cli.files import check_output, load_data, load_model
+from firekeras.cli.method_options import parsed_options
 from firekeras.cli.options import (
     Balance,
     BatchSize,
@@ -54,7 +56,8 @@ from firekeras.cli.options import (
 )
 from firekeras.cli.program import NothingDoneError
 from firekeras.cli.targets import COSTS, LATENCIES, with_targets
-from firekeras.cli.words import in_options, option
+from firekeras.cli.words import in_options
+from firekeras.cli.words import option as as_option
 from firekeras.refusals import check_one_of
 from firekeras.terminal import Terminal, activity, write_line
 
@@ -75,7 +78,8 @@ def compress(
     schedule: Schedule = "cosine",
     distill: Distill = None,
     method: MethodName = "fire",
-    mode: Mode = "learned",
+    option: MethodOptions = None,
+    mode: Mode = None,
     ratio: Ratio = None,
     epochs_per_round: EpochsPerRound = None,
     max_rounds: MaxRounds = 100,
@@ -132,11 +136,11 @@ def compress(
 def _changes(context) -> list[str]:
     """The options beside --resume; refuses those that the run has already decided."""
     chosen = [name for name in chosen_options(context) if name not in ("resume", "events")]
-    others = [option(name) for name in chosen if name not in (*MAY_CHANGE, *AT_WILL)]
+    others = [as_option(name) for name in chosen if name not in (*MAY_CHANGE, *AT_WILL)]
     if others:
         raise ValueError(
             f"--resume continues with the settings of the run: {', '.join(others)} cannot change them. A finished run "
-            f"can be continued with another {', '.join(map(option, MAY_CHANGE))}."
+            f"can be continued with another {', '.join(map(as_option, MAY_CHANGE))}."
         )
     return chosen
 
@@ -182,7 +186,8 @@ def _check(options, *, resuming):
     """Raises `ValueError` for anything that is wrong without knowing what is in the files."""
     _check_files(options, resuming)
     checks.check_method(options["method"])
-    if options["method"] == "fire":
+    parsed_options(options["option"])
+    if options["mode"] is not None:
         check_one_of("--mode", options["mode"], checks.MODES)
     checks.check_held_out(options["validation_share"])
     checks.check_seed(options["seed"])
@@ -221,6 +226,7 @@ def _shown(events, options):
 
 
 def _run(options, resume, listener):
+    method = _method(options)
     network = load_model(options["model"])
     images = {name: options[name] for name in ("scale", "mean", "std", "skip_unreadable")}
     dataset = load_data(options["data"], network, options["limit"], **images, suspicious=False)  # judging finds it, too
@@ -234,7 +240,7 @@ def _run(options, resume, listener):
         network,
         datasets.hold_out(dataset, options["validation_share"], options["seed"]),
         listener,
-        method=_method(options),
+        method=method,
         resume=bool(resume),
         source=_source(options),
         layer_caps=parsed_caps(options["cap"]),
@@ -266,8 +272,8 @@ def parsed_epochs(text) -> int | None:
 def _method(options):
     from firekeras import methods
 
-    of_fire = {"mode": options["mode"]} if options["method"] == "fire" else {}
-    return methods.seeded(options["method"], options["seed"], **of_fire)
+    mode = {"mode": options["mode"]} if options["mode"] is not None else {}
+    return methods.seeded(options["method"], options["seed"], **{**mode, **parsed_options(options["option"])})
 
 
 def _source(options):

@@ -74,14 +74,24 @@ MethodName = Annotated[
         autocompletion=complete.methods,
     ),
 ]
+MethodOptions = Annotated[
+    list[str] | None,
+    _option(
+        ROUNDS,
+        "NAME=VALUE",
+        "An option of the method, such as rates=resnet56-b or drift_threshold=-1; firekeras methods NAME lists them."
+        " Repeat it for more options.",
+    ),
+]
 Mode = Annotated[
-    str,
+    str | None,
     _option(
         ROUNDS,
         "NAME",
         "For fire: 'learned' measures FIRE in the first round and predicts it from the weights after that;"
         " 'measured' measures in every round.",
         autocompletion=complete.modes,
+        show_default="learned",
     ),
 ]
 Ratio = Annotated[

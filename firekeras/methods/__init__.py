@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -12,7 +14,7 @@ from firekeras.methods.fire import FirePruning
 from firekeras.methods.fppmo import FPPMO
 from firekeras.methods.l1 import L1Pruning
 from firekeras.methods.play_and_prune import PlayAndPrune
-from firekeras.refusals import unknown
+from firekeras.refusals import suggestion, unknown
 from firekeras.rounds.method import METHODS, Method, register
 from firekeras.scores.criteria import CRITERIA
 
@@ -28,6 +30,7 @@ __all__ = [
     "PlayAndPrune",
     "get",
     "names",
+    "options_of",
     "register",
     "seeded",
 ]
@@ -53,6 +56,7 @@ def get(identifier: str | Method | type[Method], **options: Any) -> Method:
     >>> method = firekeras.methods.get("fire", mode="measured")
     """
     if isinstance(identifier, str):
+        check_options(identifier, options)
         return _maker(identifier)(**options)
     method = identifier(**options) if isinstance(identifier, type) else identifier
     if not isinstance(method, Method):
@@ -90,8 +94,52 @@ def seeded(name: str, seed: int, **options: Any) -> Method:
     >>> firekeras.methods.seeded("random", seed=3).seed
     3
     """
-    method = get(name, **options)
-    return get(name, **options, seed=seed) if "seed" in vars(method) else method
+    return get(name, **{**({"seed": seed} if "seed" in options_of(name) else {}), **options})
+
+
+@typed
+def options_of(name: str) -> dict[str, inspect.Parameter]:
+    """The options of a method, from the signature of the class or function that makes it.
+
+    Args:
+        name: The name of a method or criterion.
+
+    Returns:
+        A parameter for each option, by its name.
+
+    Raises:
+        ValueError: If there is no method of that name; suggests the nearest one.
+
+    Example:
+    >>> firekeras.methods.options_of("l1")["selection"].default
+    'independent'
+    """
+    return dict(inspect.signature(_maker(name)).parameters)
+
+
+def documentation_of(name: str) -> str:
+    """The docstring of the class whose options a method takes."""
+    maker = _maker(name)
+    documented = getattr(maker, "of", getattr(maker, "func", maker))
+    return inspect.getdoc(documented) or ""
+
+
+def summary_of(name: str) -> str:
+    """The first line about a method or criterion."""
+    described = METHODS.get(name) or CRITERIA[name].score
+    return (inspect.getdoc(described) or "").split("\n")[0]
+
+
+def check_options(name: str, options: Iterable[str]) -> None:
+    """Raises `ValueError` if a method has no option of such a name."""
+    known = options_of(name)
+    if any(each.kind is each.VAR_KEYWORD for each in known.values()):
+        return  # what it takes, only it knows
+    for option in options:
+        if option not in known:
+            raise ValueError(
+                f"The method {name!r} has no option {option!r}.{suggestion(option, known)} It takes {', '.join(known)}."
+            )
 
 
 def names() -> list[str]:

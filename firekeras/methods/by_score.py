@@ -10,7 +10,7 @@ from firekeras.arguments import typed
 from firekeras.data.samples import draw_samples
 from firekeras.plan.planning import PruningPlan
 from firekeras.refusals import check_share, checked_whole
-from firekeras.rounds.method import Method, register
+from firekeras.rounds.method import Method, register, with_defaults
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, score_filters
 
@@ -65,10 +65,11 @@ def check_balance(balance):
 
 
 @register("l1_global")
+@with_defaults(ByScore, "l1", balance=0)
 def l1_over_all_layers(**options: Any) -> ByScore:
     """The criterion `"l1"`, over all layers together.
 
     Args:
-        **options: As `ByScore` takes them, except `criterion` and `balance`.
+        **options: As `ByScore` takes them, except `criterion`; `balance` defaults to 0.
     """
-    return ByScore("l1", balance=0, **options)
+    return ByScore("l1", **options)

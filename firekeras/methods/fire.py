@@ -19,7 +19,7 @@ from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
 from firekeras.refusals import check_one_of
-from firekeras.rounds.method import Method, register
+from firekeras.rounds.method import Method, register, with_defaults
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
 from firekeras.scores.detector.features import extract_features
@@ -209,10 +209,11 @@ class FirePruning(Method):
 
 
 @register("fire_paper")
+@with_defaults(FirePruning, beside=(), balance=0)
 def fire_over_all_layers(**options: Any) -> FirePruning:
     """FIRE alone, over all layers together, as the paper ranks filters.
 
     Args:
-        **options: As `FirePruning` takes them, except `beside` and `balance`.
+        **options: As `FirePruning` takes them; `beside` defaults to `()` and `balance` to 0.
     """
-    return FirePruning(beside=(), balance=0, **options)
+    return FirePruning(**options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -102,7 +102,8 @@ class FPPMO(Method):
             them without filters that it needs elsewhere. Defaults to None: the training data.
         search_samples: How many samples to judge candidates on, at least 1; as many others are used for
             BatchNormalization, and for the final choice. Fewer if there are not as many. Defaults to 512.
-        learning: How probabilities are updated. Defaults to None: `Learning()`.
+        learning: How probabilities are updated: `Learning`, or its arguments as a dict. Defaults to None:
+            `Learning()`.
         seed: Seeds everything that is drawn at random. Defaults to 0.
 
     Attributes:
@@ -130,7 +131,7 @@ class FPPMO(Method):
         prior: float = 0.5,
         search_data: Any = None,
         search_samples: int = 512,
-        learning: Learning | None = None,
+        learning: Learning | Mapping | None = None,
         seed: int = 0,
     ):
         check_one_of("search", search, SEARCHES)
@@ -140,10 +141,14 @@ class FPPMO(Method):
         self.iterations = checked_whole("iterations", iterations, 1)
         self.samples = checked_whole("samples", samples, 1)
         self.search_samples = checked_whole("search_samples", search_samples, 1)
-        self.learning = learning or Learning()
+        self.learning = Learning(**learning) if isinstance(learning, Mapping) else learning or Learning()
         self.details: dict = {}
         self.probabilities: dict[str, np.ndarray] = {}
         self._removed: dict[str, list[int]] = {}
+
+    def unread(self) -> tuple[str, ...]:
+        """Where filters go: probabilities decide that."""
+        return ("balance", "max_cut", "favour_macs")
 
     def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if networks cannot be judged by their loss."""

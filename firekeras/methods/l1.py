@@ -36,15 +36,18 @@ class L1Pruning(Method):
     """Removes the filters with the smallest weights: the same share of every layer, or a rate per layer.
 
     Source: Li et al., "Pruning Filters for Efficient ConvNets", ICLR 2017. Everything goes at once, down to the rates
-    or to the run's target, and the network is trained once after that (section 3.4); with neither rates nor a
-    target, `pruning_ratio` of every layer goes in each round. Only convolutions are pruned, and in residual blocks
+    or to the run's target, and the network is trained once after that, for all epochs (section 3.4). The `tolerance`
+    undoes nothing then: the result only says whether it holds. With neither rates nor a target, `pruning_ratio` of
+    every layer goes in each round. Only convolutions are pruned, and in residual blocks
     only those that no addition couples with other layers.
 
     Args:
         rates: The share of its original filters that each layer loses, from 0 to 1: one number for all layers; a
-            share by layer (names, patterns and types, as in `layer_caps`; other layers stay as they are); or the
-            name of a network in the paper's table 1, such as `"resnet56-b"`. Defaults to None: all layers lose
-            the same share, as much as the target asks for.
+            share by layer (names, patterns and types, as in `layer_caps`); or the name of a network in the paper's
+            table 1, such as `"resnet56-b"`. Layers without a rate stay as they are. Layers whose filters cannot go
+            on their own are passed over, with a note, so the rates of a `firekeras.sensitivity` fit every network.
+            `min_keep` holds too; a note says where it keeps more than a rate asks for. Defaults to None: all layers
+            lose the same share, as much as the target asks for.
         selection: `"independent"` ranks by all weights of a filter; `"greedy"` ignores those that
             read channels that earlier layers lose (section 3.2). Defaults to `"independent"`.
         iterative: Whether each round prunes only one layer, beginning with the first, so that the network is
@@ -57,7 +60,7 @@ class L1Pruning(Method):
 
     Example:
     >>> method = firekeras.methods.L1Pruning({"conv1": 0.5})
-    >>> result = firekeras.compress(model, train, validation, method=method, epochs=1, tolerance=1)
+    >>> result = firekeras.compress(model, train, validation, method=method, epochs=1)
     >>> result.model.get_layer("conv1").filters
     4
     """
@@ -83,13 +86,40 @@ class L1Pruning(Method):
         network = Network.of(model)
         kernels = convolution_kernels(network)
         layers = ranked_layers(network, kernels, self.shortcuts)
-        quotas = _quotas(layers, self._rates(network.graph, kernels, layers), run.original_widths)
-        plan = self._cut(model, run, network.graph, _scores(network.graph, layers, independent_orders(layers), quotas))
+        rates = self._rates(network.graph, kernels, layers)
+        quotas = _quotas(layers, rates, run.original_widths)
+        plan = self._ranked(model, run, network.graph, layers, quotas)
+        if self.rates is not None:
+            plan.notes = self._notes(network.graph, layers, plan, quotas, run)
+        return plan
+
+    def _ranked(self, model, run, graph, layers, quotas):
+        """The plan by independent norms, or by those that this plan leaves."""
+        plan = self._cut(model, run, graph, _scores(graph, layers, independent_orders(layers), quotas))
         if self.selection == "independent":
             return plan
         counts = {name: filters.size for name, filters in plan.removed.items()}
-        scores = _scores(network.graph, layers, greedy_orders(layers, counts), quotas)
-        return self._cut(model, run, network.graph, scores)
+        return self._cut(model, run, graph, _scores(graph, layers, greedy_orders(layers, counts), quotas))
+
+    def _notes(self, graph, layers, plan, quotas, run):
+        """What the rates ask for and this plan does not do; or, once nothing is left to do, that they are met."""
+        left = {name: quota - lost for name, (_, quota, lost) in quotas.items() if quota > lost}
+        at_once = run.target is None and not run.halvings and not self.iterative
+        notes = list(plan.notes)
+        if _met(quotas) and not left:
+            notes = [f"The rates are met: {', '.join(_met(quotas))}."]
+        elif not plan.removed or at_once:
+            notes += _short(left, plan.removed, run.limits["min_keep"])
+        return notes + _passed_over(self.rates, graph, layers)
+
+    def unread(self) -> tuple[str, ...]:
+        """How much goes and where: rates decide that."""
+        return () if self.rates is None else ("pruning_ratio", "balance", "max_cut", "favour_macs")
+
+    def one_shot(self, target: Any) -> bool:
+        """Whether all goes in one cut, which the rates or the target size."""
+        sized = self.rates is not None or (target is not None and target.counted is not None)
+        return sized and not self.iterative
 
     def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if the rates do not fit this network."""
@@ -105,13 +135,13 @@ class L1Pruning(Method):
         if self.rates is None or isinstance(self.rates, (int, float)):
             return dict.fromkeys(names, 1.0 if self.rates is None else float(self.rates))
         rates = preset_rates(self.rates, kernels) if isinstance(self.rates, str) else self.rates
-        stuck = [name for name, rate in rates.items() if rate and name in graph.filter_layers and name not in names]
-        if stuck:
+        by_layer = resolve_caps(graph, rates)
+        if rates and not by_layer.keys() & set(names):
             raise ValueError(
-                f"The rate of {stuck[0]!r} cannot be met: it is not a convolution, its filters must stay, or they go "
-                f"only together with those of other layers. Layers with filters of their own: {names}."
+                f"The rate of {next(iter(rates))!r} cannot be met: it is not a convolution, its filters must stay, or "
+                f"they go only together with those of other layers. Layers with filters of their own: {names}."
             )
-        return resolve_caps(graph, rates)
+        return by_layer
 
     def _cut(self, model: keras.Model, run: Run, graph: ChannelGraph, scores: FilterScores) -> PruningPlan:
         if self.rates is None and (run.target is None or run.target.counted is None):
@@ -146,6 +176,30 @@ def _quotas(
         keep = int(width * (1 - rates.get(layer.name, 0)) + 1e-9)
         quotas[layer.name] = width, width - keep, width - layer.makes.size
     return quotas
+
+
+def _met(quotas):
+    return [f"{name} has lost {lost} of {width} filters" for name, (width, quota, lost) in quotas.items() if quota]
+
+
+def _short(left, removed, min_keep):
+    """That limits of the run keep filters which the rates would remove, if they do."""
+    short = {name: count - len(removed.get(name, ())) for name, count in left.items()}
+    kept = [f"{count} more of {name}" for name, count in short.items() if count > 0]
+    return [f"The rates ask for {', '.join(kept)}: min_keep={min_keep:g}, caps or round_to keep them."] if kept else []
+
+
+def _passed_over(rates, graph, layers):
+    """That layers have a rate of their own and no filter to rank, if there are such."""
+    ranked = {layer.name for layer in layers}
+    given = rates if isinstance(rates, Mapping) else {}
+    names = [name for name, rate in given.items() if rate and name in graph.filter_layers and name not in ranked]
+    if not names:
+        return []
+    return [
+        f"Rates that do not count: {', '.join(names)}. Only convolutions are pruned whose filters may go on their "
+        "own, not together with those of other layers."
+    ]
 
 
 def _scores(

@@ -21,7 +21,7 @@ from firekeras.plan.units import over_units
 from firekeras.refusals import check_number, check_share, checked_whole
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method, register
-from firekeras.rounds.monitor import lost, within_tolerance
+from firekeras.rounds.monitor import ROUNDING, lost, within_tolerance
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import l1_norm
@@ -49,7 +49,8 @@ class PlayAndPrune(Method):
     penalty and threshold are multiplied by how far accuracy lies above the tolerated level; below that level
     the network is only fine-tuned. Everything else is our design:
 
-    - The controller's factor is `1 - lost / tolerance`, from 0 to 2: 1 at no loss, 0 at the tolerance.
+    - The controller's factor is `1 - lost / tolerance`, from 0 to 2: 1 at no loss, 0 at the tolerance. With an
+      infinite tolerance, as in `firekeras.compare`, it is always 1, and the rows of a comparison say so.
     - A filter's strength is the mean |w| of its weights. Their sum would shrink as earlier layers lose
       channels, and set off cascades. Filters that only go together count as one.
     - Only filters that were penalised are cut.
@@ -90,6 +91,8 @@ class PlayAndPrune(Method):
     {'class': 'PlayAndPrune', ..., 'penalty': 0.002, ...}
     """
 
+    sizes_cuts = True
+
     @typed
     def __init__(
         self,
@@ -110,6 +113,14 @@ class PlayAndPrune(Method):
         self.details: dict = {}
         self._memory = Memory()
         self._move = Move()
+
+    def variant(self, tolerance: float) -> str:
+        """Without an end to the tolerance the controller's factor is 1 in every epoch."""
+        return "controller off" if math.isinf(tolerance) else ""
+
+    def unread(self) -> tuple[str, ...]:
+        """How much goes and where: thresholds decide that."""
+        return ("pruning_ratio", "balance", "max_cut", "favour_macs")
 
     def prepare(self, model: keras.Model, run: Rounds) -> keras.Model:
         """A copy of the network, trained until there is something to cut, or until it gives up."""
@@ -263,10 +274,12 @@ class Move:
 
 def pressure_at(accuracy: float, run: Run) -> float:
     """The controller's factor: 1 at the baseline, 0 at the tolerance and below it, at most 2."""
-    worse = lost(accuracy, run.baseline, run.monitor)
-    if not run.settings.tolerance or math.isnan(worse):
-        return float(worse <= 0)
-    return min(max(1 - worse / run.settings.tolerance, 0.0), 2.0)
+    worse, tolerance = lost(accuracy, run.baseline, run.monitor), run.settings.tolerance
+    if not tolerance or math.isnan(worse):
+        return float(worse <= ROUNDING)
+    if tolerance - worse <= ROUNDING:
+        return 0.0
+    return min(max(1 - worse / tolerance, 0.0), 2.0)
 
 
 def first_thresholds(model: keras.Model, run: Run) -> dict[str, float]:

@@ -108,8 +108,16 @@ def _round_line(event, started):
     after = f"{metric(record.accuracy)} trained, {record.seconds:.0f} s"
     if not record.filters_removed:
         return Text.assemble(head, verdict, f"  trained to the end; {name} {after}")
+    after += _fire_was(event)
     cut = "" if math.isnan(record.after_cut) else f"{metric(record.after_cut)} cut, "
     return Text.assemble(head, verdict, f" {share_left(record.conv_macs, before):>6} conv MACs; {name} {cut}{after}")
+
+
+def _fire_was(event):
+    """Whether the FIRE that ranked the filters of a round was measured or predicted; empty if they had none."""
+    words = (event.get("criterion") or "").split()
+    how = {"fire": "; FIRE measured", "fire_predicted": "; FIRE predicted"}
+    return next((how[word] for word in words if word in how), "")
 
 
 def _epoch_line(event, started):

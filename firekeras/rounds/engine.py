@@ -283,7 +283,8 @@ class Rounds(Run, Iterator):
         after_cut = self.judged(candidate)
         self._report_cut(plan, after_cut)
         self.fine_tuning.prepare(candidate)
-        trained = self._trained(candidate, after_cut, self.epochs_for(arrives), chooses=self.step.undoes or arrives)
+        chooses = self.step.undoes or self.step.last or arrives
+        trained = self._trained(candidate, after_cut, self.epochs_for(arrives), chooses=chooses)
         record = self.record(
             plan,
             accuracy_after_cut=after_cut,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,9 @@ class Method:
 
     Attributes:
         balance: Overrides the run's `balance` in `run.plan`, from 0 to 1; None keeps the run's.
+        sizes_cuts: Whether the method itself decides how much goes in a round, by something other than the run's
+            ratio. A small cut then ends nothing, nor does one that takes as many filters as an undone round did:
+            they may be others. Defaults to False.
         profile: The `FireProfile` that was measured last; None if there is none.
         details: What to record about the last round, by name: plain values, for `RoundRecord.details`.
 
@@ -34,6 +39,7 @@ class Method:
     """
 
     balance: float | None = None
+    sizes_cuts: bool = False
     profile: FireProfile | None = None
     details: Mapping[str, Any] = {}
 
@@ -60,6 +66,22 @@ class Method:
         Raises:
             ValueError: If the method cannot prune this network.
         """
+
+    def variant(self, tolerance: float) -> str:
+        """Returns in a few words, for tables, what a run with this tolerance turns off; empty if nothing."""
+        return ""
+
+    def unread(self) -> tuple[str, ...]:
+        """Returns the settings of a run that this method does not use: a run with another value is refused."""
+        return ()
+
+    def one_shot(self, target: Any) -> bool:
+        """Returns whether all goes in a single cut, after which the network trains once and is not judged.
+
+        Args:
+            target: The run's `Target`, or None.
+        """
+        return False
 
     def prepare(self, model: keras.Model, run: Rounds) -> keras.Model:
         """Returns the network to plan for and to cut: the model itself, unless the method trains a copy first.
@@ -111,3 +133,27 @@ def register(name: str) -> Callable:
     True
     """
     return METHODS.register(name)
+
+
+def with_defaults(cls: type[Method], *fixed: Any, **defaults: Any) -> Callable:
+    """A decorator for a function that makes a method with other defaults: it takes the other options of the class.
+
+    Args:
+        cls: The method's class.
+        *fixed: Arguments that are always these.
+        **defaults: Options that are these unless they are given.
+
+    Returns:
+        A decorator. The function gets all options; its signature lists them, with these defaults.
+    """
+
+    def decorate(function):
+        @functools.wraps(function)
+        def make(**options):
+            return function(**{**defaults, **options})
+
+        signature = inspect.signature(functools.partial(cls, *fixed, **defaults))
+        vars(make).update(__signature__=signature, of=cls)
+        return make
+
+    return decorate

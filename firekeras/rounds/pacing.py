@@ -24,6 +24,8 @@ class Step:
         goal: `{measure: amount}`: the costs to cut down to; None if a ratio decides.
         cuts: Whether the round cuts; if not, it only trains. Defaults to True.
         undoes: Whether the round is undone if the metric falls below the tolerance. Defaults to True.
+        last: Whether the run ends with this round, so that the better state is kept: the one after the cut, or
+            after training. Defaults to False.
     """
 
     epochs: int
@@ -31,6 +33,7 @@ class Step:
     goal: Mapping[str, float] | None = None
     cuts: bool = True
     undoes: bool = True
+    last: bool = False
 
 
 class Pace(Protocol):
@@ -47,16 +50,19 @@ class Pace(Protocol):
         """How many epochs a network trains after a cut, given whether that cut arrives at the target."""
 
 
-def pace_of(settings, target, epochs: int | None) -> Pace:
+def pace_of(settings, target, epochs: int | None, method) -> Pace:
     """The pace of a run.
 
     Args:
         settings: `RunSettings`.
         target: The `Target`, or None.
         epochs: How many epochs there are; None for no limit.
+        method: The `Method`, which may do all in one cut.
     """
     if target is not None and epochs is not None:
         return ToTarget(target, epochs, settings.epochs_per_round, settings.max_rounds)
+    if method.one_shot(target):
+        return OneShot(epochs, settings.epochs_per_round)
     return WithinTolerance(settings, target, epochs)
 
 
@@ -94,6 +100,29 @@ class ToTarget:
         if arrived:
             return left
         return max(0, min(self.between, left - math.ceil(self.epochs * (1 - CUTTING))))
+
+
+class OneShot:
+    """One cut, as far as the method goes, and training after it; no tolerance undoes it.
+
+    Args:
+        epochs: Epochs of the whole run; None for those of a round.
+        per_round: Epochs of a round. Defaults to None: one.
+    """
+
+    def __init__(self, epochs: int | None, per_round: int | None = None):
+        self.epochs = epochs
+        self.training = epochs if epochs is not None else 1 if per_round is None else per_round
+
+    def next(self, run) -> Step | str:
+        if run.exhausted:
+            return run.exhausted
+        if not run.leg:
+            return Step(self.training, undoes=False, last=True)
+        return "All went in one cut." if run.leg[-1].accepted else run.undone_because()
+
+    def epochs_after(self, run, step, arrived) -> int:
+        return step.epochs
 
 
 class WithinTolerance:

@@ -91,7 +91,7 @@ class Run:
             model: The network as it is now.
             after_round: How many earlier rounds do not count. Defaults to 0.
         """
-        self.pace = pace_of(self.settings, self.target, epochs)
+        self.pace = pace_of(self.settings, self.target, epochs, self.method)
         self.leg_begins, self.exhausted, self.epochs_of_method = after_round, "", 0
         self.arrived = self.target is not None and self.target.reached(model, self.costs)
         self.start_amounts = self._amounts_before_leg()
@@ -224,7 +224,7 @@ class Run:
 
     def _is_negligible(self, plan):
         """Whether a cut saves next to nothing although the settings ask for more."""
-        if self.settings.pruning_ratio is not None and not self.halvings:
+        if self.method.sizes_cuts or (self.settings.pruning_ratio is not None and not self.halvings):
             return False
         saved = 1 - plan.costs_after.macs / max(1, plan.costs_before.macs)
         return saved < NEGLIGIBLE or self._takes_no_less(plan)

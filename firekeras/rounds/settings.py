@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from firekeras.arguments import checked_type
@@ -152,6 +152,14 @@ class RunSettings:
     def to_dict(self) -> dict:
         """All settings by name, as a shallow copy."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def check_read(unread: Iterable[str], given: Mapping[str, Any]):
+    """Raises `ValueError` if settings that a method does not use have another value than by default."""
+    defaults = RunSettings()
+    for name in unread:
+        if name in given and given[name] != getattr(defaults, name):
+            raise ValueError(f"This method does not use {name}={given[name]!r}. Leave it out, or take another method.")
 
 
 def check_callbacks(given: Any):

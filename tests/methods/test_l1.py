@@ -107,7 +107,8 @@ def test_rates_are_those_of_the_original_width():
     original = {"conv1": 8, "conv2": 16, "logits": 3}
     assert removed_lists(planned(L1Pruning(0.625), model, original=original)) == {"conv1": [1], "conv2": [0, 1]}
     done = planned(L1Pruning(0.5), model, original=original)
-    assert not done.removed and "4 of 8 filters are to go in all" in done.notes[0]
+    assert not done.removed
+    assert done.notes == ["The rates are met: conv1 has lost 4 of 8 filters, conv2 has lost 8 of 16 filters."]
 
 
 def test_a_target_takes_the_same_share_of_every_layer_at_once():
@@ -193,6 +194,19 @@ def test_a_rate_for_what_cannot_go_is_refused():
         planned(L1Pruning({"konv1": 0.5}), networks.two_convs())
 
 
+def test_rates_of_a_sensitivity_fit_every_network():
+    plan = planned(L1Pruning({"stem": 0.25, "a1": 0.5, "b1": 0.0}), networks.residual())
+    assert set(plan.removed) == {"a1"} and "Rates that do not count: stem." in plan.notes[-1]
+    none = planned(L1Pruning({"stem": 0.5, "a1": 0.0}), networks.residual())
+    assert not none.removed and "Rates that do not count: stem." in none.notes[-1]
+
+
+def test_rates_that_the_limits_of_the_run_cut_short_are_pointed_out():
+    plan = planned(L1Pruning({"conv1": 0.95}), networks.two_convs(20, 8))
+    assert counts(plan) == {"conv1": 18}
+    assert plan.notes == ["The rates ask for 1 more of conv1: min_keep=0.1, caps or round_to keep them."]
+
+
 @pytest.mark.parametrize(
     "settings",
     [{"rates": 1.5}, {"rates": -0.1}, {"rates": {"conv1": 1.5}}, {"rates": [0.5]}, {"selection": "lazy"}],
@@ -265,14 +279,25 @@ def data(count=32):
 
 
 def compress(method, **settings):
-    plain = {"tolerance": 1.0, "epochs": None, "epochs_per_round": 0, "recovery": (), "verbose": 0}
+    plain = {"epochs": None, "epochs_per_round": 0, "recovery": (), "verbose": 0}
     return firekeras.compress(compiled(networks.two_convs(8, 16)), data(), data(), method=method, **plain, **settings)
 
 
-def test_rates_are_reached_in_one_round():
-    result = compress(L1Pruning(0.5))
-    assert [record.filters_removed for record in result.rounds] == [12]
-    assert result.rounds[0].criterion == "l1" and "8 of 16 filters are to go in all" in result.stopped_because
+class Falling:
+    """Measures less each time."""
+
+    value = 1.0
+
+    def __call__(self, model):
+        self.value -= 0.2
+        return self.value
+
+
+def test_rates_are_reached_in_one_round_however_bad_the_metric():
+    result = compress(L1Pruning(0.5), evaluate=Falling())
+    assert [record.filters_removed for record in result.rounds] == [12] and result.rounds[0].accepted
+    assert result.rounds[0].criterion == "l1" and result.stopped_because == "All went in one cut."
+    assert result.accuracy < result.baseline and not result.within_tolerance
 
 
 def test_a_target_is_reached_in_one_round():

@@ -81,6 +81,13 @@ def test_the_first_round_measures_and_later_ones_predict():
     assert second.num_removed == round(0.2 * (48 - first.num_removed))
 
 
+def test_after_an_undone_first_round_the_measured_fire_ranks_again():
+    model, method = normalised_network(), FirePruning(regressor="linear", drift_threshold=-1)
+    measured = method.scores(model, samples())
+    assert method.scores(keras.models.clone_model(model), samples()) is not measured
+    assert method.scores(model, samples()) is measured
+
+
 def test_filters_are_ranked_by_several_criteria_while_scores_and_profile_stay_fire():
     model, method = normalised_network(), FirePruning(regressor="linear", drift_threshold=-1)
     graph, fire = firekeras.channel_graph(model), firekeras.measure_fire(model, samples(), fraction=0.2, seed=0)

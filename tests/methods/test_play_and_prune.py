@@ -165,6 +165,7 @@ def test_regularisers_of_the_network_go_on_counting():
         (0.99, 0.02, "accuracy", 2.0),
         (0.909, 0.02, "loss", 0.5),
         (0.88, 0.02, "loss", 2.0),
+        (float(np.float32(0.88) + np.float32(6e-8)), 0.02, "accuracy", 0.0),  # rounded
         (0.90, 0.0, "accuracy", 1.0),
         (0.89, 0.0, "accuracy", 0.0),
         (float("nan"), 0.02, "accuracy", 0.0),
@@ -172,7 +173,7 @@ def test_regularisers_of_the_network_go_on_counting():
 )
 def test_the_pressure_is_how_much_of_the_tolerance_is_left(accuracy, tolerance, monitor, pressure):
     run = SimpleNamespace(baseline=0.9, monitor=monitor, settings=SimpleNamespace(tolerance=tolerance))
-    assert pressure_at(accuracy, run) == pytest.approx(pressure)
+    assert pressure_at(accuracy, run) == (pytest.approx(pressure) if pressure else 0)
 
 
 class Measured:
@@ -254,6 +255,12 @@ def test_a_round_that_is_undone_halves_the_thresholds_of_the_layers_it_cut(train
     assert method.state() == {"thresholds": {"conv1": 1.0, "conv2": 1.0}, "growth": 1.0, "touched": ["conv2"]}
     method.prepare(trained, run)
     assert method.state()["thresholds"] == {"conv1": 1.0, "conv2": 0.5}
+
+
+def test_thresholds_are_halved_until_the_tries_are_used_up(trained, pressed):
+    run = rounds(trained, PlayAndPrune(penalty=1e-6), evaluate=Measured(0.9, 0.9, 0.2), backtracks=2)
+    assert [record.filters_removed for record in run] == [2, 2, 2]  # no fewer, but the thresholds are lower
+    assert run.stopped_because.startswith("Round 3 ended") and run.method.state()["thresholds"]["conv2"] == 0.25
 
 
 def test_a_tenth_of_each_layer_goes_at_a_time_and_at_least_one_filter(trained, pressed):

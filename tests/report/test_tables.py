@@ -74,6 +74,14 @@ def test_a_round_is_one_line(accepted, word):
     assert len(line) <= 80
 
 
+@pytest.mark.parametrize(
+    ("criterion", "end"),
+    [("fire and l1", "s; FIRE measured"), ("balanced fire_predicted", "s; FIRE predicted"), ("l1", " s"), (None, " s")],
+)
+def test_a_round_says_if_its_fire_was_measured_or_predicted(criterion, end):
+    assert tables.event_line({**ROUND, "criterion": criterion}, STARTED).plain.endswith(end)
+
+
 def test_a_round_that_cut_nothing_says_that_it_trained():
     line = tables.event_line({**ROUND, "filters_removed": 0}, STARTED).plain
     assert line == "Round  2 kept    trained to the end; accuracy 0.9800 trained, 1 s"

@@ -41,11 +41,11 @@ def _row(summary: Summary, comparison) -> list[str]:
 
 
 def _name(summary):
-    """The method, and whether it stopped short of the share that was asked for."""
-    if not summary.short:
-        return summary.method
+    """The method, what of it is off, and whether it stopped short of the share that was asked for."""
     some = "" if summary.short == summary.runs else f"{summary.short} of {summary.runs} runs "
-    return f"{summary.method} ({some}short of {summary.share:.0%})"
+    short = f"{some}short of {summary.share:.0%}" if summary.short else ""
+    remarks = ", ".join(remark for remark in (summary.variant, short) if remark)
+    return f"{summary.method} ({remarks})" if remarks else summary.method
 
 
 def _spread(summary):

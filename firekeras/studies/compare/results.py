@@ -31,6 +31,7 @@ class Outcome:
         rounds: How many cuts there were. Defaults to 0.
         reached: Whether the network came down to the share. Defaults to True.
         notes: Sentences about the run, for example why it did not reach the target.
+        variant: What of the method a comparison turns off, such as `"controller off"`. Defaults to nothing.
 
     Example:
     >>> comparison = firekeras.compare(model, train, validation, test, methods=("l1",), seeds=1, epochs=1)
@@ -53,6 +54,7 @@ class Outcome:
     notes: list[str] = dataclasses.field(default_factory=list)
     ram: int | None = None
     flash: int | None = None
+    variant: str = ""
 
     @property
     def key(self) -> tuple[str, float, int]:
@@ -80,6 +82,7 @@ class Summary:
         epochs: The most epochs that any of the runs trained.
         seconds: How long a run took, on average.
         short: How many of the runs stopped short of the share. Defaults to 0.
+        variant: As of the runs. Defaults to nothing.
     """
 
     method: str
@@ -92,6 +95,7 @@ class Summary:
     epochs: int
     seconds: float
     short: int = 0
+    variant: str = ""
 
 
 @dataclasses.dataclass
@@ -139,6 +143,7 @@ class Comparison:
             epochs=max(run.epochs for run in runs),
             seconds=float(np.mean([run.seconds for run in runs])),
             short=sum(not run.reached for run in runs),
+            variant=runs[0].variant,
         )
 
     @property

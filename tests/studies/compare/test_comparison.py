@@ -289,13 +289,22 @@ def test_fresh_weights_leave_what_is_not_trained():
     assert fresh.count_params() == model.count_params()
 
 
+def test_a_row_says_what_of_its_method_is_off():
+    variant = PlayAndPrune().variant(math.inf)
+    runs = [outcome("play_and_prune", variant=variant), outcome("fire"), outcome("l1", reached=False)]
+    found = Comparison("accuracy", "macs", 0.9, {"conv_macs": 100, "macs": 100, "params": 100}, [], runs)
+    names = {row[0] for row in rows(found)}
+    assert names == {"baseline", "fire", "play_and_prune (controller off)", "l1 (short of 50%)"}
+    assert PlayAndPrune().variant(0.01) == ""
+
+
 def test_a_method_that_stops_short_of_the_target_is_reported(trained):
     methods = {"little": lambda seed: L1Pruning(0.1)}
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, seeds=1, epochs=2, batch_size=96)
     one = found.outcomes[0]
     assert one.epochs == 2 and one.macs > 0.5 * found.before["macs"] and not one.reached
     assert "Stopped short of 0.5" in found.notes[0] and found.notes[0].startswith("little, seed 0")
-    assert "are to go in all" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
+    assert "The rates are met" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
 
 
 def test_methods_by_name_are_made_again_for_each_seed():

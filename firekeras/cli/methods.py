@@ -1,0 +1,57 @@
+"""`firekeras methods`: the methods of compress, and the options of each."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from firekeras.cli import checks, complete
+from firekeras.cli.console import import_keras, show
+
+
+def methods(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A method or criterion.", autocompletion=complete.methods)
+    ] = None,
+):
+    """Lists the methods of compress, or the options of one, for `compress --option NAME=VALUE`.
+
+    Example: firekeras methods l1
+    """
+    if name is not None:
+        checks.check_method(name)
+    import_keras()
+    from firekeras import methods as known
+    from firekeras.report.fitting import FittingTable
+
+    if name is None:
+        table = FittingTable("Methods and criteria", ("name", "what it does"), sentences="what it does")
+        for each in known.names():
+            table.add_row(Text(each), Text(known.summary_of(each)))
+    else:
+        table = FittingTable(f"Options of {name}", ("option", "default", "meaning"), sentences="meaning")
+        meanings = argument_texts(known.documentation_of(name))
+        for option, parameter in known.options_of(name).items():
+            table.add_row(Text(option), Text(_default(parameter)), Text(meanings.get(option, "")))
+    show(table)
+
+
+def _default(parameter):
+    return "needed" if parameter.default is inspect.Parameter.empty else str(parameter.default)
+
+
+def argument_texts(documentation: str) -> dict[str, str]:
+    """What a docstring says of each argument, in one line.
+
+    Example:
+    >>> from firekeras.cli.methods import argument_texts
+    >>> argument_texts("Makes.\\n\\nArgs:\\n    a, b: Two\\n        lines.\\n    c: One.\\n\\nReturns:\\n    d: No.")
+    {'a': 'Two lines.', 'b': 'Two lines.', 'c': 'One.'}
+    """
+    block = re.search(r"^Args:\n((?:(?: .*)?\n?)*)", inspect.cleandoc(documentation), re.MULTILINE)
+    entries = re.findall(r"^ {4}([\w, ]+): (.*(?:\n {5,}.*)*)", block[1] if block else "", re.MULTILINE)
+    return {name: " ".join(text.split()) for names, text in entries for name in names.split(", ")}
