@@ -113,8 +113,12 @@ class Contest:
         rounds = SameChoice(self.model, self.train_data, self.validation_data, method=method, **settings)
         cuts = sum(record.filters_removed > 0 for record in rounds)
         short = self._stopped_short(rounds, share)
-        run = {"rounds": cuts, "reached": not short, "notes": [*short, *_gained_nothing(rounds), *rounds.notes]}
-        run["variant"] = method.variant(settings["tolerance"])
+        run = {
+            "variant": method.variant(settings["tolerance"]),
+            "rounds": cuts,
+            "reached": not short,
+            "notes": [*short, *_gained_nothing(rounds), *rounds.notes],
+        }
         return rounds.best, self._outcome(label, share, seed, start, rounds.best, epochs=rounds.epochs_spent, **run)
 
     def scratch(self, label, control: Scratch, pruned, share, seed) -> tuple[keras.Model, Outcome]:
