@@ -63,6 +63,8 @@ class FirePruning(Method):
         balance: Overrides the run's `balance`, from 0 to 1: 0 ranks the filters of all layers together, and lets a
             layer lose in one cut all that its limits allow. With `beside=()` that is the paper's ranking,
             `method="fire_paper"`. Defaults to None: the run's own, which ranks within layers.
+        dense: Whether units of Dense layers are ranked too, even if no cap names their layer. The paper ranks the
+            filters of convolutions alone, and so does `method="fire_paper"`. Defaults to True.
         seed: Seeds the choice of samples, and the regressor. Defaults to 0.
 
     Attributes:
@@ -92,6 +94,7 @@ class FirePruning(Method):
         drift_samples: int = 500,
         beside: str | Iterable[str] = ("l1", "contribution"),
         balance: float | None = None,
+        dense: bool = True,
         seed: int = 0,
     ):
         check_one_of("mode", mode, MODES)
@@ -100,7 +103,7 @@ class FirePruning(Method):
         for name in beside:
             get_criterion(name)
         check_balance(balance)
-        self.beside, self.balance = beside, balance
+        self.beside, self.balance, self.dense = beside, balance, dense
         self.mode, self.fraction, self.measure_on, self.seed = mode, fraction, measure_on, seed
         self.drift = DriftGuard(drift_threshold, drift_samples, seed)
         self._untrained = FireDetector(regressor, features=features, seed=seed)
@@ -209,11 +212,12 @@ class FirePruning(Method):
 
 
 @register("fire_paper")
-@with_defaults(FirePruning, beside=(), balance=0)
+@with_defaults(FirePruning, beside=(), balance=0, dense=False)
 def fire_over_all_layers(**options: Any) -> FirePruning:
-    """FIRE alone, over all layers together, as the paper ranks filters.
+    """FIRE alone, over all convolutions together, as the paper ranks filters.
 
     Args:
-        **options: As `FirePruning` takes them; `beside` defaults to `()` and `balance` to 0.
+        **options: As `FirePruning` takes them; `beside` defaults to `()`, `balance` to 0 and `dense` to
+            False.
     """
     return FirePruning(**options)

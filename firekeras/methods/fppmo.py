@@ -104,6 +104,8 @@ class FPPMO(Method):
             BatchNormalization, and for the final choice. Fewer if there are not as many. Defaults to 512.
         learning: How probabilities are updated: `Learning`, or its arguments as a dict. Defaults to None:
             `Learning()`.
+        dense: Whether units of Dense layers go too, even if no cap names their layer. Defaults to False: filters of
+            convolutions alone.
         seed: Seeds everything that is drawn at random. Defaults to 0.
 
     Attributes:
@@ -132,11 +134,13 @@ class FPPMO(Method):
         search_data: Any = None,
         search_samples: int = 512,
         learning: Learning | Mapping | None = None,
+        dense: bool = False,
         seed: int = 0,
     ):
         check_one_of("search", search, SEARCHES)
         check_share("prior", prior)
         self.search, self.prior, self.search_data, self.seed = search, prior, search_data, seed
+        self.dense = dense
         self.stages = checked_whole("stages", stages, 1)
         self.iterations = checked_whole("iterations", iterations, 1)
         self.samples = checked_whole("samples", samples, 1)

@@ -77,6 +77,8 @@ class PlayAndPrune(Method):
         give_up: Epochs without a cut after which cutting ends, at least 1. Defaults to 10.
         penalise_bn: Whether gamma and beta behind the filters are penalised too: behind a
             BatchNormalization, small weights alone do not make an output small. Defaults to False.
+        dense: Whether units of Dense layers go too, even if no cap names their layer. Defaults to False: filters of
+            convolutions alone.
 
     Attributes:
         details: About the last round: `pressure`, the controller's factor; `penalty`, the coefficient; and
@@ -103,11 +105,13 @@ class PlayAndPrune(Method):
         patience: int = 3,
         give_up: int = 10,
         penalise_bn: bool = False,
+        dense: bool = False,
     ):
         check_share("share", share, above=0)
         check_number("penalty", penalty, above=0)
         check_number("delta", delta, above=0)
-        self.share, self.penalty, self.delta, self.penalise_bn = share, penalty, delta, penalise_bn
+        self.share, self.penalty, self.delta = share, penalty, delta
+        self.penalise_bn, self.dense = penalise_bn, dense
         self.patience = checked_whole("patience", patience, 0)
         self.give_up = checked_whole("give_up", give_up, 1)
         self.details: dict = {}

@@ -25,6 +25,8 @@ class Method:
 
     Attributes:
         balance: Overrides the run's `balance` in `run.plan`, from 0 to 1; None keeps the run's.
+        dense: Whether units of Dense and other layers that are no convolutions are ranked too, even if no cap names
+            their layer. Defaults to True.
         sizes_cuts: Whether the method itself decides how much goes in a round, by something other than the run's
             ratio. A small cut then ends nothing, nor does one that takes as many filters as an undone round did:
             they may be others. Defaults to False.
@@ -39,6 +41,7 @@ class Method:
     """
 
     balance: float | None = None
+    dense: bool = True
     sizes_cuts: bool = False
     profile: FireProfile | None = None
     details: Mapping[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import keras
@@ -64,6 +65,8 @@ class Run:
         target: Target | None = None,
     ):
         self.settings, self.method, self.train_data = settings, method, train_data
+        self._dense = [] if method.dense else dense_alone(graph, resolve_caps(graph, settings.layer_caps))
+        check_convolutions(model, graph, self._dense)
         self.original_widths, self._original_sizes = graph.widths, graph.sizes
         self.costs_before = self.costs = count_costs(graph)
         self.records: list[RoundRecord] = []
@@ -176,7 +179,7 @@ class Run:
     def limits(self) -> dict:
         """The limits of every plan of the run, as arguments for `plan_pruning`."""
         return {
-            "layer_caps": self.settings.layer_caps,
+            "layer_caps": {**self.settings.layer_caps, **dict.fromkeys(self._dense, 0)},
             "original_widths": self._original_sizes,
             "round_to": self.settings.round_to,
             "min_keep": self.settings.min_keep,
@@ -193,6 +196,7 @@ class Run:
             The plan. It removes nothing if nothing may go, and its notes say why.
         """
         graph, settings = channel_graph(model), self.settings
+        scores = scores.without(self._dense) if self._dense else scores
         if settings.favour_macs:
             scores = favouring_macs(scores, graph, settings.favour_macs)
         limits = {**self.limits, **self._spread()}
@@ -321,6 +325,22 @@ class Run:
             target=self.settings.target,
             time=self.time.seconds,
             notes=list(self.notes),
+        )
+
+
+def dense_alone(graph: ChannelGraph, caps: Mapping[str, float]) -> list[str]:
+    """The layers without a cap that are no convolutions and lose no filters together with one."""
+    groups = [group for group in graph.groups if not any(graph.layers[name].is_conv for name in group)]
+    return [name for group in groups for name in group if name not in caps]
+
+
+def check_convolutions(model: keras.Model, graph: ChannelGraph, dense: Collection[str]) -> None:
+    """Raises `ValueError` if a method that leaves `dense` layers alone would find nothing to prune."""
+    free = [name for name in graph.filter_layers if not set(graph.filters(name).tolist()) <= graph.locks.keys()]
+    if free and set(free) <= set(dense):
+        raise ValueError(
+            f"This method ranks the filters of convolutions, as its paper does, and {model.name!r} has none that may "
+            f"go. Give it dense=True, or layer_caps={{{free[0]!r}: 0.5}}, to prune dense layers."
         )
 
 

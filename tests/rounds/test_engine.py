@@ -10,13 +10,17 @@ from keras import layers as L
 from sides import TRAIN, VALIDATION, compiled, small_cnn
 
 import firekeras
+from firekeras.channels import channel_graph
 from firekeras.export.latency import Latency
 from firekeras.methods.fire import FirePruning
+from firekeras.methods.play_and_prune import PlayAndPrune
 from firekeras.network import Network
 from firekeras.recovery import RECOVERY
 from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.monitor import chosen_monitor, lost, lower_is_better, within_tolerance
+from firekeras.rounds.run import Run
 from firekeras.rounds.run_directory import RunDirectory
+from firekeras.rounds.settings import RunSettings
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -401,6 +405,28 @@ def test_a_baseline_at_the_level_of_chance_is_pointed_out(trained):
     share = max(np.mean(VALIDATION[1]), 1 - np.mean(VALIDATION[1]))
     result = compress(trained, evaluate=scripted(share, (0.9,)), epochs_per_round=0, max_rounds=1)
     assert "no better than always answering with the most frequent class" in " ".join(result.notes)
+
+
+@pytest.mark.parametrize(
+    ("method", "dense", "gone"),
+    [
+        (PlayAndPrune(), {}, {"conv"}),
+        (PlayAndPrune(dense=True), {}, {"conv", "hidden"}),
+        (FirePruning(beside=(), dense=False), {"hidden": 0.5}, {"conv", "hidden"}),
+    ],
+)
+def test_the_papers_methods_leave_dense_units_unless_asked(method, dense, gone):
+    layers = [keras.Input((4, 4, 1)), L.Conv2D(8, 3, activation="relu", name="conv"), L.Flatten()]
+    model = keras.Sequential([*layers, L.Dense(8, activation="relu", name="hidden"), L.Dense(2)])
+    run = Run(RunSettings(pruning_ratio=0.5, layer_caps=dense), method, model, channel_graph(model), epochs=None)
+    plan = run.plan(model, firekeras.score_filters(model, "l1"))
+    assert plan.removed.keys() == gone
+
+
+def test_a_network_of_dense_layers_alone_needs_dense_true():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(8, name="hidden"), L.Dense(2)])
+    with pytest.raises(ValueError, match=r"dense=True, or layer_caps=\{'hidden': 0\.5\}"):
+        Run(RunSettings(), PlayAndPrune(), model, channel_graph(model), epochs=None)
 
 
 def test_a_model_with_nothing_to_prune_is_refused():

@@ -44,8 +44,9 @@ def compare(
     Each run uses the engine of `compress`: it begins with the given network, reaches the target in
     a few cuts, and trains for `epochs` epochs in all, with one curve of learning rates over all of them. No cut is
     undone because of a metric on validation data. Every network is settled before it is measured, including the
-    baseline. All methods choose among the same filters, those that FIRE can rank. The test data are read once per
-    run, at its end. Every result is kept, even if it speaks against FIRE.
+    baseline. All methods choose among the filters that FIRE can rank;
+    `l1` and the papers' methods (`fire_paper`, `play_and_prune`, `fppmo`) leave those of Dense layers alone.
+    The test data are read once per run, at its end. Every result is kept, even if it speaks against FIRE.
 
     There are three controls: `"random"` removes filters at random, in the same rounds as FIRE; `"scratch"` is the
     final network of the first method with fresh weights, and `"unpruned"` the given network with all
