@@ -190,7 +190,7 @@ class Journal:
     def broken_off(self, error):
         """Reports that a round was broken off, if that can still be written, and leaves; the run may be resumed."""
         with contextlib.suppress(OSError, ValueError):  # what broke the round off is what counts
-            if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+            if isinstance(error, (KeyboardInterrupt, GeneratorExit, SystemExit)):  # a SIGTERM ends as a SystemExit
                 self.report("interrupted")
             else:
                 self.report("error", message=f"{type(error).__name__}: {error}")

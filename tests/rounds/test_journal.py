@@ -145,6 +145,17 @@ def test_what_breaks_a_round_off_is_not_hidden_by_a_full_disk(tmp_path, monkeypa
     assert ownership.owner_of(tmp_path / "run") is None
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"), [(KeyboardInterrupt(), "interrupted"), (SystemExit(143), "interrupted"), (OSError("x"), "error")]
+)
+def test_what_was_asked_to_end_is_interrupted_and_no_error(tmp_path, error, kind):
+    told = Journal(tmp_path / "run")
+    with told.claimed(False):
+        told.begin(DESCRIPTION, Stub("model 0"))
+        told.broken_off(error)
+    assert RunDirectory.open(tmp_path / "run").events()[-1]["event"] == kind
+
+
 def test_a_run_that_is_refused_before_it_begins_leaves_no_folder(tmp_path):
     with pytest.raises(ZeroDivisionError), Journal(tmp_path / "a" / "run").claimed(False):
         raise ZeroDivisionError
