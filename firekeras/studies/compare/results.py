@@ -63,9 +63,9 @@ class Outcome:
 
     @classmethod
     def of(cls, line: dict[str, Any]) -> Outcome:
-        """The outcome in a parsed line of `results.jsonl`; null stands for NaN."""
-        numbers: dict[str, Any] = {name: math.nan for name, value in line.items() if value is None}
-        return cls(**{**line, **numbers})
+        """The outcome in a parsed line of `results.jsonl`; null stands for NaN, or for a cost that is unknown."""
+        unknown = {name for name, value in line.items() if value is None} - {"ram", "flash"}
+        return cls(**{**line, **dict.fromkeys(unknown, math.nan)})
 
 
 @dataclasses.dataclass(frozen=True)
