@@ -14,7 +14,8 @@ from keras import activations, layers
 from firekeras.channels.labels import Channels
 from firekeras.channels.program import Constant, Product, Program, Step, Tensor
 from firekeras.channels.registry import find_in
-from firekeras.keras_models.internals import core_ops, nn_ops, numpy_ops
+from firekeras.channels.unchanged import UNCHANGED
+from firekeras.keras_models.internals import nn_ops, numpy_ops
 
 if TYPE_CHECKING:
     from firekeras.channels.trace import Axes, Tracer
@@ -497,21 +498,7 @@ def relu(lowering, ran):
         )
 
 
-@becomes(
-    layers.ActivityRegularization,
-    layers.AlphaDropout,
-    layers.Dropout,
-    layers.GaussianDropout,
-    layers.GaussianNoise,
-    layers.Identity,
-    layers.InputLayer,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    layers.SpatialDropout3D,
-    core_ops.Cast,
-    core_ops.StopGradient,
-    numpy_ops.Copy,
-)
+@becomes(*UNCHANGED, layers.InputLayer)
 def nothing(lowering, ran):
     """What leaves values as they are."""
     lowering.nothing(ran)
@@ -560,22 +547,29 @@ def average(lowering, ran):
     lowering.step(ran, "MUL", [first], lowering.tensor(ran.outputs[0]), names=("mul",), constants=constants)
 
 
-@becomes(layers.Concatenate, numpy_ops.Concatenate)
-def concatenate(lowering, ran):
-    """Concatenation copies: all its parts and the whole are alive at once."""
-    lowering.single(ran, "CONCATENATION")
+# Calls that become one step, and nothing else
+
+SINGLE: dict[str, tuple[type, ...]] = {
+    "CONCATENATION": (layers.Concatenate, numpy_ops.Concatenate),
+    "MAX_POOL_2D": (layers.MaxPooling2D, nn_ops.MaxPool),
+    "AVERAGE_POOL_2D": (layers.AveragePooling2D, nn_ops.AveragePool),
+    "SOFTMAX": (layers.Softmax, nn_ops.Softmax),
+    "LEAKY_RELU": (layers.LeakyReLU, nn_ops.LeakyRelu),
+    "RELU": (nn_ops.Relu,),
+    "RELU6": (nn_ops.Relu6,),
+    "LOGISTIC": (nn_ops.Sigmoid,),
+}
 
 
-@becomes(layers.MaxPooling2D, nn_ops.MaxPool)
-def max_pool(lowering, ran):
-    """Pooling by the largest."""
-    lowering.single(ran, "MAX_POOL_2D")
+def _one_step(kind):
+    def alone(lowering, ran):
+        lowering.single(ran, kind)
+
+    return alone
 
 
-@becomes(layers.AveragePooling2D, nn_ops.AveragePool)
-def average_pool(lowering, ran):
-    """Pooling by the mean."""
-    lowering.single(ran, "AVERAGE_POOL_2D")
+for _kind, _operations in SINGLE.items():
+    becomes(*_operations)(_one_step(_kind))
 
 
 @becomes(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D, numpy_ops.Mean)
@@ -628,41 +622,11 @@ def _repeated(lowering, ran, x, size, grown, out):
     lowering.step(ran, "RESHAPE", [tiled, wanted], out, names=("Repeat/Reshape_1",))
 
 
-@becomes(layers.Softmax, nn_ops.Softmax)
-def softmax(lowering, ran):
-    """Softmax."""
-    lowering.single(ran, "SOFTMAX")
-
-
-@becomes(layers.LeakyReLU, nn_ops.LeakyRelu)
-def leaky(lowering, ran):
-    """Leaky ReLUs."""
-    lowering.single(ran, "LEAKY_RELU")
-
-
 @becomes(layers.PReLU)
 def prelu(lowering, ran):
     """ReLUs with slopes that are learned."""
     size = [lowering.constant(lowering.weight(ran.layer.alpha))] if lowering.is_new(ran.layer) else []
     lowering.single(ran, "PRELU", size)
-
-
-@becomes(nn_ops.Relu)
-def relu_op(lowering, ran):
-    """`keras.ops.relu`."""
-    lowering.single(ran, "RELU")
-
-
-@becomes(nn_ops.Relu6)
-def relu6_op(lowering, ran):
-    """`keras.ops.relu6`."""
-    lowering.single(ran, "RELU6")
-
-
-@becomes(nn_ops.Sigmoid)
-def sigmoid_op(lowering, ran):
-    """`keras.ops.sigmoid`."""
-    lowering.single(ran, "LOGISTIC")
 
 
 @becomes(nn_ops.Silu)

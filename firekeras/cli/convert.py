@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from firekeras.cli.console import import_keras, show_text
-from firekeras.cli.files import check_output
+from firekeras.cli.files import announced, check_output
 from firekeras.quiet import silent_stderr
-from firekeras.terminal import written
 
 
 def convert(
@@ -38,13 +37,11 @@ def convert(
     import_keras()
     from firekeras.keras2.converting import convert_model
 
-    replaced = new.exists()
-    with silent_stderr():
-        converted = convert_model(old, new, trust=trust)
-    for note in converted.notes:
-        show_text(note)
-    if converted.difference:
-        show_text(
-            f"Outputs differ from the old model's by at most {converted.difference.largest:.2g} of the largest output."
-        )
-    show_text(written(new, replaced))
+    with announced(new):
+        with silent_stderr():
+            converted = convert_model(old, new, trust=trust)
+        for note in converted.notes:
+            show_text(note)
+        if converted.difference:
+            largest = converted.difference.largest
+            show_text(f"Outputs differ from the old model's by at most {largest:.2g} of the largest output.")

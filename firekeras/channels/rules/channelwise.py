@@ -5,8 +5,9 @@ from keras import activations, layers
 
 from firekeras.channels.probe import follows_itself, tried
 from firekeras.channels.registry import rule
+from firekeras.channels.unchanged import UNCHANGED
 from firekeras.keras_models.copying import Copier
-from firekeras.keras_models.internals import core_ops, math_ops, nn_ops, numpy_ops
+from firekeras.keras_models.internals import math_ops, nn_ops, numpy_ops
 
 RECTIFIERS = (activations.relu, activations.relu6)
 SOFTMAX = (activations.softmax, activations.log_softmax)
@@ -190,20 +191,7 @@ def softmax(call, x, **kwargs):
     return call.fresh_like(x)
 
 
-@rule(
-    layers.ActivityRegularization,
-    layers.AlphaDropout,
-    layers.Dropout,
-    layers.GaussianDropout,
-    layers.GaussianNoise,
-    layers.Identity,
-    layers.SpatialDropout1D,
-    layers.SpatialDropout2D,
-    layers.SpatialDropout3D,
-    core_ops.Cast,
-    core_ops.StopGradient,
-    numpy_ops.Copy,
-)
+@rule(*UNCHANGED)
 def unchanged(call, x, **kwargs):
     """Operations that leave values unchanged at inference."""
     return call.passed_on(x)
