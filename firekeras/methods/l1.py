@@ -53,7 +53,8 @@ class L1Pruning(Method):
         iterative: Whether each round prunes only one layer, beginning with the first, so that the network is
             trained after each (section 3.4). Defaults to False.
         shortcuts: Whether the last convolutions of residual blocks are pruned too, by the norms of the
-            1x1 projection that their stage begins with (section 3.3). Defaults to False.
+            1x1 projection that their stage begins with (section 3.3). Defaults to False; the preset `"resnet34-c"`
+            turns it on.
 
     Raises:
         ValueError: If there is no such selection or preset, or a rate is out of range.
@@ -76,7 +77,7 @@ class L1Pruning(Method):
     ):
         check_one_of("selection", selection, SELECTIONS)
         if isinstance(rates, str):
-            known_preset(rates)
+            shortcuts = shortcuts or bool(known_preset(rates).projections)
         else:
             _check_rates(rates)
         self.rates, self.selection, self.iterative, self.shortcuts = rates, selection, iterative, shortcuts
