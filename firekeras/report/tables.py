@@ -138,8 +138,8 @@ def rounds_table(rounds: Sequence[RoundFigures], conv_macs_before: int, monitor:
         conv_macs_before: The conv MACs of the model that the run began with; 0 if it has no convolutions.
         monitor: The name of the metric.
     """
-    columns = ("round", "", "filters out", "conv MACs", "after cut", "trained", "ranked by", "seconds")
-    table = FittingTable(f"Rounds, and {monitor}", columns, spare=("seconds", "ranked by", "filters out"))
+    columns = ("round", "", "gone", "conv MACs", "after cut", "trained", "ranked by", "seconds")
+    table = FittingTable(f"Rounds, and {monitor}", columns, spare=("seconds", "ranked by", "gone"))
     for record in rounds:
         cut = (str(record.filters_removed or "-"), share_left(record.conv_macs, conv_macs_before))
         metrics = (metric(record.after_cut), metric(record.accuracy))
