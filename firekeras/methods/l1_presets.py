@@ -40,6 +40,8 @@ PRESETS = {
     "resnet34-c": Preset(33, {}, projections={2: 0.2}),  # section 4.3: what the third stage hands on
 }
 
+PAPERS = {13: "vgg16-a", 33: "resnet34-b", 55: "resnet56-b", 109: "resnet110-b"}  # the smallest of each depth
+
 
 def known_preset(name: str) -> Preset:
     """The preset of this name; if there is none, raises `ValueError` with the nearest name."""
@@ -59,8 +61,7 @@ def preset_rates(name: str, kernels) -> dict[str, float]:
     Raises:
         ValueError: If there is no such preset, or it is for another network.
     """
-    preset = known_preset(name)
-    convolutions = [layer for layer, kernel in kernels.items() if max(kernel.shape[:-2]) > 1]
+    preset, convolutions = known_preset(name), _spatial(kernels)
     shortcuts = [layer for layer in kernels if layer not in convolutions]
     if len(convolutions) != preset.convolutions or max(preset.projections, default=0) > len(shortcuts):
         raise ValueError(
@@ -70,3 +71,26 @@ def preset_rates(name: str, kernels) -> dict[str, float]:
         )
     of_convolutions = {convolutions[number - 1]: rate for number, rate in preset.rates.items()}
     return of_convolutions | {shortcuts[number - 1]: rate for number, rate in preset.projections.items()}
+
+
+def paper_rates(kernels) -> dict[str, float]:
+    """The rates by layer of the smallest network in table 1 that is as deep as this one.
+
+    Args:
+        kernels: As `preset_rates` takes them.
+
+    Raises:
+        ValueError: If the table has none of this depth.
+    """
+    depth = len(_spatial(kernels))
+    if depth in PAPERS:
+        return preset_rates(PAPERS[depth], kernels)
+    raise ValueError(
+        f"Table 1 of Li et al. has networks of {', '.join(map(str, PAPERS))} convolutions, not counting 1x1 ones. "
+        f"Received: one of {depth}. Give a target, such as {{'conv_macs': 0.5}}, or rates of your own."
+    )
+
+
+def _spatial(kernels):
+    """The convolutions that are not 1x1."""
+    return [layer for layer, kernel in kernels.items() if max(kernel.shape[:-2]) > 1]
