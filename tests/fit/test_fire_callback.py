@@ -410,6 +410,12 @@ def test_nan_weights_are_refused_before_training():
         fit(model, firekeras.FirePruningCallback())
 
 
+def test_a_setting_that_the_method_does_not_read_is_refused_before_training():
+    callback = firekeras.FirePruningCallback(method=firekeras.methods.FPPMO(), balance=0.5)
+    with pytest.raises(ValueError, match=r"does not use balance=0\.5"):
+        fit(network(), callback)
+
+
 def test_a_network_without_relus_is_refused_before_training():
     i = keras.Input((8, 8, 1))
     x = keras.layers.Conv2D(8, 3, activation="tanh")(i)
