@@ -363,7 +363,7 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     dialog.chosen.disconnect()
     dialog.chosen.connect(chosen.append)
     dialog.accept()
-    assert chosen[0].target == "conv_macs" and chosen[0].epochs == 30 and chosen[0].run_dir == folder
+    assert chosen[0].target == {"conv_macs": 0.6} and chosen[0].epochs == 30 and chosen[0].run_dir == folder
     assert json.dumps(chosen[0].tolerance) == "0.01"
 
 
