@@ -522,7 +522,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _sum_up(self, reason):
         run = self._run
-        run.stopped_because = f"The target {run.target} is reached." if run.arrived else reason
+        run.stopped_because = run.target.reached_because if run.target and run.arrived else reason
         self._report_stop()
 
     def _report_stop(self):

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import time
 
-from firekeras.channels.costs import COSTS
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import duration
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
 
 CLOSED = ("finished", "interrupted", "error")
 MINUTE = 60  # seconds
-TARGET = re.compile(r"target \{([^}]+)\}")
-GOAL = re.compile(r"'(\w+)': ('[^']*'|[^,]+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,9 +81,8 @@ class RunView:
 
     @property
     def reason(self) -> str:
-        """Why the run is over, without its final stop; a target as a share of a cost, and not as in Python."""
-        text = TARGET.sub(lambda found: f"target of {_goals(found[1])}", self.report.reason)
-        return text.removesuffix(".")
+        """Why the run is over, without its final stop."""
+        return self.report.reason.removesuffix(".")
 
     @property
     def tally(self) -> str:
@@ -110,23 +105,6 @@ class RunView:
         """The finished epochs of the round in progress, and their number; (0, 0) if unknown."""
         progress = self.report.progress
         return (progress.epoch, progress.epochs) if progress and progress.epochs else (0, 0)
-
-
-def _goals(text):
-    return " and ".join(f"{_left(value.strip())} {_title(measure)}" for measure, value in GOAL.findall(text))
-
-
-def _left(text):
-    """A goal, as Python shows it: a share, or an amount."""
-    try:
-        value = float(text)
-    except ValueError:  # an amount with its unit; a stranger's file may say anything
-        return text.strip("'") + " of"
-    return f"{100 * value:.3g}% of the" if value <= 1 else f"{value:,.0f} of"
-
-
-def _title(measure):
-    return COSTS[measure].title if measure in COSTS else measure.replace("_", " ")
 
 
 def events_size(directory: RunDirectory) -> int:

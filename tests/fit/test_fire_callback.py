@@ -203,7 +203,7 @@ def test_a_target_is_reached_within_the_epochs_however_bad_the_metric():
     history = fit(model, callback, 5, callbacks=[SetValues(metric, 1, 0, 0, 0, 0.5), callback])
     assert [(r.accepted, r.epochs) for r in callback.result.rounds] == [(True, 1), (True, 3)]
     assert 0.6 * before < callback.result.rounds[0].macs <= 0.75 * before
-    assert callback.result.stopped_because == "The target {'macs': 0.5} is reached."
+    assert callback.result.stopped_because == "The target of 50% of the MACs is reached."
     assert before * 0.44 < callback.result.costs_after.macs <= before * 0.5
     assert callback.result.accuracy == 0.5 and not callback.result.within_tolerance
     assert callback.result.accuracy == history.history["val_score"][-1]

@@ -240,7 +240,7 @@ def test_stages_lead_down_to_the_target(redundant):
     before = run.costs_before.conv_macs
     kept = [record.conv_macs / before for record in run]
     assert len(kept) == 2 and 0.5 < kept[0] <= 0.7 and 0.2 < kept[1] <= 0.4
-    assert run.stopped_because == "The target {'conv_macs': 0.4} is reached."
+    assert run.stopped_because == "The target of 40% of the conv MACs is reached."
 
 
 def budget_of(model, **run):
