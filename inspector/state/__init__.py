@@ -5,7 +5,7 @@ from inspector.state.cells import PADDING, bands, stretches
 from inspector.state.changes import change, percent
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
-from inspector.state.documents import Document, beside_model, open_document, profiles_of, read_profile
+from inspector.state.documents import Document, beside_model, is_keras_2, open_document, profiles_of, read_profile
 from inspector.state.heatmap_image import WHOLE, heatmap_image, largest_difference
 from inspector.state.kernels import flat_map, kernel_picture
 from inspector.state.opened import Measured, Opened

@@ -57,6 +57,14 @@ def why_layer(session: Session, layer: str) -> str:
     return f"{layer} keeps {left} of {row.filters} filters{limit}{coupled}."
 
 
+def of_cap(session: Session, layer: str) -> str:
+    """What a layer keeps under its cap, and how to remove more if the cap would allow it."""
+    row, cap = session.need_opened().row(layer), session.choices.caps.get(layer, 1.0)
+    spare = int(cap * row.filters) > row.filters - session.cut.widths[layer]
+    more = " A cap only limits: to remove more, raise “Filters to remove”." if spare else ""
+    return f"{why_layer(session, layer)}{more}"
+
+
 def without_score(session: Session) -> str:
     """A sentence on the layers that cannot be ranked since they have no FIRE; empty if there are none."""
     locks = {name for name in session.need_opened().graph.filter_layers if session.need_opened().is_locked(name)}
