@@ -42,6 +42,11 @@ def model_of_profile(window: Window):
     _choose(window, FILE, "Keras models (*.keras)", attach)
 
 
+def choices(window: Window):
+    """Opens choices or a plan for the open network."""
+    _choose(window, FILE, "Choices, plans (*.json)", window.open_path)
+
+
 def other_profile(window: Window):
     """Compares the open profile with another one."""
     _choose(window, FILE, "Measurements (*.fire.h5)", lambda path: window.in_words(window.compare_with, path))
