@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from PySide6 import QtCore
+from PySide6 import QtCore, QtGui
 
 from firekeras.atomic import whole_file, write_text
 from inspector.dialogs import FigureDialog, FigureOptions, rendered
@@ -59,5 +59,5 @@ class Figures(Task):
         picture.setDotsPerMeterX(dots)
         picture.setDotsPerMeterY(dots)
         with whole_file(path) as temporary:
-            if not picture.save(str(temporary), b"PNG"):
+            if not QtGui.QImageWriter(str(temporary), QtCore.QByteArray(b"png")).write(picture):
                 raise ValueError(f"{path} could not be written. Choose another folder.")
