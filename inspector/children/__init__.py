@@ -6,6 +6,7 @@ from inspector.children.commands import (
     as_text,
     check_arguments,
     compress_arguments,
+    convert_arguments,
     measure_arguments,
     prune_arguments,
     prune_by_plan_arguments,

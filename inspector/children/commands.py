@@ -83,6 +83,11 @@ def check_arguments(model) -> list[str]:
     return ["channels", str(model)]
 
 
+def convert_arguments(old, new) -> list[str]:
+    """`firekeras convert`: a model of Keras 2 to a `.keras` file."""
+    return ["convert", str(old), str(new)]
+
+
 def structure_arguments(model, output) -> list[str]:
     """`firekeras channels`, with the graph in a file."""
     return ["channels", str(model), "--output", str(output)]

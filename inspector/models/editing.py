@@ -100,6 +100,10 @@ class Editor(QtCore.QObject):
         changed = dataclasses.replace(self.session.choices, round_to=round_to, min_keep=min_keep)
         self._push(changed, "change of the limits", "limits")
 
+    def take(self, choices: Choices):
+        """Makes these the choices, as one change."""
+        self._push(choices, "opening of choices", "")
+
     def _push(self, choices, text, what):
         if choices == self.session.choices:
             return

@@ -1,13 +1,13 @@
 """The state of the inspector: what is open, chosen and pointed at, and everything derived from it. Imports no Qt."""
 
-from inspector.state import data_sources, exports, obstacles, palette, words
+from inspector.state import choices_file, data_sources, exports, model_explorer, obstacles, palette, words
 from inspector.state.cells import PADDING, bands, stretches
 from inspector.state.changes import change, percent
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
-from inspector.state.documents import Document, beside_model, open_document, profiles_of, read_profile
+from inspector.state.documents import Document, beside_model, is_keras_2, open_document, profiles_of, read_profile
 from inspector.state.goals import THIS_BOARD, Goal, goal_of, proposals
-from inspector.state.heatmap_image import WHOLE, heatmap_image, largest_difference
+from inspector.state.heatmap_image import WHOLE, heatmap_image, largest_difference, scale_of
 from inspector.state.kernels import flat_map, kernel_picture
 from inspector.state.opened import Measured, Opened
 from inspector.state.rows import LayerRow

@@ -12,6 +12,7 @@ from firekeras.scores.same_weights import other_layers
 from inspector.state.weights import ModelWeights
 
 PROFILE = ".fire.h5"
+KERAS_2 = (".h5", ".hdf5")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +65,14 @@ def open_document(path) -> Document:
         raise ValueError(f"{error.filename or path} cannot be read: you lack the permission. Ask its owner.") from error
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror or error}.") from error
+
+
+def is_keras_2(path) -> bool:
+    """Whether a path is a model as Keras 2 saved it, by its name or its contents: an HDF5 file, or a SavedModel."""
+    path = Path(path)
+    if path.is_dir():
+        return (path / "saved_model.pb").is_file()
+    return path.is_file() and path.suffix.lower() in KERAS_2 and not path.name.endswith(PROFILE)
 
 
 def _open_model(path):

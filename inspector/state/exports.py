@@ -11,13 +11,15 @@ import math
 from firekeras.atomic import write_text
 from firekeras.channels.costs import SHOWN
 from firekeras.channels.graph import ChannelGraph
+from inspector.state import words
 from inspector.state.changes import change
 from inspector.state.session import Session
 
+SCORE = "mean_fire"  # the name of its column, if filters are ranked by FIRE
 COLUMNS = (
     *("layer", "type", "output_shape", "filters", "macs", "params"),
     *(
-        "mean_fire",
+        SCORE,
         "cap",
         "filters_after",
         "macs_after",
@@ -38,7 +40,7 @@ def table_text(session: Session) -> str:
     """The table as CSV, a row per layer; missing values are empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(f"mean_{session.need_measured().scores.criterion}" if c == SCORE else c for c in COLUMNS)
     writer.writerows(_row(session, row) for row in session.rows)
     return text.getvalue()
 
@@ -57,6 +59,26 @@ def _row(session, row):
     ]
 
 
+def write_filters(session: Session, path):
+    """Writes the score, the rank and the fate of each filter as CSV, completely or not at all."""
+    write_text(path, filters_text(session))
+
+
+def filters_text(session: Session) -> str:
+    """All filters as CSV, a row per filter; missing values are empty, and the rank counts from 1."""
+    measured, hatched = session.need_measured(), session.hatched
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["layer", "filter", measured.scores.criterion, "rank", "removed"])
+    for row in session.rows:
+        for filter in range(row.filters):
+            number = measured.number(row.name, filter)
+            score, place = float(measured.planner.fire[number]), int(measured.planner.places[number])
+            known = "" if math.isnan(score) else repr(score)
+            writer.writerow([row.name, filter, known, place or "", int(hatched[number])])
+    return text.getvalue()
+
+
 def write_netron(session: Session, path):
     """Writes an attachment for Netron: dropped onto the open model, it shows these numbers with each layer."""
     write_text(path, json.dumps(netron_attachment(session), indent=1))
@@ -70,7 +92,7 @@ def netron_attachment(session: Session) -> dict:
 
 def _metrics(session, row):
     numbers = {
-        "FIRE, mean": row.fire,
+        f"{words.score_name(session)}, mean": row.fire,
         "filters": row.filters,
         "filters after": session.cut.widths[row.name],
         "MACs": row.macs,

@@ -9,6 +9,7 @@ from inspector.state.cells import PADDING
 from inspector.state.comparison import Mode
 
 NOTHING = (0, 0, 0, 0)
+OUTLIERS = 0.01  # of the scores, at each end
 WHOLE = (Mode.BEFORE, Mode.CUTS)  # modes that show every filter, and hatch those that go
 
 
@@ -36,15 +37,41 @@ def heatmap_image(session, mode: Mode, split: float, middle, unscored) -> np.nda
 
 def _of_filters(session, mode, middle, unscored):
     before, after, gone = session.need_measured().planner.fire, _after(session), session.gone_afterwards
+    low, high = scale_of(session, mode)
     if mode in WHOLE:
-        return palette.coloured(before, palette.FIRE, 0, 1, unscored)
+        return palette.coloured(before, palette.FIRE, low, high, unscored)
     if mode is Mode.AFTER:
-        colours = palette.coloured(after, palette.FIRE, 0, 1, unscored)
+        colours = palette.coloured(after, palette.FIRE, low, high, unscored)
     else:
-        most = largest_difference(session)
-        colours = palette.coloured(after - before, palette.difference_colours(middle), -most, most, unscored)
+        colours = palette.coloured(after - before, palette.difference_colours(middle), low, high, unscored)
     colours[gone] = NOTHING
     return colours
+
+
+def scale_of(session, mode: Mode | None = None) -> tuple[float, float]:
+    """The numbers of the first and the last colour.
+
+    FIRE has a scale from 0 to 1, unless it is stretched over the scores that there are; other scores always are.
+
+    Args:
+        session: The `Session`; it must have a profile.
+        mode: What is shown. Defaults to the mode of the session.
+    """
+    if (mode or session.mode) is Mode.DIFFERENCE:
+        most = largest_difference(session)
+        return -most, most
+    if session.ranks_by_fire and not session.contrast:
+        return 0.0, 1.0
+    scores = np.concatenate([session.need_measured().planner.fire, _after(session)])
+    return _span(scores[np.isfinite(scores)])
+
+
+def _span(scores):
+    """Both ends of almost all scores: a few outliers would leave one colour to the others."""
+    if not scores.size:
+        return 0.0, 1.0
+    low, high = np.quantile(scores, [OUTLIERS, 1 - OUTLIERS]).tolist()
+    return (low, high) if high > low else (low, low + 1.0)
 
 
 def largest_difference(session) -> float:

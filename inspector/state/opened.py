@@ -9,7 +9,7 @@ import numpy as np
 from firekeras.channels.costs import Costs, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.planning import PruningPlan
-from firekeras.scores.profile import FireProfile
+from firekeras.scores.profile import FilterScores, FireProfile
 from inspector.state.cells import Cells, going_order
 from inspector.state.choices import Choices
 from inspector.state.planner import Planner, Preview
@@ -60,6 +60,7 @@ class Measured(Opened):
         profile: The `FireProfile`.
         choices: The first choices to preview.
         stretched: Whether all rows of the heatmap are as wide as the widest.
+        scores: Other `FilterScores` of the same network to rank by. Defaults to the profile.
 
     Attributes:
         planner: The `Planner` of the network.
@@ -68,10 +69,11 @@ class Measured(Opened):
         cells: The position of each filter in the heatmap.
     """
 
-    def __init__(self, profile: FireProfile, choices: Choices, *, stretched: bool):
-        self.profile, self.planner = profile, Planner(profile.graph, profile)
+    def __init__(self, profile: FireProfile, choices: Choices, *, stretched: bool, scores: FilterScores | None = None):
+        self.profile, self.scores = profile, profile if scores is None else scores
+        self.planner = Planner(profile.graph, self.scores)
         costs = self.planner.costs
-        super().__init__(profile.graph, costs, layer_rows(profile.graph, profile, costs, self.planner.prunable))
+        super().__init__(profile.graph, costs, layer_rows(profile.graph, self.scores, costs, self.planner.prunable))
         self.cells: Cells
         self.preview: Preview
         self.choices, self.pending = choices, False

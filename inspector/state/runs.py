@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import datetime
 import math
 import time
 
+from firekeras.plan.goals import described
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import duration
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
@@ -69,8 +72,9 @@ class RunView:
         if report.state != "running":
             return f"{report.state}: {self.reason}" if report.reason else report.state
         if alive:
-            return f"{self._doing()}."
-        return f"{self._doing()}. Last event: {report.last_event or 'none'}; a run that was killed looks the same."
+            return f"{self._doing()}. {self._so_far}".strip()
+        last = _local(report.last_event) or "none"
+        return f"{self._doing()}. {self._so_far} Last event: {last}; a run that was killed looks the same."
 
     def _doing(self):
         progress = self.report.progress
@@ -78,6 +82,20 @@ class RunView:
             return f"Round {len(self.report.rounds) + 1}: choosing filters"
         epochs = f", epoch {progress.epoch} of {progress.epochs} done" if progress.epochs else ""
         return f"Round {progress.number}: fine-tuning{epochs}"
+
+    @property
+    def _so_far(self):
+        """What the kept rounds left, beside the target if there is one; empty if nothing is known."""
+        before, after = self.report.costs_before.macs, self.report.costs_after.macs
+        left = f"{after / before:.1%} of the MACs left so far" if before else ""
+        return f"{left}{self._goal}." if left else ""
+
+    @property
+    def _goal(self):
+        target = self.directory.settings.get("target")
+        with contextlib.suppress(ValueError, AttributeError, KeyError):  # a stranger's file may say anything
+            return f"; the target is {described(target)}" if target else ""
+        return ""
 
     @property
     def reason(self) -> str:
@@ -105,6 +123,14 @@ class RunView:
         """The finished epochs of the round in progress, and their number; (0, 0) if unknown."""
         progress = self.report.progress
         return (progress.epoch, progress.epochs) if progress and progress.epochs else (0, 0)
+
+
+def _local(moment):
+    """A time as `RunReport.last_event` gives it, in UTC, on this machine's clock."""
+    with contextlib.suppress(ValueError):  # a stranger's file may say anything
+        utc = datetime.datetime.strptime(moment, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=datetime.UTC)
+        return f"{utc.astimezone():%Y-%m-%d %H:%M:%S}"
+    return moment
 
 
 def events_size(directory: RunDirectory) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from firekeras.channels.costs import cost_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.export.boards import COMMON, Board, read_boards
+from firekeras.scores.profile import FilterScores
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import Document, check_same
@@ -40,14 +41,15 @@ class Session:
         stretched: Whether all rows of the heatmap are as wide as the widest.
         boards: The `Board`s that can be chosen, by name.
         board: The `Board` that the network has to fit, or `None`.
+        contrast: Whether the colours of FIRE are stretched over the scores that there are.
     """
 
     def __init__(self):
         self._listeners: dict[str, list[Callable[[], None]]] = collections.defaultdict(list)
         self.document: Document | None = None
-        self.stretched = False
         self.boards: dict[str, Board] = read_boards(COMMON)
         self.board: Board | None = None
+        self.stretched = self.contrast = False
         self._begin(None, Choices())
 
     def _begin(self, opened: Opened | None, choices: Choices):
@@ -57,6 +59,7 @@ class Session:
         self.filter: int | None = None
         self.comparison: Comparison | None = None
         self._cut_of_other: Preview | None = None
+        self._set_aside: tuple[Comparison, Mode] | None = None
         self.mode = Mode.BEFORE
         self.timings: list[Timed] = []
         self._at_peak: tuple[object, frozenset[str]] = (None, frozenset())
@@ -240,7 +243,34 @@ class Session:
         own = [timed for timed in self.timings if timed.choices == self.choices]
         return next(reversed(own or self.timings), None)
 
+    # by what filters are ranked
+
+    @property
+    def ranks_by_fire(self) -> bool:
+        """Whether filters are ranked by the measured FIRE alone."""
+        return self.measured is not None and self.measured.scores is self.measured.profile
+
+    def rank_by(self, scores: FilterScores | None):
+        """Ranks all filters by other scores of the network, and previews the choices again; `None` for FIRE.
+
+        Comparisons show FIRE: they are set aside until filters are ranked by it again.
+        """
+        if self.comparison is not None:
+            self._set_aside = (self.comparison, self.mode)
+        self.opened = Measured(self.need_measured().profile, self.choices, stretched=self.stretched, scores=scores)
+        self.timings = []
+        aside, self._set_aside = self._set_aside, None if scores is None else self._set_aside
+        self.comparison, self.mode, self._cut_of_other = None, Mode.BEFORE, None
+        self._tell(DOCUMENT, CHOICES, CELL)
+        if scores is None and aside is not None:
+            self.compare(*aside)
+
     # what is shown
+
+    def stretch_scale(self, contrast: bool):
+        """Stretches the colours of FIRE over the scores that there are, or shows them from 0 to 1."""
+        self.contrast = contrast
+        self._tell(PICTURE)
 
     def stretch(self, stretched: bool):
         """Makes all rows of the heatmap fill its width, or each as wide as its layer."""
@@ -250,7 +280,13 @@ class Session:
         self._tell(PICTURE)
 
     def compare(self, comparison: Comparison | None, mode: Mode):
-        """Compares the open profile with another one; `None` for the plan."""
+        """Compares the open profile with another one; `None` for the plan.
+
+        Raises:
+            ValueError: If filters are ranked by other scores than FIRE.
+        """
+        if comparison is not None and not self.ranks_by_fire:
+            raise ValueError("Networks are compared by FIRE. Rank filters by FIRE first (View menu).")
         unmeasured = comparison is not None and comparison.after is None and mode.of_fire_after
         self.comparison, self.mode = comparison, Mode.CUTS if unmeasured else mode
         self._cut_of_other = self._cut_by(comparison)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firekeras.plan.goals import title_of, unit_of
 from firekeras.report.tables import short_number
+from inspector.state.changes import change, percent
 from inspector.state.comparison import Mode
 from inspector.state.session import Session
 
@@ -21,11 +22,11 @@ def cell(session: Session) -> str:
 def readout(session: Session, layer: str, filter: int) -> str:
     """A filter in one line."""
     measured = session.need_measured()
-    fire = measured.profile[layer][filter]
-    score = "no score" if fire != fire else f"FIRE {fire:.3f}"
+    fire = measured.planner.fire[measured.number(layer, filter)]
+    score = "no score" if fire != fire else f"{score_name(session)} {fire:{'.3f' if session.ranks_by_fire else '.3g'}}"
     place = measured.place(layer, filter)
     rank = f"rank {place} of {measured.planner.ranked}" if place else "not ranked"
-    goes, stays = ("removed" if _is_done(session) else "to be removed"), "kept"
+    goes, stays = ("removed" if is_done(session) else "to be removed"), "kept"
     return f"{layer}, filter {filter}: {score}, {rank}, {goes if session.gone(layer, filter) else stays}"
 
 
@@ -73,6 +74,14 @@ def why_layer(session: Session, layer: str) -> str:
     return f"{layer} keeps {left} of {row.filters} filters{limit}{coupled}."
 
 
+def of_cap(session: Session, layer: str) -> str:
+    """What a layer keeps under its cap, and how to remove more if the cap would allow it."""
+    row, cap = session.need_opened().row(layer), session.choices.caps.get(layer, 1.0)
+    spare = int(cap * row.filters) > row.filters - session.cut.widths[layer]
+    more = " A cap only limits: to remove more, raise “Filters to remove”." if spare else ""
+    return f"{why_layer(session, layer)}{more}"
+
+
 def without_score(session: Session) -> str:
     """A sentence on the layers that cannot be ranked since they have no FIRE; empty if there are none."""
     locks = {name for name in session.need_opened().graph.filter_layers if session.need_opened().is_locked(name)}
@@ -93,14 +102,41 @@ def why_filter(session: Session, layer: str, filter: int) -> str:
 
 def reasons(session: Session, layer: str, filter: int | None = None) -> list[str]:
     """What happened to a filter and its layer, if that is shown; else why they go or stay in the preview."""
-    if session.comparison is not None and _is_done(session):
+    if session.comparison is not None and is_done(session):
         return [_what_went(session, session.comparison.name, layer, filter)]
     preview = [f"Preview on {FIRST_NETWORK}."] if session.of_run else []
     of_filter = [] if filter is None else [why_filter(session, layer, filter)]
     return [*preview, *of_filter, why_layer(session, layer)]
 
 
-def _is_done(session):
+def score_name(session: Session) -> str:
+    """What filters are ranked by, as it is called in the window."""
+    return "FIRE" if session.measured is None or session.ranks_by_fire else session.measured.scores.criterion
+
+
+def about(session: Session) -> str:
+    """What the heatmap shows, as the caption of a figure."""
+    measured, name = session.need_measured(), session.need_document().name
+    images = f", measured on {measured.profile.samples:,} images" if session.ranks_by_fire else ""
+    return (
+        f"{score_name(session)} of {measured.planner.fire.size:,} filters of {name}{images}. {of_cut(session)}".strip()
+    )
+
+
+def of_cut(session: Session) -> str:
+    """What the cut that is shown removes and saves, as a sentence; empty if it removes nothing."""
+    measured, cut = session.need_measured(), session.cut
+    if not cut.num_gone:
+        return ""
+    macs, params = (
+        percent(change(getattr(measured.costs, cost), getattr(cut.costs, cost))) for cost in ("macs", "params")
+    )
+    which = "removed" if is_done(session) else "to be removed"
+    filters = f"{cut.num_gone:,} of {cut.gone.size:,} filters {which}"
+    return f"{filters}: MACs {macs}, parameters {params}."
+
+
+def is_done(session: Session) -> bool:
     """Whether marked filters went already, in the compared network."""
     return session.shows_other or session.mode is Mode.CUTS
 

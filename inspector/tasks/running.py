@@ -165,7 +165,7 @@ class Running(Task):
             self._open_first_profile(view)
         elif report.accepted and report.accepted[-1].widths:
             name = f"round {report.accepted[-1].number}"
-            first = session.comparison is None and session.mode is Mode.BEFORE and not self.own
+            first = session.comparison is None and session.mode is Mode.BEFORE
             session.compare(self._comparison(view, measured.profile, name), Mode.CUTS if first else session.mode)
 
     def _comparison(self, view, profile, name):

@@ -1,4 +1,4 @@
-"""Saving and exporting: the pruned model, checked; the plan; the table, the picture, and FIRE for Netron."""
+"""Saving and exporting: the pruned model, checked; plans and choices; tables, and numbers for viewers of graphs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import dataclasses
 import os
 from pathlib import Path
 
-from PySide6 import QtCore, QtGui, QtSvg, QtWidgets
+from PySide6 import QtCore
 
-from firekeras.atomic import beside, check_can_write, whole_file
+from firekeras.atomic import beside, check_can_write
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
-from inspector.state import ModelWeights, Session, exports, words
+from inspector.state import Comparison, Mode, ModelWeights, Session, choices_file, exports, model_explorer, words
 from inspector.tasks.task import MODELS, Task
 
 
@@ -20,7 +20,6 @@ class Saving(Task):
 
     Args:
         session: The `Session`.
-        picture: The view to export as a picture.
         parent: The Qt parent.
 
     Attributes:
@@ -28,13 +27,14 @@ class Saving(Task):
 
     Signals:
         saved: The choices were written to a file.
+        chosen: `Choices` were read from a file.
     """
 
     saved = QtCore.Signal()
+    chosen = QtCore.Signal(object)
 
-    def __init__(self, session: Session, picture: QtWidgets.QWidget, parent: QtCore.QObject | None = None):
+    def __init__(self, session: Session, parent: QtCore.QObject | None = None):
         super().__init__(session, parent)
-        self._picture = picture
         self.removed: dict[Path, dict] = {}
 
     def _ask(self, title, ending, kinds, then):
@@ -111,34 +111,53 @@ class Saving(Task):
         exports.write_netron(self.session, path)
         self._is_written(path, ". Open the model in Netron, then drop this file onto it.")
 
-    def ask_for_png(self):
-        """Asks for the path of the picture."""
-        self._ask("Export the heatmap", ".png", "Pictures (*.png)", self.save_picture)
+    def ask_for_filters(self):
+        """Asks for the path of the scores of all filters."""
+        self._ask("Export the filters", "-filters.csv", "Tables (*.csv)", self.save_filters)
 
-    def ask_for_svg(self):
-        """Asks for the path of the drawing."""
-        self._ask("Export the heatmap", ".svg", "Drawings (*.svg)", self.save_picture)
-
-    def save_picture(self, path: Path):
-        """Writes the heatmap with its names and its legend, as PNG or SVG by the ending."""
-        with whole_file(path) as temporary:
-            if path.suffix == ".svg":
-                _draw_svg(self._picture, temporary)
-            elif not self._picture.grab().save(str(temporary), "PNG"):
-                raise ValueError(f"{path} could not be written. Choose another folder.")
+    def save_filters(self, path: Path):
+        """Writes the score, the rank and the fate of each filter as CSV."""
+        exports.write_filters(self.session, path)
         self._is_written(path)
 
+    def ask_for_model_explorer(self):
+        """Asks for the path of the node data for Model Explorer."""
+        self._ask("Export for Model Explorer", "-nodes.json", "Node data (*.json)", self.save_model_explorer)
 
-def _draw_svg(view, path):
-    drawing = QtSvg.QSvgGenerator()
-    drawing.setFileName(str(path))
-    drawing.setSize(view.size())
-    drawing.setViewBox(view.rect())
-    painter = QtGui.QPainter(drawing)
-    try:
-        view.render(painter, QtCore.QPoint())
-    finally:
-        painter.end()
+    def save_model_explorer(self, path: Path):
+        """Writes the node data, and beside it the graph that they belong to, for Model Explorer."""
+        graph = path.with_name(f"{path.stem.removesuffix('-nodes')}-graph.json")
+        model_explorer.write(self.session, graph, path)
+        self._is_written(path, f". Open {graph.name} in Model Explorer, then upload {path.name} as custom node data.")
+
+    # choices
+
+    def ask_for_choices(self):
+        """Asks for the path of the caps, the locks and the share of filters to remove."""
+        self._ask("Save the choices", "-choices.json", "Choices (*.json)", self.save_choices)
+
+    def save_choices(self, path: Path):
+        """Writes the caps, the locks and the share of filters to remove."""
+        choices_file.save(self.session.choices, path)
+        self.saved.emit()
+        self._is_written(path)
+
+    def open_json(self, path: Path):
+        """Takes choices from a file, or shows what a plan removes."""
+        opened = self.session.need_opened()
+        if not choices_file.is_choices(path):
+            self._show_plan(path)
+            return
+        choices = choices_file.load(path, opened.graph.filter_layers)
+        self.chosen.emit(choices)
+        self.say(f"Took the caps, locks and limits of {path.name}. Undo (Ctrl+Z) brings back your own.")
+
+    def _show_plan(self, path):
+        plan, measured = PruningPlan.load(path), self.session.need_measured()
+        if plan.widths != measured.graph.widths:
+            raise ValueError(f"{path.name} is a plan for another network: its layers have other widths.")
+        self.session.compare(Comparison.of_cuts(measured.profile, plan.removed, path.name), Mode.CUTS)
+        self.say(f"Shown: what {path.name} removes. Your own choices are kept (Ctrl+1 shows them).")
 
 
 @dataclasses.dataclass(frozen=True)

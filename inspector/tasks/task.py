@@ -60,12 +60,13 @@ class Task(QtCore.QObject):
         Args:
             title: The title of the dialog.
             suggested: The path that it suggests.
-            kinds: The kind of file, with its ending: `"Plans (*.json)"`.
+            kinds: The kind of file, with its ending: `"Plans (*.json)"`; several are separated by `";;"`.
             then: The function, which may raise `ValueError`.
         """
         dialog = QtWidgets.QFileDialog(None, title, str(suggested.parent), kinds)
         dialog.setAcceptMode(QtWidgets.QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix(kinds[kinds.index("*.") + 2 :].rstrip(")"))
+        dialog.setDefaultSuffix(_ending(kinds.split(";;")[0]))
+        dialog.filterSelected.connect(lambda kind: dialog.setDefaultSuffix(_ending(kind)))
         dialog.selectFile(suggested.name)
         dialog.fileSelected.connect(lambda path: self.in_words(then, Path(path)))
         self.asked.emit(dialog)
@@ -73,6 +74,10 @@ class Task(QtCore.QObject):
     def in_words(self, call: Callable, *arguments):
         """Calls a function that may raise `ValueError`, and reports the error."""
         return in_words(self.say, call, *arguments)
+
+
+def _ending(kind):
+    return kind[kind.index("*.") + 2 :].rstrip(")")
 
 
 def in_words(say: Callable, call: Callable, *arguments):

@@ -185,7 +185,7 @@ class HeatmapView(pg.PlotWidget):
     def _drag(self, row, column, last):
         layer = self.session.rows[row].name
         self.editor.set_caps([layer], self.session.need_measured().cells.share_right_of(row, column))
-        self.said.emit(words.why_layer(self.session, layer))
+        self.said.emit(words.of_cap(self.session, layer))
         if last:
             self.editor.end_gesture()
 

@@ -65,7 +65,7 @@ class RunPanel(QtWidgets.QWidget):
         self.bar.setMaximum(of)
         self.bar.setValue(done)
         left = self._pace.left(done, of, time.monotonic())
-        self.bar.setFormat(f"{done} of {of}, {left}" if left else "%v of %m")
+        self.bar.setFormat(f"{done} of {of} (%p%), {left}" if left else "%v of %m (%p%)")
         self.bar.setAccessibleDescription(self.bar.text())
         self.bar.show()
 

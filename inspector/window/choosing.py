@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6 import QtWidgets
@@ -12,16 +13,23 @@ if TYPE_CHECKING:
     from inspector.window.main_window import Window
 
 FILE, FOLDER = QtWidgets.QFileDialog.FileMode.ExistingFile, QtWidgets.QFileDialog.FileMode.Directory
+MODELS = "Models, measurements, models of Keras 2 (*.keras *.fire.h5 *.h5 *.hdf5)"
 
 
 def file(window: Window):
     """Opens a model or a measurement."""
-    _choose(window, FILE, "Models, measurements (*.keras *.fire.h5)", window.open_path)
+    _choose(window, FILE, MODELS, window.open_path)
 
 
 def run(window: Window):
     """Opens the folder of a run."""
     _choose(window, FOLDER, "", window.open_path)
+
+
+def keras_2(window: Window):
+    """Converts a model of Keras 2, and opens the result."""
+    convert = lambda path: window.in_words(window.converting.ask, Path(path))  # noqa: E731
+    _choose(window, FILE, "Models of Keras 2 (*.h5 *.hdf5)", convert)
 
 
 def model_of_profile(window: Window):
@@ -32,6 +40,11 @@ def model_of_profile(window: Window):
         window.refresh_actions()
 
     _choose(window, FILE, "Keras models (*.keras)", attach)
+
+
+def choices(window: Window):
+    """Opens choices or a plan for the open network."""
+    _choose(window, FILE, "Choices, plans (*.json)", window.open_path)
 
 
 def other_profile(window: Window):

@@ -19,11 +19,12 @@ from inspector.state import (
     Mode,
     Session,
     beside_model,
+    is_keras_2,
     open_document,
     read_profile,
     words,
 )
-from inspector.tasks import Measuring, Running, Saving, Task, Timing, in_words
+from inspector.tasks import Converting, Figures, Measuring, Running, Saving, Task, Timing, in_words
 from inspector.views import (
     HIDDEN_AT_FIRST,
     Banner,
@@ -65,7 +66,9 @@ class Window(QtWidgets.QMainWindow):
         self._make_views()
         self.measuring: Measuring = Measuring(self.session, preferences, self)
         self.running: Running = Running(self.session, self.work, preferences, self)
-        self.saving: Saving = Saving(self.session, self.heatmap_panel, self)
+        self.saving: Saving = Saving(self.session, self)
+        self.figures: Figures = Figures(self.session, self)
+        self.converting: Converting = Converting(self.session, self.work, self)
         self.timing: Timing = Timing(self.session, self.work, self)
         self.actions_: actions.Actions = actions.Actions(self, MENUS)
         self._lay_out()
@@ -152,10 +155,11 @@ class Window(QtWidgets.QMainWindow):
         self.table.selection.connect(self.heatmap.show_selected)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
-        for task in (self.measuring, self.running, self.saving, self.timing):
+        for task in (self.measuring, self.running, self.saving, self.timing, self.converting, self.figures):
             self._connect_task(task)
         self.measuring.predicted.connect(self.panel.show_predictions)
         self.saving.saved.connect(self.editor.stack.setClean)
+        self.saving.chosen.connect(self.editor.take)
         self.running.shown.connect(self.run_panel.show_run)
         self.running.progressed.connect(self.run_panel.show_progress)
         self.running.logged.connect(self.run_panel.say)
@@ -176,10 +180,16 @@ class Window(QtWidgets.QMainWindow):
     def open_path(self, path):
         """Opens the file or folder at a path; if it is invalid, reports why and keeps the open document."""
         path = Path(path)
+        if path.suffix == ".json":
+            self.in_words(self.saving.open_json, path)
+            return
         if self.work.job is not None:
             self.banner.say(
                 f"{self.work.doing} is still in progress. Wait for it, or abort it, before you open something else."
             )
+            return
+        if is_keras_2(path):
+            self.converting.offer(path)
             return
         try:
             document = open_document(path)

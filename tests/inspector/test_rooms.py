@@ -9,6 +9,7 @@ import rooms
 
 FLOORS = (
     "state",
+    "figures",
     "children",
     "widgets",
     "models",
@@ -46,7 +47,7 @@ def test_a_room_is_entered_by_its_face():
 
 def test_the_state_knows_no_qt():
     for module, path in rooms.sources("inspector").items():
-        if module.startswith("inspector.state"):
+        if module.startswith(("inspector.state", "inspector.figures")):
             assert not [name for name in rooms.imported(module, path) if name.split(".")[0] in QT], path
 
 

@@ -57,3 +57,12 @@ def test_netron_reads_the_attachment(session):
     fire = {m["target"]: m["value"] for m in attachment["metrics"] if m["name"] == "FIRE, mean"}
     scored = next(name for name, f in session.measured.profile.items() if np.isfinite(f).all())
     assert fire[scored] == pytest.approx(session.measured.profile[scored].mean())
+
+
+def test_filters_as_csv(session):
+    lines = [line.split(",") for line in exports.filters_text(session).splitlines()]
+    assert lines[0] == ["layer", "filter", "fire", "rank", "removed"]
+    assert len(lines) - 1 == sum(row.filters for row in session.rows)
+    assert sum(int(line[-1]) for line in lines[1:]) == session.measured.preview.num_gone
+    ranks = sorted(int(line[3]) for line in lines[1:] if line[3])
+    assert ranks[0] == 1 and ranks[-1] == session.measured.planner.ranked

@@ -372,3 +372,16 @@ def test_the_end_of_a_run_is_one_sentence_with_one_stop(finished):
     report = dataclasses.replace(view.report, reason="The target of 37% of the MACs is reached.")
     ending = dataclasses.replace(view, report=report).ending
     assert ending == "The target of 37% of the MACs is reached. 80.0% of the MACs left, 1 round, kept, 1 s."
+
+
+def test_a_run_says_how_far_it_is_and_shows_what_it_removed(window, qtbot, folder, replay, tmp_path):
+    begin(folder, window.session.measured.planner.widths)
+    settings = json.loads((folder / "run.json").read_text())
+    settings["target"] = {"macs": 0.4}
+    (folder / "run.json").write_text(json.dumps(settings))
+    events = [start(), cut(1), whole_round(1, True, 0.91, 0.75, smaller(window, 1)), cut(2)]
+    replay(steps_of(folder, events))
+    run(window, qtbot, folder)
+    shown = window.run_panel.status.text()
+    assert "Round 2: fine-tuning. 75.0% of the MACs left so far; the target is 40% of the MACs. Last event: " in shown
+    assert "UTC" not in shown and window.session.mode is Mode.CUTS

@@ -1,9 +1,8 @@
 import json
 import os
 
-from PySide6 import QtGui
-
 from firekeras.plan.planning import PruningPlan, plan_pruning
+from inspector.state.comparison import Mode
 from inspector.tasks import saving
 
 
@@ -45,14 +44,17 @@ def test_the_plan_is_what_the_command_line_makes(window, tmp_path):
     assert not window.isWindowModified()
 
 
-def test_pictures_and_tables_are_written(window, tmp_path):
-    for key, name in (("png", "map.png"), ("svg", "map.svg"), ("csv", "layers.csv"), ("netron", "fire.json")):
+def test_tables_and_numbers_for_viewers_are_written(window, tmp_path):
+    for key, name in (
+        ("csv", "layers.csv"),
+        ("filters", "filters.csv"),
+        ("netron", "fire.json"),
+        ("explorer", "net-nodes.json"),
+    ):
         window.actions_[key].trigger()
         window.dialog.fileSelected.emit(str(tmp_path / name))
         assert "Written" in window.banner.words.text()
-    assert QtGui.QImage(str(tmp_path / "map.png")).width() == window.heatmap_panel.width()
-    svg = (tmp_path / "map.svg").read_text()
-    assert svg.startswith("<?xml") and window.session.rows[0].name in svg
+    assert json.loads((tmp_path / "net-graph.json").read_text())[0]["nodes"]
     assert json.loads((tmp_path / "fire.json").read_text())["metrics"]
     assert len((tmp_path / "layers.csv").read_text().splitlines()) == len(window.session.rows) + 1
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
@@ -62,3 +64,33 @@ def test_where_nothing_can_be_written_that_is_said(window, tmp_path):
     window.actions_["csv"].trigger()
     window.dialog.fileSelected.emit(str(tmp_path / "nowhere" / "layers.csv"))
     assert "there is no folder" in window.banner.words.text()
+
+
+def test_choices_are_saved_and_opened_again(window, tmp_path):
+    free = next(row.name for row in window.session.rows if not row.locked)
+    window.editor.set_caps([free], 0.25)
+    window.editor.set_ratio(0.6)
+    chosen = window.session.choices
+    window.actions_["save_choices"].trigger()
+    window.dialog.fileSelected.emit(str(tmp_path / "mine.json"))
+    assert not window.isWindowModified()
+    window.editor.set_limits(4, 0.3)
+    window.actions_["open_choices"].trigger()
+    window.dialog.fileSelected.emit(str(tmp_path / "mine.json"))
+    assert window.session.choices == chosen and "Took the caps" in window.banner.words.text()
+    window.editor.stack.undo()
+    assert window.session.choices.round_to == 4
+
+
+def test_an_opened_plan_shows_what_it_removes(window, tmp_path):
+    window.editor.set_ratio(0.5)
+    window.saving.save_plan(tmp_path / "plan.json")
+    gone = window.session.measured.preview.gone
+    window.editor.set_ratio(0.1)
+    window.open_path(tmp_path / "plan.json")
+    assert window.session.mode is Mode.CUTS and window.session.hatched.tolist() == gone.tolist()
+    assert window.session.choices.ratio == 0.1
+    plan = json.loads((tmp_path / "plan.json").read_text())
+    (tmp_path / "other.json").write_text(json.dumps({**plan, "format": "mine"}))
+    window.open_path(tmp_path / "other.json")
+    assert "is not a pruning plan" in window.banner.words.text()

@@ -257,3 +257,14 @@ def test_the_colours_of_the_difference_reach_as_far_as_the_largest(window):
     picture = heatmap_image(session, Mode.DIFFERENCE, 0, (255, 255, 255), (128, 128, 128))
     at = session.measured.cells.position(session.opened.row_of(row.name), 1)
     assert picture[session.opened.row_of(row.name), at].tolist() == [*palette.MORE, 255]
+
+
+def test_a_cap_that_removes_nothing_says_what_would(window):
+    window.editor.set_ratio(0)
+    free = next(n for n, row in enumerate(window.session.rows) if not row.locked)
+    said = []
+    window.heatmap.said.connect(said.append)
+    window.heatmap.box.dragged.emit(free, 1.0, True)
+    assert said[-1].endswith("to remove more, raise “Filters to remove”.")
+    window.heatmap.box.dragged.emit(free, float(window.session.rows[free].filters), True)
+    assert said[-1] == words.why_layer(window.session, window.session.rows[free].name)

@@ -15,3 +15,10 @@ def test_what_needs_another_network_says_so(window, files):
     assert "nothing to compare with" in window.actions_["DIFFERENCE"].statusTip()
     window.compare_with(files[1])
     assert window.actions_["DIFFERENCE"].isEnabled() and items[Mode.DIFFERENCE].isEnabled()
+
+
+def test_no_action_takes_keys_that_edit_text(window):
+    """On some system, they move or delete in a line of text, which has them first."""
+    editing = {f"Ctrl+{key}" for key in ("A", "C", "E", "H", "K", "U", "V", "W", "X", "Shift+E")}
+    keys = {action.shortcut().toString() for action in window.actions_.by_key.values()}
+    assert not keys & editing

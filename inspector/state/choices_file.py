@@ -1,0 +1,63 @@
+"""Choices as a JSON file: the share of filters to remove, caps, locks and limits."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from firekeras.atomic import write_text
+from firekeras.refusals import suggestion
+from firekeras.strict_json import Positive, Share, read
+from inspector.state.choices import Choices
+
+FORMAT = "firekeras.choices"
+ADVICE = "Save the choices again."
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    format: str
+    ratio: Share
+    caps: dict[str, Share]
+    locked: list[str]
+    round_to: Positive
+    min_keep: Share
+
+
+class _Head(msgspec.Struct):
+    format: Any = None
+
+
+def save(choices: Choices, path):
+    """Writes choices, completely or not at all."""
+    fields = {**dataclasses.asdict(choices), "locked": sorted(choices.locked)}
+    write_text(path, json.dumps({"format": FORMAT, **fields}, indent=1) + "\n")
+
+
+def is_choices(path) -> bool:
+    """Whether a file says that it holds choices.
+
+    Raises:
+        ValueError: If it is not JSON.
+    """
+    return read(path, _Head, "a file of choices or a plan", ADVICE).format == FORMAT
+
+
+def load(path, layers: Collection[str]) -> Choices:
+    """Reads choices for a network.
+
+    Args:
+        path: The file.
+        layers: The names of the layers that have filters.
+
+    Raises:
+        ValueError: If it is not a file of choices, is damaged, or names other layers.
+    """
+    file = read(path, _File, "a file of choices", ADVICE)
+    strange = next((name for name in [*file.caps, *file.locked] if name not in layers), None)
+    if strange is not None:
+        raise ValueError(f"{path} is of another network: there is no layer {strange!r}.{suggestion(strange, layers)}")
+    return Choices(min(file.ratio, 0.99), file.caps, frozenset(file.locked), file.round_to, file.min_keep)
