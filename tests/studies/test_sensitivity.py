@@ -52,6 +52,7 @@ def settled(network, on=None):
     return network
 
 
+@pytest.mark.every_backend
 def test_what_is_measured_is_the_pruned_network():
     model = compiled(scramble(networks.plain_cnn()))
     scores = firekeras.score_filters(model, "l1")

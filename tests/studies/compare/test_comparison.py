@@ -221,6 +221,7 @@ def test_all_train_along_the_same_curve(trained):
     assert max(rates["l1"]) <= 0.03 and rates["l1"][-1] < 0.3 * 0.03
 
 
+@pytest.mark.every_backend
 def test_a_run_is_that_of_compress(trained):
     """What a comparison says of a method holds for who uses it."""
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=("l1",), seeds=1, epochs=2, batch_size=32)
@@ -232,6 +233,7 @@ def test_a_run_is_that_of_compress(trained):
     assert result.model.evaluate(*TEST, verbose=0)[1] == pytest.approx(one.test)
 
 
+@pytest.mark.every_backend
 def test_nothing_is_measured_unsettled():
     """The statistics are as training with too low a momentum left them: wrong."""
     keras.utils.set_random_seed(0)
