@@ -1,12 +1,14 @@
 """Long work in child processes, and the command lines that start it."""
 
 from inspector.children.commands import (
+    ExportOptions,
     MeasureOptions,
     RunOptions,
     as_text,
     check_arguments,
     compress_arguments,
     convert_arguments,
+    export_arguments,
     measure_arguments,
     prune_arguments,
     prune_by_plan_arguments,

@@ -1,5 +1,6 @@
 """Dialogs before long work, and before figures."""
 
+from inspector.dialogs.export_dialog import ExportDialog
 from inspector.dialogs.figure_dialog import FigureDialog, FigureOptions, rendered
 from inspector.dialogs.limits_dialog import LimitsDialog
 from inspector.dialogs.measure_dialog import MeasureDialog

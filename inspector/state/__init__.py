@@ -13,6 +13,7 @@ from inspector.state.opened import Measured, Opened
 from inspector.state.rows import LayerRow
 from inspector.state.runs import RunView, events_size
 from inspector.state.session import BOARD, CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
+from inspector.state.stages import MEASURED, Stage, stages_of
 from inspector.state.timed import Timed
 from inspector.state.totals import Total, totals_of
 from inspector.state.weights import ModelWeights
