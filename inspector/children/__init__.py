@@ -2,6 +2,7 @@
 
 from inspector.children.commands import (
     ExportOptions,
+    JudgingData,
     MeasureOptions,
     RunOptions,
     as_text,
@@ -14,6 +15,7 @@ from inspector.children.commands import (
     prune_by_plan_arguments,
     report_arguments,
     resume_arguments,
+    sensitivity_arguments,
 )
 from inspector.children.job import Outcome, firekeras_command
 from inspector.children.netron import open_in_netron

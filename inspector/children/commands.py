@@ -26,6 +26,14 @@ class MeasureOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class JudgingData:
+    """The data that cuts are judged on: `data` as on the command line, and at most how many images."""
+
+    data: str
+    images: int = 1000
+
+
+@dataclasses.dataclass(frozen=True)
 class ExportOptions:
     """The options of an export.
 
@@ -97,6 +105,12 @@ def export_arguments(model, options: ExportOptions) -> list[str]:
     """`firekeras export`."""
     int8 = ["--int8", "--data", options.data] if options.data else []
     return ["export", str(model), "--to", options.to, *int8, "--output", str(options.output)]
+
+
+def sensitivity_arguments(model, output, data: JudgingData) -> list[str]:
+    """`firekeras sensitivity`, by FIRE as the preview ranks, with its events."""
+    flags = {"--data": data.data, "--images": data.images, "--criterion": "fire"}
+    return ["sensitivity", str(model), *_flat(flags), "--output", str(output), "--events"]
 
 
 def check_arguments(model) -> list[str]:

@@ -134,9 +134,9 @@ class GoalBar(QtWidgets.QWidget):
         self.goal.setEditText(text)
 
     def _show(self):
-        goal = self.session.choices.goal
-        if not (self.line.hasFocus() and self.line.isModified()):  # what is being typed stays
-            self.goal.setEditText(goal.text if goal else "")
+        text = self.session.choices.goal.text if self.session.choices.goal else ""
+        if text != self.line.text() and not (self.line.hasFocus() and self.line.isModified()):  # what is typed stays
+            self.goal.setEditText(text)
             self.line.setCursorPosition(0)
         self.label.setText("&Goal…" if self.session.pending else "&Goal")
         self._show_memory()

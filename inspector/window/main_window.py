@@ -25,7 +25,18 @@ from inspector.state import (
     read_profile,
     words,
 )
-from inspector.tasks import Converting, Exporting, Figures, Measuring, Running, Saving, Task, Timing, in_words
+from inspector.tasks import (
+    Converting,
+    Exporting,
+    Figures,
+    Judging,
+    Measuring,
+    Running,
+    Saving,
+    Task,
+    Timing,
+    in_words,
+)
 from inspector.views import (
     HIDDEN_AT_FIRST,
     Banner,
@@ -72,6 +83,7 @@ class Window(QtWidgets.QMainWindow):
         self.figures: Figures = Figures(self.session, self)
         self.converting: Converting = Converting(self.session, self.work, self)
         self.timing: Timing = Timing(self.session, self.work, self)
+        self.judging: Judging = Judging(self.session, self.work, preferences, self)
         self.exporting: Exporting = Exporting(self.session, preferences, self)
         self.actions_: actions.Actions = actions.Actions(self, MENUS)
         self._lay_out()
@@ -169,6 +181,7 @@ class Window(QtWidgets.QMainWindow):
             self.converting,
             self.figures,
             self.exporting,
+            self.judging,
         ):
             self._connect_task(task)
         self.measuring.predicted.connect(self.panel.show_predictions)

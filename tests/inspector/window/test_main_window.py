@@ -40,6 +40,7 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
     assert hidden == {
         Column.FIRE,
+        Column.SENSITIVITY,
         Column.AFTER,
         Column.MACS_CHANGE,
         Column.PARAMS_CHANGE,
