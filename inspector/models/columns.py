@@ -222,15 +222,6 @@ class Column(enum.IntEnum):
         marked=True,
         total=lambda total: total.title,
     )
-    PEAK = About(
-        title="▲",
-        tip="▲ marks layers whose filters lie in RAM at its peak: cutting these lowers it",
-        width=18,
-        text=lambda session, row: "▲" if row.name in session.at_peak else "",
-        spoken="RAM peak",
-        says=lambda session, row: "its filters lie in RAM at the peak" if row.name in session.at_peak else "",
-        changes=True,
-    )
     FIRE = About(
         title="FIRE",
         tip="Mean FIRE of its filters: how often their ReLU outputs zero, 0 to 1",
@@ -239,6 +230,15 @@ class Column(enum.IntEnum):
         value=lambda session, row: -1.0 if math.isnan(row.fire) else row.fire,
         right=True,
         measured=True,
+    )
+    PEAK = About(
+        title="▲",
+        tip="▲ marks layers whose filters lie in RAM at its peak: cutting these lowers it",
+        width=18,
+        text=lambda session, row: "▲" if row.name in session.at_peak else "",
+        spoken="RAM peak",
+        says=lambda session, row: "its filters lie in RAM at the peak" if row.name in session.at_peak else "",
+        changes=True,
     )
     SENSITIVITY = About(
         title="Spare",
