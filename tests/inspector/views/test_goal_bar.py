@@ -86,6 +86,16 @@ def test_what_is_no_goal_is_refused_on_enter_and_an_empty_field_leaves_the_ratio
     assert window.session.choices.goal is None and window.session.choices.ratio == ratio
 
 
+def test_the_wheel_changes_nothing_that_it_only_passes_over(window, qtbot):
+    for control in (window.goal.goal, window.goal.board):
+        middle = QtCore.QPointF(control.rect().center())
+        turned = QtGui.QWheelEvent(middle, control.mapToGlobal(middle), QtCore.QPoint(), QtCore.QPoint(0, -120),
+                                   Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+                                   Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
+        QtCore.QCoreApplication.sendEvent(control, turned)
+    assert window.session.choices.goal is None and window.session.board is None
+
+
 def test_a_board_fills_the_bars_and_can_be_the_goal(window, qtbot, tmp_path):
     costs, bar = window.session.cut.costs, window.goal.flash
     (tmp_path / "mine.toml").write_text(f"[tiny]\nram = {10 * costs.ram}\nflash = {costs.flash - 9}\ntitle = 'Tiny'\n")
