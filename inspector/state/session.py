@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from firekeras.channels.costs import cost_without
+from firekeras.channels.costs import cost_without, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.export.boards import COMMON, Board, read_boards
 from firekeras.scores.profile import FilterScores
@@ -315,10 +315,21 @@ class Session:
         self._tell(PICTURE, CELL)
 
     def _cut_by(self, comparison):
-        """The cut that led to the compared network; `None` if it is unknown which filters went."""
-        if comparison is None or comparison.by_rank or self.measured is None:
+        """The cut that led to the compared network; `None` if only its widths are known.
+
+        Which filters went may be unknown: then they are those that are assumed to be gone, and the figures are counted
+        in the other network itself.
+        """
+        if comparison is None or self.measured is None:
             return None
-        return self.measured.planner.cut(comparison.gone(self.measured.planner.fire))
+        planner = self.measured.planner
+        gone = comparison.gone(planner.fire)
+        if not comparison.by_rank:
+            return planner.cut(gone)
+        if comparison.after is None:
+            return None
+        other = comparison.after.graph
+        return Preview(np.zeros(planner.graph.num_units, bool), gone, other.widths, costs_without(other))
 
     def point_at(self, layer: str | None, filter: int | None = None):
         """Points at a layer, and at one of its filters."""
@@ -349,7 +360,9 @@ class Session:
         cut = self.cut if self.measured else None
         shown = cut or self.opened
         if self._at_peak[0] is not shown:
-            self._at_peak = (shown, peak_layers(self.need_opened().graph, cut.units if cut else None))
+            other = self.comparison.after if cut is self._cut_of_other and self.comparison else None
+            graph, units = (other.graph, None) if other else (self.need_opened().graph, cut.units if cut else None)
+            self._at_peak = (shown, peak_layers(graph, units))
         return self._at_peak[1]
 
     @property

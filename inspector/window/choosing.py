@@ -48,8 +48,13 @@ def choices(window: Window):
 
 
 def other_profile(window: Window):
-    """Compares the open profile with another one."""
-    _choose(window, FILE, "Measurements (*.fire.h5)", lambda path: window.in_words(window.compare_with, path))
+    """Compares the open profile with another one, or with that of another model."""
+    _choose(
+        window,
+        FILE,
+        "Models, measurements (*.keras *.fire.h5)",
+        lambda path: window.in_words(window.compare_with, path),
+    )
 
 
 def boards(window: Window):

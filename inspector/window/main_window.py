@@ -341,8 +341,12 @@ class Window(QtWidgets.QMainWindow):
     # actions
 
     def compare_with(self, path):
-        """Compares the open profile with the one at a path."""
+        """Compares the open profile with the one at a path, or with that of the model there."""
         path = Path(path)
+        if path.suffix == ".keras":
+            path = beside_model(path)
+            if not path.exists():
+                raise ValueError(f"There is no {path.name} beside the model. Open it, and measure it (F5) first.")
         removed = next((r for model, r in self.saving.removed.items() if beside_model(model) == path.resolve()), None)
         other = read_profile(path)
         removed = removed or self.running.removed_from(other.graph.widths)
