@@ -113,7 +113,7 @@ VIEW = Menu(
     "&View",
     (
         *(_mode(number, mode) for number, mode in enumerate(Mode, 1)),
-        Entry("compare", "&Compare with…", "Ctrl+D", "Compare with another profile of this network",
+        Entry("compare", "&Compare with…", "Ctrl+D", "Compare with another measurement, or with a measured model",
               choosing.other_profile, _UNMEASURED),
         Entry("stretch", "&Stretch rows to full width", "Ctrl+T", "Make rows of narrow layers fill the width too",
               lambda w: w.session.stretch(w.actions_["stretch"].isChecked()), _UNMEASURED, checkable=True),
