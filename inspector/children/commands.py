@@ -107,9 +107,9 @@ def export_arguments(model, options: ExportOptions) -> list[str]:
     return ["export", str(model), "--to", options.to, *int8, "--output", str(options.output)]
 
 
-def sensitivity_arguments(model, output, data: JudgingData) -> list[str]:
-    """`firekeras sensitivity`, by FIRE as the preview ranks, with its events."""
-    flags = {"--data": data.data, "--images": data.images, "--criterion": "fire"}
+def sensitivity_arguments(model, output, data: JudgingData, criterion: str) -> list[str]:
+    """`firekeras sensitivity`, with its events."""
+    flags = {"--data": data.data, "--images": data.images, "--criterion": criterion}
     return ["sensitivity", str(model), *_flat(flags), "--output", str(output), "--events"]
 
 

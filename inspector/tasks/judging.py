@@ -13,6 +13,8 @@ from inspector.models import Preferences
 from inspector.state import DOCUMENT, Checked, Sensitivity, Session, beside_sensitivity, data_sources
 from inspector.tasks.task import Task
 
+FIRE = "fire"  # as a criterion
+
 
 class Judging(Task):
     """Judges cuts on data that are chosen once for each model.
@@ -102,7 +104,8 @@ class Judging(Task):
 
     def _sense(self, data):
         model = self.session.need_model()
-        command = firekeras_command(sensitivity_arguments(model, beside_sensitivity(model), data))
+        criterion = self.session.measured.scores.criterion if self.session.measured else FIRE
+        command = firekeras_command(sensitivity_arguments(model, beside_sensitivity(model), data, criterion))
         over = lambda outcome: self._is_sensed(outcome, model)  # noqa: E731
         self.wished.emit(command, f"Measuring sensitivity of {model.name}", over)
 
