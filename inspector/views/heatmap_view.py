@@ -317,13 +317,17 @@ class HeatmapPanel(QtWidgets.QWidget):
         top.setSpacing(8)
         top.addWidget(self.legend, 1)
         top.addWidget(self.mode)
-        layout = QtWidgets.QVBoxLayout(self)
+        self._column = layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(top)
         layout.addWidget(view, 1)
         for what in (PICTURE, DOCUMENT, CHOICES):
             view.session.listen(what, self._show_mode)
+
+    def put_above(self, widget: QtWidgets.QWidget):
+        """Puts a widget above the legend."""
+        self._column.insertWidget(0, widget)
 
     def _choose(self, index):
         self.view.session.compare(self.view.session.comparison, list(Mode)[index])
