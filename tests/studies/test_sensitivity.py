@@ -52,6 +52,19 @@ def settled(network, on=None):
     return network
 
 
+def test_several_workers_share_the_layers(monkeypatch):
+    model, reported, parts = compiled(networks.two_convs()), [], []
+    alone = sensitivity(model, data(classes=3), shares=(0.5,), monitor="loss")
+    monkeypatch.setattr(module, "workers", lambda n_jobs: 2)
+    monkeypatch.setattr(module, "each_done", lambda work, tasks, n_jobs: parts.extend(tasks) or map(work, tasks[::-1]))
+    settings = {"shares": (0.5,), "monitor": "loss", "on_layer": lambda *one: reported.append(one)}
+    shared = sensitivity(model, data(classes=3), **settings)
+    assert [list(part) for part in parts] == [["conv1"], ["conv2"]]  # each process compiles once, for its layers
+    assert list(shared.values) == list(alone.values) and shared.baseline == alone.baseline
+    assert all(np.array_equal(shared.values[name], alone.values[name]) for name in alone.values)
+    assert reported == [("conv2", 1, 2), ("conv1", 2, 2)]
+
+
 def test_what_is_measured_is_the_pruned_network():
     model = compiled(scramble(networks.plain_cnn()))
     scores = firekeras.score_filters(model, "l1")
