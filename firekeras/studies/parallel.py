@@ -24,7 +24,19 @@ def each_done(work: Callable[[Any], Any], tasks: Sequence, n_jobs: int | None) -
         return
     joblib = _joblib()
     parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
-    yield from parallel(joblib.delayed(work)(task) for task in tasks)
+    for whole in parallel(joblib.delayed(_wholly)(work, task) for task in tasks):
+        yield whole.result
+
+
+class _Whole:
+    """A result that travels in one piece: dask takes tuples apart, and its own way with models fails in Keras 3."""
+
+    def __init__(self, result):
+        self.result = result
+
+
+def _wholly(work, task):
+    return _Whole(work(task))
 
 
 def workers(n_jobs: int | None) -> int:

@@ -161,6 +161,7 @@ class _Study:
     shares: tuple[float, ...]
     halves: list[np.ndarray]
 
+    @without_retracing_warnings()
     def measured(self, turns: Mapping[str, np.ndarray], on_layer: Callable[[str], None] | None = None) -> tuple:
         """The name of the metric, that of the whole network, and by layer those without each share of it."""
         graph = Network.of(self.model).graph

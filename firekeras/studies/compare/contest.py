@@ -17,6 +17,7 @@ from firekeras.keras_models.compiling import compile_with_fresh_optimizer
 from firekeras.keras_models.state import copy_state, learns
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
+from firekeras.quiet import without_retracing_warnings
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.evaluation import Evaluation
@@ -86,6 +87,7 @@ class Contest:
         """For other processes: the baseline stays here, though the name of its metric goes along."""
         return {**{name: value for name, value in vars(self).items() if name != "baseline"}, "monitor": self.monitor}
 
+    @without_retracing_warnings()
     def run(self, trial: Trial) -> tuple[keras.Model, Outcome]:
         """Does one run; returns the final network, and the `Outcome`."""
         if isinstance(trial.entry, Scratch):
