@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,8 @@ class Sensitivity:
         values: For each layer that can lose filters, the metric without each share, `(shares,)`. Of layers that
             lose filters together, only the first is listed.
         partners: For each layer in `values`, all layers that lose filters with it, including itself.
+        positions: The size of the feature maps of each of these layers, in positions: equal ones are a stage. Defaults
+            to none.
     """
 
     monitor: str
@@ -51,8 +54,9 @@ class Sensitivity:
     shares: tuple[float, ...]
     values: dict[str, np.ndarray]
     partners: dict[str, list[str]]
+    positions: dict[str, int] = dataclasses.field(default_factory=dict)
 
-    def rates(self, tolerance: float) -> dict[str, float]:
+    def rates(self, tolerance: float, by_stage: bool = False) -> dict[str, float]:
         """For each layer, the largest share up to which the metric stays within a tolerance.
 
         Use them as the rates of `L1Pruning`, or as the `layer_caps` of any run. One layer by itself costs
@@ -61,6 +65,9 @@ class Sensitivity:
         Args:
             tolerance: How far the metric may fall, from 0: absolute points (0.02 is two points), or a share of
                 the baseline if lower is better.
+            by_stage: Whether all layers of a stage, those of equal feature maps, get one rate, as in Li et al. (section
+                3.2): the largest that at least half of them bear. Layers that do not bear it are skipped: their rate is
+                0. The paper picks its rates by eye; the half is ours. Defaults to False.
 
         Returns:
             A share from 0 to below 1 for each layer that can lose filters; coupled layers have the same.
@@ -70,7 +77,19 @@ class Sensitivity:
         """
         check_tolerance(tolerance, self.monitor)
         largest = {name: self._largest(values, tolerance) for name, values in self.values.items()}
+        if by_stage:
+            largest = self._of_stages(largest)
         return {partner: largest[name] for name in self.values for partner in self.partners[name]}
+
+    def _of_stages(self, largest):
+        stages: dict[Any, list[str]] = {}
+        for name in largest:
+            stages.setdefault(self.positions.get(name, name), []).append(name)
+        rates: dict[str, float] = {}
+        for names in stages.values():
+            rate = sorted((largest[name] for name in names), reverse=True)[(len(names) - 1) // 2]
+            rates |= {name: rate if largest[name] >= rate else 0.0 for name in names}
+        return rates
 
     def _largest(self, values: np.ndarray, tolerance: float) -> float:
         allowed = [within_tolerance(value, self.baseline, tolerance, self.monitor) for value in values]
@@ -145,7 +164,13 @@ def sensitivity(
     study = _Study(model, data, settling, monitor, batch_size, scores, tuple(sorted(shares)), halves)
     monitor, baseline, values = _all_measured(study, turns, on_layer, n_jobs)
     partners = {name: group for group in graph.groups for name in group[:1] if name in turns}
-    return Sensitivity(monitor, baseline, study.shares, {name: values[name] for name in turns}, partners)
+    positions = {name: _positions(graph, name) for name in turns}
+    return Sensitivity(monitor, baseline, study.shares, {name: values[name] for name in turns}, partners, positions)
+
+
+def _positions(graph: ChannelGraph, name: str) -> int:
+    """How many positions a layer's feature maps have; sizes that are open count as one."""
+    return math.prod(size or 1 for size in graph.layers[name].output_shape[1:]) // graph.widths[name]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -182,6 +182,18 @@ def test_rates_end_before_the_first_share_that_costs_too_much():
         found().rates(-0.1)
 
 
+def test_a_stage_has_one_rate_and_skips_the_layers_that_do_not_bear_it():
+    """Li et al. 2017, 3.2: layers of equal feature maps lose equal shares."""
+    bear = {"a": [0.9, 0.9], "b": [0.9, 0.5], "c": [0.5, 0.5], "d": [0.9, 0.5]}
+    positions = {"a": 64, "b": 64, "c": 64, "d": 16}
+    values = {name: np.array(metrics) for name, metrics in bear.items()}
+    analysis = Sensitivity("accuracy", 0.9, (0.25, 0.5), values, {name: [name] for name in bear}, positions)
+    assert analysis.rates(0.01) == {"a": 0.5, "b": 0.25, "c": 0.0, "d": 0.25}
+    assert analysis.rates(0.01, by_stage=True) == {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.25}
+    measured = sensitivity(compiled(networks.two_convs()), data(classes=3), shares=(0.5,))
+    assert list(measured.positions) == ["conv1", "conv2"] and measured.to_dict()["positions"] == measured.positions
+
+
 def test_of_a_loss_the_tolerance_is_a_share():
     losses = Sensitivity("loss", 2.0, (0.1, 0.5), {"conv1": np.array([2.1, 2.3])}, {"conv1": ["conv1"]})
     assert [losses.rates(tolerance)["conv1"] for tolerance in (0.04, 0.06, 0.16)] == [0, 0.1, 0.5]
