@@ -31,7 +31,7 @@ from firekeras.studies.compare.contest import Contest, SameChoice, Trial, with_f
 from firekeras.studies.compare.entries import ByName, factories
 from firekeras.studies.compare.folder import ComparisonFolder
 from firekeras.studies.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
-from firekeras.studies.compare.settings import ComparisonSettings, left_alone
+from firekeras.studies.compare.settings import ComparisonSettings, caps_of_candidates, left_alone
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -419,6 +419,14 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
     assert "layer_caps" not in ComparisonSettings.of(model, **common, all_filters=True).run
     with pytest.raises(ValueError, match=r"none has FIRE.*all_filters=True"):
         left_alone(networks.two_convs(activation="gelu"))
+
+
+def test_units_of_dense_layers_stay_unless_a_cap_names_them_or_there_are_no_others():
+    model = networks.plain_cnn()
+    assert caps_of_candidates(model, {})["fc"] == 0 and caps_of_candidates(model, {"fc": 0.5})["fc"] == 0.5
+    image = keras.Input((4,))
+    alone = keras.Model(image, L.Dense(2, name="logits")(L.Dense(6, activation="relu", name="hidden")(image)))
+    assert caps_of_candidates(alone, {}) == {"logits": 0.0}
 
 
 @pytest.mark.parametrize(
