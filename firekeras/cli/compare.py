@@ -27,6 +27,7 @@ from firekeras.cli.options import (
     SkipUnreadable,
     Std,
 )
+from firekeras.cli.words import option as as_option
 from firekeras.keras_models import model_file
 from firekeras.refusals import check_share
 from firekeras.terminal import Terminal, activity
@@ -50,6 +51,12 @@ def compare(
             metavar="METHOD.NAME=VALUE",
             help="An option of a method, such as fire.mode=measured or fppmo.search=random; firekeras methods NAME"
             " lists them. Repeat it for more options.",
+        ),
+    ] = None,
+    conv_macs: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="SHARE", help="The share of the convolutions' MACs that is left, as papers count it, instead."
         ),
     ] = None,
     macs: Annotated[
@@ -130,7 +137,7 @@ def compare(
 
     Example: firekeras compare model.keras --data digits --methods fire,l1:paper --option fire.mode=measured --n-jobs 2
     """
-    target = _target(macs, params)
+    target = _target(conv_macs=conv_macs, macs=macs, params=params)
     caps, names = parsed_caps(cap), [name.strip() for name in methods.split(",")]
     for name in names:
         checks.check_method(name.partition(":")[0], *checks.CONTROLS)
@@ -193,10 +200,11 @@ def compare(
         show_text(f"Written: {path}")
 
 
-def _target(macs, params):
-    if macs and params:
-        raise ValueError("Expected one of --macs and --params. Received: both.")
-    for name, shares in (("macs", macs), ("params", params)):
-        for share in shares or ():
+def _target(**shares):
+    given = {name: each for name, each in shares.items() if each}
+    if len(given) > 1:
+        raise ValueError(f"Expected one of {', '.join(map(as_option, shares))}. Received: {len(given)} of them.")
+    for name, each in given.items():
+        for share in each:
             checks.check_target(name, share)
-    return {"params": params} if params else {"macs": macs or [0.5]}
+    return given or {"macs": [0.5]}

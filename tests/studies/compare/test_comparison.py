@@ -627,4 +627,4 @@ def test_the_command_line(tmp_path, monkeypatch):
         path.name for path in (tmp_path / "comparison").iterdir()
     }
     both = CliRunner().invoke(app, [*options, "--params", "0.5"])
-    assert both.exit_code == 2 and "Received: both" in both.stderr
+    assert both.exit_code == 2 and "one of --conv-macs, --macs, --params. Received: 2 of them" in both.stderr
