@@ -52,6 +52,7 @@ def settled(network, on=None):
     return network
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_several_workers_share_the_layers(monkeypatch):
     model, reported, parts = compiled(networks.two_convs()), [], []
     alone = sensitivity(model, data(classes=3), shares=(0.5,), monitor="loss")
@@ -63,6 +64,8 @@ def test_several_workers_share_the_layers(monkeypatch):
     assert list(shared.values) == list(alone.values) and shared.baseline == alone.baseline
     assert all(np.array_equal(shared.values[name], alone.values[name]) for name in alone.values)
     assert reported == [("conv2", 1, 2), ("conv1", 2, 2)]
+    sides = [model.get_layer(name).output.shape[1] for name in ("conv1", "conv2")]
+    assert shared.positions == {"conv1": sides[0] ** 2, "conv2": sides[1] ** 2} == shared.to_dict()["positions"]
 
 
 def test_what_is_measured_is_the_pruned_network():
@@ -190,8 +193,6 @@ def test_a_stage_has_one_rate_and_skips_the_layers_that_do_not_bear_it():
     analysis = Sensitivity("accuracy", 0.9, (0.25, 0.5), values, {name: [name] for name in bear}, positions)
     assert analysis.rates(0.01) == {"a": 0.5, "b": 0.25, "c": 0.0, "d": 0.25}
     assert analysis.rates(0.01, by_stage=True) == {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.25}
-    measured = sensitivity(compiled(networks.two_convs()), data(classes=3), shares=(0.5,))
-    assert list(measured.positions) == ["conv1", "conv2"] and measured.to_dict()["positions"] == measured.positions
 
 
 def test_of_a_loss_the_tolerance_is_a_share():

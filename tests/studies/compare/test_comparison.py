@@ -209,24 +209,21 @@ def test_several_runs_at_once_wait_for_nothing_but_the_shape_of_scratch(trained)
     assert [one.key for one in second] == [("scratch", 0.5, 0), ("scratch", 0.5, 1)]
 
 
-def test_runs_at_once_are_kept_as_they_end_and_what_is_there_is_not_done_again(trained, quick, tmp_path):
+def test_runs_at_once_are_kept_as_they_end(trained, quick, tmp_path):
     settings = {"methods": ("fire", "l2", "scratch"), "seeds": 2, "folder": tmp_path / "c"}
     with joblib.parallel_config("threading", n_jobs=2):
         found = compare(trained, TRAIN, VALIDATION, TEST, **settings)
     assert sorted(quick[:4]) == [("fire", 0.5, 0), ("fire", 0.5, 1), ("l2", 0.5, 0), ("l2", 0.5, 1)]
     assert sorted(quick[4:]) == [("scratch", 0.5, 0), ("scratch", 0.5, 1)]
     assert len((tmp_path / "c" / "results.jsonl").read_text().splitlines()) == len(found.outcomes) == 6
-    quick.clear()
-    with joblib.parallel_config("threading", n_jobs=2):
-        compare(trained, TRAIN, VALIDATION, TEST, **{**settings, "seeds": 3})
-    assert sorted(quick) == [("fire", 0.5, 2), ("l2", 0.5, 2), ("scratch", 0.5, 2)]
 
 
 def test_what_other_processes_get_does_the_same_runs(trained):
     contest = Contest(trained, TRAIN, VALIDATION, TEST, ComparisonSettings.of(trained, {"macs": 0.5}, 1, 1))
+    contest.monitor, contest.baseline = "accuracy", trained
     sent = pickle.loads(pickle.dumps(contest))
-    assert "baseline" not in vars(sent) and sent.monitor == contest.monitor == "accuracy"
-    assert sent.test(sent.model) == contest.test(trained) and sent.settings == contest.settings
+    assert "baseline" not in vars(sent) and sent.monitor == "accuracy" and sent.settings == contest.settings
+    assert all(map(np.array_equal, sent.model.get_weights(), trained.get_weights())) and sent.model.compiled
 
 
 def test_all_methods_of_a_seed_come_before_the_next_seed(trained, quick):
