@@ -37,6 +37,10 @@ def sensitivity(
     mean: Mean = None,
     std: Std = None,
     skip_unreadable: SkipUnreadable = False,
+    n_jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", show_default="one", help="How many processes share the layers; -1: one per core."),
+    ] = None,
     chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Also draw a chart, a line per layer.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Also write the numbers.")] = None,
     events: Annotated[
@@ -74,6 +78,7 @@ def sensitivity(
             (dataset.x_train, dataset.y_train),
             criterion=criterion,
             batch_size=batch_size,
+            n_jobs=n_jobs,
             on_layer=on_layer,
         )
     if not events:
