@@ -39,6 +39,7 @@ class RunOptions:
         batch_size: The batch size of training.
         limit: Images at most; 0 for all.
         distill: Whether training also follows the outputs of the first model; None if the run decides.
+        method: The name of another criterion or method to rank by; empty for FIRE.
     """
 
     data: str
@@ -52,6 +53,7 @@ class RunOptions:
     batch_size: int = 64
     limit: int = 0
     distill: bool | None = None
+    method: str = ""
 
 
 def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
@@ -61,9 +63,9 @@ def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
     return ["measure", str(model), *_flat(flags), *maps, "--output", str(output), "--events"]
 
 
-def prune_arguments(model, scores, choices: Choices, output) -> list[str]:
-    """`firekeras prune`, by the scores in a file."""
-    flags = {"--scores": scores, "--ratio": _number(choices.ratio)}
+def prune_arguments(model, ranking: dict, choices: Choices, output) -> list[str]:
+    """`firekeras prune`; the ranking is an option: `{"--scores": FILE}` or `{"--criterion": NAME}`."""
+    flags = {**ranking, "--ratio": _number(choices.ratio)}
     return ["prune", str(model), *_flat(flags), *_limits(choices), "--output", str(output)]
 
 
@@ -101,6 +103,8 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
         "--epochs": options.epochs,
         "--batch-size": options.batch_size,
     }
+    if options.method:
+        flags["--method"] = options.method
     if options.target:
         flags[f"--{options.target.replace('_', '-')}"] = _number(options.target_share)
     if options.learning_rate:

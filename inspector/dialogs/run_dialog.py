@@ -24,9 +24,19 @@ class RunDialog(OptionsDialog):
         chosen: `RunOptions`.
     """
 
-    def __init__(self, model: Path, choices: Choices, macs_left: float, last_data: str, shape=None, parent=None):
+    def __init__(
+        self,
+        model: Path,
+        choices: Choices,
+        macs_left: float,
+        last_data: str,
+        shape=None,
+        *,
+        method: str = "",
+        parent=None,
+    ):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
-        self.model, self.choices = model, choices
+        self.model, self.choices, self.method = model, choices, method
         self.data = DataField(("digits",), last_data, shape, labels=True)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
@@ -108,6 +118,7 @@ class RunDialog(OptionsDialog):
             batch_size=self.batch.value(),
             limit=self.limit.value(),
             distill=TEACHING[self.distill.currentText()],
+            method=self.method,
         )
 
 

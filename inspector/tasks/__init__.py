@@ -1,9 +1,10 @@
-"""Work that takes several steps: converting, drawing, measuring, running, saving, timing."""
+"""Work that takes several steps: converting, drawing, measuring, running, saving, scoring, timing."""
 
 from inspector.tasks.converting import Converting
 from inspector.tasks.figures import Figures
 from inspector.tasks.measuring import Measuring
 from inspector.tasks.running import Running
 from inspector.tasks.saving import Saving
+from inspector.tasks.scoring import Scoring
 from inspector.tasks.task import Task, in_words
 from inspector.tasks.timing import Timing

@@ -10,7 +10,17 @@ from firekeras.rounds.run_directory import RunDirectory
 from inspector.children import RunOptions, Work, compress_arguments, firekeras_command, resume_arguments
 from inspector.dialogs import RunDialog
 from inspector.models import Preferences
-from inspector.state import Comparison, Mode, RunView, Session, events_size, open_document, profiles_of, read_profile
+from inspector.state import (
+    Comparison,
+    Mode,
+    RunView,
+    Session,
+    criteria,
+    events_size,
+    open_document,
+    profiles_of,
+    read_profile,
+)
 from inspector.tasks.task import MODELS, Task
 from inspector.views import NO_RUN
 
@@ -68,7 +78,8 @@ class Running(Task):
         session = self.session
         model = session.need_model()
         data = self._preferences.data_of(model)
-        dialog = RunDialog(model, session.choices, _share_left(session), data, session.input_shape)
+        share, method = _share_left(session), _method(session)
+        dialog = RunDialog(model, session.choices, share, data, session.input_shape, method=method)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
@@ -163,7 +174,7 @@ class Running(Task):
         report, measured, session = view.report, self.session.measured, self.session
         if measured is None:
             self._open_first_profile(view)
-        elif report.accepted and report.accepted[-1].widths:
+        elif session.ranks_by_fire and report.accepted and report.accepted[-1].widths:
             name = f"round {report.accepted[-1].number}"
             first = session.comparison is None and session.mode is Mode.BEFORE
             session.compare(self._comparison(view, measured.profile, name), Mode.CUTS if first else session.mode)
@@ -222,6 +233,12 @@ class Running(Task):
                 way_out="&Open the run",
                 then=lambda: self.path.emit(folder),
             )
+
+
+def _method(session):
+    """What a run ranks by, if it is not FIRE; FIRE itself is filled up by l1 norms in a run."""
+    name = session.measured.scores.criterion if session.measured is not None else criteria.FIRE
+    return "" if name in (criteria.FIRE, criteria.FILLED) else name
 
 
 def _share_left(session):

@@ -204,6 +204,9 @@ class FilterPanel(QtWidgets.QWidget):
             ("zeros seen", str(profile.zeros[layer][filter])),
             ("outputs seen", str(profile.seen[layer][filter])),
         ]
+        if not self.session.ranks_by_fire:
+            score = measured.planner.fire[measured.number(layer, filter)]
+            rows.insert(2, (f"score, {words.score_name(self.session)}", _number(score)))
         if comparison is not None:
             rows.append(("FIRE afterwards", _number(comparison.fire[measured.number(layer, filter)])))
         names = (*FEATURE_NAMES, *BN_FEATURE_NAMES)

@@ -19,12 +19,13 @@ from inspector.state import (
     Mode,
     Session,
     beside_model,
+    criteria,
     is_keras_2,
     open_document,
     read_profile,
     words,
 )
-from inspector.tasks import Converting, Figures, Measuring, Running, Saving, Task, Timing, in_words
+from inspector.tasks import Converting, Figures, Measuring, Running, Saving, Scoring, Task, Timing, in_words
 from inspector.views import (
     HIDDEN_AT_FIRST,
     Banner,
@@ -68,6 +69,7 @@ class Window(QtWidgets.QMainWindow):
         self.saving: Saving = Saving(self.session, self)
         self.figures: Figures = Figures(self.session, self)
         self.converting: Converting = Converting(self.session, self.work, self)
+        self.scoring: Scoring = Scoring(self.session, preferences, self)
         self.timing: Timing = Timing(self.session, self.work, self)
         self.actions_: actions.Actions = actions.Actions(self, MENUS)
         self._lay_out()
@@ -147,8 +149,19 @@ class Window(QtWidgets.QMainWindow):
         self.table.selection.connect(self.heatmap.show_selected)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
-        for task in (self.measuring, self.running, self.saving, self.timing, self.converting, self.figures):
+        for task in (
+            self.measuring,
+            self.running,
+            self.saving,
+            self.timing,
+            self.converting,
+            self.figures,
+            self.scoring,
+        ):
             self._connect_task(task)
+        self.heatmap_panel.ranked.connect(self.rank_by)
+        self.scoring.unchanged.connect(self.heatmap_panel.show_criterion)
+        self.measuring.ranked.connect(self.rank_by)
         self.measuring.predicted.connect(self.panel.show_predictions)
         self.saving.saved.connect(self.editor.stack.setClean)
         self.saving.chosen.connect(self.editor.take)
@@ -312,6 +325,11 @@ class Window(QtWidgets.QMainWindow):
         self.session.compare(comparison, Mode.SPLIT)
         self.banner.say(comparison.note)
 
+    def rank_by(self, name: str):
+        """Ranks filters by a criterion; if that is not possible, says why."""
+        self.in_words(self.scoring.rank_by, name)
+        self.heatmap_panel.show_criterion()
+
     def show_in_netron(self):
         """Draws the graph of the model."""
         self.banner.say(open_in_netron(self.session.need_model()))
@@ -342,8 +360,19 @@ class Window(QtWidgets.QMainWindow):
         """The command line that prunes as previewed."""
         document = self.session.need_document()
         model = document.model.resolve() if document.model else Path("MODEL.keras")
-        scores = Path(document.profile_path or "").resolve()
-        return as_text(prune_arguments(model, scores, self.session.choices, "pruned.keras"))
+        return as_text(prune_arguments(model, self._ranking(), self.session.choices, "pruned.keras"))
+
+    def _ranking(self):
+        """What the command line ranks by, as an option."""
+        name = self.session.need_measured().scores.criterion
+        if self.session.ranks_by_fire:
+            return {"--scores": Path(self.session.need_document().profile_path or "").resolve()}
+        if name == criteria.FILLED or criteria.needs_data(name):
+            raise ValueError(
+                f"The command line cannot rank by {criteria.title(name)} as shown. Save the plan (Ctrl+Shift+S) and "
+                "apply it with firekeras prune --plan."
+            )
+        return {"--criterion": name}
 
     def show_keys(self):
         """Shows all keyboard shortcuts."""

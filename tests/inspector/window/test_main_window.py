@@ -308,9 +308,10 @@ def test_help_says_all_keys_and_what_this_is(window):
 def test_the_heatmap_follows_what_is_found_and_selected(window):
     kinds = [row.kind for row in window.session.rows]
     window.table.finder.setText("dense")
-    assert len(window.heatmap.veil._rows) == sum(kind != "Dense" for kind in kinds) < len(kinds)
+    dense = [row.name for row in window.session.rows if row.kind == "Dense"]
+    assert window.heatmap.names._names == dense and len(window.heatmap.image.image) == len(dense) < len(kinds)
     window.table.finder.setText("")
-    assert not window.heatmap.veil._rows
+    assert len(window.heatmap.names._names) == len(window.heatmap.image.image) == len(kinds)
     window.table.view.selectAll()
     assert len(window.heatmap.pointed._selected) == len(kinds)
 
