@@ -90,7 +90,7 @@ def no_resuming(view: RunView | None, own: bool) -> str:
     """
     if view is None:
         return "no run is open"
-    if view.report.state == "finished":
+    if view.finished:
         return "the run is finished"
     if not own and view.lately:
         return "the run has written something within the last minute, and may still be running elsewhere"

@@ -134,6 +134,7 @@ class RunChart(pg.GraphicsLayoutWidget):
         self.macs.setXLink(self.metric)
         for plot in (self.metric, self.macs):
             plot.hideButtons()
+            plot.getViewBox().setDefaultPadding(0.12)  # labels of lines at the edge need room
             plot.setMenuEnabled(False)
             plot.getAxis("left").setWidth(AXIS_WIDTH)
             for side in ("left", "bottom"):
