@@ -25,6 +25,17 @@ PATIENCE = 240  # seconds: a child imports Keras, on a machine that may be busy
 PERIOD = 20  # milliseconds
 
 
+def keep(widget: QtWidgets.QWidget, path: Path):
+    """Keeps how a widget looks, in a small file of the 256 colours that are nearest to its own."""
+    from PIL import Image
+
+    widget.grab().save(str(path))
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+    print(f"Written: {path}")
+
+
 class Walk:
     """Clicks and types in a window, and waits for what comes of it.
 
@@ -40,8 +51,9 @@ class Walk:
     def picture(self, name: str, widget: QtWidgets.QWidget | None = None):
         """Keeps how the window, or a part of it, looks now."""
         if self.pictures is not None:
+            self.window.run_panel.log.clear()  # it names folders of this machine
             QtTest.QTest.qWait(300)
-            (widget or self.window).grab().save(str(self.pictures / f"{name}.png"))
+            keep(widget or self.window, self.pictures / f"{name}.png")
 
     def until(self, fulfilled):
         """Waits until something is so; an error that the window shows ends the walk."""
@@ -163,7 +175,7 @@ class Walk:
         """Opens the run, which shows what it removed."""
         self.click(self.window.banner.way_out)
         self.until_idle()
-        self.picture("inspector-walk-run")
+        self.picture("inspector-run")
 
     def save(self) -> Path:
         """Saves the table of layers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6 import QtWidgets
@@ -13,8 +14,8 @@ from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.state import Choices
 from inspector.widgets import name
 
-TARGETS = {"none: the tolerance decides": "", **{f"{title} remaining": cost for cost, title in SHOWN.items()}}
-TEACHING = {"if it is fully trained": None, "always": True, "never": False}
+TARGETS = {"None: as long as accuracy holds": "", **{f"{title} remaining": cost for cost, title in SHOWN.items()}}
+TEACHING = {"If it is fully trained": None, "Always": True, "Never": False}
 
 
 class RunDialog(OptionsDialog):
@@ -56,6 +57,8 @@ class RunDialog(OptionsDialog):
         self.distill.addItems(list(TEACHING))
         title = "Whether training also follows the outputs of the original model"
         name(self.distill, title, title)
+        self.reason = QtWidgets.QLabel(wordWrap=True)
+        self.reason.setAccessibleName("Why the run cannot start")
         self.command = QtWidgets.QPlainTextEdit(readOnly=True)
         self.command.setAccessibleName("The command line of this run")
         self.command.setTabChangesFocus(True)
@@ -84,6 +87,7 @@ class RunDialog(OptionsDialog):
             ("&Command", self.command),
         ):
             form.addRow(label, widget)
+        form.addRow(self.reason)
         form.addRow(self.buttons)
 
     def _watch(self):
@@ -98,8 +102,9 @@ class RunDialog(OptionsDialog):
     def _show_command(self):
         self.left.setEnabled(bool(self._target()))
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
-        ready = bool(self.run_dir.text().strip() and self.output.text().strip())
-        self.set_complete(self.data.check() and ready)
+        obstacle = _why_not(Path(self.run_dir.text().strip()), Path(self.output.text().strip()), self.model)
+        self.reason.setText(obstacle)
+        self.set_complete(self.data.check() and not obstacle)
 
     def _target(self):
         return TARGETS[self.target.currentText()]
@@ -120,6 +125,22 @@ class RunDialog(OptionsDialog):
             distill=TEACHING[self.distill.currentText()],
             method=self.method,
         )
+
+
+def _why_not(run_dir, output, model):
+    """Why a run cannot write where it is told to, as a sentence; empty if nothing is known against it."""
+    if output.suffix != ".keras":
+        return "The name of the pruned model must end with .keras."
+    if output.resolve() == model.resolve():
+        return f"{output.name} is the model itself, which is never overwritten. Choose another name."
+    if run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
+        return f"{run_dir} exists already. Choose a new folder for the run."
+    closed = next((path.parent for path in (output, run_dir) if not _may_write_into(path.parent)), None)
+    return f"Nothing can be written into {closed}. Choose another folder." if closed else ""
+
+
+def _may_write_into(folder):
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def _line(text, title):

@@ -88,11 +88,11 @@ class Legend(QtWidgets.QWidget):
         ]
         if self._hatched:
             colours.insert(1, Sign(_draw_hatching, self._hatched))
+        if self._mode is Mode.SPLIT:
+            colours.append(Sign(_draw_divider, "divider"))
         marks = [Sign(_draw_lines(cap_pens()), "cap")]
         if self._hatched:
             marks.insert(0, Sign(_draw_lines(cut_pens()), "cut"))
-        if self._mode is Mode.SPLIT:
-            marks.insert(0, Sign(_draw_divider, "before | after"))
         if self._coupled:
             marks.append(Sign(_draw_bands, "coupled"))
         marks.append(Sign(_draw_frame, "selected"))

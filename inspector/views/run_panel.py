@@ -134,7 +134,6 @@ class RunChart(pg.GraphicsLayoutWidget):
         self.macs.setXLink(self.metric)
         for plot in (self.metric, self.macs):
             plot.hideButtons()
-            plot.getViewBox().setDefaultPadding(0.12)  # labels of lines at the edge need room
             plot.setMenuEnabled(False)
             plot.getAxis("left").setWidth(AXIS_WIDTH)
             for side in ("left", "bottom"):
@@ -178,7 +177,7 @@ class RunChart(pg.GraphicsLayoutWidget):
     def _lines(self, report, current):
         below, above = (1, 0), (1, 1)
         lines = (
-            (report.baseline, "DashLine", "baseline", below),
+            (report.baseline, "DashLine", "baseline", below if math.isfinite(report.limit) else above),
             (report.limit, "DotLine", "lowest allowed", above),
         )
         for value, style, title, side in lines:

@@ -39,6 +39,7 @@ from inspector.views import (
 )
 from inspector.widgets import action_button
 from inspector.window import about, actions, choosing
+from inspector.window.manual import ManualDialog
 from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
@@ -252,7 +253,15 @@ class Window(QtWidgets.QMainWindow):
             self.empty.offer(empty_page.NO_PROFILE_IN_RUN.format(name=document.name), self.actions_["open"])
         elif document.profile is None:
             self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
-        self.pages.setCurrentWidget(self.heatmap_panel if self.session.measured else self.empty)
+        self._show_page(self.heatmap_panel if self.session.measured else self.empty)
+
+    def _show_page(self, page):
+        """Shows a page; the other one takes no room, however long its words are."""
+        policy = QtWidgets.QSizePolicy.Policy
+        for each in (self.empty, self.heatmap_panel):
+            width = policy.Preferred if each is page else policy.Ignored
+            each.setSizePolicy(width, policy.Preferred)
+        self.pages.setCurrentWidget(page)
 
     def _say_cell(self):
         """Updates the status bar, whose text may no longer hold, to the current cell, or clears it."""
@@ -336,7 +345,7 @@ class Window(QtWidgets.QMainWindow):
 
     def ask_for_limits(self):
         """Asks for the limits of all layers."""
-        dialog = LimitsDialog(self.session.choices, self)
+        dialog = LimitsDialog(self.session.choices, max(row.filters for row in self.session.rows), self)
         dialog.chosen.connect(self.editor.set_limits)
         self.show_dialog(dialog)
 
@@ -373,6 +382,10 @@ class Window(QtWidgets.QMainWindow):
                 "apply it with firekeras prune --plan."
             )
         return {"--criterion": name}
+
+    def show_manual(self):
+        """Shows the manual."""
+        self.show_dialog(ManualDialog(self))
 
     def show_keys(self):
         """Shows all keyboard shortcuts."""

@@ -22,12 +22,21 @@ _UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT = map(
 )
 
 
+SHOWS = {
+    Mode.BEFORE: "Show the network before the cut",
+    Mode.AFTER: "Show the network after the cut",
+    Mode.DIFFERENCE: "Show how FIRE changed",
+    Mode.SPLIT: "Show before and after, beside a line that can be moved",
+    Mode.CUTS: "Show the network before, with removed filters hatched",
+}
+
+
 def _mode(number, mode):
     return Entry(
         mode.name,
         mode.value,
         f"Ctrl+{number}",
-        f"Show {mode.value}",
+        SHOWS[mode],
         lambda w: w.session.compare(w.session.comparison, mode),
         lambda w: obstacles.no_picture(w.session, mode),
     )
@@ -53,7 +62,7 @@ FILE = Menu(
     "&File",
     (
         Entry("open", "&Open…", "Ctrl+O", "Open a model, or a measurement", choosing.file, waits=True),
-        Entry("open_run", "Open &run…", "Ctrl+Shift+O", "Open the folder of a run, finished or still running",
+        Entry("open_run", "Open &run…", "Ctrl+Shift+O", "Open the folder of a run, finished or in progress",
               choosing.run, waits=True),
         Made(_recent),
         Entry("convert", "Con&vert a Keras 2 model…", "", "Convert an .h5 file to a .keras file, and open that",
@@ -70,7 +79,7 @@ FILE = Menu(
     (
         Entry("save", "&Save pruned model…", "Ctrl+S", "Prune as previewed, and save under a new name",
               lambda w: w.saving.ask_for_model(), _NO_CUT, waits=True),
-        Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save which filters to remove, for firekeras prune --plan",
+        Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save the filters to remove, for firekeras prune --plan",
               lambda w: w.saving.ask_for_plan(), _UNMEASURED),
     ),
     (
@@ -95,11 +104,11 @@ EDIT = Menu(
     (
         Entry("lock", "&Lock or unlock selected layers", "Ctrl+L", "A locked layer loses no filters",
               lambda w: w.table.lock_selected(), _UNREAD),
-        Entry("cap", "&Cap selected layers", "Ctrl+J", "Give the selected layers the cap in the box below the table",
+        Entry("cap", "&Cap selected layers", "Ctrl+J", "Cap the selected layers at the percentage below the table",
               lambda w: w.table.edits.cap_selected(), _UNREAD),
-        Entry("limits", "L&imits for all layers…", "Ctrl+Shift+L", "Multiples of widths, and the least share to keep",
+        Entry("limits", "L&imits for all layers…", "Ctrl+Shift+L", "Round filter counts; keep a share of each layer",
               lambda w: w.ask_for_limits(), _UNREAD),
-        Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose names contain a text",
+        Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose name or type contains a text",
               lambda w: w.find_layers(), _UNREAD),
         Entry("copy", "Cop&y command", "Ctrl+Shift+C", "Copy the command line that prunes as previewed",
               lambda w: w.copy_command(), _UNMEASURED),
@@ -144,7 +153,7 @@ RUN = Menu(
         Entry("stop", "&Stop after this round", "Esc", "End the run after this round, and keep its result",
               lambda w: w.running.stop(), lambda w: obstacles.no_stopping(w.running.view, w.running.stopping)),
         Entry("abort", "&Abort", "Ctrl+.", "End at once; finished rounds are kept",
-              lambda w: w.work.abort(), lambda w: "" if w.work.job else "nothing runs"),
+              lambda w: w.work.abort(), lambda w: "" if w.work.job else "nothing is running"),
         Entry("resume", "R&esume", "Ctrl+Shift+R", "Resume a run that was stopped, aborted or killed",
               lambda w: w.running.resume(), lambda w: obstacles.no_resuming(w.running.view, w.running.own), waits=True),
     ),
@@ -152,7 +161,10 @@ RUN = Menu(
 # fmt: on
 HELP = Menu(
     "&Help",
-    (Entry("keys", "&Keyboard shortcuts", "F1", "Show all keyboard shortcuts", lambda w: w.show_keys()),),
+    (
+        Entry("manual", "&Manual", "F1", "Read the manual", lambda w: w.show_manual()),
+        Entry("keys", "&Keyboard shortcuts", "Ctrl+F1", "Show all keyboard shortcuts", lambda w: w.show_keys()),
+    ),
     (Entry("about", "&About", "", "Show the version and the licence", lambda w: w.show_about()),),
 )
 MENUS = (FILE, EDIT, VIEW, RUN, HELP)
