@@ -133,12 +133,12 @@ class Walk:
         self.window.run_dock.hide()
         self.window.banner.hide()
 
-    def preview(self, percent: int, cap: int) -> str:
-        """Chooses how much to remove, and caps the first layer that can be; returns its name."""
+    def preview(self, goal: str, cap: int) -> str:
+        """Chooses a goal, and caps the first layer that can be; returns its name."""
         window = self.window
-        self.press(Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
-        self.type(window.ratio.box, str(percent))
-        QtTest.QTest.keyClick(window.ratio.box, Qt.Key.Key_Return)
+        self.press(Qt.Key.Key_4, Qt.KeyboardModifier.AltModifier)
+        self.type(window.goal.line, goal)
+        QtTest.QTest.keyClick(window.goal.line, Qt.Key.Key_Return)
         free = next(number for number, row in enumerate(window.session.rows) if not row.locked)
         view, cell = window.table.view, window.table.proxy.index(free, Column.CAP)
         place = view.visualRect(cell).center()
@@ -147,7 +147,7 @@ class Walk:
         self.type(view.findChild(QtWidgets.QSpinBox), str(cap))
         QtTest.QTest.keyClick(view.findChild(QtWidgets.QSpinBox), Qt.Key.Key_Return)
         layer = window.session.rows[free].name
-        self.until(lambda: layer in window.session.choices.caps)
+        self.until(lambda: layer in window.session.choices.caps and not window.session.pending)
         self.picture("inspector-preview")
         return layer
 
@@ -156,7 +156,8 @@ class Walk:
         window = self.window
         self.press(Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier)
         dialog = window.dialog
-        QtTest.QTest.keyClick(dialog.target, Qt.Key.Key_Home)  # none: rounds while accuracy holds
+        for key in (Qt.Key.Key_Home, Qt.Key.Key_Down):  # after the goal: none, rounds while accuracy holds
+            QtTest.QTest.keyClick(dialog.target, key)
         for box, number in ((dialog.tolerance, 50), (dialog.epochs, 3), (dialog.limit, 300)):
             self.type(box, str(number))
         self.picture("inspector-run-dialog", dialog)
@@ -198,7 +199,7 @@ def all_of_it(walk: Walk, old: Path):
     """Takes all steps."""
     walk.convert(old)
     walk.measure()
-    walk.preview(40, 25)
+    walk.preview("60% of MACs", 25)
     walk.run()
     walk.resume()
     walk.compare()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from firekeras import methods
-from firekeras.arguments import typed
+from firekeras.arguments import Function, typed
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.report.tensorboard import TensorBoardRounds
 from firekeras.rounds.engine import Rounds
@@ -19,6 +20,17 @@ if TYPE_CHECKING:
     import keras
 
 
+def as_published(function: Function) -> Function:
+    """A decorator: what a protocol sets counts for all that is not given; what is given at its default is given."""
+
+    @functools.wraps(function)
+    def resolved(*args, **settings):
+        return function(*args, **methods.published(settings))
+
+    return cast(Function, resolved)
+
+
+@as_published
 @typed
 def compress(
     model: keras.Model,
@@ -32,6 +44,7 @@ def compress(
     schedule: str | Callable[[float], float] = "cosine",
     distill: bool | None = None,
     method: str | Method | type[Method] = "fire",
+    protocol: str | None = None,
     pruning_ratio: float | None = None,
     layer_caps: Mapping[str, float] | None = None,
     round_to: int = 1,
@@ -81,13 +94,17 @@ def compress(
             until the tolerance or the target ends them, at a constant learning rate. Defaults to 20.
         learning_rate: The learning rate to begin with, above 0. Defaults to None: that of the compiled optimizer, or
             the first one of a schedule inside it.
-        schedule: `"cosine"`, from the learning rate down to zero over all epochs; `"constant"`; or a function
-            of the progress from 0 to 1 that returns a factor. After each cut the rate warms up over a quarter
-            of an epoch. Defaults to `"cosine"`.
+        schedule: `"cosine"`, from the learning rate down to zero over all epochs; `"constant"`; `"steps"`, a tenth
+            after 60% and 80%; `"halvings"`, half after 1/6, 1/3, 1/2 and 5/6; or a function of the progress from 0 to
+            1 that returns a factor. After each cut the rate warms up over a quarter of an epoch. Defaults to
+            `"cosine"`.
         distill: Whether training also follows the outputs of the first network (`firekeras.recovery.distill`).
             Defaults to None: it does if that network is fully trained, judging by its metric on training data.
         method: The name of a method or criterion (`firekeras.methods.names()`), or a method object such as
             `FirePruning(mode="measured")`. Defaults to `"fire"`.
+        protocol: `"paper"`: the method as it was published, with the paper's options and settings for all that is not
+            given (`firekeras methods NAME` lists them). A method object keeps its own
+            options. Defaults to None: our own defaults.
         pruning_ratio: The share of the remaining prunable filters that go in a round, from 0 to below 1. Defaults to
             None: sized by the epochs.
         layer_caps: The share of the original filters of a layer that may go over the whole run, from 0 to 1: by
@@ -144,6 +161,7 @@ def compress(
     return rounds.result()
 
 
+@as_published
 @typed
 def compression_rounds(
     model: keras.Model,
@@ -151,12 +169,13 @@ def compression_rounds(
     validation_data: Any,
     *,
     method: str | Method | type[Method] = "fire",
+    protocol: str | None = None,
     **settings: Any,
 ) -> Rounds:
     """The rounds of `compress`, one at a time: to end the run, stop iterating.
 
     Args:
-        model, train_data, validation_data, method: As in `compress`.
+        model, train_data, validation_data, method, protocol: As in `compress`.
         **settings: The other arguments of `compress`, except `tensorboard` and `verbose`, and arguments for `fit`;
             and `source`, a dict for `run.json` that says where the model and the data came from.
 
@@ -180,7 +199,7 @@ def compression_rounds(
     return Rounds(model, train_data, validation_data, method=chosen, **settings)
 
 
-NOT_A_SETTING = ("model", "train_data", "validation_data", "tensorboard", "on_event", "verbose", "fit")
+NOT_A_SETTING = ("model", "train_data", "validation_data", "protocol", "tensorboard", "on_event", "verbose", "fit")
 
 
 def _both(first, second):

@@ -11,15 +11,23 @@ import os
 import resource
 import sys
 import time
+import warnings
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from mutations import bytes_of, hdf5_of, json_of, lines_of, sealed_again
+from mutations import archive_of, bytes_of, hdf5_of, json_of, keras2_of, lines_of, sealed_again
+from PIL import Image
 from rich.console import Console
 
 import firekeras
+from firekeras.datasets import load_dataset
+from firekeras.export.running import open_runtime
+from firekeras.keras2.h5 import read_h5
+from firekeras.keras_models.model_file import load_model
 from firekeras.report.html_report import page
 from firekeras.report.markup import to_html
 from firekeras.report.run_report import RunReport, run_tables
@@ -68,6 +76,47 @@ def report_from(path):
     return to_html(page(run.settings, report, None)) + console.file.getvalue()
 
 
+def plan_for(path):
+    """A plan for a network of a model file."""
+    model = read_h5(path)[0] if path.suffix == ".h5" else load_model(path)
+    try:
+        return firekeras.plan_pruning(model, "l1", pruning_ratio=0.3).summary()
+    except ValueError as error:  # it can be read, and is no network to prune
+        return str(error)
+
+
+def images_from(path):
+    data = load_dataset(path)
+    assert len(data.x_train) == len(data.y_train) and len(data.x_test) == len(data.y_test)
+    return repr(data.x_train.shape)
+
+
+def images_beside(path):
+    """Those of a folder with this image in one of two classes."""
+    for name in ("cat", "dog"):
+        (path.parent / name).mkdir(exist_ok=True)
+        for k in range(5):
+            (path.parent / name / f"{k}.png").write_bytes(PICTURE)
+    (path.parent / "cat" / path.name).write_bytes(path.read_bytes())
+    with contextlib.suppress(ValueError):
+        load_dataset(path.parent, skip_unreadable=True)
+    with relabelled(path.parent / "cat" / path.name, path):
+        return images_from(path.parent)
+
+
+@contextlib.contextmanager
+def relabelled(name, path):
+    """An error that names a copy of a file names the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise type(error)(str(error).replace(str(name), str(path))) from error
+
+
+def runtime_of(path):
+    return repr(open_runtime(path).inputs)
+
+
 PROFILE = firekeras.FireProfile.load(FILES / "profile-2.fire.h5")
 DETECTOR = firekeras.FireDetector.load(FILES / "detector-2.h5")
 
@@ -80,11 +129,48 @@ def written(save, folder, name):
     return (folder / name).read_bytes()
 
 
+def picture():
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(48, dtype="uint8").reshape(4, 4, 3)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+PICTURE = picture()
+
+
+def network():
+    """A small one with two branches, so its config has something to break."""
+    layers = keras.layers
+    x = inputs = keras.Input((4, 4, 2))
+    x = layers.Conv2D(4, 3, padding="same", use_bias=False, name="conv")(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.Add()([x, layers.DepthwiseConv2D(3, padding="same")(x)])
+    model = keras.Model(inputs, layers.Dense(2, name="dense")(layers.GlobalAveragePooling2D()(x)))
+    model.compile("adam", "mse")
+    return model
+
+
+def as_keras2(path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras advises against the format
+        network().save(path)
+
+
+def arrays(path):
+    x, y = np.zeros((4, 2, 2, 1), "uint8"), np.array([0, 1, 0, 1])
+    np.savez_compressed(path, x_train=x, y_train=y, x_test=x, y_test=y)
+
+
 @pytest.fixture(scope="module")
 def wholes(tmp_path_factory):
     """A whole file of each format."""
     folder = tmp_path_factory.mktemp("wholes")
+    model = network()
     return {
+        "net.keras": written(model.save, folder, "net.keras"),
+        "old.h5": written(as_keras2, folder, "old.h5"),
+        "data.npz": written(arrays, folder, "data.npz"),
+        "image.png": PICTURE,
         "a.fire.h5": written(PROFILE.save, folder, "a.fire.h5"),
         "detector.h5": written(DETECTOR.save, folder, "detector.h5"),
         "plan.json": written(PLAN.save, folder, "plan.json"),
@@ -96,6 +182,10 @@ def wholes(tmp_path_factory):
 
 
 READERS = {
+    "net.keras": plan_for,
+    "old.h5": plan_for,
+    "data.npz": images_from,
+    "image.png": images_beside,
     "a.fire.h5": plan_from,
     "old.fire.h5": plan_from,
     "detector.h5": predict_from,
@@ -105,6 +195,13 @@ READERS = {
     "events.jsonl": report_from,
 }
 DAMAGE = [
+    ("net.keras", bytes_of, 15),
+    ("net.keras", archive_of, 15),
+    ("old.h5", bytes_of, 10),
+    ("old.h5", keras2_of, 10),
+    ("data.npz", bytes_of, 50),
+    ("data.npz", archive_of, 50),
+    ("image.png", bytes_of, 30),
     ("a.fire.h5", bytes_of, 30),
     ("a.fire.h5", sealed_again, 60),
     ("a.fire.h5", hdf5_of, 60),
@@ -131,6 +228,7 @@ def test_damaged_files_are_read_or_refused_in_one_sentence(wholes, tmp_path, nam
         database=None,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],  # to look for a smaller example takes minutes when Keras loads each
     )
     @given(st.data())
     def check(data):

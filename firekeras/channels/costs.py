@@ -117,12 +117,14 @@ def costs_without(graph: ChannelGraph, gone: np.ndarray | None = None) -> Costs:
         macs, params = _total(layer.macs, kept), _total(layer.weights, kept)
         if macs or params:
             by_layer[layer.name] = LayerCosts(macs, params)
-    counted = {name: cost.count(graph, kept) for name, cost in COSTS.items()}
-    uncounted = tuple(layer.name for layer in graph.layers.values() if layer.uncounted)
     program = graph.program
-    peak = arena.peak(program, kept).layer if program else ""
+    peak = arena.peak(program, kept) if program else None
+    counted = {name: cost.count(graph, kept) for name, cost in COSTS.items() if name != "ram"}
+    counted["ram"] = peak and peak.planned  # not laid out twice
+    uncounted = tuple(layer.name for layer in graph.layers.values() if layer.uncounted)
+    at = peak.layer if peak else ""
     estimated = program.unknown if program else ()
-    return Costs(**counted, by_layer=by_layer, uncounted=uncounted, ram_layer=peak, estimated=estimated)
+    return Costs(**counted, by_layer=by_layer, uncounted=uncounted, ram_layer=at, estimated=estimated)
 
 
 def cost_without(graph: ChannelGraph, measure: str, gone: np.ndarray | None = None) -> int:

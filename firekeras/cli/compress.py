@@ -25,6 +25,7 @@ from firekeras.cli.compress_options import (
     MethodOptions,
     Mode,
     Monitor,
+    ProtocolName,
     Ratio,
     Resume,
     RunDir,
@@ -65,6 +66,7 @@ TARGETS = (*COSTS, *LATENCIES)
 MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
 AT_WILL = ("output", "tensorboard")
 NO_LIMIT = "none"
+NAMED = {"pruning_ratio": "ratio"}  # settings whose options have another name
 
 
 @with_targets(*TARGETS)
@@ -79,6 +81,7 @@ def compress(
     distill: Distill = None,
     method: MethodName = "fire",
     option: MethodOptions = None,
+    protocol: ProtocolName = None,
     mode: Mode = None,
     ratio: Ratio = None,
     epochs_per_round: EpochsPerRound = None,
@@ -119,6 +122,8 @@ def compress(
 
     Example: firekeras compress model.keras --data photos/ --ram 256kB --flash 512kB
 
+    Example: firekeras compress vgg.keras --data cifar10.npz --method fire --protocol paper
+
     Example: firekeras compress --resume runs/a --conv-macs 0.3
     """
     taken = {name: value for name, value in locals().items() if name not in ("context", "resume", "events", "targets")}
@@ -126,11 +131,29 @@ def compress(
     changes = _changes(context) if resume else []
     if resume:
         options = _options_of(resume, options, changes)
+    elif protocol is not None:
+        options = _as_published(options, chosen_options(context))
     if not resume or "tolerance" in changes:
         options["tolerance"] = _tolerance(options)
     _check(options, resuming=bool(resume))
     with _shown(events, options) as listener:
         _run(options, resume, listener)
+
+
+def _as_published(options, chosen):
+    """The options, with what the protocol sets for those that are not given."""
+    checks.check_method(options["method"])
+    import_keras()
+    from firekeras import methods
+
+    fixed = methods.protocol_of(options["method"], options["protocol"]).settings
+    known = {NAMED.get(name, name): value for name, value in fixed.items()}
+    added = {name: value for name, value in known.items() if name in options and name not in chosen}
+    if checks.chosen_target(options, TARGETS):
+        added.pop("ratio", None)
+    if "epochs" in added:
+        added["epochs"] = NO_LIMIT if added["epochs"] is None else str(added["epochs"])
+    return {**options, **added}
 
 
 def _changes(context) -> list[str]:
@@ -241,6 +264,7 @@ def _run(options, resume, listener):
         datasets.hold_out(dataset, options["validation_share"], options["seed"]),
         listener,
         method=method,
+        protocol=options["protocol"],
         resume=bool(resume),
         source=_source(options),
         layer_caps=parsed_caps(options["cap"]),
@@ -273,7 +297,8 @@ def _method(options):
     from firekeras import methods
 
     mode = {"mode": options["mode"]} if options["mode"] is not None else {}
-    return methods.seeded(options["method"], options["seed"], **{**mode, **parsed_options(options["option"])})
+    given = {**mode, **parsed_options(options["option"])}
+    return methods.seeded(options["method"], options["seed"], protocol=options["protocol"], **given)
 
 
 def _source(options):

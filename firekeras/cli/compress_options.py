@@ -83,6 +83,16 @@ MethodOptions = Annotated[
         " Repeat it for more options.",
     ),
 ]
+ProtocolName = Annotated[
+    str | None,
+    _option(
+        ROUNDS,
+        "NAME",
+        "'paper': the method as it was published; what that sets is listed by firekeras methods NAME. Options that"
+        " you give yourself count first.",
+        show_default="our own defaults",
+    ),
+]
 Mode = Annotated[
     str | None,
     _option(

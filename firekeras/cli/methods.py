@@ -20,24 +20,57 @@ def methods(
 ):
     """Lists the methods of compress, or the options of one, for `compress --option NAME=VALUE`.
 
+    Of a method from a paper it also shows, beside our own defaults, what `compress --protocol paper` sets.
+
     Example: firekeras methods l1
     """
     if name is not None:
         checks.check_method(name)
     import_keras()
+    for table in _methods() if name is None else _options(name):
+        show(table)
+
+
+def _methods():
     from firekeras import methods as known
     from firekeras.report.fitting import FittingTable
 
-    if name is None:
-        table = FittingTable("Methods and criteria", ("name", "what it does"), sentences="what it does")
-        for each in known.names():
-            table.add_row(Text(each), Text(known.summary_of(each)))
-    else:
-        table = FittingTable(f"Options of {name}", ("option", "default", "meaning"), sentences="meaning")
-        meanings = argument_texts(known.documentation_of(name))
-        for option, parameter in known.options_of(name).items():
-            table.add_row(Text(option), Text(_default(parameter)), Text(meanings.get(option, "")))
-    show(table)
+    table = FittingTable("Methods and criteria", ("name", "what it does"), sentences="what it does")
+    for each in known.names():
+        table.add_row(Text(each), Text(known.summary_of(each)))
+    return [table]
+
+
+def _options(name):
+    from firekeras import methods as known
+    from firekeras.report.fitting import FittingTable
+
+    protocols = known.protocols_of(name)
+    table = FittingTable(f"Options of {name}", ("option", "default", *protocols, "meaning"), sentences="meaning")
+    meanings = argument_texts(known.documentation_of(name))
+    for option, parameter in known.options_of(name).items():
+        published = (_published(protocol.options, option) for protocol in protocols.values())
+        table.add_row(*map(Text, (option, _default(parameter), *published, meanings.get(option, ""))))
+    return [table, *_settings(protocols)]
+
+
+def _settings(protocols) -> list:
+    """What protocols set beside the options of their method, and the remarks on them."""
+    from firekeras.report.fitting import FittingTable
+    from firekeras.rounds.settings import RunSettings
+
+    if not protocols:
+        return []
+    table = FittingTable("Settings of a run", ("setting", "default", *protocols))
+    defaults = RunSettings().to_dict()
+    for setting in dict.fromkeys(name for protocol in protocols.values() for name in protocol.settings):
+        published = (_published(protocol.settings, setting) for protocol in protocols.values())
+        table.add_row(*map(Text, (setting, str(defaults[setting]), *published)))
+    return [table, *(Text(f"{name}: {protocol.remark}") for name, protocol in protocols.items())]
+
+
+def _published(values, name):
+    return str(values[name]) if name in values else ""
 
 
 def _default(parameter):

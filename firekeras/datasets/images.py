@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from firekeras.paths import open_regular
+from firekeras.refusals import cause
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP")  # Pillow would start Ghostscript on a PostScript file, whatever its name
 MAX_PIXELS = 8192 * 8192  # of one image: 0.2 GB in memory, however small the file
@@ -78,7 +79,7 @@ def listed_unreadable(unreadable: list[Unreadable], count: int) -> str:
 def _reason(error):
     if isinstance(error, UnidentifiedImageError):
         return "it is not a PNG, JPEG, BMP or WebP image"
-    return str(error) or type(error).__name__
+    return cause(error)
 
 
 def _common_channels(paths):

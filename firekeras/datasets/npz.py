@@ -12,6 +12,7 @@ from numpy.lib import format as npy
 
 from firekeras.datasets.dataset import Dataset
 from firekeras.paths import open_regular
+from firekeras.refusals import cause
 
 FLOOR, EXPANSION = 64 * 2**20, 100  # an array may unpack to the floor, and to so many times its size in the file
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes; others unpack without bounds
@@ -51,7 +52,7 @@ def _opened(path):
             archive = zipfile.ZipFile(file)
         except Exception as error:  # a damaged directory makes zipfile raise other errors than its own, too
             raise ValueError(
-                f"{path} is not an .npz file, or is truncated ({error}). Write it again with `{SAVING}`."
+                f"{path} is not an .npz file, or is truncated ({cause(error)}). Write it again with `{SAVING}`."
             ) from error
         with archive:
             _check_keys(path, [name.removesuffix(".npy") for name in archive.namelist()])
@@ -85,8 +86,7 @@ def _read_array(path, archive, key):
 
 
 def _damaged(path, key, error):
-    reason = str(error) or type(error).__name__
-    return f"{path}: `{key}` is damaged ({reason}). Write the file again with `{SAVING}`."
+    return f"{path}: `{key}` is damaged ({cause(error)}). Write the file again with `{SAVING}`."
 
 
 def _member(archive, key):

@@ -41,7 +41,7 @@ from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import chosen_monitor
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.run import Run, check_prunable
-from firekeras.rounds.settings import RunSettings
+from firekeras.rounds.settings import RunSettings, check_read
 from firekeras.rounds.teaching import check_can_teach
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import ZeroCounter
@@ -114,8 +114,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         result: A `CompressionResult`, once `fit` is over, however it ended.
 
     Raises:
-        ValueError: Before any training, if the model cannot be pruned, an argument is out of range,
-            the target is out of reach, there is no such metric, or another callback does not work with a
+        ValueError: Before any training, if the model cannot be pruned, an argument is out of range or the method does
+            not read it, the target is out of reach, there is no such metric, or another callback does not work with a
             network that shrinks.
 
     Example:
@@ -254,6 +254,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     # Before training
 
     def _check(self, network, method):
+        check_read(method.unread(), self.settings.to_dict())
         check_trains_as_keras_does(self.model)
         check_keeps_its_loss(self.model)
         if isinstance(method, FirePruning):
@@ -521,7 +522,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _sum_up(self, reason):
         run = self._run
-        run.stopped_because = f"The target {run.target} is reached." if run.arrived else reason
+        run.stopped_because = run.target.reached_because if run.target and run.arrived else reason
         self._report_stop()
 
     def _report_stop(self):

@@ -15,9 +15,10 @@ from firekeras import atomic
 from firekeras.arguments import typed
 from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import Difference, compare, difference, samples_of
-from firekeras.keras2.h5 import first_line, read_h5
+from firekeras.keras2.h5 import read_h5
 from firekeras.keras2.saved_model import is_saved_model, read_saved_model
 from firekeras.paths import as_path
+from firekeras.refusals import cause
 
 TOLERANCE = 1e-4
 ENDINGS = (".h5", ".hdf5")
@@ -116,5 +117,5 @@ def _outputs_of_old(old: Path, arrays: list[np.ndarray], trust: bool) -> tuple[l
             legacy = tf_keras.models.load_model(old, compile=False)
             outputs = legacy(arrays if len(arrays) > 1 else arrays[0], training=False)
     except Exception as error:
-        return None, f"Outputs are not compared: tf_keras cannot run the old file ({first_line(error, 150)})."
+        return None, f"Outputs are not compared: tf_keras cannot run the old file ({cause(error, 150)})."
     return [np.asarray(output) for output in keras.tree.flatten(outputs)], ""

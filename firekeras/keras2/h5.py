@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import tempfile
-import textwrap
 import warnings
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from firekeras.keras_models.archive import count_values
 from firekeras.keras_models.compiling import fresh_if_broken
 from firekeras.keras_models.limits import variables_limited
 from firekeras.paths import open_regular
+from firekeras.refusals import cause
 
 CLASSES = {name: cls for name, cls in vars(keras.layers).items() if inspect.isclass(cls)}
 NESTED = {**CLASSES, "Sequential": keras.Sequential, "Functional": keras.Model}  # Keras does not find them in wrappers
@@ -34,39 +34,44 @@ def read_h5(path: Path) -> tuple[keras.Model, list[str]]:
         try:
             with open_regular(path) as old:
                 copy.write_bytes(old.read())
-            with h5py.File(copy, "a") as file:
-                stored = _stored(file, path)
-                file.attrs["model_config"] = json.dumps(mender.model(_config(file, path)))
-                if "training_config" in file.attrs:
-                    settings = mender.training(json.loads(file.attrs["training_config"]))
-                    file.attrs["training_config"] = json.dumps(settings)
-        except (OSError, json.JSONDecodeError) as error:
-            raise ValueError(f"{path} is not a whole HDF5 file of a model: {error}.") from error
+            stored = _mend(mender, copy, path)
+        except ValueError as error:
+            raise ValueError(f"{path} cannot be converted: {cause(error, 400)}") from error
+        except Exception as error:  # h5py raises anything on a damaged file
+            raise ValueError(f"{path} is not a whole HDF5 file of a model: {cause(error)}.") from error
         model, notes = load_mended(copy, path, stored)
     return model, [*mender.notes, *notes]
 
 
-def _stored(file, path):
-    try:
-        return count_values(file, path.stat().st_size)
-    except ValueError as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+def _mend(mender, copy, path):
+    """Puts a config of Keras 3 into a copy of the file; returns how many numbers its weights hold."""
+    with h5py.File(copy, "a") as file:
+        stored = count_values(file, path.stat().st_size)
+        file.attrs["model_config"] = json.dumps(mender.model(_config(file, path)))
+        if "training_config" in file.attrs:
+            file.attrs["training_config"] = json.dumps(mender.training(_read_json(file, "training_config")))
+    return stored
 
 
 def _config(file, path):
-    text = file.attrs.get("model_config")
-    if text is None:
+    if "model_config" not in file.attrs:
         raise ValueError(
-            f"{path} holds no model, perhaps only weights. Build the model in Python, "
+            "it holds no model, perhaps only weights. Build the model in Python, "
             f"model.load_weights({str(path)!r}), and model.save('NAME.keras')."
         )
-    try:
-        config = json.loads(text)
-    except RecursionError as error:
-        raise ValueError(f"{path} is damaged: its config has too many lists and dicts within each other.") from error
+    config = _read_json(file, "model_config")
     if not isinstance(config, dict) or not isinstance(config.get("config"), (dict, list)):
-        raise ValueError(f"{path} is damaged: its config is not that of a model.")
+        raise ValueError("its model_config is not that of a model.")
     return config
+
+
+def _read_json(file, name):
+    try:
+        return json.loads(file.attrs[name])
+    except RecursionError as error:
+        raise ValueError(f"its {name} has too many lists and dicts within each other.") from error
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"its {name} is not JSON ({error}).") from error
 
 
 def load_mended(copy: Path, path: Path, stored: int) -> tuple[keras.Model, list[str]]:
@@ -75,9 +80,9 @@ def load_mended(copy: Path, path: Path, stored: int) -> tuple[keras.Model, list[
     if isinstance(model, Exception):
         why, model = model, _loaded(copy, stored, compile=False)
     if isinstance(model, Exception):
-        raise ValueError(f"{path} cannot be read: {first_line(model)}") from model
+        raise ValueError(f"{path} cannot be read: {cause(model)}") from model
     if why is not None:
-        reason = f"Not compiled, since Keras 3 cannot read its training settings ({first_line(why, 100)})."
+        reason = f"Not compiled, since Keras 3 cannot read its training settings ({cause(why, 100)})."
         return model, [f"{reason} Compile it before training it further."]
     return model, [note for note in (fresh_if_broken(model),) if note]
 
@@ -89,8 +94,3 @@ def _loaded(path, stored, compile):
             return keras.models.load_model(path, custom_objects=NESTED, compile=compile, safe_mode=True)
     except Exception as error:  # Keras can raise anything on a foreign file
         return error
-
-
-def first_line(error: Exception, most: int = 200) -> str:
-    """The first line of an error, in at most so many characters."""
-    return textwrap.shorten((str(error).splitlines() or [type(error).__name__])[0], most, placeholder=" ...")

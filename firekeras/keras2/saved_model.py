@@ -34,7 +34,10 @@ def read_saved_model(path: Path) -> tuple[keras.Model, list[str]]:
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise ValueError(f"{path} cannot be read as a SavedModel that Keras wrote: {error}") from error
     mender = Mender()
-    config = mender.model({"class_name": metadata["class_name"], "config": metadata["config"]})
+    try:
+        config = mender.model({"class_name": metadata["class_name"], "config": metadata["config"]})
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be converted: {error}") from error
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mended.h5"
         with h5py.File(copy, "w") as file:

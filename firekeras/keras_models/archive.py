@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import h5py
 
 from firekeras.paths import open_regular
+from firekeras.refusals import cause
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 FLOOR, EXPANSION = 64 * 2**20, 20  # what is unpacked may be as large as the floor, and so many times the file
@@ -43,7 +44,7 @@ def opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, BinaryIO]]:
         raise ValueError(f"{path} cannot be loaded: {error}") from error
     except Exception as error:  # zipfile and HDF5 raise anything on damaged contents
         raise ValueError(
-            f"{path} cannot be loaded, it may be damaged: {error or type(error).__name__}. Save or copy it again."
+            f"{path} cannot be loaded, it may be damaged: {cause(error)}. Save or copy it again."
         ) from error
 
 

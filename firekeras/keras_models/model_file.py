@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from firekeras.paths import as_path
-from firekeras.refusals import SIMILAR, nearest
+from firekeras.refusals import SIMILAR, cause, nearest
 
 if TYPE_CHECKING:
     import keras
-
-LONGEST = 1000  # characters of an error of Keras
 
 
 def load_model(path: str | os.PathLike, *, compile: bool = True) -> keras.Model:
@@ -109,13 +107,7 @@ def _why_refused(path, config, error):
             return f"{path} was not loaded: {reason(*stranger)}"
     if _is_stranger(config):
         return f"{path} was not loaded: {_strange_model(config['class_name'])}"
-    return f"{path} cannot be loaded, it may be damaged: {_shortened(error)}"
-
-
-def _shortened(error):
-    """Keras puts whole configs into its messages."""
-    text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__} {error}"
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    return f"{path} cannot be loaded, it may be damaged: {cause(error)}"
 
 
 def _strangers(value, owner):

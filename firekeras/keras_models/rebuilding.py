@@ -11,6 +11,7 @@ import numpy as np
 
 from firekeras.keras_models.copying import Copier, attributes, same_settings
 from firekeras.keras_models.inference import at_inference
+from firekeras.refusals import cause
 
 STAND_INS = {
     "activation": keras.activations.linear,
@@ -153,7 +154,7 @@ def why_not(layer, wrapped, args, kwargs) -> str | None:
     try:
         return _unlike(layer, Rebuilt(layer, _again(wrapped)), args, kwargs)
     except Exception as error:
-        return f"cannot be rebuilt from its config, so nothing can be cut: {_first_line(error)}"
+        return f"cannot be rebuilt from its config, so nothing can be cut: {cause(error, 150)}"
 
 
 def _again(wrapped):
@@ -184,8 +185,3 @@ def _outputs(layer, args, kwargs):
     kwargs = {name: value for name, value in kwargs.items() if name != "training"}
     outputs = keras.tree.flatten(at_inference(lambda: layer(*args, **kwargs)))
     return [keras.ops.convert_to_numpy(output) for output in outputs]
-
-
-def _first_line(error):
-    said = str(error).rpartition("Exception encountered:")[2].strip()  # Keras puts all of the config before it
-    return (said or type(error).__name__).splitlines()[0][:150]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
@@ -13,13 +13,14 @@ from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.data.checks import check_fraction
 from firekeras.data.samples import draw_samples
+from firekeras.methods import papers
 from firekeras.methods.by_score import check_balance
 from firekeras.methods.drift import DriftGuard
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
 from firekeras.refusals import check_one_of
-from firekeras.rounds.method import Method, register, with_defaults
+from firekeras.rounds.method import Method, Protocol, register, with_defaults
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
 from firekeras.scores.detector.features import extract_features
@@ -80,6 +81,8 @@ class FirePruning(Method):
     >>> method = firekeras.methods.FirePruning(mode="measured")
     >>> result = firekeras.compress(model, train, validation, method=method, epochs=1)
     """
+
+    protocols: Mapping[str, Protocol] = {"paper": papers.FIRE}
 
     @typed
     def __init__(

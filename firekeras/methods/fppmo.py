@@ -14,16 +14,22 @@ from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches, shared_out
+from firekeras.keras_models.snapshot import Snapshot
+from firekeras.methods import papers
+from firekeras.methods.penalty import filter_weights
+from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.refusals import check_number, check_one_of, check_share, checked_whole
-from firekeras.rounds.method import Method, register
+from firekeras.rounds.engine import Rounds
+from firekeras.rounds.method import Method, Protocol, register
+from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import score_filters
 from firekeras.scores.profile import FilterScores, FireProfile
 
-SEARCHES = ("elite", "random")
+SEARCHES = ("elite", "reinforce", "random")
 ALL = 1 - 1e-9  # as a pruning ratio: as many as the limits allow
 BATCH_SIZE = 256
 SETTLED = 0.1  # nats: with less entropy per filter the search is over
@@ -35,7 +41,8 @@ class Learning:
 
     Args:
         elite: The share of the candidates to learn from, above 0 and up to 1. Defaults to 0.25.
-        rate: How far probabilities move towards the elite's in each update, above 0 and up to 1. Defaults to 0.5.
+        rate: How far probabilities move towards the elite's in each update, or the step of `"reinforce"`, above 0 and
+            up to 1. Defaults to 0.5.
         least: No probability gets closer to 0 or 1 than this, above 0 and below 0.5. Defaults to 0.02.
         temperatures: How random the draws are in the first and in the last iteration, above 0: at 1
             filters are drawn by their probabilities, at 2 the draws are bolder, near 0 the likeliest filters
@@ -90,9 +97,15 @@ class FPPMO(Method):
       no candidate was judged on.
 
     Args:
-        search: `"elite"`, or `"random"`, the control: the best of as many random networks within the
-            same budget. Defaults to `"elite"`.
-        stages: The number of rounds in which to reach the run's target, at least 1. Defaults to 3.
+        search: How candidates update the probabilities: `"elite"`, by how often filters went in the best of them;
+            `"reinforce"`, each candidate by its reward, along the gradient of the expected reward (Williams 1992);
+            or `"random"`, the control: the best of as many random networks within the same budget. Defaults to
+            `"elite"`.
+        soft: Whether the network trains during the search: in each iteration the weights of the filters that the best
+            candidate lacks are set to zero, and train on with all others for an epoch. In the end the likeliest
+            filters go, all in one stage. The epochs count, so there are fewer iterations if the run has fewer for
+            cutting. Defaults to False.
+        stages: The number of rounds in which to reach the run's target, at least 1. Defaults to 3; not used if `soft`.
         iterations: How often probabilities are updated in a stage, at least 1. Defaults to 24.
         samples: How many candidates are drawn for each update, at least 1. Defaults to 16.
         prior: How much higher the initial probability of the smallest norm in a layer is than that of the
@@ -122,11 +135,14 @@ class FPPMO(Method):
     {'class': 'FPPMO', 'search': 'elite', ...}
     """
 
+    protocols: Mapping[str, Protocol] = {"paper": papers.FPPMO}
+
     @typed
     def __init__(
         self,
         search: str = "elite",
         *,
+        soft: bool = False,
         stages: int = 3,
         iterations: int = 24,
         samples: int = 16,
@@ -140,8 +156,9 @@ class FPPMO(Method):
         check_one_of("search", search, SEARCHES)
         check_share("prior", prior)
         self.search, self.prior, self.search_data, self.seed = search, prior, search_data, seed
-        self.dense = dense
-        self.stages = checked_whole("stages", stages, 1)
+        _check_soft(soft, search)
+        self.soft, self.dense = soft, dense
+        self.stages = 1 if soft else checked_whole("stages", stages, 1)
         self.iterations = checked_whole("iterations", iterations, 1)
         self.samples = checked_whole("samples", samples, 1)
         self.search_samples = checked_whole("search_samples", search_samples, 1)
@@ -149,6 +166,11 @@ class FPPMO(Method):
         self.details: dict = {}
         self.probabilities: dict[str, np.ndarray] = {}
         self._removed: dict[str, list[int]] = {}
+
+    @property
+    def trains(self) -> bool:
+        """Whether the network trains during the search."""
+        return self.soft
 
     def unread(self) -> tuple[str, ...]:
         """Where filters go: probabilities decide that."""
@@ -158,20 +180,61 @@ class FPPMO(Method):
         """Raises `ValueError` if networks cannot be judged by their loss."""
         Reward(model, train_data, self.search_data, 1, self.seed)
 
+    def prepare(self, model: keras.Model, run: Rounds) -> keras.Model:
+        """If the search is soft, a copy of the network that trains during it; else the network."""
+        if not self.soft:
+            return model
+        copy = Network.of(model).copy(compiled=model.compiled)
+        reseed(copy, run.settings.seed, len(run.records))
+        budget = Budget.of(channel_graph(copy), run, self.stages)
+        if budget.reachable.removed:
+            self._train(copy, run, budget)
+        return copy
+
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for this stage: the best network within the budget that the search finds."""
         budget = Budget.of(channel_graph(model), run, self.stages)
         if not budget.reachable.removed:
             return budget.reachable
-        rng = np.random.default_rng([self.seed, len(run.records)])
-        reward = Reward(model, run.train_data, self.search_data, self.search_samples, rng.integers(2**31))
-        beliefs = self._beliefs(model, run, budget)
-        search = self._learned if self.search == "elite" else self._at_random
-        plan = max(search(beliefs, budget, reward, rng), key=lambda plan: reward.on_others(budget.mask(plan)))
-        self.details = {"evaluations": reward.evaluations, "reward": reward.best, "entropy": beliefs.entropy}
-        self.probabilities = budget.graph.by_layer(beliefs.probabilities)
+        plan = self._likeliest(budget) if self.soft else self._found(model, run, budget)
         self._removed = {name: filters.tolist() for name, filters in plan.removed.items()}
         return plan
+
+    def _likeliest(self, budget):
+        """The plan by the probabilities that training has left."""
+        return budget.plan(Beliefs(over_units(budget.graph, self.probabilities), budget.graph, self.learning).logits)
+
+    def _found(self, model, run, budget):
+        """The better plan of the two that the search comes to."""
+        rng, reward = self._judge(model, run)
+        beliefs = self._beliefs(model, run, budget)
+        search = self._at_random if self.search == "random" else self._learned
+        plan = max(search(beliefs, budget, reward, rng), key=lambda plan: reward.on_others(budget.mask(plan)))
+        self._remember(budget, beliefs, reward)
+        return plan
+
+    def _judge(self, model, run):
+        """The random generator of this round, and what judges its candidates."""
+        rng = np.random.default_rng([self.seed, len(run.records)])
+        return rng, Reward(model, run.train_data, self.search_data, self.search_samples, rng.integers(2**31))
+
+    def _remember(self, budget, beliefs, reward):
+        self.details = {"evaluations": reward.evaluations, "reward": reward.best, "entropy": beliefs.entropy}
+        self.probabilities = budget.graph.by_layer(beliefs.probabilities)
+
+    def _train(self, copy, run, budget):
+        """Trains a network, an epoch after each update, without the filters of the best candidate at its beginning."""
+        rng, reward = self._judge(copy, run)
+        beliefs = self._beliefs(copy, run, budget)
+        for temperature in self._temperatures(int(min(self.iterations, max(0, run.epochs_to_cut)))):
+            reward.follow(copy)
+            (_, best), *_ = self._iteration(beliefs, budget, reward, rng, temperature)
+            before = Snapshot(copy)
+            silence(Network.of(copy), budget.mask(best))
+            if not math.isfinite(run.train_for_method(copy)):
+                before.restore()
+                break
+        self._remember(budget, beliefs, reward)
 
     def state(self) -> dict:
         """The probabilities and the last cut, for the next stage."""
@@ -199,16 +262,24 @@ class FPPMO(Method):
     def _learned(self, beliefs, budget, reward, rng):
         """The best candidate and the likeliest one, after learning from all candidates."""
         best: list[tuple] = []
-        hot, cold = self.learning.temperatures
-        for temperature in np.geomspace(hot, cold, self.iterations):
-            plans = [budget.plan(beliefs.draw(rng, temperature)) for _ in range(self.samples)]
-            masks = np.stack([budget.mask(plan) for plan in plans])
-            rewards = np.array([reward(mask) for mask in masks])
-            best = highest([*best, *zip(rewards, plans, strict=True)], 1)
-            beliefs.learn(masks, rewards)
+        for temperature in self._temperatures(self.iterations):
+            best = highest([*best, *self._iteration(beliefs, budget, reward, rng, temperature)], 1)
             if beliefs.entropy < SETTLED:
                 break
         return [best[0][1], budget.plan(beliefs.logits)]
+
+    def _temperatures(self, count):
+        hot, cold = self.learning.temperatures
+        return np.geomspace(hot, cold, count)
+
+    def _iteration(self, beliefs, budget, reward, rng, temperature):
+        """Draws candidates and learns from them; returns pairs (reward, plan), the best first."""
+        plans = [budget.plan(beliefs.draw(rng, temperature)) for _ in range(self.samples)]
+        masks = np.stack([budget.mask(plan) for plan in plans])
+        rewards = np.array([reward(mask) for mask in masks])
+        learn = beliefs.reinforce if self.search == "reinforce" else beliefs.learn
+        learn(masks, rewards)
+        return highest(list(zip(rewards, plans, strict=True)), len(plans))
 
     def _at_random(self, beliefs, budget, reward, rng):
         """The two best of as many candidates that are drawn uniformly."""
@@ -217,6 +288,25 @@ class FPPMO(Method):
             plan = budget.plan(rng.uniform(size=beliefs.logits.size))
             best = highest([*best, (reward(budget.mask(plan)), plan)], 2)
         return [plan for _, plan in best]
+
+
+def _check_soft(soft, search):
+    if soft and search == "random":
+        raise ValueError('soft=True trains by what the search learns, and search="random" learns nothing.')
+
+
+def silence(network: Network, gone: np.ndarray) -> None:
+    """Sets the weights of filters to zero, in place; all go on training.
+
+    Args:
+        network: The network.
+        gone: The units of these filters, as a mask `(num_units,)`.
+    """
+    stays = network.graph.padded(~gone, True)
+    for weight, axis in filter_weights(network):
+        factor = stays[network.units_along(weight, axis)]
+        shape = [-1 if k == axis else 1 for k in range(len(weight.shape))]
+        weight.assign(keras.ops.convert_to_numpy(weight) * factor.reshape(shape))
 
 
 def highest(pairs: Sequence[tuple], count: int) -> list[tuple]:
@@ -272,6 +362,13 @@ class Beliefs:
         elite = np.argsort(-rewards, kind="stable")[: math.ceil(self.learning.elite * rewards.size)]
         moved = self.probabilities + self.learning.rate * (masks[elite].mean(0) - self.probabilities)
         self.probabilities = np.clip(moved, self.learning.least, 1 - self.learning.least)
+
+    def reinforce(self, masks, rewards):
+        """Moves the logits along the gradient of the expected reward: candidates count by their standardised reward."""
+        finite = np.where(np.isfinite(rewards), rewards, np.min(rewards, initial=0, where=np.isfinite(rewards)))
+        advantages = (finite - finite.mean()) / (finite.std() + 1e-12)
+        logits = self.logits + self.learning.rate * advantages @ (masks - self.probabilities)
+        self.probabilities = np.clip(1 / (1 + np.exp(-logits)), self.learning.least, 1 - self.learning.least)
 
     def shrunk(self) -> Beliefs:
         """Moves all probabilities towards an even chance; returns these beliefs."""
@@ -373,6 +470,11 @@ class Reward:
             self._known[gone.tobytes()] = self._on(self._search, gone)
         self.best = max(self.best, self._known[gone.tobytes()])
         return self._known[gone.tobytes()]
+
+    def follow(self, model: keras.Model) -> None:
+        """Judges the model as it is now, after training."""
+        self._masked.follow(model)
+        self._known.clear()
 
     def on_others(self, gone: np.ndarray) -> float:
         """The reward on samples that the search has not used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
+from firekeras.methods import papers
 from firekeras.methods.l1_norms import (
     RankedLayer,
     convolution_kernels,
@@ -17,18 +19,20 @@ from firekeras.methods.l1_norms import (
     independent_orders,
     ranked_layers,
 )
-from firekeras.methods.l1_presets import known_preset, preset_rates
+from firekeras.methods.l1_presets import known_preset, paper_rates, preset_rates
 from firekeras.network import Network
 from firekeras.plan.caps import resolve_caps
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.refusals import check_one_of, check_share
-from firekeras.rounds.method import Method, register
+from firekeras.rounds.method import Method, Protocol, register
 from firekeras.rounds.run import Run
 from firekeras.scores.profile import FilterScores
 
 SELECTIONS = ("independent", "greedy")
 NOT_ALONE, NO_CONVOLUTION = "no filter goes by its own norm", "the layer is not a convolution"
 ALL = 1 - 1e-9  # as a pruning ratio: everything that has a score
+PAPER = "paper"  # as rates: those of the paper's network of this depth
+Rates = float | Mapping[str, float] | None
 
 
 @register("l1")
@@ -43,8 +47,9 @@ class L1Pruning(Method):
 
     Args:
         rates: The share of its original filters that each layer loses, from 0 to 1: one number for all layers; a
-            share by layer (names, patterns and types, as in `layer_caps`); or the name of a network in the paper's
-            table 1, such as `"resnet56-b"`. Layers without a rate stay as they are. Layers whose filters cannot go
+            share by layer (names, patterns and types, as in `layer_caps`); the name of a network in the paper's
+            table 1, such as `"resnet56-b"`; or `"paper"`: the smallest network of this depth in that table, unless the
+            run has a target. Layers without a rate stay as they are. Layers whose filters cannot go
             on their own are passed over, with a note, so the rates of a `firekeras.sensitivity` fit every network.
             `min_keep` holds too; a note says where it keeps more than a rate asks for. Defaults to None: all layers
             lose the same share, as much as the target asks for.
@@ -53,7 +58,8 @@ class L1Pruning(Method):
         iterative: Whether each round prunes only one layer, beginning with the first, so that the network is
             trained after each (section 3.4). Defaults to False.
         shortcuts: Whether the last convolutions of residual blocks are pruned too, by the norms of the
-            1x1 projection that their stage begins with (section 3.3). Defaults to False.
+            1x1 projection that their stage begins with (section 3.3). Defaults to False; the preset `"resnet34-c"`
+            turns it on.
 
     Raises:
         ValueError: If there is no such selection or preset, or a rate is out of range.
@@ -65,6 +71,8 @@ class L1Pruning(Method):
     4
     """
 
+    protocols: Mapping[str, Protocol] = {"paper": papers.LI}
+
     @typed
     def __init__(
         self,
@@ -75,9 +83,9 @@ class L1Pruning(Method):
         shortcuts: bool = False,
     ):
         check_one_of("selection", selection, SELECTIONS)
-        if isinstance(rates, str):
-            known_preset(rates)
-        else:
+        if isinstance(rates, str) and rates != PAPER:
+            shortcuts = shortcuts or bool(known_preset(rates).projections)
+        elif rates != PAPER:
             _check_rates(rates)
         self.rates, self.selection, self.iterative, self.shortcuts = rates, selection, iterative, shortcuts
 
@@ -86,22 +94,23 @@ class L1Pruning(Method):
         network = Network.of(model)
         kernels = convolution_kernels(network)
         layers = ranked_layers(network, kernels, self.shortcuts)
-        rates = self._rates(network.graph, kernels, layers)
-        quotas = _quotas(layers, rates, run.original_widths)
-        plan = self._ranked(model, run, network.graph, layers, quotas)
-        if self.rates is not None:
-            plan.notes = self._notes(network.graph, layers, plan, quotas, run)
+        rates = self._rates(kernels, run.target)
+        quotas = _quotas(layers, _by_layer(rates, network.graph, layers), run.original_widths)
+        cut = functools.partial(self._cut, model, run, network.graph, rates)
+        plan = self._ranked(cut, network.graph, layers, quotas)
+        if rates is not None:
+            plan.notes = self._notes(rates, network.graph, layers, plan, quotas, run)
         return plan
 
-    def _ranked(self, model, run, graph, layers, quotas):
+    def _ranked(self, cut, graph, layers, quotas):
         """The plan by independent norms, or by those that this plan leaves."""
-        plan = self._cut(model, run, graph, _scores(graph, layers, independent_orders(layers), quotas))
+        plan = cut(_scores(graph, layers, independent_orders(layers), quotas))
         if self.selection == "independent":
             return plan
         counts = {name: filters.size for name, filters in plan.removed.items()}
-        return self._cut(model, run, graph, _scores(graph, layers, greedy_orders(layers, counts), quotas))
+        return cut(_scores(graph, layers, greedy_orders(layers, counts), quotas))
 
-    def _notes(self, graph, layers, plan, quotas, run):
+    def _notes(self, rates, graph, layers, plan, quotas, run):
         """What the rates ask for and this plan does not do; or, once nothing is left to do, that they are met."""
         left = {name: quota - lost for name, (_, quota, lost) in quotas.items() if quota > lost}
         at_once = run.target is None and not run.halvings and not self.iterative
@@ -110,7 +119,7 @@ class L1Pruning(Method):
             notes = [f"The rates are met: {', '.join(_met(quotas))}."]
         elif not plan.removed or at_once:
             notes += _short(left, plan.removed, run.limits["min_keep"])
-        return notes + _passed_over(self.rates, graph, layers)
+        return notes + _passed_over(rates, graph, layers)
 
     def unread(self) -> tuple[str, ...]:
         """How much goes and where: rates decide that."""
@@ -123,28 +132,22 @@ class L1Pruning(Method):
 
     def check(self, model: keras.Model, train_data: Any) -> None:
         """Raises `ValueError` if the rates do not fit this network."""
+        if self.rates == PAPER:
+            return  # there may be a target, which takes their place
         network = Network.of(model)
         kernels = convolution_kernels(network)
-        self._rates(network.graph, kernels, ranked_layers(network, kernels, self.shortcuts))
+        _by_layer(self._rates(kernels), network.graph, ranked_layers(network, kernels, self.shortcuts))
 
-    def _rates(
-        self, graph: ChannelGraph, kernels: Mapping[str, np.ndarray], layers: Sequence[RankedLayer]
-    ) -> Mapping[str, float]:
-        """The rate of each layer that has one."""
-        names = [layer.name for layer in layers]
-        if self.rates is None or isinstance(self.rates, (int, float)):
-            return dict.fromkeys(names, 1.0 if self.rates is None else float(self.rates))
-        rates = preset_rates(self.rates, kernels) if isinstance(self.rates, str) else self.rates
-        by_layer = resolve_caps(graph, rates)
-        if rates and not by_layer.keys() & set(names):
-            raise ValueError(
-                f"The rate of {next(iter(rates))!r} cannot be met: it is not a convolution, its filters must stay, or "
-                f"they go only together with those of other layers. Layers with filters of their own: {names}."
-            )
-        return by_layer
+    def _rates(self, kernels: Mapping[str, np.ndarray], target: Any = None) -> Rates:
+        """The rates, those of a preset by layer; None if the target decides."""
+        if self.rates == PAPER:
+            return paper_rates(kernels) if target is None else None
+        return preset_rates(self.rates, kernels) if isinstance(self.rates, str) else self.rates
 
-    def _cut(self, model: keras.Model, run: Run, graph: ChannelGraph, scores: FilterScores) -> PruningPlan:
-        if self.rates is None and (run.target is None or run.target.counted is None):
+    def _cut(
+        self, model: keras.Model, run: Run, graph: ChannelGraph, rates: Rates, scores: FilterScores
+    ) -> PruningPlan:
+        if rates is None and (run.target is None or run.target.counted is None):
             return self._share_of_each_layer(model, run, scores)
         if self.iterative:
             scores = _first_layer_alone(graph, scores, _limited(run, graph, scores).removed)
@@ -158,6 +161,20 @@ class L1Pruning(Method):
                 "target of MACs or parameters."
             )
         return run.plan(model, scores)
+
+
+def _by_layer(rates: Rates, graph: ChannelGraph, layers: Sequence[RankedLayer]) -> Mapping[str, float]:
+    """The rate of each layer that has one."""
+    names = [layer.name for layer in layers]
+    if not isinstance(rates, Mapping):
+        return dict.fromkeys(names, 1.0 if rates is None else float(rates))
+    by_layer = resolve_caps(graph, rates)
+    if rates and not by_layer.keys() & set(names):
+        raise ValueError(
+            f"The rate of {next(iter(rates))!r} cannot be met: it is not a convolution, its filters must stay, or "
+            f"they go only together with those of other layers. Layers with filters of their own: {names}."
+        )
+    return by_layer
 
 
 def _check_rates(rates):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import keras
 import numpy as np
 from keras import ops
@@ -38,7 +40,7 @@ class FilterPenalty:
             self._coefficients = keras.Variable(zeros, trainable=False, name="filter_penalty")
         self._weights = [
             (weight, FilterNorms(self._coefficients, network.units_along(weight, axis), axis, weight.regularizer))
-            for weight, axis in _penalised(network, batch_norm)
+            for weight, axis in filter_weights(network, batch_norm)
         ]
 
     def set(self, coefficients):
@@ -86,8 +88,13 @@ class FilterNorms:
         return penalty if self.own is None else penalty + self.own(weight)
 
 
-def _penalised(network, batch_norm):
-    """Yields (weight, axis) for all weights that belong to filters."""
+def filter_weights(network: Network, batch_norm: bool = False) -> Iterator[tuple]:
+    """Yields (weight, axis) for all weights that belong to filters, which lie along the axis.
+
+    Args:
+        network: The network.
+        batch_norm: Whether gamma and beta of the normalisations behind the filters count. Defaults to False.
+    """
     for path, layer in network.leaves.items():
         if path in network.graph.filter_layers:
             yield from _kernels(network, path, layer)

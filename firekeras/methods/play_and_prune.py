@@ -13,6 +13,7 @@ import numpy as np
 from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 from firekeras.data.samples import draw_samples, in_batches
+from firekeras.methods import papers
 from firekeras.methods.penalty import FilterPenalty
 from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
@@ -20,7 +21,7 @@ from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
 from firekeras.refusals import check_number, check_share, checked_whole
 from firekeras.rounds.engine import Rounds
-from firekeras.rounds.method import Method, register
+from firekeras.rounds.method import Method, Protocol, register
 from firekeras.rounds.monitor import ROUNDING, lost, within_tolerance
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.run import Run
@@ -94,6 +95,7 @@ class PlayAndPrune(Method):
     """
 
     sizes_cuts = True
+    protocols: Mapping[str, Protocol] = {"paper": papers.PLAY_AND_PRUNE}
 
     @typed
     def __init__(

@@ -75,6 +75,11 @@ class MaskedNetwork:
             weight.assign(value)
         self._calibrate()
 
+    def follow(self, model):
+        """Takes over the weights of the model, which has been trained meanwhile; masks nothing until `remove`."""
+        self.model.set_weights(model.get_weights())
+        self._weights = [(weight, keras.ops.convert_to_numpy(weight), along) for weight, _, along in self._weights]
+
     def _calibrate(self):
         if not self._normalisations:
             return

@@ -12,7 +12,7 @@ from firekeras.refusals import is_number, percent_hint, suggestion
 PREFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([kKMG]i?)?\s*([Bb](?:ytes)?)?\s*")
 PERCENT = 100  # up to here a number above 1 is meant in percent
-TIMES = ("latency", "litert_latency")  # whose amounts nobody can tell from shares
+TIMES = {"latency": "latency", "litert_latency": "latency in LiteRT"}  # whose amounts nobody can tell from shares
 
 Value = float | str
 
@@ -96,6 +96,28 @@ def _meant(measure, value, known):
     if measure not in known:
         return suggestion(measure, known) if isinstance(measure, str) else ""
     return percent_hint(value)
+
+
+def title_of(measure: str) -> str:
+    """The name of a measure for people: `"int8 RAM"`."""
+    return COSTS[measure].title if measure in COSTS else TIMES[measure]
+
+
+def described(target: Mapping[str, Value]) -> str:
+    """A target for people.
+
+    Example:
+    >>> from firekeras.plan.goals import described
+    >>> described({"ram": "256 kB", "macs": 0.5})
+    '256 kB of int8 RAM and 50% of the MACs'
+    """
+    return " and ".join(f"{_left(measure, value)} {title_of(measure)}" for measure, value in target.items())
+
+
+def _left(measure, value):
+    if is_share(value):
+        return f"{100 * value:.4g}% of the"
+    return f"{value if isinstance(value, str) else in_words(measure, value)} of"
 
 
 def in_words(measure: str, amount: float) -> str:

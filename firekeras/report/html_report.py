@@ -18,6 +18,7 @@ from firekeras.report.html_style import STYLE, fire_style
 from firekeras.report.markup import tag, to_html
 from firekeras.report.run_report import RunReport, moment
 from firekeras.report.tables import metric, share_left
+from firekeras.rounds.figures import ranked_by
 from firekeras.scores.profile import FireProfile
 from firekeras.terminal import printable
 
@@ -29,6 +30,7 @@ ROUND_COLUMNS = {
     "outcome": TEXT,
     "ratio": NUMBER,
     "filters out": NUMBER,
+    "ranked by": TEXT,
     "after cut": NUMBER,
     "trained": NUMBER,
     **{f"{title} left": NUMBER for title in SHOWN.values()},
@@ -140,8 +142,9 @@ def _round_row(run, record, details):
     further = [_figures(record.details.get(name, math.nan)) for name in details]
     metrics = (metric(record.after_cut), metric(record.accuracy))
     cut = (_figures(record.pruning_ratio), record.filters_removed) if record.filters_removed else ("-", "-")
+    by = printable(ranked_by(record.criterion))
     took = ("-" if record.epochs is None else record.epochs, f"{record.seconds:.1f}")
-    return (record.number, verdict, *cut, *metrics, *costs, *took, *further)
+    return (record.number, verdict, *cut, by, *metrics, *costs, *took, *further)
 
 
 def _layers(run):

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from firekeras.channels.costs import COSTS, SHOWN
 from firekeras.report.fitting import FittingTable
-from firekeras.rounds.figures import RoundFigures, figure
+from firekeras.rounds.figures import RoundFigures, figure, ranked_by
 from firekeras.rounds.lines import read
-from firekeras.terminal import written
+from firekeras.terminal import printable, written
 
 STAY = "must stay, because"
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -108,16 +108,10 @@ def _round_line(event, started):
     after = f"{metric(record.accuracy)} trained, {record.seconds:.0f} s"
     if not record.filters_removed:
         return Text.assemble(head, verdict, f"  trained to the end; {name} {after}")
-    after += _fire_was(event)
+    fire = ranked_by(event.get("criterion") or "")
+    after += f"; {fire}" if fire.startswith("FIRE") else ""
     cut = "" if math.isnan(record.after_cut) else f"{metric(record.after_cut)} cut, "
     return Text.assemble(head, verdict, f" {share_left(record.conv_macs, before):>6} conv MACs; {name} {cut}{after}")
-
-
-def _fire_was(event):
-    """Whether the FIRE that ranked the filters of a round was measured or predicted; empty if they had none."""
-    words = (event.get("criterion") or "").split()
-    how = {"fire": "; FIRE measured", "fire_predicted": "; FIRE predicted"}
-    return next((how[word] for word in words if word in how), "")
 
 
 def _epoch_line(event, started):
@@ -137,20 +131,22 @@ LINES = {
 
 
 def rounds_table(rounds: Sequence[RoundFigures], conv_macs_before: int, monitor: str) -> Table:
-    """A row per round: whether it was kept, how many filters went, the share of MACs left, and the metric.
+    """A row per round: whether it was kept, how many filters went and by what, the share of MACs left, and the metric.
 
     Args:
         rounds: The `RoundFigures` of each round.
         conv_macs_before: The conv MACs of the model that the run began with; 0 if it has no convolutions.
         monitor: The name of the metric.
     """
-    columns = ("round", "", "filters out", "conv MACs", "after cut", "trained", "seconds")
-    table = FittingTable(f"Rounds, and {monitor}", columns, spare=("seconds", "filters out"))
+    columns = ("round", "", "gone", "conv MACs", "after cut", "trained", "ranked by", "seconds")
+    table = FittingTable(f"Rounds, and {monitor}", columns, spare=("seconds", "ranked by", "gone"))
     for record in rounds:
         cut = (str(record.filters_removed or "-"), share_left(record.conv_macs, conv_macs_before))
         metrics = (metric(record.after_cut), metric(record.accuracy))
         verdict = Text(record.outcome, "green" if record.accepted else "red")
-        table.add_row(str(record.number), verdict, *cut, *metrics, f"{record.seconds:.1f}")
+        table.add_row(
+            str(record.number), verdict, *cut, *metrics, printable(ranked_by(record.criterion)), f"{record.seconds:.1f}"
+        )
     return table
 
 

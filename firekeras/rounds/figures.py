@@ -24,6 +24,7 @@ class RoundFigures:
         pruning_ratio: The share of the prunable filters that this round set out to remove; NaN if unknown.
         details: What the method recorded about the round, by name, such as how far predictions drifted.
         epochs: How many epochs the network was trained in this round; None if unknown.
+        criterion: What ranked the filters, such as `"l1"`; `"none"` if the round cut nothing, empty if unknown.
     """
 
     number: int
@@ -41,6 +42,7 @@ class RoundFigures:
     pruning_ratio: float = math.nan
     details: dict = dataclasses.field(default_factory=dict)
     epochs: int | None = None
+    criterion: str = ""
 
     @property
     def outcome(self) -> str:
@@ -53,6 +55,17 @@ class RoundFigures:
     def after_cut(self) -> float:
         """The metric right after the cut; NaN if the round cut nothing."""
         return self.accuracy_after_cut if self.filters_removed else math.nan
+
+
+def ranked_by(criterion: str) -> str:
+    """What ranked the filters of a round, for people: `"FIRE measured"`, `"FIRE predicted"`, or the criterion's name.
+
+    Args:
+        criterion: As in `RoundFigures`.
+    """
+    known = {"fire": "FIRE measured", "fire_predicted": "FIRE predicted", "none": "-"}
+    named = criterion.removeprefix("balanced ")
+    return next((known[word] for word in named.split() if word in known), named or "-")
 
 
 def figure(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 METHODS = Registry("method", "firekeras.methods.register")
 
 
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How a method is used as it was published: what differs from the defaults, all of which can be set by hand too.
+
+    Args:
+        options: Options of the method.
+        settings: Settings of the run, as `firekeras.compress` takes them.
+        remark: Sentences on the source, and on what of it no setting here stands for. Defaults to none.
+
+    Example:
+    >>> from firekeras.rounds.method import Protocol
+    >>> class Half(firekeras.methods.ByScore):
+    ...     protocols = {"paper": Protocol({"samples": 50}, {"epochs": 30, "distill": False})}
+    """
+
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    remark: str = ""
+
+
 class Method:
     """Decides, round by round, which filters go next. Subclasses override `plan`; the other methods are optional.
 
@@ -32,6 +53,7 @@ class Method:
             they may be others. Defaults to False.
         profile: The `FireProfile` that was measured last; None if there is none.
         details: What to record about the last round, by name: plain values, for `RoundRecord.details`.
+        protocols: Ways to use the method as it was published, by name; `"paper"` is that of its paper.
 
     Example:
     >>> class SmallestNorms(firekeras.methods.Method):
@@ -45,6 +67,7 @@ class Method:
     sizes_cuts: bool = False
     profile: FireProfile | None = None
     details: Mapping[str, Any] = {}
+    protocols: Mapping[str, Protocol] = {}
 
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """Decides what goes in the next round.

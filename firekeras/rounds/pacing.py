@@ -88,7 +88,7 @@ class ToTarget:
     def next(self, run) -> Step | str:
         left = self.epochs - run.epochs_spent
         if run.arrived or run.exhausted:
-            reason = f"The target {self.target} is reached." if run.arrived else run.exhausted
+            reason = self.target.reached_because if run.arrived else run.exhausted
             trains = left > 0 and run.cuts_kept and not run.finished
             return Step(left, cuts=False, undoes=False) if trains else reason
         number = min(run.cuts_kept + 1, self.cuts)
@@ -163,7 +163,7 @@ class WithinTolerance:
         if run.exhausted:
             return run.exhausted
         if run.arrived:
-            return f"The target {self.target} is reached."
+            return self.target.reached_because
         if run.undone_in_a_row > self.settings.backtracks:
             return run.undone_because()
         if run.epochs_spent + self.per_round > self.cutting:

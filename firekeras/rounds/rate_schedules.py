@@ -22,14 +22,29 @@ def constant(progress: float) -> float:
     return 1.0
 
 
-SCHEDULES: dict[str, Callable[[float], float]] = {"cosine": cosine, "constant": constant}
+def steps(progress: float) -> float:
+    """1, then a tenth from 60% on, and a hundredth from 80% on: epochs 60 and 80 of 100."""
+    return 0.1 ** ((progress >= 0.6) + (progress >= 0.8))
+
+
+def halvings(progress: float) -> float:
+    """Halved after a sixth, a third, a half and five sixths: epochs 50, 100, 150, 250 of 300 (FIREPruning, 4.3.1)."""
+    return 0.5 ** sum(progress >= epoch / 300 for epoch in (50, 100, 150, 250))
+
+
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": cosine,
+    "constant": constant,
+    "steps": steps,
+    "halvings": halvings,
+}
 
 
 def get_schedule(schedule: str | Callable[[float], float]) -> Callable[[float], float]:
     """Looks up a schedule by name; a function is returned as it is.
 
     Args:
-        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1 that returns a factor.
+        schedule: A name in `SCHEDULES`, or a function of the progress from 0 to 1 that returns a factor.
 
     Raises:
         ValueError: If there is no schedule of that name.

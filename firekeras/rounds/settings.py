@@ -18,7 +18,7 @@ from firekeras.rounds.rate_schedules import get_schedule
 if TYPE_CHECKING:
     import keras
 
-LATENCIES = TIMES
+LATENCIES = tuple(TIMES)
 LATENCY, LITERT_LATENCY = LATENCIES
 MEASURES = (*COSTS, *LATENCIES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}

@@ -10,7 +10,7 @@ import keras
 
 from firekeras.channels.costs import COSTS, Costs, cost_without, in_the_way
 from firekeras.export.latency import measure_latency
-from firekeras.plan.goals import Value, checked_target, goals_of, in_words, is_share
+from firekeras.plan.goals import Value, checked_target, described, goals_of, in_words, is_share
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from firekeras.plan.pruning import prune
 from firekeras.plan.reaching import WIDTHS
@@ -55,6 +55,11 @@ class Target:
 
     def __str__(self):
         return "{" + ", ".join(f"{measure!r}: {_shown(value)}" for measure, value in self.asked.items()) + "}"
+
+    @property
+    def reached_because(self) -> str:
+        """The sentence with which a run ends that has reached it."""
+        return f"The target of {described(self.asked)} is reached."
 
     @property
     def share(self) -> float:

@@ -7,8 +7,10 @@ import math
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from firekeras.plan.goals import Value
 from firekeras.rounds.monitor import KEEPS_ALL
 from inspector.state import Choices
 
@@ -32,8 +34,7 @@ class RunOptions:
         run_dir: A new folder.
         output: The file of the smaller model.
         tolerance: How far accuracy may fall, in absolute points.
-        target: A cost, such as `"conv_macs"`, `"ram"` or `"flash"`, or empty for none.
-        target_share: The share of the target to leave, above 0 and up to 1.
+        target: A share or an amount of each of some costs, such as `{"conv_macs": 0.5}`; none if the tolerance decides.
         epochs: Epochs of training, in total.
         learning_rate: The initial learning rate; 0 for the one that the model was compiled with.
         batch_size: The batch size of training.
@@ -46,8 +47,7 @@ class RunOptions:
     run_dir: Path
     output: Path
     tolerance: float = 0.01
-    target: str = ""
-    target_share: float = 0.5
+    target: Mapping[str, Value] = dataclasses.field(default_factory=dict)
     epochs: int = 20
     learning_rate: float = 0.0
     batch_size: int = 64
@@ -65,7 +65,8 @@ def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
 
 def prune_arguments(model, ranking: dict, choices: Choices, output) -> list[str]:
     """`firekeras prune`; the ranking is an option: `{"--scores": FILE}` or `{"--criterion": NAME}`."""
-    flags = {**ranking, "--ratio": _number(choices.ratio)}
+    size = _target(choices.goal.target) if choices.goal else {"--ratio": _number(choices.ratio)}
+    flags = {**ranking, **size}
     return ["prune", str(model), *_flat(flags), *_limits(choices), "--output", str(output)]
 
 
@@ -102,11 +103,10 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
         "--tolerance": _number(math.inf if asks else options.tolerance),
         "--epochs": options.epochs,
         "--batch-size": options.batch_size,
+        **_target(options.target),
     }
     if options.method:
         flags["--method"] = options.method
-    if options.target:
-        flags[f"--{options.target.replace('_', '-')}"] = _number(options.target_share)
     if options.learning_rate:
         flags["--learning-rate"] = _number(options.learning_rate)
     if options.limit:
@@ -126,6 +126,15 @@ def as_text(arguments) -> str:
     """A command as one would type it into this system's shell."""
     words = ["firekeras", *map(str, arguments)]
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
+
+
+def _target(target):
+    """An option for each cost."""
+    return {f"--{measure.replace('_', '-')}": _amount(value) for measure, value in target.items()}
+
+
+def _amount(value):
+    return value.replace(" ", "") if isinstance(value, str) else _number(value) if value <= 1 else str(int(value))
 
 
 def _limits(choices):

@@ -14,7 +14,8 @@ from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.state import Choices
 from inspector.widgets import name
 
-TARGETS = {"None: as long as accuracy holds": "", **{f"{title} remaining": cost for cost, title in SHOWN.items()}}
+NONE = "None: as long as accuracy holds"
+REMAINING = {f"{title} remaining": cost for cost, title in SHOWN.items()}
 TEACHING = {"If it is fully trained": None, "Always": True, "Never": False}
 
 
@@ -43,8 +44,10 @@ class RunDialog(OptionsDialog):
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
         self.tolerance = _decimal("Accuracy may fall by, in points of percent", 1.0, 0, 100, " points")
         self.target = QtWidgets.QComboBox()
-        self.target.addItems(list(TARGETS))
-        self.target.setCurrentText(f"{SHOWN['macs']} remaining")
+        goal = choices.goal
+        self._goals = {goal.text: goal.target} if goal else {}
+        self.target.addItems([*self._goals, NONE, *REMAINING])
+        self.target.setCurrentText(goal.text if goal else f"{SHOWN['macs']} remaining")
         name(self.target, "Target")
         self.left = _decimal("Share to leave, in percent", 100 * macs_left, 1, 100, " %")
         self.epochs = _whole("Epochs of training in total", 20, 1, 10000)
@@ -100,14 +103,17 @@ class RunDialog(OptionsDialog):
             line.textChanged.connect(self._show_command)
 
     def _show_command(self):
-        self.left.setEnabled(bool(self._target()))
+        self.left.setEnabled(self.target.currentText() in REMAINING)
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
         obstacle = _why_not(Path(self.run_dir.text().strip()), Path(self.output.text().strip()), self.model)
         self.reason.setText(obstacle)
         self.set_complete(self.data.check() and not obstacle)
 
     def _target(self):
-        return TARGETS[self.target.currentText()]
+        chosen = self.target.currentText()
+        if chosen in REMAINING:
+            return {REMAINING[chosen]: round(self.left.value() / 100, 6)}
+        return self._goals.get(chosen, {})
 
     def options(self) -> RunOptions:
         """What is chosen."""
@@ -117,7 +123,6 @@ class RunDialog(OptionsDialog):
             Path(self.output.text().strip()),
             tolerance=round(self.tolerance.value() / 100, 6),
             target=self._target(),
-            target_share=round(self.left.value() / 100, 6),
             epochs=self.epochs.value(),
             learning_rate=self.rate.value(),
             batch_size=self.batch.value(),

@@ -203,11 +203,20 @@ class Column(enum.IntEnum):
     LAYER = About(
         title="Layer",
         tip="Name of the layer; a coloured square marks layers that lose filters together",
-        width=112,
+        width=96,
         text=lambda session, row: row.name,
         value=_number,
         marked=True,
         total=lambda total: total.title,
+    )
+    PEAK = About(
+        title="▲",
+        tip="▲ marks layers whose filters lie in RAM at its peak: cutting these lowers it",
+        width=18,
+        text=lambda session, row: "▲" if row.name in session.at_peak else "",
+        spoken="RAM peak",
+        says=lambda session, row: "its filters lie in RAM at the peak" if row.name in session.at_peak else "",
+        changes=True,
     )
     FIRE = About(
         title="FIRE",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from PySide6 import QtCore, QtGui
 
-from inspector.state import Choices, Session
+from inspector.state import CHOICES, Choices, Session
 
+SOON = 40  # milliseconds after the last change to look for the cut that reaches a goal
 PAUSE = 1500  # milliseconds after which the next movement of a slider is a change of its own
 
 
@@ -30,6 +33,7 @@ class ChoiceCommand(QtGui.QUndoCommand):
         if not isinstance(other, ChoiceCommand):
             return False
         self._after = other._after
+        self.setText(other.text())
         return True
 
     def redo(self):
@@ -49,6 +53,14 @@ class Editor(QtCore.QObject):
         self._gesture, self._what = 0, ""
         self._pause = QtCore.QTimer(self, singleShot=True, interval=PAUSE)
         self._pause.timeout.connect(self.end_gesture)
+        self._soon = QtCore.QTimer(self, singleShot=True, interval=SOON)
+        self._soon.timeout.connect(session.reach)
+        session.listen(CHOICES, self._reach_soon)
+
+    def _reach_soon(self):
+        """A drag goes on meanwhile: with a goal, a cut takes longer to find than a frame lasts."""
+        if self.session.pending:
+            self._soon.start()
 
     def end_gesture(self):
         """The next change is undone separately."""
@@ -57,6 +69,18 @@ class Editor(QtCore.QObject):
     def set_ratio(self, ratio: float):
         """Changes the ratio."""
         self._push(self.session.choices.with_ratio(ratio), "change of the filters to remove", "ratio")
+
+    def set_goal(self, text: str):
+        """Makes a goal decide instead of the ratio; an empty text leaves the ratio where the goal took it.
+
+        Raises:
+            ValueError: If the text is no goal.
+        """
+        session = self.session
+        choices = session.choices.with_ratio(session.ratio)
+        if text.strip():
+            choices = dataclasses.replace(session.choices, goal=session.goal_of(text))
+        self._push(choices, f"goal of {text.strip()}" if text.strip() else "no goal", "goal")
 
     def set_caps(self, names, share: float | None):
         """Caps layers, and those coupled with them; `None` removes the caps."""
@@ -73,9 +97,7 @@ class Editor(QtCore.QObject):
 
     def set_limits(self, round_to: int, min_keep: float):
         """Changes the limits of all layers."""
-        changed = Choices(
-            self.session.choices.ratio, self.session.choices.caps, self.session.choices.locked, round_to, min_keep
-        )
+        changed = dataclasses.replace(self.session.choices, round_to=round_to, min_keep=min_keep)
         self._push(changed, "change of the limits", "limits")
 
     def take(self, choices: Choices):

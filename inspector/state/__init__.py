@@ -6,12 +6,13 @@ from inspector.state.changes import change, percent
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import Document, beside_model, is_keras_2, open_document, profiles_of, read_profile
+from inspector.state.goals import THIS_BOARD, Goal, goal_of, proposals
 from inspector.state.heatmap_image import WHOLE, heatmap_image, largest_difference, scale_of
 from inspector.state.kernels import flat_map, kernel_picture
 from inspector.state.opened import Measured, Opened
 from inspector.state.rows import LayerRow
 from inspector.state.runs import RunView, events_size
-from inspector.state.session import CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
+from inspector.state.session import BOARD, CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
 from inspector.state.timed import Timed
 from inspector.state.totals import Total, totals_of
 from inspector.state.weights import ModelWeights

@@ -1,9 +1,11 @@
-"""The choices of a person: ratio, caps and locks. Choices are immutable: undo returns to earlier ones."""
+"""The choices of a person: ratio or goal, caps and locks. Choices are immutable: undo returns to earlier ones."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+
+from inspector.state.goals import Goal
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +18,7 @@ class Choices:
         locked: Layers that lose nothing; their caps are kept for when they are unlocked.
         round_to: Widths that change become a multiple of this.
         min_keep: No layer falls below this share of its filters, from 0 to 1.
+        goal: What the cut is to leave; then the ratio follows. `None` if the ratio decides.
     """
 
     ratio: float = 0.3
@@ -23,6 +26,7 @@ class Choices:
     locked: frozenset[str] = frozenset()
     round_to: int = 1
     min_keep: float = 0.1
+    goal: Goal | None = None
 
     @property
     def layer_caps(self) -> dict[str, float]:
@@ -30,8 +34,8 @@ class Choices:
         return {**self.caps, **dict.fromkeys(sorted(self.locked), 0.0)}
 
     def with_ratio(self, ratio: float) -> Choices:
-        """A copy with another ratio, clipped to its range."""
-        return dataclasses.replace(self, ratio=min(max(0.0, ratio), 0.99))
+        """A copy in which a ratio decides, clipped to its range."""
+        return dataclasses.replace(self, ratio=min(max(0.0, ratio), 0.99), goal=None)
 
     def with_caps(self, names: Iterable[str], share: float | None) -> Choices:
         """A copy with a cap on these layers; `None` or 1 removes it."""

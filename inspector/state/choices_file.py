@@ -10,12 +10,20 @@ from typing import Any
 import msgspec
 
 from firekeras.atomic import write_text
+from firekeras.plan.goals import checked_target
 from firekeras.refusals import suggestion
 from firekeras.strict_json import Positive, Share, read
 from inspector.state.choices import Choices
+from inspector.state.goals import Goal
 
 FORMAT = "firekeras.choices"
 ADVICE = "Save the choices again."
+
+
+class _Goal(msgspec.Struct, forbid_unknown_fields=True):
+    text: str
+    target: dict[str, float | str]
+    of_board: bool
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
@@ -25,6 +33,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     locked: list[str]
     round_to: Positive
     min_keep: Share
+    goal: _Goal | None = None
 
 
 class _Head(msgspec.Struct):
@@ -60,4 +69,12 @@ def load(path, layers: Collection[str]) -> Choices:
     strange = next((name for name in [*file.caps, *file.locked] if name not in layers), None)
     if strange is not None:
         raise ValueError(f"{path} is of another network: there is no layer {strange!r}.{suggestion(strange, layers)}")
-    return Choices(min(file.ratio, 0.99), file.caps, frozenset(file.locked), file.round_to, file.min_keep)
+    numbers = min(file.ratio, 0.99), file.caps, frozenset(file.locked), file.round_to, file.min_keep
+    return Choices(*numbers, _goal(file.goal, path) if file.goal else None)
+
+
+def _goal(goal, path):
+    try:
+        return Goal(goal.text, checked_target(goal.target), goal.of_board)
+    except ValueError as error:
+        raise ValueError(f"{path} is not a file of choices: {error}") from error

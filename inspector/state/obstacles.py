@@ -68,9 +68,14 @@ def _unmeasured_other(session, name):
     return f"{name} was not measured, so its FIRE is unknown{how}"
 
 
+def no_plan(session: Session) -> str:
+    """If nothing is measured, or the goal is out of reach."""
+    return unmeasured(session) or ("the goal is out of reach" if session.missed else "")
+
+
 def no_cut(session: Session) -> str:
     """If no filter of a model goes."""
-    return unmeasured(session) or no_model(session) or _nothing_goes(session)
+    return no_plan(session) or no_model(session) or _nothing_goes(session)
 
 
 def _nothing_goes(session):

@@ -64,7 +64,8 @@ class Measured(Opened):
 
     Attributes:
         planner: The `Planner` of the network.
-        preview: The `Preview` of the choices.
+        preview: The `Preview` of the choices; while a goal is pending, of the ratio that the last one came to.
+        pending: Whether the goal of the choices has yet to be reached.
         cells: The position of each filter in the heatmap.
     """
 
@@ -75,8 +76,9 @@ class Measured(Opened):
         super().__init__(profile.graph, costs, layer_rows(profile.graph, self.scores, costs, self.planner.prunable))
         self.cells: Cells
         self.preview: Preview
+        self.choices, self.pending = choices, False
         self.lay_out(stretched)
-        self.choose(choices)
+        self.reach()
 
     def lay_out(self, stretched: bool):
         """Arranges the filters in the heatmap."""
@@ -85,8 +87,20 @@ class Measured(Opened):
         self.cells = Cells.of(planner.starts, order, stretched=stretched)
 
     def choose(self, choices: Choices):
-        """Previews choices."""
-        self.preview = self.planner.preview(choices)
+        """Previews choices. A goal takes longer to reach than a frame lasts: it is pending until `reach`."""
+        ratio, self.choices, self.pending = self.ratio, choices, choices.goal is not None
+        self.preview = self.planner.preview(choices.with_ratio(ratio) if self.pending else choices)
+
+    def reach(self):
+        """Previews the choices, to their goal if they have one."""
+        self.preview, self.pending = self.planner.preview(self.choices), False
+
+    @property
+    def ratio(self) -> float:
+        """The share of the filters which may go that the preview removes: what was chosen, or what a goal needs."""
+        if self.choices.goal is None:
+            return self.choices.ratio
+        return self.planner.share(self.preview, self.choices)
 
     def plan(self, choices: Choices) -> PruningPlan:
         """The preview as a plan, which has a reason for each filter."""

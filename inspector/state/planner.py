@@ -7,13 +7,32 @@ import functools
 
 import numpy as np
 
-from firekeras.channels.costs import Costs, costs_without
+from firekeras.channels.costs import Costs, cost_without, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.caps import without_uncapped
+from firekeras.plan.goals import goals_of
 from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
+from firekeras.plan.reaching import Reaching
 from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.scores.profile import FilterScores
 from inspector.state.choices import Choices
+
+ALL = 1 - 1e-9  # as a ratio: everything that may go
+
+
+@dataclasses.dataclass(frozen=True)
+class Missed:
+    """A goal that is out of reach.
+
+    Args:
+        measure: Of what, a name in `COSTS`.
+        least: The least of it that there can be.
+        why: What is in the way of less.
+    """
+
+    measure: str
+    least: int
+    why: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +44,16 @@ class Preview:
         gone: The filters that go, of all layers one after the other, a mask `(filters,)`.
         widths: For each layer, how many filters stay.
         costs: `Costs` of what stays, exact.
+        choices: The choices of which it is the effect: if their goal is out of reach, to remove all that may go.
+        missed: Goals that are out of reach.
     """
 
     units: np.ndarray
     gone: np.ndarray
     widths: dict[str, int]
     costs: Costs
+    choices: Choices = dataclasses.field(default_factory=Choices)
+    missed: tuple[Missed, ...] = ()
 
     @property
     def num_gone(self) -> int:
@@ -58,10 +81,33 @@ class Planner:
 
     def preview(self, choices: Choices) -> Preview:
         """A preview of the filters that go, and of the remaining costs."""
-        ranking = self._ranking(choices.round_to, choices.layer_caps)
-        limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
+        return self._by_ratio(choices) if choices.goal is None else self._by_goal(choices, choices.goal)
+
+    def _by_ratio(self, choices, missed=()):
+        ranking, limits = self._limited(choices)
         selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
-        return self._without(selection.gone)
+        return self._without(selection.gone, choices, missed)
+
+    def _by_goal(self, choices, goal):
+        """The fewest filters whose removal reaches the goal; all that may go if nothing does."""
+        ranking, limits = self._limited(choices)
+        goals = goals_of(goal.target, {measure: cost_without(self.graph, measure) for measure in goal.target})
+        reaching = Reaching(ranking.graph, self.scores, limits, goals, choices.round_to, BALANCE)
+        found = reaching.selection(MAX_CUT)
+        if found is not None:
+            return self._without(found[0].gone, choices)
+        least = [Missed(measure, *reaching.least(measure)) for measure in goals]
+        missed = tuple(each for each in least if each.least > goals[each.measure]) or tuple(least)
+        return self._by_ratio(dataclasses.replace(choices, ratio=ALL, goal=None), missed)
+
+    def _limited(self, choices):
+        """The ranking and the limits of some choices."""
+        ranking = self._ranking(choices.round_to, choices.layer_caps)
+        return ranking, Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
+
+    def share(self, preview: Preview, choices: Choices) -> float:
+        """The share of the filters which may go that a preview removes, from 0 to 1."""
+        return preview.num_gone / max(1, self._ranking(choices.round_to, choices.layer_caps).filters)
 
     def most(self, choices: Choices) -> float:
         """The largest ratio that caps, locks and limits allow, from 0 to 1."""
@@ -71,8 +117,7 @@ class Planner:
         return self._most[1]
 
     def _largest(self, choices):
-        ranking = self._ranking(choices.round_to, choices.layer_caps)
-        limits = Limits.of(ranking.graph, choices.layer_caps, choices.min_keep, {})
+        ranking, limits = self._limited(choices)
         return Selection(ranking, limits, ranking.filters).num_gone / max(1, ranking.filters)
 
     def cut(self, gone: np.ndarray) -> Preview:
@@ -85,11 +130,11 @@ class Planner:
         units[self.units[gone]] = True
         return self._without(units)
 
-    def _without(self, units):
+    def _without(self, units, choices=None, missed=()):
         gone = units[self.units]
         lost = np.add.reduceat(gone, self.starts[:-1], dtype="int64").tolist() if gone.size else []
         widths = {name: width - less for (name, width), less in zip(self.widths.items(), lost, strict=True)}
-        return Preview(units, gone, widths, costs_without(self.graph, units))
+        return Preview(units, gone, widths, costs_without(self.graph, units), choices or Choices(), missed)
 
     def plan(self, choices: Choices) -> PruningPlan:
         """The choices as a `PruningPlan`, which has a reason for each filter."""
@@ -131,6 +176,7 @@ def plan_of(graph: ChannelGraph, scores: FilterScores, choices: Choices) -> Prun
         graph,
         scores,
         pruning_ratio=choices.ratio,
+        target=None if choices.goal is None else choices.goal.target,
         layer_caps=choices.layer_caps,
         round_to=choices.round_to,
         min_keep=choices.min_keep,

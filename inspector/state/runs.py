@@ -6,10 +6,9 @@ import contextlib
 import dataclasses
 import datetime
 import math
-import re
 import time
 
-from firekeras.channels.costs import COSTS
+from firekeras.plan.goals import described
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import duration
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
@@ -17,8 +16,6 @@ from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
 CLOSED = ("finished", "interrupted", "error")
 MINUTE = 60  # seconds
 ON_REQUEST = "Stopped on request"  # a reason of `firekeras.rounds`
-TARGET = re.compile(r"target \{([^}]+)\}")
-GOAL = re.compile(r"'(\w+)': ('[^']*'|[^,]+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,14 +98,15 @@ class RunView:
 
     @property
     def _goal(self):
-        target = self.directory.settings.get("target") or {}
-        return f"; the target is {_goals(str(target).strip('{}'))}" if target else ""
+        target = self.directory.settings.get("target")
+        with contextlib.suppress(ValueError, AttributeError, KeyError):  # a stranger's file may say anything
+            return f"; the target is {described(target)}" if target else ""
+        return ""
 
     @property
     def reason(self) -> str:
-        """Why the run is over, without its final stop; a target as a share of a cost, and not as in Python."""
-        text = TARGET.sub(lambda found: f"target of {_goals(found[1])}", self.report.reason)
-        return text.removesuffix(".")
+        """Why the run is over, without its final stop."""
+        return self.report.reason.removesuffix(".")
 
     @property
     def tally(self) -> str:
@@ -139,23 +137,6 @@ def _local(moment):
         utc = datetime.datetime.strptime(moment, "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=datetime.UTC)
         return f"{utc.astimezone():%Y-%m-%d %H:%M:%S}"
     return moment
-
-
-def _goals(text):
-    return " and ".join(f"{_left(value.strip())} {_title(measure)}" for measure, value in GOAL.findall(text))
-
-
-def _left(text):
-    """A goal, as Python shows it: a share, or an amount."""
-    try:
-        value = float(text)
-    except ValueError:  # an amount with its unit; a stranger's file may say anything
-        return text.strip("'") + " of"
-    return f"{100 * value:.3g}% of the" if value <= 1 else f"{value:,.0f} of"
-
-
-def _title(measure):
-    return COSTS[measure].title if measure in COSTS else measure.replace("_", " ")
 
 
 def events_size(directory: RunDirectory) -> int:

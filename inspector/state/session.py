@@ -8,18 +8,22 @@ from pathlib import Path
 
 import numpy as np
 
+from firekeras.channels.costs import cost_without
 from firekeras.channels.graph import ChannelGraph
+from firekeras.export.boards import COMMON, Board, read_boards
 from firekeras.scores.profile import FilterScores
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import Document, check_same
+from inspector.state.goals import Goal, goal_of
 from inspector.state.opened import Measured, Opened
-from inspector.state.planner import Preview
+from inspector.state.peak import peak_layers
+from inspector.state.planner import Missed, Preview
 from inspector.state.rows import LayerRow
 from inspector.state.timed import Timed
 from inspector.state.weights import ModelWeights
 
-DOCUMENT, CHOICES, CELL, PICTURE, LATENCY = "document", "choices", "cell", "picture", "latency"
+DOCUMENT, CHOICES, CELL, PICTURE, LATENCY, BOARD = "document", "choices", "cell", "picture", "latency", "board"
 
 
 class Session:
@@ -28,19 +32,23 @@ class Session:
     Attributes:
         document: The open `Document`, or `None`.
         opened: Its network: an `Opened` once its layers are known, a `Measured` once its FIRE is.
-        choices: Ratio, caps and locks.
+        choices: Ratio or goal, caps and locks.
         layer: The name of the layer that is pointed at, or `None`.
         filter: Its filter that is pointed at, or `None`.
         comparison: What the network is compared with: a `Comparison`, or `None` for its own plan.
         mode: The picture that the heatmap shows.
         timings: Each `Timed` of this network, the last one last.
         stretched: Whether all rows of the heatmap are as wide as the widest.
+        boards: The `Board`s that can be chosen, by name.
+        board: The `Board` that the network has to fit, or `None`.
         contrast: Whether the colours of FIRE are stretched over the scores that there are.
     """
 
     def __init__(self):
         self._listeners: dict[str, list[Callable[[], None]]] = collections.defaultdict(list)
         self.document: Document | None = None
+        self.boards: dict[str, Board] = read_boards(COMMON)
+        self.board: Board | None = None
         self.stretched = self.contrast = False
         self._begin(None, Choices())
 
@@ -54,9 +62,10 @@ class Session:
         self._set_aside: tuple[Comparison, Mode] | None = None
         self.mode = Mode.BEFORE
         self.timings: list[Timed] = []
+        self._at_peak: tuple[object, frozenset[str]] = (None, frozenset())
 
     def listen(self, what: str, listener: Callable[[], None]):
-        """Calls a function whenever `DOCUMENT`, `CHOICES`, `CELL`, `PICTURE` or `LATENCY` changes."""
+        """Calls a function whenever `DOCUMENT`, `CHOICES`, `CELL`, `PICTURE`, `LATENCY` or `BOARD` changes."""
         self._listeners[what].append(listener)
 
     def _tell(self, *what):
@@ -153,15 +162,28 @@ class Session:
     def choose(self, choices: Choices):
         """Makes these the choices, and previews them."""
         self.choices = choices
-        if self.measured is not None and self._previewed(self.measured, choices):
+        self._preview(lambda measured: measured.choose(choices))
+
+    def reach(self):
+        """Previews the goal of the choices if it is pending."""
+        if self.pending:
+            self._preview(lambda measured: measured.reach())
+
+    @property
+    def pending(self) -> bool:
+        """Whether the goal of the choices has yet to be reached."""
+        return self.measured is not None and self.measured.pending
+
+    def _preview(self, make):
+        if self.measured is not None and self._previewed(self.measured, make):
             self.mode = Mode.BEFORE
             self._tell(PICTURE)
         self._tell(CHOICES)
 
-    def _previewed(self, measured, choices):
+    def _previewed(self, measured, make):
         """Previews choices, and returns whether they ask for another cut than the one that is shown."""
         before, hidden = measured.preview.gone, self.shows_other
-        measured.choose(choices)
+        make(measured)
         after = measured.preview.gone
         return hidden and self.mode is not Mode.BEFORE and after.any() and not np.array_equal(before, after)
 
@@ -172,6 +194,43 @@ class Session:
     def with_locks(self, names: Iterable[str], locked: bool) -> Choices:
         """The choices with these layers, and those coupled with them, locked or free."""
         return self.choices.with_locks(self.need_opened().together(names), locked)
+
+    def goal_of(self, text: str) -> Goal:
+        """The goal that a text stands for.
+
+        Raises:
+            ValueError: If it is none, or a cost of this network is unknown.
+        """
+        goal = goal_of(text, self.boards.values(), self.board)
+        for measure in goal.target:
+            cost_without(self.need_opened().graph, measure)
+        return goal
+
+    @property
+    def missed(self) -> tuple[Missed, ...]:
+        """The parts of the goal that are out of reach."""
+        return self.measured.preview.missed if self.measured else ()
+
+    @property
+    def ratio(self) -> float:
+        """The share of the filters which may go that is removed: what was chosen, or what a goal needs."""
+        return self.measured.ratio if self.measured else self.choices.ratio
+
+    def choose_board(self, board: Board | None):
+        """Chooses the board that the network has to fit."""
+        self.board = board
+        self._tell(BOARD)
+
+    def add_boards(self, path) -> list[Board]:
+        """Offers the boards of a TOML file too, and returns them.
+
+        Raises:
+            ValueError: If it is no file of boards.
+        """
+        more = read_boards(Path(path))
+        self.boards = {**self.boards, **more}
+        self._tell(BOARD)
+        return list(more.values())
 
     def add_timed(self, timed: Timed):
         """Remembers the measured latency of a cut of this network."""
@@ -261,6 +320,15 @@ class Session:
         """The cut whose figures all views show: that of the compared network, or the preview of the choices."""
         other = self._cut_of_other if self.shows_other else None
         return other or self.need_measured().preview
+
+    @property
+    def at_peak(self) -> frozenset[str]:
+        """The layers whose filters lie in RAM at its peak."""
+        cut = self.cut if self.measured else None
+        shown = cut or self.opened
+        if self._at_peak[0] is not shown:
+            self._at_peak = (shown, peak_layers(self.need_opened().graph, cut.units if cut else None))
+        return self._at_peak[1]
 
     @property
     def gone_afterwards(self) -> np.ndarray:

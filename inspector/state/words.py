@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from firekeras.plan.goals import title_of, unit_of
+from firekeras.report.tables import short_number
 from inspector.state import criteria
 from inspector.state.changes import change, percent
 from inspector.state.comparison import Mode
@@ -39,6 +41,20 @@ def of_what(session: Session) -> str:
         return f"Preview on {FIRST_NETWORK}"
     why = "The run does not record which filters went; uncut" if session.comparison else "Uncut"
     return f"{why}, {FIRST_NETWORK}"
+
+
+def out_of_reach(session: Session) -> str:
+    """What of a goal cannot be reached, in a few words; empty if it can."""
+    said = " and ".join(
+        f"{short_number(each.least, unit_of(each.measure))} of {title_of(each.measure)}" for each in session.missed
+    )
+    return f"Out of reach: at least {said} is left" if said else ""
+
+
+def why_out_of_reach(session: Session) -> str:
+    """What is in the way of a goal; empty if nothing is."""
+    whys = "; ".join(f"{title_of(each.measure)}: {each.why}" for each in session.missed)
+    return f"{out_of_reach(session)}. {whys}. Loosen caps and locks, or ask for less." if whys else ""
 
 
 def why_layer(session: Session, layer: str) -> str:
@@ -81,7 +97,8 @@ def without_score(session: Session) -> str:
 
 def why_filter(session: Session, layer: str, filter: int) -> str:
     """Why a filter goes or stays, in one sentence of the plan."""
-    return session.need_measured().plan(session.choices).explain(layer, filter)
+    measured = session.need_measured()
+    return measured.plan(measured.preview.choices).explain(layer, filter)
 
 
 def reasons(session: Session, layer: str, filter: int | None = None) -> list[str]:

@@ -4,6 +4,7 @@ from inspector.views import empty_page
 from inspector.views.banner import Banner
 from inspector.views.column_chooser import HIDDEN_AT_FIRST
 from inspector.views.filter_panel import FilterPanel
+from inspector.views.goal_bar import GoalBar
 from inspector.views.heatmap_view import HeatmapPanel, HeatmapView
 from inspector.views.layer_table import LayerTable
 from inspector.views.ratio_bar import RatioBar

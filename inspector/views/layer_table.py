@@ -156,6 +156,7 @@ class LayerTable(QtWidgets.QWidget):
         view.verticalHeader().hide()
         view.verticalHeader().setDefaultSectionSize(view.fontMetrics().height() + 5)
         view.horizontalHeader().setSectionsMovable(True)
+        view.horizontalHeader().setMinimumSectionSize(18)
         view.setAccessibleName("Layers")
         view.setStatusTip("F2 edits a cap; several rows can be selected")
         view.setIconSize(QtCore.QSize(8, 14))

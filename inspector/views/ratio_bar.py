@@ -81,7 +81,7 @@ class RatioBar(QtWidgets.QWidget):
         self._show()
 
     def _show(self):
-        percent = 100 * self.session.choices.ratio
+        percent = 100 * self.session.ratio
         with QtCore.QSignalBlocker(self.slider), QtCore.QSignalBlocker(self.box):
             self.slider.setValue(round(10 * percent))
             self.box.setValue(percent)
@@ -89,12 +89,14 @@ class RatioBar(QtWidgets.QWidget):
         self._show_most()
 
     def _show_most(self):
-        """Marks the most that caps and limits allow, and says it if more was asked for."""
+        """Marks the most that caps and limits allow, and says it if more was asked for, or a goal is out of reach."""
         measured, choices = self.session.measured, self.session.choices
         most = measured.planner.most(choices) if measured else 1.0
         self.slider.mark(most)
-        self.most.setVisible(choices.ratio > most)
-        self.most.setText(f"Caps and limits allow {most:.1%} at most")
+        missed = words.out_of_reach(self.session)
+        self.most.setVisible(bool(missed) or (choices.goal is None and choices.ratio > most))
+        self.most.setText(missed or f"Caps and limits allow {most:.1%} at most")
+        self.most.setToolTip(words.why_out_of_reach(self.session))
 
     def _costs(self):
         opened, measured = self.session.opened, self.session.measured
@@ -114,7 +116,7 @@ class RatioBar(QtWidgets.QWidget):
 
 
 class LimitedSlider(QtWidgets.QSlider):
-    """A slider with a mark at the most that is allowed."""
+    """A slider with a mark at the most that is allowed; what lies beyond is hatched."""
 
     allowed = 1.0
 
@@ -137,6 +139,8 @@ class LimitedSlider(QtWidgets.QSlider):
         super().paintEvent(event)
         if 1000 * self.allowed < self.maximum() and self.isEnabled():
             painter = QtGui.QPainter(self)
+            beyond = QtCore.QRect(self.mark_at(), self.height() // 2 - 3, self.width() - self.mark_at(), 6)
+            painter.fillRect(beyond, QtGui.QBrush(QtGui.QColor(*CUT), QtCore.Qt.BrushStyle.BDiagPattern))
             painter.setPen(QtGui.QPen(QtGui.QColor(*CUT), 2))
             painter.drawLine(self.mark_at(), 1, self.mark_at(), self.height() - 2)
             painter.end()

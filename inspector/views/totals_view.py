@@ -74,6 +74,7 @@ class TotalsView(QtWidgets.QTableView):
 
     def _follow(self, table):
         header, own = table.horizontalHeader(), self.horizontalHeader()
+        own.setMinimumSectionSize(header.minimumSectionSize())
         for column in Column:
             self.setColumnWidth(column, table.columnWidth(column))
         header.sectionResized.connect(

@@ -52,6 +52,11 @@ def other_profile(window: Window):
     _choose(window, FILE, "Measurements (*.fire.h5)", lambda path: window.in_words(window.compare_with, path))
 
 
+def boards(window: Window):
+    """Offers the boards of a file."""
+    _choose(window, FILE, "Boards (*.toml)", lambda path: window.in_words(window.add_boards, path))
+
+
 def _choose(window, mode, kinds, then):
     document = window.session.document
     dialog = QtWidgets.QFileDialog(window, "Open", str(document.path.resolve().parent) if document else "", kinds)

@@ -30,6 +30,7 @@ from inspector.views import (
     HIDDEN_AT_FIRST,
     Banner,
     FilterPanel,
+    GoalBar,
     HeatmapPanel,
     HeatmapView,
     LayerTable,
@@ -92,6 +93,7 @@ class Window(QtWidgets.QMainWindow):
     def _make_views(self):
         self.banner = Banner()
         self.ratio: RatioBar = RatioBar(self.session, self.editor)
+        self.goal: GoalBar = GoalBar(self.session, self.editor)
         self.table: LayerTable = LayerTable(self.session, self.editor)
         self.heatmap: HeatmapView = HeatmapView(self.session, self.editor)
         self.heatmap_panel = HeatmapPanel(self.heatmap)
@@ -110,7 +112,7 @@ class Window(QtWidgets.QMainWindow):
         self.filter_dock = self._dock("Filter", self.panel, side.RightDockWidgetArea)
         self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
         self.run_dock.hide()
-        self.resizeDocks([self.layers_dock, self.filter_dock], [400, 220], QtCore.Qt.Orientation.Horizontal)
+        self.resizeDocks([self.layers_dock, self.filter_dock], [418, 220], QtCore.Qt.Orientation.Horizontal)
         self.docks: list[QtWidgets.QDockWidget] = [self.layers_dock, self.filter_dock, self.run_dock]
         actions.fill(self.menuBar(), MENUS, self)
         self.statusBar().setSizeGripEnabled(True)
@@ -122,9 +124,13 @@ class Window(QtWidgets.QMainWindow):
         bar.addWidget(self.ratio)
         for key in ("measure", "time", "run", "save"):
             bar.addWidget(action_button(self.actions_[key]))
-        self.addToolBar(bar)
-        self.addToolBarBreak()
-        self.addToolBar(self.banner)
+        goals = QtWidgets.QToolBar("Goal and memory", self, movable=False)
+        goals.setObjectName("goal")
+        goals.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
+        goals.addWidget(self.goal)
+        for each in (bar, goals, self.banner):
+            self.addToolBar(each)
+            self.addToolBarBreak()
 
     def _dock(self, title, widget, area):
         dock = QtWidgets.QDockWidget(title, self)
@@ -146,6 +152,8 @@ class Window(QtWidgets.QMainWindow):
         self.work.progressed.connect(self.run_panel.show_progress)
         for view in (self.heatmap, self.table):
             view.said.connect(self.statusBar().showMessage)
+        self.goal.refused.connect(lambda why: self.banner.say(why, error=True))
+        self.goal.file_wanted.connect(lambda: choosing.boards(self))
         self.table.found.connect(self.heatmap.show_found)
         self.table.selection.connect(self.heatmap.show_selected)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
@@ -343,6 +351,10 @@ class Window(QtWidgets.QMainWindow):
         """Draws the graph of the model."""
         self.banner.say(open_in_netron(self.session.need_model()))
 
+    def add_boards(self, path):
+        """Offers the boards of a file, and chooses the first."""
+        self.goal.choose(self.session.add_boards(path)[0].name)
+
     def ask_for_limits(self):
         """Asks for the limits of all layers."""
         dialog = LimitsDialog(self.session.choices, max(row.filters for row in self.session.rows), self)
@@ -385,7 +397,8 @@ class Window(QtWidgets.QMainWindow):
 
     def show_manual(self):
         """Shows the manual."""
-        self.show_dialog(ManualDialog(self))
+        self.dialog = ManualDialog(self)
+        self.dialog.show()
 
     def show_keys(self):
         """Shows all keyboard shortcuts."""

@@ -17,8 +17,8 @@ def _of_session(obstacle):
     return lambda window: obstacle(window.session)
 
 
-_UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT = map(
-    _of_session, (obstacles.unmeasured, obstacles.unread, obstacles.no_model, obstacles.no_cut)
+_UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT, _NO_PLAN = map(
+    _of_session, (obstacles.unmeasured, obstacles.unread, obstacles.no_model, obstacles.no_cut, obstacles.no_plan)
 )
 
 
@@ -80,7 +80,7 @@ FILE = Menu(
         Entry("save", "&Save pruned model…", "Ctrl+S", "Prune as previewed, and save under a new name",
               lambda w: w.saving.ask_for_model(), _NO_CUT, waits=True),
         Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save the filters to remove, for firekeras prune --plan",
-              lambda w: w.saving.ask_for_plan(), _UNMEASURED),
+              lambda w: w.saving.ask_for_plan(), _NO_PLAN),
     ),
     (
         Entry("figure", "&Figure for a paper…", "Ctrl+G", "Draw the heatmap or the architecture, as SVG or PNG",
@@ -131,6 +131,8 @@ VIEW = Menu(
               lambda w: w.heatmap.setFocus(), _UNMEASURED),
         Entry("to_table", "Go to the &layers", "Alt+1", "Move the focus to the table of layers",
               lambda w: w.go_to_layers(), _UNREAD),
+        Entry("to_goal", "Go to the &goal", "Alt+4", "Move the focus to the goal of the cut",
+              lambda w: w.goal.take_focus(), _UNMEASURED),
         Entry("to_ratio", "Go to &filters to remove", "Alt+3", "Move the focus to the share of filters to remove",
               lambda w: w.ratio.take_focus(), _UNMEASURED),
     ),

@@ -452,7 +452,7 @@ def test_epochs_without_a_limit_leave_the_end_to_the_rounds(folder):
     arguments = ("--data", "digits", "--limit", 64, "--epochs", "none", "--ratio", 0.3, "--macs", 0.6)
     result = run("compress", "model.keras", *arguments, "--tolerance", "inf")
     assert result.exit_code == 0, result.output
-    assert "The target --macs 0.6 is reached." in result.output
+    assert "The target of 60% of the MACs is reached." in result.output
 
 
 def test_the_seed_decides_everything(folder):

@@ -181,7 +181,7 @@ def failing(max_rounds: int = 3):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("The target {'macs': 0.5} is reached.", "The target --macs 0.5 is reached."),
+        ("The target {'macs': 0.5} cannot be reached.", "The target --macs 0.5 cannot be reached."),
         ("macs must be a number.", "--macs must be a number."),
         ("Pass layer_caps={'conv1': 0.5} or resume=True.", "Pass --cap conv1=0.5 or --resume."),
         ("FirePruning(mode='measured') is safer.", "--mode measured is safer."),

@@ -203,7 +203,7 @@ def test_a_target_is_reached_within_the_epochs_however_bad_the_metric():
     history = fit(model, callback, 5, callbacks=[SetValues(metric, 1, 0, 0, 0, 0.5), callback])
     assert [(r.accepted, r.epochs) for r in callback.result.rounds] == [(True, 1), (True, 3)]
     assert 0.6 * before < callback.result.rounds[0].macs <= 0.75 * before
-    assert callback.result.stopped_because == "The target {'macs': 0.5} is reached."
+    assert callback.result.stopped_because == "The target of 50% of the MACs is reached."
     assert before * 0.44 < callback.result.costs_after.macs <= before * 0.5
     assert callback.result.accuracy == 0.5 and not callback.result.within_tolerance
     assert callback.result.accuracy == history.history["val_score"][-1]
@@ -408,6 +408,12 @@ def test_nan_weights_are_refused_before_training():
     model.get_layer("conv1").bias.assign(np.full(8, np.nan))
     with pytest.raises(ValueError, match="holds NaN"):
         fit(model, firekeras.FirePruningCallback())
+
+
+def test_a_setting_that_the_method_does_not_read_is_refused_before_training():
+    callback = firekeras.FirePruningCallback(method=firekeras.methods.FPPMO(), balance=0.5)
+    with pytest.raises(ValueError, match=r"does not use balance=0\.5"):
+        fit(network(), callback)
 
 
 def test_a_network_without_relus_is_refused_before_training():

@@ -113,7 +113,7 @@ def test_a_real_run_goes_to_its_end_and_can_be_opened(digits, qtbot, tmp_path):
     free = next(row.name for row in digits.session.rows if not row.locked)
     digits.editor.set_locks([free], True)
     options = RunOptions(
-        "digits", tmp_path / "run", tmp_path / "pruned.keras", target="conv_macs", target_share=0.6, epochs=2, limit=120
+        "digits", tmp_path / "run", tmp_path / "pruned.keras", target={"conv_macs": 0.6}, epochs=2, limit=120
     )
     digits.running.start(options)
     words = until_done(qtbot, digits)

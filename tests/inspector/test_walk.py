@@ -53,8 +53,9 @@ def test_a_file_of_keras_2_becomes_a_smaller_network(walk, tmp_path):
     assert [row.name for row in session.rows] == ["conv1", "depthwise", "pointwise", "conv2", "scores"]
     walk.measure()
     assert session.measured is not None and session.measured.profile.samples == 288  # a fifth
-    capped = walk.preview(40, 25)
-    assert session.choices.ratio == 0.4 and session.choices.caps[capped] == 0.25
+    capped = walk.preview("60% of MACs", 25)
+    assert session.choices.goal.target == {"macs": 0.6} and session.choices.caps[capped] == 0.25
+    assert 0.5 * session.opened.costs.macs < session.cut.costs.macs <= 0.6 * session.opened.costs.macs
     row = session.opened.row(capped)
     assert row.filters > session.cut.widths[capped] >= 0.75 * row.filters
     walk.run()

@@ -227,5 +227,5 @@ def test_weights_that_lie_elsewhere_are_refused(old, tmp_path):
     shutil.copy(old / "old.h5", path)
     with h5py.File(path, "a") as file:
         file["model_weights"]["beside"] = h5py.ExternalLink("/etc/other.h5", "/x")
-    with pytest.raises(ValueError, match=r"edited.h5 cannot be read: .*beside in its weights is a link"):
+    with pytest.raises(ValueError, match=r"edited.h5 cannot be converted: .*beside in its weights is a link"):
         firekeras.convert_model(path, tmp_path / "new.keras")

@@ -9,12 +9,14 @@ import networks
 import numpy as np
 import pytest
 from keras import layers as L
+from plans import run_on
 
 import firekeras
 from firekeras import methods
 from firekeras.channels import channel_graph
 from firekeras.data.samples import batches, draw_samples, in_batches, shared_out
-from firekeras.methods.fppmo import FPPMO, Beliefs, Budget, Learning, Reward, first_probabilities
+from firekeras.methods.fppmo import FPPMO, Beliefs, Budget, Learning, Reward, first_probabilities, silence
+from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.rounds.targets import Target
@@ -164,6 +166,46 @@ def test_what_is_learned_beats_as_many_random_networks(redundant):
     assert losses["elite"] < losses["random"] / 2
 
 
+def test_reinforce_follows_the_gradient_of_the_expected_reward(redundant):
+    beliefs = Beliefs(np.full(2, 0.5), channel_graph(networks.two_convs(1, 1)), Learning(rate=0.5))
+    beliefs.reinforce(np.array([[True, False], [False, False]]), np.array([3.0, 1.0]))  # advantages 1 and -1
+    assert beliefs.logits.tolist() == pytest.approx([0.5 * (0.5 + 0.5), 0.0])
+    beliefs.reinforce(np.array([[True, False], [False, False]]), np.array([-np.inf, -np.inf]))
+    assert beliefs.logits.tolist() == pytest.approx([0.5, 0.0])  # nothing to learn from candidates that all fail
+
+
+def test_a_soft_search_trains_all_filters_and_counts_its_epochs(redundant):
+    """What the best candidate lacks is set to zero and learns again; the likeliest filters go in one stage."""
+    idle = []
+
+    def train(network):
+        kernels = (network.get_layer(name).get_weights()[0] for name in ("conv1", "conv2"))
+        idle.append(sum(int((abs(kernel).sum((0, 1, 2)) == 0).sum()) for kernel in kernels))
+        return 0.1 if len(idle) < 3 else math.nan  # the third epoch diverges
+
+    run = run_on(redundant, target={"conv_macs": 0.6}, min_keep=0)
+    own = {"epochs_to_cut": 5.0, "train_for_method": train, "settings": SimpleNamespace(seed=0)}
+    vars(run).update(own, train_data=TRAIN, costs_before=firekeras.count_costs(redundant))
+    method = small_search("reinforce", soft=True, iterations=4, samples=2, search_samples=32)
+    trained = method.prepare(redundant, run)
+    assert len(idle) == 3 and min(idle) > 0 and method.details["evaluations"] == 6
+    plan = method.plan(trained, run)
+    assert plan.costs_after.conv_macs <= 0.6 * plan.costs_before.conv_macs
+    assert method.trains and method.stages == 1 and not small_search().trains
+    with pytest.raises(ValueError, match='search="random" learns nothing'):
+        FPPMO("random", soft=True)
+
+
+def test_silent_filters_are_zero_and_all_others_as_they_were(redundant):
+    model = keras.models.clone_model(redundant)
+    model.set_weights(redundant.get_weights())
+    network = Network.of(model)
+    silence(network, network.graph.units_of({"conv2": [3]}))
+    kernel, before = (one.get_layer("conv2").get_weights()[0] for one in (model, redundant))
+    assert not kernel[..., 3].any() and np.array_equal(np.delete(kernel, 3, -1), np.delete(before, 3, -1))
+    assert np.array_equal(*(one.get_layer("conv1").get_weights()[0] for one in (model, redundant)))
+
+
 def test_with_a_prior_small_norms_are_likelier_to_begin_with(redundant):
     run = rounds(redundant, FPPMO())
     budget = Budget.of(channel_graph(redundant), run, 3)
@@ -198,7 +240,7 @@ def test_stages_lead_down_to_the_target(redundant):
     before = run.costs_before.conv_macs
     kept = [record.conv_macs / before for record in run]
     assert len(kept) == 2 and 0.5 < kept[0] <= 0.7 and 0.2 < kept[1] <= 0.4
-    assert run.stopped_because == "The target {'conv_macs': 0.4} is reached."
+    assert run.stopped_because == "The target of 40% of the conv MACs is reached."
 
 
 def budget_of(model, **run):

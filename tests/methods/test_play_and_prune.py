@@ -294,7 +294,7 @@ def test_caps_and_targets_hold(trained, pressed):
     assert "the cap of 25% on conv1 is reached" in run.stopped_because
     run = rounds(trained, PlayAndPrune(0.5, delta=1e9), tolerance=1.0, target={"macs": 0.8})
     list(run)
-    assert run.stopped_because == "The target {'macs': 0.8} is reached."
+    assert run.stopped_because == "The target of 80% of the MACs is reached."
     assert 0.6 < run.result().costs_after.macs / run.costs_before.macs <= 0.8
 
 

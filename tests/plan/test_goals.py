@@ -2,7 +2,7 @@
 
 import pytest
 
-from firekeras.plan.goals import amount_of, checked_target, goals_of, in_words
+from firekeras.plan.goals import amount_of, checked_target, described, goals_of, in_words
 
 BEFORE = {"ram": 1000, "macs": 200}
 
@@ -51,3 +51,16 @@ def test_shares_are_of_what_is_there_and_amounts_stand_for_themselves():
 def test_what_is_no_target_is_refused(target, words):
     with pytest.raises(ValueError, match=words):
         checked_target(target, ("ram", "flash", "macs", "latency"))
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ({"macs": 0.3719}, "37.19% of the MACs"),
+        ({"ram": "256 kB", "conv_macs": 0.5}, "256 kB of int8 RAM and 50% of the conv MACs"),
+        ({"flash": 512_000}, "512,000 B of int8 flash"),
+        ({"litert_latency": 0.8}, "80% of the latency in LiteRT"),
+    ],
+)
+def test_a_target_is_described_in_plain_words(target, words):
+    assert described(target) == words

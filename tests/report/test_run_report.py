@@ -251,8 +251,8 @@ def test_a_round_that_cut_nothing_reads_training():
     report = run(trained_to_the_end())
     assert report.progress is None and [one.epochs for one in report.rounds] == [3, 7]
     lines = [line.split() for line in on_terminal(run_tables(report)).splitlines()]
-    assert ["1", "kept", "3", "80.0%", "0.5000", "0.9100", "1.5"] in lines
-    assert ["2", "training", "-", "80.0%", "-", "0.9300", "1.5"] in lines
+    assert ["1", "kept", "3", "80.0%", "0.5000", "0.9100", "FIRE", "measured"] in lines
+    assert ["2", "training", "-", "80.0%", "-", "0.9300", "FIRE", "measured"] in lines
     shown = html_of(trained_to_the_end())
     assert "training" in shown.texts and "Round 2: 0.9300 trained, training" in shown.texts
     assert len(shown.all("rect", "cut")) == 1 + 1  # the other round had no cut; and the key
@@ -293,8 +293,8 @@ def test_control_characters_do_not_reach_a_terminal():
 def test_a_terminal_shows_each_round_and_the_sum():
     text = on_terminal(run_tables(run(whole_run())))
     lines = [line.split() for line in text.splitlines()]
-    assert ["2", "kept", "3", "50.0%", "0.5000", "0.8950", "1.5"] in lines
-    assert ["4", "undone", "3", "40.0%", "-", "-", "1.5"] in lines
+    assert ["2", "kept", "3", "50.0%", "0.5000", "0.8950", "FIRE", "measured"] in lines
+    assert ["4", "undone", "3", "40.0%", "-", "-", "FIRE", "measured"] in lines
     assert ["conv", "MACs", "1.000", "k", "500", "-50.0%"] in lines
     assert ["accuracy", "0.9000", "0.8950", "-0.0050"] in lines
     assert "Round 2: folded." in text

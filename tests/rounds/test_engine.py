@@ -11,6 +11,7 @@ from sides import TRAIN, VALIDATION, compiled, small_cnn
 
 import firekeras
 from firekeras.channels import channel_graph
+from firekeras.channels.costs import COSTS
 from firekeras.export.latency import Latency
 from firekeras.methods.fire import FirePruning
 from firekeras.methods.play_and_prune import PlayAndPrune
@@ -547,7 +548,7 @@ def test_a_run_arrives_at_its_target_and_not_far_below(trained, measure):
     result = compress(trained, target={measure: 0.5}, **{**TO_TARGET, "epochs": 0})
     before, after = (getattr(costs, measure) for costs in (result.costs_before, result.costs_after))
     assert 0.35 * before < after <= 0.5 * before  # a filter is worth an eighth here
-    assert result.stopped_because == f"The target {{'{measure}': 0.5}} is reached."
+    assert result.stopped_because == f"The target of 50% of the {COSTS[measure].title} is reached."
 
 
 @pytest.mark.every_backend
@@ -601,7 +602,7 @@ def test_a_target_of_latency_is_measured(trained, monkeypatch):
     monkeypatch.setattr("firekeras.rounds.targets.measure_latency", measured)
     result = compress(trained, target={"latency": 0.5}, **{**TO_TARGET, "epochs": 0})
     assert 0.35 < result.costs_after.macs / result.costs_before.macs <= 0.5
-    assert "'latency': 0.5} is reached" in result.stopped_because
+    assert "50% of the latency is reached" in result.stopped_because
 
 
 def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained, monkeypatch):
@@ -619,7 +620,7 @@ def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained,
             compress(trained, **settings)
         return
     result = compress(trained, **settings)
-    assert "'litert_latency': 0.8} is reached" in result.stopped_because and set(seen) == {".tflite"}
+    assert "80% of the latency in LiteRT is reached" in result.stopped_because and set(seen) == {".tflite"}
 
 
 @pytest.mark.parametrize(

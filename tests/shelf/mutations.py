@@ -1,8 +1,9 @@
-"""Damage, drawn by hypothesis: of bytes, of JSON, and of what an HDF5 file holds."""
+"""Damage, drawn by hypothesis: of bytes, of JSON, and of what an archive or an HDF5 file holds."""
 
 import copy
 import io
 import json
+import zipfile
 
 import h5py
 import numpy as np
@@ -77,15 +78,56 @@ def _changed(draw, data):
     return data
 
 
+def archive_of(draw, whole):
+    """A .keras or .npz file, whole as an archive, of which one member is changed, lost or doubled."""
+    with zipfile.ZipFile(io.BytesIO(whole)) as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    name = draw(st.sampled_from(sorted(members)))
+    kind = draw(st.sampled_from(["inside"] * 6 + ["bytes", "lose", "other name"]))
+    content = members.pop(name)
+    if kind == "inside":
+        members[name] = _inside(draw, name, content)
+    elif kind == "bytes":
+        members[name] = bytes_of(draw, content)
+    elif kind == "other name":
+        members[draw(st.sampled_from(["../x", "/x", "x", name + "x"]))] = content
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))) as new:
+        for name, content in members.items():
+            new.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _inside(draw, name, content):
+    if name.endswith(".json"):
+        return json_of(draw, content)
+    return _hdf5_changed(draw, content) if name.endswith(".h5") else bytes_of(draw, content)
+
+
+def keras2_of(draw, whole):
+    """An .h5 file of a model of which the config, an array or a link is changed."""
+    if draw(st.booleans()):
+        return _hdf5_changed(draw, whole)
+    buffer = io.BytesIO(whole)
+    with h5py.File(buffer, "r+") as file:
+        key = draw(st.sampled_from(["model_config", "training_config"]))
+        file.attrs[key] = json_of(draw, file.attrs[key]).decode()
+    return buffer.getvalue()
+
+
 def hdf5_of(draw, whole):
     """An HDF5 file with an array, a text, an attribute or a link changed, and a checksum that fits."""
-    buffer = io.BytesIO(whole[:-SEAL_SIZE])
+    return sealed(_hdf5_changed(draw, whole[:-SEAL_SIZE]))
+
+
+def _hdf5_changed(draw, content):
+    buffer = io.BytesIO(content)
     with h5py.File(buffer, "r+") as file:
         names: list = []
         file.visit(names.append)
         name = draw(st.sampled_from(sorted(names)))
         _change(draw, file, name)
-    return sealed(buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _change(draw, file, name):

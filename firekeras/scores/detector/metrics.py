@@ -48,7 +48,8 @@ def precision_at(true, predicted, k_predicted: float, k_true: float) -> float:
     """Share of the predicted top that lies in the true top.
 
     |top(predicted, k_predicted) ∩ top(true, k_true)| / |top(predicted, k_predicted)|, where
-    top(v, k) are the k * n largest of n values: rounded, at least one, ties by position.
+    top(v, k) are the k * n largest of n values: rounded, at least one. Of values that tie at its edge each counts in
+    part, so the precision is what random order among them gives on average: a constant prediction is worth chance.
 
     Args:
         true: Measured values, shape `(n,)`.
@@ -69,15 +70,15 @@ def precision_at(true, predicted, k_predicted: float, k_true: float) -> float:
     """
     true, predicted = _pair(true, predicted)
     chosen = _top(predicted, k_predicted)
-    return float(np.isin(chosen, _top(true, k_true)).mean())
+    return float(chosen @ _top(true, k_true) / chosen.sum())
 
 
 def ndcg(true, predicted, k: float = 0.1, gain: str = "linear") -> float:
     """Normalised discounted cumulative gain of the predicted order.
 
     DCG(order) = Σ gain(order[i]) / log2(i + 1) for i = 1 ... k * n (rounded, at least one);
-    NDCG = DCG(predicted order) / DCG(true order). Orders are descending, ties by position. It is 1
-    where no order gains anything.
+    NDCG = DCG(predicted order) / DCG(true order). Orders are descending; predictions that tie share the mean of their
+    gains, as in random order. It is 1 if no order gains anything.
 
     Args:
         true: Measured values, at least 0, shape `(n,)`.
@@ -96,24 +97,36 @@ def ndcg(true, predicted, k: float = 0.1, gain: str = "linear") -> float:
 
     Source: FIREPruning, Table 2, which leaves gain, cutoff and logarithm open.
     """
-    # Not scikit-learn's ndcg_score: it averages over ties, though filters that tie go by position, is 0 where no order
-    # gains anything, and refuses a single filter.
+    # Not scikit-learn's ndcg_score: that is 0 where no order gains anything, and refuses a single filter.
     true, predicted = _pair(true, predicted)
-    ideal, order = _top(true, k), _top(predicted, k)
-    gains = _gains(true, ideal, gain)
-    discount = 1 / np.log2(np.arange(2, len(order) + 2))
-    best = gains[ideal] @ discount
-    return float(gains[order] @ discount / best) if best else 1.0
+    gains, count = _gains(true, k, gain), _count(k, len(true))
+    discount = 1 / np.log2(np.arange(2, count + 2))
+    best = _in_order(gains, true)[:count] @ discount
+    return float(_in_order(gains, predicted)[:count] @ discount / best) if best else 1.0
 
 
-def _gains(true, ideal, gain):
+def _gains(true, k, gain):
     check_one_of("gain", gain, ("linear", "binary"))
-    return true if gain == "linear" else np.isin(np.arange(len(true)), ideal).astype("float64")
+    return true if gain == "linear" else _top(true, k)
+
+
+def _in_order(gains, values):
+    """The gains in descending order of the values; those of equal values are averaged."""
+    _, group, counts = np.unique(-values, return_inverse=True, return_counts=True)
+    return np.repeat(np.bincount(group, gains) / counts, counts)
 
 
 def _top(values, share):
+    """How much of each value lies in the top: 1 or 0, and a part of each value that ties at its edge."""
+    count = _count(share, len(values))
+    edge = np.sort(values)[-count]
+    above, tied = values > edge, values == edge
+    return above + tied * (count - above.sum()) / tied.sum()
+
+
+def _count(share, of):
     check_share("k", share, "a share such as 0.1, for the top 10%", above=0)
-    return np.argsort(-values, kind="stable")[: max(1, round(share * len(values)))]
+    return max(1, round(share * of))
 
 
 def _pair(true, predicted):

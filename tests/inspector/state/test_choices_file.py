@@ -4,10 +4,12 @@ import pytest
 
 from inspector.state import choices_file
 from inspector.state.choices import Choices
+from inspector.state.goals import Goal
 
 
-def test_what_is_saved_is_read_again(tmp_path):
-    choices = Choices(0.4, {"conv1": 0.25}, frozenset({"conv2"}), 8, 0.2)
+@pytest.mark.parametrize("goal", [None, Goal("256 kB of RAM", {"ram": "256 kB", "macs": 0.5})])
+def test_what_is_saved_is_read_again(tmp_path, goal):
+    choices = Choices(0.4, {"conv1": 0.25}, frozenset({"conv2"}), 8, 0.2, goal)
     choices_file.save(choices, tmp_path / "mine.json")
     assert choices_file.is_choices(tmp_path / "mine.json")
     assert choices_file.load(tmp_path / "mine.json", ["conv1", "conv2"]) == choices
@@ -19,6 +21,11 @@ def test_what_is_saved_is_read_again(tmp_path):
         ("caps", {"conv9": 0.5}, "of another network: there is no layer 'conv9'. Did you mean 'conv1'"),
         ("caps", {"conv1": 2}, "is not a file of choices: expected float <= 1"),
         ("round_to", 0, "is not a file of choices: expected int >= 1"),
+        (
+            "goal",
+            {"text": "x", "target": {"mac": 1}, "of_board": False},
+            "is not a file of choices: target must be one of",
+        ),
         ("extra", 1, "is not a file of choices: "),
     ],
 )

@@ -341,11 +341,14 @@ def test_precision_by_hand():
     assert precision_at(true, predicted, 0.01, 0.01) == 0.0  # at least one filter
 
 
-def test_ties_are_ordered_by_position():
+def test_ties_are_worth_what_random_order_gives():
     same = np.zeros(10)
-    assert precision_at(np.arange(10)[::-1], same, 0.2, 0.2) == 1.0
-    assert precision_at(np.arange(10), same, 0.2, 0.2) == 0.0
-    assert ndcg([1.0, 1.0, 0.0], [0.0, 0.0, 0.0], k=0.67) == 1.0
+    for true in (np.arange(10), np.arange(10)[::-1]):
+        assert precision_at(true, same, 0.1, 0.1) == pytest.approx(0.1)
+        assert precision_at(true, same, 0.2, 0.4) == pytest.approx(0.4)
+    assert precision_at([3, 2, 2, 1], [4, 3, 1, 2], 0.5, 0.5) == 0.75  # one of the two that tie is in the true top
+    assert ndcg([1.0, 1.0, 0.0], [0.0, 0.0, 0.0], k=0.67) == pytest.approx(2 / 3)
+    assert ndcg([0.0, 1.0], [0.5, 0.5], k=1.0) == pytest.approx((1 + 1 / np.log2(3)) / 2)
 
 
 def test_ndcg_by_hand():
@@ -369,9 +372,10 @@ def test_ndcg_agrees_with_scikit_learn():
     from sklearn.metrics import ndcg_score
 
     rng = np.random.default_rng(0)
-    true, predicted = rng.random(200), rng.random(200)
-    assert ndcg(true, predicted, k=0.1) == pytest.approx(ndcg_score([true], [predicted], k=20))
-    assert ndcg(true, predicted, k=1.0) == pytest.approx(ndcg_score([true], [predicted]))
+    for digits in (16, 1):  # without ties, and with many
+        true, predicted = rng.random(200).round(digits), rng.random(200).round(digits)
+        assert ndcg(true, predicted, k=0.1) == pytest.approx(ndcg_score([true], [predicted], k=20))
+        assert ndcg(true, predicted, k=1.0) == pytest.approx(ndcg_score([true], [predicted]))
 
 
 def test_ndcg_where_nothing_can_be_gained():

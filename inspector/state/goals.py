@@ -1,0 +1,116 @@
+"""Goals of a cut, as people type them: "50% of MACs", "256 kB of RAM and 512 kB of flash", or a board."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+
+from firekeras.channels.costs import COSTS, Costs
+from firekeras.export.boards import Board
+from firekeras.plan.goals import Value, amount_of, is_share, unit_of
+
+THIS_BOARD = "this board"
+EXPECTED = "“50% of MACs”, “256 kB of RAM”, “512 kB of flash”, several of them, or a board"
+UNTIMED = "Latency has no formula: measure it with F7, or make it the target of a run on the command line (--latency)."
+PART = re.compile(
+    r"(?P<percent>[\d.]+)\s*%\s*(?P<share>.+)|(?P<amount>[\d.]+\s*(?:[kKMG]i?)?(?:B|bytes)?)\s+(?P<cost>.+)"
+)
+BETWEEN = re.compile(r"\s+and\s+|\s*[,;]\s+")
+SECONDS = re.compile(r"[\d.]+\s*(ms|s)\b")
+FILLERS = re.compile(r"^(of\s+)?(the\s+)?", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """What a cut is to leave.
+
+    Args:
+        text: As it was typed or picked.
+        target: As `plan_pruning` takes it: a share or an amount of each measure.
+        of_board: Whether it is the RAM and flash of a board.
+    """
+
+    text: str
+    target: Mapping[str, Value]
+    of_board: bool = False
+
+
+def goal_of(text: str, boards: Iterable[Board] = (), chosen: Board | None = None) -> Goal:
+    """The goal that a text stands for.
+
+    Args:
+        text: What a person typed.
+        boards: The boards that can be named.
+        chosen: The board that is chosen: `"this board"`.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    text = text.strip()
+    board = _board_named(text, boards, chosen)
+    if board is not None:
+        return Goal(board.title, {"ram": board.ram, "flash": board.flash}, of_board=True)
+    return Goal(text, dict(_part(part, text) for part in BETWEEN.split(text)))
+
+
+def _board_named(text, boards, chosen):
+    if text.lower() == THIS_BOARD:
+        if chosen is None:
+            raise ValueError("No board is chosen. Choose one beside the goal, or type its name.")
+        return chosen
+    return next((board for board in boards if text.lower() in (board.name.lower(), board.title.lower())), None)
+
+
+def _part(part, text):
+    """One measure and what is to be left of it."""
+    match = PART.fullmatch(part.strip())
+    measure = match and NAMES.get(FILLERS.sub("", match["share"] or match["cost"]).strip().lower())
+    value = _value(match, measure) if match and measure else None
+    if value is None:
+        raise ValueError(UNTIMED if SECONDS.match(text) else f"Expected {EXPECTED}. Received: “{text}”.")
+    return measure, value
+
+
+def _value(match, measure):
+    """A share, or an amount as it was typed; None if it is neither."""
+    try:
+        share = float(match["percent"]) / 100 if match["percent"] else float(match["amount"])
+    except ValueError:  # it has a unit
+        share = None
+    if is_share(share):
+        return share
+    typed = match["amount"]
+    return typed.strip() if typed and amount_of(typed, unit_of(measure)) is not None else None
+
+
+def _names():
+    """What people call each measure, in small letters."""
+    titles = {cost.title.lower(): measure for measure, cost in COSTS.items()}
+    return {**titles, **{measure.replace("_", " "): measure for measure in COSTS}}
+
+
+NAMES = _names()
+
+
+def proposals(costs: Costs, board: Board | None) -> list[str]:
+    """Goals that mean something for a network of these costs.
+
+    Args:
+        costs: Its `Costs`.
+        board: The board that is chosen, or `None`.
+    """
+    shares = ["75% of MACs", "50% of MACs", "25% of MACs", "50% of parameters"]
+    amounts = [f"{size} of {title}" for title, size in (("RAM", _below(costs.ram)), ("flash", _below(costs.flash)))
+               if size]  # fmt: skip
+    both = [" and ".join(amounts)] if len(amounts) > 1 else []
+    return [*shares, *amounts, *both, *([THIS_BOARD] if board else [])]
+
+
+def _below(amount):
+    """The next power of two below an amount, in kB or MB; empty if there is none."""
+    kilobytes = int(0 if amount is None else (amount - 1) // 1000)
+    if kilobytes < 1:
+        return ""
+    power = 1 << (kilobytes.bit_length() - 1)
+    return f"{power} kB" if kilobytes < 1000 else f"{1 << ((kilobytes // 1000).bit_length() - 1)} MB"

@@ -1,0 +1,144 @@
+"""Goals, boards and memory, by mouse and keys: what is shown is what the library counts."""
+
+import pytest
+from PySide6 import QtCore
+
+from firekeras.channels.costs import costs_without
+from firekeras.plan.planning import plan_pruning
+from inspector.models.columns import Column
+from inspector.state.documents import read_profile
+from inspector.state.goals import goal_of
+from inspector.state.peak import peak_layers
+from inspector.widgets import CUT
+
+Qt = QtCore.Qt
+
+
+def type_goal(window, qtbot, text):
+    qtbot.keyClick(window, Qt.Key.Key_4, Qt.KeyboardModifier.AltModifier)
+    window.goal.take_focus()
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Delete)
+    qtbot.keyClicks(window.goal.line, text)
+    qtbot.waitUntil(lambda: not window.session.pending)
+
+
+@pytest.mark.parametrize("text", ["60% of MACs", "70% of parameters and 90% of flash"])
+def test_the_ratio_the_table_and_the_bars_follow_a_goal_that_is_typed(window, qtbot, text):
+    type_goal(window, qtbot, text)
+    profile, session = window.session.measured.profile, window.session
+    plan = plan_pruning(profile.graph, profile, target=goal_of(text).target)
+    assert session.cut.costs == plan.costs_after and session.measured.preview.num_gone == plan.num_removed > 0
+    share = plan.num_removed / session.measured.planner.ranked
+    assert window.ratio.box.value() == pytest.approx(100 * share, abs=0.06)
+    shown = [window.table.model.index(row, Column.AFTER).data() for row in range(len(session.rows))]
+    assert shown == [str(row.filters - len(plan.removed.get(row.name, []))) for row in session.rows]
+    costs = plan.costs_after
+    assert window.goal.ram.share == costs.ram / session.opened.costs.ram
+    assert window.goal.flash.share == costs.flash / session.opened.costs.flash
+    assert session.choices.goal.text == text and window.editor.stack.undoText() == f"goal of {text}"
+
+
+def test_caps_move_what_a_goal_needs_and_the_slider_ends_it(window, qtbot):
+    type_goal(window, qtbot, "60% of MACs")
+    window.goal.line.clearFocus()
+    free = [row.name for row in window.session.rows if not row.locked]
+    window.editor.set_caps(free[:1], 0.25)
+    assert window.session.pending and window.goal.label.text() == "&Goal…"
+    qtbot.waitUntil(lambda: not window.session.pending)
+    planned = window.session.measured.plan(window.session.choices)
+    assert window.session.cut.costs == planned.costs_after
+    reached = window.session.ratio
+    qtbot.keyClick(window.ratio.slider, Qt.Key.Key_Right)
+    assert window.session.choices.goal is None and window.goal.line.text() == ""
+    assert abs(window.session.choices.ratio - reached) < 0.003
+    window.editor.stack.undo()
+    assert window.goal.line.text() == "60% of MACs"
+    qtbot.waitUntil(lambda: not window.session.pending)
+    assert window.session.cut.costs == planned.costs_after
+
+
+def test_what_cannot_be_reached_is_said_and_not_saved(window, qtbot):
+    type_goal(window, qtbot, "1% of parameters")
+    measured = window.session.measured
+    assert window.ratio.most.isVisible() and window.ratio.most.text().startswith("Out of reach: at least ")
+    assert measured.preview.missed[0].least == measured.preview.costs.params
+    assert "has most of it" in window.ratio.most.toolTip()
+    assert window.ratio.box.value() / 100 == pytest.approx(measured.planner.most(window.session.choices), abs=0.001)
+    for key in ("save", "save_plan", "time"):
+        assert "the goal is out of reach" in window.actions_[key].statusTip()
+    window.session.point_at(window.session.rows[0].name, 0)
+    qtbot.waitUntil(lambda: "Filter 0 of" in window.panel.why.toPlainText())
+
+
+def test_what_is_no_goal_is_refused_on_enter_and_an_empty_field_leaves_the_ratio(window, qtbot):
+    type_goal(window, qtbot, "60% of MACs")
+    ratio = window.session.ratio
+    window.goal.take_focus()
+    qtbot.keyClicks(window.goal.line, "2 ms")
+    assert window.session.choices.goal.text == "60% of MACs"
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    assert "Latency has no formula" in window.banner.words.text()
+    window.goal.take_focus()
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Delete)
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    assert window.session.choices.goal is None and window.session.choices.ratio == ratio
+
+
+def test_a_board_fills_the_bars_and_can_be_the_goal(window, qtbot, tmp_path):
+    costs, bar = window.session.cut.costs, window.goal.flash
+    (tmp_path / "mine.toml").write_text(f"[tiny]\nram = {10 * costs.ram}\nflash = {costs.flash - 9}\ntitle = 'Tiny'\n")
+    window.add_boards(tmp_path / "mine.toml")
+    assert window.goal.board.currentText() == "Tiny" and bar.share > 1 and "9 B too much" in bar.text
+    assert "Tiny" in bar.toolTip() and window.goal.ram.share == pytest.approx(0.1)
+    assert bar.grab().toImage().pixelColor(bar.width() - 3, 3) == blended(bar, CUT)
+    window.goal.goal.setCurrentIndex(window.goal.goal.findText("this board"))
+    window.goal.goal.activated.emit(window.goal.goal.currentIndex())
+    qtbot.waitUntil(lambda: not window.session.pending)
+    assert window.session.cut.costs.flash <= costs.flash - 9 and bar.share <= 1
+    assert (
+        f"--ram {10 * costs.ram} --flash {costs.flash - 9}" in window.command_text()
+        and "--ratio" not in window.command_text()
+    )
+    window.goal.board.setCurrentIndex(0)
+    window.goal.board.activated.emit(0)
+    assert window.session.board is None and window.session.choices.goal is None
+
+
+def blended(bar, colour):
+    """What a half transparent colour looks like on a bar."""
+    under = bar.palette().color(bar.backgroundRole())
+    mixed = [round((150 * c + 105 * u) / 255) for c, u in zip(colour, under.getRgb()[:3], strict=True)]
+    found = bar.grab().toImage().pixelColor(bar.width() - 3, 3)
+    assert all(abs(a - b) <= 2 for a, b in zip(mixed, found.getRgb()[:3], strict=True))
+    return found
+
+
+def test_layers_at_the_peak_are_marked_and_the_bar_leads_to_them(window, qtbot):
+    session, graph = window.session, window.session.measured.planner.graph
+    window.editor.set_ratio(0.5)
+    marked = {row.name for row in session.rows if mark(window, row)}
+    assert marked == session.at_peak == peak_layers(graph, session.cut.units) != set()
+    qtbot.mouseClick(window.goal.ram, Qt.MouseButton.LeftButton)
+    assert session.layer in marked and session.cut.costs.ram_layer in window.goal.ram.toolTip()
+
+
+def mark(window, row):
+    return window.table.model.index(window.session.opened.row_of(row.name), Column.PEAK).data()
+
+
+def test_a_network_that_is_not_measured_has_bars_and_a_board(empty_window, files):
+    graph = read_profile(files[1]).graph
+    files[1].unlink()
+    empty_window.open_path(files[0])
+    empty_window.structure.arrived.emit(graph)
+    assert not empty_window.goal.goal.isEnabled() and "nothing is measured" in empty_window.goal.goal.toolTip()
+    empty_window.goal.choose("raspberry-pi-pico")
+    bar, board = empty_window.goal.flash, empty_window.session.board
+    assert bar.share == costs_without(graph).flash / board.flash and bar.isVisible()
+
+
+def test_a_run_takes_the_goal_as_its_target(window, qtbot):
+    type_goal(window, qtbot, "60% of MACs")
+    window.actions_["run"].trigger()
+    assert window.dialog.target.currentText() == "60% of MACs" and not window.dialog.left.isEnabled()
+    assert window.dialog.options().target == {"macs": 0.6} and "--macs 0.6" in window.dialog.command.toPlainText()
