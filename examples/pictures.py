@@ -1,12 +1,10 @@
 """Makes the inspector's pictures for the README, light and dark, without a screen.
 
-    firekeras measure resnet56_cifar10.keras --data cifar10.npz --neuron-maps --fraction 0.02
-    firekeras compress resnet56_cifar10.keras --data cifar10.npz --ratio 0.1 --tolerance 0.04 --max-rounds 5 \\
-        --limit 4000 --learning-rate 0.005 --distill --run-dir run
-    python examples/pictures.py resnet56_cifar10.keras --run run [--output docs]
+    firekeras measure resnet56_cifar10.keras --data cifar10.npz --neuron-maps --fraction 0.01
+    python examples/pictures.py resnet56_cifar10.keras --old tests/files/keras2-digits.h5 [--output docs]
 
 The profile must be beside the model, where `firekeras measure` writes it. The latency is measured on this machine, in
-processes that import Keras. With `--run`, the result of a run is shown too.
+processes that import Keras. With `--old`, a file of Keras 2, the steps of `examples/inspector_walk.py` are taken too.
 """
 
 import argparse
@@ -17,10 +15,13 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from inspector_walk import Walk, all_of_it, keep
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from firekeras.atomic import write_text
+from inspector.figures import Look, architecture
 from inspector.models import Preferences
-from inspector.state import Mode
+from inspector.state import Mode, words
 from inspector.window import Window
 
 SIZE = (1024, 700)  # the smallest that everything must fit into
@@ -29,7 +30,7 @@ SIZE = (1024, 700)  # the smallest that everything must fit into
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", type=Path)
-    parser.add_argument("--run", type=Path, help="the folder of a run")
+    parser.add_argument("--old", type=Path, help="a file of Keras 2, for a walk through the whole work")
     parser.add_argument("--output", type=Path, default=Path("docs"))
     return parser.parse_args()
 
@@ -55,8 +56,7 @@ def settle(application, seconds=0.4):
 
 def shoot(application, window, path):
     settle(application)
-    window.grab().save(str(path))
-    print(f"Written: {path}")
+    keep(window, path)
 
 
 def prepared(window, model):
@@ -80,17 +80,15 @@ def time_it(application, window):
     window.statusBar().clearMessage()
 
 
-def show_run(window, folder):
-    """A run in its own window, pointing at a filter that it removed."""
-    window.session.stretch(False)
-    window.run_panel.log.clear()
-    window.panel.tabs.setCurrentWidget(window.panel.kernel)
-    window.open_path(folder)
-    session = window.session
-    went = [
-        (row.name, filter) for row in session.rows for filter in range(row.filters) if session.gone(row.name, filter)
-    ]
-    session.point_at(*went[-1])
+def take_walk(settings, old, output):
+    """The whole work, in a window of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        window = Window(Preferences(settings))
+        window.resize(*SIZE)
+        window.show()
+        all_of_it(Walk(window, Path(folder), output), old.resolve())
+        window.editor.stack.setClean()
+        window.close()
 
 
 def main():
@@ -114,11 +112,13 @@ def main():
         window.session.compare(None, Mode.SPLIT)
         window.panel.tabs.setCurrentWidget(window.panel.kernel)
         shoot(application, window, given.output / "inspector-split.png")
-        if given.run:
-            show_run(window, given.run)
-            shoot(application, window, given.output / "inspector-run.png")
+        window.session.compare(None, Mode.BEFORE)
+        look = Look("", words.of_cut(window.session), 180, 90)
+        write_text(given.output / "inspector-architecture.svg", architecture(window.session, look).svg())
         window.editor.stack.setClean()
         window.close()
+        if given.old:
+            take_walk(settings, given.old, given.output)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ class RunOptions:
         batch_size: The batch size of training.
         limit: Images at most; 0 for all.
         distill: Whether training also follows the outputs of the first model; None if the run decides.
+        method: The name of another criterion or method to rank by; empty for FIRE.
     """
 
     data: str
@@ -75,6 +76,7 @@ class RunOptions:
     batch_size: int = 64
     limit: int = 0
     distill: bool | None = None
+    method: str = ""
 
 
 def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
@@ -84,10 +86,10 @@ def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
     return ["measure", str(model), *_flat(flags), *maps, "--output", str(output), "--events"]
 
 
-def prune_arguments(model, scores, choices: Choices, output) -> list[str]:
-    """`firekeras prune`, by the scores in a file."""
+def prune_arguments(model, ranking: dict, choices: Choices, output) -> list[str]:
+    """`firekeras prune`; the ranking is an option: `{"--scores": FILE}` or `{"--criterion": NAME}`."""
     size = _target(choices.goal.target) if choices.goal else {"--ratio": _number(choices.ratio)}
-    flags = {"--scores": scores, **size}
+    flags = {**ranking, **size}
     return ["prune", str(model), *_flat(flags), *_limits(choices), "--output", str(output)]
 
 
@@ -138,6 +140,8 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
         "--batch-size": options.batch_size,
         **_target(options.target),
     }
+    if options.method:
+        flags["--method"] = options.method
     if options.learning_rate:
         flags["--learning-rate"] = _number(options.learning_rate)
     if options.limit:

@@ -45,7 +45,7 @@ class Work(QtCore.QObject):
             ValueError: If something runs already.
         """
         if self.job is not None:
-            raise ValueError(f"{self.doing} is not over. Wait for it, or abort it.")
+            raise ValueError(f"{self.doing} is still in progress. Wait for it, or abort it.")
         job = self.job = Job(command, title, self)
         job.reported.connect(self.reported)
         job.said.connect(self.said)

@@ -1,5 +1,6 @@
 """Dialogs before long work, and before figures."""
 
+from inspector.dialogs.data_dialog import DataDialog
 from inspector.dialogs.export_dialog import ExportDialog
 from inspector.dialogs.figure_dialog import FigureDialog, FigureOptions, rendered
 from inspector.dialogs.judging_dialog import JudgingDialog

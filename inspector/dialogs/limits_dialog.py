@@ -13,14 +13,19 @@ class LimitsDialog(QtWidgets.QDialog):
 
     Signals:
         chosen: `round_to` and `min_keep`.
+
+    Args:
+        choices: What is chosen now.
+        widest: The number of filters of the widest layer; no multiple can be larger.
+        parent: The Qt parent.
     """
 
     chosen = QtCore.Signal(int, float)
 
-    def __init__(self, choices: Choices, parent=None):
+    def __init__(self, choices: Choices, widest: int, parent=None):
         super().__init__(parent)
         self.setWindowTitle("Limits for all layers")
-        self.multiple = QtWidgets.QSpinBox(minimum=1, maximum=512, value=choices.round_to)
+        self.multiple = QtWidgets.QSpinBox(minimum=1, maximum=widest, value=choices.round_to)
         self.multiple.setAccessibleName("Widths that change become a multiple of")
         self.multiple.setStatusTip("1 is any width; 8 suits most hardware")
         self.least = QtWidgets.QSpinBox(maximum=100, value=round(100 * choices.min_keep), suffix=" %")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from PySide6 import QtWidgets
@@ -13,9 +14,9 @@ from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.state import Choices
 from inspector.widgets import name
 
-NONE = "none: the tolerance decides"
+NONE = "None: as long as accuracy holds"
 REMAINING = {f"{title} remaining": cost for cost, title in SHOWN.items()}
-TEACHING = {"if it is fully trained": None, "always": True, "never": False}
+TEACHING = {"If it is fully trained": None, "Always": True, "Never": False}
 
 
 class RunDialog(OptionsDialog):
@@ -25,9 +26,19 @@ class RunDialog(OptionsDialog):
         chosen: `RunOptions`.
     """
 
-    def __init__(self, model: Path, choices: Choices, macs_left: float, last_data: str, shape=None, parent=None):
+    def __init__(
+        self,
+        model: Path,
+        choices: Choices,
+        macs_left: float,
+        last_data: str,
+        shape=None,
+        *,
+        method: str = "",
+        parent=None,
+    ):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
-        self.model, self.choices = model, choices
+        self.model, self.choices, self.method = model, choices, method
         self.data = DataField(("digits",), last_data, shape, labels=True)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
@@ -49,6 +60,8 @@ class RunDialog(OptionsDialog):
         self.distill.addItems(list(TEACHING))
         title = "Whether training also follows the outputs of the original model"
         name(self.distill, title, title)
+        self.reason = QtWidgets.QLabel(wordWrap=True)
+        self.reason.setAccessibleName("Why the run cannot start")
         self.command = QtWidgets.QPlainTextEdit(readOnly=True)
         self.command.setAccessibleName("The command line of this run")
         self.command.setTabChangesFocus(True)
@@ -77,6 +90,7 @@ class RunDialog(OptionsDialog):
             ("&Command", self.command),
         ):
             form.addRow(label, widget)
+        form.addRow(self.reason)
         form.addRow(self.buttons)
 
     def _watch(self):
@@ -91,8 +105,9 @@ class RunDialog(OptionsDialog):
     def _show_command(self):
         self.left.setEnabled(self.target.currentText() in REMAINING)
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
-        ready = bool(self.run_dir.text().strip() and self.output.text().strip())
-        self.set_complete(self.data.check() and ready)
+        obstacle = _why_not(Path(self.run_dir.text().strip()), Path(self.output.text().strip()), self.model)
+        self.reason.setText(obstacle)
+        self.set_complete(self.data.check() and not obstacle)
 
     def _target(self):
         chosen = self.target.currentText()
@@ -113,7 +128,24 @@ class RunDialog(OptionsDialog):
             batch_size=self.batch.value(),
             limit=self.limit.value(),
             distill=TEACHING[self.distill.currentText()],
+            method=self.method,
         )
+
+
+def _why_not(run_dir, output, model):
+    """Why a run cannot write where it is told to, as a sentence; empty if nothing is known against it."""
+    if output.suffix != ".keras":
+        return "The name of the pruned model must end with .keras."
+    if output.resolve() == model.resolve():
+        return f"{output.name} is the model itself, which is never overwritten. Choose another name."
+    if run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
+        return f"{run_dir} exists already. Choose a new folder for the run."
+    closed = next((path.parent for path in (output, run_dir) if not _may_write_into(path.parent)), None)
+    return f"Nothing can be written into {closed}. Choose another folder." if closed else ""
+
+
+def _may_write_into(folder):
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def _line(text, title):

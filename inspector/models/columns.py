@@ -102,6 +102,12 @@ def _lock_in_words(session, row):
     return "locked" if is_locked(session, row) else "free"
 
 
+def _mean_score(session, row):
+    if math.isnan(row.fire):
+        return "-"
+    return f"{row.fire:.2f}" if session.ranks_by_fire else f"{row.fire:.2g}"
+
+
 def _after(session, row):
     """How many filters stay; -1 if unknown."""
     return session.cut.widths[row.name] if session.measured else -1
@@ -224,10 +230,10 @@ class Column(enum.IntEnum):
     )
     FIRE = About(
         title="FIRE",
-        tip="Mean FIRE of its filters: how often their ReLU outputs zero, 0 to 1",
+        tip="Mean score of its filters; FIRE is how often their ReLU outputs zero, 0 to 1",
         width=37,
-        text=lambda session, row: "-" if math.isnan(row.fire) else f"{row.fire:.2f}",
-        value=lambda session, row: -1.0 if math.isnan(row.fire) else row.fire,
+        text=_mean_score,
+        value=lambda session, row: -math.inf if math.isnan(row.fire) else row.fire,
         right=True,
         measured=True,
     )

@@ -70,6 +70,8 @@ class LayerModel(QtCore.QAbstractTableModel):
         if orientation != QtCore.Qt.Orientation.Horizontal or not 0 <= section < len(Column):
             return None
         about = Column(section).about
+        if role == ROLES.DisplayRole and section == Column.FIRE:
+            return "FIRE" if self.session.measured is None or self.session.ranks_by_fire else "Score"
         return {ROLES.DisplayRole: about.title, ROLES.ToolTipRole: about.tip, ROLES.StatusTipRole: about.tip}.get(role)
 
     def flags(self, index):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from inspector.state import palette
+from inspector.state import criteria, palette
 from inspector.state.cells import PADDING
 from inspector.state.comparison import Mode
 
@@ -51,7 +51,7 @@ def _of_filters(session, mode, middle, unscored):
 def scale_of(session, mode: Mode | None = None) -> tuple[float, float]:
     """The numbers of the first and the last colour.
 
-    FIRE has a scale from 0 to 1, unless it is stretched over the scores that there are; other scores always are.
+    FIRE has a scale from 0 to 1, unless it is stretched over the scores that there are; scores without ends always are.
 
     Args:
         session: The `Session`; it must have a profile.
@@ -60,7 +60,7 @@ def scale_of(session, mode: Mode | None = None) -> tuple[float, float]:
     if (mode or session.mode) is Mode.DIFFERENCE:
         most = largest_difference(session)
         return -most, most
-    if session.ranks_by_fire and not session.contrast:
+    if session.need_measured().scores.criterion in criteria.FROM_0_TO_1 and not session.contrast:
         return 0.0, 1.0
     scores = np.concatenate([session.need_measured().planner.fire, _after(session)])
     return _span(scores[np.isfinite(scores)])

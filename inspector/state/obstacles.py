@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspector.state import criteria
 from inspector.state.comparison import Mode
 from inspector.state.runs import RunView
 from inspector.state.session import Session
@@ -38,6 +39,14 @@ def no_profile_alone(session: Session) -> str:
     return "its model is already open" if session.document.model else ""
 
 
+def no_fixed_scale(session: Session) -> str:
+    """If colours are stretched over all scores already."""
+    if session.measured is None:
+        return unmeasured(session)
+    fixed = session.measured.scores.criterion in criteria.FROM_0_TO_1
+    return "" if fixed else "only FIRE has a scale from 0 to 1"
+
+
 def no_other(session: Session) -> str:
     """If there is no other network to compare with."""
     without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
@@ -47,6 +56,8 @@ def no_other(session: Session) -> str:
 def no_picture(session: Session, mode: Mode) -> str:
     """If the heatmap cannot show a picture: it is of FIRE that nobody measured, or nothing is compared."""
     compared = session.comparison
+    if session.measured is not None and mode.compares and not session.ranks_by_fire:
+        return "networks are compared by FIRE: rank filters by FIRE first"
     if compared is not None and compared.after is None and mode.of_fire_after:
         return _unmeasured_other(session, compared.name)
     return no_other(session) if mode.compares else unmeasured(session)
@@ -95,7 +106,7 @@ def no_resuming(view: RunView | None, own: bool) -> str:
     """
     if view is None:
         return "no run is open"
-    if view.report.state == "finished":
+    if view.finished:
         return "the run is finished"
     if not own and view.lately:
         return "the run has written something within the last minute, and may still be running elsewhere"

@@ -15,6 +15,7 @@ from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
 
 CLOSED = ("finished", "interrupted", "error")
 MINUTE = 60  # seconds
+ON_REQUEST = "Stopped on request"  # a reason of `firekeras.rounds`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,12 @@ class RunView:
     @property
     def can_resume(self) -> bool:
         """Whether the command line can resume it."""
-        return bool(self.directory.settings.get("source")) and self.report.state != "finished"
+        return bool(self.directory.settings.get("source")) and not self.finished
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its own end, and was not only asked to stop."""
+        return self.report.state == "finished" and not self.report.reason.startswith(ON_REQUEST)
 
     @property
     def places_outside(self) -> dict[str, str]:

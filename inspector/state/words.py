@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firekeras.plan.goals import title_of, unit_of
 from firekeras.report.tables import short_number
+from inspector.state import criteria
 from inspector.state.changes import change, percent
 from inspector.state.comparison import Mode
 from inspector.state.session import Session
@@ -83,14 +84,14 @@ def of_cap(session: Session, layer: str) -> str:
 
 
 def without_score(session: Session) -> str:
-    """A sentence on the layers that cannot be ranked since they have no FIRE; empty if there are none."""
+    """A sentence on the layers that cannot be ranked since they have no FIRE; empty if there are none, or they have."""
     locks = {name for name in session.need_opened().graph.filter_layers if session.need_opened().is_locked(name)}
     number = sum(bool(row.locked) and row.name not in locks for row in session.rows)
     if not number:
         return ""
     return (
         f" {number} of {len(session.rows)} layers are locked: they, or layers that lose filters together with them, "
-        "have no ReLU of their own, so no FIRE. `firekeras prune --criterion l1` can rank them."
+        "have no ReLU of their own, so no FIRE. L1 norms can rank them."
     )
 
 
@@ -111,7 +112,7 @@ def reasons(session: Session, layer: str, filter: int | None = None) -> list[str
 
 def score_name(session: Session) -> str:
     """What filters are ranked by, as it is called in the window."""
-    return "FIRE" if session.measured is None or session.ranks_by_fire else session.measured.scores.criterion
+    return criteria.title(criteria.FIRE if session.measured is None else session.measured.scores.criterion)
 
 
 def about(session: Session) -> str:

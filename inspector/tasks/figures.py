@@ -48,7 +48,7 @@ class Figures(Task):
             self._write_png(path, svg, options)
         else:
             raise ValueError(f"{path.name} must end with .svg or .png.")
-        self.say(f"Written: {path}")
+        self.say(f"Saved: {path}")
 
     @staticmethod
     def _write_png(path, svg, options):

@@ -9,7 +9,7 @@ from PySide6 import QtCore
 from inspector.children import MeasureOptions, Scratch, firekeras_command, measure_arguments, predicting
 from inspector.dialogs import MeasureDialog
 from inspector.models import Preferences
-from inspector.state import Session, beside_model, open_document, words
+from inspector.state import Session, beside_model, criteria, open_document, words
 from inspector.tasks.task import Task
 
 PREDICTED = "predicted.npz"
@@ -25,9 +25,11 @@ class Measuring(Task):
 
     Signals:
         predicted: The predictions of detectors for each layer, a dict of arrays `(filters,)`.
+        ranked: A criterion to rank by.
     """
 
     predicted = QtCore.Signal(object)
+    ranked = QtCore.Signal(str)
 
     def __init__(self, session: Session, preferences: Preferences, parent: QtCore.QObject | None = None):
         super().__init__(session, parent)
@@ -52,7 +54,13 @@ class Measuring(Task):
             return
         if self.session.need_document().model == model:
             self.document.emit(open_document(model))
-        self.say(f"Measured. The profile is {beside_model(model)}.{words.without_score(self.session)}")
+        without = words.without_score(self.session)
+        way_out = "&Rank them by l1 norms" if without else ""
+        self.say(
+            f"Measured, and saved as {beside_model(model)}.{without}",
+            way_out=way_out,
+            then=lambda: self.ranked.emit(criteria.FILLED),
+        )
 
     def predict(self):
         """Predicts each filter's FIRE with detectors that were trained on the other filters."""

@@ -25,6 +25,7 @@ from inspector.state import (
     RunView,
     Session,
     Stage,
+    criteria,
     events_size,
     open_document,
     profiles_of,
@@ -98,7 +99,8 @@ class Running(Task):
         session = self.session
         model = session.need_model()
         data = self._preferences.data_of(model)
-        dialog = RunDialog(model, session.choices, _share_left(session), data, session.input_shape)
+        share, method = _share_left(session), _method(session)
+        dialog = RunDialog(model, session.choices, share, data, session.input_shape, method=method)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
@@ -195,7 +197,7 @@ class Running(Task):
         session = self.session
         if session.measured is None:
             self._open_first_profile(view)
-        elif self.stage is not None and self.stage.number:
+        elif session.ranks_by_fire and self.stage is not None and self.stage.number:
             first = session.comparison is None and session.mode is Mode.BEFORE
             self._compare(self.stage, Mode.CUTS if first else session.mode)
 
@@ -215,8 +217,8 @@ class Running(Task):
     def _show_chosen(self):
         """Shows FIRE of the chosen network if it was measured, else which filters it lacks."""
         stage, session = self.stage, self.session
-        if stage is None or session.measured is None:
-            return
+        if stage is None or session.measured is None or not session.ranks_by_fire:
+            return  # scores of another criterion are of the first network alone
         if not stage.number:
             session.compare(None, Mode.BEFORE)
         elif stage.profile is None:
@@ -332,6 +334,12 @@ class Running(Task):
                 way_out="&Open the run",
                 then=lambda: self.path.emit(folder),
             )
+
+
+def _method(session):
+    """What a run ranks by, if it is not FIRE; FIRE itself is filled up by l1 norms in a run."""
+    name = session.measured.scores.criterion if session.measured is not None else criteria.FIRE
+    return "" if name in (criteria.FIRE, criteria.FILLED) else name
 
 
 def _share_left(session):

@@ -49,7 +49,7 @@ class Saving(Task):
         return name.removesuffix(".keras").removesuffix(".fire.h5")
 
     def _is_written(self, path, more=""):
-        self.say(f"Written: {path}{more}")
+        self.say(f"Saved: {path}{more}")
 
     # the pruned model
 

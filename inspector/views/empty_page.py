@@ -25,6 +25,7 @@ class EmptyPage(QtWidgets.QWidget):
     def __init__(self, parent=None):
         super().__init__(parent)
         self.words = QtWidgets.QLabel(alignment=QtCore.Qt.AlignmentFlag.AlignCenter, wordWrap=True)
+        self.words.setMinimumWidth(200)  # a long name takes no room from the table
         self.button = QtWidgets.QPushButton()
         self.button.setDefault(True)
         self._action: QtGui.QAction | None = None

@@ -159,7 +159,9 @@ class FilterPanel(QtWidgets.QWidget):
     def _show_kernel(self, row, filter):
         weights = self.session.need_document().weights
         if filter is None or weights is None:
-            self.kernel.clear("Point at a filter." if weights else "Also open its model to see kernels.")
+            self.kernel.clear(
+                "Click a filter to see its kernel." if weights else "Open its model to see kernels (Ctrl+M)."
+            )
             return
         kernel = weights.kernel(self.session.need_opened().graph.layers[row.name], filter)
         if kernel is None:
@@ -184,7 +186,7 @@ class FilterPanel(QtWidgets.QWidget):
     def _layer_numbers(self, measured, layer):
         fire = measured.profile.get(layer, np.zeros(0))
         fire = fire[np.isfinite(fire)]
-        spread = [("FIRE, least", fire.min()), ("FIRE, mean", fire.mean()), ("FIRE, greatest", fire.max())]
+        spread = [("FIRE, minimum", fire.min()), ("FIRE, mean", fire.mean()), ("FIRE, maximum", fire.max())]
         return [
             ("filters", str(measured.row(layer).filters)),
             ("filters after", str(self.session.left(layer))),
@@ -204,6 +206,9 @@ class FilterPanel(QtWidgets.QWidget):
             ("zeros seen", str(profile.zeros[layer][filter])),
             ("outputs seen", str(profile.seen[layer][filter])),
         ]
+        if not self.session.ranks_by_fire:
+            score = measured.planner.fire[measured.number(layer, filter)]
+            rows.insert(2, (f"score, {words.score_name(self.session)}", _number(score)))
         if comparison is not None:
             rows.append(("FIRE afterwards", _number(comparison.fire[measured.number(layer, filter)])))
         names = (*FEATURE_NAMES, *BN_FEATURE_NAMES)
@@ -211,7 +216,7 @@ class FilterPanel(QtWidgets.QWidget):
 
     def _prediction(self, layer, filter):
         values = self.predicted.get(layer)
-        return "press F6" if values is None else _number(values[filter])
+        return "not predicted yet (F6)" if values is None else _number(values[filter])
 
 
 def _map(profile, layer, filter):

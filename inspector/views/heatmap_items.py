@@ -95,26 +95,6 @@ class CapMarks(Overlay):
             painter.drawLines(self._lines)
 
 
-class Veil(Overlay):
-    """Lets the background shine through the rows that are not looked for."""
-
-    def __init__(self):
-        super().__init__()
-        self._rows: list[QtCore.QRectF] = []
-        self._colour = QtGui.QColor(255, 255, 255)
-
-    def show_rows(self, rows: list[int], colour: tuple[int, int, int]):
-        """Veils these rows in the colour of the background."""
-        self._rows = [QtCore.QRectF(0, row, self._bounds.width(), 1) for row in rows]
-        red, green, blue = colour
-        self._colour = QtGui.QColor(red, green, blue, 215)
-        self.update()
-
-    def paint(self, painter, option, widget=None):
-        for rect in self._rows:
-            painter.fillRect(rect, self._colour)
-
-
 class PointedAt(Overlay):
     """A frame around the selected rows, and around the row and the cell that are pointed at."""
 

@@ -16,19 +16,21 @@ from inspector.state import (
     Mode,
     Session,
     bands,
+    criteria,
     heatmap_image,
-    largest_difference,
     obstacles,
+    scale_of,
     stretches,
     words,
 )
 from inspector.views.heatmap_box import HeatmapBox
-from inspector.views.heatmap_items import CapMarks, GoneCells, PointedAt, Veil
+from inspector.views.heatmap_items import CapMarks, GoneCells, PointedAt
 from inspector.views.legend import Legend
 from inspector.views.name_axis import NameAxis
 from inspector.widgets import name, theme
 
 AS_THEY_ARE = (0, 255)  # pyqtgraph would stretch the contrast otherwise
+LETTERS = 11  # of a choice beside the legend; the list below it is as wide as it needs
 STEP = 0.05  # by which a key changes a cap
 HELP = "Arrow keys move; plus and minus change the cap; L locks; Enter shows the filter; the mouse wheel zooms"
 NO_LAYER = "Click a layer or filter first, or use the arrow keys."
@@ -61,10 +63,13 @@ class HeatmapView(pg.PlotWidget):
         plot.hideAxis("bottom")
         plot.hideButtons()
         self.image = pg.ImageItem(axisOrder="row-major")
-        self.gone, self.caps, self.veil, self.pointed = GoneCells(), CapMarks(), Veil(), PointedAt()
+        self.gone, self.caps, self.pointed = GoneCells(), CapMarks(), PointedAt()
         self._found: set[int] | None = None
+        self._selected: list[int] = []
+        self._shown: list[int] = []
+        self._line_of: dict[int, int] = {}
         self.divider = pg.InfiniteLine(0, movable=True, pen=pg.mkPen(theme.CUT, width=3))
-        for item in (self.image, self.gone, self.caps, self.veil, self.pointed, self.divider):
+        for item in (self.image, self.gone, self.caps, self.pointed, self.divider):
             self.box.addItem(item, ignoreBounds=True)
         self.divider.setVisible(False)
 
@@ -89,52 +94,60 @@ class HeatmapView(pg.PlotWidget):
         self.names.take_theme(current)
         if self.session.measured is not None:
             self._show_image()
-            self._show_found()
             self._show_cell()
 
     def _show_document(self):
         session, measured = self.session, self.session.measured
         if measured is None:
             return
-        cells, rows = measured.cells, len(session.rows)
-        locked = [number for number, row in enumerate(session.rows) if row.locked]
-        groups = [[measured.row_of(name) for name in group] for group in measured.graph.groups if len(group) > 1]
-        self.names.show_layers([row.name for row in session.rows], locked, bands(groups))
-        for item in (self.gone, self.caps, self.veil, self.pointed):
-            item.cover(cells.columns, rows)
+        cells = measured.cells
+        self._shown = [row for row in range(len(session.rows)) if not self._found or row in self._found]
+        self._line_of = {row: line for line, row in enumerate(self._shown)}
+        self._show_names()
+        for item in (self.gone, self.caps, self.pointed):
+            item.cover(cells.columns, len(self._shown))
         self.divider.setVisible(session.mode is Mode.SPLIT)
         if session.mode is Mode.SPLIT and not 0 < self.divider.value() < cells.columns:
             self.divider.setValue(cells.columns / 2)
-        self.box.setLimits(xMin=0, xMax=cells.columns, yMin=0, yMax=rows, minYRange=1, minXRange=1)
+        self.box.setLimits(xMin=0, xMax=cells.columns, yMin=0, yMax=len(self._shown), minYRange=1, minXRange=1)
         self.show_whole()
         self._show_image()
-        self._show_found()
         self._show_choices()
         self._show_cell()
+        self.show_selected(self._selected)
+
+    def _show_names(self):
+        rows, measured = self.session.rows, self.session.need_measured()
+        locked = [line for line, row in enumerate(self._shown) if rows[row].locked]
+        groups = [[measured.row_of(name) for name in group] for group in measured.graph.groups if len(group) > 1]
+        lanes = [(lane, self._lines(members)) for lane, members in bands(groups)]
+        self.names.show_layers([rows[row].name for row in self._shown], locked, lanes)
+
+    def _lines(self, rows):
+        """Where rows are shown, without those that are not."""
+        return [self._line_of[row] for row in rows if row in self._line_of]
 
     def show_found(self, rows: set[int] | None):
-        """Veils all rows but these; `None` for none."""
-        self._found = rows
-        self._show_found()
-
-    def _show_found(self):
-        hidden = [] if self._found is None else set(range(len(self.session.rows))) - self._found
-        self.veil.show_rows(sorted(hidden), theme.current().background)
+        """Shows only these rows; all if there are none, or `None`."""
+        if rows != self._found:
+            self._found = rows
+            self._show_document()
 
     def show_selected(self, rows: list[int]):
         """Frames the selected rows."""
-        self.pointed.show_selected(rows if len(rows) > 1 else [], theme.current().focus)
+        self._selected = rows
+        self.pointed.show_selected(self._lines(rows) if len(rows) > 1 else [], theme.current().focus)
 
     def show_whole(self):
         """Shows all rows and columns."""
         cells = self.session.need_measured().cells
-        self.box.setRange(QtCore.QRectF(0, 0, cells.columns, len(cells.grid)), padding=0)
+        self.box.setRange(QtCore.QRectF(0, 0, cells.columns, len(self._shown)), padding=0)
 
     def _show_image(self):
         current, session = theme.current(), self.session
         split = self.divider.value()
         picture = heatmap_image(session, session.mode, split, current.background, current.unscored)
-        self.image.setImage(picture, levels=AS_THEY_ARE)
+        self.image.setImage(picture[self._shown], levels=AS_THEY_ARE)
 
     def _show_choices(self):
         session, measured = self.session, self.session.measured
@@ -142,26 +155,28 @@ class HeatmapView(pg.PlotWidget):
             return
         whole = session.mode in WHOLE
         grid = measured.cells.grid
-        self.gone.show_runs(*stretches(session.hatched[grid] & (grid != PADDING)))
+        self.gone.show_runs(*stretches((session.hatched[grid] & (grid != PADDING))[self._shown]))
         self.gone.setVisible(whole)
         if not whole and session.comparison is None:
             self._show_image()
         caps = session.choices.layer_caps
         rows = [(measured.row_of(name), share) for name, share in caps.items()]
-        marks = [(row, _cap_column(measured.cells, row, share)) for row, share in rows]
+        shown = [(row, share) for row, share in rows if row in self._line_of]
+        marks = [(self._line_of[row], _cap_column(measured.cells, row, share)) for row, share in shown]
         self.caps.show_marks(marks)
 
     def _show_cell(self):
         session, measured = self.session, self.session.measured
-        if measured is None or session.layer is None:
+        row = -1 if measured is None or session.layer is None else measured.row_of(session.layer)
+        if measured is None or row not in self._line_of:
             self.names.show_current(-1)
             self.pointed.show_cell(None, None, (0, 0, 0))
             return
-        row, cells = measured.row_of(session.layer), measured.cells
-        self.names.show_current(row)
+        cells, line = measured.cells, self._line_of[row]
+        self.names.show_current(line)
         end = cells.left_edge(row, cells.width(row))
-        cell = None if session.filter is None else _cell_rect(cells, row, session.filter)
-        self.pointed.show_cell(QtCore.QRectF(0, row, end, 1), cell, theme.current().focus)
+        cell = None if session.filter is None else _cell_rect(cells, row, session.filter, line)
+        self.pointed.show_cell(QtCore.QRectF(0, line, end, 1), cell, theme.current().focus)
         self._say_cell()
 
     def _say_cell(self):
@@ -171,44 +186,49 @@ class HeatmapView(pg.PlotWidget):
 
     # the mouse
 
-    def _edges(self, row):
+    def _edges(self, line):
         """The columns of a row that can be dragged: the first filter that goes, and the cap."""
         session, measured = self.session, self.session.measured
-        if measured is None or not 0 <= row < len(measured.rows) or measured.rows[row].locked:
+        if measured is None or not 0 <= line < len(self._shown) or measured.rows[self._shown[line]].locked:
             return []
+        row = self._shown[line]
         name = measured.rows[row].name
         edges = [measured.cells.left_edge(row, measured.preview.widths[name])]
         if name in session.choices.caps:
             edges.append(_cap_column(measured.cells, row, session.choices.caps[name]))
         return edges
 
-    def _drag(self, row, column, last):
+    def _drag(self, line, column, last):
+        row = self._shown[line]
         layer = self.session.rows[row].name
         self.editor.set_caps([layer], self.session.need_measured().cells.share_right_of(row, column))
         self.said.emit(words.of_cap(self.session, layer))
         if last:
             self.editor.end_gesture()
 
-    def _cell_at(self, row, column):
+    def _cell_at(self, line, column):
         measured = self.session.measured
-        if measured is None or not 0 <= row < len(measured.rows):
+        if measured is None or not 0 <= line < len(self._shown):
             return None, None
+        row = self._shown[line]
         return measured.rows[row].name, measured.cells.filter_at(row, column)
 
-    def _point(self, row, column):
-        layer, filter = self._cell_at(row, column)
+    def _point(self, line, column):
+        layer, filter = self._cell_at(line, column)
         if layer is not None:
             self.session.point_at(layer, filter)
 
-    def _ask_for_menu(self, row, column, place):
-        self._point(row, column)
+    def _ask_for_menu(self, line, column, place):
+        self._point(line, column)
         self.menu_wanted.emit(place.toPoint())
 
     def _hover(self, place):
         at = self.box.mapSceneToView(place)
-        inside = self.box.sceneBoundingRect().contains(place)
-        layer, filter = self._cell_at(int(at.y()), at.x()) if inside else (None, None)
-        self.names.show_hovered(-1 if layer is None else self.session.need_measured().row_of(layer))
+        inside, on_names = (item.sceneBoundingRect().contains(place) for item in (self.box, self.names))
+        line = int(at.y()) if inside or on_names else -1
+        layer, filter = self._cell_at(line, at.x())
+        self.names.show_hovered(-1 if layer is None else line)
+        self.setToolTip(layer if on_names and layer else "")
         if layer is not None and filter is not None:
             self.said.emit(words.readout(self.session, layer, filter))
 
@@ -241,10 +261,12 @@ class HeatmapView(pg.PlotWidget):
         session, measured = self.session, self.session.need_measured()
         cells = measured.cells
         if session.layer is None:
-            session.point_at(measured.rows[0].name, cells.filter_in(0, 0))
+            first = self._shown[0]
+            session.point_at(measured.rows[first].name, cells.filter_in(first, 0))
             return
         old = measured.row_of(session.layer)
-        row = min(max(0, old + down), len(measured.rows) - 1)
+        line = self._line_of.get(old, 0) + down
+        row = self._shown[min(max(0, line), len(self._shown) - 1)]
         place = 0 if session.filter is None else cells.position(old, session.filter)
         if cells.stretched and down:
             place = place * cells.width(row) // cells.width(old)
@@ -293,14 +315,20 @@ def _cap_column(cells, row, share):
     return cells.left_edge(row, cells.width(row) * (1 - share))
 
 
-def _cell_rect(cells, row, filter):
+def _cell_rect(cells, row, filter, line):
     place = cells.position(row, filter)
     left, right = cells.left_edge(row, place), cells.left_edge(row, place + 1)
-    return QtCore.QRectF(left, row, right - left, 1)
+    return QtCore.QRectF(left, line, right - left, 1)
 
 
 class HeatmapPanel(QtWidgets.QWidget):
-    """The heatmap with its title, its choice of pictures, and its legend."""
+    """The heatmap with its title, its choice of pictures and of criteria, and its legend.
+
+    Signals:
+        ranked: The name of a criterion that was chosen.
+    """
+
+    ranked = QtCore.Signal(str)
 
     def __init__(self, view: HeatmapView, parent=None):
         super().__init__(parent)
@@ -315,8 +343,16 @@ class HeatmapPanel(QtWidgets.QWidget):
         self.mode.activated.connect(self._choose)
         top = QtWidgets.QHBoxLayout()
         top.setSpacing(8)
+        self.criterion = self._make_criterion()
+        chosen = QtWidgets.QVBoxLayout()
+        chosen.setSpacing(2)
+        for box in (self.mode, self.criterion):
+            box.setSizeAdjustPolicy(box.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(LETTERS)
+            box.view().setMinimumWidth(box.view().sizeHintForColumn(0) + 24)
+            chosen.addWidget(box)
         top.addWidget(self.legend, 1)
-        top.addWidget(self.mode)
+        top.addLayout(chosen)
         self._column = layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 0)
         layout.setSpacing(2)
@@ -329,6 +365,23 @@ class HeatmapPanel(QtWidgets.QWidget):
         """Puts a widget above the legend."""
         self._column.insertWidget(0, widget)
 
+    def _make_criterion(self):
+        box = QtWidgets.QComboBox()
+        for number, criterion in enumerate(criteria.names()):
+            box.addItem(criteria.title(criterion), criterion)
+            box.setItemData(number, criteria.tip(criterion), QtCore.Qt.ItemDataRole.ToolTipRole)
+        name(box, "What filters are ranked by", "FIRE, or another criterion; each says which filters it removes first")
+        box.activated.connect(lambda number: self.ranked.emit(box.itemData(number)))
+        return box
+
+    def show_criterion(self):
+        """Shows what filters are ranked by."""
+        measured = self.view.session.measured
+        self.criterion.setEnabled(measured is not None)
+        if measured is not None:
+            self.criterion.setCurrentIndex(self.criterion.findData(measured.scores.criterion))
+            self.criterion.setToolTip(criteria.tip(measured.scores.criterion))
+
     def _choose(self, index):
         self.view.session.compare(self.view.session.comparison, list(Mode)[index])
 
@@ -339,8 +392,12 @@ class HeatmapPanel(QtWidgets.QWidget):
             self.modes.item(number).setEnabled(not obstacle)
             self.modes.item(number).setToolTip(f"Not now: {obstacle}." if obstacle else "")
         self.mode.setCurrentIndex(list(Mode).index(mode))
-        difference = mode is Mode.DIFFERENCE and self.view.session.measured is not None
         session = self.view.session
-        most = largest_difference(session) if difference else 1.0
-        done = session.shows_other or mode is Mode.CUTS
-        self.legend.show_mode(mode, most, done=done, coupled=any(row.group >= 0 for row in session.rows))
+        self.legend.show_mode(
+            mode,
+            scale_of(session) if session.measured is not None else (0.0, 1.0),
+            score=words.score_name(session),
+            done=words.is_done(session),
+            coupled=any(row.group >= 0 for row in session.rows),
+        )
+        self.show_criterion()

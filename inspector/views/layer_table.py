@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.models import SORT, Column, Editor, LayerModel
 from inspector.state import CELL, DOCUMENT, PICTURE, Session, words
 from inspector.views.column_chooser import ColumnChooser
 from inspector.views.totals_view import TotalsView
-from inspector.widgets import CheckBoxDelegate, best_elide
+from inspector.widgets import CheckBoxDelegate, best_elide, name
 
-MARGIN = 18  # pixels of a cell beside its text: the mark of its group, and its edges
+SCORED = "with a score"  # no type has a space
+MARGIN = 28  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
 
@@ -43,16 +46,28 @@ class CapDelegate(QtWidgets.QStyledItemDelegate):
 
 
 class Found(QtCore.QSortFilterProxyModel):
-    """The layers whose name or type contains a text."""
+    """The layers whose name or type contains a text, and that are of a kind."""
 
-    _wanted = ""
+    _wanted = _kind = ""
 
-    def find(self, text: str):
-        """Shows only these layers."""
-        self._wanted = text.lower()
+    def __init__(self, session: Session, parent=None):
+        super().__init__(parent)
+        self._session = session
+
+    def find(self, text: str, kind: str):
+        """Shows only these layers.
+
+        Args:
+            text: What their name or type contains.
+            kind: Their type; `SCORED` for those with a score, empty for all.
+        """
+        self._wanted, self._kind = text.lower(), kind
         self.setFilterFixedString(text)  # filters again
 
     def filterAcceptsRow(self, row, parent):  # noqa: N802 (Qt's name)
+        own = self._session.rows[row]
+        if self._kind and self._kind != own.kind and (self._kind != SCORED or math.isnan(own.fire)):
+            return False
         texts = [self.sourceModel().index(row, column, parent).data() for column in (Column.LAYER, Column.KIND)]
         return any(self._wanted in text.lower() for text in texts)
 
@@ -74,10 +89,10 @@ class LayerTable(QtWidgets.QWidget):
         super().__init__(parent)
         self.session = session
         self.model = LayerModel(session, editor, self)
-        self.proxy = Found(self)
+        self.proxy = Found(session, self)
         self.proxy.setSortRole(SORT)
         self.proxy.setSourceModel(self.model)
-        self.finder = self._make_finder()
+        self.finder, self.kinds = self._make_finder(), self._make_kinds()
         self.view = self._make_view()
         self.view.installEventFilter(self)
         self.edits = SelectionBar(self, editor)
@@ -86,7 +101,10 @@ class LayerTable(QtWidgets.QWidget):
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(2)
-        layout.addWidget(self.finder)
+        finding = QtWidgets.QHBoxLayout()
+        finding.addWidget(self.finder, 1)
+        finding.addWidget(self.kinds)
+        layout.addLayout(finding)
         layout.addWidget(self.view, 1)
         layout.addLayout(self._beside_scroll_bar(self.totals))
         layout.addWidget(self.edits)
@@ -103,15 +121,32 @@ class LayerTable(QtWidgets.QWidget):
         finder.textChanged.connect(self._find)
         return finder
 
+    def _make_kinds(self):
+        kinds = QtWidgets.QComboBox()
+        name(kinds, "Types of layers to show", "Show only layers of this type, or only those that have a score")
+        kinds.activated.connect(lambda: self._find(self.finder.text()))
+        return kinds
+
+    def _show_kinds(self):
+        """Offers the types that there are, and keeps the chosen one if it still is."""
+        chosen = self.kinds.currentData()
+        self.kinds.clear()
+        self.kinds.addItem("All layers", "")
+        if self.session.measured is not None:
+            self.kinds.addItem("With a score", SCORED)
+        for kind in dict.fromkeys(row.kind for row in self.session.rows):
+            self.kinds.addItem(kind, kind)
+        self.kinds.setCurrentIndex(max(0, self.kinds.findData(chosen)))
+
     def _find(self, text):
-        self.proxy.find(text)
+        self.proxy.find(text, self.kinds.currentData() or "")
         self._tell_found()
         nothing = bool(text and self.model.rowCount() and not self.proxy.rowCount())
         self.said.emit(f"No layer's name or type contains “{text}”." if nothing else words.cell(self.session))
 
     def _tell_found(self):
         rows = {self.proxy.mapToSource(self.proxy.index(row, 0)).row() for row in range(self.proxy.rowCount())}
-        self.found.emit(rows if self.finder.text() else None)
+        self.found.emit(rows if self.finder.text() or self.kinds.currentData() else None)
 
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
@@ -150,7 +185,8 @@ class LayerTable(QtWidgets.QWidget):
                 fitting = self.totals.sizeHintForColumn(column) if column != Column.LAYER else 0
                 self.view.setColumnWidth(column, max(column.about.width, fitting))
         self._elide(Column.LAYER)
-        self._tell_found()
+        self._show_kinds()
+        self._find(self.finder.text())
 
     def _show_columns(self):
         self.columns.show_measured(self.session.measured is not None, sensed=self.session.sensitivity is not None)

@@ -9,9 +9,9 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.state import WHOLE, Mode, palette
 from inspector.views.heatmap_items import cap_pens, cut_pens, hatching
-from inspector.widgets import BANDS, draw_colours, theme
+from inspector.widgets import BANDS, CUT, draw_colours, theme
 
-BAR, PATCH, HEIGHT, GAP = 30, 18, 20, 4  # pixels
+BAR, PATCH, HEIGHT, GAP = 30, 16, 20, 2  # pixels
 REMOVED, TO_REMOVE = "removed", "to remove"
 
 
@@ -41,41 +41,61 @@ class Legend(QtWidgets.QWidget):
         self.setAccessibleName("Legend")
         self.show_mode(Mode.BEFORE)
 
-    def show_mode(self, mode: Mode, most: float = 1.0, *, done: bool = False, coupled: bool = False):
+    def show_mode(
+        self,
+        mode: Mode,
+        scale: tuple[float, float] = (0.0, 1.0),
+        *,
+        score: str = "FIRE",
+        done: bool = False,
+        coupled: bool = False,
+    ):
         """Explains the colours of a mode.
 
         Args:
             mode: The picture that the heatmap shows.
-            most: For the difference, the largest absolute value.
+            scale: The numbers of the first and the last colour.
+            score: What the numbers are.
             done: Whether hatched filters are removed already.
             coupled: Whether some layers lose filters only together.
         """
-        self._mode, self._most, self._coupled = mode, most, coupled
+        self._mode, self._scale, self._score, self._coupled = mode, scale, score, coupled
         self._hatched = (REMOVED if done else TO_REMOVE) if mode in WHOLE else ""
         low, high = self._ends
-        bar = f"blue for {low} to orange for {high}" if mode is Mode.DIFFERENCE else "dark blue for 0 to yellow for 1"
+        bar = (
+            f"blue for {low} to orange for {high}"
+            if mode is Mode.DIFFERENCE
+            else f"dark blue for {low} to yellow for {high}"
+        )
         hatched = f" Hatched: {self._hatched}." if self._hatched else ""
         together = " Coupled layers lose filters only together." if coupled else ""
         marks = ", ".join(f"{sign.text}" for sign in self._rows()[1])
-        self.setToolTip(f"FIRE, from {bar}.{hatched} Grey: no score. Marks: {marks}.{together}")
+        self.setToolTip(f"{score}, from {bar}.{hatched} Grey: no score. Marks: {marks}.{together}")
         self.setAccessibleDescription(self.toolTip())
         self.setMinimumWidth(max(self._width(row) for row in self._rows()))
         self.update()
 
     @property
     def _ends(self):
-        return (f"{-self._most:.2g}", f"{self._most:+.2g}") if self._mode is Mode.DIFFERENCE else ("0", "1")
+        low, high = self._scale
+        return f"{low:.2g}", f"{high:+.2g}" if self._mode is Mode.DIFFERENCE else f"{high:.2g}"
 
     def _rows(self):
         low, high = self._ends
-        colours = [Sign(self._draw_bar, high, BAR, f"FIRE {low}"), Sign(_draw_unscored, "no score")]
+        colours = [
+            Sign(self._draw_bar, high, BAR, f"{self._score if self._score == 'FIRE' else 'score'} {low}"),
+            Sign(_draw_unscored, "no score"),
+        ]
         if self._hatched:
             colours.insert(1, Sign(_draw_hatching, self._hatched))
+        if self._mode is Mode.SPLIT:
+            colours.append(Sign(_draw_divider, "divider"))
         marks = [Sign(_draw_lines(cap_pens()), "cap")]
         if self._hatched:
             marks.insert(0, Sign(_draw_lines(cut_pens()), "cut"))
         if self._coupled:
             marks.append(Sign(_draw_bands, "coupled"))
+        marks.append(Sign(_draw_frame, "selected"))
         return colours, marks
 
     def _width(self, signs):
@@ -129,6 +149,19 @@ def _draw_lines(pens):
             painter.drawLine(place.center().x(), place.top(), place.center().x(), place.bottom())
 
     return draw
+
+
+def _draw_divider(painter, place):
+    painter.fillRect(place.center().x() - 1, place.y(), 3, place.height(), QtGui.QColor(*CUT))
+
+
+def _draw_frame(painter, place):
+    """A frame on the colour of a filter, as it looks around what is pointed at or selected."""
+    painter.fillRect(place, QtGui.QColor(*palette.FIRE[100].tolist()))
+    colour = theme.current().focus
+    for width, frame in ((3, tuple(255 - part for part in colour)), (1, colour)):
+        painter.setPen(QtGui.QPen(QtGui.QColor(*frame), width))
+        painter.drawRect(place.adjusted(2, 1, -3, -2))
 
 
 def _draw_bands(painter, place):

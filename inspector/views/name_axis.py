@@ -88,6 +88,8 @@ class NameAxis(pg.AxisItem):
 
     def _draw_bands(self, p, at, scale):
         for number, (lane, rows) in enumerate(self._bands):
+            if not rows:
+                continue
             colour = BANDS[number % len(BANDS)]
             x = self.width() - 3 - LANE * (min(lane, MOST_LANES - 1) + 1)
             p.setPen(pg.mkPen(colour, width=1))

@@ -186,7 +186,7 @@ class RunChart(pg.GraphicsLayoutWidget):
     def _lines(self, report, current):
         below, above = (1, 0), (1, 1)
         lines = (
-            (report.baseline, "DashLine", "baseline", below),
+            (report.baseline, "DashLine", "baseline", below if math.isfinite(report.limit) else above),
             (report.limit, "DotLine", "lowest allowed", above),
         )
         for value, style, title, side in lines:

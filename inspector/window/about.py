@@ -41,5 +41,5 @@ def about_text() -> str:
         f"<h3>FIRE inspector</h3><p>Part of firekeras {escape(about['Version'])}, licence "
         f"{escape(about['License-Expression'] or about['License'] or 'Apache-2.0')}.</p>"
         "<p>It shows how often each filter of a network is inactive, lets you cap and lock layers, previews a cut "
-        "exactly, and prunes in rounds. Its guide is docs/guides/inspector.md of firekeras.</p>"
+        "exactly, and prunes in rounds. The manual (F1) explains it.</p>"
     )

@@ -43,7 +43,7 @@ class Entry:
 
     def in_the_way(self, window: Window) -> str:
         """Why it is not possible now; empty if it is."""
-        busy = f"{window.work.doing} is not over" if self.waits and window.work.job else ""
+        busy = f"{window.work.doing} is still in progress" if self.waits and window.work.job else ""
         return self.obstacle(window) or busy
 
     def add_to(self, menu: QtWidgets.QMenu, window: Window):

@@ -19,6 +19,7 @@ from inspector.state import (
     Mode,
     Session,
     beside_model,
+    criteria,
     is_keras_2,
     obstacles,
     open_document,
@@ -33,6 +34,7 @@ from inspector.tasks import (
     Measuring,
     Running,
     Saving,
+    Scoring,
     Task,
     Timing,
     in_words,
@@ -52,6 +54,7 @@ from inspector.views import (
 )
 from inspector.widgets import action_button
 from inspector.window import about, actions, choosing
+from inspector.window.manual import ManualDialog
 from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
@@ -82,6 +85,7 @@ class Window(QtWidgets.QMainWindow):
         self.saving: Saving = Saving(self.session, self)
         self.figures: Figures = Figures(self.session, self)
         self.converting: Converting = Converting(self.session, self.work, self)
+        self.scoring: Scoring = Scoring(self.session, preferences, self)
         self.timing: Timing = Timing(self.session, self.work, self)
         self.judging: Judging = Judging(self.session, self.work, preferences, self)
         self.exporting: Exporting = Exporting(self.session, preferences, self)
@@ -182,8 +186,12 @@ class Window(QtWidgets.QMainWindow):
             self.figures,
             self.exporting,
             self.judging,
+            self.scoring,
         ):
             self._connect_task(task)
+        self.heatmap_panel.ranked.connect(self.rank_by)
+        self.scoring.unchanged.connect(self.heatmap_panel.show_criterion)
+        self.measuring.ranked.connect(self.rank_by)
         self.measuring.predicted.connect(self.panel.show_predictions)
         self.saving.saved.connect(self.editor.stack.setClean)
         self.saving.chosen.connect(self.editor.take)
@@ -277,7 +285,15 @@ class Window(QtWidgets.QMainWindow):
             self.empty.offer(empty_page.NO_PROFILE_IN_RUN.format(name=document.name), self.actions_["open"])
         elif document.profile is None:
             self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
-        self.pages.setCurrentWidget(self.heatmap_panel if self.session.measured else self.empty)
+        self._show_page(self.heatmap_panel if self.session.measured else self.empty)
+
+    def _show_page(self, page):
+        """Shows a page; the other one takes no room, however long its words are."""
+        policy = QtWidgets.QSizePolicy.Policy
+        for each in (self.empty, self.heatmap_panel):
+            width = policy.Preferred if each is page else policy.Ignored
+            each.setSizePolicy(width, policy.Preferred)
+        self.pages.setCurrentWidget(page)
 
     def _say_cell(self):
         """Updates the status bar, whose text may no longer hold, to the current cell, or clears it."""
@@ -359,6 +375,11 @@ class Window(QtWidgets.QMainWindow):
         stage = self.running.stage
         return obstacles.no_model(self.session) if stage is None else obstacles.no_model_of_round(stage)
 
+    def rank_by(self, name: str):
+        """Ranks filters by a criterion; if that is not possible, says why."""
+        self.in_words(self.scoring.rank_by, name)
+        self.heatmap_panel.show_criterion()
+
     def show_in_netron(self):
         """Draws the graph of the model."""
         self.banner.say(open_in_netron(self.session.need_model()))
@@ -369,7 +390,7 @@ class Window(QtWidgets.QMainWindow):
 
     def ask_for_limits(self):
         """Asks for the limits of all layers."""
-        dialog = LimitsDialog(self.session.choices, self)
+        dialog = LimitsDialog(self.session.choices, max(row.filters for row in self.session.rows), self)
         dialog.chosen.connect(self.editor.set_limits)
         self.show_dialog(dialog)
 
@@ -393,8 +414,24 @@ class Window(QtWidgets.QMainWindow):
         """The command line that prunes as previewed."""
         document = self.session.need_document()
         model = document.model.resolve() if document.model else Path("MODEL.keras")
-        scores = Path(document.profile_path or "").resolve()
-        return as_text(prune_arguments(model, scores, self.session.choices, "pruned.keras"))
+        return as_text(prune_arguments(model, self._ranking(), self.session.choices, "pruned.keras"))
+
+    def _ranking(self):
+        """What the command line ranks by, as an option."""
+        name = self.session.need_measured().scores.criterion
+        if self.session.ranks_by_fire:
+            return {"--scores": Path(self.session.need_document().profile_path or "").resolve()}
+        if name == criteria.FILLED or criteria.needs_data(name):
+            raise ValueError(
+                f"The command line cannot rank by {criteria.title(name)} as shown. Save the plan (Ctrl+Shift+S) and "
+                "apply it with firekeras prune --plan."
+            )
+        return {"--criterion": name}
+
+    def show_manual(self):
+        """Shows the manual."""
+        self.dialog = ManualDialog(self)
+        self.dialog.show()
 
     def show_keys(self):
         """Shows all keyboard shortcuts."""

@@ -22,12 +22,21 @@ _UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT, _NO_PLAN = map(
 )
 
 
+SHOWS = {
+    Mode.BEFORE: "Show the network before the cut",
+    Mode.AFTER: "Show the network after the cut",
+    Mode.DIFFERENCE: "Show how FIRE changed",
+    Mode.SPLIT: "Show before and after, beside a line that can be moved",
+    Mode.CUTS: "Show the network before, with removed filters hatched",
+}
+
+
 def _mode(number, mode):
     return Entry(
         mode.name,
         mode.value,
         f"Ctrl+{number}",
-        f"Show {mode.value}",
+        SHOWS[mode],
         lambda w: w.session.compare(w.session.comparison, mode),
         lambda w: obstacles.no_picture(w.session, mode),
     )
@@ -53,7 +62,7 @@ FILE = Menu(
     "&File",
     (
         Entry("open", "&Open…", "Ctrl+O", "Open a model, or a measurement", choosing.file, waits=True),
-        Entry("open_run", "Open &run…", "Ctrl+Shift+O", "Open the folder of a run, finished or still running",
+        Entry("open_run", "Open &run…", "Ctrl+Shift+O", "Open the folder of a run, finished or in progress",
               choosing.run, waits=True),
         Made(_recent),
         Entry("convert", "Con&vert a Keras 2 model…", "", "Convert an .h5 file to a .keras file, and open that",
@@ -74,7 +83,7 @@ FILE = Menu(
               lambda w: w.exporting.ask(w.running.model), lambda w: w.no_model(), waits=True),
         Entry("folder", "Show in fol&der", "", "Open the folder of the model that is shown",
               lambda w: w.exporting.show_in_folder(w.running.model), lambda w: w.no_model()),
-        Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save which filters to remove, for firekeras prune --plan",
+        Entry("save_plan", "Save &plan…", "Ctrl+Shift+S", "Save the filters to remove, for firekeras prune --plan",
               lambda w: w.saving.ask_for_plan(), _NO_PLAN),
     ),
     (
@@ -99,11 +108,11 @@ EDIT = Menu(
     (
         Entry("lock", "&Lock or unlock selected layers", "Ctrl+L", "A locked layer loses no filters",
               lambda w: w.table.lock_selected(), _UNREAD),
-        Entry("cap", "&Cap selected layers", "Ctrl+J", "Give the selected layers the cap in the box below the table",
+        Entry("cap", "&Cap selected layers", "Ctrl+J", "Cap the selected layers at the percentage below the table",
               lambda w: w.table.edits.cap_selected(), _UNREAD),
-        Entry("limits", "L&imits for all layers…", "Ctrl+Shift+L", "Multiples of widths, and the least share to keep",
+        Entry("limits", "L&imits for all layers…", "Ctrl+Shift+L", "Round filter counts; keep a share of each layer",
               lambda w: w.ask_for_limits(), _UNREAD),
-        Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose names contain a text",
+        Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose name or type contains a text",
               lambda w: w.find_layers(), _UNREAD),
         Entry("copy", "Cop&y command", "Ctrl+Shift+C", "Copy the command line that prunes as previewed",
               lambda w: w.copy_command(), _UNMEASURED),
@@ -117,6 +126,9 @@ VIEW = Menu(
               choosing.other_profile, _UNMEASURED),
         Entry("stretch", "&Stretch rows to full width", "Ctrl+T", "Make rows of narrow layers fill the width too",
               lambda w: w.session.stretch(w.actions_["stretch"].isChecked()), _UNMEASURED, checkable=True),
+        Entry("contrast", "Stretch the &colour scale", "Ctrl+Shift+T", "Stretch colours over the FIRE that there is",
+              lambda w: w.session.stretch_scale(w.actions_["contrast"].isChecked()),
+              _of_session(obstacles.no_fixed_scale), checkable=True),
         Entry("whole", "Show the &whole heatmap", "Ctrl+0", "Undo zooming and moving",
               lambda w: w.heatmap.show_whole(), _UNMEASURED),
         Entry("to_heatmap", "Go to the &heatmap", "Alt+2", "Move the focus to the heatmap",
@@ -157,7 +169,7 @@ RUN = Menu(
         Entry("stop", "&Stop after this round", "Esc", "End the run after this round, and keep its result",
               lambda w: w.running.stop(), lambda w: obstacles.no_stopping(w.running.view, w.running.stopping)),
         Entry("abort", "&Abort", "Ctrl+.", "End at once; finished rounds are kept",
-              lambda w: w.work.abort(), lambda w: "" if w.work.job else "nothing runs"),
+              lambda w: w.work.abort(), lambda w: "" if w.work.job else "nothing is running"),
         Entry("resume", "R&esume", "Ctrl+Shift+R", "Resume a run that was stopped, aborted or killed",
               lambda w: w.running.resume(), lambda w: obstacles.no_resuming(w.running.view, w.running.own), waits=True),
     ),
@@ -165,7 +177,10 @@ RUN = Menu(
 # fmt: on
 HELP = Menu(
     "&Help",
-    (Entry("keys", "&Keyboard shortcuts", "F1", "Show all keyboard shortcuts", lambda w: w.show_keys()),),
+    (
+        Entry("manual", "&Manual", "F1", "Read the manual", lambda w: w.show_manual()),
+        Entry("keys", "&Keyboard shortcuts", "Ctrl+F1", "Show all keyboard shortcuts", lambda w: w.show_keys()),
+    ),
     (Entry("about", "&About", "", "Show the version and the licence", lambda w: w.show_about()),),
 )
 MENUS = (FILE, EDIT, VIEW, RUN, HELP)

@@ -29,13 +29,13 @@ def test_a_figure_is_written_at_any_size(window, qtbot, dialog, tmp_path):
     dialog.height_.setValue(50)
     dialog.resolution.setValue(254)
     qtbot.keyClicks(dialog.title, " ")
-    assert "Written" in save(window, qtbot, dialog, tmp_path / "map.png")
+    assert "Saved: " in save(window, qtbot, dialog, tmp_path / "map.png")
     picture = QtGui.QImage(str(tmp_path / "map.png"))
     assert (picture.width(), picture.height()) == (1000, 500) and picture.dotsPerMeterX() == 10000
 
 
 def test_a_figure_is_svg_or_png(window, qtbot, dialog, tmp_path):
-    assert "Written" in save(window, qtbot, dialog, tmp_path / "map.svg")
+    assert "Saved: " in save(window, qtbot, dialog, tmp_path / "map.svg")
     assert (tmp_path / "map.svg").read_text().startswith("<?xml")
     window.actions_["figure"].trigger()
     assert "must end with .svg or .png" in save(window, qtbot, window.dialog, tmp_path / "map.gif")

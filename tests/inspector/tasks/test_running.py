@@ -61,7 +61,7 @@ def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder,
     window.running.start(options(folder))
     qtbot.waitUntil(lambda: window.run_panel.bar.maximum() == 2 and window.run_panel.bar.value() == 1, timeout=20000)
     assert window.running.running and window.actions_["stop"].isEnabled() and window.actions_["abort"].isEnabled()
-    assert "is not over" in window.actions_["measure"].statusTip()
+    assert "is still in progress" in window.actions_["measure"].statusTip()
     assert "Round 2: fine-tuning" in window.run_panel.status.text() and "killed" not in window.run_panel.status.text()
     assert window.session.comparison.name == "round 1" and window.session.comparison.by_rank
     window.session.compare(window.session.comparison, Mode.AFTER)

@@ -53,7 +53,7 @@ def test_tables_and_numbers_for_viewers_are_written(window, tmp_path):
     ):
         window.actions_[key].trigger()
         window.dialog.fileSelected.emit(str(tmp_path / name))
-        assert "Written" in window.banner.words.text()
+        assert "Saved: " in window.banner.words.text()
     assert json.loads((tmp_path / "net-graph.json").read_text())[0]["nodes"]
     assert json.loads((tmp_path / "fire.json").read_text())["metrics"]
     assert len((tmp_path / "layers.csv").read_text().splitlines()) == len(window.session.rows) + 1

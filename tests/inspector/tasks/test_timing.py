@@ -51,7 +51,7 @@ def test_what_is_timed_while_choices_change_is_of_those_before(window, monkeypat
     steps = [{"wait": str(go)}, stage("net.keras", before, BEFORE), stage("cut.keras", after, AFTER)]
     asked = replies(monkeypatch, tmp_path, [], steps)
     window.actions_["time"].trigger()
-    assert "is not over" in window.actions_["time"].statusTip()
+    assert "is still in progress" in window.actions_["time"].statusTip()
     window.editor.set_ratio(0.5)
     go.write_text("")
     qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)

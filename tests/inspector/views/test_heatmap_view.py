@@ -268,3 +268,52 @@ def test_a_cap_that_removes_nothing_says_what_would(window):
     assert said[-1].endswith("to remove more, raise “Filters to remove”.")
     window.heatmap.box.dragged.emit(free, float(window.session.rows[free].filters), True)
     assert said[-1] == words.why_layer(window.session, window.session.rows[free].name)
+
+
+def test_a_stretched_scale_uses_all_colours(window):
+    window.editor.set_ratio(0)
+    window.actions_["contrast"].trigger()
+    fire = window.session.measured.planner.fire
+    low, high = np.quantile(fire[np.isfinite(fire)], [0.01, 0.99])
+    row, column, least = min(scored(window), key=lambda cell: cell[2])
+    assert pixel(window, row, column) == tuple(palette.FIRE[0].tolist()) and least <= low
+    assert window.heatmap_panel.legend.toolTip().startswith(
+        f"FIRE, from dark blue for {low:.2g} to yellow for {high:.2g}"
+    )
+    window.actions_["contrast"].trigger()
+    assert "from dark blue for 0 to yellow for 1" in window.heatmap_panel.legend.toolTip()
+
+
+def test_hidden_rows_leave_their_place_to_the_others(window, qtbot):
+    kinds, session, heatmap = window.table.kinds, window.session, window.heatmap
+    window.editor.set_ratio(0)
+    kinds.setCurrentIndex(kinds.findText("With a score"))
+    kinds.activated.emit(kinds.currentIndex())
+    shown = [number for number, row in enumerate(session.rows) if np.isfinite(row.fire)]
+    assert heatmap.names._names == [session.rows[row].name for row in shown] and len(shown) < len(session.rows)
+    line = next(line for line, row in enumerate(shown) if line != row)
+    row = shown[line]
+    number = session.measured.cells.grid[row, 0]
+    assert pixel(window, line, 0) == colour_of(session.measured.planner.fire[number])
+    scene = heatmap.box.mapViewToScene(QtCore.QPointF(0.5, line + 0.5))
+    qtbot.mouseClick(heatmap.viewport(), Qt.MouseButton.LeftButton, pos=heatmap.mapFromScene(scene))
+    assert session.layer == session.rows[row].name and session.filter == session.measured.cells.filter_at(row, 0.5)
+    qtbot.keyClick(heatmap, Qt.Key.Key_Up)
+    assert session.layer == session.rows[shown[line - 1]].name
+    heatmap.box.dragged.emit(line, 1.0, True)
+    assert session.rows[row].locked or session.rows[row].name in session.choices.caps
+    hidden = next(number for number in range(len(session.rows)) if number not in shown)
+    session.point_at(session.rows[hidden].name)
+    assert heatmap.pointed._row is None
+    kinds.setCurrentIndex(0)
+    kinds.activated.emit(0)
+    assert len(heatmap.names._names) == len(session.rows) and heatmap.pointed._row.y() == hidden
+
+
+def test_a_name_is_shown_whole_where_it_is_pointed_at(window, qtbot):
+    heatmap = window.heatmap
+    at = QtCore.QPointF(20, heatmap.box.mapViewToScene(QtCore.QPointF(0, 2.5)).y())
+    heatmap._hover(at)
+    assert heatmap.toolTip() == window.session.rows[2].name
+    heatmap._hover(heatmap.box.mapViewToScene(QtCore.QPointF(1, 2.5)))
+    assert heatmap.toolTip() == ""

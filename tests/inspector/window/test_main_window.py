@@ -325,12 +325,44 @@ def test_help_says_all_keys_and_what_this_is(window):
     assert "firekeras " in window.dialog.text() and "Apache-2.0" in window.dialog.text()
 
 
+def test_the_manual_is_read_without_a_network(window, qtbot):
+    qtbot.keyClick(window, Qt.Key.Key_F1)
+    text = window.dialog.text.toPlainText()
+    assert "Figure for a paper" in text and "](" not in text and ".png" not in text
+    assert "https://github.com/google-ai-edge/model-explorer" in window.dialog.text.toHtml()
+    assert window.dialog.windowTitle() == "Manual of the FIRE inspector" and not window.dialog.isModal()
+
+
+def test_a_run_is_refused_where_it_cannot_write(window, files):
+    window.actions_["run"].trigger()
+    dialog, ok = window.dialog, window.dialog.buttons.buttons()[0]
+    dialog.data.box.setEditText(str(files[0]))
+    assert ok.isEnabled() and not dialog.reason.text()
+    for line, text, why in (
+        (dialog.output, "small.h5", "must end with .keras"),
+        (dialog.output, str(files[0]), "is the model itself"),
+        (dialog.output, "/nowhere/small.keras", "Nothing can be written into /nowhere"),
+        (dialog.run_dir, str(files[0].parent), "exists already"),
+    ):
+        before = line.text()
+        line.setText(text)
+        assert why in dialog.reason.text() and not ok.isEnabled()
+        line.setText(before)
+    assert ok.isEnabled()
+
+
+def test_filter_counts_are_multiples_of_what_there_is(window):
+    window.actions_["limits"].trigger()
+    assert window.dialog.multiple.maximum() == max(row.filters for row in window.session.rows)
+
+
 def test_the_heatmap_follows_what_is_found_and_selected(window):
     kinds = [row.kind for row in window.session.rows]
     window.table.finder.setText("dense")
-    assert len(window.heatmap.veil._rows) == sum(kind != "Dense" for kind in kinds) < len(kinds)
+    dense = [row.name for row in window.session.rows if row.kind == "Dense"]
+    assert window.heatmap.names._names == dense and len(window.heatmap.image.image) == len(dense) < len(kinds)
     window.table.finder.setText("")
-    assert not window.heatmap.veil._rows
+    assert len(window.heatmap.names._names) == len(window.heatmap.image.image) == len(kinds)
     window.table.view.selectAll()
     assert len(window.heatmap.pointed._selected) == len(kinds)
 

@@ -19,7 +19,7 @@ def test_what_has_to_wait_for_a_child_says_for_which(window, monkeypatch):
     waiting = [entry for menu in MENUS for entry in menu.entries if entry.waits and not entry.obstacle(window)]
     assert {"open", "measure", "run", "save", "time"} <= {entry.key for entry in waiting}
     for entry in waiting:
-        assert window.actions_[entry.key].statusTip() == f"{entry.tip}. Not now: Measuring x is not over."
+        assert window.actions_[entry.key].statusTip() == f"{entry.tip}. Not now: Measuring x is still in progress."
     monkeypatch.undo()
     window.refresh_actions()
     assert all(window.actions_[entry.key].statusTip() == entry.tip for entry in waiting)

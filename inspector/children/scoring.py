@@ -1,0 +1,77 @@
+"""Scores filters by other criteria in a child process.
+
+`python -m inspector.children.scoring MODEL OUT.json SOURCE CRITERION...`, with an empty SOURCE for no data.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from firekeras.scores.profile import FilterScores
+
+MOST_IMAGES = 2000  # more hardly change a ranking
+
+
+def main(model, target, source, *names):
+    """Scores the filters of a model, and writes the scores of each criterion, or why there are none."""
+    from firekeras.cli.files import load_model
+    from firekeras.scores.criteria import score_filters
+
+    network = load_model(Path(model))
+    data = _data(source, network) if source else None
+    results = {}
+    for number, name in enumerate(names, 1):
+        try:
+            results[name] = _plain(score_filters(network, name, data, seed=0))
+        except ValueError as error:
+            results[name] = {"refused": str(error)}
+        sys.stderr.write(f"{number}/{len(names)}\n")
+    with open(target, "w", encoding="utf-8") as file:
+        json.dump(results, file)
+
+
+def _data(source, network):
+    from firekeras.cli import classifier
+    from firekeras.cli.files import load_data, load_images
+
+    if source == "synthetic":
+        return load_images(source, network)
+    dataset = load_data(source, network, limit=MOST_IMAGES)
+    classifier.prepare(network, None)
+    return dataset.x_train, dataset.y_train
+
+
+def _plain(scores):
+    values = {name: [v if np.isfinite(v) else None for v in values.tolist()] for name, values in scores.items()}
+    return {"values": values, "reasons": scores.reasons}
+
+
+def read(path, l1) -> tuple[dict[str, FilterScores], dict[str, str]]:
+    """Reads what `main` wrote: the scores by criterion, and why others have none.
+
+    Args:
+        path: The file.
+        l1: The l1 norms of the filters of each layer, which break ties.
+    """
+    with open(path, encoding="utf-8") as file:
+        results = json.load(file)
+    refused = {name: result["refused"] for name, result in results.items() if "refused" in result}
+    scores = {
+        name: FilterScores(
+            {layer: np.array(values, "float64") for layer, values in result["values"].items()},
+            criterion=name,
+            l1=l1,
+            reasons=result["reasons"],
+        )
+        for name, result in results.items()
+        if "values" in result
+    }
+    return scores, refused
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

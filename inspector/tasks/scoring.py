@@ -1,0 +1,86 @@
+"""Ranking by other criteria: at once if the profile knows them, else by a child process, on data if need be."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PySide6 import QtCore
+
+from firekeras.scores.profile import FilterScores
+from inspector.children import Scratch, scoring
+from inspector.dialogs import DataDialog
+from inspector.models import Preferences
+from inspector.state import Session, criteria
+from inspector.tasks.task import Task
+
+SCORES = "scores.json"
+
+
+class Scoring(Task):
+    """Ranks the filters of the open network by a criterion.
+
+    Args:
+        session: The `Session`.
+        preferences: The `Preferences`, which hold the data that were used last.
+        parent: The Qt parent.
+
+    Signals:
+        unchanged: Filters are ranked as before.
+    """
+
+    unchanged = QtCore.Signal()
+
+    def __init__(self, session: Session, preferences: Preferences, parent: QtCore.QObject | None = None):
+        super().__init__(session, parent)
+        self._preferences = preferences
+        self._known: dict[tuple[Path | None, str], FilterScores] = {}
+
+    def rank_by(self, name: str):
+        """Ranks by a criterion: now, or once it is computed."""
+        measured, model = self.session.need_measured(), self.session.need_document().model
+        scores = criteria.known_at_once(name, measured.profile) or self._known.get((model, name))
+        if scores is not None:
+            self.session.rank_by(None if scores is measured.profile else scores)
+        elif criteria.needs_data(name):
+            self._ask_for_data(name)
+        else:
+            names = [name, *(other for other in criteria.of_weights() if other != name)]
+            self._compute(names, "")
+
+    def _ask_for_data(self, name):
+        model = self.session.need_model()
+        labels = name in criteria.LABELLED
+        dialog = DataDialog(
+            f"Score filters by {name}",
+            "&Score",
+            self._preferences.data_of(model),
+            self.session.input_shape,
+            labels=labels,
+        )
+        dialog.chosen.connect(lambda source: self._compute([name], source))
+        dialog.rejected.connect(self.unchanged)
+        self.asked.emit(dialog)
+
+    def _compute(self, names, source):
+        model, profile, scratch = self.session.need_model(), self.session.need_measured().profile, Scratch()
+        if source:
+            self._preferences.set_data_of(model, source)
+        target = scratch.path / SCORES
+        command = [sys.executable, "-m", "inspector.children.scoring", model, target, source, *names]
+        then = lambda outcome: self._computed(outcome, names, source, model, profile, scratch)  # noqa: E731
+        self.wished.emit(command, f"Scoring by {names[0]}", then)
+
+    def _computed(self, outcome, names, source, model, profile, scratch):
+        again = lambda: self.rank_by(names[0])  # noqa: E731
+        failed = self.failed(outcome, f"Scoring by {names[0]}", "&Again", again)
+        scores, refused = ({}, {}) if failed else scoring.read(scratch.path / SCORES, profile.l1)
+        scratch.remove()
+        self._known.update({(model, name): values for name, values in scores.items()})
+        measured = self.session.measured
+        if names[0] in scores and measured is not None and measured.profile is profile:
+            self.session.rank_by(scores[names[0]])
+            return
+        if names[0] in refused:
+            self.say(refused[names[0]], error=True)
+        self.unchanged.emit()

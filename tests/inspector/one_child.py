@@ -1,0 +1,92 @@
+"""One process that runs firekeras for many children: Keras is imported once, and not for each of them.
+
+`python one_child.py SOCKET` serves, in order; `python one_child.py SOCKET ARGUMENT...` has it run a command, shows what
+it writes, and ends as it does. A client that is killed interrupts its command.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+END = b"\0"  # before the exit code; output is text
+
+
+def client(address, arguments):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(address)
+        server.sendall(json.dumps(arguments).encode() + b"\n")
+        heard = b""
+        while END not in heard:
+            heard = server.recv(1 << 16)
+            if not heard:
+                return 1
+            text, _, code = heard.partition(END)
+            sys.stdout.buffer.write(text)
+            sys.stdout.buffer.flush()
+        return (code or server.recv(1))[0]
+
+
+def serve(address):
+    import tensorflow as tf
+
+    import firekeras.cli
+
+    tf.config.run_functions_eagerly(True)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                arguments = json.loads(connection.makefile("rb").readline())
+                if not arguments:
+                    return
+                answer(connection, firekeras.cli.app, arguments)
+
+
+def answer(connection, app, arguments):
+    import threading
+
+    before = [os.dup(stream) for stream in (1, 2)]
+    for stream in (1, 2):
+        os.dup2(connection.fileno(), stream)
+    working = [True]
+    watcher = threading.Thread(target=watch, args=(connection, working))
+    watcher.start()
+    try:
+        code = run(app, arguments)
+    finally:
+        working.clear()
+        for stream, kept in zip((1, 2), before, strict=True):
+            os.dup2(kept, stream)
+            os.close(kept)
+    try:
+        connection.sendall(END + bytes([code % 256]))
+        connection.shutdown(socket.SHUT_RD)
+    except OSError:  # the client was killed
+        pass
+    watcher.join()
+
+
+def watch(connection, working):
+    """Interrupts the command if its client goes away."""
+    if not connection.recv(1) and working:
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def run(app, arguments):
+    try:
+        app(arguments, prog_name="firekeras")
+    except SystemExit as end:
+        return end.code or 0
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[2:]:
+        raise SystemExit(client(sys.argv[1], sys.argv[2:]))
+    serve(sys.argv[1])

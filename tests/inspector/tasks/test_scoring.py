@@ -1,0 +1,100 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+from PySide6 import QtCore
+
+from inspector.children import scoring
+from inspector.models import Column
+from inspector.state import criteria
+from inspector.state.comparison import Comparison, Mode
+
+
+@pytest.fixture
+def child(window):
+    """A child that writes l2 norms in place of scores, and refuses "fpgm"; gives what it was asked."""
+    asked = []
+
+    def start(command, title, then):
+        asked.append([str(part) for part in command[2:]])
+        l1 = window.session.measured.profile.l1
+        values = {name: (-2 * norms).tolist() for name, norms in l1.items()}
+        results = {name: {"values": values, "reasons": {}} for name in asked[-1][4:] if name != "fpgm"}
+        if "fpgm" in asked[-1]:
+            results["fpgm"] = {"refused": "It cannot."}
+        with open(asked[-1][2], "w") as file:
+            json.dump(results, file)
+        window.work.start([sys.executable, "-c", ""], title, then)
+
+    window.scoring.wished.disconnect()
+    window.scoring.wished.connect(start)
+    return asked
+
+
+def choose(window, name):
+    box = window.heatmap_panel.criterion
+    box.activated.emit(box.findData(name))
+
+
+def ranked_by(window):
+    return window.session.measured.scores.criterion, window.heatmap_panel.criterion.currentData()
+
+
+def test_what_the_profile_knows_is_shown_at_once(window):
+    choose(window, "l1")
+    assert ranked_by(window) == ("l1", "l1") and window.work.job is None
+    model = window.table.model
+    assert model.headerData(Column.FIRE, QtCore.Qt.Orientation.Horizontal) == "Score"
+    assert window.heatmap_panel.legend.toolTip().startswith("l1, from dark blue for -")
+    assert "--criterion l1 " in window.command_text()
+    assert "only FIRE has a scale" in window.actions_["contrast"].statusTip()
+    window.actions_["run"].trigger()
+    assert " --method l1 " in window.dialog.command.toPlainText()
+    choose(window, "fire")
+    assert ranked_by(window) == ("fire", "fire") and "--scores" in window.command_text()
+
+
+def test_criteria_of_weights_are_computed_together_and_once(window, qtbot, child):
+    choose(window, "l2")
+    qtbot.waitUntil(lambda: ranked_by(window) == ("l2", "l2"), timeout=20000)
+    assert child == [["inspector.children.scoring", *child[0][1:3], "", "l2", *child[0][5:]]]
+    assert set(child[0][4:]) == set(criteria.of_weights())
+    choose(window, "contribution")
+    assert ranked_by(window) == ("contribution", "contribution") and len(child) == 1
+
+
+def test_a_criterion_that_cannot_score_says_why_and_changes_nothing(window, qtbot, child):
+    choose(window, "fpgm")
+    qtbot.waitUntil(lambda: window.work.job is None and window.banner.isVisible(), timeout=20000)
+    assert window.banner.words.text() == "It cannot." and ranked_by(window) == ("fire", "fire")
+
+
+def test_criteria_that_need_data_ask_for_them(window, qtbot, child):
+    choose(window, "taylor")
+    dialog = window.dialog
+    dialog.data.box.setEditText("synthetic")
+    assert "no labels" in dialog.data.reason.text() and ranked_by(window) == ("fire", "fire")
+    dialog.data.box.setEditText(str(window.session.document.model))
+    dialog.accept()
+    qtbot.waitUntil(lambda: ranked_by(window) == ("taylor", "taylor"), timeout=20000)
+    assert child[0][3:] == [str(window.session.document.model), "taylor"]
+    window.actions_["copy"].trigger()
+    assert "Save the plan" in window.banner.words.text()
+
+
+def test_comparisons_wait_for_fire(window):
+    profile = window.session.measured.profile
+    window.session.compare(Comparison.of(profile, profile, "itself"), Mode.DIFFERENCE)
+    choose(window, "l1")
+    assert window.session.mode is Mode.BEFORE and window.session.comparison is None
+    assert "rank filters by FIRE first" in window.actions_["DIFFERENCE"].statusTip()
+    choose(window, "fire")
+    assert window.session.mode is Mode.DIFFERENCE and window.session.comparison.name == "itself"
+
+
+def test_the_child_scores_as_the_library(files, tmp_path):
+    scoring.main(str(files[0]), str(tmp_path / "scores.json"), "", "l2", "taylor")
+    scores, refused = scoring.read(tmp_path / "scores.json", {})
+    assert set(scores) == {"l2"} and "measured on data" in refused["taylor"]
+    assert all(np.isfinite(values).all() for values in scores["l2"].values())
