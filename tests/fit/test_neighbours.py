@@ -328,6 +328,7 @@ def armed(bomb, value=True):
 @pytest.mark.parametrize(
     ("hook", "epoch"), [("on_train_batch_end", 2), ("on_test_begin", 2), ("on_train_batch_end", 0)]
 )
+@pytest.mark.every_backend
 def test_an_error_in_a_step_leaves_the_last_accepted_network(hook, epoch):
     bomb, callback, states = Bomb(), firekeras.FirePruningCallback(tolerance=1.0), States()
     model = network()

@@ -132,6 +132,7 @@ def test_the_loss_is_that_of_the_network_without_its_regularisers(redundant):
     assert redundant.get_layer("conv2").kernel.regularizer is not None
 
 
+@pytest.mark.every_backend
 def test_no_candidate_compiles_anything(redundant, monkeypatch):
     reward, calls = Reward(redundant, TRAIN, SEARCH, 64, 0), []
     units = channel_graph(redundant).num_units

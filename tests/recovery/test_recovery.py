@@ -245,6 +245,7 @@ def test_values_that_are_not_finite_are_refused_and_change_nothing():
 # Again and again
 
 
+@pytest.mark.every_backend
 def test_settling_again_reads_the_weights_as_they_are_and_traces_nothing(monkeypatch):
     traces, call = [], LayerByLayer.call
     monkeypatch.setattr(

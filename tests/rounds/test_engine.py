@@ -608,6 +608,7 @@ def test_a_target_of_latency_is_measured(trained, monkeypatch):
     assert "50% of the latency is reached" in result.stopped_because
 
 
+@pytest.mark.every_backend
 def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained, monkeypatch):
     seen = []
 
