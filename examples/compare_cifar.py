@@ -21,7 +21,7 @@ from augmented import Augmented
 from firekeras import atomic, datasets, methods, zoo
 from firekeras.cli.classifier import compile_for_tuning
 from firekeras.studies.compare import Scratch, compare
-from firekeras.studies.compare.contest import factories
+from firekeras.studies.compare.entries import factories
 from firekeras.studies.compare.report import markdown, outcome_line, write_report
 
 DEFAULTS = ["fire", "fire_paper", "l1", "l1_global", "random", "scratch", "unpruned"]

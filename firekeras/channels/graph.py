@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
@@ -188,6 +189,14 @@ class ChannelGraph:
     def held_in(self) -> list[tuple[tuple[int, int], ...]]:
         """The layers that hold filters of each unit: (index into `filter_layers`, number of filters)."""
         return _held(self.num_units, [self.filters(name) for name in self.filter_layers])
+
+    @functools.cached_property
+    def most_held(self) -> list[int]:
+        """The most filters of each layer that go together with one unit, in the order of `filter_layers`."""
+        most = [0] * len(self.filter_layers)
+        for layer, count in set(itertools.chain.from_iterable(self.held_in)):
+            most[layer] = max(most[layer], count)
+        return most
 
     @functools.cached_property
     def limited_by(self) -> list[tuple[tuple[int, int], ...]]:

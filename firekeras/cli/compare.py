@@ -11,6 +11,7 @@ from firekeras.cli import checks
 from firekeras.cli.caps import check_caps, parsed_caps
 from firekeras.cli.console import import_keras, show, show_text
 from firekeras.cli.files import load_data, load_model
+from firekeras.cli.method_options import options_by_method
 from firekeras.cli.options import (
     Balance,
     BatchSize,
@@ -26,6 +27,7 @@ from firekeras.cli.options import (
     SkipUnreadable,
     Std,
 )
+from firekeras.cli.words import option as as_option
 from firekeras.keras_models import model_file
 from firekeras.refusals import check_share
 from firekeras.terminal import Terminal, activity
@@ -38,10 +40,25 @@ def compare(
         str,
         typer.Option(
             metavar="NAME,NAME,...",
-            help="Methods (fire, fire_paper, l1, ...), criteria (random, l2, ...), 'scratch': the final network of"
-            " the first method, trained from fresh weights, and 'unpruned': the whole network, trained further.",
+            help="Methods (fire, fire_paper, l1, ...), or as published (fire:paper, l1:paper, ...); criteria (random,"
+            " l2, ...); 'scratch': the final network of the first method, trained from fresh weights; and 'unpruned':"
+            " the whole network, trained further.",
         ),
     ] = "fire,fire_paper,l1,random,scratch,unpruned",
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METHOD.NAME=VALUE",
+            help="An option of a method, such as fire.mode=measured or fppmo.search=random; firekeras methods NAME"
+            " lists them. Repeat it for more options.",
+        ),
+    ] = None,
+    conv_macs: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="SHARE", help="The share of the convolutions' MACs that is left, as papers count it, instead."
+        ),
+    ] = None,
     macs: Annotated[
         list[float] | None,
         typer.Option(metavar="SHARE", help="The share of the MACs that is left. Repeat it for several shares."),
@@ -51,6 +68,22 @@ def compare(
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many runs each method has.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of training per run, in total.")] = 20,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="POINTS",
+            help="What methods aim at that watch a tolerance, such as play_and_prune, in absolute points; it undoes no"
+            " cut.",
+        ),
+    ] = 0.01,
+    n_jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            show_default="one",
+            help="How many runs go on at once, in processes of their own; -1: all cores.",
+        ),
+    ] = None,
     epochs_per_round: Annotated[
         int | None, typer.Option(min=0, show_default="a twelfth", help="Epochs between two cuts.")
     ] = None,
@@ -101,11 +134,15 @@ def compare(
     seeds or targets to a finished one. Every result is shown, even if it speaks against FIRE.
 
     Example: firekeras compare model.keras --data cifar10.npz --methods fire,l1,random --macs 0.5 --seeds 3
+
+    Example: firekeras compare model.keras --data digits --methods fire,l1:paper --option fire.mode=measured --n-jobs 2
     """
-    target = _target(macs, params)
+    target = _target(conv_macs=conv_macs, macs=macs, params=params)
     caps, names = parsed_caps(cap), [name.strip() for name in methods.split(",")]
     for name in names:
-        checks.check_method(name, *checks.CONTROLS)
+        checks.check_method(name.partition(":")[0], *checks.CONTROLS)
+    options = options_by_method(option)
+    tolerance = checks.check_tolerance(tolerance)
     checks.check_rate(learning_rate)
     checks.check_rate(scratch_learning_rate, "scratch_learning_rate")
     checks.check_held_out(validation_share)
@@ -121,12 +158,12 @@ def compare(
     from firekeras import datasets
     from firekeras.cli import classifier
     from firekeras.studies.compare import compare as compared
-    from firekeras.studies.compare.contest import Scratch, factories
+    from firekeras.studies.compare.entries import Scratch, factories
     from firekeras.studies.compare.report import comparison_table, outcome_line, write_report
 
     classifier.check_classes(network, dataset)
     classifier.prepare(network, learning_rate)
-    entries = factories(names)
+    entries = factories(names, options)
     if "scratch" in entries:
         entries["scratch"] = Scratch(scratch_epochs, scratch_learning_rate)
     x, y, x_val, y_val = datasets.hold_out(dataset, validation_share)
@@ -142,6 +179,8 @@ def compare(
             target=target,
             seeds=seeds,
             epochs=epochs,
+            tolerance=tolerance,
+            n_jobs=n_jobs,
             folder=output,
             on_result=lambda outcome, so_far: console.print(outcome_line(outcome, so_far)),
             learning_rate=learning_rate,
@@ -161,10 +200,11 @@ def compare(
         show_text(f"Written: {path}")
 
 
-def _target(macs, params):
-    if macs and params:
-        raise ValueError("Expected one of --macs and --params. Received: both.")
-    for name, shares in (("macs", macs), ("params", params)):
-        for share in shares or ():
+def _target(**shares):
+    given = {name: each for name, each in shares.items() if each}
+    if len(given) > 1:
+        raise ValueError(f"Expected one of {', '.join(map(as_option, shares))}. Received: {len(given)} of them.")
+    for name, each in given.items():
+        for share in each:
             checks.check_target(name, share)
-    return {"params": params} if params else {"macs": macs or [0.5]}
+    return given or {"macs": [0.5]}

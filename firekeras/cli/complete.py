@@ -24,7 +24,9 @@ def modes(incomplete: str) -> list[str]:
 
 def schedules(incomplete: str) -> list[str]:
     """Schedules of the learning rate."""
-    return _beginning(incomplete, ("cosine", "constant"))
+    from firekeras.rounds.rate_schedules import SCHEDULES
+
+    return _beginning(incomplete, SCHEDULES)
 
 
 def formats(incomplete: str) -> list[str]:

@@ -47,7 +47,8 @@ Schedule = Annotated[
     _option(
         TRAINING,
         "NAME",
-        "'cosine': it falls to 0 over all epochs; or 'constant'.",
+        "'cosine': the rate falls to 0 over all epochs; 'constant'; 'steps': a tenth after 60% and 80%; 'halvings':"
+        " half after 1/6, 1/3, 1/2 and 5/6.",
         autocompletion=complete.schedules,
     ),
 ]

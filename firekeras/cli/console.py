@@ -75,7 +75,8 @@ def _imported():
     try:
         import keras
 
-        keras.backend.backend()
+        # beside another backend Keras imports TensorFlow, if it is installed, when it first writes a config
+        keras.saving.serialize_keras_object(keras.dtype_policies.DTypePolicy("float32"))
     except ImportError as error:
         missing = (error.name or "Keras").partition(".")[0]
         raise ImportError(

@@ -31,6 +31,29 @@ def parsed_options(texts: Iterable[str] | None) -> dict[str, Any]:
     return options
 
 
+def options_by_method(texts: Iterable[str] | None) -> dict[str, dict[str, Any]]:
+    """Parses options of several methods, METHOD.NAME=VALUE each, as `parsed_options` does those of one.
+
+    Raises:
+        ValueError: If one does not say for which method it is.
+
+    Example:
+    >>> from firekeras.cli.method_options import options_by_method
+    >>> options_by_method(["fire.mode=measured", "fire:paper.regressor=mlp"])
+    {'fire': {'mode': 'measured'}, 'fire:paper': {'regressor': 'mlp'}}
+    """
+    of_method: dict[str, list[str]] = {}
+    for text in texts or ():
+        left, equals, value = text.partition("=")
+        method, dot, name = left.rpartition(".")
+        if not (method and dot):
+            raise ValueError(
+                f"--option is METHOD.NAME=VALUE in a comparison, such as fire.mode=measured. Received: {text!r}."
+            )
+        of_method.setdefault(method, []).append(f"{name}{equals}{value}")
+    return {method: parsed_options(options) for method, options in of_method.items()}
+
+
 def _value(text):
     if text.lower() in WORDS:
         return WORDS[text.lower()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import checks, complete
-from firekeras.cli.console import show
+from firekeras.cli.console import show, write_progress
 from firekeras.cli.files import announced, check_output, load_data, load_model
 from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
 from firekeras.keras_models import model_file
@@ -36,8 +37,15 @@ def sensitivity(
     mean: Mean = None,
     std: Std = None,
     skip_unreadable: SkipUnreadable = False,
+    n_jobs: Annotated[
+        int | None,
+        typer.Option(metavar="N", show_default="one", help="How many processes share the layers; -1: one per core."),
+    ] = None,
     chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Also draw a chart, a line per layer.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Also write the numbers.")] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print the progress as JSON, one object per line, and no table.")
+    ] = False,
 ):
     """Shows how much each layer can lose: the accuracy without 10%, 20%, ..., 90% of its filters, untrained.
 
@@ -64,18 +72,30 @@ def sensitivity(
     dataset = load_data(data, network, images, **scaling, skip_unreadable=skip_unreadable)
     classifier.check_classes(network, dataset)
     classifier.prepare(network, None)
-    with activity("Masking") as status:
+    with _reporting(events) as on_layer:
         analysis = measured(
             network,
             (dataset.x_train, dataset.y_train),
             criterion=criterion,
             batch_size=batch_size,
-            on_layer=lambda name, number, count: status.update(f"Layer {number} of {count}: {name}"),
+            n_jobs=n_jobs,
+            on_layer=on_layer,
         )
-    show(sensitivity_table(analysis, tolerance))
+    if not events:
+        show(sensitivity_table(analysis, tolerance))
     if chart:
         with announced(chart):
             write_svg(sensitivity_chart(analysis), chart)
     if output:
         with announced(output):
             atomic.write_text(output, json.dumps(analysis.to_dict(), indent=1) + "\n")
+
+
+@contextlib.contextmanager
+def _reporting(events):
+    """A function that reports each layer: as an event, or on a line that changes."""
+    if events:  # without that line, which would take what is printed meanwhile to standard error
+        yield lambda _name, number, count: write_progress(number - 1, count)
+        return
+    with activity("Masking") as status:
+        yield lambda name, number, count: status.update(f"Layer {number} of {count}: {name}")

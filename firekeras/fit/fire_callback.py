@@ -88,8 +88,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         learning_rate: If given (above 0), the learning rate begins here, falls along `schedule` over the epochs of
             `fit`, and warms up over a quarter of an epoch after each cut. Defaults to None: the callback leaves the
             rate alone.
-        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1 that returns a factor. Defaults
-            to `"cosine"`.
+        schedule: As in `compress`: `"cosine"`, `"constant"`, `"steps"`, `"halvings"`, or a function of the progress
+            from 0 to 1 that returns a factor. Defaults to `"cosine"`.
         distill: Whether pruned networks also learn from the network before the first cut, settled
             (`firekeras.recovery.distill`). That helps if it is fully trained. Defaults to False: the loss stays as
             compiled.

@@ -81,6 +81,7 @@ def _maker(name):
     raise unknown("method", name, names())
 
 
+@typed
 def protocols_of(method: str | Method | type[Method]) -> Mapping[str, Protocol]:
     """The protocols of a method: how it is used as it was published.
 

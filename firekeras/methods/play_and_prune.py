@@ -51,7 +51,7 @@ class PlayAndPrune(Method):
     the network is only fine-tuned. Everything else is our design:
 
     - The controller's factor is `1 - lost / tolerance`, from 0 to 2: 1 at no loss, 0 at the tolerance. With an
-      infinite tolerance, as in `firekeras.compare`, it is always 1, and the rows of a comparison say so.
+      infinite tolerance it is always 1, and the row of a comparison says that the controller is off.
     - A filter's strength is the mean |w| of its weights. Their sum would shrink as earlier layers lose
       channels, and set off cascades. Filters that only go together count as one.
     - Only filters that were penalised are cut.

@@ -78,10 +78,8 @@ def _floor(min_keep, original):
 
 def _most_at_once(graph, max_cut, step) -> list[int]:
     """How many filters each layer may lose in one plan; parts are not limited further."""
-    least = [step] * len(graph.filter_layers)
-    for layer, count in set(itertools.chain.from_iterable(graph.held_in)):
-        least[layer] = max(least[layer], count)
-    most = [max(few, math.floor(max_cut * size + 1e-9)) for few, size in zip(least, graph.widths.values(), strict=True)]
+    pairs = zip(graph.most_held, graph.widths.values(), strict=True)
+    most = [max(step, held, math.floor(max_cut * size + 1e-9)) for held, size in pairs]
     return [*most, *list(graph.sizes.values())[len(most) :]]
 
 

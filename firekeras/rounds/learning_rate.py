@@ -23,7 +23,7 @@ class RateCurve:
     Args:
         peak: The rate that the schedule's factors multiply, above 0.
         epochs: Epochs of the whole run; None if unknown, which keeps the rate constant.
-        schedule: `"cosine"`, `"constant"`, or a function of the progress from 0 to 1. Defaults to `"cosine"`.
+        schedule: The name of a schedule, or a function of the progress from 0 to 1. Defaults to `"cosine"`.
     """
 
     def __init__(self, peak: float, epochs: int | None, schedule: str | Callable[[float], float] = "cosine"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -24,6 +26,7 @@ from firekeras.rounds.monitor import check_tolerance, within_tolerance
 from firekeras.rounds.run import check_prunable
 from firekeras.scores.criteria import score_filters
 from firekeras.scores.profile import FilterScores
+from firekeras.studies.parallel import each_done, workers
 
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 PROOF = 16  # samples on which masking is compared with surgery
@@ -42,6 +45,8 @@ class Sensitivity:
         values: For each layer that can lose filters, the metric without each share, `(shares,)`. Of layers that
             lose filters together, only the first is listed.
         partners: For each layer in `values`, all layers that lose filters with it, including itself.
+        positions: The size of the feature maps of each of these layers, in positions: equal ones are a stage. Defaults
+            to none.
     """
 
     monitor: str
@@ -49,8 +54,9 @@ class Sensitivity:
     shares: tuple[float, ...]
     values: dict[str, np.ndarray]
     partners: dict[str, list[str]]
+    positions: dict[str, int] = dataclasses.field(default_factory=dict)
 
-    def rates(self, tolerance: float) -> dict[str, float]:
+    def rates(self, tolerance: float, by_stage: bool = False) -> dict[str, float]:
         """For each layer, the largest share up to which the metric stays within a tolerance.
 
         Use them as the rates of `L1Pruning`, or as the `layer_caps` of any run. One layer by itself costs
@@ -59,6 +65,9 @@ class Sensitivity:
         Args:
             tolerance: How far the metric may fall, from 0: absolute points (0.02 is two points), or a share of
                 the baseline if lower is better.
+            by_stage: Whether all layers of a stage, those of equal feature maps, get one rate, as in Li et al. (section
+                3.2): the largest that at least half of them bear. Layers that do not bear it are skipped: their rate is
+                0. The paper picks its rates by eye; the half is ours. Defaults to False.
 
         Returns:
             A share from 0 to below 1 for each layer that can lose filters; coupled layers have the same.
@@ -68,7 +77,19 @@ class Sensitivity:
         """
         check_tolerance(tolerance, self.monitor)
         largest = {name: self._largest(values, tolerance) for name, values in self.values.items()}
+        if by_stage:
+            largest = self._of_stages(largest)
         return {partner: largest[name] for name in self.values for partner in self.partners[name]}
+
+    def _of_stages(self, largest):
+        stages: dict[Any, list[str]] = {}
+        for name in largest:
+            stages.setdefault(self.positions.get(name, name), []).append(name)
+        rates: dict[str, float] = {}
+        for names in stages.values():
+            rate = sorted((largest[name] for name in names), reverse=True)[(len(names) - 1) // 2]
+            rates |= {name: rate if largest[name] >= rate else 0.0 for name in names}
+        return rates
 
     def _largest(self, values: np.ndarray, tolerance: float) -> float:
         allowed = [within_tolerance(value, self.baseline, tolerance, self.monitor) for value in values]
@@ -91,6 +112,7 @@ def sensitivity(
     monitor: str | None = None,
     train_data: Any = None,
     batch_size: int | None = None,
+    n_jobs: int | None = None,
     on_layer: Callable[[str, int, int], None] | None = None,
 ) -> Sensitivity:
     """Measures how sensitive each layer is to pruning: removes shares of its filters, one layer at a time.
@@ -115,8 +137,9 @@ def sensitivity(
         train_data: Data to settle networks on, as `fit` takes them (about a thousand samples are used), and to
             measure a criterion on that needs data. Defaults to None: `data`; settling does not use its labels.
         batch_size: For arrays. Defaults to None: Keras's own.
-        on_layer: A function that is called before each layer with its name, its number from 1, and the number of
-            layers. Defaults to None.
+        n_jobs: How many processes share the layers, through joblib, as in `compare`. Defaults to None: one.
+        on_layer: A function that is called before each layer (with several processes, after it) with its name, its
+            number from 1, and the number of layers. Defaults to None.
 
     Returns:
         A `Sensitivity`.
@@ -137,16 +160,66 @@ def sensitivity(
     settling = data if train_data is None else train_data
     scores = score_filters(model, criterion, data=settling, seed=0) if isinstance(criterion, str) else criterion
     turns = _turns(graph, scores)
-    network = _network(model, [_without(graph, scores, units, 0.5) for units in turns.values()], data, settling)
-    evaluation = Evaluation(data, monitor, 0.0, batch_size=batch_size)
-    baseline, values = evaluation.measured(network(np.zeros(graph.num_units, bool))), {}
-    for number, (name, units) in enumerate(turns.items(), start=1):
-        if on_layer:
-            on_layer(name, number, len(turns))
-        candidates = (_without(graph, scores, units, share) for share in sorted(shares))
-        values[name] = np.array([evaluation.measured(network(gone)) for gone in candidates])
+    halves = [_without(graph, scores, units, 0.5) for units in turns.values()]
+    study = _Study(model, data, settling, monitor, batch_size, scores, tuple(sorted(shares)), halves)
+    monitor, baseline, values = _all_measured(study, turns, on_layer, n_jobs)
     partners = {name: group for group in graph.groups for name in group[:1] if name in turns}
-    return Sensitivity(evaluation.monitor, baseline, tuple(sorted(shares)), values, partners)
+    positions = {name: _positions(graph, name) for name in turns}
+    return Sensitivity(monitor, baseline, study.shares, {name: values[name] for name in turns}, partners, positions)
+
+
+def _positions(graph: ChannelGraph, name: str) -> int:
+    """How many positions a layer's feature maps have; sizes that are open count as one."""
+    return math.prod(size or 1 for size in graph.layers[name].output_shape[1:]) // graph.widths[name]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Study:
+    """All that it takes to measure layers, here or in another process; `halves` are masks without half of a layer."""
+
+    model: keras.Model
+    data: Any
+    settling: Any
+    monitor: str | None
+    batch_size: int | None
+    scores: FilterScores
+    shares: tuple[float, ...]
+    halves: list[np.ndarray]
+
+    @without_retracing_warnings()
+    def measured(self, turns: Mapping[str, np.ndarray], on_layer: Callable[[str], None] | None = None) -> tuple:
+        """The name of the metric, that of the whole network, and by layer those without each share of it."""
+        graph = Network.of(self.model).graph
+        network = _network(self.model, self.halves, self.data, self.settling)
+        evaluation = Evaluation(self.data, self.monitor, 0.0, batch_size=self.batch_size)
+        baseline, values = evaluation.measured(network(np.zeros(graph.num_units, bool))), {}
+        for name, units in turns.items():
+            if on_layer:
+                on_layer(name)
+            candidates = (_without(graph, self.scores, units, share) for share in self.shares)
+            values[name] = np.array([evaluation.measured(network(gone)) for gone in candidates])
+        return evaluation.monitor, baseline, values
+
+
+def _all_measured(study, turns, on_layer, n_jobs):
+    """As `_Study.measured`: each process compiles its network once, for its part of the layers."""
+    numbers = itertools.count(1)
+
+    def reported(name):
+        if on_layer:
+            on_layer(name, next(numbers), len(turns))
+
+    count = min(workers(n_jobs), len(turns))
+    if count == 1:
+        return study.measured(turns, reported)
+    parts = [dict(list(turns.items())[first::count]) for first in range(count)]
+    results = []
+    for result in each_done(study.measured, parts, n_jobs):
+        results.append(result)
+        for name in result[-1]:
+            reported(name)
+    monitor, baseline, _ = results[0]
+    return monitor, baseline, {name: value for *_, values in results for name, value in values.items()}
 
 
 def _check_shares(shares):

@@ -26,6 +26,29 @@ class MeasureOptions:
 
 
 @dataclasses.dataclass(frozen=True)
+class JudgingData:
+    """The data that cuts are judged on: `data` as on the command line, and at most how many images."""
+
+    data: str
+    images: int = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportOptions:
+    """The options of an export.
+
+    Args:
+        to: The name of the format.
+        output: The file, or the folder.
+        data: For int8: images to calibrate the ranges of values on, as on the command line; empty for floats.
+    """
+
+    to: str
+    output: Path
+    data: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class RunOptions:
     """The options of a run.
 
@@ -78,6 +101,18 @@ def prune_by_plan_arguments(model, plan, output) -> list[str]:
 def report_arguments(files, in_litert) -> list[str]:
     """`firekeras report`, with its events: latency of one image, of all files in turns."""
     return ["report", *map(str, files), "--runs", "30", "--events", *(["--litert"] if in_litert else [])]
+
+
+def export_arguments(model, options: ExportOptions) -> list[str]:
+    """`firekeras export`."""
+    int8 = ["--int8", "--data", options.data] if options.data else []
+    return ["export", str(model), "--to", options.to, *int8, "--output", str(options.output)]
+
+
+def sensitivity_arguments(model, output, data: JudgingData, criterion: str) -> list[str]:
+    """`firekeras sensitivity`, with its events."""
+    flags = {"--data": data.data, "--images": data.images, "--criterion": criterion}
+    return ["sensitivity", str(model), *_flat(flags), "--output", str(output), "--events"]
 
 
 def check_arguments(model) -> list[str]:

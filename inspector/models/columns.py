@@ -34,6 +34,8 @@ class About:
         right: Whether cells are aligned to the right, as numbers are.
         changes: Whether cells change with the choices.
         measured: Whether it is known only once FIRE is measured.
+        sensed: Whether it is known only once sensitivity is.
+        explains: A function of a session and a row that returns the tip of a cell. Defaults to why the layer is cut.
         hidden: Whether it is hidden at first.
         marked: Whether cells show the colour of the layers that lose filters together.
         edit: A function of the `Editor`, the layer's name and the typed number; `None` if cells cannot be edited.
@@ -51,6 +53,8 @@ class About:
     right: bool = False
     changes: bool = False
     measured: bool = False
+    sensed: bool = False
+    explains: Callable[[Session, LayerRow], str] | None = None
     hidden: bool = False
     marked: bool = False
     edit: Callable[[Editor, str, Any], None] | None = None
@@ -124,6 +128,21 @@ def _change(session, row, cost):
     """The relative change of a cost; `None` if unknown."""
     after = _cost_after(session, row, cost)
     return None if after is None else change(getattr(row, cost), after)
+
+
+def _rate(session, row):
+    """How much a layer can lose by itself; -1 if unknown."""
+    rate = session.sensitivity.rate(row.name) if session.sensitivity else None
+    return -1.0 if rate is None else rate
+
+
+def _rate_text(session, row):
+    rate = _rate(session, row)
+    return "" if rate < 0 else f"{rate:.0%}"
+
+
+def _sensitivity_in_words(session, row):
+    return session.sensitivity.words(row.name) if session.sensitivity else ""
 
 
 def _cost(title, tip, width, cost):
@@ -209,6 +228,15 @@ class Column(enum.IntEnum):
         marked=True,
         total=lambda total: total.title,
     )
+    FIRE = About(
+        title="FIRE",
+        tip="Mean score of its filters; FIRE is how often their ReLU outputs zero, 0 to 1",
+        width=37,
+        text=_mean_score,
+        value=lambda session, row: -math.inf if math.isnan(row.fire) else row.fire,
+        right=True,
+        measured=True,
+    )
     PEAK = About(
         title="▲",
         tip="▲ marks layers whose filters lie in RAM at its peak: cutting these lowers it",
@@ -218,14 +246,18 @@ class Column(enum.IntEnum):
         says=lambda session, row: "its filters lie in RAM at the peak" if row.name in session.at_peak else "",
         changes=True,
     )
-    FIRE = About(
-        title="FIRE",
-        tip="Mean score of its filters; FIRE is how often their ReLU outputs zero, 0 to 1",
-        width=37,
-        text=_mean_score,
-        value=lambda session, row: -math.inf if math.isnan(row.fire) else row.fire,
+    SENSITIVITY = About(
+        title="Spare",
+        tip="How much of it can go, if nothing else does, before accuracy falls by 2 points, untrained (Shift+F9)",
+        width=42,
+        text=_rate_text,
+        value=_rate,
+        spoken="Sensitivity",
+        says=_sensitivity_in_words,
+        explains=_sensitivity_in_words,
         right=True,
-        measured=True,
+        changes=True,
+        sensed=True,
     )
     CAP = About(
         title="Cap",

@@ -108,7 +108,8 @@ class LayerModel(QtCore.QAbstractTableModel):
 
     def _manner(self, row, about, role):
         if role in (ROLES.ToolTipRole, ROLES.StatusTipRole):
-            return words.why_layer(self.session, row.name)
+            own = about.explains(self.session, row) if about.explains is not None else ""
+            return own or words.why_layer(self.session, row.name)
         if role == ROLES.AccessibleTextRole:
             return about.read_aloud(self.session, row)
         if role == ROLES.ForegroundRole and row.locked:

@@ -55,6 +55,15 @@ class Preferences:
         """Remembers the data that were used with a model."""
         self.set_text(_data_key(model), source)
 
+    def judging(self, model) -> tuple[str, int]:
+        """The data that cuts of a model are judged on, and at most how many images; empty if there are none yet."""
+        data, _, images = self.text(f"judging {_data_key(model)}").rpartition(",")
+        return data, int(images) if images.isdecimal() else 1000
+
+    def set_judging(self, model, data: str, images: int):
+        """Remembers the data that cuts of a model are judged on."""
+        self.set_text(f"judging {_data_key(model)}", f"{data},{images}")
+
     def restore(self, window: QtWidgets.QMainWindow):
         """Restores the position of a window, with its docks."""
         for key, put in (("geometry", window.restoreGeometry), ("state", window.restoreState)):

@@ -3,6 +3,7 @@
 from inspector.state import choices_file, criteria, data_sources, exports, model_explorer, obstacles, palette, words
 from inspector.state.cells import PADDING, bands, stretches
 from inspector.state.changes import change, percent
+from inspector.state.checked import Checked
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import Document, beside_model, is_keras_2, open_document, profiles_of, read_profile
@@ -12,7 +13,10 @@ from inspector.state.kernels import flat_map, kernel_picture
 from inspector.state.opened import Measured, Opened
 from inspector.state.rows import LayerRow
 from inspector.state.runs import RunView, events_size
+from inspector.state.sensitivity import Sensitivity
+from inspector.state.sensitivity import beside as beside_sensitivity
 from inspector.state.session import BOARD, CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
+from inspector.state.stages import MEASURED, Stage, stages_of
 from inspector.state.timed import Timed
 from inspector.state.totals import Total, totals_of
 from inspector.state.weights import ModelWeights

@@ -6,6 +6,7 @@ from inspector.state import criteria
 from inspector.state.comparison import Mode
 from inspector.state.runs import RunView
 from inspector.state.session import Session
+from inspector.state.stages import Stage
 
 NOTHING_OPEN = "nothing is open"
 
@@ -63,8 +64,7 @@ def no_picture(session: Session, mode: Mode) -> str:
 
 
 def _unmeasured_other(session, name):
-    result = session.need_document().result
-    how = f": open {result.name} in its folder, measure it (F5), and compare (Ctrl+D)" if result else ""
+    how = ": measure that round (F8)" if session.of_run else ""
     return f"{name} was not measured, so its FIRE is unknown{how}"
 
 
@@ -84,6 +84,17 @@ def _nothing_goes(session):
     result = session.need_document().result
     kept = f"; the result of the run is already saved as {result}" if result else ""
     return f"with these settings no filter would be removed{kept}"
+
+
+def no_model_of_round(stage: Stage | None) -> str:
+    """If there is no round of a run whose model can be opened.
+
+    Args:
+        stage: The network of the run that is shown.
+    """
+    if stage is None:
+        return "no run is open"
+    return "" if stage.model else f"the model of {stage.name} is not in the folder of the run"
 
 
 def no_resuming(view: RunView | None, own: bool) -> str:

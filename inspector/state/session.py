@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from firekeras.channels.costs import cost_without
+from firekeras.channels.costs import cost_without, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.export.boards import COMMON, Board, read_boards
 from firekeras.scores.profile import FilterScores
+from inspector.state.checked import Checked
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import Document, check_same
@@ -20,6 +21,7 @@ from inspector.state.opened import Measured, Opened
 from inspector.state.peak import peak_layers
 from inspector.state.planner import Missed, Preview
 from inspector.state.rows import LayerRow
+from inspector.state.sensitivity import Sensitivity
 from inspector.state.timed import Timed
 from inspector.state.weights import ModelWeights
 
@@ -38,6 +40,8 @@ class Session:
         comparison: What the network is compared with: a `Comparison`, or `None` for its own plan.
         mode: The picture that the heatmap shows.
         timings: Each `Timed` of this network, the last one last.
+        checks: Each `Checked` of this network, the last one last.
+        sensitivity: How much each layer can lose by itself: a `Sensitivity`, or `None` if unknown.
         stretched: Whether all rows of the heatmap are as wide as the widest.
         boards: The `Board`s that can be chosen, by name.
         board: The `Board` that the network has to fit, or `None`.
@@ -62,6 +66,8 @@ class Session:
         self._set_aside: tuple[Comparison, Mode] | None = None
         self.mode = Mode.BEFORE
         self.timings: list[Timed] = []
+        self.checks: list[Checked] = []
+        self.sensitivity: Sensitivity | None = None
         self._at_peak: tuple[object, frozenset[str]] = (None, frozenset())
 
     def listen(self, what: str, listener: Callable[[], None]):
@@ -243,6 +249,22 @@ class Session:
         own = [timed for timed in self.timings if timed.choices == self.choices]
         return next(reversed(own or self.timings), None)
 
+    def add_checked(self, checked: Checked):
+        """Remembers the measured accuracy of a cut of this network."""
+        self.checks.append(checked)
+        self._tell(LATENCY)
+
+    @property
+    def checked(self) -> Checked | None:
+        """The last check of the current choices, else the last of other choices, or `None`."""
+        own = [checked for checked in self.checks if checked.choices == self.choices]
+        return next(reversed(own or self.checks), None)
+
+    def show_sensitivity(self, sensitivity: Sensitivity):
+        """Shows how much each layer can lose by itself."""
+        self.sensitivity = sensitivity
+        self._tell(PICTURE)
+
     # by what filters are ranked
 
     @property
@@ -258,7 +280,7 @@ class Session:
         if self.comparison is not None:
             self._set_aside = (self.comparison, self.mode)
         self.opened = Measured(self.need_measured().profile, self.choices, stretched=self.stretched, scores=scores)
-        self.timings = []
+        self.timings, self.checks = [], []
         aside, self._set_aside = self._set_aside, None if scores is None else self._set_aside
         self.comparison, self.mode, self._cut_of_other = None, Mode.BEFORE, None
         self._tell(DOCUMENT, CHOICES, CELL)
@@ -293,10 +315,21 @@ class Session:
         self._tell(PICTURE, CELL)
 
     def _cut_by(self, comparison):
-        """The cut that led to the compared network; `None` if it is unknown which filters went."""
-        if comparison is None or comparison.by_rank or self.measured is None:
+        """The cut that led to the compared network; `None` if only its widths are known.
+
+        Which filters went may be unknown: then they are those that are assumed to be gone, and the figures are counted
+        in the other network itself.
+        """
+        if comparison is None or self.measured is None:
             return None
-        return self.measured.planner.cut(comparison.gone(self.measured.planner.fire))
+        planner = self.measured.planner
+        gone = comparison.gone(planner.fire)
+        if not comparison.by_rank:
+            return planner.cut(gone)
+        if comparison.after is None:
+            return None
+        other = comparison.after.graph
+        return Preview(np.zeros(planner.graph.num_units, bool), gone, other.widths, costs_without(other))
 
     def point_at(self, layer: str | None, filter: int | None = None):
         """Points at a layer, and at one of its filters."""
@@ -327,7 +360,9 @@ class Session:
         cut = self.cut if self.measured else None
         shown = cut or self.opened
         if self._at_peak[0] is not shown:
-            self._at_peak = (shown, peak_layers(self.need_opened().graph, cut.units if cut else None))
+            other = self.comparison.after if cut is self._cut_of_other and self.comparison else None
+            graph, units = (other.graph, None) if other else (self.need_opened().graph, cut.units if cut else None)
+            self._at_peak = (shown, peak_layers(graph, units))
         return self._at_peak[1]
 
     @property

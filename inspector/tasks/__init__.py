@@ -1,7 +1,9 @@
-"""Work that takes several steps: converting, drawing, measuring, running, saving, scoring, timing."""
+"""Work that takes several steps: converting, measuring, judging, running, saving, exporting and the like."""
 
 from inspector.tasks.converting import Converting
+from inspector.tasks.exporting import Exporting
 from inspector.tasks.figures import Figures
+from inspector.tasks.judging import Judging
 from inspector.tasks.measuring import Measuring
 from inspector.tasks.running import Running
 from inspector.tasks.saving import Saving

@@ -7,19 +7,30 @@ from pathlib import Path
 from PySide6 import QtCore
 
 from firekeras.rounds.run_directory import RunDirectory
-from inspector.children import RunOptions, Work, compress_arguments, firekeras_command, resume_arguments
-from inspector.dialogs import RunDialog
+from inspector.children import (
+    MeasureOptions,
+    RunOptions,
+    Work,
+    compress_arguments,
+    firekeras_command,
+    measure_arguments,
+    resume_arguments,
+)
+from inspector.dialogs import MeasureDialog, RunDialog
 from inspector.models import Preferences
 from inspector.state import (
+    MEASURED,
     Comparison,
     Mode,
     RunView,
     Session,
+    Stage,
     criteria,
     events_size,
     open_document,
     profiles_of,
     read_profile,
+    stages_of,
 )
 from inspector.tasks.task import MODELS, Task
 from inspector.views import NO_RUN
@@ -42,9 +53,12 @@ class Running(Task):
         view: The `RunView` that is shown, or `None`.
         folder: The folder of the run, existing or to be created; `None` if there is no run.
         own: Whether this window started it.
+        stages: The networks that it left so far.
+        stage: The one that is shown, or `None`.
         stopping: Whether the run was asked to stop.
 
     Signals:
+        staged: The networks of the run, and the one that is shown.
         shown: The `RunView` or `None`, a text on the current activity, and whether the run is known to be running.
         progressed: How much of a round is done, and the total.
         logged: A line for the log.
@@ -52,6 +66,7 @@ class Running(Task):
         changed: The possible actions on the run may have changed.
     """
 
+    staged = QtCore.Signal(object, object)
     shown = QtCore.Signal(object, str, bool)
     progressed = QtCore.Signal(int, int)
     logged = QtCore.Signal(str)
@@ -61,6 +76,7 @@ class Running(Task):
     def __init__(self, session: Session, work: Work, preferences: Preferences, parent: QtCore.QObject | None = None):
         super().__init__(session, parent)
         self._work, self._preferences = work, preferences
+        self._read_profiles: dict = {}
         self._forget(None, own=False)
         self._timer = QtCore.QTimer(self, interval=PERIOD)
         self._timer.timeout.connect(self.look)
@@ -70,6 +86,11 @@ class Running(Task):
         """Forgets the last run; nothing is known about the one in this folder yet."""
         self.view: RunView | None = None
         self.folder, self.own, self.stopping = folder, own, False
+        self.stages: list[Stage] = []
+        self.stage: Stage | None = None
+        self._number: int | None = None  # of the round that a person chose; None to follow the run
+        self._read_profiles.clear()
+        self.staged.emit([], None)
 
     # begin
 
@@ -170,33 +191,113 @@ class Running(Task):
         return view
 
     def _show_network(self, view):
-        """Compares the heatmap with the network of the last round that was kept."""
-        report, measured, session = view.report, self.session.measured, self.session
-        if measured is None:
+        """Compares the heatmap with the network that is chosen, or else with that of the last round that was kept."""
+        self.stages = stages_of(view)
+        self._show_stage(self._number)
+        session = self.session
+        if session.measured is None:
             self._open_first_profile(view)
-        elif session.ranks_by_fire and report.accepted and report.accepted[-1].widths:
-            name = f"round {report.accepted[-1].number}"
+        elif session.ranks_by_fire and self.stage is not None and self.stage.number:
             first = session.comparison is None and session.mode is Mode.BEFORE
-            session.compare(self._comparison(view, measured.profile, name), Mode.CUTS if first else session.mode)
+            self._compare(self.stage, Mode.CUTS if first else session.mode)
 
-    def _comparison(self, view, profile, name):
+    def _show_stage(self, number):
+        by_number = {stage.number: stage for stage in self.stages}
+        self.stage = by_number.get(number) or self.stages[-1]
+        self.staged.emit(self.stages, self.stage)
+
+    def choose_round(self, number: int):
+        """Shows the network that a round left; 0 for the one that the run began with."""
+        last = number == self.stages[-1].number
+        self._number = None if last else number
+        self._show_stage(self._number)
+        self.in_words(self._show_chosen)
+        self.changed.emit()
+
+    def _show_chosen(self):
+        """Shows FIRE of the chosen network if it was measured, else which filters it lacks."""
+        stage, session = self.stage, self.session
+        if stage is None or session.measured is None:
+            return
+        if not stage.number:
+            session.compare(None, Mode.BEFORE)
+        elif stage.profile is None:
+            self._compare(stage, Mode.CUTS)
+        else:
+            self._compare(stage, session.mode if session.mode in (Mode.DIFFERENCE, Mode.SPLIT) else Mode.AFTER)
+
+    def _compare(self, stage, mode):
+        self.session.compare(self._comparison(stage, self.session.need_measured().profile), mode)
+
+    def _comparison(self, stage, profile):
         """Compares by the measurement of that network; else by its cuts; if these are unknown too, by its widths."""
-        newest, widths = profiles_of(view.directory), view.report.widths_after
-        removed = self.removed_from(widths)  # filters have other numbers in the profile of a later round
-        if newest and newest[-1] != self.session.need_document().profile_path:
-            later = read_profile(newest[-1])
-            if later.graph.widths == widths:
-                return Comparison.of(profile, later, name, removed)
+        later, widths = self._profile_of(stage), stage.report.widths_after
+        removed = self._removed(stage)  # filters have other numbers in the profile of a later round
+        if later is not None and later.graph.widths == widths:
+            return Comparison.of(profile, later, stage.name, removed)
         if removed:
-            return Comparison.of_cuts(profile, removed, name)
-        return Comparison.of_widths(profile, widths, name)
+            return Comparison.of_cuts(profile, removed, stage.name)
+        return Comparison.of_widths(profile, widths, stage.name)
+
+    def _profile_of(self, stage):
+        if stage.profile is None or stage.profile == self.session.need_document().profile_path:
+            return None
+        key = (stage.profile, stage.profile.stat().st_mtime_ns)
+        if key not in self._read_profiles:
+            self._read_profiles[key] = read_profile(stage.profile)
+        return self._read_profiles[key]
+
+    def _removed(self, stage) -> dict:
+        """The filters that a network lacks, if they have their numbers in the open profile; empty if unknown."""
+        graph = self.session.need_measured().graph
+        return stage.report.removed if graph.widths == stage.report.widths_before else {}
 
     def removed_from(self, widths) -> dict:
         """The filters that a network of these widths lacks, if it came of the shown run; empty if that is unknown."""
-        measured, view = self.session.measured, self.view
-        if view is None or measured is None or widths != view.report.widths_after:
+        if self.session.measured is None:
             return {}
-        return view.report.removed if measured.graph.widths == view.report.widths_before else {}
+        stage = next((stage for stage in reversed(self.stages) if stage.report.widths_after == widths), None)
+        return self._removed(stage) if stage is not None else {}
+
+    # what is done with a network of the run
+
+    def need_stage(self) -> tuple[Stage, Path]:
+        """The network that is shown, and its file; raises `ValueError` if there is none."""
+        if self.stage is None or self.stage.model is None:
+            raise ValueError("No run is open, or the model of this round is not in its folder.")
+        return self.stage, self.stage.model
+
+    @property
+    def model(self) -> Path:
+        """The file of the model that is shown: that of a round, else the open one; raises `ValueError` without any."""
+        return self.need_stage()[1] if self.stage is not None else self.session.need_model()
+
+    def open_round(self):
+        """Opens the model of the round that is shown."""
+        self.path.emit(self.need_stage()[1])
+
+    def ask_to_measure(self):
+        """Opens the dialog that measures FIRE of the round that is shown."""
+        stage, model = self.need_stage()
+        source = self.view.directory.settings.get("source") or {} if self.view is not None else {}
+        data = self._preferences.data_of(self.session.need_model()) or str(source.get("data") or "")
+        dialog = MeasureDialog(f"{stage.name} of this run", data, self.session.input_shape)
+        dialog.chosen.connect(lambda options: self.measure(stage, model, options))
+        self.asked.emit(dialog)
+
+    def measure(self, stage: Stage, model: Path, options: MeasureOptions):
+        """Measures FIRE of the network that a round left."""
+        output = model.with_name(MEASURED.format(stage.number))
+        command = firekeras_command(measure_arguments(model, output, options))
+        self.wished.emit(command, f"Measuring {stage.name}", lambda outcome: self._is_measured(outcome, stage))
+
+    def _is_measured(self, outcome, stage):
+        if self.failed(outcome, f"Measuring {stage.name}", "&Measure again…", self.ask_to_measure):
+            return
+        if self.view is not None and stage in self.stages:
+            self.stages = stages_of(self.view)
+            self.choose_round(stage.number)
+        self.say(f"Measured. The heatmap shows FIRE after {stage.name}.")
 
     def _open_first_profile(self, view):
         if self.session.of_run and profiles_of(view.directory):

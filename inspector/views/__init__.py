@@ -8,4 +8,5 @@ from inspector.views.goal_bar import GoalBar
 from inspector.views.heatmap_view import HeatmapPanel, HeatmapView
 from inspector.views.layer_table import LayerTable
 from inspector.views.ratio_bar import RatioBar
+from inspector.views.round_bar import RoundBar
 from inspector.views.run_panel import NO_RUN, RunPanel

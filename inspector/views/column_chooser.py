@@ -21,7 +21,7 @@ class ColumnChooser(QtCore.QObject):
 
     def __init__(self, views, parent=None):
         super().__init__(parent)
-        self._views, self._measured = views, False
+        self._views, self._measured, self._sensed = views, False, False
         self.actions = {column: self._action(column) for column in Column if column != Column.LAYER}
         header = views[0].horizontalHeader()
         header.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.ActionsContextMenu)
@@ -51,14 +51,15 @@ class ColumnChooser(QtCore.QObject):
             action.setChecked(column.name not in unwanted)
         self._show()
 
-    def show_measured(self, measured: bool):
-        """Shows the columns that need a measurement, or leaves their space to the others."""
-        self._measured = measured
-        self._show()
+    def show_measured(self, measured: bool, *, sensed: bool):
+        """Shows the columns that need a measurement, of FIRE or of sensitivity, or leaves their space to the others."""
+        if (measured, sensed) != (self._measured, self._sensed):
+            self._measured, self._sensed = measured, sensed
+            self._show()
 
     def _show(self):
         for column, action in self.actions.items():
-            known = self._measured or not column.about.measured
+            known = (self._measured or not column.about.measured) and (self._sensed or not column.about.sensed)
             action.setEnabled(known)
             for view in self._views:
                 view.setColumnHidden(column, not (known and action.isChecked()))

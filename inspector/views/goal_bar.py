@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from PySide6 import QtCore, QtWidgets
 
 from firekeras.plan.goals import amount_of
@@ -34,7 +36,7 @@ class GoalBar(QtWidgets.QWidget):
         self.session, self.editor = session, editor
         self.label = QtWidgets.QLabel("&Goal")
         self.goal = QtWidgets.QComboBox(insertPolicy=QtWidgets.QComboBox.InsertPolicy.NoInsert)
-        self.line = QtWidgets.QLineEdit(placeholderText=NO_GOAL)
+        self.line = QtWidgets.QLineEdit(placeholderText=NO_GOAL, clearButtonEnabled=True)
         self.goal.setLineEdit(self.line)  # without a completer: what is typed counts, not a proposal that begins so
         self.goal.setCompleter(None)  # type: ignore[arg-type]
         self.goal.setMinimumContentsLength(17)
@@ -46,6 +48,8 @@ class GoalBar(QtWidgets.QWidget):
         board_label = QtWidgets.QLabel("&Board")
         for label, control in ((self.label, self.goal), (board_label, self.board)):
             label.setBuddy(control)
+            control.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)  # not by the wheel
+            control.installEventFilter(self)
         self.ram, self.flash = MemoryBar("RAM"), MemoryBar("Flash")
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 0, 6, 2)
@@ -69,12 +73,16 @@ class GoalBar(QtWidgets.QWidget):
     # the goal
 
     def _try(self, text):
-        """Follows what is typed as soon as it is a goal."""
-        try:
-            self.session.goal_of(text)
-        except ValueError:
-            return
-        self.editor.set_goal(text)
+        """Follows what is typed as soon as it is a goal, or nothing any more."""
+        with contextlib.suppress(ValueError):  # it may become one
+            self.editor.set_goal(text)
+
+    def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
+        """Keeps the wheel from changing a goal or a board that is only passed over."""
+        if event.type() == QtCore.QEvent.Type.Wheel and not watched.hasFocus():
+            event.ignore()
+            return True
+        return super().eventFilter(watched, event)
 
     def _decide(self, *_):
         self.editor.end_gesture()
@@ -134,9 +142,9 @@ class GoalBar(QtWidgets.QWidget):
         self.goal.setEditText(text)
 
     def _show(self):
-        goal = self.session.choices.goal
-        if not (self.line.hasFocus() and self.line.isModified()):  # what is being typed stays
-            self.goal.setEditText(goal.text if goal else "")
+        text = self.session.choices.goal.text if self.session.choices.goal else ""
+        if text != self.line.text() and not (self.line.hasFocus() and self.line.isModified()):  # what is typed stays
+            self.goal.setEditText(text)
             self.line.setCursorPosition(0)
         self.label.setText("&Goal…" if self.session.pending else "&Goal")
         self._show_memory()

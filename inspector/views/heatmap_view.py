@@ -353,13 +353,17 @@ class HeatmapPanel(QtWidgets.QWidget):
             chosen.addWidget(box)
         top.addWidget(self.legend, 1)
         top.addLayout(chosen)
-        layout = QtWidgets.QVBoxLayout(self)
+        self._column = layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(0, 2, 0, 0)
         layout.setSpacing(2)
         layout.addLayout(top)
         layout.addWidget(view, 1)
         for what in (PICTURE, DOCUMENT, CHOICES):
             view.session.listen(what, self._show_mode)
+
+    def put_above(self, widget: QtWidgets.QWidget):
+        """Puts a widget above the legend."""
+        self._column.insertWidget(0, widget)
 
     def _make_criterion(self):
         box = QtWidgets.QComboBox()

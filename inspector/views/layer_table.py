@@ -7,7 +7,7 @@ import math
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.models import SORT, Column, Editor, LayerModel
-from inspector.state import CELL, DOCUMENT, Session, words
+from inspector.state import CELL, DOCUMENT, PICTURE, Session, words
 from inspector.views.column_chooser import ColumnChooser
 from inspector.views.totals_view import TotalsView
 from inspector.widgets import CheckBoxDelegate, best_elide, name
@@ -110,6 +110,7 @@ class LayerTable(QtWidgets.QWidget):
         layout.addWidget(self.edits)
         session.listen(CELL, self._follow)
         session.listen(DOCUMENT, self._show_what_is_known)
+        session.listen(PICTURE, self._show_columns)
         self.view.horizontalHeader().sectionResized.connect(self._elide)
         self._show_what_is_known()
 
@@ -178,7 +179,7 @@ class LayerTable(QtWidgets.QWidget):
 
     def _show_what_is_known(self):
         self.edits.setEnabled(self.session.opened is not None)
-        self.columns.show_measured(self.session.measured is not None)
+        self._show_columns()
         for column in Column:
             if not self.view.isColumnHidden(column):
                 fitting = self.totals.sizeHintForColumn(column) if column != Column.LAYER else 0
@@ -186,6 +187,9 @@ class LayerTable(QtWidgets.QWidget):
         self._elide(Column.LAYER)
         self._show_kinds()
         self._find(self.finder.text())
+
+    def _show_columns(self):
+        self.columns.show_measured(self.session.measured is not None, sensed=self.session.sensitivity is not None)
 
     def _elide(self, column, *_):
         """Shortens names of layers where that keeps them apart."""

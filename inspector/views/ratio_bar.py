@@ -7,6 +7,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from firekeras.report.tables import short_number
 from inspector.models import Editor
 from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, words
+from inspector.views.accuracy_label import AccuracyLabel
 from inspector.views.latency_label import LatencyLabel
 from inspector.widgets import CUT
 
@@ -34,7 +35,7 @@ class RatioBar(QtWidgets.QWidget):
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
         self.costs.setToolTip("Exact: counted for the network after the cut. Only accuracy is unknown before a run.")
-        self.latency = LatencyLabel(session)
+        self.latency, self.accuracy = LatencyLabel(session), AccuracyLabel(session)
         self.most = QtWidgets.QLabel()
         self.most.setAccessibleName("The most that caps and limits allow")
         layout = QtWidgets.QHBoxLayout(self)
@@ -47,7 +48,7 @@ class RatioBar(QtWidgets.QWidget):
         layout.addLayout(choice, 1)
         figures = QtWidgets.QVBoxLayout()
         figures.setSpacing(0)
-        for figure in (self.most, self.costs, self.latency):
+        for figure in (self.most, self.costs, self.latency, self.accuracy):
             figures.addWidget(figure)
         layout.addLayout(figures)
         for control in (self.slider, self.box):
@@ -77,7 +78,8 @@ class RatioBar(QtWidgets.QWidget):
             control.setEnabled(measured)
             control.setStatusTip(TIP if measured else f"{TIP}. Not now: nothing is measured yet")
             control.setToolTip(control.statusTip())
-        self.latency.setVisible(measured)
+        for figure in (self.latency, self.accuracy):
+            figure.setVisible(measured)
         self._show()
 
     def _show(self):

@@ -140,8 +140,14 @@ class RunChart(pg.GraphicsLayoutWidget):
                 plot.getAxis(side).enableAutoSIPrefix(False)
             plot.setMouseEnabled(x=False, y=False)
             plot.setLabel("bottom", "round")
-        self._report = None
+        self._report, self._marked = None, None
         self.take_theme()
+
+    def mark(self, number: int | None):
+        """Marks the round that the heatmap shows; `None` for none."""
+        self._marked = number
+        if self._report is not None:
+            self.show_report(self._report)
 
     def take_theme(self):
         """Takes the colours of the application's palette."""
@@ -169,6 +175,9 @@ class RunChart(pg.GraphicsLayoutWidget):
         self._lines(report, current)
         kept = [(0, report.baseline, 1.0), *((r.number, r.accuracy, self._left(report, r)) for r in report.accepted)]
         undone = [(r.number, r.accuracy, self._left(report, r)) for r in report.undone]
+        if self._marked is not None:
+            for plot in (self.metric, self.macs):
+                plot.addItem(pg.InfiniteLine(self._marked, angle=90, pen=pg.mkPen(current.focus, width=2)))
         line = pg.mkPen(current.text, width=2)
         for plot, field in ((self.metric, 1), (self.macs, 2)):
             self._points(plot, kept, field, pen=line, symbol="o", symbolBrush=current.text)

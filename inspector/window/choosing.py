@@ -12,6 +12,7 @@ from inspector.state import ModelWeights
 if TYPE_CHECKING:
     from inspector.window.main_window import Window
 
+KINDS = "Models, measurements (*.keras *.fire.h5)"
 FILE, FOLDER = QtWidgets.QFileDialog.FileMode.ExistingFile, QtWidgets.QFileDialog.FileMode.Directory
 MODELS = "Models, measurements, models of Keras 2 (*.keras *.fire.h5 *.h5 *.hdf5)"
 
@@ -48,8 +49,8 @@ def choices(window: Window):
 
 
 def other_profile(window: Window):
-    """Compares the open profile with another one."""
-    _choose(window, FILE, "Measurements (*.fire.h5)", lambda path: window.in_words(window.compare_with, path))
+    """Compares the open profile with another one, or with that of another model."""
+    _choose(window, FILE, KINDS, lambda path: window.in_words(window.compare_with, path))
 
 
 def boards(window: Window):

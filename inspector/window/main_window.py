@@ -21,11 +21,24 @@ from inspector.state import (
     beside_model,
     criteria,
     is_keras_2,
+    obstacles,
     open_document,
     read_profile,
     words,
 )
-from inspector.tasks import Converting, Figures, Measuring, Running, Saving, Scoring, Task, Timing, in_words
+from inspector.tasks import (
+    Converting,
+    Exporting,
+    Figures,
+    Judging,
+    Measuring,
+    Running,
+    Saving,
+    Scoring,
+    Task,
+    Timing,
+    in_words,
+)
 from inspector.views import (
     HIDDEN_AT_FIRST,
     Banner,
@@ -35,6 +48,7 @@ from inspector.views import (
     HeatmapView,
     LayerTable,
     RatioBar,
+    RoundBar,
     RunPanel,
     empty_page,
 )
@@ -73,6 +87,8 @@ class Window(QtWidgets.QMainWindow):
         self.converting: Converting = Converting(self.session, self.work, self)
         self.scoring: Scoring = Scoring(self.session, preferences, self)
         self.timing: Timing = Timing(self.session, self.work, self)
+        self.judging: Judging = Judging(self.session, self.work, preferences, self)
+        self.exporting: Exporting = Exporting(self.session, preferences, self)
         self.actions_: actions.Actions = actions.Actions(self, MENUS)
         self._lay_out()
         self._connect()
@@ -105,6 +121,9 @@ class Window(QtWidgets.QMainWindow):
 
     def _lay_out(self):
         self.run_panel = RunPanel([self.actions_[key] for key in ("run", "stop", "abort", "resume")])
+        of_round = ("open_round", "measure_round", "export", "folder")
+        self.rounds = RoundBar([self.actions_[key] for key in of_round])
+        self.heatmap_panel.put_above(self.rounds)
         self.setCentralWidget(self.pages)
         self._add_toolbar()
         side = QtCore.Qt.DockWidgetArea
@@ -165,6 +184,8 @@ class Window(QtWidgets.QMainWindow):
             self.timing,
             self.converting,
             self.figures,
+            self.exporting,
+            self.judging,
             self.scoring,
         ):
             self._connect_task(task)
@@ -174,6 +195,9 @@ class Window(QtWidgets.QMainWindow):
         self.measuring.predicted.connect(self.panel.show_predictions)
         self.saving.saved.connect(self.editor.stack.setClean)
         self.saving.chosen.connect(self.editor.take)
+        self.running.staged.connect(self.rounds.show_stages)
+        self.running.staged.connect(lambda _stages, stage: self.run_panel.chart.mark(stage.number if stage else None))
+        self.rounds.chosen.connect(self.running.choose_round)
         self.running.shown.connect(self.run_panel.show_run)
         self.running.progressed.connect(self.run_panel.show_progress)
         self.running.logged.connect(self.run_panel.say)
@@ -333,14 +357,23 @@ class Window(QtWidgets.QMainWindow):
     # actions
 
     def compare_with(self, path):
-        """Compares the open profile with the one at a path."""
+        """Compares the open profile with the one at a path, or with that of the model there."""
         path = Path(path)
+        if path.suffix == ".keras":
+            path = beside_model(path)
+            if not path.exists():
+                raise ValueError(f"There is no {path.name} beside the model. Open it, and measure it (F5) first.")
         removed = next((r for model, r in self.saving.removed.items() if beside_model(model) == path.resolve()), None)
         other = read_profile(path)
         removed = removed or self.running.removed_from(other.graph.widths)
         comparison = Comparison.of(self.session.need_measured().profile, other, path.name, removed)
         self.session.compare(comparison, Mode.SPLIT)
         self.banner.say(comparison.note)
+
+    def no_model(self) -> str:
+        """Why there is no model to export: the round that is shown lacks it, or nothing is open; empty if there is."""
+        stage = self.running.stage
+        return obstacles.no_model(self.session) if stage is None else obstacles.no_model_of_round(stage)
 
     def rank_by(self, name: str):
         """Ranks filters by a criterion; if that is not possible, says why."""

@@ -51,6 +51,7 @@ def test_the_module_runs_as_a_program():
     assert shown.stdout == f"firekeras {firekeras.__version__}\n"
 
 
+@pytest.mark.every_backend
 def test_start_up_chatter_is_left_out(folder):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     command = [sys.executable, "-m", "firekeras", "prune", "model.keras", "--dry-run"]
@@ -62,6 +63,7 @@ def test_start_up_chatter_is_left_out(folder):
 # measure
 
 
+@pytest.mark.every_backend
 def test_measure_writes_a_profile_and_shows_it(folder):
     result = run("measure", "model.keras", "--data", "digits", "--fraction", 0.1)
     assert result.exit_code == 0, result.output
@@ -205,6 +207,7 @@ def test_measure_refuses_another_word_for_a_fraction(folder):
     assert "a share such as 0.2, or auto" in refused("measure", "model.keras", "--data", "digits", "--fraction", "half")
 
 
+@pytest.mark.every_backend
 def test_prune_writes_a_smaller_model_that_works(folder):
     before = (folder / "model.keras").read_bytes()
     result = run("prune", "model.keras", "--ratio", 0.5)
@@ -409,6 +412,7 @@ def test_nan_weights_are_refused(folder):
 QUICK = ("--data", "digits", "--limit", 64, "--max-rounds", 1, "--ratio", 0.3, "--epochs", 1)
 
 
+@pytest.mark.every_backend
 def test_compress_shows_rounds_and_writes_the_model(folder):
     result = run("compress", "model.keras", *QUICK, "--tolerance", "inf", "--cap", "conv1=0.125")
     assert result.exit_code == 0, result.output
@@ -557,6 +561,7 @@ def test_caps_are_split_at_the_last_sign():
 
 
 @pytest.mark.compiled
+@pytest.mark.every_backend
 def test_the_demo_compresses_within_a_tiny_budget(folder):
     result = run("demo", "--first-epochs", 1, "--epochs", 2, "--conv-macs", 0.4)
     assert result.exit_code == 0, result.output

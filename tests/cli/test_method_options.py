@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from firekeras import methods
 from firekeras.cli import app
-from firekeras.cli.method_options import parsed_options
+from firekeras.cli.method_options import options_by_method, parsed_options
 from firekeras.cli.methods import argument_texts
 from firekeras.rounds.settings import check_read
 
@@ -17,6 +17,17 @@ def test_values_are_numbers_words_and_what_python_reads():
     for wrong, words in ((["rates"], "NAME=VALUE.*'rates'"), (["a=1", "a=2"], "given twice for 'a'")):
         with pytest.raises(ValueError, match=words):
             parsed_options(wrong)
+
+
+def test_in_a_comparison_an_option_says_for_which_method_it_is():
+    given = ["fire.mode=measured", "l1:paper.rates={'a.b': 0.5}", "fire.beside=()"]
+    assert options_by_method(given) == {
+        "fire": {"mode": "measured", "beside": ()},
+        "l1:paper": {"rates": {"a.b": 0.5}},
+    }
+    for wrong in ("mode=measured", "fire.=1", "fire.mode"):
+        with pytest.raises(ValueError, match="--option is"):
+            options_by_method([wrong])
 
 
 @pytest.mark.parametrize("name", methods.names())

@@ -20,7 +20,7 @@ from firekeras.cli.words import in_options
 from firekeras.discovery import registered
 from firekeras.methods import fire
 from firekeras.scores.criteria import CRITERIA
-from firekeras.studies.compare import contest
+from firekeras.studies.compare import entries
 
 FILES = Path(__file__).parents[1] / "files"
 TABLE = [
@@ -146,7 +146,7 @@ def test_a_missing_backend_is_named_with_its_cure(said):
 def test_the_right_names_are_known_without_importing_what_registers_them():
     for name in methods.names():
         check_method(name)
-    assert set(MODES) == set(fire.MODES) and set(CONTROLS) == set(contest.CONTROLS)
+    assert set(MODES) == set(fire.MODES) and set(CONTROLS) == set(entries.CONTROLS)
     for name, criterion in CRITERIA.items():
         assert registered("scores/criteria", "criterion")[name].get("needs", "kernel") == criterion.needs
 

@@ -81,6 +81,7 @@ def test_fire_counted_in_training_equals_brute_force_over_the_batches_that_train
         np.testing.assert_array_equal(profile.seen[name], 96 * 64)
 
 
+@pytest.mark.every_backend
 def test_with_data_fire_is_measured_in_inference_mode():
     model = network()
     callback = firekeras.FirePruningCallback(images(40)[0], pruning_ratio=0.25, tolerance=1.0)
@@ -196,6 +197,7 @@ def test_without_a_baseline_nothing_is_cut():
         fit(network(), callback, callbacks=[Poison(0), callback])
 
 
+@pytest.mark.every_backend
 def test_a_target_is_reached_within_the_epochs_however_bad_the_metric():
     model = network(metrics=["accuracy", metric := SetMetric()])
     before = firekeras.count_costs(model).macs

@@ -143,6 +143,7 @@ def test_batches_may_be_saved_where_data_are_given_to_measure_on(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.every_backend
 def test_a_rate_that_a_scheduler_sets_reaches_the_network_that_trains():
     class Rates(keras.callbacks.Callback):
         seen = ()
@@ -203,6 +204,7 @@ CTRL_C = {
 
 
 @pytest.mark.parametrize("where", CTRL_C)
+@pytest.mark.every_backend
 def test_ctrl_c_leaves_the_last_accepted_network(where):
     hook, epoch = CTRL_C[where]
     model, metric = network_with_metric()

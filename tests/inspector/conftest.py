@@ -1,5 +1,6 @@
 """Windows without a screen; no warnings of Qt's, and no process left behind, by any test."""
 
+import json
 import os
 import tempfile
 
@@ -11,10 +12,11 @@ import keras
 import networks
 import pytest
 from PySide6 import QtCore
+from recorded import begin, start, whole_round
 
 import firekeras
 from inspector.models.preferences import Preferences
-from inspector.state.documents import open_document
+from inspector.state.documents import open_document, read_profile
 from inspector.state.session import Session
 from inspector.window.main_window import Window
 
@@ -63,6 +65,25 @@ def residual_files(tmp_path_factory):
     profile = firekeras.measure_fire(model, networks.samples(model, 16), neuron_maps=True)
     profile.save(folder / "net.fire.h5")
     return folder / "net.keras", folder / "net.fire.h5"
+
+
+@pytest.fixture(scope="session")
+def cut_files(residual_files, tmp_path_factory):
+    """The same network without one filter: (model, profile, what it lacks by layer)."""
+    folder = tmp_path_factory.mktemp("cut")
+    model, profile = keras.models.load_model(residual_files[0]), firekeras.FireProfile.load(residual_files[1])
+    layer = next(name for name in profile.graph.filter_layers if name.startswith("a"))
+    plan = firekeras.plan_pruning(model, profile, pruning_ratio=1e-6, layer_caps=only(profile.graph, layer))
+    smaller = firekeras.prune(model, plan)
+    smaller.save(folder / "cut.keras")
+    firekeras.measure_fire(smaller, networks.samples(model, 16)).save(folder / "cut.fire.h5")
+    removed = {name: filters.tolist() for name, filters in plan.removed.items()}
+    return folder / "cut.keras", folder / "cut.fire.h5", removed
+
+
+def only(graph, layer):
+    """Caps that leave every other layer alone."""
+    return {name: float(name == layer) for name in graph.filter_layers}
 
 
 @pytest.fixture
@@ -119,3 +140,35 @@ def empty_window(qtbot, preferences):
 def window(empty_window, files):
     empty_window.open_path(files[0])
     return empty_window
+
+
+@pytest.fixture
+def history(empty_window, files, cut_files, tmp_path):
+    """A window with a finished run of three rounds: one filter went, one round was undone, another filter went."""
+    folder, profile = tmp_path / "run", read_profile(files[1])
+    widths, (layer, went) = profile.graph.widths, next(iter(cut_files[2].items()))
+    more = [*went, next(k for k in range(widths[layer]) if k not in went)]
+    less = [{**widths, layer: widths[layer] - count} for count in (1, 2)]
+    events = [
+        start(),
+        {**whole_round(1, True, 0.91, 0.9, less[0], {layer: went}), "profile": "profile-001.fire.h5"},
+        whole_round(2, False, 0.6, 0.7, less[1]),
+        {**whole_round(3, True, 0.89, 0.8, less[1], {layer: more}), "profile": "profile-003.fire.h5"},
+        {"event": "stop", "reason": "The target of 80% of the MACs is reached."},
+    ]
+    begin(folder, widths)
+    for event in events:
+        if event.get("accepted"):
+            event["model"] = f"round-{event['number']:03}.keras"
+    copies = {
+        "round-000.keras": files[0],
+        "profile-001.fire.h5": files[1],
+        "round-001.keras": cut_files[0],
+        "profile-003.fire.h5": cut_files[1],
+        "round-003.keras": cut_files[0],
+    }
+    for name, source in copies.items():
+        (folder / name).write_bytes(source.read_bytes())
+    (folder / "events.jsonl").write_text("".join(json.dumps({**event, "time": ""}) + "\n" for event in events))
+    empty_window.open_path(folder)
+    return empty_window, layer, went, folder

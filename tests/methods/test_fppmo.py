@@ -419,7 +419,7 @@ def test_without_labels_or_a_loss_it_is_refused(redundant):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"search": "best"}, r"search must be one of 'elite', 'random'\. Received: 'best'"),
+        ({"search": "best"}, r"search must be one of 'elite', 'reinforce', 'random'\. Received: 'best'"),
         ({"stages": 0}, "stages must be a whole number, at least 1. Received: 0"),
         ({"samples": 1.5}, "samples must be a whole number. Received: 1.5"),
         ({"prior": 2}, "prior must be a share, from 0 to 1. Received: 2"),
@@ -438,6 +438,7 @@ def test_learning_out_of_range_is_refused(settings):
         Learning(**settings)
 
 
+@pytest.mark.every_backend
 def test_a_whole_run_gives_a_smaller_network(redundant):
     result = firekeras.compress(
         redundant,

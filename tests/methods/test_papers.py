@@ -2,6 +2,7 @@
 
 import networks
 import numpy as np
+import pages
 import pytest
 from plans import planned
 
@@ -101,3 +102,14 @@ def test_the_command_line_takes_what_the_protocol_sets_unless_an_option_is_given
     assert resolved == {**options, "epochs": "300", "ratio": 0.05, "min_keep": 0}
     assert _as_published({**options, "macs": 0.5}, chosen=[])["ratio"] is None
     assert _as_published({"method": "play_and_prune", "protocol": "paper", "epochs": "20"}, [])["epochs"] == "none"
+
+
+@pytest.mark.parametrize("name", [name for name in PAPERS if name != "fire_paper"])
+def test_the_page_on_the_papers_has_defaults_and_protocols_side_by_side(name):
+    page = (pages.ROOT / "docs" / "papers.md").read_text(encoding="utf-8")
+    paper, options, defaults = protocols_of(name)["paper"], methods.options_of(name), RunSettings().to_dict()
+    rows = {option: (options[option].default, value) for option, value in paper.options.items()}
+    rows |= {setting: (defaults[setting], value) for setting, value in paper.settings.items()}
+    for row, values in rows.items():
+        default, published = (repr(value).replace("'", '"') for value in values)
+        assert f"| `{row}` | `{default}` | `{published}` |" in page

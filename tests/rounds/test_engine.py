@@ -375,7 +375,7 @@ class NoTraining(keras.callbacks.Callback):
         ({"batchsize": 32}, r"Unknown setting 'batchsize'"),
         ({"epochs": -1}, r"epochs must be a whole number, at least 0. Received: -1"),
         ({"learning_rate": 0}, r"learning_rate must be a number, above 0\. Received: 0"),
-        ({"schedule": "linear"}, r"schedule must be one of 'cosine', 'constant'\. Received: 'linear'"),
+        ({"schedule": "linear"}, r"schedule must be one of 'cosine', 'constant', 'steps', 'halvings'\. Received: 'linear'"),
         ({"target": {"macs": 0.5}, "epochs": 3}, r"pruning_ratio=0.2 would not be used"),
         ({"sample_weight": np.ones(128)}, r"sample_weight"),
         ({"method": "fir"}, r"Unknown method 'fir'.*Did you mean 'fire'"),

@@ -28,7 +28,7 @@ ELSEWHERE = {  # commands of the pages that are not run here, and what runs them
     '.venv/bin/pip install -e ".[tensorflow]"': ".ci/run, with more extras",
     '.venv/bin/pip install -c constraints.txt -e ".[dev]"': ".ci/run",
     ".venv/bin/firekeras demo": "tests/cli/test_cli.py",
-    ".venv/bin/pytest -n auto --dist loadfile": ".ci/run",
+    ".ci/tests": ".ci/run",
     "firekeras-inspector model.keras": "tests/inspector",
 }
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE

@@ -52,6 +52,23 @@ def settled(network, on=None):
     return network
 
 
+@pytest.mark.usefixtures("uncompiled")
+def test_several_workers_share_the_layers(monkeypatch):
+    model, reported, parts = compiled(networks.two_convs()), [], []
+    alone = sensitivity(model, data(classes=3), shares=(0.5,), monitor="loss")
+    monkeypatch.setattr(module, "workers", lambda n_jobs: 2)
+    monkeypatch.setattr(module, "each_done", lambda work, tasks, n_jobs: parts.extend(tasks) or map(work, tasks[::-1]))
+    settings = {"shares": (0.5,), "monitor": "loss", "on_layer": lambda *one: reported.append(one)}
+    shared = sensitivity(model, data(classes=3), **settings)
+    assert [list(part) for part in parts] == [["conv1"], ["conv2"]]  # each process compiles once, for its layers
+    assert list(shared.values) == list(alone.values) and shared.baseline == alone.baseline
+    assert all(np.array_equal(shared.values[name], alone.values[name]) for name in alone.values)
+    assert reported == [("conv2", 1, 2), ("conv1", 2, 2)]
+    sides = [model.get_layer(name).output.shape[1] for name in ("conv1", "conv2")]
+    assert shared.positions == {"conv1": sides[0] ** 2, "conv2": sides[1] ** 2} == shared.to_dict()["positions"]
+
+
+@pytest.mark.every_backend
 def test_what_is_measured_is_the_pruned_network():
     model = compiled(scramble(networks.plain_cnn()))
     scores = firekeras.score_filters(model, "l1")
@@ -167,6 +184,16 @@ def test_rates_end_before_the_first_share_that_costs_too_much():
     assert found().rates(0.0) == {"conv1": 0.1, "conv4": 0.1, "conv2": 0.0, "conv3": 0.0}
     with pytest.raises(ValueError, match="tolerance"):
         found().rates(-0.1)
+
+
+def test_a_stage_has_one_rate_and_skips_the_layers_that_do_not_bear_it():
+    """Li et al. 2017, 3.2: layers of equal feature maps lose equal shares."""
+    bear = {"a": [0.9, 0.9], "b": [0.9, 0.5], "c": [0.5, 0.5], "d": [0.9, 0.5]}
+    positions = {"a": 64, "b": 64, "c": 64, "d": 16}
+    values = {name: np.array(metrics) for name, metrics in bear.items()}
+    analysis = Sensitivity("accuracy", 0.9, (0.25, 0.5), values, {name: [name] for name in bear}, positions)
+    assert analysis.rates(0.01) == {"a": 0.5, "b": 0.25, "c": 0.0, "d": 0.25}
+    assert analysis.rates(0.01, by_stage=True) == {"a": 0.25, "b": 0.25, "c": 0.0, "d": 0.25}
 
 
 def test_of_a_loss_the_tolerance_is_a_share():

@@ -5,7 +5,7 @@ Each run uses the same engine and pace as `compress`. `settings` holds what all 
 """
 
 from firekeras.studies.compare.comparison import compare
-from firekeras.studies.compare.contest import Scratch, Unpruned
+from firekeras.studies.compare.entries import ByName, Scratch, Unpruned
 from firekeras.studies.compare.results import Comparison, Outcome
 
-__all__ = ["Comparison", "Outcome", "Scratch", "Unpruned", "compare"]
+__all__ = ["ByName", "Comparison", "Outcome", "Scratch", "Unpruned", "compare"]

@@ -1,8 +1,9 @@
-"""Runs all methods, seeds and targets, one after another, under the same conditions."""
+"""Runs all methods, seeds and targets under the same conditions, one after another or several at once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from firekeras.data.checks import check_training_data, checked_data, num_samples
 from firekeras.quiet import without_retracing_warnings
 from firekeras.rounds.learning_rate import run_out
 from firekeras.rounds.run import check_prunable
-from firekeras.studies.compare.contest import CONTROLS, Contest, Scratch, Unpruned, factories
+from firekeras.studies.compare.contest import Contest, Trial
+from firekeras.studies.compare.entries import CONTROLS, Scratch, Unpruned, factories
 from firekeras.studies.compare.folder import ComparisonFolder
 from firekeras.studies.compare.results import Comparison, Outcome
 from firekeras.studies.compare.settings import ComparisonSettings
+from firekeras.studies.parallel import each_done, workers
 
 METHODS = ("fire", "fire_paper", "l1", "random", "scratch", "unpruned")
 
@@ -35,6 +38,8 @@ def compare(
     target: Mapping[str, Any] | None = None,
     seeds: int | Iterable[int] = 3,
     epochs: int = 20,
+    tolerance: float = 0.01,
+    n_jobs: int | None = None,
     folder: str | Path | None = None,
     on_result: Callable[[Outcome, Comparison], None] | None = None,
     **settings: Any,
@@ -44,9 +49,10 @@ def compare(
     Each run uses the engine of `compress`: it begins with the given network, reaches the target in
     a few cuts, and trains for `epochs` epochs in all, with one curve of learning rates over all of them. No cut is
     undone because of a metric on validation data. Every network is settled before it is measured, including the
-    baseline. All methods choose among the filters that FIRE can rank;
-    `l1` and the papers' methods (`fire_paper`, `play_and_prune`, `fppmo`) leave those of Dense layers alone.
-    The test data are read once per run, at its end. Every result is kept, even if it speaks against FIRE.
+    baseline. All methods choose among the same filters: those of convolutions that FIRE can rank. Rows that stop short
+    of the target are marked, and come after all that reach it, whatever their accuracy. The time that a method spends
+    on choosing filters, beside its epochs, is a column. The test data are read once per run, at its end. Every result
+    is kept, even if it speaks against FIRE.
 
     There are three controls: `"random"` removes filters at random, in the same rounds as FIRE; `"scratch"` is the
     final network of the first method with fresh weights, and `"unpruned"` the given network with all
@@ -55,8 +61,10 @@ def compare(
     Args:
         model: A trained, compiled model. It is not changed.
         train_data, validation_data, test_data: As `fit` and `evaluate` take them.
-        methods: Names of methods and criteria, `"scratch"` and `"unpruned"`; or a dict from names for the
-            results to functions of the seed that make a method, `Scratch` or `Unpruned` objects. Defaults to `"fire"`,
+        methods: Names of methods and criteria, `"scratch"` and `"unpruned"`; `"fire:paper"` is the method `"fire"` as
+            published, which here means its own part and its recovery: target, epochs and learning rates are those of
+            all. Or a dict from names for the results to functions of the seed that make a method, such as
+            `firekeras.studies.compare.ByName`, or `Scratch` and `Unpruned` objects. Defaults to `"fire"`,
             `"fire_paper"` (FIRE alone, over all layers together), `"l1"` (Li et al., within layers; the criterion
             over all layers is `"l1_global"`), `"random"` and the other two controls.
         target: `{measure: share}`: the share, above 0 and up to 1, of `"macs"`, `"conv_macs"`, `"params"`, ... that is
@@ -64,9 +72,14 @@ def compare(
             None: half the MACs.
         seeds: How many runs each method has, or a list of seeds. Defaults to 3.
         epochs: Epochs of training per run, at least 1. Defaults to 20.
+        tolerance: What methods aim at that watch a tolerance on validation data (`"play_and_prune"`), as in `compress`;
+            with infinity such a method's controller is off, and its rows say so. It undoes no cut. Defaults to 0.01.
+        n_jobs: How many runs go on at once, each in a process of its own, through joblib: -1 for one per core. Results
+            are written as they end, in any order. On a cluster, `joblib.parallel_config("dask")` around the call does
+            the same. Data must be arrays then. Defaults to None: one after another.
         folder: A new folder for the network of each run and a line of JSON about it; or the folder of a comparison
             that was interrupted, which then continues without repeating finished runs. If the process is killed, the
-            run in progress is lost. Defaults to None.
+            runs in progress are lost. Defaults to None.
         on_result: A function that is called after each run with its `Outcome` and the `Comparison` so far. Defaults
             to None.
         **settings: `learning_rate`, the rate to begin with (defaults to that of the compiled model, or the first one
@@ -94,31 +107,53 @@ def compare(
         label: entry for label, entry in entries.items() if isinstance(entry, tuple(CONTROLS.values()))
     }
     pruning = {label: make for label, make in entries.items() if label not in controls}
-    common = ComparisonSettings.of(model, {"macs": 0.5} if target is None else target, seeds, epochs, **settings)
+    target = {"macs": 0.5} if target is None else target
+    common = ComparisonSettings.of(model, target, seeds, epochs, tolerance=tolerance, **settings)
     _check_prunes(pruning)
     contest = Contest(model, train_data, validation_data, test_data, common)
     contest.check(pruning.values())
-    conditions = terms(common, next(iter(pruning)), controls, run_out(model.optimizer))
+    conditions = [*terms(common, next(iter(pruning)), controls, run_out(model.optimizer)), *_own_terms(pruning)]
     runs = _Runs(contest, next(iter(pruning)), conditions, folder, on_result)
     try:
-        for seed in common.seeds:
-            _run_all(runs, pruning, controls, seed)
+        for trials in waves(pruning, controls, common, at_once=workers(n_jobs) > 1):
+            runs.do(trials, n_jobs)
     finally:
         runs.leave()
     return runs.comparison
 
 
-def _run_all(runs, pruning, controls, seed):
-    """All runs of a seed."""
-    for share in runs.contest.settings.shares:
-        for label, make in pruning.items():
-            runs.prune(label, make, share, seed)
-        for label, control in controls.items():
-            if isinstance(control, Scratch):
-                runs.train_from_scratch(label, control, share, seed)
-    for label, control in controls.items():
-        if isinstance(control, Unpruned):
-            runs.train_on(label, seed)
+def waves(
+    pruning: Mapping[str, Any], controls: Mapping[str, Any], settings: ComparisonSettings, at_once: bool
+) -> Iterator[list[Trial]]:
+    """Yields lists of runs; those of a list need nothing of each other, and may need something of earlier lists.
+
+    Args:
+        pruning, controls: Methods and controls by their names in the results.
+        settings: The settings.
+        at_once: Whether as many as possible go into a list; else the runs of a seed come before those of the next.
+    """
+    cases = [(share, seed) for seed in settings.seeds for share in settings.shares]
+    scratch = {label: control for label, control in controls.items() if isinstance(control, Scratch)}
+    unpruned = {label: control for label, control in controls.items() if isinstance(control, Unpruned)}
+    if at_once:
+        yield [*_trials(pruning, cases), *_trials(unpruned, [(1.0, seed) for seed in settings.seeds])]
+        yield _trials(scratch, cases)
+        return
+    for share, seed in cases:
+        yield _trials(pruning, [(share, seed)])
+        yield _trials(scratch, [(share, seed)])
+        if share == settings.shares[-1]:
+            yield _trials(unpruned, [(1.0, seed)])
+
+
+def _trials(entries, cases):
+    return [Trial(label, entry, share, seed) for share, seed in cases for label, entry in entries.items()]
+
+
+def _own_terms(pruning):
+    """What applies to single methods."""
+    own = {label: getattr(make, "term", "") for label, make in pruning.items()}
+    return [f"{label}: {term}" for label, term in own.items() if term]
 
 
 def _check_prunes(pruning):
@@ -145,7 +180,7 @@ def terms(
         f"Every run begins with the same trained network and trains it for {settings.epochs} epochs in all, with "
         f"learning rates from {settings.learning_rate:g} along {curve} over all of them; the cuts come in the first "
         "part. Every network is settled before it is measured, including the baseline. Test data are read once, at "
-        "the end of a run.",
+        "the end of a run. Rows short of the target come last, whatever their accuracy.",
         *([remark] if remark else []),
     ]
     if controls and settings.run.get("distill") is not False:
@@ -180,7 +215,7 @@ class _Runs:
         self.contest, self.first, self._on_result = contest, first, on_result
         measure, baseline = contest.settings.measure, contest.test(contest.baseline)
         self.comparison = Comparison(contest.monitor, measure, baseline, count_costs(contest.model).totals, terms)
-        self._shape: tuple = (None, None)
+        self._shapes: dict[tuple, keras.Model] = {}
         self.folder = ComparisonFolder(folder, self._description()) if folder is not None else None
         if self.folder:
             self.comparison.outcomes += self.folder.outcomes()
@@ -203,30 +238,25 @@ class _Runs:
             **settings,
         }
 
-    def prune(self, label, make, share, seed):
-        """Runs a method, unless that has been done."""
-        if not self._done(label, share, seed):
-            self._keep(*self.contest.prune(label, make, share, seed))
+    def do(self, trials, n_jobs):
+        """Does all runs of a list that have not been done."""
+        done = {outcome.key for outcome in self.comparison.outcomes}
+        left = [self._with_shape(trial) for trial in trials if trial.key not in done]
+        for network, outcome in each_done(self.contest.run, left, n_jobs):
+            self._keep(network, outcome)
 
-    def train_from_scratch(self, label, control, share, seed):
-        """Runs the control with fresh weights, unless that has been done."""
-        if not self._done(label, share, seed):
-            key, network = self._shape
-            if self.folder and key != (self.first, share, seed):  # it ran before the comparison was interrupted
-                network = self.folder.network(self.first, share, seed)
-            self._keep(*self.contest.scratch(label, control, network, share, seed))
-
-    def train_on(self, label, seed):
-        """Runs the control that loses nothing, unless that has been done."""
-        if not self._done(label, 1.0, seed):
-            self._keep(*self.contest.unpruned(label, seed))
-
-    def _done(self, *key):
-        return any(outcome.key == key for outcome in self.comparison.outcomes)
+    def _with_shape(self, trial):
+        """A run from scratch with the network whose shape it takes; all others as they are."""
+        if not isinstance(trial.entry, Scratch):
+            return trial
+        key = (self.first, trial.share, trial.seed)
+        if self.folder and key not in self._shapes:  # it ran before the comparison was interrupted
+            self._shapes[key] = self.folder.network(*key)
+        return dataclasses.replace(trial, pruned=self._shapes[key])
 
     def _keep(self, network, outcome):
         if outcome.method == self.first:
-            self._shape = outcome.key, network
+            self._shapes[outcome.key] = network
         if self.folder:
             self.folder.add(outcome, network)
         self.comparison.outcomes.append(outcome)

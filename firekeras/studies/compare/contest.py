@@ -11,13 +11,13 @@ from typing import Any
 
 import keras
 
-from firekeras import methods
 from firekeras.channels.costs import count_costs
 from firekeras.channels.walk import leaf_layers
 from firekeras.keras_models.compiling import compile_with_fresh_optimizer
 from firekeras.keras_models.state import copy_state, learns
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
+from firekeras.quiet import without_retracing_warnings
 from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.evaluation import Evaluation
@@ -26,31 +26,33 @@ from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.time_spent import TimeSpent
 from firekeras.scores.profile import FilterScores
+from firekeras.studies.compare.entries import Scratch, Unpruned
 from firekeras.studies.compare.results import Outcome
 from firekeras.studies.compare.settings import BETWEEN_SEEDS, ComparisonSettings
 
 
 @dataclasses.dataclass(frozen=True)
-class Scratch:
-    """The control that starts untrained: the shape of a pruned network, with fresh weights.
+class Trial:
+    """One run to do.
 
     Args:
-        epochs: Epochs of training, at least 1. Defaults to None: as many as the pruned networks get, which were
-            already trained before.
-        learning_rate: The rate to begin with, above 0. Defaults to None: as for the pruned networks, which may be
-            too low for an untrained network.
+        label: The name of the method in the results.
+        entry: A function of the seed that makes a method, a `Scratch` or an `Unpruned`.
+        share: The share of the measure that is to be left.
+        seed: Seeds everything that is drawn at random.
+        pruned: For `Scratch`, the network whose shape it takes. Defaults to None.
     """
 
-    epochs: int | None = None
-    learning_rate: float | None = None
+    label: str
+    entry: Any
+    share: float
+    seed: int
+    pruned: keras.Model | None = None
 
-
-@dataclasses.dataclass(frozen=True)
-class Unpruned:
-    """The control that loses nothing: the network that all runs begin with, trained for as many more epochs."""
-
-
-CONTROLS: dict[str, type[Scratch] | type[Unpruned]] = {"scratch": Scratch, "unpruned": Unpruned}
+    @property
+    def key(self) -> tuple[str, float, int]:
+        """What identifies the run, as `Outcome.key`."""
+        return self.label, self.share, self.seed
 
 
 class SameChoice(Rounds):
@@ -81,6 +83,19 @@ class Contest:
         self.model, self.settings = model, settings
         self.train_data, self.validation_data, self.test_data = train_data, validation_data, test_data
 
+    def __getstate__(self):
+        """For other processes: the baseline stays here, though the name of its metric goes along."""
+        return {**{name: value for name, value in vars(self).items() if name != "baseline"}, "monitor": self.monitor}
+
+    @without_retracing_warnings()
+    def run(self, trial: Trial) -> tuple[keras.Model, Outcome]:
+        """Does one run; returns the final network, and the `Outcome`."""
+        if isinstance(trial.entry, Scratch):
+            return self.scratch(trial.label, trial.entry, trial.pruned, trial.share, trial.seed)
+        if isinstance(trial.entry, Unpruned):
+            return self.unpruned(trial.label, trial.seed)
+        return self.prune(trial.label, trial.entry, trial.share, trial.seed)
+
     @functools.cached_property
     def baseline(self) -> keras.Model:
         """The network that all runs begin with, settled."""
@@ -108,7 +123,7 @@ class Contest:
             The final network, and the `Outcome`.
         """
         start = self._begin(seed)
-        settings = {**self.settings.of_run(share, seed), "monitor": self.monitor}
+        settings = {**self.settings.of_run(share, seed), "monitor": self.monitor, **getattr(make, "settings", {})}
         method = make(seed)
         rounds = SameChoice(self.model, self.train_data, self.validation_data, method=method, **settings)
         cuts = sum(record.filters_removed > 0 for record in rounds)
@@ -116,6 +131,7 @@ class Contest:
         run = {
             "variant": method.variant(settings["tolerance"]),
             "rounds": cuts,
+            "choosing": rounds.time.seconds.get("measuring", 0.0),
             "reached": not short,
             "notes": [*short, *_gained_nothing(rounds), *rounds.notes],
         }
@@ -206,17 +222,3 @@ def with_fresh_weights(network):
         if layer.variables and not learns(layer):
             copy_state(layer, twins[path])
     return fresh
-
-
-def factories(names) -> dict[str, Callable | Scratch | Unpruned]:
-    """For each name, a function of the seed that makes the method, or the control as an object."""
-    names = [names] if isinstance(names, str) else list(names)
-    for name in names:
-        if not isinstance(name, str):
-            raise ValueError(
-                f"methods are names, or functions of the seed by name, since each run needs a fresh method: "
-                f"{{'mine': lambda seed: {type(name).__name__}(...)}}. Received an object instead."
-            )
-        if name not in CONTROLS:
-            methods.get(name)  # its error suggests the nearest name
-    return {name: CONTROLS[name]() if name in CONTROLS else functools.partial(methods.seeded, name) for name in names}

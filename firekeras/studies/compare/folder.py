@@ -20,7 +20,7 @@ from firekeras.studies.compare.results import Outcome
 DESCRIPTION, RESULTS = "comparison.json", "results.jsonl"
 FORMAT = 2  # 1: cuts by a ratio, statistics as training left them
 LOST = "Restore the file from a copy, or begin another comparison."
-UNSAFE = re.compile(r"[^\w.-]+")
+UNSAFE = re.compile(r"[^\w.@-]+")
 
 
 class ComparisonFolder:
@@ -106,7 +106,7 @@ class ComparisonFolder:
         return load_model(self._network_of(method, share, seed))
 
     def _network_of(self, method, share, seed):
-        return self.path / f"{UNSAFE.sub('_', method)}-{share:g}-{seed}.keras"
+        return self.path / f"{UNSAFE.sub('_', method.replace(':', '@'))}-{share:g}-{seed}.keras"
 
 
 def _is_ours(file):

@@ -32,6 +32,7 @@ class Outcome:
         reached: Whether the network came down to the share. Defaults to True.
         notes: Sentences about the run, for example why it did not reach the target.
         variant: What of the method a comparison turns off, such as `"controller off"`. Defaults to nothing.
+        choosing: The seconds of these that the method spent on choosing filters, beside all training. Defaults to 0.
 
     Example:
     >>> comparison = firekeras.compare(model, train, validation, test, methods=("l1",), seeds=1, epochs=1)
@@ -55,6 +56,7 @@ class Outcome:
     ram: int | None = None
     flash: int | None = None
     variant: str = ""
+    choosing: float = 0.0
 
     @property
     def key(self) -> tuple[str, float, int]:
@@ -83,6 +85,7 @@ class Summary:
         seconds: How long a run took, on average.
         short: How many of the runs stopped short of the share. Defaults to 0.
         variant: As of the runs. Defaults to nothing.
+        choosing: The seconds that a run spent on choosing filters, on average. Defaults to 0.
     """
 
     method: str
@@ -96,6 +99,7 @@ class Summary:
     seconds: float
     short: int = 0
     variant: str = ""
+    choosing: float = 0.0
 
 
 @dataclasses.dataclass
@@ -144,6 +148,7 @@ class Comparison:
             seconds=float(np.mean([run.seconds for run in runs])),
             short=sum(not run.reached for run in runs),
             variant=runs[0].variant,
+            choosing=float(np.mean([run.choosing for run in runs])),
         )
 
     @property

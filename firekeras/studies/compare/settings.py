@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,14 +11,16 @@ import numpy as np
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import SHOWN, count_costs
 from firekeras.network import Network
+from firekeras.plan.caps import resolve_caps
 from firekeras.plan.goals import checked_target, is_share
 from firekeras.refusals import checked_whole
 from firekeras.rounds.learning_rate import peak_rate
+from firekeras.rounds.run import dense_alone
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.targets import Target
 from firekeras.scores.fire.measuring import filters_behind
 
-SET_HERE = ("pruning_ratio", "tolerance", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
+SET_HERE = ("pruning_ratio", "backtracks", "max_rounds", "seed", "fine_tune", "evaluate")
 NO_END = 10**6  # rounds: a run ends with its target or its epochs
 BETWEEN_SEEDS = 1000  # each round adds 1 to the seed, so seeds this far apart never share one
 
@@ -33,6 +34,7 @@ class ComparisonSettings:
         shares: The shares of it that are left in the end, each a comparison of its own.
         seeds: The seeds, one run of each method per seed.
         epochs: Epochs of training per run.
+        tolerance: What methods that watch a tolerance aim at; no cut is undone because of it.
         learning_rate: The learning rate to begin with.
         run: Settings of `compress` that all runs share, including arguments for `model.fit`.
     """
@@ -41,25 +43,28 @@ class ComparisonSettings:
     shares: tuple[float, ...]
     seeds: tuple[int, ...]
     epochs: int
+    tolerance: float
     learning_rate: float
     run: Mapping[str, Any]
 
     @classmethod
-    def of(cls, model, target, seeds, epochs, *, learning_rate=None, all_filters=False, **run) -> ComparisonSettings:
+    def of(
+        cls, model, target, seeds, epochs, *, tolerance=0.01, learning_rate=None, all_filters=False, **run
+    ) -> ComparisonSettings:
         """Makes settings from the arguments of `compare`."""
         _check_not_set_here(run)
         epochs = checked_whole("epochs", epochs, 1)
         if not all_filters:
-            run["layer_caps"] = {**(run.get("layer_caps") or {}), **left_alone(model)}
+            run["layer_caps"] = caps_of_candidates(model, run.get("layer_caps") or {})
         measure, shares = _checked_shares(target)
         rate = peak_rate(model.optimizer, learning_rate)
-        settings = cls(measure, shares, _checked_seeds(seeds), epochs, rate, run)
+        settings = cls(measure, shares, _checked_seeds(seeds), epochs, tolerance, rate, run)
         settings._check_runs(model)
         return settings
 
     def of_run(self, share: float, seed: int) -> dict:
         """The settings of one run, as `compression_rounds` takes them."""
-        own = {"tolerance": math.inf, "max_rounds": NO_END, "seed": BETWEEN_SEEDS * seed}
+        own = {"tolerance": self.tolerance, "max_rounds": NO_END, "seed": BETWEEN_SEEDS * seed}
         common = {"epochs": self.epochs, "learning_rate": self.learning_rate}
         return {**self.run, **common, **own, "target": {self.measure: share}}
 
@@ -74,7 +79,7 @@ class ComparisonSettings:
 
     def to_dict(self) -> dict:
         """All settings but the ones that may grow: shares and seeds."""
-        return {name: getattr(self, name) for name in ("measure", "epochs", "learning_rate", "run")}
+        return {name: getattr(self, name) for name in ("measure", "epochs", "tolerance", "learning_rate", "run")}
 
 
 def _check_not_set_here(run):
@@ -114,6 +119,18 @@ def _checked_shares(target):
 def _reasons(network):
     reasons = [f"{name}: {reason}" for name, reason in list(network.unscored.items())[:3]]
     return "; ".join(reasons) or network.graph.why_none()
+
+
+def caps_of_candidates(model, caps: Mapping[str, float]) -> dict[str, float]:
+    """Caps that leave all methods the same filters to choose from: those of convolutions that have FIRE.
+
+    Layers that `caps` name may lose filters whatever they are, unless these have no FIRE; so may dense layers if no
+    convolution may.
+    """
+    graph, unscored = channel_graph(model), left_alone(model)
+    dense = dense_alone(graph, resolve_caps(graph, caps))
+    others = set(graph.filter_layers) - unscored.keys() - set(dense)
+    return {**caps, **unscored, **(dict.fromkeys(dense, 0.0) if others else {})}
 
 
 def left_alone(model) -> dict[str, float]:

@@ -284,7 +284,7 @@ def test_fire_that_nobody_measured_is_not_shown(finished, mode):
     window.session.compare(window.session.comparison, mode)
     assert window.session.mode is Mode.CUTS
     assert "round 1 was not measured" in window.actions_[mode.name].statusTip()
-    assert "best.keras" in window.heatmap_panel.modes.item(list(Mode).index(mode)).toolTip()
+    assert "(F8)" in window.heatmap_panel.modes.item(list(Mode).index(mode)).toolTip()
 
 
 def test_what_else_is_done_leaves_the_run_in_sight(finished, files, qtbot, tmp_path):
@@ -355,7 +355,7 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     assert f"--run-dir {folder}" in text and "--epochs 30" in text
     assert "--learning-rate" not in text and "distill" not in text  # as compiled; the run decides
     dialog.rate.setValue(0.05)
-    dialog.distill.setCurrentText("never")
+    dialog.distill.setCurrentText("Never")
     dialog.target.setCurrentText("conv MACs remaining")
     text = dialog.command.toPlainText()
     assert "--learning-rate 0.05" in text and "--no-distill" in text and "--conv-macs 0.6" in text
@@ -385,3 +385,23 @@ def test_a_run_says_how_far_it_is_and_shows_what_it_removed(window, qtbot, folde
     shown = window.run_panel.status.text()
     assert "Round 2: fine-tuning. 75.0% of the MACs left so far; the target is 40% of the MACs. Last event: " in shown
     assert "UTC" not in shown and window.session.mode is Mode.CUTS
+
+
+def test_a_round_that_was_not_measured_is_measured_from_there(history, qtbot, replay, cut_files):
+    window, _, _, folder = history
+    (folder / "profile-003.fire.h5").unlink()
+    window.open_path(folder)
+    window.rounds.slider.setValue(1)
+    assert window.session.mode is Mode.CUTS and "not measured" in window.rounds.figures.text()
+    asked, output = replay([]), folder / "measured-round-001.fire.h5"
+    window.actions_["measure_round"].trigger()
+    assert window.dialog.windowTitle() == "Measure FIRE of round 1 of this run"
+    assert window.dialog.data.source == "digits"  # which the run was trained on
+    window.dialog.data.box.setEditText("synthetic")
+    window.dialog.accept()
+    output.write_bytes(cut_files[1].read_bytes())
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert asked[0][:2] == ["measure", str(folder / "round-001.keras")]
+    assert asked[0][asked[0].index("--output") + 1] == str(output)
+    assert "FIRE measured" in window.rounds.figures.text() and "after round 1" in window.banner.words.text()
+    assert window.session.mode is Mode.AFTER and window.session.comparison.after is not None

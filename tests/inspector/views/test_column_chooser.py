@@ -9,7 +9,7 @@ Qt = QtCore.Qt
 def test_columns_that_came_with_the_measurement_are_shown(window):
     for view in (window.table.view, window.table.totals):
         shown = {column for column in Column if not view.isColumnHidden(column)}
-        assert shown == set(Column) - {Column.MACS_AFTER, Column.PARAMS_AFTER}
+        assert shown == set(Column) - {Column.MACS_AFTER, Column.PARAMS_AFTER, Column.SENSITIVITY}
         assert all(view.columnWidth(column) == column.about.width for column in shown)
 
 
@@ -31,7 +31,8 @@ def test_columns_are_chosen_in_menus_and_remembered(window, preferences, files, 
     again.open_path(files[0])
     assert again.table.columns.hidden == "PARAMS_AFTER,SHAPE"
     for column in Column:
-        assert again.table.totals.isColumnHidden(column) == (column in (Column.PARAMS_AFTER, Column.SHAPE))
+        hidden = (Column.PARAMS_AFTER, Column.SHAPE, Column.SENSITIVITY)
+        assert again.table.totals.isColumnHidden(column) == (column in hidden)
 
 
 def test_all_columns_can_be_wanted(window, preferences, qtbot):

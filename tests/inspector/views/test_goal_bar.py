@@ -1,7 +1,9 @@
 """Goals, boards and memory, by mouse and keys: what is shown is what the library counts."""
 
+import itertools
+
 import pytest
-from PySide6 import QtCore
+from PySide6 import QtCore, QtGui
 
 from firekeras.channels.costs import costs_without
 from firekeras.plan.planning import plan_pruning
@@ -84,6 +86,16 @@ def test_what_is_no_goal_is_refused_on_enter_and_an_empty_field_leaves_the_ratio
     assert window.session.choices.goal is None and window.session.choices.ratio == ratio
 
 
+def test_the_wheel_changes_nothing_that_it_only_passes_over(window, qtbot):
+    for control in (window.goal.goal, window.goal.board):
+        middle = QtCore.QPointF(control.rect().center())
+        turned = QtGui.QWheelEvent(middle, control.mapToGlobal(middle), QtCore.QPoint(), QtCore.QPoint(0, -120),
+                                   Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier,
+                                   Qt.ScrollPhase.NoScrollPhase, False)  # fmt: skip
+        QtCore.QCoreApplication.sendEvent(control, turned)
+    assert window.session.choices.goal is None and window.session.board is None
+
+
 def test_a_board_fills_the_bars_and_can_be_the_goal(window, qtbot, tmp_path):
     costs, bar = window.session.cut.costs, window.goal.flash
     (tmp_path / "mine.toml").write_text(f"[tiny]\nram = {10 * costs.ram}\nflash = {costs.flash - 9}\ntitle = 'Tiny'\n")
@@ -135,6 +147,21 @@ def test_a_network_that_is_not_measured_has_bars_and_a_board(empty_window, files
     empty_window.goal.choose("raspberry-pi-pico")
     bar, board = empty_window.goal.flash, empty_window.session.board
     assert bar.share == costs_without(graph).flash / board.flash and bar.isVisible()
+
+
+@pytest.mark.parametrize("size", [(1024, 700), (1440, 900)])
+@pytest.mark.parametrize("dark", [False, True])
+def test_goal_board_and_bars_fit_into_the_window_and_can_be_read(window, qtbot, size, dark):
+    palette = QtGui.QPalette(QtGui.QColor("#202020" if dark else "#f0f0f0"))
+    window.setPalette(palette)
+    window.resize(*size)
+    window.goal.choose("raspberry-pi-pico")
+    bar, room = window.goal, window.goal.rect()
+    shown = [bar.goal, bar.board, bar.ram, bar.flash]
+    qtbot.waitUntil(lambda: all(widget.isVisible() and room.contains(widget.geometry()) for widget in shown))
+    edges = [(widget.geometry().left(), widget.geometry().right()) for widget in shown]
+    assert edges == sorted(edges) and all(a[1] < b[0] for a, b in itertools.pairwise(edges))
+    assert bar.ram.fontMetrics().horizontalAdvance(bar.ram.text) < bar.ram.width()
 
 
 def test_a_run_takes_the_goal_as_its_target(window, qtbot):

@@ -1,11 +1,13 @@
 import pytest
 from PySide6 import QtCore, QtGui, QtWidgets
 
+import firekeras
 from inspector.children.job import Outcome
 from inspector.models.columns import Column
-from inspector.state import words
+from inspector.state import totals_of, words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
+from inspector.state.peak import peak_layers
 
 Qt = QtCore.Qt
 
@@ -40,6 +42,7 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     hidden = {column for column in Column if empty_window.table.view.isColumnHidden(column)}
     assert hidden == {
         Column.FIRE,
+        Column.SENSITIVITY,
         Column.AFTER,
         Column.MACS_CHANGE,
         Column.PARAMS_CHANGE,
@@ -49,6 +52,23 @@ def test_layers_of_a_model_that_is_not_measured_can_be_looked_at(empty_window, f
     empty_window.table.view.selectRow(free)
     assert "F5 measures it" in empty_window.panel.why.toPlainText()
     assert "not measured yet" in empty_window.actions_["csv"].statusTip()
+
+
+def test_two_models_are_compared_layer_by_layer_and_in_all(window, cut_files):
+    window.compare_with(cut_files[0])  # by what was measured of it
+    session, (layer, went) = window.session, next(iter(cut_files[2].items()))
+    other = read_profile(cut_files[1]).graph
+    assert session.comparison.by_rank and "does not record which filters went" in window.banner.words.text()
+    assert session.mode is Mode.SPLIT and session.cut.costs == firekeras.count_costs(other)
+    model = window.table.model
+    shown = {row.name: model.index(number, Column.AFTER).data() for number, row in enumerate(session.rows)}
+    assert shown == {name: str(width) for name, width in other.widths.items()}
+    assert int(shown[layer]) == session.opened.row(layer).filters - len(went)
+    sums = totals_of(session)
+    assert sums[1].macs == firekeras.count_costs(other).macs < sums[0].macs
+    assert session.at_peak == peak_layers(other)
+    window.in_words(window.compare_with, cut_files[0].with_name("other.keras"))
+    assert "There is no other.fire.h5 beside the model" in window.banner.words.text()
 
 
 def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, files, qtbot):

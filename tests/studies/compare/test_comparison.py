@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import math
+import pickle
 import xml.etree.ElementTree as ElementTree
 
+import joblib
 import keras
 import networks
 import numpy as np
@@ -25,10 +27,11 @@ from firekeras.report.series_chart import Series, series_chart, write_svg
 from firekeras.rounds.ownership import owner_of
 from firekeras.studies.compare import Comparison, Outcome, Scratch, Unpruned, compare, report
 from firekeras.studies.compare import comparison as module
-from firekeras.studies.compare.contest import SameChoice, factories, with_fresh_weights
+from firekeras.studies.compare.contest import Contest, SameChoice, Trial, with_fresh_weights
+from firekeras.studies.compare.entries import ByName, factories
 from firekeras.studies.compare.folder import ComparisonFolder
 from firekeras.studies.compare.report import comparison_chart, comparison_table, markdown, page, rows, write_report
-from firekeras.studies.compare.settings import ComparisonSettings, left_alone
+from firekeras.studies.compare.settings import ComparisonSettings, caps_of_candidates, left_alone
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -194,6 +197,35 @@ def test_methods_seeds_and_targets_can_be_added(trained, quick, tmp_path):
     assert go_on(methods=("fire", "unpruned"), seeds=1) == [("unpruned", 1.0, 0)]
 
 
+def test_several_runs_at_once_wait_for_nothing_but_the_shape_of_scratch(trained):
+    settings = ComparisonSettings.of(trained, {"macs": 0.5}, 2, 1)
+    entries = factories(("fire", "l1", "scratch", "unpruned"))
+    pruning = {name: entries[name] for name in ("fire", "l1")}
+    controls = {name: entries[name] for name in ("scratch", "unpruned")}
+    first, second = module.waves(pruning, controls, settings, at_once=True)
+    assert [(one.label, one.seed) for one in first] == [
+        *(("fire", 0), ("l1", 0), ("fire", 1), ("l1", 1), ("unpruned", 0), ("unpruned", 1))
+    ]
+    assert [one.key for one in second] == [("scratch", 0.5, 0), ("scratch", 0.5, 1)]
+
+
+def test_runs_at_once_are_kept_as_they_end(trained, quick, tmp_path):
+    settings = {"methods": ("fire", "l2", "scratch"), "seeds": 2, "folder": tmp_path / "c"}
+    with joblib.parallel_config("threading", n_jobs=2):
+        found = compare(trained, TRAIN, VALIDATION, TEST, **settings)
+    assert sorted(quick[:4]) == [("fire", 0.5, 0), ("fire", 0.5, 1), ("l2", 0.5, 0), ("l2", 0.5, 1)]
+    assert sorted(quick[4:]) == [("scratch", 0.5, 0), ("scratch", 0.5, 1)]
+    assert len((tmp_path / "c" / "results.jsonl").read_text().splitlines()) == len(found.outcomes) == 6
+
+
+def test_what_other_processes_get_does_the_same_runs(trained):
+    contest = Contest(trained, TRAIN, VALIDATION, TEST, ComparisonSettings.of(trained, {"macs": 0.5}, 1, 1))
+    contest.monitor, contest.baseline = "accuracy", trained
+    sent = pickle.loads(pickle.dumps(contest))
+    assert "baseline" not in vars(sent) and sent.monitor == "accuracy" and sent.settings == contest.settings
+    assert all(map(np.array_equal, sent.model.get_weights(), trained.get_weights())) and sent.model.compiled
+
+
 def test_all_methods_of_a_seed_come_before_the_next_seed(trained, quick):
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=("scratch", "fire"), seeds=2)
     assert quick == [("fire", 0.5, 0), ("scratch", 0.5, 0), ("fire", 0.5, 1), ("scratch", 0.5, 1)]
@@ -221,6 +253,7 @@ def test_all_train_along_the_same_curve(trained):
     assert max(rates["l1"]) <= 0.03 and rates["l1"][-1] < 0.3 * 0.03
 
 
+@pytest.mark.every_backend
 def test_a_run_is_that_of_compress(trained):
     """What a comparison says of a method holds for who uses it."""
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=("l1",), seeds=1, epochs=2, batch_size=32)
@@ -232,6 +265,7 @@ def test_a_run_is_that_of_compress(trained):
     assert result.model.evaluate(*TEST, verbose=0)[1] == pytest.approx(one.test)
 
 
+@pytest.mark.every_backend
 def test_nothing_is_measured_unsettled():
     """The statistics are as training with too low a momentum left them: wrong."""
     keras.utils.set_random_seed(0)
@@ -267,7 +301,7 @@ def test_a_seed_decides_all_that_methods_draw(trained):
 
     def outcomes():
         found = compare(trained, TRAIN, VALIDATION, TEST, methods=methods, **settings)
-        return [dataclasses.replace(one, seconds=0) for one in found.outcomes]
+        return [dataclasses.replace(one, seconds=0, choosing=0) for one in found.outcomes]
 
     one, other = outcomes(), outcomes()
     assert one == other
@@ -307,6 +341,48 @@ def test_a_method_that_stops_short_of_the_target_is_reported(trained):
     assert "The rates are met" in found.notes[0] and rows(found)[1][0] == "little (short of 50%)"
 
 
+def test_a_method_as_published_or_with_options_is_a_row_of_its_own():
+    names = ("fire", "fire:paper", "l1:paper")
+    made = factories(names, {"fire": {"mode": "measured"}, "fire:paper": {"beside": "l2"}})
+    assert (made["fire"](3).mode, made["fire"].settings, made["fire"].term) == ("measured", {}, "")
+    assert (made["fire:paper"](3).beside, made["fire:paper"](3).dense, made["fire:paper"](3).seed) == (
+        ("l2",),
+        False,
+        3,
+    )
+    assert made["l1:paper"].settings == {"recovery": (), "distill": False}
+    assert made["l1:paper"].term.startswith(
+        "as published, with rates='paper', recovery=(), distill=False; target, epochs"
+    )
+    for options, words in (
+        ({"l2": {}}, "options for 'l2', which is not among"),
+        ({"fire": {"mod": 1}}, "no option 'mod'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            factories(names, options)
+
+
+def test_what_a_protocol_sets_holds_for_its_row_alone(trained, monkeypatch):
+    seen = {}
+
+    class Stop(Exception):
+        pass
+
+    def rounds(*data, method, **settings):
+        seen.update(settings, method=method)
+        raise Stop
+
+    settings = ComparisonSettings.of(trained, {"macs": 0.5}, 1, 7)
+    contest = Contest(trained, TRAIN, VALIDATION, TEST, settings)
+    contest.monitor = "accuracy"
+    monkeypatch.setattr("firekeras.studies.compare.contest.SameChoice", rounds)
+    for entry, distill in ((ByName("play_and_prune", "paper"), False), (ByName("play_and_prune"), None)):
+        with pytest.raises(Stop):
+            contest.run(Trial("x", entry, 0.5, 0))
+        assert seen.get("distill") is distill and (seen["epochs"], seen["tolerance"]) == (7, 0.01)
+        seen.clear()
+
+
 def test_methods_by_name_are_made_again_for_each_seed():
     made = factories(["fire", "fire_paper", "l1", "random", "scratch", "unpruned"])
     assert made["scratch"] == Scratch() and made["unpruned"] == Unpruned()
@@ -344,11 +420,20 @@ def test_by_default_methods_keep_to_filters_that_fire_can_rank():
         left_alone(networks.two_convs(activation="gelu"))
 
 
+def test_units_of_dense_layers_stay_unless_a_cap_names_them_or_there_are_no_others():
+    model = networks.plain_cnn()
+    assert caps_of_candidates(model, {})["fc"] == 0 and caps_of_candidates(model, {"fc": 0.5})["fc"] == 0.5
+    image = keras.Input((4,))
+    alone = keras.Model(image, L.Dense(2, name="logits")(L.Dense(6, activation="relu", name="hidden")(image)))
+    assert caps_of_candidates(alone, {}) == {"logits": 0.0}
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
         ({"methods": ("scratch",)}, "at least one method that prunes"),
-        ({"tolerance": 0.1}, "tolerance cannot be set here"),
+        ({"tolerance": -0.1}, "tolerance must be"),
+        ({"methods": ("random:paper",)}, "method 'random' has no protocol 'paper'"),
         ({"epochs": 0}, "epochs must be a whole number"),
         ({"seeds": 0}, "seeds, how many runs each method has, must be a whole number, at least 1"),
         ({"seeds": 1.5}, "seeds, how many"),
@@ -453,7 +538,7 @@ def test_a_folder_has_one_owner_and_damaged_lines_are_reported(tmp_path):
 def mixed():
     """FIRE loses here."""
     return comparison(
-        outcome("fire", 0, 0.90), outcome("random", 0, 0.93), outcome("scratch", 0, NAN, rounds=0),
+        outcome("fire", 0, 0.90, choosing=6.0), outcome("random", 0, 0.93), outcome("scratch", 0, NAN, rounds=0),
         outcome("fire", 1, 0.92), outcome("random", 1, 0.93), outcome("scratch", 1, 0.91, notes=["a < b"]),
         outcome("fire", 0, 0.80, share=0.25, macs=240),
     )  # fmt: skip
@@ -475,7 +560,7 @@ def test_where_small_values_are_good_the_smallest_comes_first():
 
 def test_the_table_says_how_far_it_is_to_the_baseline():
     assert rows(mixed())[0][4] == "0.9500"
-    assert rows(mixed())[2] == ["fire", "50.0%", "45.0%", "2", "0.9100 ± 0.0141", "-0.0400", "20", "60 s"]
+    assert rows(mixed())[2] == ["fire", "50.0%", "45.0%", "2", "0.9100 ± 0.0141", "-0.0400", "20", "3 s", "60 s"]
     assert rows(mixed())[4][4:6] == ["0.8000", "-0.1500"]
 
 
@@ -541,4 +626,4 @@ def test_the_command_line(tmp_path, monkeypatch):
         path.name for path in (tmp_path / "comparison").iterdir()
     }
     both = CliRunner().invoke(app, [*options, "--params", "0.5"])
-    assert both.exit_code == 2 and "Received: both" in both.stderr
+    assert both.exit_code == 2 and "one of --conv-macs, --macs, --params. Received: 2 of them" in both.stderr

@@ -1,0 +1,98 @@
+"""The dialog before an export."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from PySide6 import QtCore, QtGui, QtWidgets
+
+from firekeras.export.formats import FORMATS
+from inspector.children import ExportOptions
+from inspector.dialogs.data_field import DataField
+from inspector.dialogs.options_dialog import OptionsDialog
+from inspector.widgets import name
+
+TITLES = {"litert": "LiteRT (.tflite), float32", "onnx": "ONNX (.onnx)", "saved-model": "SavedModel (a folder)"}
+
+
+class ExportDialog(OptionsDialog):
+    """Asks for a format and a file; int8 needs data to calibrate the ranges of values on.
+
+    Signals:
+        chosen: `ExportOptions`.
+
+    Args:
+        model: The file to export.
+        last_data: The data to begin with; empty for none.
+        shape: The shape of one image that it takes; `None` if unknown.
+        parent: The Qt parent.
+    """
+
+    def __init__(self, model: Path, last_data: str, shape=None, parent=None):
+        super().__init__(f"Export {model.name}", "&Export", parent)
+        self.model = model
+        self.format = QtWidgets.QComboBox()
+        self._kinds = QtGui.QStandardItemModel(self)
+        for kind in _kinds():
+            self._kinds.appendRow(_item(*kind))
+        self.format.setModel(self._kinds)
+        name(self.format, "Format", "The runtime that the file is for")
+        self.data = DataField(("digits",), last_data, shape, labels=False)
+        self.output = QtWidgets.QLineEdit()
+        name(self.output, "The file to write", "The file to write, completely or not at all")
+        form = QtWidgets.QFormLayout(self)
+        label = QtWidgets.QLabel("&Format")
+        label.setBuddy(self.format)
+        form.addRow(label, self.format)
+        form.addRow(self.data.label, self.data)
+        form.addRow("&Save as", self.output)
+        note = QtWidgets.QLabel("The file is run, and compared with Keras, before it is kept.", wordWrap=True)
+        for widget in (note, self.buttons):
+            form.addRow(widget)
+        possible = [k for k in range(self._kinds.rowCount()) if self._kinds.item(k).isEnabled()]
+        self.format.setCurrentIndex(possible[0] if possible else 0)
+        self.format.currentIndexChanged.connect(self._propose)
+        self.data.changed.connect(self._check)
+        self.output.textChanged.connect(self._check)
+        self._propose()
+
+    def _kind(self):
+        return self.format.currentData()
+
+    def _propose(self, *_):
+        to, int8 = self._kind()
+        self.data.setEnabled(int8)
+        stem = self.model.name.removesuffix(".keras")
+        self.output.setText(str(self.model.with_name(f"{stem}{'_int8' if int8 else ''}{FORMATS[to].ending}")))
+        self._check()
+
+    def _check(self, *_):
+        _, int8 = self._kind()
+        self.data.reason.clear()
+        self.set_complete((not int8 or self.data.check()) and bool(self.output.text().strip()))
+
+    def options(self) -> ExportOptions:
+        """What is chosen."""
+        to, int8 = self._kind()
+        return ExportOptions(to, Path(self.output.text().strip()).expanduser(), self.data.source if int8 else "")
+
+
+def _kinds():
+    """Each format, and int8 if it has that: its name, whether it is int8, and its title."""
+    for known in FORMATS.values():
+        title = TITLES.get(known.name, known.title)
+        yield known, False, title
+        if known.has_int8:
+            yield known, True, f"{title.split(',')[0]}, int8"
+
+
+def _item(known, int8, title):
+    item = QtGui.QStandardItem(title)
+    item.setData((known.name, int8), QtCore.Qt.ItemDataRole.UserRole)
+    try:
+        known.check(os.environ.get("KERAS_BACKEND", "tensorflow"))
+    except (ValueError, ImportError) as error:
+        item.setEnabled(False)
+        item.setToolTip(f"Not now: {error}")
+    return item

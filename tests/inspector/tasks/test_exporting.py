@@ -1,0 +1,58 @@
+"""Exports to files that are deployed."""
+
+import pytest
+from recorded import command
+
+from inspector.children.commands import ExportOptions, export_arguments
+from inspector.tasks import exporting
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """What firekeras is asked for in children, each of which only says that it has written something."""
+    found = []
+
+    def instead(arguments):
+        found.append(arguments)
+        return command(tmp_path, [{"file": arguments[-1], "line": "exported"}])
+
+    monkeypatch.setattr(exporting, "firekeras_command", instead)
+    return found
+
+
+def test_int8_needs_data_and_floats_do_not(window, qtbot, asked, files):
+    window.actions_["export"].trigger()
+    dialog = window.dialog
+    titles = [dialog.format.itemText(k) for k in range(dialog.format.count())]
+    assert "LiteRT (.tflite), float32" in titles and "LiteRT (.tflite), int8" in titles and "ONNX (.onnx)" in titles
+    dialog.format.setCurrentText("LiteRT (.tflite), float32")
+    ok = dialog.buttons.buttons()[0]
+    assert ok.isEnabled() and not dialog.data.isEnabled() and dialog.options().data == ""
+    dialog.format.setCurrentText("LiteRT (.tflite), int8")
+    assert not ok.isEnabled() and dialog.output.text() == str(files[0].with_name("net_int8.tflite"))
+    dialog.data.box.setEditText("nowhere.npz")
+    assert not ok.isEnabled() and "There is no file" in dialog.data.reason.text()
+    data = files[0].with_name("images")
+    data.mkdir()
+    dialog.data.box.setEditText(str(data))
+    dialog.accept()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    output = files[0].with_name("net_int8.tflite")
+    wanted = ExportOptions("litert", output, str(data))
+    assert asked == [export_arguments(files[0], wanted)] and "--int8" in asked[0]
+    assert f"compared with Keras: {output}, 8 B" in window.banner.words.text()
+    pages = []
+    window.exporting.open_page = lambda url: pages.append(url.toLocalFile()) or True
+    window.banner.way_out.click()
+    assert pages == [str(output.parent)]
+
+
+def test_a_failure_is_reported_and_a_desktop_without_folders_too(window, qtbot, monkeypatch, tmp_path, files):
+    failing = command(tmp_path, [{"err": "No such op."}, {"exit": 1}])
+    monkeypatch.setattr(exporting, "firekeras_command", lambda _: failing)
+    window.exporting.start(files[0], ExportOptions("onnx", tmp_path / "net.onnx"))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.banner.words.text() == "Exporting net.keras failed: No such op."
+    window.exporting.open_page = lambda url: False
+    window.actions_["folder"].trigger()
+    assert "No program shows folders here" in window.banner.words.text()

@@ -1,0 +1,73 @@
+"""The rounds of a run, by keys and mouse: what is shown is what that round left."""
+
+import numpy as np
+from PySide6 import QtCore
+
+from inspector.models.columns import Column
+from inspector.state.comparison import Mode
+from inspector.state.documents import read_profile
+
+Qt = QtCore.Qt
+
+
+def shown_filters(window, layer):
+    return window.table.model.index(window.session.opened.row_of(layer), Column.AFTER).data()
+
+
+def test_a_slider_goes_through_what_the_rounds_left(history, qtbot, cut_files):
+    window, layer, went, _ = history
+    session, bar = window.session, window.rounds
+    width = session.opened.row(layer).filters
+    assert bar.isVisible() and [stage.number for stage in bar.stages] == [0, 1, 3] and bar.slider.value() == 2
+    assert bar.figures.text() == "Round 3: accuracy 0.8900, 0.5000 before training, 80.0% of the MACs, not measured."
+    assert shown_filters(window, layer) == str(width - 2) and session.mode is Mode.CUTS
+    bar.slider.setFocus()
+    qtbot.keyClick(bar.slider, Qt.Key.Key_Left)
+    assert bar.figures.text() == "Round 1: accuracy 0.9100, 0.5000 before training, 90.0% of the MACs, FIRE measured."
+    assert shown_filters(window, layer) == str(width - 1) and session.mode is Mode.AFTER
+    row = session.opened.row_of(layer)
+    fire = session.comparison.fire[session.measured.planner.starts[row] : session.measured.planner.starts[row + 1]]
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(fire)), went)
+    np.testing.assert_array_equal(np.delete(fire, went), read_profile(cut_files[1])[layer])
+    assert [line.value() for line in window.run_panel.chart.metric.items if getattr(line, "angle", 0) == 90] == [1]
+    qtbot.keyClick(bar.slider, Qt.Key.Key_Home)
+    assert bar.figures.text() == "The start: accuracy 0.9000, 100.0% of the MACs, FIRE measured."
+    assert shown_filters(window, layer) == str(width) and session.mode is Mode.BEFORE and session.comparison is None
+    qtbot.keyClick(bar.slider, Qt.Key.Key_End)
+    assert shown_filters(window, layer) == str(width - 2)
+
+
+def test_a_difference_stays_in_sight_from_round_to_round(history, qtbot):
+    window, *_ = history
+    window.rounds.slider.setValue(1)
+    window.actions_["DIFFERENCE"].trigger()
+    window.rounds.slider.setValue(2)
+    assert window.session.mode is Mode.CUTS and "(F8)" in window.actions_["DIFFERENCE"].statusTip()
+    window.rounds.slider.setValue(1)
+    assert window.session.mode is Mode.AFTER
+
+
+def test_what_a_round_left_is_opened_exported_and_shown_in_its_folder(history, qtbot):
+    window, _, _, folder = history
+    window.rounds.slider.setValue(1)
+    window.actions_["export"].trigger()
+    assert window.dialog.windowTitle() == "Export round-001.keras"
+    assert window.dialog.output.text() == str(folder / "round-001.tflite")
+    window.dialog.reject()
+    pages = []
+    window.exporting.open_page = lambda url: pages.append(url.toLocalFile()) or True
+    window.actions_["folder"].trigger()
+    assert pages == [str(folder)]
+    window.actions_["open_round"].trigger()
+    assert window.session.document.model == folder / "round-001.keras" and not window.rounds.isVisible()
+    assert "no run is open" in window.actions_["open_round"].statusTip()
+    window.structure.abort_and_wait()
+
+
+def test_a_model_that_is_gone_is_missed(history):
+    window, _, _, folder = history
+    (folder / "round-001.keras").unlink()
+    window.open_path(folder)
+    window.rounds.slider.setValue(1)
+    for key in ("open_round", "measure_round", "export", "folder"):
+        assert "the model of round 1 is not in the folder" in window.actions_[key].statusTip()
