@@ -217,8 +217,8 @@ class Running(Task):
     def _show_chosen(self):
         """Shows FIRE of the chosen network if it was measured, else which filters it lacks."""
         stage, session = self.stage, self.session
-        if stage is None or session.measured is None or not session.ranks_by_fire:
-            return  # scores of another criterion are of the first network alone
+        if stage is None or session.measured is None:
+            return
         if not stage.number:
             session.compare(None, Mode.BEFORE)
         elif stage.profile is None:

@@ -355,7 +355,7 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     assert f"--run-dir {folder}" in text and "--epochs 30" in text
     assert "--learning-rate" not in text and "distill" not in text  # as compiled; the run decides
     dialog.rate.setValue(0.05)
-    dialog.distill.setCurrentText("never")
+    dialog.distill.setCurrentText("Never")
     dialog.target.setCurrentText("conv MACs remaining")
     text = dialog.command.toPlainText()
     assert "--learning-rate 0.05" in text and "--no-distill" in text and "--conv-macs 0.6" in text
