@@ -101,7 +101,6 @@ def main():
         window = Window(Preferences(settings))
         window.resize(*SIZE)
         window.show()
-        shoot(application, window, given.output / "inspector-empty.png")
         prepared(window, given.model)
         time_it(application, window)
         for name, palette in (("light", light), ("dark", dark_palette())):
