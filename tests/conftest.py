@@ -9,7 +9,16 @@ import keras
 import pytest
 
 gc.freeze()  # what TensorFlow imports stays; a collection that looks through it takes half a second
+TRAINS = ("rounds", "fit", "recovery", "methods", "studies", "cli")
 pytest_plugins = ["command_line", "pages", "registries", "sides", "trained_digits"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Marks what trains."""
+    for item in items:
+        if item.path.relative_to(config.rootpath / "tests").parts[0] in TRAINS:
+            item.add_marker("trains")
 
 
 @pytest.fixture(autouse=True)
