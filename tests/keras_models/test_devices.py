@@ -91,7 +91,6 @@ def test_callback_counts_each_sample_of_training_once(kind):
         ("callback", "mirrored"),
         ("callback", "data_parallel"),
         ("callback", "processes"),
-        ("callback_with_data", "mirrored"),
         ("callback_with_data", "processes"),
     ],
 )

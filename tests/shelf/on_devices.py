@@ -130,7 +130,7 @@ def facts(on_two):
     still = compiled(networks.two_convs, keras.optimizers.SGD(0.0))
     counted = counts(firekeras.measure_fire(still, samples(SAMPLES)[0], batch_size=BATCH))
     with on_two():
-        network, other = (compiled(networks.plain_cnn, "adam") for _ in range(2))
+        network = compiled(networks.plain_cnn, "adam")
         still = compiled(networks.two_convs, keras.optimizers.SGD(0.0))
     with on_two() if KIND != "mirrored" else contextlib.nullcontext():
         return {
@@ -140,16 +140,14 @@ def facts(on_two):
             "compress": round_of_compress(network),
             "counted_by_one": counted,
             "callback": callback_fit(still, None),
-            **of_processes_or_replicas(network, other),
+            **(of_processes(network) if KIND == "processes" else {}),
         }
 
 
-def of_processes_or_replicas(network, other):
-    """What one process with several devices need not show again."""
-    if KIND == "data_parallel":
-        return {}
-    too_few = error_of(lambda: firekeras.measure_fire(network, data(5))) if KIND == "processes" else None
-    return {"too_few": too_few, "callback_with_data": callback_fit(other, data())}
+def of_processes(network):
+    """What one process with several devices need not show again: data are shared out among processes."""
+    too_few = error_of(lambda: firekeras.measure_fire(network, data(5)))
+    return {"too_few": too_few, "callback_with_data": callback_fit(compiled(networks.plain_cnn, "adam"), data())}
 
 
 def refusals(strategy):
