@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import pytest
+from compiling import compiling
 
 gc.freeze()  # what TensorFlow imports stays; a collection that looks through it takes half a second
 TRAINS = ("rounds", "fit", "recovery", "methods", "studies", "cli")
@@ -30,25 +31,15 @@ def seeded_session():
 @pytest.fixture(scope="module")
 def uncompiled():
     """Has TensorFlow run what it would compile for seconds to run it for an instant; other backends compile."""
-    if keras.backend.backend() != "tensorflow":
+    with compiling(False):
         yield
-        return
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(autouse=True)
 def compiled_if_marked(request):
     """In a module that is `uncompiled`, has TensorFlow compile for a test that is marked `compiled`."""
-    if keras.backend.backend() != "tensorflow" or request.node.get_closest_marker("compiled") is None:
+    if request.node.get_closest_marker("compiled") is None:
         yield
         return
-    import tensorflow as tf
-
-    request.getfixturevalue("uncompiled")
-    tf.config.run_functions_eagerly(False)
-    yield
-    tf.config.run_functions_eagerly(True)
+    with compiling(True):
+        yield

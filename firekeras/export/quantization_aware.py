@@ -101,11 +101,26 @@ def _check_alive(outputs, model):
 def _int8(tuned):
     import tensorflow as tf
 
-    converter = tf.lite.TFLiteConverter.from_keras_model(tuned)
+    module = tf.Module()
+    module.serve = _serving(tuned)
+    module.model_variables = tuned.variables
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([module.serve.get_concrete_function()], module)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     with warnings.catch_warnings(), silent_stderr():
         warnings.simplefilter("ignore")  # that ranges were trained, not passed
         return converter.convert()
+
+
+def _serving(tuned):
+    """The model as a bare function: LiteRT's converter would trace a tf_keras model once more for each layer."""
+    import tensorflow as tf
+
+    def serve(*inputs):
+        outputs = tuned(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+        return dict(zip(tuned.output_names, tf.nest.flatten(outputs), strict=True))
+
+    wanted = [tf.TensorSpec(one.shape, one.dtype, name=one.name) for one in tuned.inputs]
+    return tf.function(serve, input_signature=wanted, autograph=False)
 
 
 def check_layers(legacy):

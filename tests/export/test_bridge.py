@@ -15,6 +15,8 @@ from firekeras.export.bridge import Bridge
 from firekeras.export.quantization_aware import check_layers
 from firekeras.export.running import open_runtime
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 SMALL = [
     *(networks.plain_cnn, networks.sequential_cnn, networks.residual, networks.siamese, networks.twin_towers),
     *(networks.dict_in_dict_out, networks.nested, networks.mobile, networks.grouped, networks.transposed),

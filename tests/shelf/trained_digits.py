@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+from compiling import compiling
 
 from firekeras import datasets, zoo
 from firekeras.cli import classifier
@@ -16,7 +17,8 @@ def digits():
     model = zoo.digits_cnn()
     steps = 6 * -(-len(data.x_train) // 32)
     classifier.compile_for_tuning(model, keras.optimizers.schedules.CosineDecay(0.05, steps))
-    model.fit(data.x_train, data.y_train, batch_size=32, epochs=6, verbose=0)
+    with compiling(True):
+        model.fit(data.x_train, data.y_train, batch_size=32, epochs=6, verbose=0)
     return model, data
 
 
