@@ -5,25 +5,34 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import keras
 import pytest
-from compiling import compiling
 
-gc.freeze()  # what TensorFlow imports stays; a collection that looks through it takes half a second
-TRAINS = ("rounds", "fit", "recovery", "methods", "studies", "cli")
-pytest_plugins = ["command_line", "pages", "registries", "sides", "trained_digits"]
+FIXTURES = ("command_line", "pages", "registries", "sides", "trained_digits")
+TRAINS = ("rounds", "fit", "recovery", "methods", "studies", "cli", "scores/criteria", "scores/detector")
+
+
+def pytest_configure(config):
+    """Imports what tests share, but for a process that only hands them out to others: Keras takes seconds."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return
+    for name in FIXTURES:
+        config.pluginmanager.import_plugin(name)
+    gc.freeze()  # what TensorFlow imports stays; a collection that looks through it takes half a second
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Marks what trains."""
+    """Marks what trains, or runs networks in steps that are the same Python on every backend."""
+    folders = tuple(f"{folder}/" for folder in TRAINS)
     for item in items:
-        if item.path.relative_to(config.rootpath / "tests").parts[0] in TRAINS:
+        if item.path.relative_to(config.rootpath / "tests").as_posix().startswith(folders):
             item.add_marker("trains")
 
 
 @pytest.fixture(autouse=True)
 def seeded_session():
+    import keras
+
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(0)
 
@@ -31,6 +40,8 @@ def seeded_session():
 @pytest.fixture(scope="module")
 def uncompiled():
     """Has TensorFlow run what it would compile for seconds to run it for an instant; other backends compile."""
+    from compiling import compiling
+
     with compiling(False):
         yield
 
@@ -41,5 +52,7 @@ def compiled_if_marked(request):
     if request.node.get_closest_marker("compiled") is None:
         yield
         return
+    from compiling import compiling
+
     with compiling(True):
         yield

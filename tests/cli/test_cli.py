@@ -412,7 +412,6 @@ def test_nan_weights_are_refused(folder):
 QUICK = ("--data", "digits", "--limit", 64, "--max-rounds", 1, "--ratio", 0.3, "--epochs", 1)
 
 
-@pytest.mark.every_backend
 def test_compress_shows_rounds_and_writes_the_model(folder):
     result = run("compress", "model.keras", *QUICK, "--tolerance", "inf", "--cap", "conv1=0.125")
     assert result.exit_code == 0, result.output

@@ -77,7 +77,6 @@ def test_a_run_that_has_ended_cannot_be_stopped(undisturbed):
     assert not (undisturbed[0] / "run" / "stop").exists()
 
 
-@pytest.mark.every_backend
 def test_an_interrupted_run_says_how_to_go_on_and_ends_as_an_undisturbed_one(undisturbed, folder, monkeypatch):
     with monkeypatch.context() as patch:
         interrupt_after_a_round(patch)

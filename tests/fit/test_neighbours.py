@@ -160,7 +160,6 @@ def test_a_rate_that_a_scheduler_sets_reaches_the_network_that_trains():
     assert rates.seen == (0.01, 0.005, 0.003333, 0.0025, 0.002, 0.001667)
 
 
-@pytest.mark.every_backend
 def test_a_round_broken_off_by_early_stopping_is_undone():
     model, metric = network_with_metric()
     stop, states, callback = (
@@ -203,8 +202,9 @@ CTRL_C = {
 }
 
 
-@pytest.mark.parametrize("where", CTRL_C)
-@pytest.mark.every_backend
+@pytest.mark.parametrize(
+    "where", [pytest.param("a training step", marks=pytest.mark.every_backend), "an evaluation", "the end of an epoch"]
+)
 def test_ctrl_c_leaves_the_last_accepted_network(where):
     hook, epoch = CTRL_C[where]
     model, metric = network_with_metric()
@@ -326,9 +326,13 @@ def armed(bomb, value=True):
 
 
 @pytest.mark.parametrize(
-    ("hook", "epoch"), [("on_train_batch_end", 2), ("on_test_begin", 2), ("on_train_batch_end", 0)]
+    ("hook", "epoch"),
+    [
+        ("on_test_begin", 2),
+        pytest.param("on_train_batch_end", 2, marks=pytest.mark.every_backend),
+        pytest.param("on_train_batch_end", 0, marks=pytest.mark.every_backend),
+    ],
 )
-@pytest.mark.every_backend
 def test_an_error_in_a_step_leaves_the_last_accepted_network(hook, epoch):
     bomb, callback, states = Bomb(), firekeras.FirePruningCallback(tolerance=1.0), States()
     model = network()

@@ -102,5 +102,5 @@ def test_callback_prunes_and_training_goes_on(kind, run):
 
 
 def test_several_workers_of_tensorflow_are_refused():
-    for name, message in facts("multi_worker")[0].items():
+    for name, message in facts("mirrored")[0]["refused"].items():
         assert message and "MultiWorkerMirroredStrategy" in message and "DataParallel" in message, name

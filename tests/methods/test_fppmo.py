@@ -439,7 +439,6 @@ def test_learning_out_of_range_is_refused(settings):
         Learning(**settings)
 
 
-@pytest.mark.every_backend
 def test_a_whole_run_gives_a_smaller_network(redundant):
     result = firekeras.compress(
         redundant,

@@ -374,8 +374,6 @@ def test_a_strength_is_the_mean_over_all_filters_that_go_together():
 # Whole runs
 
 
-@pytest.mark.compiled
-@pytest.mark.every_backend
 def test_a_run_stays_within_the_tolerance_and_its_model_needs_no_firekeras(trained, tmp_path):
     keras.utils.set_random_seed(1)
     settings = {"tolerance": 0.05, "max_rounds": 2, "epochs": 4, "batch_size": 32, "verbose": 0}

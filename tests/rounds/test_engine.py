@@ -114,7 +114,6 @@ def test_the_result_is_a_plain_compiled_model(trained, tmp_path):
     ]
 
 
-@pytest.mark.every_backend
 def test_the_given_model_is_not_changed(trained):
     before = [np.array(v) for v in trained.variables]
     state = [np.array(v) for v in trained.optimizer.variables]
@@ -187,14 +186,12 @@ class Diverge(keras.callbacks.Callback):
         self.model.get_layer("logits").set_weights([w * np.nan for w in self.model.get_layer("logits").get_weights()])
 
 
-@pytest.mark.every_backend
 def test_of_training_that_diverges_the_state_before_is_kept(trained):
     result = compress(trained, callbacks=[Diverge()], tolerance=1.0, max_rounds=1)
     assert [(record.accepted, record.kept) for record in result.rounds] == [(True, "cut")]
     assert all(np.isfinite(w).all() for w in result.model.get_weights())
 
 
-@pytest.mark.every_backend
 def test_weights_that_a_relu_hides_from_the_metric_are_not_kept(trained):
     rounds = firekeras.compression_rounds(trained, TRAIN, VALIDATION, method=SmallWeights())
     network = Network.of(trained).copy()
@@ -507,7 +504,6 @@ def test_within_a_tolerance_rounds_come_first_and_the_rest_trains_to_the_end(tra
     assert float(result.model.optimizer.learning_rate) == pytest.approx(0.01)  # as the model was compiled
 
 
-@pytest.mark.every_backend
 def test_the_rate_follows_the_cosine_by_hand(trained):
     rates = Rates()
     given = {"learning_rate": 0.4, "pruning_ratio": 0.1, "batch_size": 32}
@@ -693,7 +689,6 @@ def test_recovery_comes_before_the_first_measure(trained, monkeypatch):
     assert result.rounds[0].notes == ["said by recovery"]
 
 
-@pytest.mark.every_backend
 def test_distillation_is_one_setting(trained):
     result = compress(trained, distill=True, tolerance=1.0, max_rounds=1, backtracks=0)
     assert result.rounds[0].accepted and result.model.optimizer.iterations > trained.optimizer.iterations

@@ -11,7 +11,7 @@ from keras import layers as L
 import firekeras
 from firekeras.scores.fire.counting import ZeroCounter, nonzeros
 
-pytestmark = pytest.mark.usefixtures("uncompiled")
+pytestmark = [pytest.mark.usefixtures("uncompiled"), pytest.mark.every_backend]
 
 BATCH = 8
 SAMPLES = 20  # two whole batches and a part of one
@@ -366,7 +366,7 @@ def test_several_inputs_come_as_a_list_or_by_name():
     model = two_inputs()
     left, right = np.random.default_rng(0).normal(size=(2, SAMPLES, 4)).astype("float32")
     right += 3
-    expected = {name: (model.get_layer(name)(part).numpy() == 0).sum(axis=0)
+    expected = {name: (keras.ops.convert_to_numpy(model.get_layer(name)(part)) == 0).sum(axis=0)
                 for name, part in (("of_z_left", left), ("of_a_right", right))}  # fmt: skip
     for data in ([left, right], {"z_left": left, "a_right": right}):
         profile = measured(model, data)

@@ -265,7 +265,6 @@ def test_a_run_is_that_of_compress(trained):
     assert result.model.evaluate(*TEST, verbose=0)[1] == pytest.approx(one.test)
 
 
-@pytest.mark.every_backend
 def test_nothing_is_measured_unsettled():
     """The statistics are as training with too low a momentum left them: wrong."""
     keras.utils.set_random_seed(0)
