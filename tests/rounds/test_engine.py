@@ -6,6 +6,7 @@ import keras
 import networks
 import numpy as np
 import pytest
+from fake_times import table_of
 from keras import layers as L
 from sides import TRAIN, VALIDATION, compiled, small_cnn
 
@@ -606,6 +607,23 @@ def test_a_target_of_latency_is_measured(trained, monkeypatch):
     result = compress(trained, target={"latency": 0.5}, **{**TO_TARGET, "epochs": 0})
     assert 0.35 < result.costs_after.macs / result.costs_before.macs <= 0.5
     assert "50% of the latency is reached" in result.stopped_because
+
+
+@pytest.mark.parametrize("latency", [0.6, "15 us"])
+def test_a_target_of_latency_is_reached_by_a_table(trained, monkeypatch, latency):
+    table = table_of(trained, monkeypatch)
+    result = compress(trained, target={"latency": latency}, latency=table, **{**TO_TARGET, "epochs": 0})
+    limit = latency * table.seconds[0] if latency == 0.6 else 15e-6
+    assert 0.7 * limit < table.predict(result.model) <= limit and result.costs_after.latency <= limit
+    assert "latency by the table" in result.summary() and "is reached" in result.stopped_because
+
+
+def test_latencies_by_a_table_are_refused_if_out_of_reach_or_not_asked_for(trained, monkeypatch):
+    table = table_of(trained, monkeypatch)
+    with pytest.raises(ValueError, match="A latency table is for a target in latency"):
+        compress(trained, latency=table, **TO_TARGET)
+    with pytest.raises(ValueError, match=r"the least is [\d.]+ ms \(\w+ takes most of it\)"):
+        compress(trained, target={"latency": "1 us"}, latency=table, **TO_TARGET)
 
 
 @pytest.mark.every_backend
