@@ -40,7 +40,8 @@ BETTER = 0.9  # a larger step must bring the error down to this share
 TRUST = 0.3  # how strongly the times of layers count as they were measured alone, beside the times of whole networks
 
 Seconds = Annotated[float, Meta(ge=0, le=1e6)]
-Widths = Annotated[list[Positive], Meta(max_length=16)]
+Width = Annotated[int, Meta(ge=1, le=1 << 24)]
+Widths = Annotated[list[Width], Meta(max_length=16)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,10 +77,11 @@ class LatencyTable:
         ValueError: If its parts contradict each other.
 
     Example:
-    >>> table = firekeras.latency_table(model, runs=5)
-    >>> table.save("board.json")
+    >>> table.save("board.json")          # from firekeras.latency_table(model)
     >>> table = firekeras.LatencyTable.load("board.json")
     >>> plan = firekeras.plan_pruning(model, scores, target={"latency": 0.9}, latency=table)
+    >>> plan.costs_after.latency <= 0.9 * table.predict(model)
+    True
     """
 
     device: str
@@ -310,4 +312,7 @@ def _fitted(columns: np.ndarray, seconds, near=None) -> list[float]:
         rows = np.vstack([rows, TRUST * (np.arange(columns.shape[1]) == place)])
         values = np.append(values, TRUST * value)
     scales = np.maximum(np.abs(rows).max(axis=0), 1e-300)  # the columns differ by many powers of ten
-    return (nnls(rows / scales, values)[0] / scales).tolist()
+    try:
+        return (nnls(rows / scales, values)[0] / scales).tolist()
+    except RuntimeError as error:  # it did not converge
+        raise ValueError(f"The times in the latency table contradict each other. {ADVICE}") from error
