@@ -238,7 +238,7 @@ def plan_pruning(
         measure: A cost, as in `target`: filters whose removal saves none of it stay, and do not count,
             such as those of Dense layers for `"conv_macs"`. Defaults to those of the target.
         latency: The `LatencyTable` of this network, for targets in `"latency"`: layers that take more time lose more
-            filters. Defaults to none; a plan knows no latency then.
+            filters, unless `balance=0`. Defaults to none; a plan knows no latency then.
 
     Returns:
         A `PruningPlan`. If nothing can be removed, its `notes` say why.

@@ -26,7 +26,7 @@ class Reaching:
     height of a stack of buffers: only what lies in it is cut, until another stack is the highest. For latency, filters
     of layers that take more time go earlier: at equal loss by rank, a layer whose filters take four times as long
     loses twice the share. That is the geometric mean of equal shares for all layers, which waste no layer, and of the
-    most time per lost rank, which empties the slowest ones first.
+    most time per lost rank, which empties the slowest ones first. With `balance=0` the scores alone decide.
 
     Args:
         graph: The channel graph.
@@ -50,13 +50,13 @@ class Reaching:
         self.goals = dict(sorted(goals.items(), key=lambda goal: goal[0] not in WIDTHS))  # RAM asks for certain layers
         saves = " and ".join(COSTS[name].title for name in goals)
         self._ranking = functools.partial(
-            Ranking, graph, scores, round_to, balance, measure, saves=saves, worth=self._seconds_of_filters()
+            Ranking, graph, scores, round_to, balance, measure, saves=saves, worth=self._seconds_of_filters(balance)
         )
         self._cuts: list[Selection] = []
 
-    def _seconds_of_filters(self):
-        """The time that goes with a filter of each unit, `(num_units,)`; None if latency is no goal."""
-        if "latency" not in self.goals:
+    def _seconds_of_filters(self, balance):
+        """The time that goes with a filter of each unit, `(num_units,)`; None if it must not count, or is no goal."""
+        if "latency" not in self.goals or not balance:
             return None
         return costs_of_units(self.graph, "latency") / np.maximum(self.graph.unit_sizes, 1)
 
