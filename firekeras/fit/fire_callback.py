@@ -29,7 +29,7 @@ from firekeras.keras_models.devices import several_processes
 from firekeras.keras_models.internals import evaluated_again
 from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
-from firekeras.plan.goals import checked_target
+from firekeras.plan.goals import check_table, checked_target
 from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.plan.reaching import WIDTHS
@@ -163,6 +163,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         super().__init__()
         if target is not None:
             checked_target(target)
+            check_table(target, latency)
         self.settings = RunSettings.among(arguments).checked()
         if epochs_per_round is not None:
             checked_whole("epochs_per_round", epochs_per_round, 1)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import COSTS, UNTIMED
 from firekeras.refusals import is_number, percent_hint, suggestion
 
 PREFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
@@ -59,6 +59,12 @@ def checked_target(target: Any, known: Sequence[str] = tuple(COSTS)) -> dict[str
     if not isinstance(target, Mapping) or not target:
         raise _refused(target, "", None, known)
     return {measure: _checked(target, measure, value, known) for measure, value in target.items()}
+
+
+def check_table(target: Mapping[str, Value], table: object) -> None:
+    """Raises `ValueError` if a target in latency lacks the table that says how long layers take."""
+    if "latency" in target and table is None:
+        raise ValueError(f"The latency is unknown: {UNTIMED}")
 
 
 def goals_of(target: Mapping[str, Value], before: Mapping[str, float]) -> dict[str, float]:
