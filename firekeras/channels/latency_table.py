@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import json
 import math
 import os
@@ -105,6 +106,11 @@ class LatencyTable:
     def __repr__(self):
         where = f"{self.runtime} on {self.device}"
         return f"<{type(self).__name__}: {len(self.layers)} layers, {1e3 * self.seconds[0]:.4g} ms in {where}>"
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of all that is in the table, by which a run that is continued knows it again."""
+        return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).hexdigest()[:16]
 
     @typed
     def save(self, path: str | os.PathLike) -> None:

@@ -201,7 +201,7 @@ class Rounds(Run, Iterator):
             "backend": keras.backend.backend(),
             "model": self.first.name,
             "method": self._described,
-            "settings": settings.to_dict(),
+            "settings": {**settings.to_dict(), "latency": settings.latency and settings.latency.fingerprint},
             "monitor": self.monitor,
             "tolerance": settings.tolerance,
             "target": settings.target,

@@ -1,5 +1,6 @@
 """Rounds: each is checked against the tolerance, and what falls below it is undone."""
 
+import dataclasses
 import json
 
 import keras
@@ -618,10 +619,19 @@ def test_a_target_of_latency_is_reached_by_a_table(trained, monkeypatch, latency
     assert "latency by the table" in result.summary() and "is reached" in result.stopped_because
 
 
-def test_latencies_by_a_table_are_refused_if_out_of_reach_or_not_asked_for(trained, monkeypatch):
+def test_a_run_goes_on_with_the_table_that_it_was_begun_with(trained, monkeypatch, tmp_path):
     table = table_of(trained, monkeypatch)
-    with pytest.raises(ValueError, match="A latency table is for a target in latency"):
-        compress(trained, latency=table, **TO_TARGET)
+    given = {**TO_TARGET, "target": {"latency": 0.8}, "epochs": 0, "run_dir": tmp_path / "run"}
+    first = compress(trained, latency=table, **given)
+    again = compress(trained, latency=table, resume=True, **{**given, "target": {"latency": 0.6}})
+    assert table.predict(again.model) <= 0.6 * table.seconds[0] < first.costs_after.latency
+    other = dataclasses.replace(table, device="another")
+    with pytest.raises(ValueError, match=r"The run was begun with latency='\w{16}'"):
+        compress(trained, latency=other, resume=True, **given)
+
+
+def test_a_latency_out_of_reach_of_a_table_is_refused(trained, monkeypatch):
+    table = table_of(trained, monkeypatch)
     with pytest.raises(ValueError, match=r"the least is [\d.]+ ms \(\w+ takes most of it\)"):
         compress(trained, target={"latency": "1 us"}, latency=table, **TO_TARGET)
 
