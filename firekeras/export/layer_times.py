@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import layers
 
 from firekeras.arguments import typed
 from firekeras.channels.costs import kept_lengths
@@ -31,6 +32,11 @@ KERAS = "keras"
 # What a layer keeps of its inputs and of its filters. A little over a half lies between multiples of what is computed
 # at a time: it is what shows that step.
 SHARES = ((1, 1), (0.53, 0.53), (0.25, 0.25), (0.25, 1), (1, 0.25))
+DESCRIBED = (
+    *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.Dense),
+    *(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose),
+)
+SETTINGS = ("strides", "padding", "dilation_rate", "groups", "data_format", "output_padding", "compute_dtype")
 ALL = 1 - 1e-9  # as a pruning ratio: everything that may go
 
 
@@ -201,12 +207,13 @@ def _nothing():
 
 
 def _key(visit: Visit):
-    """Equal for calls that take equally long."""
-    config = getattr(visit.operation, "get_config", None)
-    settings = config() if config else {}
-    arguments = keras.tree.map_structure(str, visit.node.arguments.kwargs)
-    shapes = [tuple(tensor.shape) for tensor in visit.node.input_tensors]
-    return repr((type(visit.operation), {**settings, "name": ""}, arguments if len(shapes) > 1 else "", shapes))
+    """Equal for calls that take equally long: of layers that are all described by a few settings; else its own."""
+    layer = visit.operation
+    if type(layer) not in DESCRIBED:
+        return visit.key
+    settings = [getattr(layer, name, None) for name in SETTINGS]
+    shapes = [tuple(x.shape) for x in (*visit.node.input_tensors, *layer.weights)]
+    return repr((type(layer), settings, getattr(layer.activation, "__name__", layer.activation), shapes))
 
 
 def _alone(visit: Visit) -> keras.Model:

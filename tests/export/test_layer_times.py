@@ -7,10 +7,11 @@ from fake_times import table_of
 from plans import graph_of
 
 import firekeras
+from firekeras.channels import channel_graph
 from firekeras.channels.costs import kept_lengths
 from firekeras.channels.latency_table import axes_of
 from firekeras.export import layer_times
-from firekeras.export.layer_times import latency_table, shrunk
+from firekeras.export.layer_times import Timed, latency_table, shrunk
 
 
 @pytest.mark.parametrize("build", [networks.two_convs, networks.siamese, networks.mobile])
@@ -25,6 +26,15 @@ def test_layers_are_timed_alone_at_several_widths(build, monkeypatch):
     plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "l1"), pruning_ratio=0.3, latency=table)
     assert plan.costs_after.latency == pytest.approx(1e-5 + 1e-9 * plan.costs_after.macs, rel=0.02)
     assert firekeras.count_costs(graph) == costs
+
+
+def test_equal_layers_are_timed_once():
+    x = inputs = keras.Input((8, 8, 4))
+    for dilation in (1, 1, 2):
+        x = keras.layers.Conv2D(4, 3, padding="same", dilation_rate=dilation)(x)
+    timed = Timed(channel_graph(keras.Model(inputs, x)))
+    timed.add(keras.Model(inputs, x), kept_lengths(timed.graph))
+    assert len(timed.models) == 2 + 2 and len(timed.calls[0]) == 3
 
 
 def test_inputs_and_filters_change_apart_from_each_other():
