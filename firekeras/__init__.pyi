@@ -11,10 +11,12 @@ from .channels import channel_graph as channel_graph
 from .channels.costs import Costs as Costs
 from .channels.costs import count_costs as count_costs
 from .channels.graph import ChannelGraph as ChannelGraph
+from .channels.latency_table import LatencyTable as LatencyTable
 from .compressing import compress as compress
 from .compressing import compression_rounds as compression_rounds
 from .export.exporting import export_model as export_model
 from .export.latency import measure_latency as measure_latency
+from .export.layer_times import latency_table as latency_table
 from .fit.fire_callback import FirePruningCallback as FirePruningCallback
 from .keras2.converting import convert_model as convert_model
 from .plan.planning import PruningPlan as PruningPlan

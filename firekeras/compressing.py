@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from firekeras import methods
 from firekeras.arguments import Function, typed
+from firekeras.channels.latency_table import LatencyTable
 from firekeras.report.progress import RoundsOnTerminal
 from firekeras.report.tensorboard import TensorBoardRounds
 from firekeras.rounds.engine import Rounds
@@ -52,6 +53,7 @@ def compress(
     max_cut: float = 0.5,
     balance: float = 1.0,
     favour_macs: float = 0.0,
+    latency: LatencyTable | None = None,
     epochs_per_round: int | None = None,
     max_rounds: int = 100,
     backtracks: int = 3,
@@ -85,9 +87,10 @@ def compress(
         validation_data: Held-out data that no training step sees, as `fit` takes them.
         target: `{measure: share or amount}`: what may be left of the network's cost; of several measures, all are
             reached. A measure is `"conv_macs"`, `"macs"`, `"params"`, `"ram"` and `"flash"` (bytes in int8), the other
-            costs of `plan_pruning`, `"latency"` (measured on this machine) or `"litert_latency"` (of the exported
-            file). A share is above 0 and up to 1; an amount is above 100, or text: `{"ram": "256 kB", "flash":
-            512_000}`. Latencies are shares. Defaults to None: the tolerance decides.
+            costs of `plan_pruning`, `"latency"` (by the table `latency`; without one, of Keras, timed on this machine)
+            or `"litert_latency"` (of the exported file, timed on this machine). A share is above 0 and up to 1; an
+            amount is above 100, or text: `{"ram": "256 kB", "flash": 512_000, "latency": "2 ms"}`. Defaults to None:
+            the tolerance decides.
         tolerance: How far the metric may fall, from 0: absolute points (0.01 is one point), or a share of the
             baseline if lower is better. With 1, or infinity, every round is kept. Defaults to 0.01.
         epochs: Epochs of training in total, including those of undone rounds, from 0. None for no limit: rounds go on
@@ -111,6 +114,8 @@ def compress(
             name, pattern or type, as in `plan_pruning`. Defaults to None: no caps.
         round_to, min_keep, max_cut, balance: As in `plan_pruning`. Default to 1, 0.1, 0.5 and 1.
         favour_macs: How much the MACs that go with a filter count in the ranking, from 0 to 1. Defaults to 0.
+        latency: The `LatencyTable` of this network on a device, for a target in `"latency"`: it is reached as the table
+            predicts, and nothing is timed. Defaults to None.
         epochs_per_round: Epochs of training between two cuts, from 0. Defaults to None: a twentieth of all epochs
             within a tolerance, a twelfth on the way to a target, but at least one.
         max_rounds: How many rounds may cut, at least 1; training to the end comes after them. Defaults to 100.

@@ -7,7 +7,7 @@ What they use they define, but for a few small objects that every reader knows o
 - `x_train`, `y_train`, `x_val`, `y_val`, `x_test`, `y_test`: images `(n, 8, 8, 1)` and class numbers;
 - `train`, `validation`, `test`: the same as tuples `(x, y)`;
 - `profile`, `scores`, `plan`, `pruned` and `result`: what `measure_fire`, `score_filters`, `plan_pruning`, `prune` and
-  `compress` make of it;
+  `compress` make of it; `table`, a `LatencyTable` of it;
 - files in the working folder: `model.keras`, `keras2.h5`, which Keras 2 saved, and `runs/a`, a finished run.
 
 Each example gets a model of its own, and what it registers is forgotten after it.
@@ -18,6 +18,7 @@ import doctest
 import warnings
 from pathlib import Path
 
+import fake_times
 import keras
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ import firekeras
 
 ROOT = Path(firekeras.__file__).parent
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-ELSEWHERE = ("quantize_aware",)  # TF-MOT takes seconds: tests/export/test_bridge.py calls it in the same way
+ELSEWHERE = ("quantize_aware", "latency_table")  # which take seconds: tests of their own call them in the same way
 NEED_TENSORFLOW = ("firekeras.export.", "firekeras.keras2.")
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -75,6 +76,8 @@ def ready(uncompiled, tmp_path_factory):
     known["scores"] = firekeras.score_filters(model, "l1")
     known["plan"] = firekeras.plan_pruning(model, known["scores"], pruning_ratio=0.3)
     known["pruned"] = firekeras.prune(model, known["plan"])
+    with pytest.MonkeyPatch.context() as patch:
+        known["table"] = fake_times.table_of(model, patch)
     known["weights"], known["folder"] = model.get_weights(), tmp_path_factory.mktemp("examples")
     model.save(known["folder"] / "model.keras")
     save_with_keras_2(known["folder"] / "keras2.h5")

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -34,6 +35,17 @@ def test_detectors(name):
     detector = firekeras.FireDetector.load(FILES / name)
     profile = firekeras.FireProfile.load(FILES / "profile-1.fire.h5")
     assert detector.evaluate(None, profile)["mae"] == pytest.approx(0, abs=1e-6)  # a line through four filters is exact
+
+
+def test_latency_tables():
+    table = firekeras.LatencyTable.load(FILES / "latency-1.json")
+    assert (table.device, table.runtime, table.threads, table.step) == ("a desktop computer", "LiteRT", 1, 16)
+    assert table.layers["second"].widths[:2] == [[16, 32], [9, 17]] and table.seconds[0] == 1.887299004010856e-05
+    x = keras.Input((16, 16, 3))
+    y = keras.layers.Conv2D(16, 3, name="conv")(x)
+    y = keras.layers.Conv2D(32, 3, name="second")(y)
+    model = keras.Model(x, keras.layers.Dense(2, name="out")(keras.layers.GlobalAveragePooling2D()(y)))
+    assert table.predict(model) == pytest.approx(table.seconds[0], rel=0.1)
 
 
 def test_runs():

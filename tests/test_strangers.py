@@ -60,6 +60,13 @@ def explanations_from(path):
     return plan.summary() + repr(plan) + "".join(again)
 
 
+def times_from(path):
+    table = firekeras.LatencyTable.load(path)
+    with contextlib.suppress(ValueError):  # it can be read, and is of another network
+        assert np.isfinite(table.predict(TIMED)) and table.predict(TIMED) >= 0
+    return repr(table)
+
+
 def report_from(path):
     """What the report of a run shows, and its page; the run's other file lies beside the damaged one."""
     for name in ("run.json", "events.jsonl"):
@@ -121,6 +128,17 @@ PROFILE = firekeras.FireProfile.load(FILES / "profile-2.fire.h5")
 DETECTOR = firekeras.FireDetector.load(FILES / "detector-2.h5")
 
 
+TIMED = firekeras.channel_graph(
+    keras.Sequential(
+        [
+            keras.Input((16, 16, 3)),
+            keras.layers.Conv2D(16, 3, name="conv"),
+            keras.layers.Conv2D(32, 3, name="second"),
+            keras.layers.GlobalAveragePooling2D(),
+            keras.layers.Dense(2, name="out"),
+        ]
+    )
+)
 PLAN = firekeras.plan_pruning(PROFILE.graph, PROFILE, pruning_ratio=0.3)
 
 
@@ -176,6 +194,7 @@ def wholes(tmp_path_factory):
         "plan.json": written(PLAN.save, folder, "plan.json"),
         "old.json": (FILES / "plan-1.json").read_bytes(),
         "old.fire.h5": (FILES / "profile-2.fire.h5").read_bytes(),
+        "latency.json": (FILES / "latency-1.json").read_bytes(),
         "run.json": (FILES / "run-2" / "run.json").read_bytes(),
         "events.jsonl": (FILES / "run-2" / "events.jsonl").read_bytes(),
     }
@@ -191,6 +210,7 @@ READERS = {
     "detector.h5": predict_from,
     "plan.json": explanations_from,
     "old.json": explanations_from,
+    "latency.json": times_from,
     "run.json": report_from,
     "events.jsonl": report_from,
 }
@@ -211,6 +231,8 @@ DAMAGE = [
     ("plan.json", json_of, 150),
     ("plan.json", bytes_of, 100),
     ("old.json", json_of, 100),
+    ("latency.json", json_of, 60),
+    ("latency.json", bytes_of, 20),
     ("run.json", json_of, 60),
     ("run.json", bytes_of, 20),
     ("events.jsonl", lines_of, 100),

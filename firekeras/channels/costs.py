@@ -1,19 +1,20 @@
-"""What a network costs: MACs, parameters, RAM and file size, by exact arithmetic. `COSTS` names each of them."""
+"""What a network costs: MACs, parameters, RAM and file size, by exact arithmetic; latency, by a table. `COSTS` names
+each of them."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels import arena, file_size
 from firekeras.channels.graph import ChannelGraph
-from firekeras.channels.program import Product
-from firekeras.strict_json import Count
+from firekeras.channels.program import Product, Term
+from firekeras.strict_json import Count, Meta
 
 if TYPE_CHECKING:
     import keras
@@ -52,6 +53,7 @@ class Costs:
         flash_float16, flash_float32: As `flash`, with weights in float16, and in float32.
         estimated: The names of layers of which it is unknown what the exported file does: RAM and file size take
             each as one step.
+        latency: The seconds of a pass on the device of a `LatencyTable`, as that predicts them. None without one.
     """
 
     conv_macs: Count
@@ -66,6 +68,7 @@ class Costs:
     flash_float16: Count | None = None
     flash_float32: Count | None = None
     estimated: tuple[str, ...] = ()
+    latency: Annotated[float, Meta(ge=0)] | None = None
 
     @property
     def totals(self) -> dict[str, int]:
@@ -127,18 +130,15 @@ def costs_without(graph: ChannelGraph, gone: np.ndarray | None = None) -> Costs:
     return Costs(**counted, by_layer=by_layer, uncounted=uncounted, ram_layer=at, estimated=estimated)
 
 
-def cost_without(graph: ChannelGraph, measure: str, gone: np.ndarray | None = None) -> int:
+def cost_without(graph: ChannelGraph, measure: str, gone: np.ndarray | None = None) -> Any:
     """One cost of a network without the units in the mask `gone`, `(num_units,)`.
 
     Raises:
-        ValueError: If it is unknown for this graph, which comes from a file of an earlier release.
+        ValueError: If it is unknown for this graph, which comes from a file of an earlier release, or has no times.
     """
     amount = COSTS[measure].count(graph, kept_lengths(graph, gone))
     if amount is None:
-        raise ValueError(
-            f"The {COSTS[measure].title} of this network is unknown: its channel graph was written by an earlier "
-            "release. Measure the model again."
-        )
+        raise ValueError(f"The {COSTS[measure].title} of this network is unknown: {COSTS[measure].unknown}")
     return amount
 
 
@@ -199,15 +199,17 @@ class Cost:
         at: What is said of that layer, `"{} has most of it"`.
         unit: Its unit, such as `"B"`. Defaults to none.
         shown: Whether reports list it. Defaults to True.
+        unknown: Why the amount may be unknown, and what to do: completes "The cost is unknown: ".
     """
 
     title: str
-    count: Callable[[ChannelGraph, Sequence[int]], int | None]
-    products: Callable[[ChannelGraph, Sequence[int]], Iterable[Product]]
+    count: Callable[[ChannelGraph, Sequence[int]], float | None]
+    products: Callable[[ChannelGraph, Sequence[int]], Iterable[Product | Term]]
     layer: Callable[[ChannelGraph, Sequence[int]], str]
     at: str = "{} has most of it"
     unit: str = ""
     shown: bool = True
+    unknown: str = "its channel graph was written by an earlier release. Measure the model again."
 
 
 def _per_layer(title, products_of):
@@ -252,6 +254,26 @@ def _of_flash(form, **settings):
     return Cost(f"{form} flash", count, products, layer, unit="B", **settings)
 
 
+def _of_latency():
+    """The time of a pass by a latency table."""
+
+    def count(graph, kept):
+        return sum(_total(terms, kept) for terms in graph.times.values()) if graph.times else None
+
+    def products(graph, kept):
+        return [term for terms in graph.times.values() for term in terms]
+
+    def slowest(graph, kept):
+        by_layer = {name: _total(terms, kept) for name, terms in graph.times.items() if name}
+        return max(by_layer, key=by_layer.__getitem__, default="")
+
+    return Cost("latency", count, products, slowest, "{} takes most of it", "s", shown=False, unknown=UNTIMED)
+
+
+UNTIMED = (
+    "no table says how long its layers take. Measure one on the device, latency=firekeras.latency_table(model), or "
+    "load it, latency=firekeras.LatencyTable.load(path)."
+)
 COSTS = {
     "conv_macs": _per_layer("conv MACs", lambda layer: layer.macs * layer.is_conv),
     "macs": _per_layer("MACs", lambda layer: layer.macs),
@@ -261,6 +283,7 @@ COSTS = {
     "ram_float32": _of_ram("float32", arena.FLOAT32, shown=False),
     "flash_float16": _of_flash("float16", shown=False),
     "flash_float32": _of_flash("float32", shown=False),
+    "latency": _of_latency(),
 }
 SHOWN = {name: cost.title for name, cost in COSTS.items() if cost.shown}  # what reports list, with titles
 
@@ -273,7 +296,7 @@ def in_the_way(graph: ChannelGraph, measure: str, gone: np.ndarray) -> str:
 
 def estimated_note(graph: ChannelGraph, measures: Iterable[str]) -> list[str]:
     """A note if a network has layers of which it is unknown what the exported file does, and it matters."""
-    exported = not {"conv_macs", "macs", "params"}.issuperset(measures)
+    exported = not {"conv_macs", "macs", "params", "latency"}.issuperset(measures)
     names = graph.program.unknown if graph.program and exported else ()
     if not names:
         return []

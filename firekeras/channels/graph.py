@@ -13,7 +13,7 @@ import numpy as np
 
 from firekeras.arguments import short, typed
 from firekeras.channels.consistency import check_consistent
-from firekeras.channels.program import Product, Program
+from firekeras.channels.program import Product, Program, Term
 from firekeras.refusals import listed
 from firekeras.strict_json import LARGEST, Count, Meta, convert, parse
 
@@ -118,6 +118,10 @@ class ChannelGraph:
         program: The `Program` of the exported network, by which RAM and file size are counted. Defaults to None, as in
             files of earlier releases.
 
+    Attributes:
+        times: How long its layers take on a device, by name, as a `LatencyTable` says. Empty without one; files do not
+            hold it.
+
     Example:
     >>> graph = firekeras.channel_graph(model)
     >>> graph.filters("conv1")          # the unit of each of its filters
@@ -142,10 +146,13 @@ class ChannelGraph:
         self.notes = list(notes)
         self.parts = list(parts)
         self.program = program
+        self.times: dict[str, tuple[Term, ...]] = {}
 
     def copy(self) -> ChannelGraph:
         """A copy that can be changed without changing this graph."""
-        return ChannelGraph(self.layers.values(), self.axes, self.locks, self.notes, self.parts, self.program)
+        copy = ChannelGraph(self.layers.values(), self.axes, self.locks, self.notes, self.parts, self.program)
+        copy.times = dict(self.times)
+        return copy
 
     def filters(self, layer: str) -> np.ndarray:
         """The unit of each filter of a layer.

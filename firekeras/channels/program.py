@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 from firekeras.strict_json import Count, Meta
@@ -31,6 +31,27 @@ class Product:
     def of(self, kept: Sequence[int]) -> int:
         """The size if so many channels are kept along each of the graph's axes."""
         return self.factor * math.prod(kept[axis] for axis in self.axes)
+
+
+@dataclasses.dataclass(frozen=True)
+class Term:
+    """A time that depends on what is kept: `factor` seconds times the kept length of each of `axes`.
+
+    Args:
+        factor: Seconds.
+        axes: Indices into `ChannelGraph.axes`.
+        steps: For each of them, what its length is rounded up to a multiple of: so many channels are computed at a
+            time. Without any, lengths count as they are.
+    """
+
+    factor: float
+    axes: tuple[int, ...] = ()
+    steps: tuple[int, ...] = ()
+
+    def of(self, kept: Sequence[int] | Mapping[int, int]) -> float:
+        """The time if so many channels are kept along each of the graph's axes."""
+        pairs = zip(self.axes, self.steps or (1,) * len(self.axes), strict=True)
+        return self.factor * math.prod(-(-kept[axis] // step) * step for axis, step in pairs)
 
 
 @dataclasses.dataclass(frozen=True)

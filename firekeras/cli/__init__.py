@@ -16,6 +16,7 @@ from firekeras.cli.console import show_text
 from firekeras.cli.convert import convert
 from firekeras.cli.demo import demo
 from firekeras.cli.export import export
+from firekeras.cli.latency import latency
 from firekeras.cli.measure import measure
 from firekeras.cli.methods import methods
 from firekeras.cli.parsing import prepared
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 for command in (
     *(demo, measure, channels, prune, sensitivity, compress, methods, compare, report, stop),
-    *(export, widths, convert),
+    *(export, latency, widths, convert),
 ):
     app.command(cls=OneCommand)(prepared(command))
 

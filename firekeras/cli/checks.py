@@ -68,15 +68,15 @@ def parsed_targets(given: Mapping[str, str | None]) -> dict[str, float | str | N
 
 
 def _parsed_target(name, text):
-    from firekeras.plan.goals import TIMES, amount_of, unit_of
+    from firekeras.plan.goals import amount_of, unit_of
 
-    if name not in TIMES and amount_of(text, unit_of(name)) is not None:
+    if amount_of(text, unit_of(name)) is not None:
         return text
     try:
         share = float(text)
     except ValueError:
-        amount = "" if name in TIMES else ", or an amount, such as 256kB or 1.5M"
-        raise ValueError(f"{option(name)} must be a share above 0, up to 1{amount}. Received: {text!r}.") from None
+        amount = "a time, such as 2ms" if unit_of(name) == "s" else "an amount, such as 256kB or 1.5M"
+        raise ValueError(f"{option(name)} must be a share above 0, up to 1, or {amount}. Received: {text!r}.") from None
     check_target(name, share)
     return share
 
@@ -84,6 +84,18 @@ def _parsed_target(name, text):
 def chosen_target(options: Mapping[str, Any], names: Iterable[str]) -> dict[str, float | str] | None:
     """The targets among the options, by the names of the options that are targets; None if there are none."""
     return {name: options[name] for name in names if options.get(name) is not None} or None
+
+
+NO_TABLE = "--latency needs --latency-table TABLE.json. Write one on the device: firekeras latency MODEL.keras."
+
+
+def latency_table(path: Path | None):
+    """The latency table in a file, if there is one; needs no Keras."""
+    if path is None:
+        return None
+    from firekeras.channels.latency_table import LatencyTable
+
+    return LatencyTable.load(path)
 
 
 def check_held_out(share: float):

@@ -42,6 +42,7 @@ from firekeras.cli.options import (
     Caps,
     DataOrNone,
     FavourMacs,
+    LatencyTableFile,
     Limit,
     MaxCut,
     Mean,
@@ -93,6 +94,7 @@ def compress(
     max_cut: MaxCut = 0.5,
     balance: Balance = 1.0,
     favour_macs: FavourMacs = 0.0,
+    latency_table: LatencyTableFile = None,
     batch_size: BatchSize = 64,
     validation_share: ValidationShare = 0.1,
     monitor: Monitor = None,
@@ -121,6 +123,8 @@ def compress(
     Example: firekeras compress model.keras --data photos/ --tolerance 0.005
 
     Example: firekeras compress model.keras --data photos/ --ram 256kB --flash 512kB
+
+    Example: firekeras compress model.keras --data photos/ --latency 2ms --latency-table board.json
 
     Example: firekeras compress vgg.keras --data cifar10.npz --method fire --protocol paper
 
@@ -221,6 +225,7 @@ def _check(options, *, resuming):
         epochs=parsed_epochs(options["epochs"]),
         pruning_ratio=options["ratio"],
         layer_caps=caps,
+        latency=checks.latency_table(options["latency_table"]),
         **{name: options[name] for name in AS_THEY_ARE if name not in NO_SETTINGS},
     )
 
@@ -271,6 +276,7 @@ def _run(options, resume, listener):
         epochs=parsed_epochs(options["epochs"]),
         pruning_ratio=options["ratio"],
         target=checks.chosen_target(options, TARGETS),
+        latency=checks.latency_table(options["latency_table"]),
         **{name: options[name] for name in AS_THEY_ARE},
     )
     finish(before, rounds, dataset, options["output"], listener)
@@ -304,7 +310,8 @@ def _method(options):
 def _source(options):
     """The options, for `run.json`: with absolute paths, so the run can be resumed from any folder."""
     data = options["data"]
-    paths = [name for name in ("model", "output", "run_dir", "tensorboard") if options[name] is not None]
+    names = ("model", "output", "run_dir", "tensorboard", "latency_table")
+    paths = [name for name in names if options[name] is not None]
     whole = {name: str(Path(options[name]).resolve()) for name in paths}
     return {**options, **whole, "data": str(Path(data).resolve()) if Path(data).exists() else data}
 

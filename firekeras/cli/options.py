@@ -107,6 +107,14 @@ FavourMacs = Annotated[
         help="How much the MACs that a filter saves count against its score, 0 to 1.",
     ),
 ]
+LatencyTableFile = Annotated[
+    Path | None,
+    typer.Option(
+        rich_help_panel="Target and metric",
+        metavar="TABLE.json",
+        help="For --latency: how long the layers take on the device, written there by firekeras latency.",
+    ),
+]
 MaxCut = Annotated[
     float,
     typer.Option(

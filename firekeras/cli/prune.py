@@ -11,14 +11,24 @@ from firekeras.cli import checks, complete
 from firekeras.cli.caps import check_caps, parsed_caps
 from firekeras.cli.console import chosen_options, show, show_text
 from firekeras.cli.files import check_output, load_model, write
-from firekeras.cli.options import Balance, Caps, MaxCut, MinKeep, ModelFile, Output, RoundTo
+from firekeras.cli.options import Balance, Caps, LatencyTableFile, MaxCut, MinKeep, ModelFile, Output, RoundTo
 from firekeras.cli.program import NothingDoneError
 from firekeras.cli.targets import COSTS as TARGETS
 from firekeras.cli.targets import with_targets
+from firekeras.cli.words import in_options
 from firekeras.keras_models import model_file
 from firekeras.paths import existing_file
 
-LIMITS = ("ratio", *TARGETS, "cap", "round_to", "min_keep", "balance", "max_cut")  # what a plan has already decided
+LIMITS = (
+    "ratio",
+    *TARGETS,
+    "cap",
+    "round_to",
+    "min_keep",
+    "balance",
+    "max_cut",
+    "latency_table",
+)  # what a plan has already decided
 
 
 @with_targets(*TARGETS)
@@ -52,6 +62,7 @@ def prune(
     min_keep: MinKeep = 0.1,
     balance: Balance = 1.0,
     max_cut: MaxCut = 0.5,
+    latency_table: LatencyTableFile = None,
     save_plan: Annotated[
         Path | None, typer.Option(metavar="plan.json", help="Also write the plan, even in a dry run.")
     ] = None,
@@ -65,12 +76,16 @@ def prune(
     layers, so no layer is starved; or with --balance 0 --max-cut 1 over all layers together.
 
     How much goes: --ratio of the filters, or as many as it takes to a target, such as --conv-macs 0.5 or
-    --ram 256kB; several targets are reached at once.
+    --ram 256kB; several targets are reached at once. For --latency, measure a table on the device first, with
+    firekeras latency.
 
     Example: firekeras prune model.keras --scores model.fire.h5 --ratio 0.3 --cap conv1=0.5 --round-to 8
     """
     check_one_ranking(context)
     target = _chosen_target(context, targets)
+    table = checks.latency_table(latency_table)
+    if "latency" in (target or {}) and table is None:
+        raise ValueError(checks.NO_TABLE)
     caps = parsed_caps(cap)
     checks.check_limits(ratio=ratio, round_to=round_to, min_keep=min_keep, balance=balance, max_cut=max_cut)
     checks.check_criterion(criterion or "l1", data=False)
@@ -99,11 +114,12 @@ def prune(
             min_keep=min_keep,
             balance=balance,
             max_cut=max_cut,
+            latency=table,
         )
     smaller = firekeras.prune(network, chosen)
     if save_plan:
         chosen.save(save_plan)
-    _show_plan(graph, chosen)
+    _show_plan(graph if table is None else table.on(graph), chosen, context.params)
     if not dry_run:
         _check_something_goes(chosen, output)
         write(smaller, output)
@@ -134,7 +150,7 @@ def check_one_ranking(context: typer.Context):
         raise ValueError(f"A plan already says what goes: {', '.join(limits)} cannot change it. Leave out one of them.")
 
 
-def _show_plan(graph, plan):
+def _show_plan(graph, plan, options):
     from firekeras.channels.costs import costs_without
     from firekeras.plan.pruning import checked_units
     from firekeras.report import tables
@@ -144,7 +160,7 @@ def _show_plan(graph, plan):
     rows = tables.cost_rows(costs_without(graph), costs_without(graph, gone))  # what a plan's file says may be wrong
     show(tables.plan_table(plan.widths, plan.removed, locked), tables.comparison_table(rows))
     for note in plan.notes:
-        show_text(note)
+        show_text(in_options(note, options))
 
 
 def _is_locked(graph, name):

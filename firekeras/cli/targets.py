@@ -21,10 +21,10 @@ COSTS = {
     "ram_float32": "the RAM of the tensors in float32",
     "flash_float16": "the size of the .tflite file in float16",
     "flash_float32": "the size of the .tflite file in float32",
+    "latency": "the time of a forward pass, by --latency-table; compress without one measures it here",
 }
 LATENCIES = {
-    "latency": "the time of a forward pass, measured here",
-    "litert_latency": "the same, exported to LiteRT",
+    "litert_latency": "the time of a forward pass in LiteRT, measured here",
 }
 
 
@@ -58,11 +58,12 @@ def with_targets(*names: str) -> Callable[[Callable], Callable]:
 
 def _option(name):
     """The option of a target, for Typer."""
-    what = COSTS.get(name) or LATENCIES[name]
-    amount = name in COSTS
-    unit = "; or so many bytes, such as 256kB" if name.startswith(("ram", "flash")) else "; or this amount" * amount
+    what = {**COSTS, **LATENCIES}[name]
+    units = {"ram": "so many bytes, such as 256kB", "flash": "so many bytes, such as 256kB"}
+    units |= {"latency": "so much time, such as 2ms", "litert": "so much time, such as 2ms"}
+    amount = units.get(name.partition("_")[0], "this amount")
     return typer.Option(
         rich_help_panel=GOAL,
-        metavar="SHARE|AMOUNT" if amount else "SHARE",
-        help=f"Reach this share of {what}, above 0, up to 1{unit}.",
+        metavar="SHARE|AMOUNT",
+        help=f"Reach this share of {what}, above 0, up to 1; or {amount}.",
     )

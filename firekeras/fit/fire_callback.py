@@ -15,6 +15,7 @@ from firekeras import methods
 from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.graph import ChannelGraph
+from firekeras.channels.latency_table import LatencyTable
 from firekeras.data.checks import checked_data
 from firekeras.fit.fit_data import data_of_fit
 from firekeras.fit.interruption import FitGuard, Guarded
@@ -28,7 +29,7 @@ from firekeras.keras_models.devices import several_processes
 from firekeras.keras_models.internals import evaluated_again
 from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
-from firekeras.plan.goals import checked_target
+from firekeras.plan.goals import check_table, checked_target
 from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
 from firekeras.plan.reaching import WIDTHS
@@ -98,6 +99,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         pruning_ratio: The share of the remaining prunable filters that go in a round, from 0 to below 1. Defaults to
             None: sized by the epochs.
         layer_caps, round_to, min_keep, max_cut, balance: As in `plan_pruning`; caps hold for the whole run.
+        latency: The `LatencyTable` of this network, for a target in `"latency"`. Defaults to None.
         epochs_per_round: Epochs between two cuts, at least 1. Defaults to None: sized by the epochs.
         backtracks: How many rounds in a row may be undone before cutting ends, from 0. Defaults to 3.
         monitor: The metric to watch: the name of a metric that the model is compiled with, or `"loss"`, with or
@@ -149,6 +151,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         min_keep: float = 0.1,
         max_cut: float = 0.5,
         balance: float = 1.0,
+        latency: LatencyTable | None = None,
         epochs_per_round: int | None = None,
         backtracks: int = 3,
         monitor: str | None = None,
@@ -160,6 +163,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         super().__init__()
         if target is not None:
             checked_target(target)
+            check_table(target, latency)
         self.settings = RunSettings.among(arguments).checked()
         if epochs_per_round is not None:
             checked_whole("epochs_per_round", epochs_per_round, 1)
@@ -274,7 +278,9 @@ class FirePruningCallback(keras.callbacks.Callback):
             check_can_teach(self.model)
         by_fire = isinstance(method, FirePruning) and not set(self.settings.target or ()) & set(WIDTHS)
         scores = _equal_scores(network) if by_fire else _any_scores(network.graph)  # for RAM, norms stand in for FIRE
-        limits = {name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep")}
+        limits = {
+            name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep", "latency")
+        }
         plan_pruning(network.graph, scores, **limits)  # what can be reached hardly depends on the scores
 
     def _check_rate(self):

@@ -26,6 +26,7 @@ from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method, Protocol, register
 from firekeras.rounds.repeatable import reseed
 from firekeras.rounds.run import Run
+from firekeras.rounds.targets import Target
 from firekeras.scores.criteria import score_filters
 from firekeras.scores.profile import FilterScores, FireProfile
 
@@ -89,10 +90,10 @@ class FPPMO(Method):
     - Probabilities move towards how often filters went in the best quarter of the candidates (PBIL:
       Baluja 1994; the cross-entropy method: Rubinstein 1999), and the draws get less and less random.
     - They begin at the share that a uniform cut needs, higher for small l1 norms (`prior`).
-    - A stage is a round of the run. With a target in MACs or parameters, equal steps lead down to it;
-      else a round removes as many MACs as the run's pace asks for, or `pruning_ratio` of what is left. After a
-      round that was undone, steps are half as long. What was learned about the remaining filters carries over
-      to the next stage, at half strength.
+    - A stage is a round of the run. With targets that are counted, such as MACs, parameters or RAM, equal steps lead
+      down to all of them. Without any, or beside one that is timed, a round removes as many MACs as the run's pace
+      asks for, or `pruning_ratio` of what is left. After a round that was undone, steps are half as long. What was
+      learned about the remaining filters carries over to the next stage, at half strength.
     - In the end either the best candidate or the likeliest one is cut, whichever does better on samples that
       no candidate was judged on.
 
@@ -383,15 +384,14 @@ class Budget:
     Args:
         graph: The `ChannelGraph` of the network.
         limits: As `plan_pruning` takes them.
-        measure: The cost: that of the run's target, or `"macs"`.
-        amount: The most that may be left of it.
+        amounts: The most that may be left of each cost: of those that the run's target counts; of `"macs"` if it counts
+            none, or also times the network.
         reachable: The plan that takes everything that the limits allow.
     """
 
     graph: ChannelGraph
     limits: dict
-    measure: str
-    amount: int
+    amounts: Mapping[str, float]
     reachable: PruningPlan
 
     @classmethod
@@ -399,20 +399,38 @@ class Budget:
         """The budget of the next stage of a run."""
         equal = FilterScores(graph.by_layer(np.zeros(graph.num_units)), criterion="fppmo")
         reachable = plan_pruning(graph, equal, pruning_ratio=ALL, **{**run.limits, **AS_SCORED})
-        measure = (run.target.counted if run.target else None) or "macs"
-        now, least = (getattr(costs, measure) for costs in (reachable.costs_before, reachable.costs_after))
-        wanted = _wanted(run, now, measure, stages)
-        return cls(graph, run.limits, measure, max(math.floor(wanted), least), reachable)
+        return cls(graph, run.limits, {m: _left(reachable, run, m, stages) for m in _counted(run.target)}, reachable)
 
     def plan(self, scores: np.ndarray) -> PruningPlan:
         """The plan that meets the budget with the fewest filters, those of the highest scores, `(num_units,)`."""
-        share = (self.amount + 0.5) / getattr(self.reachable.costs_before, self.measure)  # costs are whole numbers
         by_layer = FilterScores(self.graph.by_layer(scores), criterion="fppmo")
-        return plan_pruning(self.graph, by_layer, target={self.measure: min(1, share)}, **{**self.limits, **AS_SCORED})
+        target = {measure: self._share(measure) for measure in self.amounts}
+        return plan_pruning(self.graph, by_layer, target=target, **{**self.limits, **AS_SCORED})
+
+    def _share(self, measure):
+        """An amount as a share; of whole numbers half of one may be left besides."""
+        before, amount = getattr(self.reachable.costs_before, measure), self.amounts[measure]
+        slack = 0.5 if isinstance(before, int) else 1e-9 * before
+        return min(1.0, (amount + slack) / before) if before else 1.0
 
     def mask(self, plan: PruningPlan) -> np.ndarray:
         """The units that a plan removes, `(num_units,)`."""
         return self.graph.units_of(plan.removed)
+
+
+def _counted(target: Target | None) -> list[str]:
+    """The costs that a stage goes by: timing a network needs it cut, so MACs stand for times."""
+    if target is None:
+        return ["macs"]
+    counted = [measure for measure in target.goals if measure not in target.timed]
+    return counted if counted and not target.timed else list(dict.fromkeys([*counted, "macs"]))
+
+
+def _left(reachable: PruningPlan, run: Run, measure: str, stages: int) -> float:
+    """What a stage leaves of a cost, no less than can be reached."""
+    now, least = (getattr(costs, measure) for costs in (reachable.costs_before, reachable.costs_after))
+    wanted = _wanted(run, now, measure, stages)
+    return max(math.floor(wanted) if isinstance(now, int) else wanted, least)
 
 
 def _wanted(run: Run, now: float, measure: str, stages: int) -> float:

@@ -6,13 +6,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from firekeras.channels.costs import COSTS
+from firekeras.channels.costs import COSTS, UNTIMED
 from firekeras.refusals import is_number, percent_hint, suggestion
 
 PREFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
+TIME = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(s|ms|us|µs)\s*")
 AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([kKMG]i?)?\s*([Bb](?:ytes)?)?\s*")
 PERCENT = 100  # up to here a number above 1 is meant in percent
-TIMES = {"latency": "latency", "litert_latency": "latency in LiteRT"}  # whose amounts nobody can tell from shares
+TIMES = {"litert_latency": "latency in LiteRT"}  # measured, never counted
 
 Value = float | str
 
@@ -21,9 +23,12 @@ def amount_of(value: Any, unit: str = "B") -> float | None:
     """The amount that a value stands for: 256000 of 256_000 and of "256 kB"; None if it is a share, or neither.
 
     Args:
-        value: A number, or text.
+        value: A number, or text; of seconds only text with a unit, such as "2 ms".
         unit: The unit of the cost; text may have it only if the cost does.
     """
+    if unit == "s":
+        match = TIME.fullmatch(value) if isinstance(value, str) else None
+        return float(match[1]) * SECONDS[match[2]] if match else None
     if isinstance(value, str):
         match = AMOUNT.fullmatch(value)
         if match is None or (match[3] and not unit):
@@ -56,6 +61,12 @@ def checked_target(target: Any, known: Sequence[str] = tuple(COSTS)) -> dict[str
     return {measure: _checked(target, measure, value, known) for measure, value in target.items()}
 
 
+def check_table(target: Mapping[str, Value], table: object) -> None:
+    """Raises `ValueError` if a target in latency lacks the table that says how long layers take."""
+    if "latency" in target and table is None:
+        raise ValueError(f"The latency is unknown: {UNTIMED}")
+
+
 def goals_of(target: Mapping[str, Value], before: Mapping[str, float]) -> dict[str, float]:
     """The amounts that may be left.
 
@@ -73,12 +84,11 @@ def _goal(measure, value, before):
 
 def unit_of(measure: str) -> str:
     """The unit of a measure."""
-    return COSTS[measure].unit if measure in COSTS else ""
+    return "s" if measure in TIMES else COSTS[measure].unit if measure in COSTS else ""
 
 
 def _checked(target, measure, value, known):
-    amount = None if measure in TIMES else amount_of(value, unit_of(measure))
-    if measure in known and (is_share(value) or amount is not None):
+    if measure in known and (is_share(value) or amount_of(value, unit_of(measure)) is not None):
         return value
     raise _refused(target, measure, value, known)
 
@@ -123,4 +133,4 @@ def _left(measure, value):
 def in_words(measure: str, amount: float) -> str:
     """An amount of a measure for people: `"31,232 B"`."""
     unit = unit_of(measure)
-    return f"{amount:,.0f} {unit}".rstrip() if measure in COSTS else f"{amount:g} s"
+    return f"{1e3 * amount:.4g} ms" if unit == "s" else f"{amount:,.0f} {unit}".rstrip()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from firekeras.arguments import typed
 from firekeras.channels.costs import COSTS, Costs, cost_without, costs_without, estimated_note
 from firekeras.channels.graph import ChannelGraph
+from firekeras.channels.latency_table import LatencyTable
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.goals import checked_target, goals_of
@@ -201,6 +202,7 @@ def plan_pruning(
     balance: float = BALANCE,
     max_cut: float = MAX_CUT,
     measure: str | None = None,
+    latency: LatencyTable | None = None,
 ) -> PruningPlan:
     """Decides which filters to remove: those that score highest among the filters of their layer.
 
@@ -219,9 +221,9 @@ def plan_pruning(
             attention heads (`"NAME/heads"`) go only if a cap names them, `{"LSTM": 0.5}`. Defaults to none.
         target: Instead of the ratio: `{measure: share or amount}`, of one or several measures, all of which are
             reached. A measure is a name in `firekeras.channels.costs.COSTS`: `"conv_macs"`, `"macs"`, `"params"`,
-            `"ram"` and `"flash"` (int8), `"ram_float32"`, `"flash_float16"` or `"flash_float32"`. A share, above 0 and
-            up to 1, is that of the network's current cost; an amount is a number above 100, or text:
-            `{"ram": 256_000, "flash": "512 kB"}`. Defaults to none.
+            `"ram"` and `"flash"` (int8), `"ram_float32"`, `"flash_float16"`, `"flash_float32"`; or `"latency"`, with a
+            table. A share, above 0 and up to 1, is that of the network's current cost; an amount is a number above 100,
+            or text: `{"ram": 256_000, "flash": "512 kB", "latency": "2 ms"}`. Defaults to none.
         round_to: Widths that change become a multiple of this. Defaults to 1.
         min_keep: No layer falls below this share of its original width, or below one filter; nor do the
             channels that a split, slice or branch takes of it. Defaults to 0.1.
@@ -235,6 +237,8 @@ def plan_pruning(
             reach with it, it is raised, and `notes` say so; caps do not raise it. Defaults to 0.5.
         measure: A cost, as in `target`: filters whose removal saves none of it stay, and do not count,
             such as those of Dense layers for `"conv_macs"`. Defaults to those of the target.
+        latency: The `LatencyTable` of this network, for targets in `"latency"`: layers that take more time lose more
+            filters, unless `balance=0`. Defaults to none; a plan knows no latency then.
 
     Returns:
         A `PruningPlan`. If nothing can be removed, its `notes` say why.
@@ -249,6 +253,7 @@ def plan_pruning(
     ['conv2']
     """
     graph = _graph_for(model_or_graph, scores)
+    graph = latency.on(graph) if latency is not None else graph
     check_limits(pruning_ratio, min_keep)
     check_spread(balance, max_cut, measure)
     _check_scores(graph, scores)
@@ -260,7 +265,10 @@ def plan_pruning(
         return _take(Ranking(graph, scores, step, balance, measure), limits, pruning_ratio, max_cut)
     target = checked_target(target)
     goals = goals_of(target, {name: cost_without(graph, name) for name in target})
-    return _reach(Reaching(graph, scores, limits, goals, step, balance, measure), target, max_cut)
+    plan = _reach(Reaching(graph, scores, limits, goals, step, balance, measure), target, max_cut)
+    if latency is not None and "latency" in target:
+        plan.notes += latency.notes(step)
+    return plan
 
 
 def _norms(scores, graph):

@@ -28,6 +28,8 @@ def summary(plan) -> str:
         for cost, title in SHOWN.items()
         if cost in plan.costs_before.totals
     ]
+    if plan.costs_before.latency and plan.costs_after.latency is not None:
+        totals.append(f"{'latency, by the table':{width}}  100% -> {_left(plan, 'latency'):.1%}")
     head = f"{'layer':{width}}  {'filters':>16}  {'gone':>5}"
     sentences = [textwrap.fill(sentence, COLUMNS) for sentence in (_what_goes(plan), *_who_says(plan), *plan.notes)]
     return "\n".join([head, *rows, "", *totals, "", *sentences])

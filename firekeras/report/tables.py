@@ -202,7 +202,16 @@ def cost_rows(before, after) -> list[tuple[str, str, str, str]]:
     """Rows for two `Costs`: convolution MACs and all MACs per sample, parameters, RAM and file size where known."""
     titles, old, new = {**SHOWN, "macs": before.macs_title}, before.totals, after.totals
     known = [name for name in titles if name in old and name in new]
-    return [amount_row(titles[name], old[name], new[name], COSTS[name].unit) for name in known]
+    rows = [amount_row(titles[name], old[name], new[name], COSTS[name].unit) for name in known]
+    return [*rows, *_predicted_row(before.latency, after.latency)]
+
+
+def _predicted_row(before, after):
+    """The row for the latency that a table predicts, in milliseconds, if one does."""
+    if before is None or after is None:
+        return []
+    change = f"{(after - before) / before:+.1%}" if before else ""
+    return [("latency by the table, ms", f"{1e3 * before:.4g}", f"{1e3 * after:.4g}", change)]
 
 
 def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple[str, str, str, str]:

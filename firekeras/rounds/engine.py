@@ -12,7 +12,6 @@ import keras
 
 from firekeras.channels import channel_graph
 from firekeras.channels.check import broken_weight
-from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_batches_finite, check_training_data
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
@@ -182,7 +181,7 @@ class Rounds(Run, Iterator):
             self.best = loaded(directory, event["number"], widths=event.get("widths"), weights=event.get("weights"))
         self.records = [RoundRecord.from_event(event, self.best) for event in rounds]
         self.accuracy = next((record.accuracy for record in reversed(self.records) if record.accepted), self.baseline)
-        self.costs = count_costs(self.best)
+        self.costs = self.counted(self.best)
         self.begin_leg(self.settings.epochs, self.best, directory.leg_begins())
         self._survivors.cut(_removed_so_far(rounds, self.original_widths))
         self._restore_method(loaded_profile(directory), directory.state())
@@ -202,7 +201,7 @@ class Rounds(Run, Iterator):
             "backend": keras.backend.backend(),
             "model": self.first.name,
             "method": self._described,
-            "settings": settings.to_dict(),
+            "settings": {**settings.to_dict(), "latency": settings.latency and settings.latency.fingerprint},
             "monitor": self.monitor,
             "tolerance": settings.tolerance,
             "target": settings.target,

@@ -152,6 +152,9 @@ class CompressionResult:
             if old is None or new is None:
                 continue
             rows.append((title, f"{old:,}", f"{new:,}", f"{share(new, old)} left"))
+        if before.latency and after.latency is not None:
+            first, last = (f"{1e3 * seconds:.4g} ms" for seconds in (before.latency, after.latency))
+            rows.append(("latency by the table", first, last, f"{after.latency / before.latency:.1%} left"))
         return [f"{title[:24]:24} {old:>15} -> {new:>15}   {moved}" for title, old, new, moved in rows]
 
     def _verdict(self):

@@ -10,7 +10,7 @@ import keras
 
 from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
-from firekeras.channels.costs import COSTS, count_costs
+from firekeras.channels.costs import Costs, as_graph, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.keras_models.devices import check_strategy
 from firekeras.plan.caps import resolve_caps, without_uncapped
@@ -22,7 +22,7 @@ from firekeras.rounds.monitor import keeps_all, lower_is_better, within_toleranc
 from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
 from firekeras.rounds.records import CompressionResult, RoundRecord, undone_because
 from firekeras.rounds.settings import RunSettings
-from firekeras.rounds.targets import Target, down_to
+from firekeras.rounds.targets import Target, down_to, with_times
 from firekeras.rounds.time_spent import TimeSpent
 from firekeras.scores.profile import FilterScores, FireProfile
 
@@ -68,7 +68,7 @@ class Run:
         self._dense = [] if method.dense else dense_alone(graph, resolve_caps(graph, settings.layer_caps))
         check_convolutions(model, graph, self._dense)
         self.original_widths, self._original_sizes = graph.widths, graph.sizes
-        self.costs_before = self.costs = count_costs(graph)
+        self.costs_before = self.costs = self.counted(graph)
         self.records: list[RoundRecord] = []
         self.baseline = self.accuracy = math.nan
         self.monitor = settings.monitor or "accuracy"
@@ -104,7 +104,7 @@ class Run:
         if self.target is None:
             return {}
         begun = self.costs if self.leg_begins else self.costs_before
-        return {m: getattr(begun, m) if m in COSTS else self.target.before[m] for m in self.target.goals}
+        return {m: self.target.before[m] if m in self.target.timed else getattr(begun, m) for m in self.target.goals}
 
     # The rounds so far
 
@@ -162,6 +162,10 @@ class Run:
         """The FIRE that the method measured last, if any."""
         return self.method.profile
 
+    def counted(self, model_or_graph: keras.Model | ChannelGraph) -> Costs:
+        """The `Costs` of a network, with its latency if there is a table."""
+        return costs_without(with_times(as_graph(model_or_graph), self.limits))
+
     # What comes next
 
     def next_step(self) -> Step | None:
@@ -178,7 +182,9 @@ class Run:
     @property
     def limits(self) -> dict:
         """The limits of every plan of the run, as arguments for `plan_pruning`."""
+        latency = self.settings.latency
         return {
+            **({} if latency is None else {"latency": latency}),
             "layer_caps": {**self.settings.layer_caps, **dict.fromkeys(self._dense, 0)},
             "original_widths": self._original_sizes,
             "round_to": self.settings.round_to,

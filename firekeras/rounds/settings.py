@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from firekeras.arguments import checked_type
 from firekeras.channels.costs import COSTS
+from firekeras.channels.latency_table import LatencyTable
 from firekeras.plan.goals import TIMES, checked_target
 from firekeras.plan.planning import check_limits
 from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, suggestion
@@ -18,9 +19,9 @@ from firekeras.rounds.rate_schedules import get_schedule
 if TYPE_CHECKING:
     import keras
 
-LATENCIES = tuple(TIMES)
+LATENCIES = ("latency", *TIMES)
 LATENCY, LITERT_LATENCY = LATENCIES
-MEASURES = (*COSTS, *LATENCIES)
+MEASURES = (*COSTS, *TIMES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
 SHORT_FOR = {"lr": "learning_rate", "ratio": "pruning_ratio", "caps": "layer_caps"}  # names that people try
@@ -53,6 +54,7 @@ class RunSettings:
     max_cut: float = 0.5
     balance: float = 1.0
     favour_macs: float = 0.0
+    latency: LatencyTable | None = None
     epochs_per_round: int | None = None
     max_rounds: int = 100
     backtracks: int = 3
@@ -108,6 +110,7 @@ class RunSettings:
         if self.target is not None:
             checked_target(self.target, MEASURES)
             self._check_target_alone()
+        checked_type("latency", self.latency, LatencyTable | None)
         self._check_functions()
         check_batch_size(self.batch_size)
         return dataclasses.replace(self, **self._whole_numbers())

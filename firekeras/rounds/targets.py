@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import keras
 
-from firekeras.channels.costs import COSTS, Costs, cost_without, in_the_way
+from firekeras.channels.costs import Costs, cost_without, in_the_way
 from firekeras.export.latency import measure_latency
 from firekeras.plan.goals import Value, checked_target, described, goals_of, in_words, is_share
 from firekeras.plan.planning import PruningPlan, plan_pruning
@@ -27,15 +27,18 @@ class Target:
     """Costs, and how much of each may be left at the end.
 
     Args:
-        asked: As the user gave it, `{measure: share or amount}`. A measure is a name in `COSTS`; `"latency"`, of a pass
-            in Keras; or `"litert_latency"`, of the file that `firekeras.export_model` writes, on one thread.
+        asked: As the user gave it, `{measure: share or amount}`. A measure is a name in `COSTS`, of which `"latency"`
+            is that of a pass in Keras if there is no table; or `"litert_latency"`, of the file that
+            `firekeras.export_model` writes, on one thread.
         before: The amount of each at the start of the run: MACs, parameters, bytes or seconds.
         goals: The amount of each that may be left.
+        timed: The measures that are timed on this machine: latencies without a table. All others are counted.
     """
 
     asked: Mapping[str, Value]
     before: Mapping[str, float]
     goals: Mapping[str, float]
+    timed: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, target: Mapping[str, Value], model: keras.Model, costs: Costs) -> Target:
@@ -44,14 +47,15 @@ class Target:
         Args:
             target: `{measure: share or amount}`.
             model: The model that the run begins with; a latency is measured on it.
-            costs: Its `Costs`.
+            costs: Its `Costs`, with the latency if there is a table.
 
         Raises:
             ValueError: If a measure is unknown, or a share or amount is out of range.
         """
         asked = checked_target(target, MEASURES)
-        before = {measure: _amount(measure, model, costs) for measure in asked}
-        return cls(asked, before, goals_of(asked, before))
+        timed = tuple(measure for measure in asked if measure in LATENCIES and getattr(costs, measure, None) is None)
+        before = {m: _measured(m, model) if m in timed else getattr(costs, m) for m in asked}
+        return cls(asked, before, goals_of(asked, before), timed)
 
     def __str__(self):
         return "{" + ", ".join(f"{measure!r}: {_shown(value)}" for measure, value in self.asked.items()) + "}"
@@ -69,7 +73,7 @@ class Target:
     @property
     def counted(self) -> str | None:
         """The cost to count by if there is room for one: the first that is counted, not timed; None without any."""
-        return next((measure for measure in self.goals if measure in COSTS), None)
+        return next((measure for measure in self.goals if measure not in self.timed), None)
 
     def stage(self, part: float, before: Mapping[str, float]) -> dict[str, float]:
         """The amounts after a part of the way, from 0 to 1, on a straight line from `before` down to the goals."""
@@ -77,19 +81,22 @@ class Target:
 
     def reached(self, model: keras.Model, costs: Costs) -> bool:
         """Whether a network has reached all goals; latencies are measured last."""
-        ordered = sorted(self.goals, key=lambda measure: measure in LATENCIES)
-        return all(_amount(measure, model, costs) <= self.goals[measure] for measure in ordered)
+        ordered = sorted(self.goals, key=lambda measure: measure in self.timed)
+        return all(self._amount(measure, model, costs) <= self.goals[measure] for measure in ordered)
+
+    def _amount(self, measure, model, costs):
+        return _measured(measure, model) if measure in self.timed else getattr(costs, measure)
 
     def down_to(self, amounts: Mapping[str, float], model, graph, scores, **limits) -> PruningPlan:
         """A plan that cuts down to these amounts, as far as the limits allow."""
-        if any(measure in LATENCIES for measure in amounts):
-            return self._timed(amounts, model, graph, scores, limits)
+        if any(measure in self.timed for measure in amounts):
+            return self._by_timing(amounts, model, graph, scores, limits)
         return down_to(amounts, graph, scores, **limits)
 
-    def _timed(self, amounts, model, graph, scores, limits) -> PruningPlan:
-        """Latency has no formula: cuts and times a few networks, and takes the largest that is fast enough."""
-        macs, costs = cost_without(graph, "macs"), {m: a for m, a in amounts.items() if m in COSTS}
-        times = {measure: amount for measure, amount in amounts.items() if measure in LATENCIES}
+    def _by_timing(self, amounts, model, graph, scores, limits) -> PruningPlan:
+        """Without a table latency has no formula: times a few cut networks, and takes the largest that is fast."""
+        macs, costs = cost_without(graph, "macs"), {m: a for m, a in amounts.items() if m not in self.timed}
+        times = {measure: amount for measure, amount in amounts.items() if measure in self.timed}
         low, high, best = 0.0, 1.0, None
         share = min([1.0, *(amount / _measured(measure, model) for measure, amount in times.items())])
         for _ in range(TRIES):
@@ -104,8 +111,7 @@ class Target:
     def plan(self, graph, scores, **limits) -> PruningPlan:
         """A plan for one round: as much as the limits allow, but no more than the goals need."""
         plan = plan_pruning(graph, scores, **limits)
-        timed = any(measure in LATENCIES for measure in self.goals)
-        if timed or any(getattr(plan.costs_after, measure) > goal for measure, goal in self.goals.items()):
+        if self.timed or any(getattr(plan.costs_after, measure) > goal for measure, goal in self.goals.items()):
             return plan
         return down_to(self.goals, graph, scores, **limits)
 
@@ -115,7 +121,7 @@ class Target:
         least = {measure: self._amount_after(measure, plan, model) for measure in self.goals}
         missed = [measure for measure, goal in self.goals.items() if least[measure] > goal]
         if missed:
-            gone = graph.units_of(plan.removed)
+            graph, gone = with_times(graph, limits), graph.units_of(plan.removed)
             said = ", ".join(self._least_in_words(measure, least[measure], graph, gone) for measure in missed)
             raise ValueError(
                 f"target {self} cannot be reached: with these caps, round_to and min_keep the least is {said}. Loosen "
@@ -127,25 +133,30 @@ class Target:
         share = f"{least / self.before[measure]:.3f}"
         amount = share if is_share(self.asked[measure]) else in_words(measure, least)
         named = f"{measure} {amount}" if len(self.goals) > 1 else amount
-        if measure not in COSTS:
+        if measure in self.timed:
             return named
         return f"{named} ({in_the_way(graph, measure, gone)})"
 
     def _amount_after(self, measure, plan, model):
-        if measure not in LATENCIES:
-            return getattr(plan.costs_after, measure)
-        return _measured(measure, prune(model, plan))
+        return self._amount(measure, prune(model, plan) if self.timed else model, plan.costs_after)
 
 
 def _shown(value):
     return repr(value) if isinstance(value, str) else f"{value:g}"
 
 
+def with_times(graph, limits):
+    """The graph with the times of its layers, if there is a latency table among the limits of a plan."""
+    table = limits.get("latency")
+    return graph if table is None else table.on(graph)
+
+
 def down_to(amounts: Mapping[str, float], graph, scores, **limits) -> PruningPlan:
     """A plan that cuts down to amounts of costs, or takes everything that may go if it must."""
     limits = {name: value for name, value in limits.items() if name != "pruning_ratio"}
-    before = {measure: cost_without(graph, measure) for measure in amounts}
-    shares = {m: min(1.0, max(1e-9, amount / max(1, before[m]))) for m, amount in amounts.items()}
+    timed = with_times(graph, limits)
+    before = {measure: cost_without(timed, measure) for measure in amounts}
+    shares = {m: min(1.0, max(1e-9, amount / (before[m] or 1))) for m, amount in amounts.items()}
     with contextlib.suppress(ValueError):  # scores are missing: not every filter that may go can be ranked
         return plan_pruning(graph, scores, target=shares, **limits)
     if set(shares) & set(WIDTHS):  # what has no score may lie at the peak, which would stay whatever else went
@@ -161,10 +172,6 @@ def smallest(graph, **limits) -> PruningPlan:
     limits = {**limits, "pruning_ratio": ALL, "balance": 0.0, "max_cut": 1.0}
     scores = FilterScores({name: [0.0] * width for name, width in graph.widths.items()}, criterion="none")
     return plan_pruning(graph, scores, **limits)
-
-
-def _amount(measure, model, costs):
-    return _measured(measure, model) if measure in LATENCIES else getattr(costs, measure)
 
 
 def _measured(measure, model):

@@ -86,8 +86,9 @@ def _value(match, measure):
 
 def _names():
     """What people call each measure, in small letters."""
-    titles = {cost.title.lower(): measure for measure, cost in COSTS.items()}
-    return {**titles, **{measure.replace("_", " "): measure for measure in COSTS}}
+    counted = {measure: cost for measure, cost in COSTS.items() if cost.unit != "s"}  # no table says how long it takes
+    titles = {cost.title.lower(): measure for measure, cost in counted.items()}
+    return {**titles, **{measure.replace("_", " "): measure for measure in counted}}
 
 
 NAMES = _names()

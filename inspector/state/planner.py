@@ -31,7 +31,7 @@ class Missed:
     """
 
     measure: str
-    least: int
+    least: float
     why: str
 
 

@@ -5,11 +5,11 @@ import pytest
 from firekeras.channels import costs
 from firekeras.cli import checks, targets
 from firekeras.cli.words import in_options
-from firekeras.rounds.settings import LATENCIES
+from firekeras.plan.goals import TIMES
 
 
 def test_there_is_an_option_for_each_cost():
-    assert tuple(targets.COSTS) == tuple(costs.COSTS) and tuple(targets.LATENCIES) == LATENCIES
+    assert tuple(targets.COSTS) == tuple(costs.COSTS) and tuple(targets.LATENCIES) == tuple(TIMES)
 
 
 def test_shares_are_numbers_and_amounts_stay_text():
@@ -21,7 +21,7 @@ def test_shares_are_numbers_and_amounts_stay_text():
     ("name", "text", "words"),
     [
         ("ram", "much", r"--ram must be a share above 0, up to 1, or an amount, such as 256kB"),
-        ("latency", "256kB", r"--latency must be a share above 0, up to 1. Received"),
+        ("latency", "256kB", r"--latency must be a share above 0, up to 1, or a time, such as 2ms. Received"),
         ("macs", "50", r"--macs must be .*50% is 0\.5"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import re
 
+import fake_times
 import keras
 import numpy as np
 import pytest
@@ -213,6 +214,15 @@ def test_a_target_is_reached_within_the_epochs_however_bad_the_metric():
     assert callback.result.accuracy == history.history["val_score"][-1]
 
 
+def test_a_target_of_latency_is_reached_by_a_table(monkeypatch):
+    model = network()
+    table = fake_times.table_of(model, monkeypatch)
+    callback = firekeras.FirePruningCallback(target={"latency": 0.6}, latency=table, method="l1")
+    fit(model, callback, 2)
+    assert table.predict(model) == pytest.approx(callback.result.costs_after.latency)
+    assert callback.result.costs_after.latency <= 0.6 * table.predict(network())
+
+
 def test_on_the_way_to_a_target_early_stopping_ends_the_run_and_the_network_stays():
     stop = keras.callbacks.EarlyStopping("val_score", patience=1, mode="max")
     callback = firekeras.FirePruningCallback(monitor="score", target={"macs": 0.5})
@@ -297,7 +307,7 @@ def test_a_callback_can_be_used_again():
         (lambda: {"tolerance": -1}, "tolerance must be how far the metric may fall, in absolute points"),
         (lambda: {"epochs_per_round": 0}, "epochs_per_round must be a whole number, at least 1"),
         (lambda: {"backtracks": -1}, "backtracks must be a whole number, at least 0"),
-        (lambda: {"target": {"latency": 0.5}}, "target must be one of"),
+        (lambda: {"target": {"latency": 0.5}}, "no table says how long its layers take"),
         (lambda: {"target": {"macs": 0.01}}, "cannot be reached: .* the least is macs=0.0"),
         (lambda: {"data": np.zeros((4, 9, 9, 1), "float32")}, "expected samples of shape"),
         (lambda: {"monitor": "val_iou"}, "no metric 'val_iou' to watch; it has .*'accuracy'"),

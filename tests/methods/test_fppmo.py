@@ -254,14 +254,28 @@ def budget_of(model, **run):
 
 def test_a_stage_takes_its_share_of_the_way_and_half_after_a_round_that_was_undone(redundant):
     costs = firekeras.count_costs(redundant)
-    assert budget_of(redundant).amount == int(0.8 * costs.macs)
-    assert budget_of(redundant, step=SimpleNamespace(goal={"macs": 0.9 * costs.macs})).amount == int(0.9 * costs.macs)
+    fewer = {"macs": int(0.8 * costs.macs)}
+    assert budget_of(redundant).amounts == fewer
+    step = SimpleNamespace(goal={"macs": 0.9 * costs.macs})
+    assert budget_of(redundant, step=step).amounts == {"macs": int(0.9 * costs.macs)}
     target = Target.of({"params": 0.6}, redundant, costs)
-    assert budget_of(redundant, target=target).measure == "params"
-    assert budget_of(redundant, target=target).amount == int(costs.params - 0.1 * costs.params)
-    assert budget_of(redundant, target=target, halvings=1).amount == int(costs.params - 0.05 * costs.params)
-    latency = Target({"latency": 0.5}, {"latency": 0.002}, {"latency": 0.001})
-    assert budget_of(redundant, target=latency).amount == int(0.8 * costs.macs)
+    assert budget_of(redundant, target=target).amounts == {"params": int(costs.params - 0.1 * costs.params)}
+    half = {"params": int(costs.params - 0.05 * costs.params)}
+    assert budget_of(redundant, target=target, halvings=1).amounts == half
+    latency = Target({"latency": 0.5}, {"latency": 0.002}, {"latency": 0.001}, timed=("latency",))
+    assert budget_of(redundant, target=latency).amounts == fewer
+
+
+def test_of_several_targets_all_are_reached(redundant):
+    costs = firekeras.count_costs(redundant)
+    target = Target.of({"macs": 0.8, "ram": 0.7, "flash": "20 MB"}, redundant, costs)
+    budget = budget_of(redundant, target=target)
+    assert list(budget.amounts) == ["macs", "ram", "flash"] and budget.amounts["macs"] == int(0.95 * costs.macs)
+    after = budget.plan(np.arange(budget.graph.num_units) / 7 % 1).costs_after
+    assert all(getattr(after, measure) <= amount for measure, amount in budget.amounts.items())
+    assert after.ram <= costs.ram - 0.3 / 4 * costs.ram
+    both = Target({"ram": 0.8, "latency": 0.5}, {}, {"ram": 0.8 * costs.ram, "latency": 0.1}, timed=("latency",))
+    assert list(budget_of(redundant, target=both).amounts) == ["ram", "macs"]
 
 
 def test_where_nothing_may_go_the_run_says_why(redundant):

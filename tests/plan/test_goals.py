@@ -23,6 +23,7 @@ BEFORE = {"ram": 1000, "macs": 200}
         ("half", None),
         ("256 kBit", None),
         (True, None),
+        ("2 ms", None),
     ],
 )
 def test_an_amount_is_a_number_above_100_or_text(value, amount):
@@ -32,6 +33,15 @@ def test_an_amount_is_a_number_above_100_or_text(value, amount):
 def test_bytes_are_for_what_is_counted_in_bytes():
     assert amount_of("3 MB", "") is None and amount_of("3 M", "") == 3_000_000
     assert in_words("ram", 31232.0) == "31,232 B" and in_words("macs", 5000) == "5,000"
+
+
+TIMES = [("2 ms", 0.002), ("1.5s", 1.5), ("300us", 0.0003), ("2", None), (3, None)]
+
+
+@pytest.mark.parametrize(("value", "seconds"), TIMES)
+def test_a_time_is_text_with_a_unit(value, seconds):
+    assert amount_of(value, "s") == (None if seconds is None else pytest.approx(seconds))
+    assert in_words("latency", 0.0021) == in_words("litert_latency", 0.0021) == "2.1 ms"
 
 
 def test_shares_are_of_what_is_there_and_amounts_stand_for_themselves():
@@ -60,6 +70,7 @@ def test_what_is_no_target_is_refused(target, words):
         ({"ram": "256 kB", "conv_macs": 0.5}, "256 kB of int8 RAM and 50% of the conv MACs"),
         ({"flash": 512_000}, "512,000 B of int8 flash"),
         ({"litert_latency": 0.8}, "80% of the latency in LiteRT"),
+        ({"latency": "2 ms"}, "2 ms of latency"),
     ],
 )
 def test_a_target_is_described_in_plain_words(target, words):

@@ -1,11 +1,13 @@
 """Rounds: each is checked against the tolerance, and what falls below it is undone."""
 
+import dataclasses
 import json
 
 import keras
 import networks
 import numpy as np
 import pytest
+from fake_times import table_of
 from keras import layers as L
 from sides import TRAIN, VALIDATION, compiled, small_cnn
 
@@ -602,6 +604,32 @@ def test_a_target_of_latency_is_measured(trained, monkeypatch):
     result = compress(trained, target={"latency": 0.5}, **{**TO_TARGET, "epochs": 0})
     assert 0.35 < result.costs_after.macs / result.costs_before.macs <= 0.5
     assert "50% of the latency is reached" in result.stopped_because
+
+
+@pytest.mark.parametrize("latency", [0.6, "15 us"])
+def test_a_target_of_latency_is_reached_by_a_table(trained, monkeypatch, latency):
+    table = table_of(trained, monkeypatch)
+    result = compress(trained, target={"latency": latency}, latency=table, **{**TO_TARGET, "epochs": 0})
+    limit = latency * table.seconds[0] if latency == 0.6 else 15e-6
+    assert 0.7 * limit < table.predict(result.model) <= limit and result.costs_after.latency <= limit
+    assert "latency by the table" in result.summary() and "is reached" in result.stopped_because
+
+
+def test_a_run_goes_on_with_the_table_that_it_was_begun_with(trained, monkeypatch, tmp_path):
+    table = table_of(trained, monkeypatch)
+    given = {**TO_TARGET, "target": {"latency": 0.8}, "epochs": 0, "run_dir": tmp_path / "run"}
+    first = compress(trained, latency=table, **given)
+    again = compress(trained, latency=table, resume=True, **{**given, "target": {"latency": 0.6}})
+    assert table.predict(again.model) <= 0.6 * table.seconds[0] < first.costs_after.latency
+    other = dataclasses.replace(table, device="another")
+    with pytest.raises(ValueError, match=r"The run was begun with latency='\w{16}'"):
+        compress(trained, latency=other, resume=True, **given)
+
+
+def test_a_latency_out_of_reach_of_a_table_is_refused(trained, monkeypatch):
+    table = table_of(trained, monkeypatch)
+    with pytest.raises(ValueError, match=r"the least is [\d.]+ ms \(\w+ takes most of it\)"):
+        compress(trained, target={"latency": "1 us"}, latency=table, **TO_TARGET)
 
 
 @pytest.mark.every_backend

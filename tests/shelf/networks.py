@@ -151,6 +151,10 @@ def dict_in_dict_out():
     return keras.Model({"image": image, "extra": extra}, outputs, name="dicts")
 
 
+def resnet8_a():
+    return resnet_cifar(8, shortcut="A")
+
+
 def resnet20_a():
     return resnet_cifar(20, shortcut="A")
 
