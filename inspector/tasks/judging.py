@@ -90,11 +90,14 @@ class Judging(Task):
         if self.failed(outcome, f"Checking accuracy of a cut of {model.name}", "&Other data…", self.ask_for_data):
             return
         event = self._reported
-        checked = Checked(choices, event["monitor"], event["before"], event["after"], event["images"], data.data)
+        figures = {name: event[name] for name in ("monitor", "before", "after", "images", "notes")}
+        checked = Checked(choices, data=data.data, **figures)
         if self.session.need_document().model == model:
             self.session.add_checked(checked)
         self.status.emit(checked.words)
         self.doing.emit(f"{model.name}: {checked.words}.\n\n{checked.details}")
+        if checked.notes:
+            self.say(" ".join(checked.notes))
 
     # sensitivity
 
