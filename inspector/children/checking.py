@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 BATCH, STEPS = 64, 3
-NOTABLE = 0.01  # a change by settling alone, in points or as a share of a loss
+NOTABLE, FEW = 0.01, 3  # a change by settling alone: in points or as a share of a loss, and of so many images
 
 
 def measure(model, plan, source, images: int):
@@ -21,8 +21,10 @@ def measure(model, plan, source, images: int):
         source: Data with labels, as on the command line.
         images: How many test images, and how many training images, at most.
     """
+    from firekeras.cli.console import import_keras, write_event, write_progress
+
+    import_keras()
     from firekeras.cli import classifier
-    from firekeras.cli.console import write_event, write_progress
     from firekeras.cli.files import load_data, load_model
     from firekeras.data.samples import draw_samples
     from firekeras.plan.planning import PruningPlan
@@ -47,9 +49,9 @@ def measure(model, plan, source, images: int):
     after, _ = judge.judged(prune(network, PruningPlan.load(Path(plan))))
     write_progress(3, STEPS)
     monitor = evaluation.monitor
-    remarks = settled_differently(given, before, NOTABLE, monitor), no_better_than_chance(before, (x, y), monitor)
-    notes = [remark for remark in remarks if remark]
-    write_event("accuracy", monitor=monitor, before=before, after=after, images=len(x), notes=notes)
+    chance = no_better_than_chance(before, (x, y), monitor)
+    differs = settled_differently(given, before, max(NOTABLE, FEW / len(x)), monitor)
+    write_event("accuracy", monitor=monitor, before=before, after=after, images=len(x), note=chance or differs or "")
 
 
 if __name__ == "__main__":

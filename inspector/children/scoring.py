@@ -18,7 +18,9 @@ MOST_IMAGES = 2000  # more hardly change a ranking
 
 def main(model, target, source, *names):
     """Scores the filters of a model, and writes the scores of each criterion, or why there are none."""
-    from firekeras.cli.console import write_progress
+    from firekeras.cli.console import import_keras, write_progress
+
+    import_keras()
     from firekeras.cli.files import load_model
     from firekeras.scores.criteria import score_filters
 

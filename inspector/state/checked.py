@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 
 from inspector.state.choices import Choices
 
@@ -19,7 +18,7 @@ class Checked:
         after: That of the cut network, settled too, untrained.
         images: On how many test images.
         data: Which data.
-        notes: What is suspicious about the network before the cut.
+        note: What is suspicious about the network before the cut; empty if nothing is.
     """
 
     choices: Choices
@@ -28,7 +27,7 @@ class Checked:
     after: float
     images: int
     data: str
-    notes: Sequence[str] = ()
+    note: str = ""
 
     @property
     def figures(self) -> str:
@@ -49,4 +48,4 @@ class Checked:
             f"On {self.images:,} test images of {self.data}, without training. Before the cut and after it, the "
             "statistics of BatchNormalization are measured again on training images, as in a run."
         )
-        return " ".join([how, *self.notes])
+        return f"{how} {self.note}".strip()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PySide6 import QtCore, QtWidgets
 
-from inspector.state import CHOICES, DOCUMENT, LATENCY, Checked, Session, Timed
+from inspector.state import CHOICES, DOCUMENT, LATENCY, PICTURE, Checked, Session, Timed
 from inspector.widgets import theme
 
 
@@ -58,12 +58,13 @@ class FigureLabel(QtWidgets.QLabel):
         super().__init__()
         self.session, self.figure = session, figure
         self.setAccessibleName(figure.title)
-        for what in (CHOICES, DOCUMENT, LATENCY):
+        for what in (CHOICES, DOCUMENT, LATENCY, PICTURE):
             session.listen(what, self._show)
         self._show()
 
     def _show(self):
         measured = self.figure.last(self.session)
+        self.setVisible(self.session.measured is not None and not self.session.shows_other)
         if self.session.measured is None:
             self._say("", "")
         elif measured is None:
@@ -80,9 +81,8 @@ class FigureLabel(QtWidgets.QLabel):
     def _say_older(self, measured):
         """Marks an outdated figure not only by colour: it is struck out, and a text says what it belongs to."""
         grey = "#{:02x}{:02x}{:02x}".format(*theme.current().dim)
-        outdated, again = "Outdated (settings changed)", f"{self.figure.key} to re-measure"
-        self.setText(f'<span style="color:{grey}">{outdated}: <s>{measured.figures}</s>. {again}</span>')
-        words = f"{outdated}: {measured.figures}. {again}."
+        self.setText(f'<span style="color:{grey}">Outdated: <s>{measured.figures}</s> ({self.figure.key})</span>')
+        words = f"Outdated (settings changed): {measured.figures}. {self.figure.key} to re-measure."
         self._explain(words, f"{words} {measured.details}")
 
     def _explain(self, words, details):

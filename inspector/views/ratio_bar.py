@@ -77,8 +77,6 @@ class RatioBar(QtWidgets.QWidget):
             control.setEnabled(measured)
             control.setStatusTip(TIP if measured else f"{TIP}. Not now: nothing is measured yet")
             control.setToolTip(control.statusTip())
-        for figure in (self.latency, self.accuracy):
-            figure.setVisible(measured)
         self._show()
 
     def _show(self):

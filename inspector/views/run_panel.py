@@ -16,6 +16,7 @@ AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
 LOG_LINES = 5000
 FRAMES = {chr(code) for code in range(0x2800, 0x2900)}
 NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
+PADDING = 0.15  # of each chart around what is drawn, for the names of lines at its edges
 
 
 class RunPanel(QtWidgets.QWidget):
@@ -134,6 +135,7 @@ class RunChart(pg.GraphicsLayoutWidget):
         self.macs.setXLink(self.metric)
         for plot in (self.metric, self.macs):
             plot.hideButtons()
+            plot.setDefaultPadding(PADDING)
             plot.getAxis("left").setWidth(AXIS_WIDTH)
             for side in ("left", "bottom"):
                 plot.getAxis(side).enableAutoSIPrefix(False)
