@@ -16,7 +16,6 @@ OF_NO_FILE = {  # what they are of instead
     "test_rooms.py": "what imports what in firekeras",
     "test_threads.py": "many threads at once",
     "inspector/test_rooms.py": "what imports what in the inspector",
-    "inspector/test_walk.py": "examples/inspector_walk.py: the whole work by mouse and keys",
     "channels/test_counted.py": "MACs of layers that are no convolutions, by hand",
     "cli/test_runs.py": "commands that begin runs and go on with them",
     "network/test_applications.py": "surgery on keras.applications",

@@ -11,7 +11,6 @@ from typing import Any
 import keras
 
 from firekeras.channels import channel_graph
-from firekeras.channels.check import broken_weight
 from firekeras.data.checks import check_batches_finite, check_training_data
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
@@ -20,11 +19,11 @@ from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.pruning import prune
 from firekeras.quiet import without_retracing_warnings
-from firekeras.recovery.batch_statistics import Settler
 from firekeras.rounds import fingerprints
 from firekeras.rounds.evaluation import Evaluation, warn_unless_held_out
 from firekeras.rounds.fine_tuning import EpochEvents, FineTuning
 from firekeras.rounds.journal import Journal, loaded, loaded_profile
+from firekeras.rounds.judge import Judge
 from firekeras.rounds.learning_rate import restore_rate, run_out
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import better
@@ -87,9 +86,8 @@ class Rounds(Run, Iterator):
             self.first, self.best = model, model
             self._described = method.description()
             self._survivors = Survivors(self.original_widths)
-            self._settler: Settler | None = None
             self._notes_reported = 0
-            self.evaluation = Evaluation.of(checked, validation_data)
+            self._judge_by(Evaluation.of(checked, validation_data))
             self.fine_tuning = FineTuning(checked, train_data, model, checked.epochs, self.time)
             self._note(*self._journal.without_locks)
             self._resume() if resume else self._start()
@@ -123,11 +121,8 @@ class Rounds(Run, Iterator):
         if several_processes():
             self._note("Statistics are not settled: settling does not run over several processes.")
             return self.first
-        return (
-            Network.of(self.first).copy(compiled=self.first.compiled)
-            if Settler(self.first, self.train_data).layers
-            else self.first
-        )
+        settles = self._judge.settles(self.first)
+        return Network.of(self.first).copy(compiled=self.first.compiled) if settles else self.first
 
     def _remarks(self, unsettled) -> list[str]:
         """Notes that the user should see before any training."""
@@ -168,12 +163,15 @@ class Rounds(Run, Iterator):
             directory, 0, widths=directory.settings["widths"], weights=directory.settings.get("weights")
         )
         self.monitor = directory.settings["monitor"]
-        self.evaluation = Evaluation(
-            self.validation_data,
-            self.monitor,
-            self.settings.tolerance,
-            batch_size=self.settings.batch_size,
-            evaluate=self.settings.evaluate,
+        settings = self.settings
+        self._judge_by(
+            Evaluation(
+                self.validation_data,
+                self.monitor,
+                settings.tolerance,
+                batch_size=settings.batch_size,
+                evaluate=settings.evaluate,
+            )
         )
         self._teach()
         rounds = directory.rounds()
@@ -353,25 +351,16 @@ class Rounds(Run, Iterator):
             return False
         return self.pace.epochs is None or self.epochs_spent + 2 * epochs <= self.pace.epochs
 
-    def _settler_of(self, network) -> Settler:
-        """The settler of a network, compiled once per network."""
-        if self._settler is None or self._settler.model is not network:
-            self._settler = Settler(network, self.train_data, batch_size=self.settings.batch_size)
-        return self._settler
+    def _judge_by(self, evaluation):
+        self.evaluation = evaluation
+        self._judge = Judge(evaluation, self.train_data, self.settings.batch_size)
 
     def judged(self, network: keras.Model) -> float:
         """Settles a network in place, then measures its metric; NaN if a weight is."""
         with self.time.on("judging"):
-            if not several_processes():
-                self._note(*self._settler_of(network).settle())
-            return math.nan if self._is_broken(network) else self.evaluation.measured(network)
-
-    def _is_broken(self, network) -> bool:
-        """Whether a weight is NaN: a ReLU may hide that from every metric."""
-        broken = broken_weight(network)
-        if broken:
-            self._note(f"{broken} came to hold NaN or infinity, so that state of the network was given up.")
-        return broken is not None
+            value, notes = self._judge.judged(network)
+        self._note(*notes)
+        return value
 
     def _keep(self, record, plan, arrives):
         if plan is not None and record.accepted:

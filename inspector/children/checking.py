@@ -8,14 +8,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-BATCH, STEPS = 64, 4
+BATCH, STEPS = 64, 3
+NOTABLE, FEW = 0.01, 3  # a change by settling alone: in points or as a share of a loss, and of so many images
 
 
 def measure(model, plan, source, images: int):
-    """Measures a model on test images, and again after a cut, whose BatchNormalization is settled on training images.
-
-    The model itself counts with its own statistics or with settled ones, whichever are better, as in a run: so the
-    difference is what the cut costs.
+    """Measures a model and a cut of it on test images, each settled on training images, as a run judges them.
 
     Args:
         model: A `.keras` file.
@@ -23,15 +21,17 @@ def measure(model, plan, source, images: int):
         source: Data with labels, as on the command line.
         images: How many test images, and how many training images, at most.
     """
+    from firekeras.cli.console import import_keras, write_event, write_progress
+
+    import_keras()
     from firekeras.cli import classifier
-    from firekeras.cli.console import write_event, write_progress
     from firekeras.cli.files import load_data, load_model
     from firekeras.data.samples import draw_samples
     from firekeras.plan.planning import PruningPlan
     from firekeras.plan.pruning import prune
-    from firekeras.recovery.batch_statistics import Settler
-    from firekeras.rounds.evaluation import Evaluation
-    from firekeras.rounds.monitor import better
+    from firekeras.rounds.evaluation import Evaluation, no_better_than_chance
+    from firekeras.rounds.judge import Judge
+    from firekeras.rounds.run import settled_differently
 
     write_progress(0, STEPS)
     network = load_model(Path(model))
@@ -40,18 +40,18 @@ def measure(model, plan, source, images: int):
     classifier.prepare(network, None)
     x, y, _ = draw_samples((dataset.x_test, dataset.y_test), images)
     evaluation = Evaluation((x, y), None, 0.0, batch_size=BATCH)
+    judge = Judge(evaluation, dataset.x_train, BATCH, samples=images)
     given = evaluation.measured(network)
     write_progress(1, STEPS)
-    Settler(network, dataset.x_train, batch_size=BATCH, samples=images).settle()
-    settled = evaluation.measured(network)
+    before, _ = judge.judged(network)
+    evaluation.check_baseline(before)
     write_progress(2, STEPS)
-    smaller = prune(network, PruningPlan.load(Path(plan)))
-    Settler(smaller, dataset.x_train, batch_size=BATCH, samples=images).settle()
+    after, _ = judge.judged(prune(network, PruningPlan.load(Path(plan))))
     write_progress(3, STEPS)
-    after = evaluation.measured(smaller)
-    write_progress(4, STEPS)
-    before = settled if better(settled, given, evaluation.monitor) else given
-    write_event("accuracy", monitor=evaluation.monitor, before=before, after=after, images=len(x))
+    monitor = evaluation.monitor
+    chance = no_better_than_chance(before, (x, y), monitor)
+    differs = settled_differently(given, before, max(NOTABLE, FEW / len(x)), monitor)
+    write_event("accuracy", monitor=monitor, before=before, after=after, images=len(x), note=chance or differs or "")
 
 
 if __name__ == "__main__":

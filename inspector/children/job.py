@@ -11,7 +11,6 @@ import sys
 from PySide6 import QtCore
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-COUNT = re.compile(r"\b(\d+)/(\d+)\b")
 PATIENCE = 3000  # milliseconds for a child to end by itself
 
 
@@ -126,12 +125,8 @@ class Job(QtCore.QObject):
 
     def _read_errors(self):
         for line in self._lines("err", bytes(self._process.readAllStandardError().data()).replace(b"\r", b"\n")):
-            counts = COUNT.findall(line)
-            if counts and "Traceback" not in line and not self._complaints:
-                self.progressed.emit(*map(int, counts[-1]))
-            else:
-                self._complaints = [*self._complaints[-199:], line]
-                self.said.emit(line)
+            self._complaints = [*self._complaints[-199:], line]
+            self.said.emit(line)
 
     def _lines(self, stream, data):
         """Yields whole lines, without colours; an unfinished line waits for its end."""
@@ -190,6 +185,5 @@ def _environment():
     environment = QtCore.QProcessEnvironment.systemEnvironment()
     environment.insert("PYTHONUNBUFFERED", "1")
     environment.insert("PYTHONUTF8", "1")
-    environment.insert("FORCE_COLOR", "1")  # rich shows how far it has come on terminals only; this counts as one
     environment.insert("COLUMNS", "200")
     return environment

@@ -20,12 +20,11 @@ def predicted(profile) -> Mapping[str, np.ndarray]:
     Args:
         profile: A `FireProfile`.
     """
+    from firekeras.cli.console import write_progress
     from firekeras.scores.detector.fire_detector import FireDetector
 
     fold = itertools.count(1)
-    return FireDetector().predict_left_out(
-        profile, folds=FOLDS, on_fold=lambda: sys.stderr.write(f"{next(fold)}/{FOLDS}\n")
-    )
+    return FireDetector().predict_left_out(profile, folds=FOLDS, on_fold=lambda: write_progress(next(fold), FOLDS))
 
 
 def main(source, target):

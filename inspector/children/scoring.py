@@ -18,6 +18,9 @@ MOST_IMAGES = 2000  # more hardly change a ranking
 
 def main(model, target, source, *names):
     """Scores the filters of a model, and writes the scores of each criterion, or why there are none."""
+    from firekeras.cli.console import import_keras, write_progress
+
+    import_keras()
     from firekeras.cli.files import load_model
     from firekeras.scores.criteria import score_filters
 
@@ -29,7 +32,7 @@ def main(model, target, source, *names):
             results[name] = _plain(score_filters(network, name, data, seed=0))
         except ValueError as error:
             results[name] = {"refused": str(error)}
-        sys.stderr.write(f"{number}/{len(names)}\n")
+        write_progress(number, len(names))
     with open(target, "w", encoding="utf-8") as file:
         json.dump(results, file)
 

@@ -14,10 +14,11 @@ class Checked:
     Args:
         choices: The choices of the cut.
         monitor: The name of the metric.
-        before: The metric of the network, as it is or settled, whichever is better.
-        after: The metric of the cut network, with its BatchNormalization settled, untrained.
+        before: The metric of the network, with its BatchNormalization settled.
+        after: That of the cut network, settled too, untrained.
         images: On how many test images.
         data: Which data.
+        note: What is suspicious about the network before the cut; empty if nothing is.
     """
 
     choices: Choices
@@ -26,6 +27,7 @@ class Checked:
     after: float
     images: int
     data: str
+    note: str = ""
 
     @property
     def figures(self) -> str:
@@ -42,8 +44,8 @@ class Checked:
     @property
     def details(self) -> str:
         """How it was measured."""
-        return (
-            f"On {self.images:,} test images of {self.data}, without training. The cut is as previewed, and has the "
-            "statistics of BatchNormalization measured again on training images; the model before it has its own, or "
-            "measured again too if that is better."
+        how = (
+            f"On {self.images:,} test images of {self.data}, without training. Before the cut and after it, the "
+            "statistics of BatchNormalization are measured again on training images, as in a run."
         )
+        return f"{how} {self.note}".strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from firekeras.discovery import registered
@@ -33,6 +35,7 @@ def names() -> list[str]:
     return [FIRE, FILLED, *sorted(others, key=lambda name: (name != "l1", needs_data(name)))]
 
 
+@functools.cache  # it reads a folder of sources
 def _registered():
     return registered("scores/criteria", "criterion")
 

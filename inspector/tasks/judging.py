@@ -10,10 +10,8 @@ from PySide6 import QtCore
 from inspector.children import JudgingData, Scratch, Work, firekeras_command, sensitivity_arguments
 from inspector.dialogs import JudgingDialog
 from inspector.models import Preferences
-from inspector.state import DOCUMENT, Checked, Sensitivity, Session, beside_sensitivity, data_sources
+from inspector.state import DOCUMENT, Checked, Sensitivity, Session, beside_sensitivity, criteria, data_sources
 from inspector.tasks.task import Task
-
-FIRE = "fire"  # as a criterion
 
 
 class Judging(Task):
@@ -90,11 +88,14 @@ class Judging(Task):
         if self.failed(outcome, f"Checking accuracy of a cut of {model.name}", "&Other data…", self.ask_for_data):
             return
         event = self._reported
-        checked = Checked(choices, event["monitor"], event["before"], event["after"], event["images"], data.data)
+        figures = {name: event[name] for name in ("monitor", "before", "after", "images", "note")}
+        checked = Checked(choices, data=data.data, **figures)
         if self.session.need_document().model == model:
             self.session.add_checked(checked)
         self.status.emit(checked.words)
         self.doing.emit(f"{model.name}: {checked.words}.\n\n{checked.details}")
+        if checked.note:
+            self.say(checked.note)
 
     # sensitivity
 
@@ -104,18 +105,19 @@ class Judging(Task):
 
     def _sense(self, data):
         model = self.session.need_model()
-        criterion = self.session.measured.scores.criterion if self.session.measured else FIRE
+        ranked = self.session.measured.scores.criterion if self.session.measured else criteria.FIRE
+        criterion = "l1" if ranked == criteria.FILLED else ranked  # one that scores every layer
         command = firekeras_command(sensitivity_arguments(model, beside_sensitivity(model), data, criterion))
-        over = lambda outcome: self._is_sensed(outcome, model)  # noqa: E731
+        over = lambda outcome: self._is_sensed(outcome, model, criterion)  # noqa: E731
         self.wished.emit(command, f"Measuring sensitivity of {model.name}", over)
 
-    def _is_sensed(self, outcome, model):
+    def _is_sensed(self, outcome, model, criterion):
         if self.failed(outcome, f"Measuring sensitivity of {model.name}", "&Other data…", self.ask_for_data):
             return
         self._read_sensitivity()
         self.say(
-            f"The column “Spare” shows how much each layer can lose by itself. The numbers are in "
-            f"{beside_sensitivity(model)}."
+            f"The column “Spare” shows how much each layer can lose by itself, ranked by {criteria.title(criterion)}. "
+            f"The numbers are in {beside_sensitivity(model)}."
         )
 
     def _read_sensitivity(self):

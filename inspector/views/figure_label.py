@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from PySide6 import QtCore, QtWidgets
 
-from inspector.state import CHOICES, DOCUMENT, LATENCY, Checked, Session, Timed
+from inspector.state import CHOICES, DOCUMENT, LATENCY, PICTURE, Checked, Session, Timed
 from inspector.widgets import theme
 
 
-class FigureLabel(QtWidgets.QLabel):
-    """Shows what was measured last; subclasses say what it is.
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """What a label shows.
 
     Args:
-        session: The `Session`.
         title: Its name for screen readers.
         nothing: Its text before anything is measured.
         how: What measures it, as a sentence.
@@ -22,29 +23,52 @@ class FigureLabel(QtWidgets.QLabel):
         last: A function of the session that returns the last measurement, or `None`.
     """
 
-    def __init__(
-        self,
-        session: Session,
-        title: str,
-        nothing: str,
-        how: str,
-        key: str,
-        last: Callable[[Session], Timed | Checked | None],
-    ):
+    title: str
+    nothing: str
+    how: str
+    key: str
+    last: Callable[[Session], Timed | Checked | None]
+
+
+LATENCY_FIGURE = Figure(
+    "Latency before and after",
+    "Latency: not measured yet (F7)",
+    "F7 cuts the model as previewed, and measures its latency before and after.",
+    "F7",
+    lambda session: session.timed,
+)
+ACCURACY_FIGURE = Figure(
+    "Accuracy before and after",
+    "Accuracy: not checked yet (F9)",
+    "F9 cuts the model as previewed, and measures its accuracy before and after, without training.",
+    "F9",
+    lambda session: session.checked,
+)
+
+
+class FigureLabel(QtWidgets.QLabel):
+    """Shows what was measured last.
+
+    Args:
+        session: The `Session`.
+        figure: The `Figure`.
+    """
+
+    def __init__(self, session: Session, figure: Figure):
         super().__init__()
-        self.session = session
-        self._nothing, self._how, self._key, self._last = nothing, how, key, last
-        self.setAccessibleName(title)
-        for what in (CHOICES, DOCUMENT, LATENCY):
+        self.session, self.figure = session, figure
+        self.setAccessibleName(figure.title)
+        for what in (CHOICES, DOCUMENT, LATENCY, PICTURE):
             session.listen(what, self._show)
         self._show()
 
     def _show(self):
-        measured = self._last(self.session)
+        measured = self.figure.last(self.session)
+        self.setVisible(self.session.measured is not None and not self.session.shows_other)
         if self.session.measured is None:
             self._say("", "")
         elif measured is None:
-            self._say(self._nothing, self._how)
+            self._say(self.figure.nothing, self.figure.how)
         elif measured.choices == self.session.choices:
             self._say(measured.words, measured.details)
         else:
@@ -57,9 +81,8 @@ class FigureLabel(QtWidgets.QLabel):
     def _say_older(self, measured):
         """Marks an outdated figure not only by colour: it is struck out, and a text says what it belongs to."""
         grey = "#{:02x}{:02x}{:02x}".format(*theme.current().dim)
-        outdated, again = "Outdated (settings changed)", f"{self._key} to re-measure"
-        self.setText(f'<span style="color:{grey}">{outdated}: <s>{measured.figures}</s>. {again}</span>')
-        words = f"{outdated}: {measured.figures}. {again}."
+        self.setText(f'<span style="color:{grey}">Outdated: <s>{measured.figures}</s> ({self.figure.key})</span>')
+        words = f"Outdated (settings changed): {measured.figures}. {self.figure.key} to re-measure."
         self._explain(words, f"{words} {measured.details}")
 
     def _explain(self, words, details):

@@ -13,6 +13,7 @@ REST = 120  # milliseconds without a change before reasons are worked out
 INACTIVE = Scale.of_rates("inactive")
 NOTHING_POINTED_AT = "Click a layer or filter, or use the arrow keys in the heatmap."
 MOST_LINES = 14  # of the box of reasons
+NARROW = 180  # pixels, for all tabs
 EDGE = 8  # pixels between its frame and its text, and a little more
 NO_MAPS = "This profile has no maps. Measure again (F5) with “Keep maps” ticked."
 
@@ -43,7 +44,7 @@ class FilterPanel(QtWidgets.QWidget):
         for what in (CELL, DOCUMENT, PICTURE):
             session.listen(what, self.show_cell)
         session.listen(CHOICES, self._later)
-        self.setMinimumWidth(215)
+        self.setMinimumWidth(NARROW)
         self.take_theme()
 
     def _make_why(self):

@@ -13,6 +13,7 @@ from inspector.views.totals_view import TotalsView
 from inspector.widgets import CheckBoxDelegate, best_elide, name
 
 SCORED = "with a score"  # no type has a space
+SHORTEST, WIDEST = 56, 400  # pixels: of a name, and of the table, before columns are pushed out of sight
 MARGIN = 28  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
@@ -88,6 +89,7 @@ class LayerTable(QtWidgets.QWidget):
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
         self.session = session
+        self._fitting = self._chosen = False
         self.model = LayerModel(session, editor, self)
         self.proxy = Found(session, self)
         self.proxy.setSortRole(SORT)
@@ -110,8 +112,8 @@ class LayerTable(QtWidgets.QWidget):
         layout.addWidget(self.edits)
         session.listen(CELL, self._follow)
         session.listen(DOCUMENT, self._show_what_is_known)
-        session.listen(PICTURE, self._show_columns)
-        self.view.horizontalHeader().sectionResized.connect(self._elide)
+        session.listen(PICTURE, self._show_picture)
+        self.view.horizontalHeader().sectionResized.connect(self._resized)
         self._show_what_is_known()
 
     def _make_finder(self):
@@ -151,6 +153,7 @@ class LayerTable(QtWidgets.QWidget):
     def _make_view(self):
         view = QtWidgets.QTableView(sortingEnabled=True)
         view.setAlternatingRowColors(True)
+        view.setWordWrap(False)  # a name with a slash would be broken there, and the rest of it lost
         view.setModel(self.proxy)
         view.setSelectionBehavior(view.SelectionBehavior.SelectRows)
         view.setTabKeyNavigation(False)  # the tab key leaves the table; arrows move in it
@@ -181,17 +184,52 @@ class LayerTable(QtWidgets.QWidget):
         self.edits.setEnabled(self.session.opened is not None)
         self._show_columns()
         for column in Column:
-            if not self.view.isColumnHidden(column):
-                fitting = self.totals.sizeHintForColumn(column) if column != Column.LAYER else 0
-                self.view.setColumnWidth(column, max(column.about.width, fitting))
-        self._elide(Column.LAYER)
+            if column != Column.LAYER and not self.view.isColumnHidden(column):
+                self.view.setColumnWidth(column, max(column.about.width, self._needed(column)))
+        self._keep_in_sight()
         self._show_kinds()
         self._find(self.finder.text())
+
+    def _needed(self, column):
+        """The width that the numbers of a column need."""
+        views = (self.totals, self.view) if column == Column.FIRE else (self.totals,)
+        return max(view.sizeHintForColumn(column) for view in views)
+
+    def _width(self, last):
+        """The width of the columns up to one, without that of names; and of the edges and the scroll bar."""
+        shown = [column for column in Column if Column.LAYER < column <= last and not self.view.isColumnHidden(column)]
+        edges = 2 * self.view.frameWidth() + self.view.verticalScrollBar().sizeHint().width()
+        return edges + sum(self.view.columnWidth(column) for column in shown)
+
+    def _keep_in_sight(self):
+        """Keeps the change of MACs in sight, as far as a window of 1024 pixels has room for it."""
+        needed = SHORTEST + self._width(Column.MACS_CHANGE) if self.session.measured else 0
+        self.view.setMinimumWidth(min(needed, WIDEST))
+        self._share_room()
+
+    def _share_room(self):
+        """Gives names the room that other columns leave them, unless their width was chosen by hand."""
+        if self._chosen:
+            return
+        rest, all_of_it = (self.view.width() - self._width(last) for last in (Column.MACS_CHANGE, Column.FILTERS))
+        usual = max(Column.LAYER.about.width, min(all_of_it, self.view.sizeHintForColumn(Column.LAYER)))
+        self._fitting = True
+        self.view.setColumnWidth(Column.LAYER, max(SHORTEST, min(usual, rest)))
+        self._fitting = False
+        self._elide(Column.LAYER)
+
+    def _resized(self, column, *_):
+        self._chosen |= column == Column.LAYER and not self._fitting
+        self._elide(column)
+
+    def _show_picture(self):
+        self._show_columns()
+        self._keep_in_sight()
 
     def _show_columns(self):
         self.columns.show_measured(self.session.measured is not None, sensed=self.session.sensitivity is not None)
 
-    def _elide(self, column, *_):
+    def _elide(self, column):
         """Shortens names of layers where that keeps them apart."""
         if column == Column.LAYER:
             room = self.view.columnWidth(Column.LAYER) - MARGIN
@@ -217,6 +255,8 @@ class LayerTable(QtWidgets.QWidget):
 
     def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
         """Explains why a layer cannot be changed when a key would change it."""
+        if event.type() == QtCore.QEvent.Type.Resize:
+            self._share_room()
         keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
         if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
             index = self.view.currentIndex()

@@ -20,21 +20,15 @@ class PictureView(QtWidgets.QWidget):
 
     def __init__(self, title: str, parent=None):
         super().__init__(parent)
-        self.plot = pg.PlotWidget()
+        self.plot, self._box = pg.GraphicsView(), pg.ViewBox(lockAspect=True, enableMenu=False, invertY=True)
+        self.plot.setCentralItem(self._box)
         name(self.plot, title)
         self.plot.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         self.plot.setMinimumHeight(50)
-        item = self.plot.getPlotItem()
-        item.hideAxis("left")
-        item.hideAxis("bottom")
-        item.hideButtons()
-        item.setMenuEnabled(False)
-        item.invertY(True)
-        item.setAspectLocked(True)
         self.image = pg.ImageItem(axisOrder="row-major")
         self.divider = pg.InfiniteLine(0, movable=True, pen=pg.mkPen(theme.CUT, width=2))
-        self.plot.addItem(self.image)
-        self.plot.addItem(self.divider, ignoreBounds=True)
+        self._box.addItem(self.image)
+        self._box.addItem(self.divider, ignoreBounds=True)
         self.divider.sigPositionChanged.connect(self._show_split)
         self.bar = ColourBar(title)
         self.caption = QtWidgets.QLabel(wordWrap=True)
@@ -71,7 +65,7 @@ class PictureView(QtWidgets.QWidget):
         if after is not None and not 0 < self.divider.value() < values.shape[1]:
             self.divider.setValue(values.shape[1] / 2)
         self._show_split()
-        self.plot.getPlotItem().getViewBox().autoRange(padding=0.02)
+        self._box.autoRange(padding=0.02)
         self._say(caption)
 
     def _say(self, text):

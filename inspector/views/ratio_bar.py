@@ -7,8 +7,7 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from firekeras.report.tables import short_number
 from inspector.models import Editor
 from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, words
-from inspector.views.accuracy_label import AccuracyLabel
-from inspector.views.latency_label import LatencyLabel
+from inspector.views.figure_label import ACCURACY_FIGURE, LATENCY_FIGURE, FigureLabel
 from inspector.widgets import CUT
 
 MOST = 99.0  # percent
@@ -35,7 +34,7 @@ class RatioBar(QtWidgets.QWidget):
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
         self.costs.setToolTip("Exact: counted for the network after the cut. Only accuracy is unknown before a run.")
-        self.latency, self.accuracy = LatencyLabel(session), AccuracyLabel(session)
+        self.latency, self.accuracy = (FigureLabel(session, each) for each in (LATENCY_FIGURE, ACCURACY_FIGURE))
         self.most = QtWidgets.QLabel()
         self.most.setAccessibleName("The most that caps and limits allow")
         layout = QtWidgets.QHBoxLayout(self)
@@ -78,8 +77,6 @@ class RatioBar(QtWidgets.QWidget):
             control.setEnabled(measured)
             control.setStatusTip(TIP if measured else f"{TIP}. Not now: nothing is measured yet")
             control.setToolTip(control.statusTip())
-        for figure in (self.latency, self.accuracy):
-            figure.setVisible(measured)
         self._show()
 
     def _show(self):

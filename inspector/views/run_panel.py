@@ -16,6 +16,7 @@ AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
 LOG_LINES = 5000
 FRAMES = {chr(code) for code in range(0x2800, 0x2900)}
 NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
+PADDING = 0.15  # of each chart around what is drawn, for the names of lines at its edges
 
 
 class RunPanel(QtWidgets.QWidget):
@@ -130,11 +131,11 @@ class RunChart(pg.GraphicsLayoutWidget):
         name(self, "Accuracy and MACs by round")
         self.setFocusPolicy(QtCore.Qt.FocusPolicy.NoFocus)
         self.setMinimumSize(240, 150)
-        self.metric, self.macs = (self.addPlot(0, k, axisItems={"bottom": RoundAxis("bottom")}) for k in range(2))
+        self.metric, self.macs = (self._plot(k) for k in range(2))
         self.macs.setXLink(self.metric)
         for plot in (self.metric, self.macs):
             plot.hideButtons()
-            plot.setMenuEnabled(False)
+            plot.setDefaultPadding(PADDING)
             plot.getAxis("left").setWidth(AXIS_WIDTH)
             for side in ("left", "bottom"):
                 plot.getAxis(side).enableAutoSIPrefix(False)
@@ -142,6 +143,9 @@ class RunChart(pg.GraphicsLayoutWidget):
             plot.setLabel("bottom", "round")
         self._report, self._marked = None, None
         self.take_theme()
+
+    def _plot(self, column):
+        return self.addPlot(0, column, enableMenu=False, axisItems={"bottom": RoundAxis("bottom")})
 
     def mark(self, number: int | None):
         """Marks the round that the heatmap shows; `None` for none."""

@@ -58,6 +58,7 @@ from inspector.window.manual import ManualDialog
 from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
+SHORT = {"measure": "Measure", "time": "Latency", "run": "Run", "save": "Save"}  # on buttons beside the costs
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
 TITLE_BAR = 30  # pixels, or less, that a window manager adds
@@ -79,6 +80,7 @@ class Window(QtWidgets.QMainWindow):
         self.work: Work = Work(self)
         self.structure = Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
+        self._log_opened = False
         self._make_views()
         self.measuring: Measuring = Measuring(self.session, preferences, self)
         self.running: Running = Running(self.session, self.work, preferences, self)
@@ -141,8 +143,8 @@ class Window(QtWidgets.QMainWindow):
         bar.setObjectName("ratio")
         bar.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)  # it cannot be hidden by mistake
         bar.addWidget(self.ratio)
-        for key in ("measure", "time", "run", "save"):
-            bar.addWidget(action_button(self.actions_[key]))
+        for key, text in SHORT.items():
+            bar.addWidget(action_button(self.actions_[key], text))
         goals = QtWidgets.QToolBar("Goal and memory", self, movable=False)
         goals.setObjectName("goal")
         goals.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)
@@ -343,12 +345,21 @@ class Window(QtWidgets.QMainWindow):
         """Runs a command in a child process."""
         self.banner.hide()
         self.in_words(self.work.start, command, title, lambda outcome: self._ended(outcome, title, then))
+        self._log_opened |= not self.run_dock.isVisible()
         self.show_runs()
 
     def _ended(self, outcome, title, then):
         """Reports how something ended; a later message may say more."""
         self._report(outcome.state(title))
         then(outcome)
+        if self.work.job is None:  # nothing follows
+            self._put_log_away(outcome.ok)
+
+    def _put_log_away(self, ok):
+        """Gives the room of a log that opened by itself back to the heatmap, unless it says what went wrong."""
+        if self._log_opened and ok and self.running.view is None:
+            self.run_dock.hide()
+        self._log_opened = False
 
     def in_words(self, call: Callable, *arguments):
         """Calls a function that may raise `ValueError`; the error goes to the banner."""

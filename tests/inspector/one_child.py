@@ -90,3 +90,4 @@ if __name__ == "__main__":
     if sys.argv[2:]:
         raise SystemExit(client(sys.argv[1], sys.argv[2:]))
     serve(sys.argv[1])
+    os._exit(0)  # TensorFlow takes its time to leave

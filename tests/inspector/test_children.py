@@ -1,7 +1,15 @@
-"""The real command line, run by the window in child processes."""
+"""The real command line, run by the window in child processes: by one that serves them all, but for one refusal."""
 
+import csv
 import dataclasses
+import os
 import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import keras
 import networks
@@ -10,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import firekeras
+from examples.inspector_walk import Walk
 from firekeras import zoo
 from firekeras.cli import app
 from inspector.children import predicting
@@ -17,6 +26,8 @@ from inspector.children.commands import MeasureOptions, RunOptions
 from inspector.state.comparison import Mode
 from inspector.state.weights import ModelWeights
 
+HERE = Path(__file__).parent
+CHILD, OLD = HERE / "one_child.py", HERE.parent / "files" / "keras2-digits.h5"
 LONG = 300000  # milliseconds: a child imports Keras, on a machine that may be busy
 
 
@@ -40,12 +51,45 @@ def digits(digits_files, empty_window, tmp_path):
     return empty_window
 
 
+@pytest.fixture
+def layers_arrive():
+    return True
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The address of the child that runs firekeras."""
+    folder = tempfile.mkdtemp()  # addresses of sockets are short
+    address = f"{folder}/socket"
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
+    with subprocess.Popen([sys.executable, CHILD, address], env=environment) as child:
+        yield address
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(address)
+            client.sendall(b"[]\n")
+        assert child.wait(LONG / 1000) == 0
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def served(server, qtbot, monkeypatch):
+    """Has the one child do what the window's children would."""
+
+    def command(arguments):
+        return [sys.executable, "-S", "-E", CHILD, server, *map(str, arguments)]
+
+    for module in ("tasks.converting", "tasks.measuring", "tasks.running", "tasks.saving", "tasks.timing"):
+        monkeypatch.setattr(f"inspector.{module}.firekeras_command", command)
+    monkeypatch.setattr("inspector.children.structure.firekeras_command", command)
+    qtbot.waitUntil(lambda: Path(server).exists(), timeout=LONG)
+
+
 def until_done(qtbot, window):
     qtbot.waitUntil(lambda: window.work.job is None and window.banner.isVisible(), timeout=LONG)
     return window.banner.words.text()
 
 
-def test_a_model_is_measured_from_within(digits, qtbot, tmp_path):
+def test_a_model_is_measured_from_within(served, digits, qtbot, tmp_path):
     (tmp_path / "digits.fire.h5").unlink()
     digits.open_path(tmp_path / "digits.keras")
     assert digits.session.measured is None
@@ -59,7 +103,7 @@ def test_a_model_is_measured_from_within(digits, qtbot, tmp_path):
     assert digits.pages.currentWidget() is digits.heatmap_panel
 
 
-def test_a_model_without_a_profile_shows_its_layers(digits, qtbot, tmp_path):
+def test_a_model_without_a_profile_shows_its_layers(served, digits, qtbot, tmp_path):
     measured = digits.session.rows
     (tmp_path / "digits.fire.h5").unlink()
     digits.open_path(tmp_path / "digits.keras")
@@ -74,7 +118,7 @@ def test_a_model_without_a_profile_shows_its_layers(digits, qtbot, tmp_path):
     assert digits.table.totals.model().rowCount() == 2 and digits.table.edits.isEnabled()
 
 
-def test_what_is_saved_is_what_was_previewed(digits, qtbot, tmp_path):
+def test_what_is_saved_is_what_was_previewed(served, digits, qtbot, tmp_path):
     digits.editor.set_ratio(0.5)
     expected, source = digits.session.measured.preview, (tmp_path / "digits.keras").read_bytes()
     digits.saving.save_model(tmp_path / "small.keras")
@@ -109,7 +153,7 @@ def test_the_same_filter_is_found_again_in_the_saved_model(digits, qtbot, tmp_pa
     assert comparison.filter_after(layer, int(removed[layer][0])) is None
 
 
-def test_a_real_run_goes_to_its_end_and_can_be_opened(digits, qtbot, tmp_path):
+def test_a_real_run_goes_to_its_end_and_can_be_opened(served, digits, qtbot, tmp_path):
     free = next(row.name for row in digits.session.rows if not row.locked)
     digits.editor.set_locks([free], True)
     options = RunOptions(
@@ -165,3 +209,45 @@ def test_the_copied_command_gives_the_same_model(digits, tmp_path):
     done = CliRunner().invoke(app, words[1:])
     assert done.exit_code == 0, done.output
     assert ModelWeights(tmp_path / "by_command.keras").params == digits.session.measured.preview.costs.params
+
+
+def test_latency_is_measured(served, window, qtbot, own_temporary_folder):
+    window.actions_["time"].trigger()
+    done = []
+    window.work.progressed.connect(lambda one, of: done.append((one, of)))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
+    timed = window.session.timed
+    assert timed is not None, window.run_panel.log.toPlainText()
+    assert timed.choices == window.session.choices and 0 < timed.after.median < 10
+    assert done[-1] == (60, 60) and timed.before.runtime == timed.after.runtime == "LiteRT"
+    assert "Python" not in timed.details
+    assert window.ratio.latency.text() == timed.words
+
+
+def test_a_file_of_keras_2_becomes_a_smaller_network(served, empty_window, tmp_path):
+    shutil.copy(OLD, tmp_path / "digits.h5")
+    walk, window, session = Walk(empty_window, tmp_path), empty_window, empty_window.session
+    assert walk.convert(tmp_path / "digits.h5") == session.document.model
+    assert "Left out of DepthwiseConv2D: groups=1." in window.banner.words.text()
+    assert [row.name for row in session.rows] == ["conv1", "depthwise", "pointwise", "conv2", "scores"]
+    walk.measure()
+    assert session.measured is not None and session.measured.profile.samples == 288  # a fifth
+    capped = walk.preview("60% of MACs", 25)
+    assert session.choices.goal.target == {"macs": 0.6} and session.choices.caps[capped] == 0.25
+    assert 0.5 * session.opened.costs.macs < session.cut.costs.macs <= 0.6 * session.opened.costs.macs
+    row = session.opened.row(capped)
+    assert row.filters > session.cut.widths[capped] >= 0.75 * row.filters
+    walk.run()
+    stopped = window.running.view.report
+    assert "Stopped on request after round 1" in window.banner.words.text() and len(stopped.rounds) == 1
+    walk.resume()
+    report = window.running.view.report
+    assert report.state == "finished" and len(report.rounds) > 1 and "Stopped" not in report.reason
+    walk.compare()
+    assert session.of_run and session.mode is Mode.CUTS
+    assert session.cut.widths == report.widths_after and session.cut.costs.macs == report.costs_after.macs
+    layers = list(csv.DictReader(walk.save().read_text().splitlines()))
+    assert {layer["layer"]: int(layer["filters_after"]) for layer in layers} == report.widths_after
+    svg = walk.draw().read_text()
+    assert all(f">{row.name}<" in svg for row in session.rows) and "After: " in svg
+    assert (tmp_path / "digits-pruned.keras").exists()

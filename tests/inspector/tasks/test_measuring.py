@@ -3,7 +3,7 @@ from inspector.children.commands import MeasureOptions
 
 def test_measuring_can_be_aborted_and_says_why_it_failed(window, qtbot, replay, files):
     before = files[1].read_bytes()
-    replay([{"err": "Measuring FIRE --- 4/16 0:00:01"}, {"sleep": 60}])
+    replay([{"out": '{"event": "progress", "done": 4, "total": 16}'}, {"sleep": 60}])
     window.measuring.start(MeasureOptions("digits"))
     qtbot.waitUntil(lambda: (window.run_panel.bar.value(), window.run_panel.bar.maximum()) == (4, 16), timeout=20000)
     window.actions_["abort"].trigger()

@@ -2,7 +2,7 @@ from PySide6 import QtWidgets
 
 from firekeras.export.latency import Latency
 from inspector.state.timed import Timed
-from inspector.views.latency_label import NOT_TIMED
+from inspector.views.figure_label import LATENCY_FIGURE
 
 BEFORE, AFTER = Latency(0.0079, 0.0002, 1, 0.007, "Keras (test)"), Latency(0.0061, 0.0001, 1, 0.006, "Keras (test)")
 
@@ -14,7 +14,7 @@ def add_timing(window):
 
 def test_the_figure_belongs_to_the_choices_that_it_was_taken_for(window):
     label = window.ratio.latency
-    assert label.text() == NOT_TIMED
+    assert label.text() == LATENCY_FIGURE.nothing
     add_timing(window)
     assert label.text() == "latency 7.9 → 6.1 ms (-23%), measured here, in Keras"
     assert "fastest 7.0 ms" in label.toolTip() and "Keras (test)" in label.toolTip()
@@ -52,4 +52,4 @@ def test_all_of_it_fits_into_the_smallest_window(window, qtbot):
 def test_another_document_has_no_figure(window, files):
     add_timing(window)
     window.open_path(files[1])
-    assert window.ratio.latency.text() == NOT_TIMED
+    assert window.ratio.latency.text() == LATENCY_FIGURE.nothing
