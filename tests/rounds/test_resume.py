@@ -14,7 +14,7 @@ import run_in_child
 from firekeras.rounds.run_directory import RunDirectory
 
 KILLS = 4 if keras.backend.backend() == "tensorflow" else 2
-PATIENCE = 240  # seconds, for a process that nobody kills
+PATIENCE = 900  # seconds, for a process that nobody kills, on a machine that others may keep busy
 
 
 @pytest.fixture(scope="module")
