@@ -45,6 +45,7 @@ def test_latency_tables():
     y = keras.layers.Conv2D(16, 3, name="conv")(x)
     y = keras.layers.Conv2D(32, 3, name="second")(y)
     model = keras.Model(x, keras.layers.Dense(2, name="out")(keras.layers.GlobalAveragePooling2D()(y)))
+    assert table.layers["second"].macs == [1296]
     assert table.predict(model) == pytest.approx(table.seconds[0], rel=0.1)
 
 

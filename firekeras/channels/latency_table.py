@@ -53,10 +53,13 @@ class LayerTimes:
         widths: For each measured network, how many channels the layer has along each of its axes: those that it
             reads, then its filters.
         seconds: For each, the time of all its calls in a pass, `(networks,)`.
+        macs: The MACs of each of its calls for one channel along each axis: they tell kernels, strides and sizes of
+            feature maps apart. Empty if pruning changes them, as in some grouped convolutions.
     """
 
     widths: list[Widths]
     seconds: list[Seconds]
+    macs: list[Count]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -209,11 +212,17 @@ class LatencyTable:
     def _check_layer(self, layer, widths):
         if layer.name not in self.layers:
             return
-        most = np.max(self.layers[layer.name].widths, axis=0).tolist() if widths else []
-        if len(self.layers[layer.name].widths[0]) != len(widths) or any(np.greater(widths, most)):
+        times = self.layers[layer.name]
+        if times.macs and times.macs != macs_of(layer):
+            raise ValueError(
+                f"The latency table is of another network: layer {layer.name!r} has kernels, strides or feature maps "
+                f"of another size. {ADVICE}"
+            )
+        most = np.max(times.widths, axis=0).tolist() if widths else []
+        if len(times.widths[0]) != len(widths) or any(np.greater(widths, most)):
             raise ValueError(
                 f"The latency table is of another network: layer {layer.name!r} has widths {widths}, and was measured "
-                f"up to {self.layers[layer.name].widths[0]}. {ADVICE}"
+                f"up to {times.widths[0]}. {ADVICE}"
             )
 
     def _terms(self, layer: LayerInfo) -> list[Term]:
@@ -285,6 +294,11 @@ def multiplying(graph: ChannelGraph) -> list[LayerInfo]:
 def axes_of(layer: LayerInfo) -> list[int]:
     """The axes of the graph that a layer's MACs depend on, each once."""
     return list(dict.fromkeys(axis for product in layer.macs for axis in product.axes))
+
+
+def macs_of(layer: LayerInfo) -> list[int]:
+    """The MACs of each of a layer's calls for one channel along each axis."""
+    return [product.factor for product in layer.macs]
 
 
 def numbers_in(graph: ChannelGraph, kept: Sequence[int]) -> int:

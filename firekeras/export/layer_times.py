@@ -15,9 +15,10 @@ import numpy as np
 from keras import layers
 
 from firekeras.arguments import typed
+from firekeras.channels import channel_graph
 from firekeras.channels.costs import kept_lengths
 from firekeras.channels.graph import ChannelGraph
-from firekeras.channels.latency_table import LatencyTable, LayerTimes, axes_of, multiplying, numbers_in
+from firekeras.channels.latency_table import LatencyTable, LayerTimes, axes_of, macs_of, multiplying, numbers_in
 from firekeras.channels.walk import Visit, visits
 from firekeras.export.formats import FORMATS
 from firekeras.export.formats.format import formats_with
@@ -145,6 +146,7 @@ class Timed:
         self.numbers: list[int] = []
         self.calls: list[dict[str, list]] = []  # for each network and layer, the key of each call
         self.kept: list[list[int]] = []
+        self.macs: list[dict[str, list[int]]] = []
 
     def add(self, model: keras.Model, kept: list[int]) -> None:
         """Adds a network, of its own: its layers are used in other models."""
@@ -153,6 +155,7 @@ class Timed:
         self.networks.append(number)
         self.numbers.append(numbers_in(self.graph, kept))
         self.kept.append(kept)
+        self.macs.append({layer.name: macs_of(layer) for layer in multiplying(channel_graph(model))})
         calls: dict[str, list] = defaultdict(list)
         for visit in list(visits(model)):
             if visit.path in self.names and not visit.is_nested:
@@ -197,6 +200,7 @@ class Timed:
         return LayerTimes(
             widths=[[kept[axis] for axis in axes_of(layer)] for kept in self.kept],
             seconds=[sum(alone[key] for key in calls[layer.name]) for calls in self.calls],
+            macs=macs_of(layer) if all(macs[layer.name] == macs_of(layer) for macs in self.macs) else [],
         )
 
 

@@ -11,7 +11,7 @@ from plans import graph_of
 
 import firekeras
 from firekeras.channels.costs import cost_without, costs_of_units, in_the_way
-from firekeras.channels.latency_table import LatencyTable, LayerTimes, axes_of, multiplying, numbers_in
+from firekeras.channels.latency_table import LatencyTable, LayerTimes, axes_of, macs_of, multiplying, numbers_in
 from firekeras.export.layer_times import shrunk
 
 
@@ -23,7 +23,8 @@ def table_of(graph, seconds, *, fixed=0.0, share=1.0, per_number=0.0, step=1):
     """A table of layers that take what a function of their name and widths says."""
     kept = kept_of(graph)
     widths = {layer.name: [[k[axis] for axis in axes_of(layer)] for k in kept] for layer in multiplying(graph)}
-    layers = {name: LayerTimes(rows, [seconds(name, row) for row in rows]) for name, rows in widths.items()}
+    macs = {layer.name: macs_of(layer) for layer in multiplying(graph)}
+    layers = {n: LayerTimes(rows, [seconds(n, row) for row in rows], macs[n]) for n, rows in widths.items()}
     numbers = [numbers_in(graph, k) for k in kept]
     alone = np.sum([times.seconds for times in layers.values()], axis=0)
     whole = fixed + share * alone + per_number * np.array(numbers)
@@ -92,7 +93,10 @@ def test_a_table_is_saved_and_loaded(table, tmp_path):
         ({"version": 9}, "of another version, 9; this firekeras reads version 1"),
         ({"seconds": [-1.0]}, r"expected float >= 0\.0 at seconds\[0\]"),
         ({"seconds": [1.0]}, "it has 1 times of networks, but 5 sizes of them"),
-        ({"layers": {"conv1": {"widths": [[1]], "seconds": [1.0]}}}, "the points of layer 'conv1' do not belong"),
+        (
+            {"layers": {"conv1": {"widths": [[1]], "seconds": [1.0], "macs": []}}},
+            "the points of layer 'conv1' do not belong",
+        ),
         ({"layers": {"conv1": {"widths": [[0]], "seconds": []}}}, "expected int >= 1 at layers"),
         ({"step": 0}, "expected int >= 1 at step"),
         ({"numbers": None}, "at numbers"),
@@ -114,3 +118,6 @@ def test_tables_of_other_networks_are_refused(graph, table):
     narrow = dataclasses.replace(table, layers={**table.layers, "conv1": first})
     with pytest.raises(ValueError, match=r"layer 'conv1' has widths \[.*\], and was measured up to \[1\]"):
         narrow.on(graph)
+    other = dataclasses.replace(table.layers["conv2"], macs=[7])
+    with pytest.raises(ValueError, match="layer 'conv2' has kernels, strides or feature maps of another size"):
+        dataclasses.replace(table, layers={**table.layers, "conv2": other}).on(graph)

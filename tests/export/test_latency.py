@@ -178,7 +178,7 @@ def test_the_macs_of_a_file_are_those_of_the_model(network, tmp_path):
     model = network()
     costs = firekeras.count_costs(model)
     for to, name in (("litert", "net.tflite"), ("onnx", "net.onnx")):
-        firekeras.export_model(model, tmp_path / name, to=to)
+        FORMATS[to].write(model, tmp_path / name)
         found = FORMATS[to].costs(tmp_path / name)
         assert (found.conv_macs, found.macs) == (costs.conv_macs, costs.macs), to
 

@@ -14,7 +14,7 @@ from firekeras.export import layer_times
 from firekeras.export.layer_times import Timed, latency_table, shrunk
 
 
-@pytest.mark.parametrize("build", [networks.two_convs, networks.siamese, networks.mobile])
+@pytest.mark.parametrize("build", [networks.two_convs, networks.siamese, networks.grouped])
 def test_layers_are_timed_alone_at_several_widths(build, monkeypatch):
     model, graph = build(), graph_of(build)
     table = table_of(model, monkeypatch)
