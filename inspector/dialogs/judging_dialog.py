@@ -23,12 +23,12 @@ class JudgingDialog(OptionsDialog):
     """
 
     def __init__(self, model: str, last: JudgingData, shape=None, parent=None):
-        super().__init__(f"Data to judge cuts of {model} on", "&OK", parent)
+        super().__init__(f"Data for accuracy checks of {model}", "&OK", parent)
         self.data = DataField(("digits",), last.data, shape, labels=True)
         self.images = QtWidgets.QSpinBox(minimum=16, maximum=10**7, value=last.images, singleStep=500)
         self.images.setAccessibleName("Maximum images")
-        self.images.setStatusTip("A thousand images tell half a point of accuracy apart at best")
-        note = QtWidgets.QLabel("They are chosen once: later checks of this model take them too.", wordWrap=True)
+        self.images.setStatusTip("With a thousand images, a difference of less than a point is mostly chance")
+        note = QtWidgets.QLabel("Later checks of this model use the same images.", wordWrap=True)
         form = QtWidgets.QFormLayout(self)
         form.addRow(self.data.label, self.data)
         form.addRow("Maximum &images", self.images)

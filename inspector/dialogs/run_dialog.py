@@ -42,14 +42,14 @@ class RunDialog(OptionsDialog):
         self.data = DataField(("digits",), last_data, shape, labels=True)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
-        self.tolerance = _decimal("Accuracy may fall by, in points of percent", 1.0, 0, 100, " points")
+        self.tolerance = _decimal("Accuracy may fall by, in percentage points", 1.0, 0, 100, " points")
         self.target = QtWidgets.QComboBox()
         goal = choices.goal
         self._goals = {goal.text: goal.target} if goal else {}
         self.target.addItems([*self._goals, NONE, *REMAINING])
         self.target.setCurrentText(goal.text if goal else f"{SHOWN['macs']} remaining")
         name(self.target, "Target")
-        self.left = _decimal("Share to leave, in percent", 100 * macs_left, 1, 100, " %")
+        self.left = _decimal("Fraction remaining, in percent", 100 * macs_left, 1, 100, " %")
         self.epochs = _whole("Epochs of training in total", 20, 1, 10000)
         self.rate = _decimal("Initial learning rate; 0 is the one that the model was compiled with", 0, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)

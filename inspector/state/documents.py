@@ -111,7 +111,7 @@ def _open_run(path):
         return Document(path, None, profiles[0] if profiles else None, profile, run=run, notes=(note,))
     weights = ModelWeights(first)
     if profile is not None and weights.mismatch(profile.graph):
-        note = f"{profiles[0].name} is of a later round than {first.name}."
+        note = f"{profiles[0].name} belongs to a later round than {first.name}."
         return Document(path, None, profiles[0], profile, run=run, notes=(note,))
     return Document(path, first, profiles[0] if profiles else None, profile, weights, run)
 

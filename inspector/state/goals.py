@@ -12,7 +12,7 @@ from firekeras.plan.goals import Value, amount_of, is_share, unit_of
 
 THIS_BOARD = "this board"
 EXPECTED = "“50% of MACs”, “256 kB of RAM”, “512 kB of flash”, several of them, or a board"
-UNTIMED = "Latency has no formula: measure it with F7, or make it the target of a run on the command line (--latency)."
+UNTIMED = "Latency can only be measured: press F7, or set it as the target of a run on the command line (--latency)."
 PART = re.compile(
     r"(?P<percent>[\d.]+)\s*%\s*(?P<share>.+)|(?P<amount>[\d.]+\s*(?:[kKMG]i?)?(?:B|bytes)?)\s+(?P<cost>.+)"
 )

@@ -39,7 +39,7 @@ def of_what(session: Session) -> str:
         return ""
     if session.need_measured().preview.num_gone:
         return f"Preview on {FIRST_NETWORK}"
-    why = "The run does not record which filters went; uncut" if session.comparison else "Uncut"
+    why = "The run does not record which filters it removed; uncut" if session.comparison else "Uncut"
     return f"{why}, {FIRST_NETWORK}"
 
 

@@ -150,14 +150,14 @@ class Saving(Task):
             return
         choices = choices_file.load(path, opened.graph.filter_layers)
         self.chosen.emit(choices)
-        self.say(f"Took the caps, locks and limits of {path.name}. Undo (Ctrl+Z) brings back your own.")
+        self.say(f"Opened the caps, locks and limits of {path.name}. Undo (Ctrl+Z) restores yours.")
 
     def _show_plan(self, path):
         plan, measured = PruningPlan.load(path), self.session.need_measured()
         if plan.widths != measured.graph.widths:
             raise ValueError(f"{path.name} is a plan for another network: its layers have other widths.")
         self.session.compare(Comparison.of_cuts(measured.profile, plan.removed, path.name), Mode.CUTS)
-        self.say(f"Shown: what {path.name} removes. Your own choices are kept (Ctrl+1 shows them).")
+        self.say(f"The heatmap shows what {path.name} removes. Ctrl+1 shows your own choices again.")
 
 
 @dataclasses.dataclass(frozen=True)

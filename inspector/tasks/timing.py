@@ -39,7 +39,7 @@ class Timing(Task):
         cut = _Cut(session.choices, session.need_measured().plan(session.choices), model, Scratch())
         cut.plan.save(cut.plan_path)
         command = firekeras_command(prune_by_plan_arguments(model, cut.plan_path, cut.path))
-        self.wished.emit(command, f"Cutting {model.name}, to time it", lambda outcome: self._is_cut(outcome, cut))
+        self.wished.emit(command, f"Pruning a copy of {model.name}", lambda outcome: self._is_cut(outcome, cut))
 
     def _is_cut(self, outcome, cut):
         if not self._failed(outcome, cut):
@@ -54,7 +54,9 @@ class Timing(Task):
 
         self._stages = []
         command = firekeras_command(report_arguments([cut.model, cut.path], in_litert))
-        self.wished.emit(command, f"Timing {cut.model.name} in {'LiteRT' if in_litert else 'Keras'}", is_over)
+        self.wished.emit(
+            command, f"Measuring latency of {cut.model.name} in {'LiteRT' if in_litert else 'Keras'}", is_over
+        )
 
     def _heard(self, event):
         if event["event"] == "stage":
@@ -73,7 +75,7 @@ class Timing(Task):
         self.doing.emit(f"{cut.model.name}: {timed.words}.\n\n{timed.details}")
 
     def _failed(self, outcome, cut):
-        failed = self.failed(outcome, f"Timing {cut.model.name}", "&Measure it again", self.start)
+        failed = self.failed(outcome, f"Measuring latency of {cut.model.name}", "&Measure it again", self.start)
         if failed:
             cut.scratch.remove()
         return failed

@@ -14,7 +14,7 @@ from inspector.widgets import name
 
 NO_BOARD, FROM_FILE = "No board", "From a file…"
 NO_GOAL = "50% of MACs, …"
-TIP = "What is to be left, such as 50% of MACs, or 256 kB of RAM and 512 kB of flash; the filters to remove follow"
+TIP = "How much to leave, such as 50% of MACs, or 256 kB of RAM and 512 kB of flash; the filters to remove follow"
 BOARD_TIP = "The board that the network has to fit"
 RAM = "What the tensors take in int8; stack and program take more. Click to go to the layers at the peak"
 FLASH = "The size of the .tflite file in int8; the program takes more"

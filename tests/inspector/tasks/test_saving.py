@@ -77,7 +77,7 @@ def test_choices_are_saved_and_opened_again(window, tmp_path):
     window.editor.set_limits(4, 0.3)
     window.actions_["open_choices"].trigger()
     window.dialog.fileSelected.emit(str(tmp_path / "mine.json"))
-    assert window.session.choices == chosen and "Took the caps" in window.banner.words.text()
+    assert window.session.choices == chosen and "Opened the caps" in window.banner.words.text()
     window.editor.stack.undo()
     assert window.session.choices.round_to == 4
 

@@ -52,7 +52,7 @@ def test_a_task_wishes_for_a_command_and_goes_on_with_its_outcome(files):
     wished, said = heard(timing, "wished"), heard(timing, "said")
     timing.start()
     command, title, then = wished[0]
-    assert "prune" in command and title == "Cutting net.keras, to time it"
+    assert "prune" in command and title == "Pruning a copy of net.keras"
     then(Outcome(False, True, ""))
-    assert len(wished) == 1 and said[0][0] == "Timing net.keras was aborted."
+    assert len(wished) == 1 and said[0][0] == "Measuring latency of net.keras was aborted."
     session.close()

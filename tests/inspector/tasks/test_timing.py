@@ -90,7 +90,7 @@ def test_a_failure_is_reported_and_leaves_nothing(window, monkeypatch, tmp_path,
     window.actions_["time"].trigger()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
     words = window.banner.words.text()
-    assert words.startswith("Timing net.keras failed: ") and ("full disk" in words or "SIGKILL" in words)
+    assert words.startswith("Measuring latency of net.keras failed: ") and ("full disk" in words or "SIGKILL" in words)
     assert window.banner.way_out.text() == "&Measure it again" and window.session.timed is None
 
 
@@ -101,7 +101,7 @@ def test_aborted_it_leaves_nothing(window, monkeypatch, tmp_path, qtbot, waits):
     qtbot.waitUntil(lambda: "here" in window.run_panel.log.toPlainText(), timeout=LONG)
     window.actions_["abort"].trigger()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
-    assert window.banner.words.text() == "Timing net.keras was aborted." and window.session.timed is None
+    assert window.banner.words.text() == "Measuring latency of net.keras was aborted." and window.session.timed is None
 
 
 def test_closing_the_window_meanwhile_leaves_nothing(window, monkeypatch, tmp_path, qtbot):

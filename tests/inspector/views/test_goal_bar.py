@@ -79,7 +79,7 @@ def test_what_is_no_goal_is_refused_on_enter_and_an_empty_field_leaves_the_ratio
     qtbot.keyClicks(window.goal.line, "2 ms")
     assert window.session.choices.goal.text == "60% of MACs"
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
-    assert "Latency has no formula" in window.banner.words.text()
+    assert "Latency can only be measured" in window.banner.words.text()
     window.goal.take_focus()
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Delete)
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
