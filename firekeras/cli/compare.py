@@ -22,6 +22,7 @@ from firekeras.cli.options import (
     Mean,
     MinKeep,
     ModelFile,
+    Processes,
     RoundTo,
     Scale,
     SkipUnreadable,
@@ -76,14 +77,7 @@ def compare(
             " cut.",
         ),
     ] = 0.01,
-    n_jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            show_default="one",
-            help="How many runs go on at once, in processes of their own; -1: all cores.",
-        ),
-    ] = None,
+    n_jobs: Processes = None,
     epochs_per_round: Annotated[
         int | None, typer.Option(min=0, show_default="a twelfth", help="Epochs between two cuts.")
     ] = None,

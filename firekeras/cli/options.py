@@ -82,6 +82,14 @@ Tolerance = Annotated[
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="Seeds everything that is drawn at random.")]
 BatchSize = Annotated[int, typer.Option(metavar="N", min=1, help="Samples per batch.")]
+Processes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        show_default="one",
+        help="How many processes share the runs of a comparison, or the layers; -1: one per core.",
+    ),
+]
 RoundTo = Annotated[
     int,
     typer.Option(

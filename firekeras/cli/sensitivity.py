@@ -12,7 +12,7 @@ import typer
 from firekeras.cli import checks, complete
 from firekeras.cli.console import show, write_progress
 from firekeras.cli.files import announced, check_output, load_data, load_model
-from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
+from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Processes, Scale, SkipUnreadable, Std
 from firekeras.keras_models import model_file
 from firekeras.terminal import activity
 
@@ -37,10 +37,7 @@ def sensitivity(
     mean: Mean = None,
     std: Std = None,
     skip_unreadable: SkipUnreadable = False,
-    n_jobs: Annotated[
-        int | None,
-        typer.Option(metavar="N", show_default="one", help="How many processes share the layers; -1: one per core."),
-    ] = None,
+    n_jobs: Processes = None,
     chart: Annotated[Path | None, typer.Option(metavar="FILE.svg", help="Also draw a chart, a line per layer.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Also write the numbers.")] = None,
     events: Annotated[
