@@ -36,7 +36,7 @@ FORMAT, VERSION = "firekeras.latency", 1
 MOST = 1 << 24  # bytes
 ADVICE = "Measure again: firekeras.latency_table(model).save(...), or firekeras latency."
 WHOLE = ""  # under this name: what a pass takes whatever is pruned
-STEPS = (1, 2, 4, 8, 16)  # how many filters a device may compute at a time
+STEPS = ((1, 0), (2, 0), (4, 0), (8, 0), (16, 0), (8, 4), (16, 8), (32, 16))  # `step` and `narrow` that are tried
 BETTER = 0.9  # a larger step must bring the error down to this share
 TRUST = 0.3  # how strongly the times of layers count as they were measured alone, beside the times of whole networks
 
@@ -76,6 +76,7 @@ class LatencyTable:
         numbers: How many numbers the tensors of each measured network hold, `(networks,)`.
         seconds: The time of a pass of each network, `(networks,)`; the first is the unpruned one.
         step: How many filters the runtime computes at a time there, which `round_to` should be a multiple of.
+        narrow: As many filters it computes at a time if a layer has no more; 0 if that is no other number.
 
     Raises:
         ValueError: If its parts contradict each other.
@@ -97,6 +98,7 @@ class LatencyTable:
     numbers: list[Count]
     seconds: Annotated[list[Seconds], Meta(min_length=1)]
     step: Annotated[int, Meta(ge=1, le=64)] = 1
+    narrow: Annotated[int, Meta(ge=0, le=64)] = 0
 
     def __post_init__(self):
         count = len(self.seconds)
@@ -241,7 +243,7 @@ class LatencyTable:
         """The products that a layer's time may depend on: none, each width alone, and those that its MACs are."""
         whole = [product.axes for product in layer.macs]
         single = [(axis,) for axis in axes_of(layer)]
-        return [Term(1.0, axes, self._steps(layer, axes)) for axes in dict.fromkeys([(), *single, *whole])]
+        return [Term(1.0, axes, self._steps(layer, axes), self.narrow) for axes in dict.fromkeys([(), *single, *whole])]
 
     def _steps(self, layer, axes):
         """What each length is rounded up to: that of the filters to the step, if twice in a product, then once."""
@@ -262,8 +264,8 @@ class LatencyTable:
     def with_step(self, graph: ChannelGraph) -> LatencyTable:
         """The table with the step that fits its points best; a larger one must fit clearly better."""
         best, least = self, math.inf
-        for step in STEPS:
-            tried = dataclasses.replace(self, step=step)
+        for step, narrow in STEPS:
+            tried = dataclasses.replace(self, step=step, narrow=narrow)
             error = tried.error(graph)
             if error < BETTER * least:
                 best, least = tried, error

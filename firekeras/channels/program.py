@@ -42,16 +42,21 @@ class Term:
         axes: Indices into `ChannelGraph.axes`.
         steps: For each of them, what its length is rounded up to a multiple of: so many channels are computed at a
             time. Without any, lengths count as they are.
+        narrow: A smaller number of channels that are computed at a time if there are no more; 0 without one.
     """
 
     factor: float
     axes: tuple[int, ...] = ()
     steps: tuple[int, ...] = ()
+    narrow: int = 0
 
     def of(self, kept: Sequence[int] | Mapping[int, int]) -> float:
         """The time if so many channels are kept along each of the graph's axes."""
         pairs = zip(self.axes, self.steps or (1,) * len(self.axes), strict=True)
-        return self.factor * math.prod(-(-kept[axis] // step) * step for axis, step in pairs)
+        return self.factor * math.prod(self._rounded(kept[axis], step) for axis, step in pairs)
+
+    def _rounded(self, length, step):
+        return self.narrow if step > 1 and length <= self.narrow else -(-length // step) * step
 
 
 @dataclasses.dataclass(frozen=True)

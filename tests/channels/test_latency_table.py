@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 
+import keras
 import networks
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from plans import graph_of
 import firekeras
 from firekeras.channels.costs import cost_without, costs_of_units, in_the_way
 from firekeras.channels.latency_table import LatencyTable, LayerTimes, axes_of, macs_of, multiplying, numbers_in
+from firekeras.channels.program import Term
 from firekeras.export.layer_times import shrunk
 
 
@@ -45,6 +47,14 @@ def table(graph):
     return table_of(graph, by_macs, fixed=1e-5, share=0.9, per_number=1e-9)
 
 
+@pytest.fixture(scope="module")
+def wide():
+    x = inputs = keras.Input((6, 6, 3))
+    for name, filters in (("conv1", 16), ("conv2", 40), ("conv3", 12)):
+        x = keras.layers.Conv2D(filters, 3, padding="same", name=name)(x)
+    return firekeras.channel_graph(keras.Model(inputs, keras.layers.GlobalAveragePooling2D()(x)))
+
+
 def test_a_table_gives_back_what_it_was_made_of(graph, table):
     timed = table.on(graph)
     gone = np.arange(graph.num_units) % 3 == 0
@@ -62,14 +72,16 @@ def test_units_of_slow_layers_save_more(graph, table):
     assert saved[graph.filters("conv1")].min() > saved[graph.filters("conv2")].min() > 0  # which conv2 reads
 
 
-def test_what_is_computed_at_a_time_is_found(graph):
+@pytest.mark.parametrize(("step", "narrow"), [(1, 0), (4, 0), (8, 4)])
+def test_what_is_computed_at_a_time_is_found(wide, step, narrow):
     def stepped(name, widths):
-        return by_macs(name, [*widths[:-1], -(-widths[-1] // 4) * 4])
+        rounded = Term(1.0, (0,), (step,), narrow).of({0: widths[-1]})
+        return by_macs(name, [*widths[:-1], rounded])
 
-    table = table_of(graph, stepped).with_step(graph)
-    assert table.step == 4 and table.error(graph) < 0.01
-    assert table.notes(8) == [] and "pass round_to=4" in table.notes(2)[0]
-    assert table_of(graph, by_macs).with_step(graph).step == 1
+    table = table_of(wide, stepped).with_step(wide)
+    assert (table.step, table.narrow) == (step, narrow) and table.error(wide) < 0.01
+    assert table.notes(8) == []
+    assert step == 1 or f"pass round_to={step}" in table.notes(1)[0]
 
 
 def test_a_table_serves_what_pruning_made_of_the_network(graph, table):
