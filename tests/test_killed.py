@@ -1,19 +1,32 @@
-"""Who measures, prunes or exports and is killed before any operation on files leaves the old result or the new one."""
+"""Who measures, prunes or exports and is killed before any operation on files leaves the old result or the new one.
 
+Of whole commands a few operations are tried; all of them, which takes a minute, with FIREKERAS_FUZZ=1.
+"""
+
+import os
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
+from command_line import run
 from file_operations import Killed, Operations
 
 import firekeras
 from firekeras.atomic import is_temporary, save_model
 from firekeras.export import exporting
 from firekeras.export.formats import FORMATS, Format
+from firekeras.export.running import open_runtime
 from firekeras.export.verification import Difference
 
 FILES = Path(__file__).parent / "files"
 OLD = b"as it was before"
+EVERY = bool(int(os.environ.get("FIREKERAS_FUZZ", 0)))
+COMMANDS = {
+    "measure": ("net.fire.h5", ("--data", "images.npz"), firekeras.FireProfile.load),
+    "prune": ("pruned.keras", (), keras.saving.load_model),
+    "export": ("net.tflite", (), lambda path: open_runtime(path).costs()),
+}
 
 
 class Halves(Format):
@@ -79,3 +92,30 @@ def test_killed_before_any_operation_a_result_is_the_old_or_the_new_one(tmp_path
         if path.suffix or not path.exists():  # a folder is never replaced
             operations.run(write, path)
         assert read(path)
+
+
+def images(path):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(8, 8, 8, 1)).astype("float32"), np.arange(8)
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_that_is_killed_leaves_the_old_result_or_the_new_one(command, folder, monkeypatch):
+    name, options, read = COMMANDS[command]
+    images(folder / "images.npz")
+    operations, done = Operations(monkeypatch), []
+    arguments = (command, "model.keras", *options, "--output", folder / name)
+    for _ in range(2):  # the first time, imports leave files too
+        operations.run(lambda: done.append(run(*arguments)))
+    count = operations.count
+    assert count >= 4 and done[-1].exit_code == 0 and read(folder / name), done[-1].output
+    for number in range(1, count + 1) if EVERY else (1, count // 2, count):
+        (folder / name).write_bytes(OLD)
+        with pytest.raises(Killed):
+            operations.run(lambda: run(*arguments), fails_at=number)
+        assert (folder / name).read_bytes() == OLD or read(folder / name), number
+        left = [file for file in folder.iterdir() if not is_temporary(file)]
+        assert {file.name for file in left} == {"model.keras", "images.npz", name}, number
+    assert run(*arguments).exit_code == 0 and read(folder / name)
