@@ -13,7 +13,7 @@ from inspector.views.totals_view import TotalsView
 from inspector.widgets import CheckBoxDelegate, best_elide, name
 
 SCORED = "with a score"  # no type has a space
-SHORTEST, WIDEST = 56, 400  # pixels: of a name, and of the table, before columns are pushed out of sight
+SHORTEST, WIDEST = 56, 396  # pixels: of a name, and of the table, before columns are pushed out of sight
 MARGIN = 28  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
