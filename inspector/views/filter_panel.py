@@ -13,7 +13,7 @@ REST = 120  # milliseconds without a change before reasons are worked out
 INACTIVE = Scale.of_rates("inactive")
 NOTHING_POINTED_AT = "Click a layer or filter, or use the arrow keys in the heatmap."
 MOST_LINES = 14  # of the box of reasons
-NARROW = 180  # pixels, for all tabs
+NARROW = 184  # pixels, for all tabs
 EDGE = 8  # pixels between its frame and its text, and a little more
 NO_MAPS = "This profile has no maps. Measure again (F5) with “Keep maps” ticked."
 
@@ -32,7 +32,7 @@ class FilterPanel(QtWidgets.QWidget):
         self.tabs = QtWidgets.QTabWidget(documentMode=True)
         self.tabs.setAccessibleName("What to show of the filter")
         self.tabs.tabBar().setAccessibleName("What to show of the filter")
-        for title, page in (("&Map", self.map), ("&Kernel", self.kernel), ("N&umbers", self.numbers)):
+        for title, page in (("&Map", self.map), ("&Kernel", self.kernel), ("Val&ues", self.numbers)):
             self.tabs.addTab(page, title)
         self.tabs.currentChanged.connect(self.show_cell)
         layout = QtWidgets.QVBoxLayout(self)

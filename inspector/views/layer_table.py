@@ -13,7 +13,8 @@ from inspector.views.totals_view import TotalsView
 from inspector.widgets import CheckBoxDelegate, best_elide, name
 
 SCORED = "with a score"  # no type has a space
-SHORTEST, WIDEST = 56, 400  # pixels: of a name, and of the table, before columns are pushed out of sight
+SHORTEST, WIDEST = 56, 396  # pixels: of a name, and of the table, before columns are pushed out of sight
+ROOMY = 1200  # pixels of a window that has room for names too
 MARGIN = 28  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
@@ -202,9 +203,11 @@ class LayerTable(QtWidgets.QWidget):
         return edges + sum(self.view.columnWidth(column) for column in shown)
 
     def _keep_in_sight(self):
-        """Keeps the change of MACs in sight, as far as a window of 1024 pixels has room for it."""
-        needed = SHORTEST + self._width(Column.MACS_CHANGE) if self.session.measured else 0
-        self.view.setMinimumWidth(min(needed, WIDEST))
+        """Keeps the change of MACs in sight, as far as a window of 1024 pixels has room for it; a wide one has."""
+        wide = self.window().width() >= ROOMY
+        needed = (Column.LAYER.about.width if wide else SHORTEST) + self._width(Column.MACS_CHANGE)
+        least = needed if wide else min(needed, WIDEST)
+        self.view.setMinimumWidth(least if self.session.measured else 0)
         self._share_room()
 
     def _share_room(self):

@@ -13,7 +13,7 @@ import firekeras
 from firekeras.cli.classifier import prepare
 from inspector.children import checking
 from inspector.models import Column
-from inspector.state import Sensitivity, beside_sensitivity
+from inspector.state import Sensitivity, beside_sensitivity, criteria
 from inspector.tasks import judging
 
 Qt = QtCore.Qt
@@ -139,6 +139,15 @@ def test_sensitivity_is_a_column_and_comes_back_with_the_model(window, qtbot, re
     path.write_text("{")
     window.open_path(files[0])
     assert "is not a sensitivity analysis" in window.banner.words.text() and view.isColumnHidden(Column.SENSITIVITY)
+
+
+def test_layers_without_fire_are_sensed_too_if_they_are_ranked(window, qtbot, replay, images, preferences, files):
+    preferences.set_judging(files[0], str(images), 200)
+    window.session.rank_by(criteria.known_at_once(criteria.FILLED, window.session.measured.profile))
+    asked = replay([])
+    window.actions_["sense"].trigger()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
+    assert asked[0][asked[0].index("--criterion") + 1] == "l1" and "ranked by l1" in window.banner.words.text()
 
 
 def shown_as(window, graph, sensitivity):

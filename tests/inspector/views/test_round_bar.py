@@ -19,6 +19,7 @@ def test_a_slider_goes_through_what_the_rounds_left(history, qtbot, cut_files):
     session, bar = window.session, window.rounds
     width = session.opened.row(layer).filters
     assert bar.isVisible() and [stage.number for stage in bar.stages] == [0, 1, 3] and bar.slider.value() == 2
+    assert not window.ratio.latency.isVisible() and not window.ratio.accuracy.isVisible()  # a preview's, not a run's
     assert bar.figures.text() == "Round 3: accuracy 0.8900, 0.5000 before training, 80.0% of the MACs, not measured."
     assert shown_filters(window, layer) == str(width - 2) and session.mode is Mode.CUTS
     bar.slider.setFocus()

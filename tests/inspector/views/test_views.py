@@ -12,7 +12,7 @@ from firekeras.export.latency import Latency
 from firekeras.report.tables import short_number
 from inspector.dialogs.figure_dialog import PREVIEW
 from inspector.models import Column, Preferences
-from inspector.state import Checked, Timed, palette
+from inspector.state import Checked, Sensitivity, Timed, criteria, palette
 from inspector.state.cells import PADDING
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import read_profile
@@ -269,3 +269,23 @@ def test_rounds_and_charts_show_what_the_run_recorded(history, look, qtbot, qapp
     row = window.session.opened.row_of(layer)
     width = window.session.opened.row(layer).filters
     assert window.table.model.index(row, Column.AFTER).data() == str(width - len(went))
+
+
+def test_the_window_stays_in_its_size_with_every_column(shown, truth, look):
+    """Sensitivity and the scores of other criteria take room, which names and the filter's panel give."""
+    graph = truth[3].graph
+    spare = dict.fromkeys(graph.filter_layers, np.array([0.9, 0.1]))
+    alone = {name: [name] for name in spare}
+    session = shown.session
+    try:
+        session.show_sensitivity(Sensitivity("accuracy", 0.9, (0.1, 0.5), spare, alone))
+        session.rank_by(criteria.known_at_once("l1", truth[3]))
+        QtWidgets.QApplication.processEvents()
+        header = shown.table.view.horizontalHeader()
+        end = header.sectionViewportPosition(Column.MACS_CHANGE) + header.sectionSize(Column.MACS_CHANGE)
+        assert shown.size() == look and end <= shown.table.view.viewport().width() + 2
+        score = shown.table.model.index(0, Column.FIRE).data()
+        assert header.sectionSize(Column.FIRE) > shown.table.fontMetrics().horizontalAdvance(score)
+    finally:
+        session.rank_by(None)
+        session.show_sensitivity(None)

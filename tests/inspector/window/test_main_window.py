@@ -1,5 +1,6 @@
 import pytest
 from PySide6 import QtCore, QtGui, QtWidgets
+from recorded import command
 
 import firekeras
 from inspector.children.job import Outcome
@@ -373,3 +374,13 @@ def test_the_reasons_are_as_high_as_their_text(window, qtbot):
         why.setPlainText("\n".join("why" for _ in range(lines)))
         qtbot.waitUntil(lambda lines=lines: lines * line < why.height() < (lines + 2) * line)
         qtbot.waitUntil(lambda: not why.verticalScrollBar().isVisible())
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize("failed", [False, True])
+def test_a_log_that_opened_by_itself_closes_unless_something_failed(window, qtbot, tmp_path, opened, failed):
+    window.run_dock.setVisible(opened)
+    window.start(command(tmp_path, [{"exit": int(failed)}]), "Working", lambda outcome: None)
+    assert window.run_dock.isVisible()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.run_dock.isVisible() == (opened or failed)
