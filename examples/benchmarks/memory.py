@@ -94,6 +94,7 @@ def networks(paths):
     for build in (
         small_vgg,
         residual,
+        named,
         preactivated,
         inverted,
         squeezed,
@@ -153,6 +154,19 @@ def residual():
         x = layers.Conv2D(filters, 1, strides=strides)(x) if strides > 1 else x
         x = layers.ReLU()(layers.Add()([x, y]))
     return classifier(inputs, x, "residual")
+
+
+def named():
+    """Blocks of two ways that run in another order than Keras's, by the names of their layers."""
+    x = inputs = layers.Input((16, 16, 3))
+    for k, (filters, way) in enumerate(((8, "way"), (12, "a_way"), (16, "zigzag"))):
+        y = layers.Conv2D(2 * filters, 3, padding="same", activation="relu", name=f"{way}{k}_1")(x)
+        y = layers.BatchNormalization(name=f"{way}{k}_bn")(
+            layers.Conv2D(filters, 3, padding="same", name=f"{way}{k}_2")(y)
+        )
+        x = layers.Conv2D(filters, 1, name=f"shortcut{k}")(x)
+        x = layers.ReLU(name=f"relu{k}")(layers.Add(name=f"add{k}")([x, y]))
+    return classifier(inputs, x, "named")
 
 
 def preactivated():

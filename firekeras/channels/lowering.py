@@ -14,6 +14,7 @@ from keras import activations, layers
 from firekeras.channels.labels import Channels
 from firekeras.channels.program import Constant, Product, Program, Step, Tensor
 from firekeras.channels.registry import find_in
+from firekeras.channels.running_order import running_order
 from firekeras.channels.unchanged import UNCHANGED
 from firekeras.keras_models.internals import nn_ops, numpy_ops
 
@@ -92,11 +93,11 @@ class Lowering:
     Args:
         tracer: Knows which labels run along which weight.
         units: Collects the axes of the graph.
-        prefix: The length of the model's name.
+        model: The model's name.
     """
 
-    def __init__(self, tracer: Tracer, units: Axes, prefix: int):
-        self.tracer, self.units, self.prefix = tracer, units, prefix
+    def __init__(self, tracer: Tracer, units: Axes, model: str):
+        self.tracer, self.units, self.model = tracer, units, model
         self.tensors: list[Tensor] = []
         self.drafts: list[Draft] = []
         self.unknown: list[str] = []
@@ -141,7 +142,7 @@ class Lowering:
 
     def length(self, ran: Ran, operation: str) -> int:
         """The length of the name of an operation of a layer: that of the model, its path and its own."""
-        return self.prefix + sum(len(part) + SUFFIX + 1 for part in ran.name.split("/")) + len(operation)
+        return len(self.model) + 1 + sum(len(part) + SUFFIX + 1 for part in ran.name.split("/")) + len(operation)
 
     def step(self, ran: Ran, kind, reads, makes, *, names=(), constants=(), scratch=None) -> Draft:
         """Adds a step that makes one tensor, or several; returns it."""
@@ -189,12 +190,14 @@ class Lowering:
     # The whole
 
     def program(
-        self, calls: Sequence[Ran], inputs: Sequence[tuple[Channels, str]], outputs: Sequence[Channels]
+        self, calls: Sequence[Ran], inputs: Sequence[tuple[Channels, str, str]], outputs: Sequence[Channels]
     ) -> Program:
-        """The program of a model, from its calls in order; inputs with their dtypes."""
-        starts = [self._index.setdefault(id(x), self.new(self.size(x), len(x.shape), _bytes(t))) for x, t in inputs]
+        """The program of a model, from its calls in order; inputs with their dtypes and names."""
+        starts = [self._index.setdefault(id(x), self.new(self.size(x), len(x.shape), _bytes(t))) for x, t, _ in inputs]
         for ran in calls:
             _lower(self, ran)
+        names = {start: name for start, (*_, name) in zip(starts, inputs, strict=True)}
+        self.drafts = running_order(self.drafts, names, self.model)
         ends = [self.tensor(x) for x in outputs]
         steps = _folded(self, ends)
         return _numbered(self.tensors, steps, starts, ends, tuple(dict.fromkeys(self.unknown)))

@@ -263,10 +263,8 @@ def _solve(model, tracer, inputs, outputs):
     tracer.notes += uncounted_note(layers)
     parts = parts_of(units, layers, tracer.made)
     named = {int(unit_of[c]): reason for c, reason in locks.items() if unit_of[c] != FIXED_UNIT}
-    dtypes = [tensor.dtype for tensor in model.inputs]
-    program = Lowering(tracer, units, len(model.name) + 1).program(
-        tracer.ran, list(zip(inputs, dtypes, strict=True)), outputs
-    )
+    entries = [(x, tensor.dtype, tensor.name) for x, tensor in zip(inputs, model.inputs, strict=True)]
+    program = Lowering(tracer, units, model.name).program(tracer.ran, entries, outputs)
     graph = ChannelGraph(layers, units.axes, named, tracer.notes, parts, program)
     return Trace(
         graph=graph,
