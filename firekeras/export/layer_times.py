@@ -12,7 +12,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
 
 from firekeras.arguments import typed
 from firekeras.channels import channel_graph
@@ -23,6 +22,7 @@ from firekeras.channels.walk import Visit, visits
 from firekeras.export.formats import FORMATS
 from firekeras.export.formats.format import formats_with
 from firekeras.export.latency import measure_latencies
+from firekeras.keras_models.rebuilding import bare_config
 from firekeras.network import Network
 from firekeras.plan.planning import AS_SCORED, plan_pruning
 from firekeras.quiet import without_retracing_warnings
@@ -33,11 +33,6 @@ KERAS = "keras"
 # What a layer keeps of its inputs and of its filters. A little over a half lies between multiples of what is computed
 # at a time: it is what shows that step.
 SHARES = ((1, 1), (0.53, 0.53), (0.25, 0.25), (0.25, 1), (1, 0.25))
-DESCRIBED = (
-    *(layers.Conv1D, layers.Conv2D, layers.Conv3D, layers.DepthwiseConv1D, layers.DepthwiseConv2D, layers.Dense),
-    *(layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose),
-)
-SETTINGS = ("strides", "padding", "dilation_rate", "groups", "data_format", "output_padding", "compute_dtype")
 ALL = 1 - 1e-9  # as a pruning ratio: everything that may go
 
 
@@ -211,13 +206,16 @@ def _nothing():
 
 
 def _key(visit: Visit):
-    """Equal for calls that take equally long: of layers that are all described by a few settings; else its own."""
+    """Equal for calls that take equally long: of layers of one type with equal settings and shapes."""
     layer = visit.operation
-    if type(layer) not in DESCRIBED:
-        return visit.key
-    settings = [getattr(layer, name, None) for name in SETTINGS]
-    shapes = [tuple(x.shape) for x in (*visit.node.input_tensors, *layer.weights)]
-    return repr((type(layer), settings, getattr(layer.activation, "__name__", layer.activation), shapes))
+    settings = {**bare_config(layer), "name": "", "activation": _name(getattr(layer, "activation", None))}
+    arguments = keras.tree.map_structure(str, visit.node.arguments.kwargs)
+    shapes = [tuple(x.shape) for x in (*visit.node.input_tensors, *getattr(layer, "weights", ()))]
+    return repr((type(layer), settings, arguments, shapes))
+
+
+def _name(activation):
+    return getattr(activation, "__name__", activation)
 
 
 def _alone(visit: Visit) -> keras.Model:
