@@ -14,7 +14,7 @@ from keras import activations, layers
 from firekeras.channels.labels import Channels
 from firekeras.channels.program import Constant, Product, Program, Step, Tensor
 from firekeras.channels.registry import find_in
-from firekeras.channels.running_order import running_order
+from firekeras.channels.running_order import running_order, scope
 from firekeras.channels.unchanged import UNCHANGED
 from firekeras.keras_models.internals import nn_ops, numpy_ops
 
@@ -27,7 +27,6 @@ RELUS = ("RELU", "RELU6")
 BATCH_NORM = "BATCH_NORM"  # until it is folded, or becomes a product and a sum
 UNNAMED = 14  # the length of the name of a constant that the converter adds
 OUTPUT = 27  # and of that of an output
-SUFFIX = 2  # characters that the converter adds to each part of a path: "conv1_1"
 STEPS: dict[type, Callable[[Lowering, Ran], None]] = {}
 
 
@@ -142,7 +141,7 @@ class Lowering:
 
     def length(self, ran: Ran, operation: str) -> int:
         """The length of the name of an operation of a layer: that of the model, its path and its own."""
-        return len(self.model) + 1 + sum(len(part) + SUFFIX + 1 for part in ran.name.split("/")) + len(operation)
+        return len(f"{self.model}/{scope(ran.name)}{operation}")
 
     def step(self, ran: Ran, kind, reads, makes, *, names=(), constants=(), scratch=None) -> Draft:
         """Adds a step that makes one tensor, or several; returns it."""

@@ -32,9 +32,13 @@ def running_order(steps: Sequence[Any], inputs: Mapping[int, str], model: str) -
     return _left_by_a_walk([*reversed(steps), *starts], after)[::-1]
 
 
+def scope(layer: str) -> str:
+    """What the names of a layer's operations begin with in the exported graph, behind the name of the model."""
+    return "".join(f"{part}_1/" for part in layer.split("/"))
+
+
 def _name(step):
-    """The name of a step's operations in the exported graph, without that of the model."""
-    return "".join(f"{part}_1/" for part in step.layer.split("/"))
+    return scope(step.layer)
 
 
 def _has_weights(step):
