@@ -22,12 +22,11 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from firekeras.refusals import is_number, is_whole
+from firekeras.refusals import LONGEST, is_number, is_whole
 
 Function = TypeVar("Function", bound=Callable)
 
 _EXAMPLES = {"target": {"conv_macs": 0.5}, "layer_caps": {"conv1": 0.5}, "image_size": (32, 32)}
-LONGEST = 80  # characters of a value in a message
 _SHORT = reprlib.Repr()
 _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 60, 80, 40
 
@@ -107,9 +106,14 @@ def _resolved(annotation, function):
     if not isinstance(annotation, str):
         return annotation
     try:
-        return eval(annotation, {"keras": types.SimpleNamespace(Model=Model), **function.__globals__})
+        return eval(annotation, {"keras": types.SimpleNamespace(Model=Model), **_globals(function)})
     except (NameError, AttributeError):
         return Any
+
+
+def _globals(function):
+    """Where a function's hints have their meaning: in the module that it was written in, not in its decorators'."""
+    return inspect.unwrap(function).__globals__
 
 
 class _KnowsModels(type):
@@ -147,7 +151,7 @@ _PLAIN[types.NoneType] = _PLAIN[None]
 def fits(value: Any, hint: Any) -> bool:
     """Whether a value is of the type that a hint stands for."""
     origin, inside = typing.get_origin(hint), typing.get_args(hint)
-    if hint == ArrayLike:  # NumPy says what it cannot convert
+    if hint in (Any, ArrayLike):  # NumPy says what it cannot convert
         return True
     if origin in (typing.Union, types.UnionType):
         return any(fits(value, option) for option in inside)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 LARGEST = 2**63  # int64 ends below
+LONGEST = 80  # characters of a value in a message
 SIMILAR = 0.6  # a cutoff for suggestions: what is less like what was typed was not meant
 
 
@@ -172,7 +173,12 @@ def check_share(name: str, value: Any, meaning: str = "a share", *, hint: str = 
 
 def _check(name, value, fits, meaning, hint, bounds):
     if not fits or not all(_BOUNDS[end](value, limit) for end, limit in bounds.items()):
-        raise ValueError(f"{name} must be {meaning}{_range(bounds)}. Received: {value!r}.{hint}")
+        raise ValueError(f"{name} must be {meaning}{_range(bounds)}. Received: {_in_a_line(value)}.{hint}")
+
+
+def _in_a_line(value):
+    shown = " ".join(repr(value).split())
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."
 
 
 def _range(bounds):
@@ -184,7 +190,7 @@ def check_one_of(name: str, value: Any, known: Iterable, *, hint: str = "") -> N
     """Raises `ValueError` unless a value is one of those known."""
     known = list(known)
     if value not in known:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}. Received: {value!r}.{hint}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, known))}. Received: {_in_a_line(value)}.{hint}")
 
 
 def check_batch_size(size: Any) -> None:

@@ -1,5 +1,6 @@
 """Arguments of a wrong type are refused by the signature, in one sentence, before any work."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from firekeras.arguments import in_words, short, typed
+import firekeras
+from firekeras.arguments import _resolved, in_words, short, typed
 
 
 class Plan:
@@ -110,6 +112,28 @@ def test_a_whole_number_becomes_an_int():
         return repr((count, share))
 
     assert doubled(3.0, 1.0) == "(3, 1.0)" and doubled(None, 2) == "(None, 2)"
+
+
+@pytest.mark.parametrize("name", sorted(firekeras.__all__))
+def test_every_hint_of_a_public_function_is_understood(name):
+    public = getattr(firekeras, name)
+    functions = (
+        [public] if inspect.isfunction(public) else [f for _, f in inspect.getmembers(public, inspect.isfunction)]
+    )
+    for function in filter(None, map(checking, functions)):
+        hints = {p.name: p.annotation for p in inspect.signature(function).parameters.values()}
+        unknown = [n for n, hint in hints.items() if hint != "Any" and _resolved(hint, function) is Any]
+        assert not unknown, (function, unknown)
+
+
+def checking(function):
+    """The function whose arguments `typed` checks, behind the decorators of a public one; None if there is none."""
+    while hasattr(function, "__wrapped__"):
+        inner = function.__wrapped__
+        if function.__code__.co_name == "checked":
+            return inner
+        function = inner
+    return None
 
 
 def test_a_call_that_python_refuses_is_refused_by_python():

@@ -12,6 +12,7 @@ import resource
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -25,7 +26,8 @@ from rich.console import Console
 
 import firekeras
 from firekeras.datasets import load_dataset
-from firekeras.export.running import open_runtime
+from firekeras.export.formats import format_of
+from firekeras.export.running import open_runtime, random_samples, run
 from firekeras.keras2.h5 import read_h5
 from firekeras.keras_models.model_file import load_model
 from firekeras.report.html_report import page
@@ -120,8 +122,12 @@ def relabelled(name, path):
         raise type(error)(str(error).replace(str(name), str(path))) from error
 
 
-def runtime_of(path):
-    return repr(open_runtime(path).inputs)
+def outputs_of(path):
+    """Of an exported file, which is counted too; it may be whole and of sizes that nothing can be run at."""
+    runtime = open_runtime(path)
+    with contextlib.suppress(ValueError):
+        assert format_of(path).costs(path).params >= 0
+    return repr(run(runtime, random_samples(runtime.inputs, 1), batch_size=1))
 
 
 PROFILE = firekeras.FireProfile.load(FILES / "profile-2.fire.h5")
@@ -187,6 +193,8 @@ def wholes(tmp_path_factory):
     return {
         "net.keras": written(model.save, folder, "net.keras"),
         "old.h5": written(as_keras2, folder, "old.h5"),
+        "net.tflite": written(partial(firekeras.export_model, model), folder, "net.tflite"),
+        "net.onnx": written(partial(firekeras.export_model, model, to="onnx"), folder, "net.onnx"),
         "data.npz": written(arrays, folder, "data.npz"),
         "image.png": PICTURE,
         "a.fire.h5": written(PROFILE.save, folder, "a.fire.h5"),
@@ -203,6 +211,8 @@ def wholes(tmp_path_factory):
 READERS = {
     "net.keras": plan_for,
     "old.h5": plan_for,
+    "net.tflite": outputs_of,
+    "net.onnx": outputs_of,
     "data.npz": images_from,
     "image.png": images_beside,
     "a.fire.h5": plan_from,
@@ -219,6 +229,8 @@ DAMAGE = [
     ("net.keras", archive_of, 15),
     ("old.h5", bytes_of, 10),
     ("old.h5", keras2_of, 10),
+    ("net.tflite", bytes_of, 40),
+    ("net.onnx", bytes_of, 40),
     ("data.npz", bytes_of, 50),
     ("data.npz", archive_of, 50),
     ("image.png", bytes_of, 30),

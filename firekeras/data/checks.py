@@ -12,11 +12,12 @@ import keras
 import numpy as np
 
 from firekeras.arguments import short
-from firekeras.data.labels import are_arrays, check_labels
+from firekeras.data.labels import are_arrays, check_labels, check_lengths
 from firekeras.data.samples import batches
 from firekeras.refusals import check_share
 
 AT_ONCE = 1 << 24  # bytes of an array that are looked at in one step
+NO_BATCHES = (str, bytes, type, list, tuple, Mapping, Set)
 _FILLED: weakref.WeakSet = weakref.WeakSet()  # data sets of unknown length that gave a batch
 
 
@@ -33,22 +34,36 @@ def checked_data(model, data):
     Raises:
         ValueError: If the data are empty, missing, or do not fit the model's inputs.
     """
-    if isinstance(data, (str, os.PathLike)):
-        raise ValueError(f"Expected data, received the text {data!r}. Load it first: firekeras.datasets.load_dataset.")
-    x = data[0] if isinstance(data, tuple) and data else data
-    arrays = keras.tree.flatten(x)
-    check_no_numbers(arrays)
-    if not arrays or not all(hasattr(a, "shape") for a in arrays):
-        _check_comes_in_batches(x)
+    check_kind(data)
+    x = inputs_of(data)
+    if not are_arrays(x):
         _check_batches(model, x)
         return x
-    _check_arrays(model, arrays)
+    _check_arrays(model, keras.tree.flatten(x))
+    check_lengths(data)
     return (x,)
 
 
+def check_kind(data):
+    """Raises `ValueError` unless something can be data for some model: arrays, `(x, y)`, or a data set."""
+    if isinstance(data, (str, os.PathLike)):
+        raise ValueError(f"Expected data, received the text {data!r}. Load it first: firekeras.datasets.load_dataset.")
+    if isinstance(data, tuple) and len(data) > 3:
+        raise ValueError(f"Expected (x,), (x, y) or (x, y, sample_weight). Received {short(data)}.")
+    x = inputs_of(data)
+    check_no_numbers(keras.tree.flatten(x))
+    if not are_arrays(x):
+        _check_comes_in_batches(x)
+
+
+def inputs_of(data):
+    """The inputs of arrays `(x, y)`; data in batches unchanged."""
+    return data[0] if isinstance(data, tuple) and data else data
+
+
 def _check_comes_in_batches(data):
-    """Raises `ValueError` unless something is a data set: one iterates over it, and it is neither text nor a dict."""
-    if isinstance(data, (str, bytes, Mapping, Set)) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+    """Raises `ValueError` unless something is a data set: an object that gives batches, and no plain collection."""
+    if isinstance(data, NO_BATCHES) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
         raise ValueError(
             f"Expected data: arrays, (x, y), or a data set, as model.fit takes them. Received: {short(data)}."
         )

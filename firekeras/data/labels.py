@@ -26,11 +26,16 @@ def check_labels(model, name, data):
     if not isinstance(data, tuple) or len(data) < 2:
         raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {short(data)}.")
     y = data[1]
-    lengths = [len(array) for array in keras.tree.flatten(data)]
-    if len(set(lengths)) > 1:
-        raise ValueError(f"`{name}` must hold as many labels, and weights, as samples. Received arrays of {lengths}.")
+    check_lengths(data, f"`{name}`")
     if is_loss(model.loss, "sparsecategoricalcrossentropy") and hasattr(y, "shape") and len(model.outputs) == 1:
         _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
+
+
+def check_lengths(data, name="The data"):
+    """Raises `ValueError` unless a tuple of arrays holds as many labels, and weights, as samples."""
+    lengths = [array.shape[0] for array in keras.tree.flatten(data) if getattr(array, "shape", None)]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"{name} must hold as many labels, and weights, as samples. Received arrays of {lengths}.")
 
 
 def _check_batches(name, data):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from firekeras.export.formats.format import needed
+from firekeras.export.formats.format import in_one_sentence, needed
 from firekeras.export.harmless import MICROSOFT, ONNX_DOMAINS, ONNX_RUNTIME
 
 
@@ -20,10 +20,8 @@ def why_untrusted(path: Path) -> str | None:
         ValueError: If it cannot be read.
     """
     onnx = needed("onnx")
-    try:
+    with in_one_sentence(f"{path} is not an .onnx file, or is truncated"):
         model = onnx.load(str(path), load_external_data=False)
-    except Exception as error:  # of protobuf, or of onnx: they share no base class
-        raise ValueError(f"{path} is not an .onnx file, or is truncated: {error}") from error
     own = {(function.domain, function.name) for function in model.functions}
     for node in _nodes(model):
         if (node.domain, node.op_type) not in own and not _computes(node):

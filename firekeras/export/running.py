@@ -66,15 +66,26 @@ def check_harmless(path: Path) -> None:
 
 
 def _check_inputs(path, runtime):
+    if not runtime.inputs or not all(tensor.shape for tensor in runtime.inputs):
+        raise ValueError(f"{path} takes no batches of samples: its inputs are {_shapes(runtime)}.")
     for tensor in runtime.inputs:
         if math.prod(size or 1 for size in tensor.shape[1:]) > LARGEST_INPUT:
             raise ValueError(f"{path} takes samples of shape {tensor.shape[1:]}, over {LARGEST_INPUT:,} numbers each.")
+
+
+def _shapes(runtime):
+    return ", ".join(f"{tensor.name!r} of shape {tensor.shape}" for tensor in runtime.inputs) or "none"
 
 
 def _of_keras(model, threads):
     from firekeras.export.keras_model import KerasModel
 
     _check_not_set(threads, "Keras")
+    if not getattr(model, "inputs", None):
+        raise ValueError(
+            f"The model {model.name!r} has no inputs of known shape. Build it first: start it with keras.Input(shape), "
+            "or call model.build(input_shape)."
+        )
     return KerasModel(model)
 
 

@@ -16,7 +16,7 @@ from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.graph import ChannelGraph
 from firekeras.channels.latency_table import LatencyTable
-from firekeras.data.checks import checked_data
+from firekeras.data.checks import check_kind, checked_data
 from firekeras.fit.fit_data import data_of_fit
 from firekeras.fit.interruption import FitGuard, Guarded
 from firekeras.fit.live import LiveModel
@@ -161,6 +161,9 @@ class FirePruningCallback(keras.callbacks.Callback):
     ):
         arguments = {**locals(), "layer_caps": dict(layer_caps or {})}
         super().__init__()
+        methods.get(method)
+        if data is not None:
+            check_kind(data)
         if target is not None:
             checked_target(target)
             check_table(target, latency)

@@ -103,6 +103,7 @@ def protocols_of(method: str | Method | type[Method]) -> Mapping[str, Protocol]:
     return getattr(maker, "protocols", {})
 
 
+@typed
 def protocol_of(method: str | Method | type[Method], name: str) -> Protocol:
     """The protocol of a method by name.
 

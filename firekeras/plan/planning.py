@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from firekeras.arguments import typed
+from firekeras.arguments import short, typed
 from firekeras.channels.costs import COSTS, Costs, cost_without, costs_without, estimated_note
 from firekeras.channels.graph import ChannelGraph
 from firekeras.channels.latency_table import LatencyTable
@@ -259,7 +259,7 @@ def plan_pruning(
     _check_scores(graph, scores)
     caps = resolve_caps(graph, layer_caps or {})
     graph = without_uncapped(graph, caps)
-    limits = Limits.of(graph, caps, min_keep, original_widths or {})
+    limits = Limits.of(graph, caps, min_keep, _checked_originals(original_widths or {}, graph))
     step = checked_whole("round_to", round_to, 1)
     if target is None:
         return _take(Ranking(graph, scores, step, balance, measure), limits, pruning_ratio, max_cut)
@@ -275,6 +275,18 @@ def _norms(scores, graph):
     """The l1 norms of the filters that were scored, if the scores have those of all layers."""
     widths = {name: norms.size for name, norms in scores.l1.items()}
     return dict(scores.l1) if widths == graph.widths else {}
+
+
+def _checked_originals(widths, graph):
+    """Widths of the first network, which may have layers that are gone by now, but not those alone."""
+    if widths and not widths.keys() & graph.sizes.keys():
+        raise ValueError(
+            f"original_widths are those of the first network, by layer, such as {short(graph.sizes)}. Received: "
+            f"{short(widths)}."
+        )
+    for name, width in widths.items():
+        checked_whole(f"original_widths[{name!r}]", width, 1)
+    return widths
 
 
 def _graph_for(model_or_graph, scores):

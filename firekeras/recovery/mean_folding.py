@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from firekeras.arguments import typed
+from firekeras.channels.check import check_model
 from firekeras.channels.walk import functional_graph, leaf_layers, visits
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.rebuilding import bare_config
@@ -65,6 +66,7 @@ def fold_means(
     """
     network = Network.of(model)
     gone = checked_units(network.graph, plan)
+    check_model(smaller)
     _check_cut(network, gone, smaller)
     homes, notes = _homes(network, gone)
     with scope_of(model):

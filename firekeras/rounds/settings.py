@@ -102,8 +102,9 @@ class RunSettings:
         checked_type("monitor", self.monitor, str | None)
         check_tolerance(self.tolerance, self.monitor or "accuracy")
         check_limits(0.1 if self.pruning_ratio is None else self.pruning_ratio, self.min_keep)
-        for name in ("balance", "favour_macs", "max_cut"):
+        for name in ("balance", "favour_macs"):
             check_share(name, getattr(self, name))
+        check_share("max_cut", self.max_cut, above=0)
         get_schedule(self.schedule)
         if self.learning_rate is not None:
             check_number("learning_rate", self.learning_rate, above=0)

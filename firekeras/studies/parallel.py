@@ -23,7 +23,8 @@ def each_done(work: Callable[[Any], Any], tasks: Sequence, n_jobs: int | None) -
         yield from map(work, tasks)
         return
     joblib = _joblib()
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    at_once = n_jobs if n_jobs is None else min(n_jobs, len(tasks))
+    parallel = joblib.Parallel(n_jobs=at_once, return_as="generator_unordered")
     for whole in parallel(joblib.delayed(_wholly)(work, task) for task in tasks):
         yield whole.result
 

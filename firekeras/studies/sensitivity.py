@@ -13,6 +13,7 @@ import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
+from firekeras.data.checks import check_training_data
 from firekeras.data.samples import draw_samples, in_batches
 from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
@@ -146,7 +147,7 @@ def sensitivity(
 
     Raises:
         ValueError: If the model is not compiled or has no such metric, a share is out of range, or
-            no filter may go.
+            no filter may go; or the data do not fit the model or hold NaN.
 
     Example:
     >>> result = firekeras.sensitivity(model, (x_val, y_val), shares=(0.25, 0.5))
@@ -157,7 +158,9 @@ def sensitivity(
     graph = Network.of(model).graph
     check_prunable(model, graph, {})
     _check_shares(shares)
+    check_training_data(model, {"data": data})
     settling = data if train_data is None else train_data
+    check_training_data(model, {"train_data": settling}, labels=False)
     scores = score_filters(model, criterion, data=settling, seed=0) if isinstance(criterion, str) else criterion
     turns = _turns(graph, scores)
     halves = [_without(graph, scores, units, 0.5) for units in turns.values()]
@@ -192,6 +195,7 @@ class _Study:
         graph = Network.of(self.model).graph
         network = _network(self.model, self.halves, self.data, self.settling)
         evaluation = Evaluation(self.data, self.monitor, 0.0, batch_size=self.batch_size)
+        evaluation.check_monitor(self.model)
         baseline, values = evaluation.measured(network(np.zeros(graph.num_units, bool))), {}
         for name, units in turns.items():
             if on_layer:
@@ -223,7 +227,7 @@ def _all_measured(study, turns, on_layer, n_jobs):
 
 
 def _check_shares(shares):
-    for share in shares or (None,):
+    for share in shares if len(shares) else (None,):
         check_share("Each of shares", share, "a share of a layer's filters", above=0, below=1)
 
 

@@ -5,15 +5,16 @@ Modules in this folder import nothing slow at the top: the command line lists th
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import importlib.util
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from firekeras.refusals import Registry
+from firekeras.refusals import Registry, cause
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,19 @@ def format_of(path) -> Format | None:
     path = Path(path)
     ending = "" if path.is_dir() else path.suffix
     return next((known for known in FORMATS.values() if known.ending == ending and (ending or path.is_dir())), None)
+
+
+@contextlib.contextmanager
+def in_one_sentence(problem: str) -> Iterator[None]:
+    """Turns any error of a runtime into a `ValueError`: runtimes share no base class, and stumble over damaged files.
+
+    Args:
+        problem: What is wrong then, before the cause: `"net.tflite is not a file that LiteRT can run"`.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise ValueError(f"{problem}: {cause(error)}") from error
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import math
 
-from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_order, needed
+from firekeras.export.formats.format import (
+    ON_TENSORFLOW,
+    Format,
+    Input,
+    export_format,
+    in_one_sentence,
+    in_order,
+    needed,
+)
 from firekeras.export.harmless import LITERT_CUSTOM
 from firekeras.quiet import silent_stderr
+from firekeras.refusals import cause
 
 # True: the kernel is applied once per input position (transposed); False: once per output position
 CONVOLUTIONS = {"CONV_2D": False, "DEPTHWISE_CONV_2D": False, "CONV_3D": False, "TRANSPOSE_CONV": True}
@@ -32,7 +41,9 @@ class LiteRT(Format):
 
     def costs(self, path):
         """MACs per sample, and parameters; normalisation is folded into kernels and biases."""
-        return self.open(path).costs()
+        runtime = self.open(path)
+        with in_one_sentence(f"{path} is damaged: its costs cannot be counted"):
+            return runtime.costs()
 
     def int8_settings(self, arrays, ends=False):
         import tensorflow as tf
@@ -76,32 +87,31 @@ class LiteRTRuntime:
     def __init__(self, path, *, threads=1):
 
         module = needed("ai_edge_litert.interpreter")
-        try:
+        self.threads, self._path = threads, path
+        with in_one_sentence(f"{path} is not a .tflite file that LiteRT can run"):
             with silent_stderr():  # it says which delegate it created
                 self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
-        except (ValueError, RuntimeError) as error:
-            raise ValueError(f"{path} is not a .tflite file that LiteRT can run: {error}") from error
-        self.threads, self._path = threads, path
-        self._details = _by_name(self._interpreter)
-        self.inputs = [
-            Input(name, tuple(None if d < 0 else int(d) for d in tensor["shape_signature"]), _as_given(tensor))
-            for name, tensor in self._details[0].items()
-        ]
+            self._details = _by_name(self._interpreter)
+            self.inputs = [
+                Input(name, tuple(None if d < 0 else int(d) for d in tensor["shape_signature"]), _as_given(tensor))
+                for name, tensor in self._details[0].items()
+            ]
 
     def prepare(self, arrays):
-        places = [tensor["index"] for tensor in self._details[0].values()]
-        for place, array in zip(places, arrays, strict=True):
-            self._interpreter.resize_tensor_input(place, array.shape)
-        try:
-            with silent_stderr():
-                self._interpreter.allocate_tensors()
-        except RuntimeError as error:  # for instance, some networks of single channels
-            raise ValueError(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples: {error}") from error
-        for tensor, array in zip(self._details[0].values(), arrays, strict=True):
-            self._interpreter.set_tensor(tensor["index"], _quantized(tensor, array))
+        tensors = self._details[0].values()
+        # LiteRT itself refuses, for instance, some networks of single channels
+        with in_one_sentence(f"LiteRT cannot run {self._path} on {len(arrays[0])} samples"), silent_stderr():
+            for tensor, array in zip(tensors, arrays, strict=True):
+                self._interpreter.resize_tensor_input(tensor["index"], array.shape)
+            self._interpreter.allocate_tensors()
+            for tensor, array in zip(tensors, arrays, strict=True):
+                self._interpreter.set_tensor(tensor["index"], _quantized(tensor, array))
 
     def invoke(self):
-        self._interpreter.invoke()
+        try:
+            self._interpreter.invoke()
+        except RuntimeError as error:
+            raise ValueError(f"LiteRT cannot run {self._path}: {cause(error)}") from error
 
     def outputs(self):
         return [_in_floats(one, self._interpreter.get_tensor(one["index"])) for one in self._details[1].values()]

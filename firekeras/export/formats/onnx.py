@@ -12,8 +12,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from firekeras.export.formats.format import ON_TENSORFLOW, PIP, Format, Input, export_format, needed
+from firekeras.export.formats.format import ON_TENSORFLOW, PIP, Format, Input, export_format, in_one_sentence, needed
 from firekeras.quiet import silent_stderr
+from firekeras.refusals import cause
 
 # True: the kernel is applied once per input position (transposed); False: once per output position
 CONVOLUTIONS = {"Conv": False, "ConvTranspose": True}
@@ -45,11 +46,9 @@ class Onnx(Format):
     def costs(self, path):
         """MACs per sample; parameters are the file's constants. None if the file does not say its shapes."""
         onnx = needed("onnx")
-        try:
+        with in_one_sentence(f"{path} is not an .onnx file, or is truncated"):
             graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
-        except Exception as error:  # from protobuf or onnx, without a common base class
-            raise ValueError(f"{path} is not an .onnx file, or is truncated: {error}") from error
-        return _costs(graph, (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16))
+            return _costs(graph, (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16))
 
     def layer_seconds(self, path, arrays, *, runs, threads=1):
         with tempfile.TemporaryDirectory() as folder:
@@ -103,19 +102,20 @@ class OnnxRuntime:
         options.log_severity_level = 3
         if profile_in:
             options.enable_profiling, options.profile_file_prefix = True, str(Path(profile_in) / "profile")
-        try:
-            with contextlib.redirect_stdout(io.StringIO()), silent_stderr():  # it prints what it then raises
-                self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime exports no common base class of its errors
-            raise ValueError(f"{path} is not an .onnx file that ONNX Runtime can run: {error}") from error
-        self.threads = threads
+        self.threads, self._path = threads, path
+        printed = contextlib.redirect_stdout(io.StringIO())  # it prints what it then raises
+        with in_one_sentence(f"{path} is not an .onnx file that ONNX Runtime can run"), printed, silent_stderr():
+            self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self.inputs = [Input(arg.name, _shape(arg.shape), _dtype(arg.type)) for arg in self._session.get_inputs()]
 
     def prepare(self, arrays):
         self._feed = {input.name: array.astype(input.dtype) for input, array in zip(self.inputs, arrays, strict=True)}
 
     def invoke(self):
-        self._outputs = self._session.run(None, self._feed)
+        try:
+            self._outputs = self._session.run(None, self._feed)
+        except Exception as error:  # ONNX Runtime exports no common base class of its errors
+            raise ValueError(f"ONNX Runtime cannot run {self._path}: {cause(error)}") from error
 
     def outputs(self):
         return self._outputs

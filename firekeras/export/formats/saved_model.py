@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_order
+from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_one_sentence, in_order
 
 
 @export_format("saved-model")
@@ -33,11 +33,9 @@ class SavedModelRuntime:
     def __init__(self, path):
         import tensorflow as tf
 
-        try:
+        with in_one_sentence(f"{path} is not a SavedModel with a signature 'serving_default'"):
             self._loaded = tf.saved_model.load(str(path))
             self._function = self._loaded.signatures["serving_default"]
-        except Exception as error:  # TensorFlow's own errors are not subclasses of these
-            raise ValueError(f"{path} is not a SavedModel with a signature 'serving_default': {error}") from error
         specs = self._function.structured_input_signature[1]
         self.inputs = [Input(name, tuple(s.shape), s.dtype.as_numpy_dtype) for name, s in sorted(specs.items())]
 

@@ -9,6 +9,7 @@ import numpy as np
 from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.check import check_weights
+from firekeras.data.checks import checked_data
 from firekeras.discovery import import_all
 from firekeras.network import Network
 from firekeras.quiet import without_retracing_warnings
@@ -70,6 +71,8 @@ def score_filters(model: keras.Model, criterion: str = "l1", data: Any = None, s
         raise ValueError(
             f"The criterion {criterion!r} is measured on data: pass data=..., anything that model.fit takes."
         )
+    if data is not None:
+        checked_data(model, data)  # those that a criterion does not need, too: they may stand in a wrong place
     kernels = Network.of(model).filter_kernels()
     check_weights(model)
     if chosen.needs == "kernel":

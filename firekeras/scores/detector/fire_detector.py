@@ -75,6 +75,7 @@ class FireDetector:
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
         self._fitted = ClosedForm() if regressor == "gaussian" or isinstance(regressor, ClosedForm) else None
 
+    @typed
     def fit(self, model: keras.Model | None, profile: FireProfile) -> FireDetector:
         """Trains on all filters that can be ranked: those with FIRE whose coupled filters have FIRE too.
 
@@ -99,6 +100,7 @@ class FireDetector:
         self.unscored = _unscored_layers(profile)
         return self._refit()
 
+    @typed
     def predict(self, model: keras.Model) -> FilterScores:
         """Predicts the FIRE of every filter of a model.
 
@@ -149,6 +151,7 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
+    @typed
     def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
         """Compares predictions with measured FIRE.
 

@@ -18,7 +18,7 @@ from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
 from firekeras.quiet import without_retracing_warnings
-from firekeras.refusals import check_batch_size, check_share
+from firekeras.refusals import check_batch_size, check_share, checked_whole
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
 from firekeras.scores.fire.enough import StopWhenSettled
@@ -109,13 +109,13 @@ def count_zeros(
     """
     devices.check_strategy(model)
     check_batch_size(batch_size)
+    checked_whole("seed", seed, 0)
+    check_share("cut", cut, "the share of filters that will be removed", above=0, below=1)
     model = _on_this_process(model)
     network = Network.of(model)
     check_weights(model)
     check_has_relus(network)
     auto = fraction == "auto"
-    if auto:
-        check_share("cut", cut, "the share of filters that will be removed", above=0, below=1)
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
     stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []

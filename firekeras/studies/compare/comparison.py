@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from firekeras.arguments import typed
+from firekeras.arguments import short, typed
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_training_data, checked_data, num_samples
@@ -18,7 +18,7 @@ from firekeras.rounds.learning_rate import run_out
 from firekeras.rounds.run import check_prunable
 from firekeras.studies.compare.contest import Contest, Trial
 from firekeras.studies.compare.entries import CONTROLS, Scratch, Unpruned, factories
-from firekeras.studies.compare.folder import ComparisonFolder
+from firekeras.studies.compare.folder import ComparisonFolder, check_folder
 from firekeras.studies.compare.results import Comparison, Outcome
 from firekeras.studies.compare.settings import ComparisonSettings
 from firekeras.studies.parallel import each_done, workers
@@ -102,10 +102,14 @@ def compare(
     check_prunable(model, channel_graph(model), settings.get("layer_caps") or {})
     data = {"train_data": train_data, "validation_data": validation_data, "test_data": test_data}
     check_training_data(model, data)
+    at_once = workers(n_jobs) > 1
+    if folder is not None:
+        check_folder(folder)
     entries: dict[str, Any] = dict(methods) if isinstance(methods, Mapping) else factories(methods)
     controls: dict[str, Any] = {
         label: entry for label, entry in entries.items() if isinstance(entry, tuple(CONTROLS.values()))
     }
+    _check_make(entries, controls)
     pruning = {label: make for label, make in entries.items() if label not in controls}
     target = {"macs": 0.5} if target is None else target
     common = ComparisonSettings.of(model, target, seeds, epochs, tolerance=tolerance, **settings)
@@ -115,7 +119,7 @@ def compare(
     conditions = [*terms(common, next(iter(pruning)), controls, run_out(model.optimizer)), *_own_terms(pruning)]
     runs = _Runs(contest, next(iter(pruning)), conditions, folder, on_result)
     try:
-        for trials in waves(pruning, controls, common, at_once=workers(n_jobs) > 1):
+        for trials in waves(pruning, controls, common, at_once=at_once):
             runs.do(trials, n_jobs)
     finally:
         runs.leave()
@@ -154,6 +158,15 @@ def _own_terms(pruning):
     """What applies to single methods."""
     own = {label: getattr(make, "term", "") for label, make in pruning.items()}
     return [f"{label}: {term}" for label, term in own.items() if term]
+
+
+def _check_make(entries, controls):
+    for label, entry in entries.items():
+        if label not in controls and not callable(entry):
+            raise ValueError(
+                f"methods is a dict from names to functions of the seed, such as ByName('fire'), or to Scratch() and "
+                f"Unpruned(). Received for {label!r}: {short(entry)}."
+            )
 
 
 def _check_prunes(pruning):

@@ -97,7 +97,7 @@ def factories(
     """
     names = [names] if isinstance(names, str) else list(names)
     given = dict(options or {})
-    entries = {name: CONTROLS[name]() if name in CONTROLS else _by_name(name, given.pop(name, {})) for name in names}
+    entries = {name: _entry(name, given) for name in names}
     if given:
         raise ValueError(
             f"There are options for {next(iter(given))!r}, which is not among the methods: {', '.join(entries)}."
@@ -105,11 +105,14 @@ def factories(
     return entries
 
 
-def _by_name(name, options):
+def _entry(name, options):
+    """The control of a name, or else what makes its method, with its options taken out of those given."""
     if not isinstance(name, str):
         raise ValueError(
             f"methods are names, or functions of the seed by name, since each run needs a fresh method: "
             f"{{'mine': lambda seed: {type(name).__name__}(...)}}. Received an object instead."
         )
+    if name in CONTROLS:
+        return CONTROLS[name]()
     method, _, protocol = name.partition(PUBLISHED)
-    return ByName(method, protocol or None, options)
+    return ByName(method, protocol or None, options.pop(name, {}))

@@ -23,6 +23,17 @@ LOST = "Restore the file from a copy, or begin another comparison."
 UNSAFE = re.compile(r"[^\w.@-]+")
 
 
+def check_folder(path: str | Path):
+    """Raises `ValueError` unless a folder can keep a comparison, or holds one."""
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"Cannot keep results in {path}: there is no folder {path.parent}. Create it.")
+    if own_file(path / DESCRIPTION).exists():
+        return
+    if path.exists() and (not path.is_dir() or any(not _is_ours(file) for file in path.iterdir())):
+        raise ValueError(f"Cannot keep results in {path}: expected a new or empty folder, or a comparison.")
+
+
 class ComparisonFolder:
     """The folder that keeps the runs of one comparison, and their final networks.
 
@@ -52,10 +63,7 @@ class ComparisonFolder:
         self._owned.release()
 
     def _create(self):
-        if not self.path.parent.is_dir():
-            raise ValueError(f"Cannot keep results in {self.path}: there is no folder {self.path.parent}. Create it.")
-        if self.path.exists() and (not self.path.is_dir() or any(not _is_ours(f) for f in self.path.iterdir())):
-            raise ValueError(f"Cannot keep results in {self.path}: expected a new or empty folder, or a comparison.")
+        check_folder(self.path)
         self.path.mkdir(exist_ok=True)
 
     def _continue(self, description):

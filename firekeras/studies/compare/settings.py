@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from firekeras.arguments import short
 from firekeras.channels import channel_graph
 from firekeras.channels.costs import SHOWN, count_costs
 from firekeras.network import Network
@@ -99,7 +100,10 @@ def _checked_seeds(seeds) -> tuple[int, ...]:
         raise ValueError(
             "seeds is how many runs each method has, at least 1, or a list of seeds. Received an empty one."
         )
-    return tuple(checked_whole("Each of seeds", seed, 0) for seed in numbers)
+    numbers = tuple(checked_whole("Each of seeds", seed, 0) for seed in numbers)
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"seeds must differ: equal ones give equal runs. Received: {short(numbers)}.")
+    return numbers
 
 
 def _checked_shares(target):
