@@ -93,8 +93,9 @@ def compress(
             the tolerance decides.
         tolerance: How far the metric may fall, from 0: absolute points (0.01 is one point), or a share of the
             baseline if lower is better. With 1, or infinity, every round is kept. Defaults to 0.01.
-        epochs: Epochs of training in total, including those of undone rounds, from 0. None for no limit: rounds go on
-            until the tolerance or the target ends them, at a constant learning rate. Defaults to 20.
+        epochs: Epochs of training in total, including those of undone rounds, from 0; if a finished run is continued,
+            that many more. None for no limit: rounds go on until the tolerance or the target ends them, at a constant
+            learning rate. Defaults to 20.
         learning_rate: The learning rate to begin with, above 0. Defaults to None: that of the compiled optimizer, or
             the first one of a schedule inside it.
         schedule: `"cosine"`, from the learning rate down to zero over all epochs; `"constant"`; `"steps"`, a tenth

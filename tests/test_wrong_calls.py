@@ -94,7 +94,7 @@ VALUES = {
     "a plan": PLAN,
     "a class": dict,
     "a method of its own": firekeras.methods.Method,
-    "a path to nowhere": Path("/nowhere/at/all"),
+    "a path to nowhere": Path("nowhere/at/all"),
     "a folder": Path(__file__).parent,
     "an object": object(),
 }

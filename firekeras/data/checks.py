@@ -39,6 +39,8 @@ def checked_data(model, data):
     if not are_arrays(x):
         _check_batches(model, x)
         return x
+    for array in keras.tree.flatten(x):
+        _check_kind_of(array)
     _check_arrays(model, keras.tree.flatten(x))
     check_lengths(data)
     return (x,)
@@ -175,13 +177,32 @@ def _check_arrays(model, arrays):
         raise ValueError(f"The inputs hold different numbers of samples: {[a.shape[0] for a in arrays]}.")
 
 
+def _check_kind_of(array):
+    if isinstance(array, np.ndarray) and array.dtype.kind == "O":
+        raise ValueError(
+            f"Expected arrays of numbers. Received an array of objects of shape {array.shape}: are samples of "
+            "different sizes in it? Give all of them one size, and np.stack them."
+        )
+
+
 def _check_shape(shape, expected):
-    """Sizes have to match; a last axis of size 1 is optional, as for Keras."""
+    """Sizes have to match; a last axis of size 1 may be missing from vectors, or be there beside others, as for Keras.
+
+    Keras takes images without it too, but not from a network that has seen some with it.
+    """
     if not any(_agree(candidate, expected) for candidate in _with_and_without_last(shape)):
         raise ValueError(
             f"The data do not fit the model: expected samples of shape {expected[1:]}, received {shape[1:]} "
-            f"(an array of shape {shape}). Reshape or resize them, with the samples along the first axis."
+            f"(an array of shape {shape}). {_to_fit(shape, expected)}"
         )
+
+
+def _to_fit(shape, expected):
+    if _agree((*shape, 1), expected):
+        return "Add the axis of channels: x[..., None]."
+    if _agree((1, *shape), expected):
+        return "A single sample is a batch of one, x[None]; a tf.data.Dataset has to be batched: dataset.batch(32)."
+    return "Reshape or resize them, with the samples along the first axis."
 
 
 def _check_whole_numbers(array, tensor):
@@ -202,7 +223,7 @@ def _dtype(tensor):
 
 
 def _with_and_without_last(shape):
-    return [shape, (*shape, 1), *([shape[:-1]] if shape[-1] == 1 else [])]
+    return [shape, *([(*shape, 1)] if len(shape) == 1 else []), *([shape[:-1]] if shape[-1] == 1 else [])]
 
 
 def _agree(shape, expected):
@@ -263,6 +284,11 @@ def fraction_of(data, fraction, seed=0):
     if isinstance(data, tuple):
         return (_chosen_samples(data[0], fraction, seed),), None
     return data, _share_of_batches(data, fraction)
+
+
+def knows_its_length(data) -> bool:
+    """Whether a share of some data can be taken: of arrays, and of data sets that know how many batches they have."""
+    return are_arrays(data) or _num_batches(data) is not None
 
 
 def _chosen_samples(x, fraction, seed, in_order=True):

@@ -7,6 +7,7 @@ import numpy as np
 
 from firekeras.arguments import short
 from firekeras.keras_models.losses import is_loss
+from firekeras.refusals import unknown
 
 
 def check_labels(model, name, data):
@@ -27,8 +28,41 @@ def check_labels(model, name, data):
         raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {short(data)}.")
     y = data[1]
     check_lengths(data, f"`{name}`")
+    _check_names(name, y, model)
+    _check_numbers(name, y)
     if is_loss(model.loss, "sparsecategoricalcrossentropy") and hasattr(y, "shape") and len(model.outputs) == 1:
         _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
+
+
+def _check_names(name, y, model):
+    """Labels of several outputs come one array for each, in a list or by the names of the outputs."""
+    outputs = output_names(model)
+    if isinstance(y, dict):
+        strange = [key for key in y if key not in outputs]
+        if strange:
+            raise ValueError(f"`{name}` hold labels by names of outputs. {unknown('output', strange[0], outputs)}")
+    elif len(outputs) > 1 and len(keras.tree.flatten(y)) != len(outputs):
+        raise ValueError(
+            f"The model has {len(outputs)} outputs, {', '.join(outputs)}. `{name}` must hold labels for each, in a "
+            f"list or a dict by these names. Received: {short(y)}."
+        )
+
+
+def output_names(model) -> list[str]:
+    """The names of a model's outputs: those that it was given as a dict, else those of their layers."""
+    structure = getattr(model, "output", None)  # a Sequential model has one output, and no structure
+    if isinstance(structure, dict):
+        return list(structure)
+    return list(getattr(model, "output_names", [tensor.name for tensor in model.outputs]))
+
+
+def _check_numbers(name, y):
+    for array in keras.tree.flatten(y):
+        if getattr(getattr(array, "dtype", None), "kind", "f") in "OUS":
+            raise ValueError(
+                f"The labels of `{name}` must be numbers. Received: text or objects, such as {short(array.flat[0])}. "
+                "For class names: np.unique(y, return_inverse=True)[1]."
+            )
 
 
 def check_lengths(data, name="The data"):

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from firekeras import methods
-from firekeras.arguments import typed
+from firekeras.arguments import short, typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.graph import ChannelGraph
 from firekeras.channels.latency_table import LatencyTable
@@ -35,7 +35,7 @@ from firekeras.plan.pruning import checked_units
 from firekeras.plan.reaching import WIDTHS
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
-from firekeras.refusals import checked_whole
+from firekeras.refusals import checked_whole, is_number
 from firekeras.rounds.evaluation import metric_names
 from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
 from firekeras.rounds.method import Method
@@ -162,6 +162,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         arguments = {**locals(), "layer_caps": dict(layer_caps or {})}
         super().__init__()
         methods.get(method)
+        _check_not_settings(data)
         if data is not None:
             check_kind(data)
         if target is not None:
@@ -276,6 +277,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         check_prunable(self.model, network.graph, self.settings.layer_caps)
         if self.data is not None:
             checked_data(self.model, self.data)
+        self._check_epochs()
         self._check_rate()
         if self.settings.distill:
             check_can_teach(self.model)
@@ -285,6 +287,14 @@ class FirePruningCallback(keras.callbacks.Callback):
             name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep", "latency")
         }
         plan_pruning(network.graph, scores, **limits)  # what can be reached hardly depends on the scores
+
+    def _check_epochs(self):
+        first, last = max(self._fit.initial_epoch, self.start_epoch) + 1, self.params["epochs"]
+        if last - first < 1:
+            raise ValueError(
+                f"FirePruningCallback measures in one epoch, here epoch {first}, and prunes in those after it. "
+                f"fit ends with epoch {last}: give it more epochs, or the callback an earlier start_epoch."
+            )
 
     def _check_rate(self):
         optimizer = self.model.optimizer
@@ -603,3 +613,12 @@ def _equal_scores(network: Network) -> FilterScores:
 def _any_scores(graph: ChannelGraph) -> FilterScores:
     """Equal scores for all filters."""
     return FilterScores({name: np.zeros(width) for name, width in graph.widths.items()}, criterion="none")
+
+
+def _check_not_settings(data):
+    """Raises `ValueError` if a target, or a ratio, stands where data are expected."""
+    if is_number(data) or (isinstance(data, Mapping) and any(map(is_number, data.values()))):
+        raise ValueError(
+            f"The first argument is data to measure on. Received: {short(data)}. Settings are given by name, such as "
+            "FirePruningCallback(target={'conv_macs': 0.5})."
+        )

@@ -71,6 +71,11 @@ def _why_not(callback, other, probes):
             "with restore_best_weights=True it would restore weights that may belong to a larger network. Pass "
             "restore_best_weights=False: a round that costs too much accuracy is undone anyway."
         )
+    if getattr(other, "save_best_only", False):
+        return (
+            "with save_best_only=True it would keep the best network of any size, which may be the one before a cut. "
+            "Pass save_best_only=False, or save the model after fit: it is the best at its size."
+        )
     if isinstance(other, keras.callbacks.SwapEMAWeights) and other.swap_on_epoch:
         return (
             "with swap_on_epoch=True the weights in the network would not be those that train when a round begins or "

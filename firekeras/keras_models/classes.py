@@ -53,7 +53,8 @@ def check_trains_as_keras_does(model):
             f"The class of the model {model.name!r} ({type(model).__name__}) overrides how it trains "
             f"({', '.join(lost)}) and builds the network itself, so a smaller network cannot have that class. Give "
             "it the constructor of keras.Model, __init__(self, inputs, outputs, name=None, **kwargs), and build the "
-            "network outside."
+            "network outside; or, in compress, train with a function of your own, fine_tune=..., and measure with "
+            "evaluate=..."
         )
 
 

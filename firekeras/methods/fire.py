@@ -11,7 +11,7 @@ import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels import channel_graph
-from firekeras.data.checks import check_fraction
+from firekeras.data.checks import check_fraction, knows_its_length
 from firekeras.data.samples import draw_samples
 from firekeras.methods import papers
 from firekeras.methods.by_score import check_balance
@@ -181,7 +181,8 @@ class FirePruning(Method):
         return all(np.allclose(norms[name], known, rtol=1e-5) for name, known in profile.l1.items() if name in norms)
 
     def _measured(self, network, data, share, features=None):
-        counted = count_zeros(network.model, data, fraction=self.fraction, seed=self.seed, cut=share or 0.05)
+        fraction = self.fraction if knows_its_length(data) else 1.0  # nobody knows what a share of it would be
+        counted = count_zeros(network.model, data, fraction=fraction, seed=self.seed, cut=share or 0.05)
         profile = profile_from_counters(*counted, features or extract_features(network))
         if self.mode == "learned":
             self.learn(profile)

@@ -78,6 +78,11 @@ def goals_of(target: Mapping[str, Value], before: Mapping[str, float]) -> dict[s
 
 
 def _goal(measure, value, before):
+    if not before:
+        raise ValueError(
+            f"There are no {title_of(measure)} to save in this network: {measure} is 0. Choose another target, such as "
+            "{'macs': 0.5}."
+        )
     amount = amount_of(value, unit_of(measure))
     return float(value) * before if amount is None else amount
 

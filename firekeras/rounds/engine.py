@@ -12,6 +12,7 @@ import keras
 
 from firekeras.channels import channel_graph
 from firekeras.data.checks import check_batches_finite, check_training_data
+from firekeras.keras_models.classes import check_trains_as_keras_does
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.keras_models.snapshot import Snapshot
@@ -89,11 +90,13 @@ class Rounds(Run, Iterator):
             self._notes_reported = 0
             self._judge_by(Evaluation.of(checked, validation_data))
             self.fine_tuning = FineTuning(checked, train_data, model, checked.epochs, self.time)
-            self._note(*self._journal.without_locks)
+            self._note(*self._graph.notes, *self._journal.without_locks)
             self._resume() if resume else self._start()
 
     def _check(self, model, settings):
         check_prunable(model, self._graph, settings.layer_caps, compiled=not settings.trains_by_itself)
+        if settings.trains and settings.fine_tune is None:
+            check_trains_as_keras_does(model)
         data = {"train_data": self.train_data, "validation_data": self.validation_data}
         check_training_data(model, data, labels=not settings.trains_by_itself)
         if not several_processes():

@@ -131,6 +131,7 @@ class RunSettings:
     def _check_functions(self):
         for name in ("fine_tune", "evaluate"):
             checked_type(name, getattr(self, name), Callable | None)
+            _check_takes_a_model(name, getattr(self, name))
         check_callbacks(self.fit.get("callbacks"))
         if self.fine_tune is not None and (self.distill or self.fit or self.learning_rate is not None):
             unused = [*self.fit, *(name for name in ("distill", "learning_rate") if getattr(self, name))]
@@ -173,6 +174,23 @@ def check_callbacks(given: Any):
             raise ValueError(
                 f"callbacks must be a list of objects of keras.callbacks.Callback. Received: {callback!r}."
             )
+        if hasattr(callback, "put_back"):  # a FirePruningCallback, which this room does not know
+            raise ValueError(
+                "FirePruningCallback prunes inside model.fit, and compress prunes by itself. Leave it out here, or "
+                "pass it to model.fit."
+            )
+
+
+def _check_takes_a_model(name, function):
+    try:
+        inspect.signature(function).bind("model")
+    except TypeError as error:
+        if function is not None:
+            raise ValueError(
+                f"{name} is called with one argument, a model: {name}(model). Received: {error}."
+            ) from None
+    except ValueError:
+        pass  # a builtin does not tell its signature
 
 
 def _hint(name, names):
