@@ -100,7 +100,8 @@ class Running(Task):
         model = session.need_model()
         data = self._preferences.data_of(model)
         share, method = _share_left(session), _method(session)
-        dialog = RunDialog(model, session.choices, share, data, session.input_shape, method=method)
+        table = session.table.path.resolve() if session.table else None
+        dialog = RunDialog(model, session.choices, share, data, session.input_shape, method=method, table=table)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 

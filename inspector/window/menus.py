@@ -73,6 +73,8 @@ FILE = Menu(
     (
         Entry("open_choices", "Open c&hoices or a plan…", "", "Open saved caps and locks, or see what a plan removes",
               choosing.choices, _UNREAD),
+        Entry("open_table", "Open &latency table…", "", "Open latencies of layers on a device, for goals such as 2 ms",
+              choosing.latency_table, _UNREAD),
         Entry("save_choices", "Save ch&oices…", "", "Save caps, locks, limits and the share of filters to remove",
               lambda w: w.saving.ask_for_choices(), _UNREAD),
     ),
@@ -154,6 +156,8 @@ RUN = Menu(
               lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
         Entry("time", "Measure &latency", "F7", "Cut the model as previewed, and measure its latency before and after",
               lambda w: w.timing.start(), _NO_CUT, waits=True),
+        Entry("table", "Measure latency of each la&yer", "Shift+F7", "Measure a table, so that a goal can be a time",
+              lambda w: w.tabling.measure(), _NO_MODEL, waits=True),
         Entry("check", "Check acc&uracy", "F9", "Measure the accuracy of the cut as previewed, settled but not trained",
               lambda w: w.judging.check(), _NO_CUT, waits=True),
         Entry("sense", "Se&nsitivity of each layer", "Shift+F9", "Measure how much each layer can lose by itself",
