@@ -16,8 +16,8 @@ NO_BOARD, FROM_FILE = "No board", "From a file…"
 NO_GOAL = "50% of MACs, …"
 TIP = "How much to leave, such as 50% of MACs, 2 ms, or 256 kB of RAM and 512 kB of flash; the filters to remove follow"
 BOARD_TIP = "The board that the network has to fit"
-RAM = "What the tensors take in int8; stack and program take more. Click to go to the layers at the peak"
-FLASH = "The size of the .tflite file in int8; the program takes more"
+RAM = "The tensors take this in int8; the stack and the program come on top. Click to go to the layers at the peak"
+FLASH = "The .tflite file takes this in int8; the program comes on top"
 
 
 class GoalBar(QtWidgets.QWidget):

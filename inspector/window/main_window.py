@@ -142,7 +142,7 @@ class Window(QtWidgets.QMainWindow):
         self.statusBar().setSizeGripEnabled(True)
 
     def _add_toolbar(self):
-        bar = QtWidgets.QToolBar("Ratio and costs", self, movable=False)
+        bar = QtWidgets.QToolBar("Filters to remove and costs", self, movable=False)
         bar.setObjectName("ratio")
         bar.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)  # it cannot be hidden by mistake
         bar.addWidget(self.ratio)
@@ -206,6 +206,8 @@ class Window(QtWidgets.QMainWindow):
         self.running.staged.connect(self.rounds.show_stages)
         self.running.staged.connect(lambda _stages, stage: self.run_panel.chart.mark(stage.number if stage else None))
         self.rounds.chosen.connect(self.running.choose_round)
+        self.rounds.stepped.connect(self.running.step_by_epoch)
+        self.running.steps.connect(self.rounds.show_steps)
         self.running.shown.connect(self.run_panel.show_run)
         self.running.progressed.connect(self.run_panel.show_progress)
         self.running.logged.connect(self.run_panel.say)
@@ -481,7 +483,7 @@ class Window(QtWidgets.QMainWindow):
             action.setStatusTip(f"Open {path}")
             action.triggered.connect(lambda _checked=False, path=path: self.open_path(path))
         if menu.isEmpty():
-            menu.addAction("Nothing opened yet").setEnabled(False)
+            menu.addAction("No recent files").setEnabled(False)
             return
         menu.addSeparator()
         menu.addAction("&Clear list").triggered.connect(self.preferences.forget_all)
