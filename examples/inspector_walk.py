@@ -2,8 +2,14 @@
 
     python examples/inspector_walk.py tests/files/keras2-digits.h5 [--pictures docs]
 
-It opens the file, converts it, measures FIRE on scikit-learn's digits, previews a cut with a cap, runs pruning in
-rounds, stops the run and resumes it, compares, saves, and draws a figure. CI takes the same steps.
+It opens the file, converts it, measures FIRE on scikit-learn's digits, chooses a board, previews a cut with a
+cap, checks its accuracy, runs pruning in rounds, stops the run and resumes it, compares, saves, exports in int8, and
+draws a figure. CI takes the same steps.
+
+It needs no screen. On a virtual one, with windows as X11 has them:
+
+    QT_QPA_PLATFORM=xcb xvfb-run -a -s "-screen 0 1280x800x24" \\
+        python examples/inspector_walk.py tests/files/keras2-digits.h5
 """
 
 import argparse
@@ -86,6 +92,7 @@ class Walk:
         """Pastes a path into the dialog that asks for a file, which follows what is typed, and confirms it."""
         dialog = self.window.dialog
         line = dialog.findChild(QtWidgets.QLineEdit, "fileNameEdit")
+        line.setCompleter(None)  # its proposals may arrive when the dialog is closed, and then keep the keys
         line.selectAll()
         QtGui.QGuiApplication.clipboard().setText(str(path))
         QtTest.QTest.keyClick(line, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
@@ -99,16 +106,27 @@ class Walk:
         ok = QtWidgets.QDialogButtonBox.StandardButton.Ok
         self.click(self.window.dialog.buttons.button(ok))
 
-    def click(self, button: QtWidgets.QWidget):
-        """Clicks a button."""
-        self.until(button.isEnabled)
-        QtTest.QTest.mouseClick(button, Qt.MouseButton.LeftButton)
+    def click(self, widget: QtWidgets.QWidget, place: QtCore.QPoint | None = None):
+        """Clicks a button or another widget, in its middle or elsewhere."""
+        self.until(widget.isEnabled)
+        QtTest.QTest.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place or QtCore.QPoint())
 
     def type(self, box: QtWidgets.QWidget, text: str):
         """Types into a box, over what it holds."""
         box.setFocus()
         getattr(box, "lineEdit", lambda: box)().selectAll()
         QtTest.QTest.keyClicks(box, text)
+
+    def pick(self, box: QtWidgets.QComboBox, text: str):
+        """Picks an entry of a list that opens on a click."""
+        self.until(lambda: box.window().windowHandle().isExposed())
+        self.click(box)
+        view, entry = box.view(), box.model().index(box.findText(text), 0)
+        self.until(view.isVisible)
+        view.scrollTo(entry)
+        QtTest.QTest.qWait(2 * QtWidgets.QApplication.doubleClickInterval())  # the click that opened it must be over
+        self.click(view.viewport(), view.visualRect(entry).center())
+        self.until(lambda: box.currentText() == text)
 
     # the steps
 
@@ -133,6 +151,10 @@ class Walk:
         self.window.run_dock.hide()
         self.window.banner.hide()
 
+    def choose_board(self, title: str):
+        """Chooses the board that the network has to fit."""
+        self.pick(self.window.goal.board, title)
+
     def preview(self, goal: str, cap: int) -> str:
         """Chooses a goal, and caps the first layer that can be; returns its name."""
         window = self.window
@@ -150,6 +172,14 @@ class Walk:
         self.until(lambda: layer in window.session.choices.caps and not window.session.pending)
         self.picture("inspector-preview")
         return layer
+
+    def check(self):
+        """Checks the accuracy of the cut, on the digits that FIRE was measured on."""
+        self.press(Qt.Key.Key_F9)
+        self.confirm()
+        self.until(lambda: self.window.session.checked is not None)
+        self.until_idle()
+        self.picture("inspector-check")
 
     def run(self):
         """Begins a run of few rounds, and stops it after its first one."""
@@ -184,6 +214,20 @@ class Walk:
         self.give(self.folder / "layers.csv")
         return self.folder / "layers.csv"
 
+    def export(self) -> Path:
+        """Exports the network that the run left, in int8."""
+        keys = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+        self.press(Qt.Key.Key_X, keys)
+        dialog, file = self.window.dialog, self.folder / "digits-int8.tflite"
+        self.pick(dialog.format, "LiteRT (.tflite), int8")
+        self.type(dialog.data.box, "digits")
+        self.type(dialog.output, str(file))
+        self.picture("inspector-export", dialog)
+        self.confirm()
+        self.until_idle()
+        self.window.banner.hide()
+        return file
+
     def draw(self) -> Path:
         """Draws the architecture before and after the run."""
         self.press(Qt.Key.Key_G, Qt.KeyboardModifier.ControlModifier)
@@ -199,11 +243,14 @@ def all_of_it(walk: Walk, old: Path):
     """Takes all steps."""
     walk.convert(old)
     walk.measure()
+    walk.choose_board("Raspberry Pi Pico")
     walk.preview("60% of MACs", 25)
+    walk.check()
     walk.run()
     walk.resume()
     walk.compare()
     walk.save()
+    walk.export()
     walk.draw()
 
 

@@ -89,7 +89,14 @@ def latency_table(
 
 
 def _processor():
-    return platform.processor() or platform.machine() or "unknown"
+    return platform.processor() or _model_name() or platform.machine() or "unknown"
+
+
+def _model_name():
+    """The processor as Linux calls it; empty if it does not say."""
+    file = Path("/proc/cpuinfo")
+    lines = file.read_text().splitlines() if file.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
 def _check_sizes(model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from firekeras.fit.fit_data import data_of_fit
 from firekeras.fit.interruption import FitGuard, Guarded
 from firekeras.fit.live import LiveModel
 from firekeras.fit.neighbours import callbacks_of_fit, check_keeps_its_loss, check_neighbours, go_first
+from firekeras.fit.record import FitRecord
 from firekeras.fit.trial import Trial
 from firekeras.fit.voice import Voice
 from firekeras.keras_models.classes import check_trains_as_keras_does
@@ -29,6 +31,7 @@ from firekeras.keras_models.devices import several_processes
 from firekeras.keras_models.internals import evaluated_again
 from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
+from firekeras.paths import as_path
 from firekeras.plan.goals import check_table, checked_target
 from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
@@ -110,6 +113,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         start_epoch: The index of the epoch that measures, from 0: earlier epochs only train. Defaults to 0.
         verbose: 0 shows nothing, 1 a line per round. Defaults to 1.
         on_event: A function that is called with each event as it happens, a dict, as in `compress`. Defaults to None.
+        run_dir: A new folder for a record of the run, as `compress` writes it, with the metrics and the widths of each
+            epoch: for `firekeras report` and the inspector. It cannot be resumed. Defaults to None: no record.
 
     Attributes:
         profile: The `FireProfile`, once the epoch that measures is over.
@@ -158,6 +163,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         start_epoch: int = 0,
         verbose: int = 1,
         on_event: Callable[[dict], None] | None = None,
+        run_dir: str | os.PathLike | None = None,
     ):
         arguments = {**locals(), "layer_caps": dict(layer_caps or {})}
         super().__init__()
@@ -173,7 +179,7 @@ class FirePruningCallback(keras.callbacks.Callback):
             checked_whole("epochs_per_round", epochs_per_round, 1)
         self.start_epoch = checked_whole("start_epoch", start_epoch, 0)
         self.data, self.method = data, method
-        self.verbose, self.on_event = verbose, on_event
+        self.verbose, self.on_event, self.run_dir = verbose, on_event, run_dir
         self.profile: FireProfile | None = None
         self.result: CompressionResult | None = None
 
@@ -230,6 +236,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         if epoch >= self.start_epoch and not self._measured:
             self._measure(epoch, logs)
         elif self._measured:
+            self._report_epoch(epoch, logs)
             self._after_epoch(self._value(logs))
         logs.update(conv_macs=self._costs_now().conv_macs, filters=self._filters_now())
 
@@ -318,7 +325,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._trial = self._unprobed = None
         self._measured = self._training_on = False
         self._later_epochs, self._last = 0, math.nan
-        self._voice = Voice(self.verbose, self.on_event)
+        self._record_of_fit = FitRecord(None if self.run_dir is None else as_path(self.run_dir), graph.widths)
+        self._voice = Voice(self.verbose, self.on_event, self._record_of_fit.event)
         self._rate = self._new_rate()
         self._choose_monitor(metric_names(self.model, self._fit.train))
 
@@ -432,6 +440,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     def _report_start(self, unsettled):
         run, costs = self._run, self._run.costs_before.totals
         limits = {"monitor": run.monitor, "tolerance": self.settings.tolerance, "target": self.settings.target}
+        self._record_of_fit.begin(run, self.model, run.pace.epochs or 0)
         self._voice.event("start", baseline=run.baseline, costs=costs, epochs=run.pace.epochs, **limits)
         self._note(self._mended)
         for remark in run.remarks(unsettled, self._fit.validation):
@@ -481,6 +490,12 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._rate.since_cut = 0.0
         self._voice.event("cut", **run.cut_figures(plan))
 
+    def _report_epoch(self, epoch, logs):
+        trial = self._trial
+        done = 1 + (trial.epochs if trial else self._later_epochs)
+        of = trial.wanted if trial else done + self.params["epochs"] - epoch - 1
+        self._record_of_fit.epoch(self._run.number, done, of, logs, trial.plan if trial else None)
+
     def _after_epoch(self, value):
         self._last, trial = self._last if value is None else value, self._trial
         if trial is None:
@@ -510,7 +525,8 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _record(self, record: RoundRecord, trial: Trial | None) -> None:
         self._run.add(record, trial.arrives if trial else self._run.arrived)
-        self._voice.event("round", **record.to_dict())
+        files = self._record_of_fit.round(record, trial.plan if trial else None, self.profile)
+        self._voice.event("round", **record.to_dict(), **files)
         if trial is None:
             return
         if record.accepted:
@@ -547,6 +563,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     def _report_stop(self):
         self.result = self._run.summed_up(self.model)
         self._voice.event("stop", reason=self._run.stopped_because)
+        self._record_of_fit.end()
         self._voice.speak()
 
     def _costs_now(self):
@@ -569,6 +586,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         """Restores the last accepted state of the model, since an error is about to end `fit`."""
         self._put_in_order(whole=self._live.hand_back(arguments))
         self._run.stopped_because = _ended_by(error)
+        self._record_of_fit.broken_off(error)
         self.result = self._run.summed_up(self.model)
 
     def _put_in_order(self, whole=True):

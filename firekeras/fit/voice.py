@@ -19,10 +19,16 @@ class Voice:
     Args:
         verbose: 0 shows nothing, 1 a line per round.
         on_event: A function that is called with each event, a dict; or None.
+        record: A function that writes each event, or None: what it raises ends the training.
     """
 
-    def __init__(self, verbose: int, on_event: Callable[[dict], None] | None):
-        self.verbose, self._on_event = verbose, on_event
+    def __init__(
+        self,
+        verbose: int,
+        on_event: Callable[[dict], None] | None,
+        record: Callable[[dict], None] | None = None,
+    ):
+        self.verbose, self._on_event, self._record = verbose, on_event, record
         self._lines: list[Text] = []
         self._started: dict = {}
 
@@ -31,6 +37,8 @@ class Voice:
         line = plain({"event": event, **fields, "time": now()})
         if event == "start":
             self._started = line
+        if self._record is not None:
+            self._record(line)
         if self._on_event is not None:
             self._pass_on(line, self._on_event)
         if self.verbose and event in ("start", "round", "note", "stop"):

@@ -18,7 +18,7 @@ from firekeras.rounds import fingerprints
 from firekeras.rounds.lines import plain
 from firekeras.rounds.ownership import LOCK, Ownership
 from firekeras.rounds.run_directory import SETTINGS, RunDirectory, check_new, now
-from firekeras.rounds.schema import LOST, Changed, model_name
+from firekeras.rounds.schema import FIT, LOST, Changed, model_name
 from firekeras.scores.profile import FireProfile
 
 AT_START = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")  # in the first event
@@ -75,6 +75,7 @@ class Journal:
     def _claim(self, resume):
         if resume:
             self.directory = self._opened()
+            _check_can_resume(self.directory)
             self._owned = Ownership(self.directory.path)
             self.directory.check_whole()
         elif self.path is not None:
@@ -172,6 +173,13 @@ class Journal:
 
     def round(self, record, shape, profile, state):
         """Writes a finished round: its model and profile first, then the event that makes them count."""
+        files = self.files_of(record, profile)
+        self.report("round", **record.to_dict(), **shape, state=state, **files)
+        if self.directory is not None:
+            self.directory.publish()
+
+    def files_of(self, record, profile) -> dict[str, str | None]:
+        """Writes the files of a finished round; returns their names, for its event."""
         files: dict[str, str | None] = {"model": None, "profile": None, "weights": None}
         if self.directory is not None and record.accepted:
             files["model"] = self.directory.save_model(record.model, record.number)
@@ -179,9 +187,7 @@ class Journal:
         if self.directory is not None and profile is not None and profile is not self.last_profile:
             files["profile"] = self.directory.save_profile(profile, record.number)
         self.last_profile = profile
-        self.report("round", **record.to_dict(), **shape, state=state, **files)
-        if self.directory is not None:
-            self.directory.publish()
+        return files
 
     def stop_wanted(self) -> bool:
         """Whether the run was asked, through its directory, to end after this round."""
@@ -195,6 +201,14 @@ class Journal:
             else:
                 self.report("error", message=f"{type(error).__name__}: {error}")
         self.leave()
+
+
+def _check_can_resume(directory):
+    if directory.settings.get("within") == FIT:
+        raise ValueError(
+            f"{directory.path} records what FirePruningCallback did inside fit, which cannot be resumed. Load its "
+            "newest model, best.keras, and call fit again, or compress with a new run_dir."
+        )
 
 
 def _made_folders(path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any, Required, TypedDict
 from firekeras.strict_json import Count, Positive, convert, parse
 
 FORMAT = 2
+FIT = "fit"  # `RunFile`'s `within` for a run that the callback of `fit` records
 Number = float | None  # null stands for NaN and infinity
 LOST = "Restore the file from a copy, or begin a new run with the newest model."
 
@@ -45,6 +46,7 @@ class RunFile(TypedDict, total=False):
     source: dict[str, Any] | None
     data: dict[str, str]
     weights: str
+    within: str
 
 
 class Event(TypedDict, total=False):
@@ -105,6 +107,8 @@ class Epoch(Event, total=False):
     epoch: Required[Count]
     epochs: Required[Count]
     logs: dict[str, Any]
+    widths: dict[str, Count]
+    removed: dict[str, list[Count]]
 
 
 class Finished(Event, total=False):

@@ -16,6 +16,7 @@ from inspector.children.commands import (
     report_arguments,
     resume_arguments,
     sensitivity_arguments,
+    table_arguments,
 )
 from inspector.children.job import Outcome, firekeras_command
 from inspector.children.netron import open_in_netron

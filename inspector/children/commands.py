@@ -64,6 +64,7 @@ class RunOptions:
         limit: Images at most; 0 for all.
         distill: Whether training also follows the outputs of the first model; None if the run decides.
         method: The name of another criterion or method to rank by; empty for FIRE.
+        table: The file of the latency table, for a target in `"latency"`.
     """
 
     data: str
@@ -77,6 +78,7 @@ class RunOptions:
     limit: int = 0
     distill: bool | None = None
     method: str = ""
+    table: Path | None = None
 
 
 def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
@@ -86,9 +88,9 @@ def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
     return ["measure", str(model), *_flat(flags), *maps, "--output", str(output), "--events"]
 
 
-def prune_arguments(model, ranking: dict, choices: Choices, output) -> list[str]:
+def prune_arguments(model, ranking: dict, choices: Choices, output, table: Path | None = None) -> list[str]:
     """`firekeras prune`; the ranking is an option: `{"--scores": FILE}` or `{"--criterion": NAME}`."""
-    size = _target(choices.goal.target) if choices.goal else {"--ratio": _number(choices.ratio)}
+    size = _target(choices.goal.target, table) if choices.goal else {"--ratio": _number(choices.ratio)}
     flags = {**ranking, **size}
     return ["prune", str(model), *_flat(flags), *_limits(choices), "--output", str(output)]
 
@@ -101,6 +103,12 @@ def prune_by_plan_arguments(model, plan, output) -> list[str]:
 def report_arguments(files, in_litert) -> list[str]:
     """`firekeras report`, with its events: latency of one image, of all files in turns."""
     return ["report", *map(str, files), "--runs", "30", "--events", *(["--litert"] if in_litert else [])]
+
+
+def table_arguments(model, output, in_litert) -> list[str]:
+    """`firekeras latency`: how long layers take on this computer."""
+    runtime = [] if in_litert else ["--runtime", "keras"]
+    return ["latency", str(model), "--output", str(output), *runtime]
 
 
 def export_arguments(model, options: ExportOptions) -> list[str]:
@@ -138,7 +146,7 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
         "--tolerance": _number(math.inf if asks else options.tolerance),
         "--epochs": options.epochs,
         "--batch-size": options.batch_size,
-        **_target(options.target),
+        **_target(options.target, options.table),
     }
     if options.method:
         flags["--method"] = options.method
@@ -163,9 +171,10 @@ def as_text(arguments) -> str:
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 
-def _target(target):
-    """An option for each cost."""
-    return {f"--{measure.replace('_', '-')}": _amount(value) for measure, value in target.items()}
+def _target(target, table):
+    """An option for each cost, and the table that latency needs."""
+    options = {f"--{measure.replace('_', '-')}": _amount(value) for measure, value in target.items()}
+    return {**options, "--latency-table": str(table)} if "latency" in target and table else options
 
 
 def _amount(value):

@@ -23,7 +23,7 @@ class JudgingDialog(OptionsDialog):
     """
 
     def __init__(self, model: str, last: JudgingData, shape=None, parent=None):
-        super().__init__(f"Data for accuracy checks of {model}", "&OK", parent)
+        super().__init__(f"Data for accuracy checks of {model}", "OK", parent)
         self.data = DataField(("digits",), last.data, shape, labels=True)
         self.images = QtWidgets.QSpinBox(minimum=16, maximum=10**7, value=last.images, singleStep=500)
         self.images.setAccessibleName("Maximum images")

@@ -33,7 +33,7 @@ class LimitsDialog(QtWidgets.QDialog):
         form = QtWidgets.QFormLayout(self)
         form.addRow("&Round filter counts to multiples of", self.multiple)
         form.addRow("Each layer keeps at &least", self.least)
-        form.addRow(ok_and_cancel(self, "&OK"))
+        form.addRow(ok_and_cancel(self, "OK"))
 
     def accept(self):
         self.chosen.emit(self.multiple.value(), self.least.value() / 100)

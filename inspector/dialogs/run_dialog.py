@@ -35,10 +35,12 @@ class RunDialog(OptionsDialog):
         shape=None,
         *,
         method: str = "",
+        table: Path | None = None,
         parent=None,
     ):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
-        self.model, self.choices, self.method = model, choices, method
+        self.model, self.choices, self.method, self.table = model, choices, method, table
+        self.remaining = REMAINING if table is None else {**REMAINING, "latency remaining": "latency"}
         self.data = DataField(("digits",), last_data, shape, labels=True)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
@@ -46,7 +48,7 @@ class RunDialog(OptionsDialog):
         self.target = QtWidgets.QComboBox()
         goal = choices.goal
         self._goals = {goal.text: goal.target} if goal else {}
-        self.target.addItems([*self._goals, NONE, *REMAINING])
+        self.target.addItems([*self._goals, NONE, *self.remaining])
         self.target.setCurrentText(goal.text if goal else f"{SHOWN['macs']} remaining")
         name(self.target, "Target")
         self.left = _decimal("Fraction remaining, in percent", 100 * macs_left, 1, 100, " %")
@@ -103,7 +105,7 @@ class RunDialog(OptionsDialog):
             line.textChanged.connect(self._show_command)
 
     def _show_command(self):
-        self.left.setEnabled(self.target.currentText() in REMAINING)
+        self.left.setEnabled(self.target.currentText() in self.remaining)
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
         obstacle = _why_not(Path(self.run_dir.text().strip()), Path(self.output.text().strip()), self.model)
         self.reason.setText(obstacle)
@@ -111,8 +113,8 @@ class RunDialog(OptionsDialog):
 
     def _target(self):
         chosen = self.target.currentText()
-        if chosen in REMAINING:
-            return {REMAINING[chosen]: round(self.left.value() / 100, 6)}
+        if chosen in self.remaining:
+            return {self.remaining[chosen]: round(self.left.value() / 100, 6)}
         return self._goals.get(chosen, {})
 
     def options(self) -> RunOptions:
@@ -129,6 +131,7 @@ class RunDialog(OptionsDialog):
             limit=self.limit.value(),
             distill=TEACHING[self.distill.currentText()],
             method=self.method,
+            table=self.table,
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def change(before: int, after: int) -> float | None:
+def change(before: float, after: float) -> float | None:
     """The relative change, from -1 (everything gone) to 0 (no change); `None` if the cost was 0."""
     return (after - before) / before if before else None
 

@@ -46,13 +46,13 @@ def save(choices: Choices, path):
     write_text(path, json.dumps({"format": FORMAT, **fields}, indent=1) + "\n")
 
 
-def is_choices(path) -> bool:
-    """Whether a file says that it holds choices.
+def format_of(path) -> Any:
+    """What a file says that it holds: `FORMAT` for choices.
 
     Raises:
         ValueError: If it is not JSON.
     """
-    return read(path, _Head, "a file of choices or a plan", ADVICE).format == FORMAT
+    return read(path, _Head, "a file of choices, a plan or a latency table", ADVICE).format
 
 
 def load(path, layers: Collection[str]) -> Choices:

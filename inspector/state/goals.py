@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Iterable, Mapping
 
@@ -11,13 +12,13 @@ from firekeras.export.boards import Board
 from firekeras.plan.goals import Value, amount_of, is_share, unit_of
 
 THIS_BOARD = "this board"
-EXPECTED = "“50% of MACs”, “256 kB of RAM”, “512 kB of flash”, several of them, or a board"
-UNTIMED = "Latency can only be measured: press F7, or set it as the target of a run on the command line (--latency)."
+EXPECTED = "“50% of MACs”, “256 kB of RAM”, “512 kB of flash”, “2 ms”, several of them, or a board"
 PART = re.compile(
-    r"(?P<percent>[\d.]+)\s*%\s*(?P<share>.+)|(?P<amount>[\d.]+\s*(?:[kKMG]i?)?(?:B|bytes)?)\s+(?P<cost>.+)"
+    r"(?P<percent>[\d.]+)\s*%\s*(?P<share>.+)"
+    r"|(?P<time>[\d.]+\s*(?:s|ms|us|µs))(?:\s+(?P<timed>.+))?"
+    r"|(?P<amount>[\d.]+\s*(?:[kKMG]i?)?(?:B|bytes)?)\s+(?P<cost>.+)"
 )
 BETWEEN = re.compile(r"\s+and\s+|\s*[,;]\s+")
-SECONDS = re.compile(r"[\d.]+\s*(ms|s)\b")
 FILLERS = re.compile(r"^(of\s+)?(the\s+)?", re.IGNORECASE)
 
 
@@ -65,30 +66,34 @@ def _board_named(text, boards, chosen):
 def _part(part, text):
     """One measure and what is to be left of it."""
     match = PART.fullmatch(part.strip())
-    measure = match and NAMES.get(FILLERS.sub("", match["share"] or match["cost"]).strip().lower())
+    measure = match and NAMES.get(FILLERS.sub("", _of(match)).strip().lower())
     value = _value(match, measure) if match and measure else None
     if value is None:
-        raise ValueError(UNTIMED if SECONDS.match(text) else f"Expected {EXPECTED}. Received: “{text}”.")
+        raise ValueError(f"Expected {EXPECTED}. Received: “{text}”.")
     return measure, value
+
+
+def _of(match):
+    """What is measured; a time is that of a pass."""
+    return match["share"] or match["cost"] or match["timed"] or "latency"
 
 
 def _value(match, measure):
     """A share, or an amount as it was typed; None if it is neither."""
     try:
-        share = float(match["percent"]) / 100 if match["percent"] else float(match["amount"])
+        share = float(match["percent"]) / 100 if match["percent"] else float(match["time"] or match["amount"])
     except ValueError:  # it has a unit
         share = None
     if is_share(share):
         return share
-    typed = match["amount"]
+    typed = match["time"] or match["amount"]
     return typed.strip() if typed and amount_of(typed, unit_of(measure)) is not None else None
 
 
 def _names():
     """What people call each measure, in small letters."""
-    counted = {measure: cost for measure, cost in COSTS.items() if cost.unit != "s"}  # no table says how long it takes
-    titles = {cost.title.lower(): measure for measure, cost in counted.items()}
-    return {**titles, **{measure.replace("_", " "): measure for measure in counted}}
+    titles = {cost.title.lower(): measure for measure, cost in COSTS.items()}
+    return {**titles, **{measure.replace("_", " "): measure for measure in COSTS}}
 
 
 NAMES = _names()
@@ -105,7 +110,14 @@ def proposals(costs: Costs, board: Board | None) -> list[str]:
     amounts = [f"{size} of {title}" for title, size in (("RAM", _below(costs.ram)), ("flash", _below(costs.flash)))
                if size]  # fmt: skip
     both = [" and ".join(amounts)] if len(amounts) > 1 else []
-    return [*shares, *amounts, *both, *([THIS_BOARD] if board else [])]
+    times = ["50% of latency", f"{_half(1e3 * costs.latency):g} ms"] if costs.latency else []
+    return [*shares, *times, *amounts, *both, *([THIS_BOARD] if board else [])]
+
+
+def _half(amount):
+    """About half of an amount, in one digit, rounded up."""
+    power = 10.0 ** math.floor(math.log10(amount / 2))
+    return math.ceil(amount / 2 / power) * power
 
 
 def _below(amount):

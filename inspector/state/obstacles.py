@@ -49,7 +49,7 @@ def no_fixed_scale(session: Session) -> str:
 
 def no_other(session: Session) -> str:
     """If there is no other network to compare with."""
-    without = "there is nothing to compare with: Ctrl+D opens another profile, Ctrl+Shift+O a run"
+    without = "there is nothing to compare with; Ctrl+D opens another profile, Ctrl+Shift+O a run"
     return unmeasured(session) or ("" if session.comparison else without)
 
 
@@ -106,6 +106,8 @@ def no_resuming(view: RunView | None, own: bool) -> str:
     """
     if view is None:
         return "no run is open"
+    if view.of_fit:
+        return "it is the record of a fit, which cannot be resumed"
     if view.finished:
         return "the run is finished"
     if not own and view.lately:

@@ -61,6 +61,7 @@ class Measured(Opened):
         choices: The first choices to preview.
         stretched: Whether all rows of the heatmap are as wide as the widest.
         scores: Other `FilterScores` of the same network to rank by. Defaults to the profile.
+        graph: The graph of the profile with the times of its layers. Defaults to that without times.
 
     Attributes:
         planner: The `Planner` of the network.
@@ -69,11 +70,19 @@ class Measured(Opened):
         cells: The position of each filter in the heatmap.
     """
 
-    def __init__(self, profile: FireProfile, choices: Choices, *, stretched: bool, scores: FilterScores | None = None):
+    def __init__(
+        self,
+        profile: FireProfile,
+        choices: Choices,
+        *,
+        stretched: bool,
+        scores: FilterScores | None = None,
+        graph: ChannelGraph | None = None,
+    ):
         self.profile, self.scores = profile, profile if scores is None else scores
-        self.planner = Planner(profile.graph, self.scores)
-        costs = self.planner.costs
-        super().__init__(profile.graph, costs, layer_rows(profile.graph, self.scores, costs, self.planner.prunable))
+        self.planner = Planner(profile.graph if graph is None else graph, self.scores)
+        costs, graph = self.planner.costs, self.planner.graph
+        super().__init__(graph, costs, layer_rows(graph, self.scores, costs, self.planner.prunable))
         self.cells: Cells
         self.preview: Preview
         self.choices, self.pending = choices, False

@@ -12,6 +12,7 @@ from firekeras.plan.goals import described
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import duration
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
+from firekeras.rounds.schema import FIT
 
 CLOSED = ("finished", "interrupted", "error")
 MINUTE = 60  # seconds
@@ -51,6 +52,11 @@ class RunView:
     def can_resume(self) -> bool:
         """Whether the command line can resume it."""
         return bool(self.directory.settings.get("source")) and not self.finished
+
+    @property
+    def of_fit(self) -> bool:
+        """Whether the callback of `fit` recorded it."""
+        return self.directory.settings.get("within") == FIT
 
     @property
     def finished(self) -> bool:

@@ -15,6 +15,7 @@ from firekeras.scores.profile import FilterScores
 from inspector.state.checked import Checked
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
+from inspector.state.device_table import NO_TABLE, DeviceTable
 from inspector.state.documents import Document, check_same
 from inspector.state.goals import Goal, goal_of
 from inspector.state.opened import Measured, Opened
@@ -45,6 +46,7 @@ class Session:
         stretched: Whether all rows of the heatmap are as wide as the widest.
         boards: The `Board`s that can be chosen, by name.
         board: The `Board` that the network has to fit, or `None`.
+        table: The `DeviceTable` that says how long layers take, or `None`.
         contrast: Whether the colours of FIRE are stretched over the scores that there are.
     """
 
@@ -68,6 +70,7 @@ class Session:
         self.timings: list[Timed] = []
         self.checks: list[Checked] = []
         self.sensitivity: Sensitivity | None = None
+        self.table: DeviceTable | None = None
         self._at_peak: tuple[object, frozenset[str]] = (None, frozenset())
 
     def listen(self, what: str, listener: Callable[[], None]):
@@ -89,12 +92,17 @@ class Session:
                 ratio of 0, since an unrequested preview would contradict the result of the run.
         """
         choices = self.choices if keep_choices else Choices(ratio=0.0) if document.run else Choices()
-        profile = document.profile
-        measured = None if profile is None else Measured(profile, choices, stretched=self.stretched)
+        profile, table = document.profile, self.table if keep_choices else None
+        measured = None if profile is None else self._measured(profile, choices, table)
         self.close()
         self.document = document
         self._begin(measured, choices)
+        self.table = table
         self._tell(DOCUMENT, CHOICES, CELL)
+
+    def _measured(self, profile, choices, table, scores=None):
+        graph = table.on(profile.graph) if table is not None else None
+        return Measured(profile, choices, stretched=self.stretched, scores=scores, graph=graph)
 
     def close(self):
         """Closes the open model's file."""
@@ -103,8 +111,24 @@ class Session:
 
     def show_structure(self, graph: ChannelGraph):
         """Shows the layers of a model that is not measured yet."""
-        self.opened = Opened.unmeasured(graph)
+        self.opened = Opened.unmeasured(self.table.on(graph) if self.table else graph)
         self._tell(DOCUMENT, CELL)
+
+    def use_table(self, table: DeviceTable):
+        """Makes latency known, as a table says, so that a goal can be a time.
+
+        Raises:
+            ValueError: If the table is of another network.
+        """
+        opened, measured = self.need_opened(), self.measured
+        graph = table.on(opened.graph)
+        if measured is None:
+            self.opened = Opened.unmeasured(graph)
+        else:
+            self.opened = self._measured(measured.profile, self.choices, table, measured.scores)
+        self.table = table
+        self._cut_of_other = self._cut_by(self.comparison)
+        self._tell(CHOICES, PICTURE, LATENCY)
 
     def attach_model(self, weights: ModelWeights):
         """Gives an open profile the model that it was measured on.
@@ -207,7 +231,16 @@ class Session:
         Raises:
             ValueError: If it is none, or a cost of this network is unknown.
         """
-        goal = goal_of(text, self.boards.values(), self.board)
+        return self.checked_goal(goal_of(text, self.boards.values(), self.board))
+
+    def checked_goal(self, goal: Goal) -> Goal:
+        """The same goal.
+
+        Raises:
+            ValueError: If a cost of this network that it limits is unknown.
+        """
+        if "latency" in goal.target and self.table is None:
+            raise ValueError(NO_TABLE)
         for measure in goal.target:
             cost_without(self.need_opened().graph, measure)
         return goal
@@ -279,7 +312,7 @@ class Session:
         """
         if self.comparison is not None:
             self._set_aside = (self.comparison, self.mode)
-        self.opened = Measured(self.need_measured().profile, self.choices, stretched=self.stretched, scores=scores)
+        self.opened = self._measured(self.need_measured().profile, self.choices, self.table, scores)
         self.timings, self.checks = [], []
         aside, self._set_aside = self._set_aside, None if scores is None else self._set_aside
         self.comparison, self.mode, self._cut_of_other = None, Mode.BEFORE, None

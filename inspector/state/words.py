@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firekeras.plan.goals import title_of, unit_of
+from firekeras.plan.goals import in_words, title_of, unit_of
 from firekeras.report.tables import short_number
 from inspector.state import criteria
 from inspector.state.changes import change, percent
@@ -45,10 +45,26 @@ def of_what(session: Session) -> str:
 
 def out_of_reach(session: Session) -> str:
     """What of a goal cannot be reached, in a few words; empty if it can."""
-    said = " and ".join(
-        f"{short_number(each.least, unit_of(each.measure))} of {title_of(each.measure)}" for each in session.missed
-    )
+    said = " and ".join(f"{_amount(each.measure, each.least)} of {title_of(each.measure)}" for each in session.missed)
     return f"Out of reach: at least {said} is left" if said else ""
+
+
+def _amount(measure, amount):
+    unit = unit_of(measure)
+    return in_words(measure, amount) if unit == "s" else short_number(amount, unit)
+
+
+def latency_by_table(session: Session) -> tuple[str, str]:
+    """The latency before and after the cut by the latency table, and how it is known; empty without one."""
+    table, measured = session.table, session.measured
+    if table is None or measured is None:
+        return "", ""
+    before, after = measured.costs.latency, session.cut.costs.latency
+    if not before or after is None:
+        return "", ""
+    figures = f"latency {1e3 * before:.3g} → {1e3 * after:.3g} ms ({percent(change(before, after))})"
+    details = f"Predicted by {table.details} F7 measures this cut on this computer."
+    return f"{figures}, predicted for {table.device}", details
 
 
 def why_out_of_reach(session: Session) -> str:

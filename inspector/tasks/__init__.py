@@ -8,5 +8,6 @@ from inspector.tasks.measuring import Measuring
 from inspector.tasks.running import Running
 from inspector.tasks.saving import Saving
 from inspector.tasks.scoring import Scoring
+from inspector.tasks.tabling import Tabling
 from inspector.tasks.task import Task, in_words
 from inspector.tasks.timing import Timing

@@ -31,7 +31,7 @@ class Converting(Task):
     def offer(self, old: Path):
         """Says that a file has to be converted, with a button for it."""
         self.say(
-            f"{old.name} is a model of Keras 2. A .keras file can be opened; {old.name} is left as it is.",
+            f"{old.name} is a model of Keras 2. Convert it to a .keras file to open it; {old.name} is left as it is.",
             way_out="&Convert…",
             then=lambda: self.ask(old),
         )

@@ -14,6 +14,11 @@ from inspector.state import DOCUMENT, Checked, Sensitivity, Session, beside_sens
 from inspector.tasks.task import Task
 
 
+def checking_command(model, plan, data: JudgingData) -> list[str]:
+    """The command line of the child that measures accuracy."""
+    return [sys.executable, "-m", "inspector.children.checking", *map(str, (model, plan, data.data, data.images))]
+
+
 class Judging(Task):
     """Judges cuts on data that are chosen once for each model.
 
@@ -71,8 +76,7 @@ class Judging(Task):
         plan, scratch = self.session.need_measured().plan(choices), Scratch()
         plan.save(scratch.path / "plan.json")
         self._reported = {}
-        command = [sys.executable, "-m", "inspector.children.checking", model, scratch.path / "plan.json", data.data,
-                   str(data.images)]  # fmt: skip
+        command = checking_command(model, scratch.path / "plan.json", data)
 
         def over(outcome):
             scratch.remove()

@@ -72,9 +72,9 @@ class Measuring(Task):
         self.wished.emit(command, "Predicting FIRE", lambda outcome: self._predicted(outcome, profile, scratch))
 
     def _predicted(self, outcome, profile, scratch):
-        failed = self.failed(outcome, "Predicting FIRE", "&Again", self.predict)
+        failed = self.failed(outcome, "Predicting FIRE", "&Predict again", self.predict)
         measured = self.session.measured
         if not failed and measured is not None and measured.profile is profile:
             self.predicted.emit(predicting.read(scratch.path / PREDICTED, profile))
-            self.say("Predicted: the numbers of each filter show the FIRE that a detector predicts from its weights.")
+            self.say("“Values” now also shows the FIRE that a detector predicts from the weights of a filter.")
         scratch.remove()

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6 import QtCore
 
 from firekeras.rounds.run_directory import RunDirectory
+from firekeras.rounds.schema import FIT
 from inspector.children import (
     MeasureOptions,
     RunOptions,
@@ -37,7 +38,7 @@ from inspector.views import NO_RUN
 
 HALF = 0.5  # of the MACs is to be left, if no preview says otherwise
 PERIOD = 1000  # milliseconds between looks at a run that another process may write to
-STARTING = "Starting: the model is loaded, and its accuracy measured."
+STARTING = "Starting: loading the model and measuring its accuracy."
 
 
 class Running(Task):
@@ -56,9 +57,11 @@ class Running(Task):
         stages: The networks that it left so far.
         stage: The one that is shown, or `None`.
         stopping: Whether the run was asked to stop.
+        by_epoch: Whether the networks of each epoch are listed.
 
     Signals:
         staged: The networks of the run, and the one that is shown.
+        steps: Whether the run has epochs on record, and whether these are listed.
         shown: The `RunView` or `None`, a text on the current activity, and whether the run is known to be running.
         progressed: How much of a round is done, and the total.
         logged: A line for the log.
@@ -67,6 +70,7 @@ class Running(Task):
     """
 
     staged = QtCore.Signal(object, object)
+    steps = QtCore.Signal(bool, bool)
     shown = QtCore.Signal(object, str, bool)
     progressed = QtCore.Signal(int, int)
     logged = QtCore.Signal(str)
@@ -88,7 +92,8 @@ class Running(Task):
         self.folder, self.own, self.stopping = folder, own, False
         self.stages: list[Stage] = []
         self.stage: Stage | None = None
-        self._number: int | None = None  # of the round that a person chose; None to follow the run
+        self.by_epoch = False
+        self._key: tuple[int, int] | None = None  # of the network that a person chose; None to follow the run
         self._read_profiles.clear()
         self.staged.emit([], None)
 
@@ -100,7 +105,8 @@ class Running(Task):
         model = session.need_model()
         data = self._preferences.data_of(model)
         share, method = _share_left(session), _method(session)
-        dialog = RunDialog(model, session.choices, share, data, session.input_shape, method=method)
+        table = session.table.path.resolve() if session.table else None
+        dialog = RunDialog(model, session.choices, share, data, session.input_shape, method=method, table=table)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
@@ -141,6 +147,7 @@ class Running(Task):
     def follow(self, directory: RunDirectory):
         """Shows a run, finished or still running, and follows it even if another process runs it."""
         self._forget(directory.path, own=False)
+        self.by_epoch = directory.settings.get("within") == FIT  # whose rounds are few, and its epochs what people know
         view = self._read(directory)
         self.wanted.emit()
         if not view.over:
@@ -192,8 +199,8 @@ class Running(Task):
 
     def _show_network(self, view):
         """Compares the heatmap with the network that is chosen, or else with that of the last round that was kept."""
-        self.stages = stages_of(view)
-        self._show_stage(self._number)
+        self._list_networks(view)
+        self._show_stage(self._key)
         session = self.session
         if session.measured is None:
             self._open_first_profile(view)
@@ -201,16 +208,31 @@ class Running(Task):
             first = session.comparison is None and session.mode is Mode.BEFORE
             self._compare(self.stage, Mode.CUTS if first else session.mode)
 
-    def _show_stage(self, number):
-        by_number = {stage.number: stage for stage in self.stages}
-        self.stage = by_number.get(number) or self.stages[-1]
+    def _list_networks(self, view):
+        every = stages_of(view, by_epoch=True)
+        self.stages = every if self.by_epoch else stages_of(view)
+        self.steps.emit(any(stage.epoch for stage in every), self.by_epoch)
+
+    def step_by_epoch(self, by_epoch: bool):
+        """Lists the networks of each epoch, or only those that rounds left; shows what the round at hand left."""
+        self.by_epoch = by_epoch
+        if self.view is not None and self.stage is not None:
+            self._list_networks(self.view)
+            number = self.stage.number
+            if (number, 0) not in [stage.key for stage in self.stages]:  # it was undone
+                number = max(stage.number for stage in self.stages if stage.number <= number and not stage.epoch)
+            self.choose_round(number)
+
+    def _show_stage(self, key):
+        by_key = {stage.key: stage for stage in self.stages}
+        self.stage = by_key.get(key) or self.stages[-1]
         self.staged.emit(self.stages, self.stage)
 
-    def choose_round(self, number: int):
-        """Shows the network that a round left; 0 for the one that the run began with."""
-        last = number == self.stages[-1].number
-        self._number = None if last else number
-        self._show_stage(self._number)
+    def choose_round(self, number: int, epoch: int = 0):
+        """Shows the network that a round left, or that of one of its epochs; round 0 is what the run began with."""
+        last = (number, epoch) == self.stages[-1].key
+        self._key = None if last else (number, epoch)
+        self._show_stage(self._key)
         self.in_words(self._show_chosen)
         self.changed.emit()
 
@@ -295,7 +317,7 @@ class Running(Task):
         if self.failed(outcome, f"Measuring {stage.name}", "&Measure again…", self.ask_to_measure):
             return
         if self.view is not None and stage in self.stages:
-            self.stages = stages_of(self.view)
+            self._list_networks(self.view)
             self.choose_round(stage.number)
         self.say(f"Measured. The heatmap shows FIRE after {stage.name}.")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from PySide6 import QtCore
 
 from firekeras.atomic import beside, check_can_write
+from firekeras.channels import latency_table
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
 from inspector.state import Comparison, Mode, ModelWeights, Session, choices_file, exports, model_explorer, words
@@ -28,10 +29,12 @@ class Saving(Task):
     Signals:
         saved: The choices were written to a file.
         chosen: `Choices` were read from a file.
+        table: The path of a latency table.
     """
 
     saved = QtCore.Signal()
     chosen = QtCore.Signal(object)
+    table = QtCore.Signal(object)
 
     def __init__(self, session: Session, parent: QtCore.QObject | None = None):
         super().__init__(session, parent)
@@ -143,12 +146,18 @@ class Saving(Task):
         self._is_written(path)
 
     def open_json(self, path: Path):
-        """Takes choices from a file, or shows what a plan removes."""
+        """Takes choices from a file, shows what a plan removes, or passes a latency table on."""
         opened = self.session.need_opened()
-        if not choices_file.is_choices(path):
+        kind = choices_file.format_of(path)
+        if kind == latency_table.FORMAT:
+            self.table.emit(path)
+            return
+        if kind != choices_file.FORMAT:
             self._show_plan(path)
             return
         choices = choices_file.load(path, opened.graph.filter_layers)
+        if choices.goal is not None:
+            self.session.checked_goal(choices.goal)
         self.chosen.emit(choices)
         self.say(f"Opened the caps, locks and limits of {path.name}. Undo (Ctrl+Z) restores yours.")
 

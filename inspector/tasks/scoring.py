@@ -73,7 +73,7 @@ class Scoring(Task):
 
     def _computed(self, outcome, names, source, model, profile, scratch):
         again = lambda: self.rank_by(names[0])  # noqa: E731
-        failed = self.failed(outcome, f"Scoring by {names[0]}", "&Again", again)
+        failed = self.failed(outcome, f"Scoring by {names[0]}", "&Score again", again)
         scores, refused = ({}, {}) if failed else scoring.read(scratch.path / SCORES, profile.l1)
         scratch.remove()
         self._known.update({(model, name): values for name, values in scores.items()})

@@ -26,7 +26,7 @@ class Banner(QtWidgets.QToolBar):
         self.way_out.clicked.connect(self._take_way_out)
         self.frame = self._framed()
         self.addWidget(self.frame)
-        self.way_out.setAccessibleName("Way out")
+        self.way_out.setAccessibleName("Next step")  # until there is one
         self._then: Callable[[], object] | None = None
         self.hide()
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PySide6 import QtCore, QtWidgets
 
-from inspector.state import CHOICES, DOCUMENT, LATENCY, PICTURE, Checked, Session, Timed
+from inspector.state import CHOICES, DOCUMENT, LATENCY, PICTURE, Checked, Session, Timed, words
 from inspector.widgets import theme
 
 
@@ -21,6 +21,8 @@ class Figure:
         how: What measures it, as a sentence.
         key: The key that measures it again.
         last: A function of the session that returns the last measurement, or `None`.
+        predicted: A function of the session that returns what is known without a measurement, and how; empty for
+            nothing.
     """
 
     title: str
@@ -28,6 +30,7 @@ class Figure:
     how: str
     key: str
     last: Callable[[Session], Timed | Checked | None]
+    predicted: Callable[[Session], tuple[str, str]] = lambda session: ("", "")
 
 
 LATENCY_FIGURE = Figure(
@@ -36,6 +39,7 @@ LATENCY_FIGURE = Figure(
     "F7 cuts the model as previewed, and measures its latency before and after.",
     "F7",
     lambda session: session.timed,
+    words.latency_by_table,
 )
 ACCURACY_FIGURE = Figure(
     "Accuracy before and after",
@@ -63,14 +67,16 @@ class FigureLabel(QtWidgets.QLabel):
         self._show()
 
     def _show(self):
-        measured = self.figure.last(self.session)
+        measured, predicted = self.figure.last(self.session), self.figure.predicted(self.session)
         self.setVisible(self.session.measured is not None and not self.session.shows_other)
         if self.session.measured is None:
             self._say("", "")
+        elif measured is not None and measured.choices == self.session.choices:
+            self._say(measured.words, measured.details)
+        elif predicted[0]:
+            self._say(*predicted)
         elif measured is None:
             self._say(self.figure.nothing, self.figure.how)
-        elif measured.choices == self.session.choices:
-            self._say(measured.words, measured.details)
         else:
             self._say_older(measured)
 

@@ -8,16 +8,16 @@ from PySide6 import QtCore, QtWidgets
 
 from firekeras.plan.goals import amount_of
 from inspector.models import Editor
-from inspector.state import BOARD, CHOICES, DOCUMENT, PICTURE, THIS_BOARD, Session, proposals
+from inspector.state import BOARD, CHOICES, DOCUMENT, LATENCY, PICTURE, THIS_BOARD, Session, proposals
 from inspector.views.memory_bar import MemoryBar
 from inspector.widgets import name
 
 NO_BOARD, FROM_FILE = "No board", "From a file…"
 NO_GOAL = "50% of MACs, …"
-TIP = "How much to leave, such as 50% of MACs, or 256 kB of RAM and 512 kB of flash; the filters to remove follow"
+TIP = "How much to leave, such as 50% of MACs, 2 ms, or 256 kB of RAM and 512 kB of flash; the filters to remove follow"
 BOARD_TIP = "The board that the network has to fit"
-RAM = "What the tensors take in int8; stack and program take more. Click to go to the layers at the peak"
-FLASH = "The size of the .tflite file in int8; the program takes more"
+RAM = "The tensors take this in int8; the stack and the program come on top. Click to go to the layers at the peak"
+FLASH = "The .tflite file takes this in int8; the program comes on top"
 
 
 class GoalBar(QtWidgets.QWidget):
@@ -67,6 +67,7 @@ class GoalBar(QtWidgets.QWidget):
         self.ram.clicked.connect(self._go_to_peak)
         self.session.listen(DOCUMENT, self._show_document)
         self.session.listen(BOARD, self._show_boards)
+        self.session.listen(LATENCY, self._propose)
         for what in (CHOICES, PICTURE, BOARD):
             self.session.listen(what, self._show)
 

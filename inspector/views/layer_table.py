@@ -10,12 +10,12 @@ from inspector.models import SORT, Column, Editor, LayerModel
 from inspector.state import CELL, DOCUMENT, PICTURE, Session, words
 from inspector.views.column_chooser import ColumnChooser
 from inspector.views.totals_view import TotalsView
-from inspector.widgets import CheckBoxDelegate, best_elide, name
+from inspector.widgets import CheckBoxDelegate, name, short_names
 
 SCORED = "with a score"  # no type has a space
-SHORTEST, WIDEST = 56, 396  # pixels: of a name, and of the table, before columns are pushed out of sight
+SHORTEST, WIDEST = 76, 408  # pixels: of a name, and of the table, before columns are pushed out of sight
 ROOMY = 1200  # pixels of a window that has room for names too
-MARGIN = 28  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
+MARGIN = 24  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
 
@@ -45,6 +45,22 @@ class CapDelegate(QtWidgets.QStyledItemDelegate):
     def setModelData(self, editor, model, index):  # noqa: N802 (Qt's name)
         editor.interpretText()
         model.setData(index, editor.value())
+
+
+class NameDelegate(QtWidgets.QStyledItemDelegate):
+    """Shows names of layers as short as the column needs; tips and screen readers have the whole ones.
+
+    Attributes:
+        shown: What is shown, by name.
+    """
+
+    def __init__(self, parent=None):
+        super().__init__(parent)
+        self.shown: dict[str, str] = {}
+
+    def initStyleOption(self, option, index):  # noqa: N802 (Qt's name)
+        super().initStyleOption(option, index)
+        option.text = self.shown.get(option.text, option.text)
 
 
 class Found(QtCore.QSortFilterProxyModel):
@@ -97,6 +113,8 @@ class LayerTable(QtWidgets.QWidget):
         self.proxy.setSourceModel(self.model)
         self.finder, self.kinds = self._make_finder(), self._make_kinds()
         self.view = self._make_view()
+        self.names = NameDelegate(self.view)
+        self.view.setItemDelegateForColumn(Column.LAYER, self.names)
         self.view.installEventFilter(self)
         self.edits = SelectionBar(self, editor)
         self.totals = TotalsView(session, self.view)
@@ -215,6 +233,7 @@ class LayerTable(QtWidgets.QWidget):
         if self._chosen:
             return
         rest, all_of_it = (self.view.width() - self._width(last) for last in (Column.MACS_CHANGE, Column.FILTERS))
+        self.names.shown = {}  # the column asks for room for whole names
         usual = max(Column.LAYER.about.width, min(all_of_it, self.view.sizeHintForColumn(Column.LAYER)))
         self._fitting = True
         self.view.setColumnWidth(Column.LAYER, max(SHORTEST, min(usual, rest)))
@@ -237,7 +256,8 @@ class LayerTable(QtWidgets.QWidget):
         if column == Column.LAYER:
             room = self.view.columnWidth(Column.LAYER) - MARGIN
             names = [row.name for row in self.session.rows]
-            self.view.setTextElideMode(best_elide(names, QtGui.QFontMetricsF(self.view.font()), room))
+            self.names.shown = short_names(names, QtGui.QFontMetricsF(self.view.font()), room) if names else {}
+            self.view.viewport().update()
 
     def selected(self) -> list[str]:
         """The layers whose rows are selected and can be changed."""

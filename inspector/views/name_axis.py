@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyqtgraph as pg
 from PySide6 import QtCore, QtGui
 
-from inspector.widgets import BANDS, Theme, best_elide
+from inspector.widgets import BANDS, Theme, short_names
 
 LINE, HIGH, LANE, MOST_LANES = 12, 16, 7, 4  # pixels; and how many lanes
 
@@ -64,16 +64,14 @@ class NameAxis(pg.AxisItem):
         font = QtGui.QFont(self.scene().font() if self.scene() else QtGui.QFont())
         font.setPixelSize(max(9, min(12, int(scale) if scale > LINE else LINE - 1)))
         metrics = QtGui.QFontMetricsF(font)
-        elide = best_elide(self._names, metrics, room - 4)
+        shown = short_names(self._names, metrics, room - 4)
         for row in self._with_room(scale):
-            name = self._names[row]
             font.setBold(row == self._current)
             p.setFont(font)
             p.setPen(pg.mkPen(self._theme.dim if row in self._dim else self._theme.text))
-            text = metrics.elidedText(name, elide, room - 4)
             place = QtCore.QRectF(0, at(row + 0.5) - HIGH / 2, room, HIGH)
             flags = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
-            p.drawText(place, flags, text)
+            p.drawText(place, flags, shown[self._names[row]])
 
     def _with_room(self, scale):
         """The rows whose names do not overlap: those pointed at, both ends, then those that can lose filters."""

@@ -33,7 +33,7 @@ class RatioBar(QtWidgets.QWidget):
         label.setBuddy(self.slider)
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
-        self.costs.setToolTip("Exact: counted for the network after the cut. Only accuracy is unknown before a run.")
+        self.costs.setToolTip("Exact: these are counted for the network after the cut, not estimated.")
         self.latency, self.accuracy = (FigureLabel(session, each) for each in (LATENCY_FIGURE, ACCURACY_FIGURE))
         self.most = QtWidgets.QLabel()
         self.most.setAccessibleName("The most that caps and limits allow")

@@ -1,4 +1,4 @@
-"""The rounds of a run: a slider over the networks that it left, and what can be done with each."""
+"""The rounds or the epochs of a run: a slider over its networks, and what can be done with each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from PySide6 import QtCore, QtGui, QtWidgets
 from inspector.state import Stage
 from inspector.widgets import name
 
-TIP = "Which network of the run is shown: the one that it began with, or what a kept round left"
+TIP = "The network to show: the first one of the run, or the one after a round or an epoch"
+STEPS = ("Rounds", "Epochs")
+STEPS_TIP = "Move through the rounds that were kept, or through all epochs of training"
 
 
 class RoundBar(QtWidgets.QWidget):
@@ -17,10 +19,12 @@ class RoundBar(QtWidgets.QWidget):
         actions: What can be done with the network that is shown.
 
     Signals:
-        chosen: The number of the round.
+        chosen: The number of the round, and that of the epoch; 0 for what the round left.
+        stepped: Whether the slider is to step over epochs.
     """
 
-    chosen = QtCore.Signal(int)
+    chosen = QtCore.Signal(int, int)
+    stepped = QtCore.Signal(bool)
 
     def __init__(self, actions, parent=None):
         super().__init__(parent)
@@ -31,6 +35,9 @@ class RoundBar(QtWidgets.QWidget):
         name(self.slider, "Round of the run", TIP)
         self.label = QtWidgets.QLabel("R&ound")
         self.label.setBuddy(self.slider)
+        self.steps = QtWidgets.QComboBox()
+        self.steps.addItems(STEPS)
+        name(self.steps, "Steps of the slider", STEPS_TIP)
         self.figures = QtWidgets.QLabel(wordWrap=True)
         self.figures.setAccessibleName("The network that is shown")
         self.menu = QtWidgets.QMenu("Model", self)
@@ -41,7 +48,7 @@ class RoundBar(QtWidgets.QWidget):
         self.button.setFocusPolicy(QtCore.Qt.FocusPolicy.StrongFocus)
         name(self.button, "What to do with the model of this round", "Open it, measure it, export it, show its folder")
         line = QtWidgets.QHBoxLayout()
-        for widget in (self.label, self.slider, self.button):
+        for widget in (self.label, self.steps, self.slider, self.button):
             line.addWidget(widget)
         layout = QtWidgets.QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 0)
@@ -49,8 +56,15 @@ class RoundBar(QtWidgets.QWidget):
         layout.addLayout(line)
         layout.addWidget(self.figures)
         self.stages: list[Stage] = []
-        self.slider.valueChanged.connect(lambda place: self.chosen.emit(self.stages[place].number))
+        self.slider.valueChanged.connect(lambda place: self.chosen.emit(*self.stages[place].key))
+        self.steps.activated.connect(lambda place: self.stepped.emit(STEPS[place] == STEPS[1]))
         self.hide()
+
+    def show_steps(self, has_epochs: bool, by_epoch: bool):
+        """Shows what the slider steps over, with a choice if the run has epochs on record."""
+        self.label.setVisible(not has_epochs)
+        self.steps.setVisible(has_epochs)
+        self.steps.setCurrentIndex(int(by_epoch))
 
     def show_stages(self, stages: list[Stage], shown: Stage | None):
         """Shows the networks of a run.
@@ -65,7 +79,7 @@ class RoundBar(QtWidgets.QWidget):
             return
         with QtCore.QSignalBlocker(self.slider):
             self.slider.setMaximum(max(0, len(stages) - 1))
-            self.slider.setValue([stage.number for stage in stages].index(shown.number))
+            self.slider.setValue([stage.key for stage in stages].index(shown.key))
         self.figures.setText(f"{shown.words}.")
 
     def changeEvent(self, event):  # noqa: N802 (Qt's name)

@@ -4,6 +4,6 @@ from inspector.widgets import theme
 from inspector.widgets.action_button import action_button
 from inspector.widgets.check_box import CheckBox, CheckBoxDelegate
 from inspector.widgets.colour_bar import ColourBar, Scale, draw_colours
-from inspector.widgets.elide import best_elide
+from inspector.widgets.elide import short_names
 from inspector.widgets.naming import name
 from inspector.widgets.theme import BANDS, CUT, Theme

@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterator
 
 from PySide6 import QtCore, QtGui
 
 Elide = QtCore.Qt.TextElideMode
 MODES = (Elide.ElideMiddle, Elide.ElideLeft, Elide.ElideRight)  # of equally good ones, the first
+WORD = re.compile(r"[^\W\d_]+")
+LETTERS = (4, 3, 2, 1)  # that are left of each word if names differ only in several places
 
 
-def best_elide(names: Collection[str], metrics: QtGui.QFontMetricsF, room: float) -> Elide:
-    """The place in which to shorten names so that as many as possible still differ.
+def short_names(names: Collection[str], metrics: QtGui.QFontMetricsF, room: float) -> dict[str, str]:
+    """Names as they fit into a space, so that as many as possible still differ.
+
+    They lose their middle, their beginning or their end; if they then look the same, each word is cut to its first
+    letters: `"layer1_0_conv2"` becomes `"la1_0_co2"`.
 
     Args:
         names: All names.
         metrics: Those of the font.
         room: The width, in pixels.
     """
-    return max(MODES, key=lambda mode: len({metrics.elidedText(name, mode, room) for name in names}))
+    best: dict[str, str] = {}
+    for shown in _shortened(names, metrics, room):
+        if len(set(shown.values())) > len(set(best.values())):
+            best = shown
+        if len(set(best.values())) == len(names):
+            break
+    return best
+
+
+def _shortened(names, metrics, room) -> Iterator[dict[str, str]]:
+    for mode in MODES:
+        yield {name: metrics.elidedText(name, mode, room) for name in names}
+    for letters in LETTERS:
+        yield {name: metrics.elidedText(_fitting(name, letters, metrics, room), MODES[1], room) for name in names}
+
+
+def _fitting(name, letters, metrics, room):
+    """The name if it fits, else with short words."""
+    if metrics.horizontalAdvance(name) <= room:
+        return name
+    return WORD.sub(lambda word: word[0][:letters], name)

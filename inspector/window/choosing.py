@@ -48,6 +48,12 @@ def choices(window: Window):
     _choose(window, FILE, "Choices, plans (*.json)", window.open_path)
 
 
+def latency_table(window: Window):
+    """Opens a latency table of the open network."""
+    open_table = lambda path: window.in_words(window.tabling.open, Path(path))  # noqa: E731
+    _choose(window, FILE, "Latency tables (*.json)", open_table)
+
+
 def other_profile(window: Window):
     """Compares the open profile with another one, or with that of another model."""
     _choose(window, FILE, KINDS, lambda path: window.in_words(window.compare_with, path))

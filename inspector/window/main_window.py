@@ -13,6 +13,7 @@ from inspector.models import Editor, Preferences
 from inspector.state import (
     CHOICES,
     DOCUMENT,
+    NO_TABLE,
     PICTURE,
     Comparison,
     Document,
@@ -35,6 +36,7 @@ from inspector.tasks import (
     Running,
     Saving,
     Scoring,
+    Tabling,
     Task,
     Timing,
     in_words,
@@ -89,6 +91,7 @@ class Window(QtWidgets.QMainWindow):
         self.converting: Converting = Converting(self.session, self.work, self)
         self.scoring: Scoring = Scoring(self.session, preferences, self)
         self.timing: Timing = Timing(self.session, self.work, self)
+        self.tabling: Tabling = Tabling(self.session, self)
         self.judging: Judging = Judging(self.session, self.work, preferences, self)
         self.exporting: Exporting = Exporting(self.session, preferences, self)
         self.actions_: actions.Actions = actions.Actions(self, MENUS)
@@ -139,7 +142,7 @@ class Window(QtWidgets.QMainWindow):
         self.statusBar().setSizeGripEnabled(True)
 
     def _add_toolbar(self):
-        bar = QtWidgets.QToolBar("Ratio and costs", self, movable=False)
+        bar = QtWidgets.QToolBar("Filters to remove and costs", self, movable=False)
         bar.setObjectName("ratio")
         bar.setContextMenuPolicy(QtCore.Qt.ContextMenuPolicy.PreventContextMenu)  # it cannot be hidden by mistake
         bar.addWidget(self.ratio)
@@ -173,7 +176,7 @@ class Window(QtWidgets.QMainWindow):
         self.work.progressed.connect(self.run_panel.show_progress)
         for view in (self.heatmap, self.table):
             view.said.connect(self.statusBar().showMessage)
-        self.goal.refused.connect(lambda why: self.banner.say(why, error=True))
+        self.goal.refused.connect(self._refuse_goal)
         self.goal.file_wanted.connect(lambda: choosing.boards(self))
         self.table.found.connect(self.heatmap.show_found)
         self.table.selection.connect(self.heatmap.show_selected)
@@ -189,6 +192,7 @@ class Window(QtWidgets.QMainWindow):
             self.exporting,
             self.judging,
             self.scoring,
+            self.tabling,
         ):
             self._connect_task(task)
         self.heatmap_panel.ranked.connect(self.rank_by)
@@ -197,9 +201,13 @@ class Window(QtWidgets.QMainWindow):
         self.measuring.predicted.connect(self.panel.show_predictions)
         self.saving.saved.connect(self.editor.stack.setClean)
         self.saving.chosen.connect(self.editor.take)
+        self.saving.table.connect(lambda path: self.in_words(self.tabling.open, path))
+        self.tabling.rounding.connect(lambda step: self.editor.set_limits(step, self.session.choices.min_keep))
         self.running.staged.connect(self.rounds.show_stages)
         self.running.staged.connect(lambda _stages, stage: self.run_panel.chart.mark(stage.number if stage else None))
         self.rounds.chosen.connect(self.running.choose_round)
+        self.rounds.stepped.connect(self.running.step_by_epoch)
+        self.running.steps.connect(self.rounds.show_steps)
         self.running.shown.connect(self.run_panel.show_run)
         self.running.progressed.connect(self.run_panel.show_progress)
         self.running.logged.connect(self.run_panel.say)
@@ -332,6 +340,11 @@ class Window(QtWidgets.QMainWindow):
             self.resizeDocks([self.run_dock], [min(RUN_HEIGHT, self.height() // 4)], QtCore.Qt.Orientation.Vertical)
         self.run_dock.raise_()
 
+    def _refuse_goal(self, why):
+        """Says why a goal is none; a time is one as soon as there is a latency table."""
+        way_out = "&Measure a table" if why == NO_TABLE and not obstacles.no_model(self.session) else ""
+        self.banner.say(why, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
+
     def show_dialog(self, dialog: QtWidgets.QDialog):
         """Opens a dialog; the window keeps a reference to it until the next one."""
         self.dialog = dialog
@@ -425,7 +438,8 @@ class Window(QtWidgets.QMainWindow):
         """The command line that prunes as previewed."""
         document = self.session.need_document()
         model = document.model.resolve() if document.model else Path("MODEL.keras")
-        return as_text(prune_arguments(model, self._ranking(), self.session.choices, "pruned.keras"))
+        table = self.session.table.path.resolve() if self.session.table else None
+        return as_text(prune_arguments(model, self._ranking(), self.session.choices, "pruned.keras", table))
 
     def _ranking(self):
         """What the command line ranks by, as an option."""
@@ -469,7 +483,7 @@ class Window(QtWidgets.QMainWindow):
             action.setStatusTip(f"Open {path}")
             action.triggered.connect(lambda _checked=False, path=path: self.open_path(path))
         if menu.isEmpty():
-            menu.addAction("Nothing opened yet").setEnabled(False)
+            menu.addAction("No recent files").setEnabled(False)
             return
         menu.addSeparator()
         menu.addAction("&Clear list").triggered.connect(self.preferences.forget_all)

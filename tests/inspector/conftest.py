@@ -11,6 +11,7 @@ from pathlib import Path
 import keras
 import networks
 import pytest
+from fake_times import table_of
 from PySide6 import QtCore
 from recorded import begin, start, whole_round
 
@@ -91,6 +92,15 @@ def cut_files(residual_files, tmp_path_factory):
     firekeras.measure_fire(smaller, networks.samples(model, 16)).save(folder / "cut.fire.h5")
     removed = {name: filters.tolist() for name, filters in plan.removed.items()}
     return folder / "cut.keras", folder / "cut.fire.h5", removed
+
+
+@pytest.fixture(scope="session")
+def table_file(residual_files, tmp_path_factory):
+    """A latency table of the residual network: 1 us for each 1,000 MACs."""
+    path = tmp_path_factory.mktemp("table") / "board.json"
+    with pytest.MonkeyPatch.context() as patch:
+        table_of(keras.models.load_model(residual_files[0]), patch).save(path)
+    return path
 
 
 def only(graph, layer):

@@ -1,4 +1,4 @@
-"""One process that runs firekeras for many children: Keras is imported once, and not for each of them.
+"""One process that runs firekeras, and checks accuracy, for many children: Keras is imported once, not for each.
 
 `python one_child.py SOCKET` serves, in order; `python one_child.py SOCKET ARGUMENT...` has it run a command, shows what
 it writes, and ends as it does. A client that is killed interrupts its command.
@@ -78,12 +78,21 @@ def watch(connection, working):
 
 def run(app, arguments):
     try:
-        app(arguments, prog_name="firekeras")
+        if arguments[0] == "checking":
+            check(*arguments[1:])
+        else:
+            app(arguments, prog_name="firekeras")
     except SystemExit as end:
         return end.code or 0
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def check(model, plan, data, images):
+    from inspector.children import checking
+
+    checking.measure(model, plan, data, int(images))
 
 
 if __name__ == "__main__":

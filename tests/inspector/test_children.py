@@ -15,6 +15,7 @@ import keras
 import networks
 import numpy as np
 import pytest
+from fake_times import table_of
 from typer.testing import CliRunner
 
 import firekeras
@@ -22,7 +23,7 @@ from examples.inspector_walk import Walk
 from firekeras import zoo
 from firekeras.cli import app
 from inspector.children import predicting
-from inspector.children.commands import MeasureOptions, RunOptions
+from inspector.children.commands import MeasureOptions
 from inspector.state.comparison import Mode
 from inspector.state.weights import ModelWeights
 
@@ -78,8 +79,10 @@ def served(server, qtbot, monkeypatch):
     def command(arguments):
         return [sys.executable, "-S", "-E", CHILD, server, *map(str, arguments)]
 
-    for module in ("tasks.converting", "tasks.measuring", "tasks.running", "tasks.saving", "tasks.timing"):
-        monkeypatch.setattr(f"inspector.{module}.firekeras_command", command)
+    for module in ("converting", "exporting", "measuring", "running", "saving", "timing"):
+        monkeypatch.setattr(f"inspector.tasks.{module}.firekeras_command", command)
+    checking = lambda model, plan, data: command(["checking", model, plan, data.data, data.images])  # noqa: E731
+    monkeypatch.setattr("inspector.tasks.judging.checking_command", checking)
     monkeypatch.setattr("inspector.children.structure.firekeras_command", command)
     qtbot.waitUntil(lambda: Path(server).exists(), timeout=LONG)
 
@@ -153,18 +156,26 @@ def test_the_same_filter_is_found_again_in_the_saved_model(digits, qtbot, tmp_pa
     assert comparison.filter_after(layer, int(removed[layer][0])) is None
 
 
-def test_a_real_run_goes_to_its_end_and_can_be_opened(served, digits, qtbot, tmp_path):
+def test_a_real_run_to_a_latency_goes_to_its_end_and_can_be_opened(served, digits, qtbot, tmp_path, monkeypatch):
+    table = table_of(keras.models.load_model(tmp_path / "digits.keras"), monkeypatch)
+    table.save(tmp_path / "board.json")
+    digits.open_path(tmp_path / "board.json")
     free = next(row.name for row in digits.session.rows if not row.locked)
     digits.editor.set_locks([free], True)
-    options = RunOptions(
-        "digits", tmp_path / "run", tmp_path / "pruned.keras", target={"conv_macs": 0.6}, epochs=2, limit=120
-    )
+    digits.editor.set_goal("60% of latency")
+    digits.running.ask()
+    digits.dialog.data.box.setEditText("digits")
+    files = {"run_dir": tmp_path / "run", "output": tmp_path / "pruned.keras"}
+    options = dataclasses.replace(digits.dialog.options(), **files, epochs=2, limit=120)
+    digits.dialog.reject()
+    assert options.target == {"latency": 0.6} and options.table == tmp_path / "board.json"
     digits.running.start(options)
     words = until_done(qtbot, digits)
     assert "is over" in words, words + digits.run_panel.log.toPlainText()
     report = digits.running.view.report
     assert len(report.accepted) == 1 and report.widths_after[free] == report.widths_before[free]
     assert ModelWeights(tmp_path / "pruned.keras").params == report.costs_after.params
+    assert table.predict(keras.models.load_model(tmp_path / "pruned.keras")) <= 0.6 * table.seconds[0]
     digits.banner.way_out.click()
     assert digits.session.document.run is not None and digits.session.measured is not None
     assert "finished" in digits.run_panel.status.text()
@@ -232,11 +243,17 @@ def test_a_file_of_keras_2_becomes_a_smaller_network(served, empty_window, tmp_p
     assert [row.name for row in session.rows] == ["conv1", "depthwise", "pointwise", "conv2", "scores"]
     walk.measure()
     assert session.measured is not None and session.measured.profile.samples == 288  # a fifth
+    walk.choose_board("Raspberry Pi Pico")
+    assert session.board.ram == 264 * 1024 and window.goal.ram.share == session.cut.costs.ram / (264 * 1024)
     capped = walk.preview("60% of MACs", 25)
     assert session.choices.goal.target == {"macs": 0.6} and session.choices.caps[capped] == 0.25
     assert 0.5 * session.opened.costs.macs < session.cut.costs.macs <= 0.6 * session.opened.costs.macs
     row = session.opened.row(capped)
     assert row.filters > session.cut.widths[capped] >= 0.75 * row.filters
+    walk.check()
+    checked = session.checked
+    assert checked.choices == session.choices and 0 <= checked.after <= checked.before <= 1 and checked.images == 359
+    assert window.ratio.accuracy.text() == checked.words
     walk.run()
     stopped = window.running.view.report
     assert "Stopped on request after round 1" in window.banner.words.text() and len(stopped.rounds) == 1
@@ -248,6 +265,9 @@ def test_a_file_of_keras_2_becomes_a_smaller_network(served, empty_window, tmp_p
     assert session.cut.widths == report.widths_after and session.cut.costs.macs == report.costs_after.macs
     layers = list(csv.DictReader(walk.save().read_text().splitlines()))
     assert {layer["layer"]: int(layer["filters_after"]) for layer in layers} == report.widths_after
+    assert (tmp_path / "digits-int8.tflite") == walk.export()
+    kept = report.costs_after
+    assert abs((tmp_path / "digits-int8.tflite").stat().st_size / kept.flash - 1) < 0.2
     svg = walk.draw().read_text()
     assert all(f">{row.name}<" in svg for row in session.rows) and "After: " in svg
     assert (tmp_path / "digits-pruned.keras").exists()

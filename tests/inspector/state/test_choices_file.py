@@ -11,7 +11,7 @@ from inspector.state.goals import Goal
 def test_what_is_saved_is_read_again(tmp_path, goal):
     choices = Choices(0.4, {"conv1": 0.25}, frozenset({"conv2"}), 8, 0.2, goal)
     choices_file.save(choices, tmp_path / "mine.json")
-    assert choices_file.is_choices(tmp_path / "mine.json")
+    assert choices_file.format_of(tmp_path / "mine.json") == choices_file.FORMAT
     assert choices_file.load(tmp_path / "mine.json", ["conv1", "conv2"]) == choices
 
 

@@ -21,6 +21,10 @@ MINE = Board("mine", 256_000, 1_000_000, "My board")
         ("10M MACs", {"macs": "10M"}),
         ("256 kB of RAM and 512 kB of flash", {"ram": "256 kB", "flash": "512 kB"}),
         ("50% of MACs, 1 MB of float32 flash", {"macs": 0.5, "flash_float32": "1 MB"}),
+        ("2 ms", {"latency": "2 ms"}),
+        ("0.5s", {"latency": "0.5s"}),
+        ("60% of latency", {"latency": 0.6}),
+        ("800 µs of the latency and 50% of flash", {"latency": "800 µs", "flash": 0.5}),
         ("this board", {"ram": 256_000, "flash": 1_000_000}),
         ("my board", {"ram": 256_000, "flash": 1_000_000}),
     ],
@@ -33,7 +37,8 @@ def test_a_text_is_a_goal(text, target):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("2 ms", "Latency can only be measured"),
+        ("2 of latency", "Received"),
+        ("2 ms of MACs", "Received"),
         ("this board", "No board is chosen"),
         ("half of it", "Expected “50% of MACs”.*Received: “half of it”"),
         ("50 of MACs", "Received"),
@@ -53,4 +58,7 @@ def test_what_is_proposed_is_less_than_there_is(session):
     said = proposals(costs, MINE)
     assert said[-4:] == ["256 kB of RAM", "2 MB of flash", "256 kB of RAM and 2 MB of flash", "this board"]
     assert all(goal_of(text, [MINE], MINE).target for text in said)
+    timed = proposals(dataclasses.replace(costs, latency=3.17e-3), None)
+    assert "2 ms" in timed and "50% of latency" in timed and goal_of("2 ms").target == {"latency": "2 ms"}
+    assert not [text for text in said if "latency" in text or "ms" in text]
     assert not [text for text in proposals(dataclasses.replace(costs, ram=None, flash=900), None) if "B of" in text]

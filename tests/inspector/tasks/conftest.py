@@ -14,7 +14,7 @@ def replay(window, tmp_path, monkeypatch):
             asked.append([str(one) for one in arguments])
             return command(tmp_path, steps)
 
-        for module in ("running", "measuring", "saving", "converting", "judging"):
+        for module in ("running", "measuring", "saving", "converting", "judging", "tabling"):
             monkeypatch.setattr(f"inspector.tasks.{module}.firekeras_command", fake)
         return asked
 

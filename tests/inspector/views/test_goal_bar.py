@@ -76,10 +76,10 @@ def test_what_is_no_goal_is_refused_on_enter_and_an_empty_field_leaves_the_ratio
     type_goal(window, qtbot, "60% of MACs")
     ratio = window.session.ratio
     window.goal.take_focus()
-    qtbot.keyClicks(window.goal.line, "2 ms")
+    qtbot.keyClicks(window.goal.line, "2 parsecs")
     assert window.session.choices.goal.text == "60% of MACs"
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
-    assert "Latency can only be measured" in window.banner.words.text()
+    assert "“2 ms”, several of them, or a board. Received: “2 parsecs”" in window.banner.words.text()
     window.goal.take_focus()
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Delete)
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)

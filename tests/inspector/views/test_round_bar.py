@@ -1,8 +1,12 @@
 """The rounds of a run, by keys and mouse: what is shown is what that round left."""
 
+import json
+
 import numpy as np
 from PySide6 import QtCore
+from recorded import epoch
 
+from examples.inspector_walk import Walk
 from inspector.models.columns import Column
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
@@ -72,3 +76,51 @@ def test_a_model_that_is_gone_is_missed(history):
     window.rounds.slider.setValue(1)
     for key in ("open_round", "measure_round", "export", "folder"):
         assert "the model of round 1 is not in the folder" in window.actions_[key].statusTip()
+
+
+def with_epochs(folder, widths, removed, of_fit=False):
+    """Gives the run of `history` its epochs: two of each kept round, and one of the round that was undone."""
+    lines = []
+    for line in (folder / "events.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        if event["event"] == "round":
+            number, kept = event["number"], event["accepted"]
+            for done in range(1, 2 + kept):
+                logs = {"val_accuracy": 0.5 + number / 10 + done / 100, "val_loss": 0.25, "loss": 0.1}
+                more = {} if kept else {"widths": widths, "removed": removed}
+                lines.append(json.dumps({**epoch(number, done, 1 + kept), "logs": logs, **more}))
+        lines.append(line)
+    (folder / "events.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    if of_fit:
+        settings = json.loads((folder / "run.json").read_text())
+        (folder / "run.json").write_text(json.dumps({**settings, "within": "fit", "source": None}))
+
+
+def test_the_slider_steps_over_epochs_on_request(history, qtbot, tmp_path):
+    window, layer, went, folder = history
+    bar, width = window.rounds, window.session.opened.row(layer).filters
+    assert bar.label.isVisible() and not bar.steps.isVisible()  # no epoch is on record
+    more = [*went, *(k for k in range(width) if k not in went)][:3]
+    with_epochs(folder, {**window.session.opened.graph.widths, layer: width - 3}, {layer: more})
+    window.open_path(folder)
+    assert bar.steps.isVisible() and bar.steps.currentText() == "Rounds" and len(bar.stages) == 3
+    Walk(window, tmp_path).pick(bar.steps, "Epochs")
+    assert [stage.key for stage in bar.stages] == [(0, 0), (1, 1), (1, 0), (2, 1), (3, 1), (3, 0)]
+    assert bar.figures.text().startswith("Round 3: accuracy 0.8900") and bar.slider.value() == 5
+    bar.slider.setFocus()
+    qtbot.keyClick(bar.slider, Qt.Key.Key_Left)
+    assert bar.figures.text() == "Epoch 1 of 2 in round 3: val_accuracy 0.8100, val_loss 0.2500, 80.0% of the MACs."
+    assert shown_filters(window, layer) == str(width - 2) and "of epoch 1" in window.actions_["export"].statusTip()
+    qtbot.keyClick(bar.slider, Qt.Key.Key_Left)
+    assert bar.figures.text().startswith("Epoch 1 of 1 in round 2: val_accuracy 0.7100")
+    assert shown_filters(window, layer) == str(width - 3)  # though the round was undone
+    Walk(window, tmp_path).pick(bar.steps, "Rounds")
+    assert bar.figures.text().startswith("Round 1: ") and shown_filters(window, layer) == str(width - 1)
+
+
+def test_the_record_of_a_fit_is_shown_by_epochs(history):
+    window, _, _, folder = history
+    with_epochs(folder, window.session.opened.graph.widths, {}, of_fit=True)
+    window.open_path(folder)
+    assert window.rounds.steps.currentText() == "Epochs" and len(window.rounds.stages) == 6
+    assert "it is the record of a fit, which cannot be resumed" in window.actions_["resume"].statusTip()
