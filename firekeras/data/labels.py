@@ -60,8 +60,8 @@ def _check_numbers(name, y):
     for array in keras.tree.flatten(y):
         if getattr(getattr(array, "dtype", None), "kind", "f") in "OUS":
             raise ValueError(
-                f"The labels of `{name}` must be numbers. Received: text or objects, such as {short(array.flat[0])}. "
-                "For class names: np.unique(y, return_inverse=True)[1]."
+                f"The labels of `{name}` must be numbers. Received: text or objects, such as "
+                f"{array.ravel()[:1].tolist()}. For class names: np.unique(y, return_inverse=True)[1]."
             )
 
 

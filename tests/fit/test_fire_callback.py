@@ -99,8 +99,9 @@ def test_counting_leaves_training_as_it_would_have_been():
     fit(plain, plain_watch := Watch(), epochs=2)
     callback = firekeras.FirePruningCallback(pruning_ratio=0.1, start_epoch=1)
     x, y = images()
+    second = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: setattr(counted, "stop_training", epoch == 1))
     with pytest.warns(UserWarning, match="did not prune: fit had no epochs left"):
-        counted.fit(x, y, epochs=2, batch_size=32, shuffle=False, verbose=0, callbacks=[callback, watch],
+        counted.fit(x, y, epochs=3, batch_size=32, shuffle=False, verbose=0, callbacks=[callback, watch, second],
                     validation_data=images(48, seed=1))  # fmt: skip
     np.testing.assert_allclose(watch.losses, plain_watch.losses, rtol=1e-5)
     assert watch.iterations == plain_watch.iterations == [3, 6]
