@@ -19,7 +19,8 @@ class KerasModel:
         self.inputs = [Input(t.name, tuple(t.shape), np.dtype(t.dtype)) for t in model.inputs]
 
     def prepare(self, arrays):
-        self._batch = keras.tree.pack_sequence_as(self.model.input, arrays) if len(arrays) > 1 else arrays[0]
+        structure = getattr(self.model, "input", self.model.inputs[0])  # a Sequential model has one input
+        self._batch = keras.tree.pack_sequence_as(structure, arrays)
 
     def invoke(self):
         self._outputs = self.model.predict_on_batch(self._batch)

@@ -34,7 +34,7 @@ def compare(
     validation_data: Any,
     test_data: Any,
     *,
-    methods: Iterable[str] | Mapping[str, Callable | Scratch | Unpruned] = METHODS,
+    methods: str | Iterable | Mapping[str, Any] = METHODS,
     target: Mapping[str, Any] | None = None,
     seeds: int | Iterable[int] = 3,
     epochs: int = 20,

@@ -435,7 +435,7 @@ def test_units_of_dense_layers_stay_unless_a_cap_names_them_or_there_are_no_othe
         ({"methods": ("random:paper",)}, "method 'random' has no protocol 'paper'"),
         ({"epochs": 0}, "epochs must be a whole number"),
         ({"seeds": 0}, "seeds, how many runs each method has, must be a whole number, at least 1"),
-        ({"seeds": 1.5}, "seeds, how many"),
+        ({"seeds": 1.5}, "seeds must be a whole number or a list of whole numbers"),
         ({"seeds": ()}, "seeds is how many.*an empty one"),
         ({"seeds": (0, -1)}, "Each of seeds must be a whole number, at least 0. Received: -1"),
         ({"target": 0.5}, r"target must be a dict.*Received: 0\.5"),
