@@ -347,7 +347,12 @@ def test_a_folder_is_refused(folder):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("old.h5", "legacy HDF5"), ("model.onnx", "NAME.keras. Received: model.onnx"), ("junk.keras", "truncated")],
+    [
+        ("old.h5", "legacy HDF5"),
+        ("m.weights.h5", "load_weights('m.weights.h5')"),
+        ("model.onnx", "NAME.keras. Received: model.onnx"),
+        ("junk.keras", "truncated"),
+    ],
 )
 def test_files_of_other_formats_are_refused(folder, name, words):
     (folder / name).write_bytes(b"something else")
