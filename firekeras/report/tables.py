@@ -13,6 +13,7 @@ from firekeras.channels.costs import COSTS, SHOWN
 from firekeras.report.fitting import FittingTable
 from firekeras.rounds.figures import RoundFigures, figure, ranked_by
 from firekeras.rounds.lines import read
+from firekeras.rounds.monitor import tolerance_in_words
 from firekeras.terminal import printable, written
 
 STAY = "must stay, because"
@@ -159,7 +160,8 @@ def outcome_lines(result) -> list[Text]:
     side = "within" if result.within_tolerance else "outside"
     verdict = (
         f"On held-out data {result.monitor} went from {metric(result.baseline)} to {metric(result.accuracy)}, {side} "
-        f"the tolerance of {result.tolerance:g}. Epochs: {result.epochs}; rounds: {len(result.rounds)}."
+        f"the tolerance of {tolerance_in_words(result.tolerance, result.monitor)}. Epochs: {result.epochs}; rounds: "
+        f"{len(result.rounds)}."
     )
     lines = [verdict, *(f"Note: {note}" for note in result.notes), time_line(result.time)]
     return [Text(line) for line in lines if line]
