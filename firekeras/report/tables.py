@@ -212,14 +212,16 @@ def _predicted_row(before, after):
     """The row for the latency that a table predicts, in milliseconds, if one does."""
     if before is None or after is None:
         return []
-    change = f"{(after - before) / before:+.1%}" if before else ""
-    return [("latency by the table, ms", f"{1e3 * before:.4g}", f"{1e3 * after:.4g}", change)]
+    return [("latency by the table, ms", f"{1e3 * before:.4g}", f"{1e3 * after:.4g}", _left(after, before))]
 
 
 def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple[str, str, str, str]:
-    """A row for an amount that should fall, with its change in percent."""
-    change = f"{(after - before) / before:+.1%}" if before else ""
-    return title, short_number(before, unit), short_number(after, unit), change
+    """A row for an amount that should fall, with what is left of it in percent."""
+    return title, short_number(before, unit), short_number(after, unit), _left(after, before)
+
+
+def _left(part, whole):
+    return f"{part / whole:.1%} left" if whole else ""
 
 
 def metric_row(title: str, before: float, after: float) -> tuple[str, str, str, str]:
@@ -236,7 +238,7 @@ def latency_row(before, after) -> tuple[str, str, str, str]:
     """
     title, apart = f"measured latency, batch of {before.batch_size}", after.median - before.median
     clear = abs(apart) > before.spread + after.spread
-    change = f"{apart / before.median:+.1%}" if clear else "no clear change"
+    change = _left(after.median, before.median) if clear else "no clear change"
     return title, _milliseconds(before), _milliseconds(after), change
 
 

@@ -295,7 +295,7 @@ def test_a_terminal_shows_each_round_and_the_sum():
     lines = [line.split() for line in text.splitlines()]
     assert ["2", "kept", "3", "50.0%", "0.5000", "0.8950", "FIRE", "measured"] in lines
     assert ["4", "undone", "3", "40.0%", "-", "-", "FIRE", "measured"] in lines
-    assert ["conv", "MACs", "1.000", "k", "500", "-50.0%"] in lines
+    assert ["conv", "MACs", "1.000", "k", "500", "50.0%", "left"] in lines
     assert ["accuracy", "0.9000", "0.8950", "-0.0050"] in lines
     assert "Round 2: folded." in text
 
