@@ -55,7 +55,7 @@ def check_criterion(name: str, *, data: bool):
 def check_target(name: str, share: float | None):
     """Checks the share of a cost that is to be left."""
     if share is not None:
-        check_share(option(name), share, "the share that is left", above=0, hint=percent_hint(share))
+        check_share(option(name), share, "the share that is left", above=0)
 
 
 def parsed_targets(given: Mapping[str, str | None]) -> dict[str, float | str | None]:
@@ -76,7 +76,9 @@ def _parsed_target(name, text):
         share = float(text)
     except ValueError:
         amount = "a time, such as 2ms" if unit_of(name) == "s" else "an amount, such as 256kB or 1.5M"
-        raise ValueError(f"{option(name)} must be a share above 0, up to 1, or {amount}. Received: {text!r}.") from None
+        raise ValueError(
+            f"{option(name)} must be a share above 0, up to 1, or {amount}. Received: {text!r}.{percent_hint(text)}"
+        ) from None
     check_target(name, share)
     return share
 
@@ -181,5 +183,5 @@ def format_named(text: str):
         return by_ending[text.removeprefix(".")]
     if text not in FORMATS:
         known = [*FORMATS, *by_ending]
-        raise ValueError(f"Unknown export format {text!r}. Expected one of {known}.{suggestion(text, known, cutoff=0)}")
+        raise ValueError(f"Unknown export format {text!r}. Expected one of {known}.{suggestion(text, known)}")
     return FORMATS[text]

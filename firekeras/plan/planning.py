@@ -305,7 +305,7 @@ def known_layer(name, names):
     """The name if it is known; else raises `ValueError` with the nearest."""
     if name in names:
         return name
-    hint = suggestion(name, names, cutoff=0)
+    hint = suggestion(name, names)
     raise ValueError(f"There is no layer with filters named {name!r}.{hint}")
 
 

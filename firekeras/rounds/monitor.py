@@ -46,7 +46,7 @@ def chosen_monitor(monitor: str | None, names: Iterable[str], outputs: int = 1) 
         return _default(names) if outputs == 1 else "loss"
     plain = monitor if monitor in names else monitor.removeprefix("val_")
     if plain not in names:
-        hint = suggestion(plain, names, cutoff=0)
+        hint = suggestion(plain, names)
         raise ValueError(
             f"The model has no metric {monitor!r} to watch; it has {sorted(set(names))}.{hint} Compile it with "
             "metrics=['accuracy'], or give monitor=... one of these."

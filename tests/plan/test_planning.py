@@ -529,7 +529,7 @@ def test_a_target_out_of_reach_names_the_best_that_can_be():
         ({"target": {"macs": 0}}, r"target.*share above 0, up to 1"),
         ({"target": {"macs": 1.5}}, r"target.*share above 0, up to 1"),
         ({"target": {"macs": NAN}}, r"target.*share above 0, up to 1"),
-        ({"target": {"macs": 0.5, "ram": "256 chars"}}, r"target must be one of"),
+        ({"target": {"macs": 0.5, "ram": "256 chars"}}, r"'chars' is no unit of ram"),
         ({"target": {"ram": 50}}, r"target must be one of.* 50% is 0.5"),
     ],
 )
