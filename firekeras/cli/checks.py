@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from firekeras.cli.words import option
-from firekeras.refusals import check_number, check_share, checked_whole, percent_hint, suggestion, unknown
+from firekeras.refusals import check_number, check_share, checked_whole, percent_hint, unknown
 
 CONTROLS = ("scratch", "unpruned")  # of a comparison
 MODES = ("learned", "measured")  # of the method "fire"
@@ -172,16 +172,3 @@ def check_folder(path: Path, name: str):
     above = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not os.access(above, os.W_OK):
         raise ValueError(f"{option(name)} {path} cannot be written: there is no permission to write to {above}.")
-
-
-def format_named(text: str):
-    """The export format of a name, or of an ending: `"tflite"` is `"litert"`."""
-    from firekeras.export.formats import FORMATS
-
-    by_ending = {known.ending.removeprefix("."): known for known in FORMATS.values() if known.ending}
-    if text.removeprefix(".") in by_ending:
-        return by_ending[text.removeprefix(".")]
-    if text not in FORMATS:
-        known = [*FORMATS, *by_ending]
-        raise ValueError(f"Unknown export format {text!r}. Expected one of {known}.{suggestion(text, known)}")
-    return FORMATS[text]

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli import checks, complete
+from firekeras.cli import complete
 from firekeras.cli.console import import_keras, show, show_text, silent_stderr
+from firekeras.export.formats import format_named
 from firekeras.export.formats.format import either, formats_with
 
 
@@ -31,7 +32,7 @@ def widths(
 
     Example: firekeras widths 32 --size 16 --int8
     """
-    chosen = checks.format_named(to)
+    chosen = format_named(to)
     if not chosen.sets_threads:
         raise ValueError(f"--to is {_names()} here. Received: {to!r}.")
     if int8 and not chosen.has_int8:
