@@ -125,8 +125,7 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
         run_dir: The folder of the run, if there is one.
 
     Raises:
-        ValueError: If the path is none for a result.
-        OSError: If it cannot be written.
+        ValueError: If the path is none for a result, or nothing can be written there.
     """
     if model:
         model_file.check_path(model)
@@ -138,7 +137,10 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
     _check_outside_of_runs(output, run_dir)
     remove_stale(output.parent)
-    check_can_write(output)
+    try:
+        check_can_write(output)
+    except OSError as error:
+        raise ValueError(f"{error.strerror}. Give another --output.") from error
 
 
 def _check_outside_of_runs(output, run_dir):
