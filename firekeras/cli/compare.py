@@ -43,6 +43,7 @@ def compare(
         str,
         typer.Option(
             rich_help_panel=METHODS,  # of its own: its wide values leave no room for the names of other options
+            show_default="fire, fire_paper, l1, random, scratch, unpruned",  # which breaks between words
             metavar="NAME,NAME,...",
             help="Methods (fire, fire_paper, l1, ...), or as published (fire:paper, l1:paper, ...); criteria (random,"
             " l2, ...); 'scratch': the final network of the first method, trained from fresh weights; and 'unpruned':"

@@ -45,8 +45,9 @@ def widths(
 
     near = range(around - 8, around + 9)
     with silent_stderr():  # converters print a lot
-        settings = {"size": size, "kernel": kernel, "to": chosen.name, "int8": int8, "threads": threads, "runs": runs}
-        latencies = latency_of_widths(near, **settings)
+        latencies = latency_of_widths(
+            near, size=size, kernel=kernel, to=chosen.name, int8=int8, threads=threads, runs=runs
+        )
     show(widths_table(latencies, {width: chain_macs(width, size=size, kernel=kernel) for width in near}))
     step = suitable_round_to(latencies)
     if step > 1:
