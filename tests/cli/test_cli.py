@@ -515,7 +515,7 @@ def test_a_run_without_an_accepted_round_writes_nothing(folder, monkeypatch):
         (["--epochs", "few"], "--epochs must be a whole number, at least 0, or none. Received: few."),
         (["--epochs", -1], "--epochs must be a whole number, at least 0, or none. Received: -1."),
         (["--schedule", "linear"], "--schedule must be one of 'cosine', 'constant'"),
-        (["--max-cut", 2], "--max-cut must be a share, from 0 to 1"),
+        (["--max-cut", 2], "--max-cut must be a share, above 0, up to 1"),
         (["--method", "fires"], "Did you mean 'fire'?"),
         (["--mode", "guessed"], "mode must be one of"),
         (["--monitor", "precision"], "no metric 'precision'"),
