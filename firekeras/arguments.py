@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from firekeras.refusals import LONGEST, is_number, is_whole
+from firekeras.refusals import LONGEST, is_number, is_whole, percent_hint
 
 Function = TypeVar("Function", bound=Callable)
 
@@ -220,9 +220,11 @@ def short(value: Any) -> str:
 
 
 def _advice(value, hint):
-    """How to read an object whose file was passed in its place; nothing otherwise."""
+    """How to read an object whose file was passed in its place, or the share of a percentage; nothing otherwise."""
     if not isinstance(value, (str, os.PathLike)):
         return ""
+    if float in (typing.get_args(hint) or (hint,)) and str(value).endswith("%"):
+        return percent_hint(value)
     for option in typing.get_args(hint) or (hint,):
         if getattr(option, "__name__", "") == "Model":
             return " Load it first: keras.saving.load_model(path)."

@@ -13,12 +13,20 @@ from typing import Any
 
 LARGEST = 2**63  # int64 ends below
 LONGEST = 80  # characters of a value in a message
+LEAST_PART = 2  # characters: one is in too many names
+LEAST_PERCENT = 2
 SIMILAR = 0.6  # a cutoff for suggestions: what is less like what was typed was not meant
 
 
 def nearest(name: object, names: Iterable[str], cutoff: float = 0) -> str | None:
-    """The closest match to `name` among `names`; None if none is as similar as the cutoff, from 0 to 1."""
-    return next(iter(difflib.get_close_matches(str(name), list(names), n=1, cutoff=cutoff)), None)
+    """The closest match to `name` among `names`: one that `name` is a part of, if there is any; case does not count.
+
+    None if none is as similar as the cutoff, from 0 to 1.
+    """
+    typed, known = str(name).lower(), {str(each).lower(): each for each in names}
+    within = [each for each in known if typed in each] if len(typed) >= LEAST_PART else []
+    close = difflib.get_close_matches(typed, within or known, n=1, cutoff=0 if within else cutoff)
+    return known[close[0]] if close else None
 
 
 def suggestion(name: object, names: Iterable[str], cutoff: float = SIMILAR) -> str:
@@ -100,8 +108,17 @@ def is_whole(value: Any) -> bool:
 
 
 def percent_hint(share: Any) -> str:
-    """A sentence for a share that was meant in percent, with a space before it; empty if it was not."""
-    return f" {share:g}% is {share / 100:g}." if is_number(share) and 1 < share <= 100 else ""
+    """A sentence for a share that was meant in percent, with a space before it; empty if it was not.
+
+    Numbers up to 2 without a sign are too close to shares to be sure.
+    """
+    text = str(share).strip()
+    try:
+        percent = float(text.removesuffix("%"))
+    except ValueError:
+        return ""
+    least = 0 if text.endswith("%") else LEAST_PERCENT
+    return f" {percent:g}% is {percent / 100:g}." if least < percent <= 100 else ""
 
 
 # Arguments: NAME must be WHAT, in which range, or one of which. Received: VALUE.
@@ -168,7 +185,7 @@ def check_share(name: str, value: Any, meaning: str = "a share", *, hint: str = 
     """Raises `ValueError` unless a value is from 0 to 1; `above=0` and `below=1` leave the ends out."""
     low = {} if "above" in bounds else {"least": 0}
     high = {} if "below" in bounds else {"most": 1}
-    check_number(name, value, meaning, hint=hint, **low, **high, **bounds)
+    check_number(name, value, meaning, hint=hint or percent_hint(value), **low, **high, **bounds)
 
 
 def _check(name, value, fits, meaning, hint, bounds):

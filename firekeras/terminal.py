@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.segment import Segment
@@ -80,7 +80,7 @@ class LiveLine:
             console = console or Terminal(stderr=True, highlight=False)
             if self._status is None and console.is_terminal:
                 self._room = max(1, console.width - SPINNER)
-                self._status = console.status(self.text)
+                self._status = console.status(self)  # which asks for the text whenever it draws
                 self._status.start()
             self.show()
 
@@ -97,12 +97,16 @@ class LiveLine:
         """Shows the newest activity."""
         with self._lock:
             if self._status is not None and self._activities:
-                self._status.update(self.text)
+                self._status.update(self)
+
+    def __rich__(self) -> Text:
+        return self.text
 
     @property
     def text(self) -> Text:
         """What is shown now."""
-        text = Text(printable(self._activities[-1].text if self._activities else ""))
+        newest = self._activities[-1:]  # no lock: the thread that draws must not wait for one that prints
+        text = Text(printable(newest[0].now if newest else ""))
         text.truncate(self._room, overflow="ellipsis")
         return text
 
@@ -114,13 +118,18 @@ class Activity:
     """What is going on, on the live line.
 
     Args:
-        text: The text to begin with.
+        text: The text to begin with; or a function that returns it, if it changes with time.
     """
 
-    def __init__(self, text: str):
+    def __init__(self, text: str | Callable[[], str]):
         self.text = text
 
-    def update(self, text: str):
+    @property
+    def now(self) -> str:
+        """The text at this moment."""
+        return self.text() if callable(self.text) else self.text
+
+    def update(self, text: str | Callable[[], str]):
         """Replaces the text."""
         self.text = text
         LIVE.show()

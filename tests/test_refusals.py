@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from firekeras.refusals import check_number, check_one_of, check_share, checked_whole
+from firekeras.refusals import check_number, check_one_of, check_share, checked_whole, nearest, percent_hint
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,32 @@ def test_what_fits_is_let_pass():
 def test_numbers_that_equal_a_whole_number_become_one(value):
     assert type(checked_whole("epochs", value, 1)) is int
     assert checked_whole("epochs", value, 1) == 3
+
+
+@pytest.mark.parametrize(
+    ("typed", "names", "meant"),
+    [
+        ("pico", ["microbit-v2", "raspberry-pi-pico"], "raspberry-pi-pico"),
+        ("FIRE", ["l1", "fire_paper", "fire"], "fire"),
+        ("conv", ["Conv10", "conv1"], "conv1"),
+        ("convv1", ["conv2", "conv1"], "conv1"),
+        ("f1", ["loss", "accuracy"], None),
+        ("f1", ["loss", "f1_score"], "f1_score"),
+    ],
+)
+def test_the_nearest_name_is_one_that_has_it_as_a_part(typed, names, meant):
+    assert nearest(typed, names, cutoff=0.6) == meant
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        (30, " 30% is 0.3."),
+        ("50%", " 50% is 0.5."),
+        ("50", " 50% is 0.5."),
+        ("1%", " 1% is 0.01."),
+        *((value, "") for value in (1.5, 2, 300, "much", "%", None, True, float("nan"))),
+    ],
+)
+def test_a_share_in_percent_is_said_as_a_share(value, hint):
+    assert percent_hint(value) == hint

@@ -49,6 +49,15 @@ def test_there_is_one_live_line_and_it_returns_to_the_outer_activity():
     assert str(LIVE.text) == "" and console.file.getvalue()
 
 
+def test_a_text_that_changes_with_time_is_drawn_again_as_it_is_then():
+    console, left = Terminal(file=io.StringIO(), force_terminal=True, width=40, _environ={"TERM": "xterm"}), [30]
+    with activity("cutting", console) as shown:
+        shown.update(lambda: f"{left[0]} s more")
+        left[0] = 29
+        console.print("a round")  # below which the line is drawn again
+        assert "29 s more" in console.file.getvalue() and str(LIVE.text) == "29 s more"
+
+
 def test_nothing_is_live_in_a_pipe():
     console = Terminal(file=io.StringIO())
     with activity("cutting", console):

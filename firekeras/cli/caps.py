@@ -32,7 +32,7 @@ def check_caps(caps: Mapping[str, float], model: Path):
         certain = not any(sign in key for sign in "*?[") and not key[:1].isupper()
         if certain and not names & {key, *key.split("/")}:
             raise ValueError(
-                f"There is no layer with filters named {key!r}.{suggestion(key, names, cutoff=0)} firekeras channels "
+                f"There is no layer with filters named {key!r}.{suggestion(key, names)} firekeras channels "
                 f"{model} lists them."
             )
 

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from firekeras.cli.words import option
-from firekeras.refusals import check_number, check_share, checked_whole, percent_hint, suggestion, unknown
+from firekeras.refusals import check_number, check_share, checked_whole, percent_hint, unknown
 
 CONTROLS = ("scratch", "unpruned")  # of a comparison
 MODES = ("learned", "measured")  # of the method "fire"
@@ -55,7 +55,7 @@ def check_criterion(name: str, *, data: bool):
 def check_target(name: str, share: float | None):
     """Checks the share of a cost that is to be left."""
     if share is not None:
-        check_share(option(name), share, "the share that is left", above=0, hint=percent_hint(share))
+        check_share(option(name), share, "the share that is left", above=0)
 
 
 def parsed_targets(given: Mapping[str, str | None]) -> dict[str, float | str | None]:
@@ -76,7 +76,9 @@ def _parsed_target(name, text):
         share = float(text)
     except ValueError:
         amount = "a time, such as 2ms" if unit_of(name) == "s" else "an amount, such as 256kB or 1.5M"
-        raise ValueError(f"{option(name)} must be a share above 0, up to 1, or {amount}. Received: {text!r}.") from None
+        raise ValueError(
+            f"{option(name)} must be a share above 0, up to 1, or {amount}. Received: {text!r}.{percent_hint(text)}"
+        ) from None
     check_target(name, share)
     return share
 
@@ -170,16 +172,3 @@ def check_folder(path: Path, name: str):
     above = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
     if not os.access(above, os.W_OK):
         raise ValueError(f"{option(name)} {path} cannot be written: there is no permission to write to {above}.")
-
-
-def format_named(text: str):
-    """The export format of a name, or of an ending: `"tflite"` is `"litert"`."""
-    from firekeras.export.formats import FORMATS
-
-    by_ending = {known.ending.removeprefix("."): known for known in FORMATS.values() if known.ending}
-    if text.removeprefix(".") in by_ending:
-        return by_ending[text.removeprefix(".")]
-    if text not in FORMATS:
-        known = [*FORMATS, *by_ending]
-        raise ValueError(f"Unknown export format {text!r}. Expected one of {known}.{suggestion(text, known, cutoff=0)}")
-    return FORMATS[text]

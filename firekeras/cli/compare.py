@@ -33,6 +33,8 @@ from firekeras.keras_models import model_file
 from firekeras.refusals import check_share
 from firekeras.terminal import Terminal, activity
 
+METHODS = "Methods"  # a panel of the help
+
 
 def compare(
     model: ModelFile,
@@ -40,6 +42,8 @@ def compare(
     methods: Annotated[
         str,
         typer.Option(
+            rich_help_panel=METHODS,  # of its own: its wide values leave no room for the names of other options
+            show_default="fire, fire_paper, l1, random, scratch, unpruned",  # which breaks between words
             metavar="NAME,NAME,...",
             help="Methods (fire, fire_paper, l1, ...), or as published (fire:paper, l1:paper, ...); criteria (random,"
             " l2, ...); 'scratch': the final network of the first method, trained from fresh weights; and 'unpruned':"
@@ -49,6 +53,7 @@ def compare(
     option: Annotated[
         list[str] | None,
         typer.Option(
+            rich_help_panel=METHODS,
             metavar="METHOD.NAME=VALUE",
             help="An option of a method, such as fire.mode=measured or fppmo.search=random; firekeras methods NAME"
             " lists them. Repeat it for more options.",

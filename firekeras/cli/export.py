@@ -11,7 +11,7 @@ from firekeras.cli import checks, complete
 from firekeras.cli.console import show_text
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.options import DataOrNone, Mean, ModelFile, Scale, SkipUnreadable, Std
-from firekeras.export.formats import FORMATS, format_of
+from firekeras.export.formats import FORMATS, format_named, format_of
 from firekeras.export.formats.format import either, formats_with
 from firekeras.keras_models import model_file
 from firekeras.quiet import silent_stderr
@@ -132,7 +132,7 @@ def _format(to, output):
         if output and output.suffix and not by_ending:
             raise ValueError(f"No export format ends in {output.suffix}. Expected {_outputs()}. Received: {output}.")
         return by_ending or FORMATS["litert"]
-    chosen = checks.format_named(to)
+    chosen = format_named(to)
     if by_ending and by_ending is not chosen:
         raise ValueError(f"--to {to} and --output {output} contradict each other. Leave out one of them.")
     return chosen

@@ -6,9 +6,11 @@ import contextlib
 from pathlib import Path
 
 from firekeras.atomic import check_can_write, remove_stale
-from firekeras.cli.console import import_keras, show_text, write_warning
+from firekeras.cli.console import import_keras, say, show_text, write_warning
 from firekeras.keras_models import model_file
 from firekeras.terminal import written
+
+MOST_CLASSES = 10  # named in a line
 
 
 def load_model(path, *, compile=True):
@@ -55,9 +57,22 @@ def load_images_for(source, shape, *, limit=None, scale=None, mean=None, std=Non
     from firekeras import datasets
 
     dataset = datasets.load_dataset(source, **_form(source, shape), limit=limit, skip_unreadable=skip_unreadable)
+    if Path(source).is_dir():
+        say(_found(source, dataset))
     if dataset.skipped:
         write_warning(f"Skipped {len(dataset.skipped)} images that cannot be read: {_few(dataset.skipped)}.")
     return datasets.scaled(dataset, scale, mean=mean, std=std)
+
+
+def _found(source, dataset):
+    """What is in a folder: how many images, and which class has which number."""
+    names = [f"{number} {name}" for number, name in enumerate(dataset.class_names)]
+    if len(names) > MOST_CLASSES:
+        names = [*names[: MOST_CLASSES - 2], "...", names[-1]]
+    return (
+        f"{source}: {len(dataset.y_train):,} training and {len(dataset.y_test):,} test images of "
+        f"{len(dataset.class_names)} classes: {', '.join(names)}."
+    )
 
 
 def _form(source, shape):
@@ -110,8 +125,7 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
         run_dir: The folder of the run, if there is one.
 
     Raises:
-        ValueError: If the path is none for a result.
-        OSError: If it cannot be written.
+        ValueError: If the path is none for a result, or nothing can be written there.
     """
     if model:
         model_file.check_path(model)
@@ -123,7 +137,10 @@ def check_output(output: Path, model: Path | None = None, ending=".keras", run_d
         raise ValueError(f"The output {output} is the model itself, which is never overwritten. Give another --output.")
     _check_outside_of_runs(output, run_dir)
     remove_stale(output.parent)
-    check_can_write(output)
+    try:
+        check_can_write(output)
+    except OSError as error:
+        raise ValueError(f"{error.strerror}. Give another --output.") from error
 
 
 def _check_outside_of_runs(output, run_dir):

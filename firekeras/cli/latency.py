@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli import checks, complete
+from firekeras.cli import complete
 from firekeras.cli.console import show, show_text, silent_stderr
 from firekeras.cli.files import check_output, load_model
 from firekeras.cli.options import ModelFile
 from firekeras.cli.words import in_options
+from firekeras.export.formats import format_named
 from firekeras.export.formats.format import either, formats_with
 from firekeras.terminal import activity, written
 
@@ -50,7 +51,7 @@ def latency(
     """
     output = output or Path(f"{model.stem}.latency.json")
     check_output(output, model, ".json")
-    chosen = runtime if runtime == KERAS else checks.format_named(runtime).name
+    chosen = runtime if runtime == KERAS else format_named(runtime).name
     network = load_model(model, compile=False)
     import firekeras
     from firekeras.report.stages_report import layers_table

@@ -11,7 +11,7 @@ from firekeras.cli import checks
 from firekeras.cli.console import show, show_text, write_event, write_progress
 from firekeras.cli.files import check_output, load_images, load_model
 from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Scale, SkipUnreadable, Std
-from firekeras.refusals import check_share
+from firekeras.refusals import check_share, percent_hint
 from firekeras.terminal import written
 
 
@@ -83,7 +83,7 @@ def parsed_fraction(text) -> float | str:
     try:
         share = float(text)
     except ValueError as error:
-        raise ValueError(f"--fraction must be a share such as 0.2, or auto. Received: {text!r}.") from error
-    percent = f" {share:g}% is {share / 100:g}." if 1 < share <= 100 else ""
-    check_share("--fraction", share, "the share of the images to use, or auto", above=0, hint=percent)
+        hint = percent_hint(text)
+        raise ValueError(f"--fraction must be a share such as 0.2, or auto. Received: {text!r}.{hint}") from error
+    check_share("--fraction", share, "the share of the images to use, or auto", above=0)
     return share

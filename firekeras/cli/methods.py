@@ -12,6 +12,8 @@ from rich.text import Text
 from firekeras.cli import checks, complete
 from firekeras.cli.console import import_keras, show
 
+DEFAULT = re.compile(r"Defaults to ((?:`[^`]*`|[^:;.`]|\.(?=\d))*)([:;.])\s*(\w?)")
+
 
 def methods(
     name: Annotated[
@@ -37,7 +39,7 @@ def _methods():
 
     table = FittingTable("Methods and criteria", ("name", "what it does"), sentences="what it does")
     for each in known.names():
-        table.add_row(Text(each), Text(known.summary_of(each)))
+        table.add_row(Text(each), Text(plain(known.summary_of(each))))
     return [table]
 
 
@@ -50,7 +52,7 @@ def _options(name):
     meanings = argument_texts(known.documentation_of(name))
     for option, parameter in known.options_of(name).items():
         published = (_published(protocol.options, option) for protocol in protocols.values())
-        table.add_row(*map(Text, (option, _default(parameter), *published, meanings.get(option, ""))))
+        table.add_row(*map(Text, (option, _default(parameter), *published, plain(meanings.get(option, "")))))
     return [table, *_settings(protocols)]
 
 
@@ -75,6 +77,25 @@ def _published(values, name):
 
 def _default(parameter):
     return "needed" if parameter.default is inspect.Parameter.empty else str(parameter.default)
+
+
+def plain(text: str) -> str:
+    """A text of a docstring without its markup, and without a default, which has a column of its own.
+
+    Example:
+    >>> from firekeras.cli.methods import plain
+    >>> plain("How often `x` is drawn. Defaults to `None`: never.")
+    'How often x is drawn. None: never.'
+    >>> plain("From 0 to 1. Defaults to 0.8 (section 4.1); not used if `soft`.")
+    'From 0 to 1. Not used if soft.'
+    """
+    return DEFAULT.sub(_beyond_the_default, text).replace("`", "").strip()
+
+
+def _beyond_the_default(found):
+    """What a sentence on a default says beside it: what it means, or what another value does."""
+    value, mark, letter = found.groups()
+    return f"{value}: {letter}" if mark == ":" else letter.upper()
 
 
 def argument_texts(documentation: str) -> dict[str, str]:

@@ -15,8 +15,9 @@ _MODEL = typer.Argument(metavar="MODEL.keras", help="A trained model, saved with
 _DATA = typer.Option(
     metavar="SOURCE",
     help="'digits'; or an .npz file with x_train, y_train, x_test, y_test; or a folder of images:"
-    " FOLDER/CLASS/IMAGE, or the same below FOLDER/train and FOLDER/test (PNG, JPEG, BMP or WebP; resized to the input"
-    " of the model, with its channels; values 0..255 unless --scale, --mean or --std change them).",
+    " FOLDER/CLASS/IMAGE, of which a fifth is for testing, or the same below FOLDER/train and FOLDER/test (PNG, JPEG,"
+    " BMP or WebP; resized to the input of the model, with its channels; classes numbered from 0 in the order of their"
+    " names; values 0..255 unless --scale, --mean or --std change them).",
 )
 
 ModelFile = Annotated[Path, _MODEL]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import warnings
 from functools import partial
@@ -15,6 +16,7 @@ from firekeras.cli.console import say, write_warning
 from firekeras.cli.parsing import without_types
 from firekeras.cli.words import in_options
 
+ERROR_NUMBER = re.compile(r"^\[\w+ \d+\] ")  # of the operating system: its sentence comes after it
 MISTAKE, FAILURE, INTERRUPTED = 2, 1, 130
 _USAGE: Any = typer.BadParameter.__base__  # Typer's own, or click's: which one depends on its version
 _SHOWN: Any = _USAGE.__base__
@@ -52,7 +54,8 @@ class OneCommand(TyperCommand):
             raise typer.Exit(INTERRUPTED) from error
         except (ValueError, OSError, ImportError, NothingDoneError) as error:
             code = MISTAKE if isinstance(error, ValueError) else FAILURE
-            raise _EndedError(in_options(" ".join(str(error).split()), options), code) from error
+            said = ERROR_NUMBER.sub("", " ".join(str(error).split()))
+            raise _EndedError(in_options(said, options), code) from error
 
 
 class Program(TyperGroup):

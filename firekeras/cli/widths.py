@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli import checks, complete
+from firekeras.cli import complete
 from firekeras.cli.console import import_keras, show, show_text, silent_stderr
+from firekeras.export.formats import format_named
 from firekeras.export.formats.format import either, formats_with
 
 
@@ -31,7 +32,7 @@ def widths(
 
     Example: firekeras widths 32 --size 16 --int8
     """
-    chosen = checks.format_named(to)
+    chosen = format_named(to)
     if not chosen.sets_threads:
         raise ValueError(f"--to is {_names()} here. Received: {to!r}.")
     if int8 and not chosen.has_int8:
@@ -44,8 +45,9 @@ def widths(
 
     near = range(around - 8, around + 9)
     with silent_stderr():  # converters print a lot
-        settings = {"size": size, "kernel": kernel, "to": chosen.name, "int8": int8, "threads": threads, "runs": runs}
-        latencies = latency_of_widths(near, **settings)
+        latencies = latency_of_widths(
+            near, size=size, kernel=kernel, to=chosen.name, int8=int8, threads=threads, runs=runs
+        )
     show(widths_table(latencies, {width: chain_macs(width, size=size, kernel=kernel) for width in near}))
     step = suitable_round_to(latencies)
     if step > 1:

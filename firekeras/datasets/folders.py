@@ -61,6 +61,11 @@ def _split_folder(folder):
 def _unsplit_folder(folder, seed):
     class_names = tuple(f.name for f in _class_folders(folder))
     split_names = {"train", *TEST_FOLDERS}
+    if len(class_names) == 1 and class_names[0].lower() not in split_names:
+        raise ValueError(
+            f"{folder} has one class folder, {class_names[0]}. Expected at least two: {_layout(folder)}, one for each "
+            "class."
+        )
     if len(class_names) < 2 or {name.lower() for name in class_names} <= split_names:
         raise ValueError(
             f"{folder} has no class folders: expected {_layout(folder)}, one folder "

@@ -12,7 +12,7 @@ from firekeras.datasets.folders import TEST_SHARE, load_folder
 from firekeras.datasets.images import MAX_PIXELS, MODES, Form
 from firekeras.datasets.npz import NPZ_KEYS, check_npz, load_npz
 from firekeras.paths import as_path
-from firekeras.refusals import check_one_of, checked_whole, suggestion
+from firekeras.refusals import SIMILAR, check_one_of, checked_whole, nearest
 
 BUILT_IN = ("digits",)
 
@@ -127,17 +127,17 @@ def _check_already_sized(source, dataset, image_size):
 def _unknown_source(source, path):
     received = f"a {path.suffix or 'plain'} file" if path.is_file() else "no such name or path"
     received = "a pipe or a device" if path.exists() and not path.is_file() else received
-    hint = suggestion(str(source).lower(), BUILT_IN + _neighbours(path))
     return (
-        f"Unknown data source {str(source)!r} ({received}).{hint} Expected "
+        f"Unknown data source {str(source)!r} ({received}).{_near(path)} Expected "
         f"{' or '.join(repr(name) for name in BUILT_IN)}, the path of an .npz file with "
         f"{', '.join(NPZ_KEYS)}, or the path of a folder of images: FOLDER/CLASS/IMAGE, or "
         "FOLDER/train/CLASS/IMAGE and FOLDER/test/CLASS/IMAGE."
     )
 
 
-def _neighbours(path):
-    if not path.parent.is_dir():
-        return ()
-    near = (p for p in path.parent.iterdir() if p.is_dir() or p.suffix.lower() == ".npz")
-    return tuple(str(p) for p in near)
+def _near(path):
+    """What was probably meant: the folder and the ending, which many share, do not count."""
+    beside = path.parent.iterdir() if path.parent.is_dir() else ()
+    stems = {p.stem: str(p) for p in beside if p.is_dir() or p.suffix.lower() == ".npz"}
+    near = nearest(path.stem, [*BUILT_IN, *stems], SIMILAR)
+    return f" Did you mean {stems.get(near, near)!r}?" if near else ""

@@ -54,7 +54,7 @@ def boards_of(name: str) -> list[Board]:
         return list(read_boards(Path(name)).values())
     known = read_boards(COMMON)
     if name not in known:
-        hint = suggestion(name, known, cutoff=0)
+        hint = suggestion(name, known)
         raise ValueError(
             f"There is no board named {name!r}. Expected one of {', '.join(known)}, or a file of your own, NAME.toml."
             f"{hint}"

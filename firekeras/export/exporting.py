@@ -14,7 +14,7 @@ import keras
 from firekeras import atomic
 from firekeras.arguments import typed
 from firekeras.channels.check import check_model
-from firekeras.export.formats import FORMATS, Format
+from firekeras.export.formats import Format, format_named
 from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
@@ -69,7 +69,7 @@ def export_model(
     Args:
         model: A built Functional or Sequential model, as `firekeras.prune` and `compress` return.
         path: `NAME.tflite` for LiteRT, `NAME.onnx` for ONNX, a new folder for a SavedModel.
-        to: `"litert"`, `"onnx"`, `"saved-model"`, or a format that was registered with
+        to: `"litert"` or `"tflite"`, `"onnx"`, `"saved-model"`, or a format that was registered with
             `firekeras.export.formats.export_format`. Defaults to `"litert"`. LiteRT needs the TensorFlow
             backend, SavedModel TensorFlow or JAX; ONNX works on all (on JAX with jax2onnx).
         samples: Inputs as `model.predict` takes them: arrays `(n, ...)`, or a data set. The first 32 are compared;
@@ -95,7 +95,7 @@ def export_model(
     >>> exported.difference.rms < 0.15
     True
     """
-    path, chosen = Path(path), FORMATS.find(to)
+    path, chosen = Path(path), format_named(to)
     chosen.check(keras.backend.backend())
     check_model(model)
     check_path(path, chosen)
@@ -113,7 +113,7 @@ def export_model(
         check_close(found, path, int8, tolerance)
         if int8:
             chosen.check_int8(temporary)
-    return Export(path, to, int8, size_of(path), len(expected[0]), found)
+    return Export(path, chosen.name, int8, size_of(path), len(expected[0]), found)
 
 
 def _check_int8(chosen, samples):

@@ -82,6 +82,11 @@ def check_path(path: Path):
         raise ValueError(f"There is no file {path}.{_near(path)}")
     if not path.is_file():
         raise ValueError(f"{path} is a pipe or a device. Expected a file NAME.keras.")
+    if path.name.lower().endswith(".weights.h5"):  # what Keras calls them
+        raise ValueError(
+            f"{path} holds the weights of a model, but not the model. Build it in Python as it was, "
+            f"model.load_weights({str(path)!r}), and model.save('NAME.keras')."
+        )
     if path.suffix.lower() in (".h5", ".hdf5"):
         raise ValueError(f"{path} is not a .keras file but a legacy HDF5 file. Convert it once: {_conversion(path)}.")
     if path.suffix != ".keras":

@@ -71,7 +71,7 @@ class FirePruning(Method):
     Attributes:
         profile: The `FireProfile` that was measured last.
         detector: The `FireDetector`, once there is one. If it is weak on the network at hand, the notes of each
-            plan say so.
+            plan that uses its predictions say so.
         details: How well the predictions of the last round agreed with FIRE measured on a sample.
 
     Raises:
@@ -123,7 +123,8 @@ class FirePruning(Method):
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for the next round."""
         plan = run.plan(model, self.ranking(model, run.train_data, run.pruning_ratio))
-        plan.notes.extend(self.notes())
+        if "fire_predicted" in plan.criterion:
+            plan.notes.extend(self.notes())
         return plan
 
     def ranking(self, model: keras.Model, data: Any, share: float = 0.05) -> FilterScores:
@@ -205,13 +206,13 @@ class FirePruning(Method):
             self.learn(profile)
 
     def notes(self) -> list[str]:
-        """Sentences that a user should read about the detector."""
+        """Sentences that a user of its predictions should read about the detector."""
         spearman = 1.0 if self.detector is None else self.detector.quality["spearman"]
         if spearman >= WEAK:
             return []
         return [
             f"On this network the detector ranks filters weakly (Spearman {spearman:.2f} when cross-validated, below "
-            f"{WEAK}): from the second round on, FirePruning(mode='measured') is safer."
+            f"{WEAK}): FirePruning(mode='measured') is safer."
         ]
 
 

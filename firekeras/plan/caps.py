@@ -73,7 +73,7 @@ def _layers_of(graph, key) -> tuple[int, list[str]]:
 
 def _unknown(graph, key):
     kinds = sorted({graph.layers[name].kind for name in graph.filter_layers})
-    hint = suggestion(key, [*graph.filter_layers, *kinds], cutoff=0)
+    hint = suggestion(key, [*graph.filter_layers, *kinds])
     return (
         f"There is no layer with filters named {key!r}.{hint} A cap is for a layer's name, a pattern such as "
         f"'block1_*', or a type: one of {kinds}."

@@ -13,7 +13,14 @@ PREFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 TIME = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*(s|ms|us|µs)\s*")
 AMOUNT = re.compile(r"\s*([0-9]*\.?[0-9]+)\s*([kKMG]i?)?\s*([Bb](?:ytes)?)?\s*")
+ALSO_CALLED = {"flops": "macs"}
 PERCENT = 100  # up to here a number above 1 is meant in percent
+WITH_UNIT = re.compile(r"\s*[0-9]*\.?[0-9]+\s*([^\W\d].*?)\s*")
+UNITS = {  # of an amount, by the unit of the cost, with an example
+    "s": ("s, ms or us", "2 ms"),
+    "B": ("B, kB, MB, KiB or MiB", "256 kB"),
+    "": ("k, M or G", "1.5 M"),
+}
 TIMES = {"litert_latency": "latency in LiteRT"}  # measured, never counted
 
 Value = float | str
@@ -99,6 +106,9 @@ def _checked(target, measure, value, known):
 
 
 def _refused(target, measure, value, known):
+    unit = _strange_unit(measure, value) if measure in known else None
+    if unit:
+        return ValueError(f"{unit} Received: {target!r}.")
     return ValueError(
         f"target must be one of {tuple(known)}, or several, each with an amount, such as {{'ram': '256 kB'}}, or with "
         f"a share above 0, up to 1, such as {{'macs': 0.5}}. Received: {target!r}."
@@ -109,8 +119,17 @@ def _refused(target, measure, value, known):
 def _meant(measure, value, known):
     """What was probably meant by a target that is refused; nothing if that cannot be guessed."""
     if measure not in known:
-        return suggestion(measure, known) if isinstance(measure, str) else ""
+        return suggestion(ALSO_CALLED.get(measure.lower(), measure), known) if isinstance(measure, str) else ""
     return percent_hint(value)
+
+
+def _strange_unit(measure, value):
+    """A sentence for an amount in a unit that the measure does not have; None if that is not what is wrong."""
+    match = WITH_UNIT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    units, example = UNITS[unit_of(measure)]
+    return f"{match[1]!r} is no unit of {measure}: expected {units}, such as '{example}', or a share up to 1."
 
 
 def title_of(measure: str) -> str:

@@ -27,7 +27,7 @@ from firekeras.scores.same_weights import warn_of_other_weights
 if TYPE_CHECKING:
     import keras
 
-BALANCE, MAX_CUT = 1.0, 0.5  # the defaults of plan_pruning
+RATIO, BALANCE, MAX_CUT = 0.05, 1.0, 0.5  # the defaults of plan_pruning
 AS_SCORED: dict[str, Any] = {
     "balance": 0.0,
     "max_cut": 1.0,
@@ -193,7 +193,7 @@ def plan_pruning(
     model_or_graph: keras.Model | ChannelGraph,
     scores: FilterScores,
     *,
-    pruning_ratio: float = 0.05,
+    pruning_ratio: float | None = None,
     layer_caps: Mapping[str, float] | None = None,
     target: Mapping[str, float | str] | None = None,
     round_to: int = 1,
@@ -206,15 +206,16 @@ def plan_pruning(
 ) -> PruningPlan:
     """Decides which filters to remove: those that score highest among the filters of their layer.
 
-    Exactly `pruning_ratio` of the prunable filters are removed. Ties are broken by the smaller l1 norm,
-    then by position. Coupled filters count one each; a unit of them that would overshoot is skipped.
+    Without a target, exactly `pruning_ratio` of the prunable filters are removed. Ties are broken by the
+    smaller l1 norm, then by position. Coupled filters count one each; a unit of them that would overshoot is skipped.
     The paper ranks the filters of all layers together (FIREPruning, Fang et al. 2020, section 3.3.2):
     that is `balance=0, max_cut=1`.
 
     Args:
         model_or_graph: A model, or its `ChannelGraph` (planning then needs no Keras).
         scores: `FilterScores`: higher is removed first, NaN stays.
-        pruning_ratio: Share of the prunable filters to remove, from 0 to below 1. Defaults to 0.05.
+        pruning_ratio: Share of the prunable filters to remove, from 0 to below 1. Defaults to None: 0.05, unless
+            there is a target.
         layer_caps: The share of their original filters that some layers may lose in total, 0 to 1
             (0 leaves a layer alone): by name, pattern or type, `{"conv1": 0.5, "block1_*": 0.3,
             "Dense": 0}`; the more specific key wins. Coupled layers share the tightest cap. Recurrent units and
@@ -254,7 +255,9 @@ def plan_pruning(
     """
     graph = _graph_for(model_or_graph, scores)
     graph = latency.on(graph) if latency is not None else graph
-    check_limits(pruning_ratio, min_keep)
+    _check_one_size(pruning_ratio, target)
+    ratio = RATIO if pruning_ratio is None else pruning_ratio
+    check_limits(ratio, min_keep)
     check_spread(balance, max_cut, measure)
     _check_scores(graph, scores)
     caps = resolve_caps(graph, layer_caps or {})
@@ -262,13 +265,21 @@ def plan_pruning(
     limits = Limits.of(graph, caps, min_keep, _checked_originals(original_widths or {}, graph))
     step = checked_whole("round_to", round_to, 1)
     if target is None:
-        return _take(Ranking(graph, scores, step, balance, measure), limits, pruning_ratio, max_cut)
+        return _take(Ranking(graph, scores, step, balance, measure), limits, ratio, max_cut)
     target = checked_target(target)
     goals = goals_of(target, {name: cost_without(graph, name) for name in target})
     plan = _reach(Reaching(graph, scores, limits, goals, step, balance, measure), target, max_cut)
     if latency is not None and "latency" in target:
         plan.notes += latency.notes(step)
     return plan
+
+
+def _check_one_size(ratio, target):
+    """Raises `ValueError` if both a ratio and a target would size the cut."""
+    if ratio is not None and target is not None:
+        raise ValueError(
+            f"With a target the cut is sized by it: pruning_ratio={ratio} would not be used. Leave one of them out."
+        )
 
 
 def _norms(scores, graph):
@@ -305,7 +316,7 @@ def known_layer(name, names):
     """The name if it is known; else raises `ValueError` with the nearest."""
     if name in names:
         return name
-    hint = suggestion(name, names, cutoff=0)
+    hint = suggestion(name, names)
     raise ValueError(f"There is no layer with filters named {name!r}.{hint}")
 
 

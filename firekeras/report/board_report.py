@@ -18,8 +18,13 @@ REMAINDER = (
 
 def needs_of(stage) -> dict[str, int | None]:
     """What a `Stage` needs of a board: a `.keras` file as int8, an exported file as it is; None if unknown."""
-    costs, exported = stage.costs, stage.path.suffix not in (".keras", ".h5", ".hdf5")
-    return {"ram": costs and costs.ram, "flash": stage.size if exported else costs and costs.flash}
+    costs = stage.costs
+    return {"ram": costs and costs.ram, "flash": stage.size if is_exported(stage) else costs and costs.flash}
+
+
+def is_exported(stage) -> bool:
+    """Whether a `Stage` is what a device reads, rather than a `.keras` file."""
+    return stage.path.suffix not in (".keras", ".h5", ".hdf5")
 
 
 def board_table(stages: Sequence, board: Board) -> Table:

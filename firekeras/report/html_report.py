@@ -48,7 +48,14 @@ FIRE_COLUMNS = {
 }
 
 
-def write_html(settings: Mapping, events: Sequence[Mapping], profile: FireProfile | None, path: str | Path):
+def write_html(
+    settings: Mapping,
+    events: Sequence[Mapping],
+    profile: FireProfile | None,
+    path: str | Path,
+    *,
+    abandoned: bool = False,
+):
     """Writes the report of a run, finished or still running; the file is written completely or not at all.
 
     Args:
@@ -56,6 +63,7 @@ def write_html(settings: Mapping, events: Sequence[Mapping], profile: FireProfil
         events: The lines of `events.jsonl`, parsed, in order.
         profile: The profile that was measured last, for a picture of FIRE; or None.
         path: The file, `NAME.html`. Its folder must exist.
+        abandoned: As in `RunReport.of`. Defaults to False.
 
     Raises:
         ValueError: If something is missing that every run has, or the path does not end in `.html`.
@@ -68,7 +76,8 @@ def write_html(settings: Mapping, events: Sequence[Mapping], profile: FireProfil
     """
     if Path(path).suffix != ".html":
         raise ValueError(f"Expected a path that ends in .html for the page. Received: {path}.")
-    write_text(path, f"<!doctype html>\n{to_html(page(settings, RunReport.of(settings, events), profile))}\n")
+    run = RunReport.of(settings, events, abandoned=abandoned)
+    write_text(path, f"<!doctype html>\n{to_html(page(settings, run, profile))}\n")
 
 
 def page(settings: Mapping, run: RunReport, profile: FireProfile | None) -> Element:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import time
 from collections.abc import Callable
+from functools import partial
 
 from rich.console import Console
 
@@ -42,6 +44,7 @@ class RoundsOnTerminal:
         self._doing: Activity | None = None
         self._started: dict = {}
         self._rounds: list[dict] = []
+        self._ended = 0.0  # when the last of them did
 
     def __enter__(self):
         if self.verbose:
@@ -62,10 +65,14 @@ class RoundsOnTerminal:
             self._started = event
         if kind == "round":
             self._rounds.append(event)
+            self._ended = time.monotonic()
         if kind in ("start", "resume", "note", "round", "stop", "written") or (kind == "epoch" and self.verbose > 1):
             self._line(tables.event_line(self._worded(event), self._started))
         if self._doing is not None:
-            self._doing.update(f"{DOING.get(kind, 'Working')}{time_left(self._rounds, self._started)}")
+            self._doing.update(partial(self._now, DOING.get(kind, "Working")))
+
+    def _now(self, doing):
+        return f"{doing}{time_left(self._rounds, self._started, time.monotonic() - self._ended)}"
 
     def _worded(self, event):
         return {**event, **{key: self.words(event[key]) for key in ("text", "reason") if key in event}}
@@ -103,16 +110,18 @@ class EventLines:
             self.write = write
 
 
-def time_left(rounds, started) -> str:
-    """About how long the remaining epochs will take; empty if unknown.
+def time_left(rounds, started, since: float = 0.0) -> str:
+    """About how long the remaining epochs will take; empty if unknown, or if they take longer than expected.
 
     Args:
         rounds: The events of the finished rounds.
         started: The event that began the run.
+        since: The seconds since the last round ended. Defaults to 0.
     """
     spent = sum(event.get("epochs", 1) for event in rounds)
     left = (started.get("epochs") or 0) - spent
     if not spent or left <= 0:
         return ""
     each = sum(event["seconds"] for event in rounds) / spent
-    return f"; at most about {tables.duration(each * left)} more"
+    remaining = each * left - since
+    return f"; at most about {tables.duration(remaining)} more" if remaining >= 1 else ""

@@ -16,7 +16,7 @@ from firekeras.report import tables
 from firekeras.rounds.figures import RoundFigures
 from firekeras.rounds.lines import as_number, needed, read
 from firekeras.rounds.monitor import worst_accepted
-from firekeras.rounds.ownership import owner_of
+from firekeras.rounds.ownership import is_free, owner_of
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.scores.profile import FireProfile
 from firekeras.terminal import printable
@@ -73,8 +73,8 @@ class RunReport:
         baseline: The metric of the model that the run began with; NaN if it was not a number.
         costs_before: The `Costs` of that model.
         widths_before: How many filters each of its layers has.
-        state: `"running"`, `"finished"`, `"interrupted"` or `"error"`, by the last event. A run that was
-            killed could not record that: its state stays `"running"`.
+        state: `"running"`, `"finished"`, `"interrupted"` or `"error"`, by the last event; `"killed"` if that says
+            running and nobody is at work on it.
         reason: Why the run is over, as a sentence; empty while it is not.
         last_event: The time of the last event, in UTC; empty if there is none.
         rounds: The finished rounds, by number.
@@ -106,12 +106,14 @@ class RunReport:
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def of(cls, settings: Mapping, events: Sequence[Mapping]) -> RunReport:
+    def of(cls, settings: Mapping, events: Sequence[Mapping], *, abandoned: bool = False) -> RunReport:
         """The report of a run directory.
 
         Args:
             settings: The contents of `run.json`.
             events: The lines of `events.jsonl`, parsed, in order; unknown kinds are ignored.
+            abandoned: Whether nobody is at work on it, for certain: `firekeras.rounds.ownership.is_free`. Defaults to
+                False.
 
         Raises:
             ValueError: If something is missing that every run has.
@@ -120,6 +122,7 @@ class RunReport:
             key: needed(settings, key) for key in ("model", "monitor", "tolerance", "baseline", "costs", "widths")
         }
         state, reason = _state(events)
+        state = "killed" if abandoned and state == "running" else state
         return cls(
             model=printable(fields["model"]),
             monitor=printable(fields["monitor"] or "metric"),
@@ -181,8 +184,8 @@ class RunReport:
     @property
     def status_if_alive(self) -> str:
         """Like `status`, for callers that know the process is alive."""
-        if self.state == "running":
-            return f"running: {self._doing()}; last event {self.last_event or 'none'}"
+        if self.state in ("running", "killed"):
+            return f"{self.state}: {self._doing()}; last event {self.last_event or 'none'}"
         return f"{self.state}: {self.reason}" if self.reason else self.state
 
     def _doing(self):
@@ -230,11 +233,20 @@ def show_run(folder: str | Path, html: str | Path | None = None) -> list:
     from firekeras.report.html_report import write_html
 
     directory = RunDirectory.open(folder)
+    abandoned = is_free(directory.path)  # before its events are read: a run that ends in between is finished
     events = directory.events()
     if html is not None:
-        write_html(directory.settings, events, _last_profile(directory), html)
-    report = RunReport.of(directory.settings, events)
-    return run_tables(report, owner_of(directory.path) if report.state == "running" else None)
+        write_html(directory.settings, events, _last_profile(directory), html, abandoned=abandoned)
+    report = RunReport.of(directory.settings, events, abandoned=abandoned)
+    owner = owner_of(directory.path) if report.state == "running" else None
+    return run_tables(report, owner, _continued_by(directory) if report.state == "killed" else "")
+
+
+def _continued_by(directory) -> str:
+    """How a run is continued: on the command line, or in Python if it was begun there."""
+    if directory.settings.get("source"):
+        return f"firekeras compress --resume {directory.path}"
+    return f"compress(..., run_dir={str(directory.path)!r}, resume=True)"
 
 
 def _last_profile(directory) -> FireProfile | None:
@@ -242,14 +254,16 @@ def _last_profile(directory) -> FireProfile | None:
     return FireProfile.load(path) if path else None
 
 
-def run_tables(run: RunReport, owner: str | None = None) -> list:
+def run_tables(run: RunReport, owner: str | None = None, continued_by: str = "") -> list:
     """The tables and lines that a terminal shows of a run: its state, each round, and before and after.
 
     Args:
         run: The run.
         owner: Who is at work on it. Defaults to None: unknown.
+        continued_by: What continues it. Defaults to empty: not said.
     """
     status = f"{run.status_if_alive}, in {owner}" if owner else run.status
+    status += f". Continue it: {continued_by}" if continued_by else ""
     rounds = [tables.rounds_table(run.rounds, run.costs_before.conv_macs, run.monitor)] if run.rounds else []
     heading = Text("\n".join([f"{run.model}, {status}", run.tally, *filter(None, [run.time_spent]), ""]))
     return [heading, *rounds, *map(Text, run.notes), tables.comparison_table(run.comparison())]

@@ -8,22 +8,27 @@ from rich.table import Table
 from rich.text import Text
 
 from firekeras.channels.costs import COSTS, SHOWN
+from firekeras.report.board_report import is_exported, needs_of
 from firekeras.report.fitting import FittingTable
 from firekeras.report.tables import metric, short_number
+
+OF_DEVICE = {"ram": "RAM (.keras: int8)", "flash": "flash (.keras: int8)"}
 
 
 def stages_table(stages: Sequence) -> Table:
     """The table, a column per file.
 
     Args:
-        stages: `Stage`s. Shares in brackets are relative to the first. A dash marks what a file does not contain.
+        stages: `Stage`s. Shares in brackets are relative to the first; those of RAM and flash only if both are what a
+            file takes, or both what a `.keras` file will take in int8. A dash marks what a file does not contain.
     """
     names = [stage.path.name for stage in stages]
     table = FittingTable("On the way to the device", ["", *names], goes_on=True)
-    for cost, title in {**SHOWN, "ram": "RAM (.keras: int8)", "flash": "flash (.keras: int8)"}.items():
-        amounts = [stage.costs and getattr(stage.costs, cost) for stage in stages]
+    for cost in SHOWN:
+        amounts = [_amount(stage, cost) for stage in stages]
         if any(amount is not None for amount in amounts):
-            table.add_row(title, *_with_shares(amounts, COSTS[cost].unit))
+            kinds = [cost in OF_DEVICE and is_exported(stage) for stage in stages]
+            table.add_row(OF_DEVICE.get(cost, SHOWN[cost]), *_with_shares(amounts, COSTS[cost].unit, kinds))
     table.add_row("size", *_with_shares([stage.size for stage in stages], "B"))
     table.add_row("accuracy", *(metric(stage.accuracy) for stage in stages))
     table.add_row("fastest pass, ms", *(f"{stage.latency.fastest * 1e3:.3g}" for stage in stages))
@@ -34,16 +39,29 @@ def stages_table(stages: Sequence) -> Table:
     return table
 
 
+def _amount(stage, cost):
+    """A cost; flash of an exported file is its size, if it is one for microcontrollers: one whose RAM is known."""
+    if stage.costs is None:
+        return None
+    known = stage.costs.ram is not None
+    return needs_of(stage)[cost] if cost in OF_DEVICE and known else getattr(stage.costs, cost)
+
+
 def _median(latency):
     return f"{latency.median * 1e3:.3g} ± {latency.spread * 1e3:.1g}"
 
 
-def _with_shares(amounts, unit=""):
-    """Each amount with its share of the first; a dash if there is no amount."""
+def _with_shares(amounts, unit="", kinds=None):
+    """Each amount with its share of the first, if that is of the same kind; a dash if there is no amount."""
     first, *others = amounts
-    shown = [short_number(amount, unit) if amount is not None else "-" for amount in amounts]
-    shares = [f" ({amount / first:.0%})" if amount is not None and first else "" for amount in others]
+    shown = ["-" if amount is None else short_number(amount, unit) for amount in amounts]
+    same = [kinds is None or kind == kinds[0] for kind in kinds or amounts][1:]
+    shares = [_share(amount, first) if alike else "" for amount, alike in zip(others, same, strict=True)]
     return [text + share for text, share in zip(shown, ["", *shares], strict=True)]
+
+
+def _share(amount, first):
+    return f" ({amount / first:.1%})" if amount is not None and first else ""
 
 
 def layers_table(name: str, seconds) -> Table:

@@ -13,6 +13,7 @@ from firekeras.channels.costs import COSTS, SHOWN
 from firekeras.report.fitting import FittingTable
 from firekeras.rounds.figures import RoundFigures, figure, ranked_by
 from firekeras.rounds.lines import read
+from firekeras.rounds.monitor import tolerance_in_words
 from firekeras.terminal import printable, written
 
 STAY = "must stay, because"
@@ -159,7 +160,8 @@ def outcome_lines(result) -> list[Text]:
     side = "within" if result.within_tolerance else "outside"
     verdict = (
         f"On held-out data {result.monitor} went from {metric(result.baseline)} to {metric(result.accuracy)}, {side} "
-        f"the tolerance of {result.tolerance:g}. Epochs: {result.epochs}; rounds: {len(result.rounds)}."
+        f"the tolerance of {tolerance_in_words(result.tolerance, result.monitor)}. Epochs: {result.epochs}; rounds: "
+        f"{len(result.rounds)}."
     )
     lines = [verdict, *(f"Note: {note}" for note in result.notes), time_line(result.time)]
     return [Text(line) for line in lines if line]
@@ -210,14 +212,16 @@ def _predicted_row(before, after):
     """The row for the latency that a table predicts, in milliseconds, if one does."""
     if before is None or after is None:
         return []
-    change = f"{(after - before) / before:+.1%}" if before else ""
-    return [("latency by the table, ms", f"{1e3 * before:.4g}", f"{1e3 * after:.4g}", change)]
+    return [("latency by the table, ms", f"{1e3 * before:.4g}", f"{1e3 * after:.4g}", _left(after, before))]
 
 
 def amount_row(title: str, before: float, after: float, unit: str = "") -> tuple[str, str, str, str]:
-    """A row for an amount that should fall, with its change in percent."""
-    change = f"{(after - before) / before:+.1%}" if before else ""
-    return title, short_number(before, unit), short_number(after, unit), change
+    """A row for an amount that should fall, with what is left of it in percent."""
+    return title, short_number(before, unit), short_number(after, unit), _left(after, before)
+
+
+def _left(part, whole):
+    return f"{part / whole:.1%} left" if whole else ""
 
 
 def metric_row(title: str, before: float, after: float) -> tuple[str, str, str, str]:
@@ -234,7 +238,7 @@ def latency_row(before, after) -> tuple[str, str, str, str]:
     """
     title, apart = f"measured latency, batch of {before.batch_size}", after.median - before.median
     clear = abs(apart) > before.spread + after.spread
-    change = f"{apart / before.median:+.1%}" if clear else "no clear change"
+    change = _left(after.median, before.median) if clear else "no clear change"
     return title, _milliseconds(before), _milliseconds(after), change
 
 

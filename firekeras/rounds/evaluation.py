@@ -13,7 +13,7 @@ from firekeras.data.scale import most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
 from firekeras.refusals import check_batch_size, warn_caller
-from firekeras.rounds.monitor import chosen_monitor, is_accuracy, within_tolerance
+from firekeras.rounds.monitor import chosen_monitor, is_accuracy, uncertainty, within_tolerance
 from firekeras.rounds.settings import RunSettings
 
 CHANCE = 0.02  # a baseline this close to the score of a constant answer has learned nothing
@@ -192,3 +192,30 @@ def no_better_than_chance(baseline: float, data: Any, monitor: str) -> str | Non
         f"({chance:.4f}): suspect first the scale of the inputs (0..255 for a network trained on 0..1, or the "
         "reverse), then the labels; or the network has learned nothing."
     )
+
+
+def too_few_to_judge(baseline: float, data: Any, tolerance: float, monitor: str) -> str | None:
+    """A sentence if an accuracy on these data is less certain than the tolerance is small; else None.
+
+    Args:
+        baseline: The accuracy.
+        data: Held-out data. Only arrays with one label per sample are counted.
+        tolerance: How far the accuracy may fall.
+        monitor: The metric.
+    """
+    labels = data[1] if isinstance(data, tuple) and len(data) == 2 else None
+    if not is_accuracy(monitor) or not isinstance(labels, np.ndarray) or not _one_each(labels):
+        return None
+    chance = uncertainty(baseline, len(labels))
+    if tolerance >= chance:
+        return None
+    return (
+        f"{len(labels):,} held-out samples cannot judge a tolerance of {tolerance:g}: {monitor} {baseline:.4f} on them "
+        f"is uncertain by {chance:.2g} (two standard errors). Hold out more, or allow more."
+    )
+
+
+def _one_each(labels):
+    """Whether labels are a class number, or a one-hot row, per sample."""
+    one_hot = labels.ndim == 2 and np.allclose(labels.sum(axis=-1), 1)
+    return labels.size > 0 and (labels.size == len(labels) or one_hot)

@@ -46,7 +46,7 @@ def chosen_monitor(monitor: str | None, names: Iterable[str], outputs: int = 1) 
         return _default(names) if outputs == 1 else "loss"
     plain = monitor if monitor in names else monitor.removeprefix("val_")
     if plain not in names:
-        hint = suggestion(plain, names, cutoff=0)
+        hint = suggestion(plain, names)
         raise ValueError(
             f"The model has no metric {monitor!r} to watch; it has {sorted(set(names))}.{hint} Compile it with "
             "metrics=['accuracy'], or give monitor=... one of these."
@@ -82,9 +82,30 @@ def keeps_all(tolerance: float, monitor: str) -> str | None:
     return f"tolerance={tolerance:g} keeps {kept}: it is in units of the metric, 0.01 is one point of {monitor}."
 
 
+def tolerance_in_words(tolerance: float, monitor: str) -> str:
+    """A tolerance for people; one that keeps whatever comes also in points: `"1 (100 points)"`."""
+    points = f" ({100 * tolerance:g} points)" if keeps_all(tolerance, monitor) else ""
+    return f"{tolerance:g}{points}"
+
+
 def rounds_kept(tolerance: float) -> str:
     """Which rounds such a tolerance keeps."""
     return "every round" if tolerance >= 1 else "almost every round"
+
+
+def uncertainty(accuracy: float, samples: int) -> float:
+    """By how much an accuracy on so many samples may be off by chance: two standard errors, about 95%.
+
+    Two hits and two misses are added first (Agresti and Coull 1998), or 100% on ten samples would be certain. For two
+    networks on the same samples this is an upper bound: most of their errors are shared.
+
+    Example:
+    >>> from firekeras.rounds.monitor import uncertainty
+    >>> round(uncertainty(0.9, 500), 3)
+    0.027
+    """
+    share = (accuracy * samples + 2) / (samples + 4)
+    return 2 * math.sqrt(share * (1 - share) / (samples + 4))
 
 
 def worst_accepted(baseline: float, tolerance: float, monitor: str) -> float:

@@ -11,7 +11,7 @@ from firekeras.channels.costs import SHOWN, Costs
 from firekeras.plan.planning import PruningPlan
 from firekeras.rounds.figures import RoundFigures, figure
 from firekeras.rounds.lines import read
-from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, within_tolerance
+from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, tolerance_in_words, within_tolerance
 
 if TYPE_CHECKING:
     import keras
@@ -159,7 +159,8 @@ class CompressionResult:
 
     def _verdict(self):
         verdict = "within" if self.within_tolerance else "outside"
-        return [f"{self.epochs} epochs in {len(self.rounds)} rounds; {verdict} the tolerance of {self.tolerance:g}."]
+        tolerance = tolerance_in_words(self.tolerance, self.monitor)
+        return [f"{self.epochs} epochs in {len(self.rounds)} rounds; {verdict} the tolerance of {tolerance}."]
 
     def _time(self):
         parts = sorted(self.time.items(), key=lambda part: -part[1])

@@ -16,7 +16,7 @@ from firekeras.keras_models.devices import check_strategy
 from firekeras.plan.caps import resolve_caps, without_uncapped
 from firekeras.plan.favouring_macs import favouring_macs
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
-from firekeras.rounds.evaluation import no_better_than_chance
+from firekeras.rounds.evaluation import no_better_than_chance, too_few_to_judge
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import keeps_all, lower_is_better, within_tolerance
 from firekeras.rounds.pacing import CUTTING, NEGLIGIBLE, Step, pace_of
@@ -283,7 +283,9 @@ class Run:
         limit = keeps_all(tolerance, self.monitor) if self.target is None and self._knows_unit else None
         differs = unsettled is not None and settled_differently(unsettled, self.baseline, tolerance, self.monitor)
         chance = no_better_than_chance(self.baseline, validation_data, self.monitor)
-        return [remark for remark in (limit, differs, chance) if remark]
+        judged = self.baseline, validation_data, tolerance, self.monitor
+        few = too_few_to_judge(*judged) if self._knows_unit and not chance else None
+        return [remark for remark in (limit, differs, chance, few) if remark]
 
     @property
     def _knows_unit(self):

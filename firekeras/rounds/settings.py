@@ -24,7 +24,12 @@ LATENCY, LITERT_LATENCY = LATENCIES
 MEASURES = (*COSTS, *TIMES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
-SHORT_FOR = {"lr": "learning_rate", "ratio": "pruning_ratio", "caps": "layer_caps"}  # names that people try
+SHORT_FOR = {  # names that people try
+    "lr": "learning_rate",
+    "ratio": "pruning_ratio",
+    "caps": "layer_caps",
+    "validation_split": "validation_data",
+}
 NO_LIMIT_IF_NONE = ("epochs", "epochs_per_round")
 
 
@@ -194,7 +199,8 @@ def _check_takes_a_model(name, function):
 
 
 def _hint(name, names):
-    return suggestion(SHORT_FOR.get(name, name), sorted(names)) or " help(firekeras.compress) lists them."
+    known = sorted({*names, "validation_data"})
+    return suggestion(SHORT_FOR.get(name, name), known) or " help(firekeras.compress) lists them."
 
 
 def _check_fit_arguments(model, fit, own):

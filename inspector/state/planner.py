@@ -175,7 +175,7 @@ def plan_of(graph: ChannelGraph, scores: FilterScores, choices: Choices) -> Prun
     return plan_pruning(
         graph,
         scores,
-        pruning_ratio=choices.ratio,
+        pruning_ratio=choices.ratio if choices.goal is None else None,
         target=None if choices.goal is None else choices.goal.target,
         layer_caps=choices.layer_caps,
         round_to=choices.round_to,

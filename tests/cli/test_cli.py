@@ -136,8 +136,22 @@ def test_another_range_of_the_images_is_suspected_first(grey_folder):
     result = run("measure", "grey.keras", "--data", "images")
     assert result.exit_code == 0 and "1.00 with the inputs divided by 255" in result.stderr, result.output
     result = run("measure", "grey.keras", "--data", "images", "--scale", "1/255", "--mean", "0")
-    assert result.exit_code == 0 and not result.stderr
+    assert result.exit_code == 0
+    assert result.stderr == "images: 13 training and 3 test images of 2 classes: 0 dark, 1 light.\n"
     assert "Received: 1/x." in run("measure", "grey.keras", "--data", "images", "--scale", "1/x").output
+
+
+def test_long_lists_of_classes_are_shortened(tmp_path, capsys):
+    from PIL import Image
+
+    from firekeras.cli.files import load_images_for
+
+    for name in "abcdefghijkl":
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            Image.new("L", (4, 4)).save(tmp_path / name / f"{number}.png")
+    load_images_for(tmp_path, (None, 4, 4, 1))
+    assert "of 12 classes: 0 a, 1 b, 2 c, 3 d, 4 e, 5 f, 6 g, 7 h, ..., 11 l." in capsys.readouterr().err
 
 
 def test_unreadable_images_are_skipped_on_request(grey_folder):
@@ -333,7 +347,12 @@ def test_a_folder_is_refused(folder):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("old.h5", "legacy HDF5"), ("model.onnx", "NAME.keras. Received: model.onnx"), ("junk.keras", "truncated")],
+    [
+        ("old.h5", "legacy HDF5"),
+        ("m.weights.h5", "load_weights('m.weights.h5')"),
+        ("model.onnx", "NAME.keras. Received: model.onnx"),
+        ("junk.keras", "truncated"),
+    ],
 )
 def test_files_of_other_formats_are_refused(folder, name, words):
     (folder / name).write_bytes(b"something else")
@@ -496,7 +515,7 @@ def test_a_run_without_an_accepted_round_writes_nothing(folder, monkeypatch):
         (["--epochs", "few"], "--epochs must be a whole number, at least 0, or none. Received: few."),
         (["--epochs", -1], "--epochs must be a whole number, at least 0, or none. Received: -1."),
         (["--schedule", "linear"], "--schedule must be one of 'cosine', 'constant'"),
-        (["--max-cut", 2], "--max-cut must be a share, from 0 to 1"),
+        (["--max-cut", 2], "--max-cut must be a share, above 0, up to 1"),
         (["--method", "fires"], "Did you mean 'fire'?"),
         (["--mode", "guessed"], "mode must be one of"),
         (["--monitor", "precision"], "no metric 'precision'"),

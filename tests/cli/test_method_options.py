@@ -53,4 +53,5 @@ def test_a_setting_that_the_method_does_not_read_is_refused():
 def test_the_command_lists_methods_and_their_options():
     run = CliRunner()
     assert "fppmo" in run.invoke(app, ["methods"]).output
-    assert "drift_threshold" in run.invoke(app, ["methods", "fire"], env={"COLUMNS": "200"}).output
+    shown = run.invoke(app, ["methods", "fire"], env={"COLUMNS": "200"}).output
+    assert "drift_threshold" in shown and "`" not in shown and "Defaults to" not in shown

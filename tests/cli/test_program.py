@@ -67,7 +67,11 @@ TABLE = [
     ),
     ("prune m.keras --ratio 30%", "Received: 30%. 30% is 0.3."),
     ("prune m.keras --ratio nan", "Expected a number. Received: nan."),
-    ("prune m.keras --ratio 30", "--ratio must be the share of filters to remove"),
+    ("prune m.keras --ratio 30", "30% is 0.3."),
+    ("prune m.keras --conv-macs 50%", "Received: '50%'. 50% is 0.5."),
+    ("compress m.keras --data digits --method FIRE", "Did you mean 'fire'?"),
+    ("report m.keras --board pico", "Did you mean 'raspberry-pi-pico'?"),
+    ("channels m.keras --output /proc/x.json", "Cannot write /proc/x.json: "),
     ("prune m.keras --min-keep 2", "--min-keep must be the share"),
     ("prune m.keras --plan none.json", "There is no file none.json"),
     ("channels m.onnx", "There is no file m.onnx"),
@@ -212,7 +216,7 @@ def test_the_shell_completes(line, found):
 @pytest.mark.parametrize("command", ["compress", "prune", "export", "report", "widths", "compare"])
 def test_help_shows_no_types_of_python(command):
     shown = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "80", "TERM": "dumb"}).stdout
-    assert "--help" in shown and "<" not in shown and "x>=" not in shown
+    assert "--help" in shown and "<" not in shown and "x>=" not in shown and "…" not in shown
 
 
 def test_layers_inside_others_and_types_are_left_to_planning(tmp_path):

@@ -328,11 +328,17 @@ def test_folder_with_a_class_without_images_is_refused(class_folder):
         load_dataset(class_folder)
 
 
-@pytest.mark.parametrize("names", [[], ["cat"], ["train", "test"], ["Train", "Val"]])
+@pytest.mark.parametrize("names", [[], ["train"], ["train", "test"], ["Train", "Val"]])
 def test_folder_without_classes_is_refused(tmp_path, names):
     for name in names:
         write_images(tmp_path / name, 3)
     with pytest.raises(ValueError, match=r"no class folders.*at least two classes.*It has folders"):
+        load_dataset(tmp_path)
+
+
+def test_a_folder_with_one_class_is_told_from_one_without_any(tmp_path):
+    write_images(tmp_path / "cat", 3)
+    with pytest.raises(ValueError, match=r"has one class folder, cat\. Expected at least two"):
         load_dataset(tmp_path)
 
 
@@ -542,6 +548,14 @@ def test_values_that_would_change_silently_are_refused(tmp_path, changes, words)
 def test_a_typo_gets_the_nearest_name():
     with pytest.raises(ValueError, match=r"Unknown data source 'digit' .*Did you mean 'digits'"):
         load_dataset("digit")
+
+
+def test_the_ending_of_a_path_makes_no_name_near(tmp_path):
+    saved(tmp_path, arrays()).rename(tmp_path / "nan.npz")
+    (tmp_path / "plain.npy").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"a \.npy file") as refused:
+        load_dataset(tmp_path / "plain.npy")
+    assert "Did you mean" not in str(refused.value)
 
 
 def test_a_mistyped_path_gets_the_nearest_path(tmp_path):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import firekeras
 from firekeras.cli import app
 from firekeras.export import exporting
-from firekeras.export.formats import Format
+from firekeras.export.formats import Format, format_named
 from firekeras.export.running import open_runtime
 from firekeras.export.running import run as run_file
 
@@ -52,7 +52,7 @@ def test_a_pruned_network_is_exported_and_smaller(digits, tmp_path):
         path, costs = tmp_path / f"{k}.tflite", firekeras.count_costs(network)
         sizes.append(firekeras.export_model(network, path, samples=data.x_test).size)
         assert costs.flash_float32 == pytest.approx(sizes[k], rel=0.02)
-        assert costs.ram_float32 == exporting.FORMATS["litert"].costs(path).ram
+        assert costs.ram_float32 == format_named("litert").costs(path).ram
     kept = plan.costs_after.params / plan.costs_before.params
     assert sizes[1] / sizes[0] == pytest.approx(kept, abs=0.05)
 
@@ -65,8 +65,12 @@ def test_int8_inputs_are_counted_and_compared_as_floats(tmp_path):
     done = firekeras.export_model(model, path, samples=samples, int8=True, int8_inputs=True, tolerance=1)
     costs = firekeras.count_costs(model)
     assert done.difference.rms < 0.2 and costs.flash == pytest.approx(done.size, rel=0.05)
-    assert exporting.FORMATS["litert"].costs(path).ram == costs.ram
+    assert format_named("litert").costs(path).ram == costs.ram
     assert open_runtime(path).inputs[0].dtype == "float32"
+
+
+def test_a_format_is_also_named_by_its_ending():
+    assert format_named("tflite") is format_named(".tflite") is format_named("litert")
 
 
 def test_without_samples_it_is_compared_on_random_ones(tmp_path):
@@ -148,7 +152,7 @@ def test_int8_that_loses_too_much_is_refused(digits, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"to": "tflite"}, r"Unknown export format 'tflite'. Expected one of \['litert', 'onnx', 'saved-model'\]"),
+        ({"to": "tflit"}, r"format 'tflit'. Expected one of \['litert', 'onnx'.* Did you mean 'tflite'"),
         ({"path": "net.onnx"}, r"A file for 'litert' ends in .tflite. Received: .*net.onnx"),
         ({"path": "nowhere/net.tflite"}, "there is no folder .*nowhere"),
         ({"path": "here", "to": "saved-model"}, "exists already"),

@@ -53,7 +53,12 @@ def test_shares_are_of_what_is_there_and_amounts_stand_for_themselves():
     ("target", "words"),
     [
         ({"ram": 50}, r"50% is 0\.5"),
+        ({"ram": "50%"}, r"50% is 0\.5"),
         ({"rma": 0.5}, "Did you mean 'ram'"),
+        ({"FLOPs": 0.5}, "Did you mean 'macs'"),
+        ({"ram": "3 parsecs"}, r"^'parsecs' is no unit of ram: expected B, kB.* Received: \{'ram': '3 parsecs'\}"),
+        ({"latency": "2 kB"}, r"^'kB' is no unit of latency: expected s, ms or us, such as '2 ms'"),
+        ({"macs": "2 MB"}, r"^'MB' is no unit of macs: expected k, M or G"),
         ({"latency": 5000}, "target must be one of"),
         ({"ram": 0.5, "flash": "much"}, "target must be one of"),
     ],

@@ -295,7 +295,7 @@ def test_a_terminal_shows_each_round_and_the_sum():
     lines = [line.split() for line in text.splitlines()]
     assert ["2", "kept", "3", "50.0%", "0.5000", "0.8950", "FIRE", "measured"] in lines
     assert ["4", "undone", "3", "40.0%", "-", "-", "FIRE", "measured"] in lines
-    assert ["conv", "MACs", "1.000", "k", "500", "-50.0%"] in lines
+    assert ["conv", "MACs", "1.000", "k", "500", "50.0%", "left"] in lines
     assert ["accuracy", "0.9000", "0.8950", "-0.0050"] in lines
     assert "Round 2: folded." in text
 
@@ -478,3 +478,15 @@ def test_a_run_in_progress_names_its_process(tmp_path):
     owner = Ownership(folder)
     assert f", in process {os.getpid()} (this one) on " in on_terminal(show_run(folder), width=300)
     owner.release()
+
+
+@pytest.mark.parametrize(
+    ("source", "way"), [({"data": "digits"}, "firekeras compress --resume"), (None, "resume=True")]
+)
+def test_a_run_whose_lock_nobody_holds_was_killed_and_can_be_continued(tmp_path, source, way):
+    folder = folder_of(tmp_path, whole_run()[:3])
+    (folder / "run.json").write_text(json.dumps(settings(source=source)))
+    Ownership(folder).release()
+    shown = on_terminal(show_run(folder, tmp_path / "a.html"), width=300)
+    assert "killed: fine-tuning in round 1" in shown and way in shown and "looks the same" not in shown
+    assert "Killed: fine-tuning" in (tmp_path / "a.html").read_text()

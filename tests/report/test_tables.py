@@ -117,8 +117,8 @@ def test_epochs_and_ends_are_one_line_each():
 
 def test_costs_are_compared():
     rows = tables.cost_rows(Costs(2000, 3000, 0, {}), Costs(1000, 2400, 0, {}))
-    assert rows[0] == ("conv MACs", "2.000 k", "1.000 k", "-50.0%")
-    assert rows[1] == ("MACs", "3.000 k", "2.400 k", "-20.0%")
+    assert rows[0] == ("conv MACs", "2.000 k", "1.000 k", "50.0% left")
+    assert rows[1] == ("MACs", "3.000 k", "2.400 k", "80.0% left")
     assert rows[2] == ("parameters", "0", "0", "")
 
 
@@ -130,7 +130,7 @@ def test_metrics_change_in_absolute_terms():
 
 def test_latency_names_its_batch_and_spread():
     row = tables.latency_row(Latency(0.002, 0.0001, 1), Latency(0.001, 0.0001, 1))
-    assert row == ("measured latency, batch of 1", "2.00 ± 0.10 ms", "1.00 ± 0.10 ms", "-50.0%")
+    assert row == ("measured latency, batch of 1", "2.00 ± 0.10 ms", "1.00 ± 0.10 ms", "50.0% left")
     noisy = tables.latency_row(Latency(0.002, 0.0007, 1), Latency(0.001, 0.0004, 1))
     assert noisy[1:] == ("2.00 ± 0.70 ms", "1.00 ± 0.40 ms", "no clear change")
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from firekeras.refusals import Registry, cause
+from firekeras.refusals import Registry, cause, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,6 +40,20 @@ def export_format(name: str):
         return cls
 
     return register
+
+
+def format_named(name: str) -> Format:
+    """The format of a name, or of an ending: `"tflite"` is `"litert"`.
+
+    Raises:
+        ValueError: If there is none; suggests the nearest name.
+    """
+    by_ending = {known.ending.removeprefix("."): known for known in FORMATS.values() if known.ending}
+    known = {**by_ending, **FORMATS}
+    plain = name.removeprefix(".")
+    if plain not in known:
+        raise unknown("export format", name, dict.fromkeys([*FORMATS, *by_ending]))
+    return known[plain]
 
 
 def format_of(path) -> Format | None:
