@@ -95,7 +95,7 @@ VALUES = {
     "a class": dict,
     "a method of its own": firekeras.methods.Method,
     "a path to nowhere": Path("nowhere/at/all"),
-    "a folder": Path(__file__).parent,
+    "a folder": Path("."),
     "an object": object(),
 }
 DATA = {"train_data": (X, Y), "validation_data": (-X, Y)}
