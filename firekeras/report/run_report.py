@@ -18,6 +18,7 @@ from firekeras.rounds.lines import as_number, needed, read
 from firekeras.rounds.monitor import worst_accepted
 from firekeras.rounds.ownership import is_free, owner_of
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
+from firekeras.rounds.schema import FIT
 from firekeras.scores.profile import FireProfile
 from firekeras.terminal import printable
 
@@ -243,7 +244,9 @@ def show_run(folder: str | Path, html: str | Path | None = None) -> list:
 
 
 def _continued_by(directory) -> str:
-    """How a run is continued: on the command line, or in Python if it was begun there."""
+    """How a run is continued: on the command line, or in Python if it was begun there; empty if it cannot be."""
+    if directory.settings.get("within") == FIT:
+        return ""
     if directory.settings.get("source"):
         return f"firekeras compress --resume {directory.path}"
     return f"compress(..., run_dir={str(directory.path)!r}, resume=True)"

@@ -11,10 +11,11 @@ import time
 from firekeras.plan.goals import described
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import duration
+from firekeras.rounds.ownership import is_free
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
 from firekeras.rounds.schema import FIT
 
-CLOSED = ("finished", "interrupted", "error")
+CLOSED = ("finished", "interrupted", "error", "killed")
 MINUTE = 60  # seconds
 ON_REQUEST = "Stopped on request"  # a reason of `firekeras.rounds`
 
@@ -40,12 +41,13 @@ class RunView:
         Raises:
             ValueError: If it is damaged.
         """
+        abandoned = is_free(directory.path)  # before its events are read: a run that ends in between is finished
         size = events_size(directory)
-        return cls(directory, RunReport.of(directory.settings, directory.events()), size)
+        return cls(directory, RunReport.of(directory.settings, directory.events(), abandoned=abandoned), size)
 
     @property
     def over(self) -> bool:
-        """Whether its own records say that it is over."""
+        """Whether its own records say that it is over, or nobody is at work on it any more."""
         return self.report.state in CLOSED
 
     @property
@@ -81,12 +83,14 @@ class RunView:
             alive: Whether it is known to be running.
         """
         report = self.report
+        last = f"Last event: {_local(report.last_event) or 'none'}"
+        if report.state == "killed":
+            return f"killed: {self._doing()}. {self._so_far} {last}."
         if report.state != "running":
             return f"{report.state}: {self.reason}" if report.reason else report.state
         if alive:
             return f"{self._doing()}. {self._so_far}".strip()
-        last = _local(report.last_event) or "none"
-        return f"{self._doing()}. {self._so_far} Last event: {last}; a run that was killed looks the same."
+        return f"{self._doing()}. {self._so_far} {last}; a run that was killed looks the same."
 
     def _doing(self):
         progress = self.report.progress

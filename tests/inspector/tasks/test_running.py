@@ -6,6 +6,7 @@ import pytest
 from PySide6 import QtWidgets
 from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
+from firekeras.rounds.ownership import Ownership
 from inspector.children.commands import RunOptions
 from inspector.models import Column
 from inspector.state import totals_of, words
@@ -163,6 +164,15 @@ def test_a_child_that_dies_before_there_is_a_run(window, qtbot, folder, replay):
     run(window, qtbot, folder)
     assert "failed: There is no file cifar10.npz." in window.banner.words.text()
     assert window.run_panel.status.text() == "The run did not start."
+
+
+def test_a_run_that_nobody_is_at_work_on_was_killed(empty_window, folder):
+    begin(folder, {"stem": 8})
+    lines = [step["line"] for step in steps_of(folder, [start(), cut(1)]) if "line" in step]
+    (folder / "events.jsonl").write_text("".join(lines))
+    Ownership(folder).release()
+    empty_window.open_path(folder)
+    assert empty_window.run_panel.status.text().startswith("killed: Round 1: fine-tuning")
 
 
 def test_a_run_that_goes_on_elsewhere_is_followed(empty_window, qtbot, folder, files):
