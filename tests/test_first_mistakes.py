@@ -72,14 +72,6 @@ def test_refused(model, data, settings, words):
         firekeras.compress(model(), data, OTHER, **{"epochs": 1, "verbose": 0, **settings})
 
 
-def test_images_without_channels():
-    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2D(2, 3, activation="relu")])
-    with pytest.raises(ValueError, match=r"Add the axis of channels: x\[\.\.\., None\]"):
-        firekeras.measure_fire(model, X[..., 0])
-    vectors = keras.Sequential([keras.Input((1,)), keras.layers.Dense(3, activation="relu")])
-    assert firekeras.measure_fire(vectors, np.arange(4.0)).samples == 4  # which Keras always takes
-
-
 def test_what_a_class_loses_is_said_if_the_user_trains():
     model = augmented()
     trained = {"fine_tune": lambda network: None, "evaluate": lambda network: 0.5}

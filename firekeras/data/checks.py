@@ -52,6 +52,8 @@ def check_kind(data):
         raise ValueError(f"Expected data, received the text {data!r}. Load it first: firekeras.datasets.load_dataset.")
     if isinstance(data, tuple) and len(data) > 3:
         raise ValueError(f"Expected (x,), (x, y) or (x, y, sample_weight). Received {short(data)}.")
+    if isinstance(data, (list, tuple)) and not data:
+        raise ValueError("The data are empty: expected at least one sample.")
     x = inputs_of(data)
     check_no_numbers(keras.tree.flatten(x))
     if not are_arrays(x):
@@ -186,10 +188,7 @@ def _check_kind_of(array):
 
 
 def _check_shape(shape, expected):
-    """Sizes have to match; a last axis of size 1 may be missing from vectors, or be there beside others, as for Keras.
-
-    Keras takes images without it too, but not from a network that has seen some with it.
-    """
+    """Sizes have to match; a last axis of size 1 is optional, as for Keras."""
     if not any(_agree(candidate, expected) for candidate in _with_and_without_last(shape)):
         raise ValueError(
             f"The data do not fit the model: expected samples of shape {expected[1:]}, received {shape[1:]} "
@@ -198,8 +197,6 @@ def _check_shape(shape, expected):
 
 
 def _to_fit(shape, expected):
-    if _agree((*shape, 1), expected):
-        return "Add the axis of channels: x[..., None]."
     if _agree((1, *shape), expected):
         return "A single sample is a batch of one, x[None]; a tf.data.Dataset has to be batched: dataset.batch(32)."
     return "Reshape or resize them, with the samples along the first axis."
@@ -223,7 +220,7 @@ def _dtype(tensor):
 
 
 def _with_and_without_last(shape):
-    return [shape, *([(*shape, 1)] if len(shape) == 1 else []), *([shape[:-1]] if shape[-1] == 1 else [])]
+    return [shape, (*shape, 1), *([shape[:-1]] if shape[-1] == 1 else [])]
 
 
 def _agree(shape, expected):

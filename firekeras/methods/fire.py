@@ -123,8 +123,8 @@ class FirePruning(Method):
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for the next round."""
         plan = run.plan(model, self.ranking(model, run.train_data, run.pruning_ratio))
-        if "fire_predicted" in plan.criterion:
-            plan.notes.extend(self.notes())
+        notes = self.notes()  # in the first round too: a detector that can predict nothing is refused there
+        plan.notes.extend(notes if "fire_predicted" in plan.criterion else ())
         return plan
 
     def ranking(self, model: keras.Model, data: Any, share: float = 0.05) -> FilterScores:

@@ -71,8 +71,8 @@ def score_filters(model: keras.Model, criterion: str = "l1", data: Any = None, s
         raise ValueError(
             f"The criterion {criterion!r} is measured on data: pass data=..., anything that model.fit takes."
         )
-    if data is not None:
-        checked_data(model, data)  # those that a criterion does not need, too: they may stand in a wrong place
+    if data is not None and chosen.needs != "data":
+        checked_data(model, data)  # they are not read, but may stand in a wrong place
     kernels = Network.of(model).filter_kernels()
     check_weights(model)
     if chosen.needs == "kernel":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from firekeras.arguments import short, typed
+from firekeras.arguments import checked_type, short, typed
 from firekeras.refusals import checked_whole
 from firekeras.scores.detector import detector_file
 from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features, renumbered
@@ -75,7 +75,6 @@ class FireDetector:
         self._x, self._y = np.empty((0, len(FEATURES[features]))), np.empty(0)
         self._fitted = ClosedForm() if regressor == "gaussian" or isinstance(regressor, ClosedForm) else None
 
-    @typed
     def fit(self, model: keras.Model | None, profile: FireProfile) -> FireDetector:
         """Trains on all filters that can be ranked: those with FIRE whose coupled filters have FIRE too.
 
@@ -91,6 +90,7 @@ class FireDetector:
             ValueError: If layers of the profile are missing from the model or have another width,
                 or if fewer than two filters have FIRE.
         """
+        checked_type("profile", profile, FireProfile)
         if model is not None:
             from firekeras.channels import channel_graph
 
@@ -100,7 +100,6 @@ class FireDetector:
         self.unscored = _unscored_layers(profile)
         return self._refit()
 
-    @typed
     def predict(self, model: keras.Model) -> FilterScores:
         """Predicts the FIRE of every filter of a model.
 
@@ -151,7 +150,6 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
-    @typed
     def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
         """Compares predictions with measured FIRE.
 
