@@ -20,6 +20,7 @@ OF_NO_FILE = {  # what they are of instead
     "cli/test_runs.py": "commands that begin runs and go on with them",
     "network/test_applications.py": "surgery on keras.applications",
     "network/test_random_networks.py": "surgery on networks drawn at random",
+    "test_first_mistakes.py": "mistakes that are refused before any work",
     "test_wrong_calls.py": "calls of public functions with the wrong types",
     "test_killed.py": "results of commands that are killed",
     "rounds/test_resume.py": "runs that are killed and resumed",

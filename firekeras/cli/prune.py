@@ -107,8 +107,7 @@ def prune(
         chosen = firekeras.plan_pruning(
             network if scores else graph,  # whose weights a profile must be of
             firekeras.score_filters(network, criterion or "l1", seed=0) if measured is None else measured,
-            pruning_ratio=None if target else ratio,
-            target=target,
+            **({"target": target} if target else {"pruning_ratio": ratio}),
             layer_caps=caps,
             round_to=round_to,
             min_keep=min_keep,

@@ -193,7 +193,7 @@ def plan_pruning(
     model_or_graph: keras.Model | ChannelGraph,
     scores: FilterScores,
     *,
-    pruning_ratio: float | None = None,
+    pruning_ratio: float = RATIO,
     layer_caps: Mapping[str, float] | None = None,
     target: Mapping[str, float | str] | None = None,
     round_to: int = 1,
@@ -214,8 +214,8 @@ def plan_pruning(
     Args:
         model_or_graph: A model, or its `ChannelGraph` (planning then needs no Keras).
         scores: `FilterScores`: higher is removed first, NaN stays.
-        pruning_ratio: Share of the prunable filters to remove, from 0 to below 1. Defaults to None: 0.05, unless
-            there is a target.
+        pruning_ratio: Share of the prunable filters to remove, from 0 to below 1, if there is no target.
+            Defaults to 0.05.
         layer_caps: The share of their original filters that some layers may lose in total, 0 to 1
             (0 leaves a layer alone): by name, pattern or type, `{"conv1": 0.5, "block1_*": 0.3,
             "Dense": 0}`; the more specific key wins. Coupled layers share the tightest cap. Recurrent units and
@@ -256,8 +256,7 @@ def plan_pruning(
     graph = _graph_for(model_or_graph, scores)
     graph = latency.on(graph) if latency is not None else graph
     _check_one_size(pruning_ratio, target)
-    ratio = RATIO if pruning_ratio is None else pruning_ratio
-    check_limits(ratio, min_keep)
+    check_limits(pruning_ratio, min_keep)
     check_spread(balance, max_cut, measure)
     _check_scores(graph, scores)
     caps = resolve_caps(graph, layer_caps or {})
@@ -265,7 +264,7 @@ def plan_pruning(
     limits = Limits.of(graph, caps, min_keep, _checked_originals(original_widths or {}, graph))
     step = checked_whole("round_to", round_to, 1)
     if target is None:
-        return _take(Ranking(graph, scores, step, balance, measure), limits, ratio, max_cut)
+        return _take(Ranking(graph, scores, step, balance, measure), limits, pruning_ratio, max_cut)
     target = checked_target(target)
     goals = goals_of(target, {name: cost_without(graph, name) for name in target})
     plan = _reach(Reaching(graph, scores, limits, goals, step, balance, measure), target, max_cut)
@@ -276,7 +275,7 @@ def plan_pruning(
 
 def _check_one_size(ratio, target):
     """Raises `ValueError` if both a ratio and a target would size the cut."""
-    if ratio is not None and target is not None:
+    if ratio != RATIO and target is not None:
         raise ValueError(
             f"With a target the cut is sized by it: pruning_ratio={ratio} would not be used. Leave one of them out."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -172,11 +173,11 @@ class Planner:
 
 def plan_of(graph: ChannelGraph, scores: FilterScores, choices: Choices) -> PruningPlan:
     """The plan for some choices, as the command line makes it."""
+    size: dict[str, Any] = {"pruning_ratio": choices.ratio} if choices.goal is None else {"target": choices.goal.target}
     return plan_pruning(
         graph,
         scores,
-        pruning_ratio=choices.ratio if choices.goal is None else None,
-        target=None if choices.goal is None else choices.goal.target,
+        **size,
         layer_caps=choices.layer_caps,
         round_to=choices.round_to,
         min_keep=choices.min_keep,
