@@ -20,7 +20,7 @@ import firekeras
 from firekeras.rounds.evaluation import Evaluation
 
 pytestmark = pytest.mark.trains
-FEW = None if os.environ.get("FIREKERAS_FUZZ") else 4
+FEW = None if os.environ.get("FIREKERAS_FUZZ") else 3
 LONGEST, SECONDS = 600, 3
 X, Y = np.random.default_rng(0).normal(size=(12, 6, 6, 2)).astype("float32"), np.arange(12) % 3
 
