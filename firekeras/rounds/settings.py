@@ -187,15 +187,14 @@ def check_callbacks(given: Any):
 
 
 def _check_takes_a_model(name, function):
+    if function is None:
+        return
     try:
         inspect.signature(function).bind("model")
+    except ValueError:  # a builtin does not tell its signature
+        return
     except TypeError as error:
-        if function is not None:
-            raise ValueError(
-                f"{name} is called with one argument, a model: {name}(model). Received: {error}."
-            ) from None
-    except ValueError:
-        pass  # a builtin does not tell its signature
+        raise ValueError(f"{name} is called with one argument, a model: {name}(model). Received: {error}.") from None
 
 
 def _hint(name, names):
