@@ -19,7 +19,7 @@ import pytest
 import firekeras
 from firekeras.rounds.evaluation import Evaluation
 
-pytestmark = pytest.mark.trains
+pytestmark = [pytest.mark.trains, pytest.mark.filterwarnings("ignore:validation_data are samples of train_data")]
 FEW = None if os.environ.get("FIREKERAS_FUZZ") else 3
 LONGEST, SECONDS = 600, 3
 X, Y = np.random.default_rng(0).normal(size=(12, 6, 6, 2)).astype("float32"), np.arange(12) % 3
@@ -27,6 +27,17 @@ X, Y = np.random.default_rng(0).normal(size=(12, 6, 6, 2)).astype("float32"), np
 
 class Began(Exception):
     """Training or judging began: the call seemed right."""
+
+
+class Anything:
+    """Can be called with whatever a function is called with."""
+
+    def __init__(self, *_args, **_settings):
+        pass
+
+
+class OwnMethod(Anything, firekeras.methods.Method):
+    pass
 
 
 def network():
@@ -92,8 +103,8 @@ VALUES = {
     "a graph": GRAPH,
     "scores": SCORES,
     "a plan": PLAN,
-    "a class": dict,
-    "a method of its own": firekeras.methods.Method,
+    "a class": Anything,
+    "a method of its own": OwnMethod,
     "a path to nowhere": Path("nowhere/at/all"),
     "a folder": Path("."),
     "an object": object(),
