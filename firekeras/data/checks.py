@@ -35,12 +35,10 @@ def checked_data(model, data):
         ValueError: If the data are empty, missing, or do not fit the model's inputs.
     """
     check_kind(data)
-    x = inputs_of(data)
+    x = _inputs_of(data)
     if not are_arrays(x):
         _check_batches(model, x)
         return x
-    for array in keras.tree.flatten(x):
-        _check_kind_of(array)
     _check_arrays(model, keras.tree.flatten(x))
     check_lengths(data)
     return (x,)
@@ -54,13 +52,13 @@ def check_kind(data):
         raise ValueError(f"Expected (x,), (x, y) or (x, y, sample_weight). Received {short(data)}.")
     if isinstance(data, (list, tuple)) and not data:
         raise ValueError("The data are empty: expected at least one sample.")
-    x = inputs_of(data)
+    x = _inputs_of(data)
     check_no_numbers(keras.tree.flatten(x))
     if not are_arrays(x):
         _check_comes_in_batches(x)
 
 
-def inputs_of(data):
+def _inputs_of(data):
     """The inputs of arrays `(x, y)`; data in batches unchanged."""
     return data[0] if isinstance(data, tuple) and data else data
 
@@ -173,6 +171,7 @@ def _check_arrays(model, arrays):
     for array, tensor in zip(arrays, model.inputs, strict=True):
         if len(array.shape) == 0 or array.shape[0] == 0:
             raise ValueError("The data are empty: expected at least one sample.")
+        _check_kind_of(array)
         _check_shape(tuple(array.shape), tensor.shape)
         _check_whole_numbers(array, tensor)
     if len({array.shape[0] for array in arrays}) > 1:
