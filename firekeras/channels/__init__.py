@@ -44,6 +44,7 @@ def traced(model):
     """The `Trace` of a model, checked first; it is computed once as long as the model does not change."""
     from firekeras.channels import rules, trace  # noqa: F401  (registers the rules)
     from firekeras.channels.check import check_model
+    from firekeras.channels.lite import steps  # noqa: F401  (registers the steps)
     from firekeras.channels.memory import remembered
 
     check_model(model)

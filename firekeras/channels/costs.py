@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from firekeras.arguments import typed
-from firekeras.channels import arena, file_size
 from firekeras.channels.graph import ChannelGraph
+from firekeras.channels.lite import arena, file_size
 from firekeras.channels.program import Product, Term
 from firekeras.strict_json import Count, Meta
 

@@ -1,7 +1,7 @@
 """What the exported file of a network does, step by step, as plain data. Free of Keras.
 
 A step is an operation of LiteRT, after its converter has folded BatchNormalization and activations into the layers
-before them. `firekeras.channels.lowering` makes a program from a model; `arena` and `file_size` count it.
+before them. In `firekeras.channels.lite`, `lowering` makes a program of a model; `arena` and `file_size` count it.
 """
 
 from __future__ import annotations

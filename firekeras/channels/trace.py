@@ -13,7 +13,8 @@ from firekeras.channels.call import Call
 from firekeras.channels.check import check_loads
 from firekeras.channels.graph import FIXED_UNIT, ChannelGraph, Kernel, LayerInfo
 from firekeras.channels.labels import FIXED, Channels, LabelSpace
-from firekeras.channels.lowering import Lowering, Ran, ran_of
+from firekeras.channels.lite.drafts import Ran, ran_of
+from firekeras.channels.lite.lowering import Lowering
 from firekeras.channels.parts import parts_of
 from firekeras.channels.program import Product
 from firekeras.channels.reading import Reading

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from firekeras.channels.arena import peak
 from firekeras.channels.costs import Costs
+from firekeras.channels.lite.arena import peak
 from firekeras.channels.program import Program
 
 

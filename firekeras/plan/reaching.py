@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from firekeras.channels.arena import FLOAT32, INT8, aligned, peak
 from firekeras.channels.costs import COSTS, cost_without, costs_of_units, in_the_way, kept_lengths
 from firekeras.channels.graph import ChannelGraph
+from firekeras.channels.lite.arena import FLOAT32, INT8, aligned, peak
 from firekeras.plan.goals import in_words, is_share
 from firekeras.plan.selection import Limits, Ranking, Selection
 from firekeras.plan.widening import STEPS

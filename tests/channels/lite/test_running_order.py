@@ -7,7 +7,7 @@ import pytest
 from keras import layers as L
 
 import firekeras
-from firekeras.channels.running_order import running_order
+from firekeras.channels.lite.running_order import running_order
 from firekeras.export.running import open_runtime
 
 

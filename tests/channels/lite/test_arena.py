@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from firekeras.channels.arena import FLOAT32, peak, planned
+from firekeras.channels.lite.arena import FLOAT32, peak, planned
 from firekeras.channels.program import Product, Program, Step, Tensor
 
 # sizes of tensors, first and last step of each, and the head of the arena that its recording allocator reported
