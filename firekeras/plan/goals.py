@@ -118,9 +118,12 @@ def _refused(target, measure, value, known):
 
 def _meant(measure, value, known):
     """What was probably meant by a target that is refused; nothing if that cannot be guessed."""
-    if measure not in known:
-        return suggestion(ALSO_CALLED.get(measure.lower(), measure), known) if isinstance(measure, str) else ""
-    return percent_hint(value)
+    return percent_hint(value) if measure in known else meant_cost(measure, known)
+
+
+def meant_cost(name: Any, known: Sequence[str] = tuple(COSTS)) -> str:
+    """A sentence with the cost that a name probably means, and a space before it; empty if that cannot be guessed."""
+    return suggestion(ALSO_CALLED.get(name.lower(), name), known) if isinstance(name, str) else ""
 
 
 def _strange_unit(measure, value):

@@ -13,7 +13,7 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.channels.latency_table import LatencyTable
 from firekeras.plan import plan_file
 from firekeras.plan.caps import resolve_caps, without_uncapped
-from firekeras.plan.goals import checked_target, goals_of
+from firekeras.plan.goals import checked_target, goals_of, meant_cost
 from firekeras.plan.plan_file import FloatArrays, IntArrays
 from firekeras.plan.reaching import Reaching
 from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
@@ -330,7 +330,7 @@ def check_spread(balance, max_cut, measure=None):
     check_share("balance", balance, "the weight of a filter's place within its own layer")
     present = "the share of a layer's present filters that may go in one plan (1 turns it off)"
     check_share("max_cut", max_cut, present, above=0)
-    check_one_of("measure", measure, (*COSTS, None))
+    check_one_of("measure", measure, (*COSTS, None), hint=meant_cost(measure))
 
 
 def _check_scores(graph, scores):

@@ -523,7 +523,7 @@ def test_a_target_out_of_reach_names_the_best_that_can_be():
         ({"balance": NAN}, r"balance must be the weight"),
         ({"max_cut": 0}, r"max_cut must be the share.*above 0, up to 1.*Received: 0"),
         ({"max_cut": NAN}, r"max_cut must be the share"),
-        ({"measure": "flops"}, r"measure must be one of.*'conv_macs'.*Received: 'flops'"),
+        ({"measure": "flops"}, r"measure must be one of.*'conv_macs'.*Received: 'flops'. Did you mean 'macs'"),
         ({"target": {"macs": 0.5}, "pruning_ratio": 0.3}, r"pruning_ratio=0.3 would not be used"),
         ({"target": {}}, r"target must be one of.*macs.*params"),
         ({"target": {"flops": 0.5}}, r"target must be one of.*'macs'.*Received: \{'flops': 0.5\}"),
