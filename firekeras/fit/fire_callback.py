@@ -10,22 +10,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
-import numpy as np
 
 from firekeras import methods
-from firekeras.arguments import short, typed
+from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
-from firekeras.channels.graph import ChannelGraph
 from firekeras.channels.latency_table import LatencyTable
 from firekeras.data.checks import check_kind, checked_data
+from firekeras.fit.checks import check_can_be_pruned, check_epochs, check_not_settings, check_rate
 from firekeras.fit.fit_data import data_of_fit
 from firekeras.fit.interruption import FitGuard, Guarded
 from firekeras.fit.live import LiveModel
-from firekeras.fit.neighbours import callbacks_of_fit, check_keeps_its_loss, check_neighbours, go_first
+from firekeras.fit.neighbours import callbacks_of_fit, check_neighbours, go_first
 from firekeras.fit.record import FitRecord
 from firekeras.fit.trial import Trial
 from firekeras.fit.voice import Voice
-from firekeras.keras_models.classes import check_trains_as_keras_does
 from firekeras.keras_models.compiling import fresh_if_broken
 from firekeras.keras_models.devices import several_processes
 from firekeras.keras_models.internals import evaluated_again
@@ -33,24 +31,21 @@ from firekeras.methods.fire import FirePruning
 from firekeras.network import Network
 from firekeras.paths import as_path
 from firekeras.plan.goals import check_table, checked_target
-from firekeras.plan.planning import plan_pruning
 from firekeras.plan.pruning import checked_units
-from firekeras.plan.reaching import WIDTHS
 from firekeras.recovery.batch_statistics import Settler, settled_copy
 from firekeras.recovery.distill import Teacher
-from firekeras.refusals import checked_whole, is_number
+from firekeras.refusals import checked_whole
 from firekeras.rounds.evaluation import metric_names
-from firekeras.rounds.learning_rate import LearningRate, RateCurve, run_out, scheduled
+from firekeras.rounds.learning_rate import LearningRate, RateCurve
 from firekeras.rounds.method import Method
 from firekeras.rounds.monitor import chosen_monitor
 from firekeras.rounds.records import CompressionResult, RoundRecord
-from firekeras.rounds.run import Run, check_prunable
-from firekeras.rounds.settings import RunSettings, check_read
-from firekeras.rounds.teaching import check_can_teach
+from firekeras.rounds.run import Run
+from firekeras.rounds.settings import RunSettings
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import ZeroCounter
-from firekeras.scores.fire.measuring import check_has_relus, filters_behind, measure_fire, profile_from_counters
-from firekeras.scores.profile import FilterScores, FireProfile
+from firekeras.scores.fire.measuring import measure_fire, profile_from_counters
+from firekeras.scores.profile import FireProfile
 
 OURS = ("conv_macs", "filters")  # in the logs
 UNTIL_NO_EPOCHS = "fit had no epochs left for another round."
@@ -168,7 +163,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         arguments = {**locals(), "layer_caps": dict(layer_caps or {})}
         super().__init__()
         methods.get(method)
-        _check_not_settings(data)
+        check_not_settings(data)
         if data is not None:
             check_kind(data)
         if target is not None:
@@ -269,53 +264,11 @@ class FirePruningCallback(keras.callbacks.Callback):
     # Before training
 
     def _check(self, network, method):
-        check_read(method.unread(), self.settings.to_dict())
-        check_trains_as_keras_does(self.model)
-        check_keeps_its_loss(self.model)
-        if isinstance(method, FirePruning):
-            check_has_relus(network)
-        else:
-            method.check(self.model, self._fit.train)
-            if method.trains:
-                raise ValueError(
-                    f"{type(method).__name__} trains networks of its own between cuts, which is not possible inside "
-                    "fit. Use firekeras.compress, or another method."
-                )
-        check_prunable(self.model, network.graph, self.settings.layer_caps)
+        check_can_be_pruned(network, self.model, method, self._fit.train, self.settings)
         if self.data is not None:
             checked_data(self.model, self.data)
-        self._check_epochs()
-        self._check_rate()
-        if self.settings.distill:
-            check_can_teach(self.model)
-        by_fire = isinstance(method, FirePruning) and not set(self.settings.target or ()) & set(WIDTHS)
-        scores = _equal_scores(network) if by_fire else _any_scores(network.graph)  # for RAM, norms stand in for FIRE
-        limits = {
-            name: getattr(self.settings, name) for name in ("layer_caps", "target", "round_to", "min_keep", "latency")
-        }
-        plan_pruning(network.graph, scores, **limits)  # what can be reached hardly depends on the scores
-
-    def _check_epochs(self):
-        first, last = max(self._fit.initial_epoch, self.start_epoch) + 1, self.params["epochs"]
-        if last - first < 1:
-            raise ValueError(
-                f"FirePruningCallback measures in one epoch, here epoch {first}, and prunes in those after it. "
-                f"fit ends with epoch {last}: give it more epochs, or the callback an earlier start_epoch."
-            )
-
-    def _check_rate(self):
-        optimizer = self.model.optimizer
-        if self.settings.learning_rate is None:
-            over = run_out(optimizer)
-            if over:
-                warnings.warn(over.partition(" The run")[0] + " Compile the model again, or give learning_rate=...",
-                              stacklevel=2)  # fmt: skip
-        elif scheduled(optimizer):
-            raise ValueError(
-                "The model's optimizer has a schedule of learning rates inside, so its rate cannot be set. "
-                f"Received: learning_rate={self.settings.learning_rate}. Leave it out, or compile the model with a "
-                "number."
-            )
+        check_epochs(max(self._fit.initial_epoch, self.start_epoch) + 1, self.params["epochs"])
+        check_rate(self.model.optimizer, self.settings.learning_rate)
 
     def _forget(self, graph, method):
         self.profile = self.result = None
@@ -617,26 +570,3 @@ def _ended_by(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "fit was interrupted."
     return f"fit ended in an error: {error!r}." if error else "fit ended in an error that callbacks do not hear of."
-
-
-def _equal_scores(network: Network) -> FilterScores:
-    """Equal scores for all filters that have FIRE, NaN for the others."""
-    scores = {name: np.full(width, np.nan) for name, width in network.graph.widths.items()}
-    for relu in network.relus:
-        for name, filters, _ in filters_behind(network, relu):
-            scores[name][filters] = 0.0
-    return FilterScores(scores, criterion="fire", reasons=network.unscored)
-
-
-def _any_scores(graph: ChannelGraph) -> FilterScores:
-    """Equal scores for all filters."""
-    return FilterScores({name: np.zeros(width) for name, width in graph.widths.items()}, criterion="none")
-
-
-def _check_not_settings(data):
-    """Raises `ValueError` if a target, or a ratio, stands where data are expected."""
-    if is_number(data) or (isinstance(data, Mapping) and any(map(is_number, data.values()))):
-        raise ValueError(
-            f"The first argument is data to measure on. Received: {short(data)}. Settings are given by name, such as "
-            "FirePruningCallback(target={'conv_macs': 0.5})."
-        )
