@@ -154,8 +154,19 @@ def costs_of_units(graph: ChannelGraph, measure: str, gone: np.ndarray | None = 
         gone: A mask over units that are already gone, `(num_units,)`. Defaults to none.
     """
     lengths = kept_lengths(graph, gone)
+    return saved_by_units(graph, COSTS[measure].products(graph, lengths), lengths)
+
+
+def saved_by_units(graph: ChannelGraph, products: Iterable[Product | Term], lengths: Sequence[int]) -> np.ndarray:
+    """How much of a sum of products the removal of each unit alone would save, `(num_units,)`.
+
+    Args:
+        graph: The model's `ChannelGraph`.
+        products: The products.
+        lengths: How many channels stay along each of the graph's axes.
+    """
     saved = graph.padded(np.zeros(graph.num_units), 0)
-    for product in COSTS[measure].products(graph, lengths):
+    for product in products:
         for place, axis in enumerate(product.axes):
             others = product.axes[:place] + product.axes[place + 1 :]
             np.add.at(saved, graph.axes[axis], product.factor * math.prod(lengths[other] for other in others))

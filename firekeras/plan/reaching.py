@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from firekeras.channels.costs import COSTS, cost_without, costs_of_units, in_the_way, kept_lengths
+from firekeras.channels.costs import COSTS, cost_without, costs_of_units, in_the_way, kept_lengths, saved_by_units
 from firekeras.channels.graph import ChannelGraph
 from firekeras.channels.lite.arena import FLOAT32, INT8, aligned, peak
 from firekeras.plan.goals import in_words, is_share
@@ -17,6 +18,7 @@ from firekeras.scores.profile import FilterScores
 
 WIDTHS = {"ram": INT8, "ram_float32": FLOAT32}  # the costs that are a maximum over steps, not a sum over layers
 TRIES = 200  # steps of a network, each crowded for a while
+CUTS = 64  # that are tried if RAM may rise by a cut, since buffers are laid otherwise then
 
 
 class Reaching:
@@ -92,11 +94,13 @@ class Reaching:
         return np.logical_or.reduce([costs_of_units(self.graph, measure) > 0 for measure in self.goals])
 
     def _as_selection(self, gone, limits):
-        """These units as a selection of all that help: that of the only cut if there was only one."""
-        if len(self._cuts) == 1:
-            return self._cuts[0]
+        """These units as a selection of all that help; if steps of `round_to` keep it from that, as they were cut."""
+        cut = next((cut for cut in reversed(self._cuts) if np.array_equal(cut.gone, gone)), None)
+        if cut is not None and len(self._cuts) == 1:
+            return cut
         ranking = self._ranking(helps=self._helped | gone, first=gone)
-        return Selection(ranking, limits, int(self.graph.unit_sizes[gone].sum()))
+        selection = Selection(ranking, limits, int(self.graph.unit_sizes[gone].sum()))
+        return selection if cut is None or np.array_equal(selection.gone, gone) else cut
 
     def _down_to(self, measure, goal, gone, limits):
         """The units that are gone once a cost is down to its goal; None if it cannot be."""
@@ -104,21 +108,64 @@ class Reaching:
                          lambda mask: cost_without(self.graph, measure, mask), goal)  # fmt: skip
 
     def _ram_down_to(self, measure, goal, gone, limits):
-        """Lowers one stack of buffers after another, each by what lies in it; if that is not enough, by anything."""
-        program = self.graph.program
+        """The units that are gone once RAM is down to its goal; None if it cannot be."""
+        if self.graph.program is None:  # then there was no amount to begin with
+            return None
+        begun, further = gone, True
         for _ in range(TRIES):
-            if program is None:  # then there was no amount to begin with
-                break
-            now = peak(program, kept_lengths(self.graph, gone), WIDTHS[measure])
+            now = peak(self.graph.program, kept_lengths(self.graph, gone), WIDTHS[measure])
             if now.planned <= goal:
-                return gone
-            helps = costs_of_units(self.graph, measure, gone) > 0
-            found = self._cut(helps, gone, limits, self._height(now.stack), goal)
-            if found is None:
                 break
-            gone = found
-        return self._cut(np.ones(self.graph.num_units, bool), gone, limits,
-                         lambda mask: cost_without(self.graph, measure, mask), goal)  # fmt: skip
+            further = self._crowd_down_to(now, measure, goal, gone, limits)
+            if further is None:
+                break
+            gone = further
+        if further is None:
+            gone = self._first(np.ones(self.graph.num_units, bool), gone, limits, measure, goal)
+        return gone if gone is None else self._given_back(begun, gone, measure, goal)
+
+    def _crowd_down_to(self, now, measure, goal, gone, limits):
+        """Fewer bytes in the most crowded step; if all that is alive at once fits, buffers that are laid lower.
+
+        Args:
+            now: The `Peak` of what is left.
+            measure, goal, gone, limits: As in `_down_to`.
+        """
+        if now.alive > goal:
+            return self._lowered(now.crowd, gone, limits, goal)
+        anywhere = np.ones(self.graph.num_units, bool)
+        tried = [
+            self._first(helps, gone, limits, measure, goal) for helps in (self._units_of(now.stack, gone), anywhere)
+        ]
+        found = [self._given_back(gone, cut, measure, goal) for cut in tried if cut is not None]
+        if not found:
+            return self._lowered(now.stack, gone, limits, goal)
+        return max(found, key=lambda mask: cost_without(self.graph, "macs", mask))
+
+    def _lowered(self, buffers, gone, limits, goal):
+        return self._cut(self._units_of(buffers, gone), gone, limits, self._height(buffers), goal)
+
+    def _units_of(self, buffers, gone):
+        """The units whose removal makes some of these buffers smaller."""
+        return saved_by_units(self.graph, buffers, kept_lengths(self.graph, gone)) > 0
+
+    def _first(self, helps, gone, limits, measure, goal):
+        """The first of some further cuts, each larger, with which RAM is down to a goal; None without one.
+
+        RAM may rise by a cut, since buffers are laid otherwise then: bisection would miss what is enough.
+        """
+        ranking = self._ranking(helps=helps | gone, first=gone)
+        budgets = np.linspace(self.graph.unit_sizes[gone].sum(), ranking.filters, 1 + CUTS)[1:]
+        for budget in np.unique(np.ceil(budgets).astype(int)):
+            selection = Selection(ranking, limits, int(budget))
+            if cost_without(self.graph, measure, selection.gone) <= goal:
+                return self._taken(selection, helps)
+        return None
+
+    def _taken(self, selection, helps):
+        self._helped |= helps
+        self._cuts.append(selection)
+        return selection.gone
 
     def _height(self, stack) -> Callable:
         """The height of a stack of buffers, as a function of what is gone."""
@@ -133,7 +180,6 @@ class Reaching:
         """The fewest further units with which an amount is down to a goal, by bisection; None if it cannot be."""
         if amount(gone) <= goal:
             return gone
-        self._helped |= helps
         ranking = self._ranking(helps=helps | gone, first=gone)
         sizes = self.graph.unit_sizes
         low, high = int(sizes[gone].sum()), ranking.filters
@@ -143,8 +189,36 @@ class Reaching:
         while low < high:
             middle = (low + high) // 2
             low, high = (low, middle) if amount(after(middle).gone) <= goal else (middle + 1, high)
-        self._cuts.append(after(low))
-        return after(low).gone
+        return self._taken(after(low), helps)
+
+    def _given_back(self, begun, gone, measure, goal):
+        """What is gone, without what turns out not to matter: of several cuts, the later may do an earlier one's work.
+
+        Args:
+            begun: What was gone before the cuts.
+            gone: What is gone after them.
+            measure, goal: A cost, and the amount of it that may be left.
+        """
+        if self.round_to > 1:  # a selection is made of whole steps, in the order of the ranking
+            return gone
+        ranks = self._ranking(helps=gone).places()
+        macs = costs_of_units(self.graph, "macs", begun)
+        layers = collections.defaultdict(list)
+        for unit in np.flatnonzero(gone & ~begun):
+            layers[self.graph.limited_by[unit]].append(unit)
+        for units in sorted(layers.values(), key=lambda units: -macs[units].sum()):
+            best_first = sorted(units, key=lambda unit: -ranks[unit])
+            gone = self._without_the_best(best_first, gone, measure, goal)
+        return gone
+
+    def _without_the_best(self, units, gone, measure, goal):
+        """What is gone, without as many of a layer's units as can stay, the best first."""
+        low, high = 0, len(units)
+        while low < high:
+            middle = (low + high + 1) // 2
+            fits = cost_without(self.graph, measure, _but(gone, units[:middle])) <= goal
+            low, high = (middle, high) if fits else (low, middle - 1)
+        return _but(gone, units[:low])
 
     def least(self, measure: str) -> tuple[float, str]:
         """The least of a cost that there can be, and which layer is in the way."""
@@ -165,3 +239,10 @@ class Reaching:
     def _in_words(self, measure, asked, least, why):
         share = f"{least / (cost_without(self.graph, measure) or 1):.3f}"
         return f"{measure}={share if is_share(asked) else in_words(measure, least)} ({why})"
+
+
+def _but(gone, units):
+    """What is gone, but for these units."""
+    left = gone.copy()
+    left[units] = False
+    return left

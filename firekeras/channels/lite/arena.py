@@ -30,13 +30,15 @@ class Peak:
         layer: The layer that runs at the peak: in the most crowded step in which the buffer is alive that is laid
             highest.
         stack: The sizes of the buffers that lie upon each other from the bottom of the arena to its top. They add up to
-            `planned`, which falls only if one of them shrinks.
+            `planned`, which falls only if one of them shrinks, or another order of sizes lays them otherwise.
+        crowd: The sizes of the buffers that are alive in the most crowded step: they add up to `alive`.
     """
 
     planned: int
     alive: int
     layer: str
     stack: tuple[Product, ...] = dataclasses.field(repr=False)
+    crowd: tuple[Product, ...] = dataclasses.field(repr=False)
 
 
 def peak(program: Program, kept: Sequence[int], width: int = INT8) -> Peak:
@@ -55,7 +57,9 @@ def peak(program: Program, kept: Sequence[int], width: int = INT8) -> Peak:
     layer = program.steps[max(0, moment - 1)].layer if program.steps else ""
     buffers = _products(program, width)
     stack = tuple(buffers[k] for k in _stack(laid, first, last))
-    return Peak(laid[-1].end, int(loads.max()), layer, stack)
+    busiest = loads.argmax()
+    crowd = tuple(buffers[k] for k in np.flatnonzero((first <= busiest) & (last >= busiest)))
+    return Peak(laid[-1].end, int(loads.max()), layer, stack, crowd)
 
 
 def planned(program: Program, kept: Sequence[int], width: int = INT8) -> int:
