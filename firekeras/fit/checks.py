@@ -23,7 +23,7 @@ from firekeras.rounds.method import Method
 from firekeras.rounds.run import check_prunable
 from firekeras.rounds.settings import RunSettings, check_read
 from firekeras.rounds.teaching import check_can_teach
-from firekeras.scores.fire.measuring import check_has_relus, filters_behind
+from firekeras.scores.fire.measuring import with_fire
 from firekeras.scores.profile import FilterScores
 
 LIMITS = ("layer_caps", "target", "round_to", "min_keep", "latency")
@@ -51,15 +51,12 @@ def check_can_be_pruned(network: Network, model: keras.Model, method: Method, tr
     check_read(method.unread(), settings.to_dict())
     check_trains_as_keras_does(model)
     check_keeps_its_loss(model)
-    if isinstance(method, FirePruning):
-        check_has_relus(network)
-    else:
-        method.check(model, train)
-        if method.trains:
-            raise ValueError(
-                f"{type(method).__name__} trains networks of its own between cuts, which is not possible inside "
-                "fit. Use firekeras.compress, or another method."
-            )
+    method.check(model, train)
+    if method.trains:
+        raise ValueError(
+            f"{type(method).__name__} trains networks of its own between cuts, which is not possible inside fit. Use "
+            "firekeras.compress, or another method."
+        )
     check_prunable(model, network.graph, settings.layer_caps)
     if settings.distill:
         check_can_teach(model)
@@ -68,8 +65,8 @@ def check_can_be_pruned(network: Network, model: keras.Model, method: Method, tr
 
 def _check_in_reach(network, method, settings):
     """What can be reached hardly depends on the scores."""
-    by_fire = isinstance(method, FirePruning) and not set(settings.target or ()) & set(WIDTHS)
-    scores = _equal_scores(network) if by_fire else _any_scores(network.graph)  # for RAM, norms stand in for FIRE
+    by_fire = isinstance(method, FirePruning) and not method.beside and not set(settings.target or ()) & set(WIDTHS)
+    scores = with_fire(network) if by_fire else _any_scores(network.graph)  # for RAM, norms stand in for FIRE
     plan_pruning(network.graph, scores, **{name: getattr(settings, name) for name in LIMITS})
 
 
@@ -94,15 +91,6 @@ def check_rate(optimizer: keras.Optimizer, learning_rate: float | None) -> None:
             "The model's optimizer has a schedule of learning rates inside, so its rate cannot be set. "
             f"Received: learning_rate={learning_rate}. Leave it out, or compile the model with a number."
         )
-
-
-def _equal_scores(network: Network) -> FilterScores:
-    """Equal scores for all filters that have FIRE, NaN for the others."""
-    scores = {name: np.full(width, np.nan) for name, width in network.graph.widths.items()}
-    for relu in network.relus:
-        for name, filters, _ in filters_behind(network, relu):
-            scores[name][filters] = 0.0
-    return FilterScores(scores, criterion="fire", reasons=network.unscored)
 
 
 def _any_scores(graph: ChannelGraph) -> FilterScores:

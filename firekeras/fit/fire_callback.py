@@ -189,10 +189,11 @@ class FirePruningCallback(keras.callbacks.Callback):
         """Checks the model and the other callbacks before any training, and forgets earlier runs."""
         callbacks = callbacks_of_fit(self)
         method = FirePruning(drift_threshold=-1) if self.method == "fire" else methods.get(self.method)
-        self._counts = self.data is None and isinstance(method, FirePruning)
-        check_neighbours(self, callbacks, probes=self._counts)
         _end_unfinished_run(self.model)
         network = Network.of(self.model)
+        self._measures = isinstance(method, FirePruning) and bool(network.relus)
+        self._counts = self._measures and self.data is None
+        check_neighbours(self, callbacks, probes=self._counts)
         self._fit = data_of_fit(self.model)
         self._check(network, method)
         self._forget(network.graph, method)
@@ -364,7 +365,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         if lost:
             run.stopped_because, self._training_on = f"There is no baseline: {lost}", True
             return
-        if isinstance(run.method, FirePruning):
+        if self._measures and isinstance(run.method, FirePruning):
             self._learn(run.method)
         if self.settings.distill:
             self._live.teach(Teacher(self._settled_copy()))

@@ -11,6 +11,7 @@ import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels import channel_graph
+from firekeras.channels.costs import named_or_counted
 from firekeras.data.checks import check_fraction, knows_its_length
 from firekeras.data.samples import draw_samples
 from firekeras.methods import papers
@@ -19,6 +20,7 @@ from firekeras.methods.drift import DriftGuard
 from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
+from firekeras.plan.units import over_units
 from firekeras.refusals import check_one_of
 from firekeras.rounds.method import Method, Protocol, register, with_defaults
 from firekeras.rounds.run import Run
@@ -26,7 +28,7 @@ from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_fi
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.detector.fire_detector import FireDetector
 from firekeras.scores.detector.regressors import scikit_learn
-from firekeras.scores.fire.measuring import check_has_relus, count_zeros, profile_from_counters
+from firekeras.scores.fire.measuring import check_has_relus, count_zeros, profile_from_counters, with_fire
 from firekeras.scores.profile import FilterScores, FireProfile
 
 MODES = ("learned", "measured")
@@ -58,9 +60,10 @@ class FirePruning(Method):
             `drift_samples` samples falls below this, from -1 to 1. Defaults to 0.8; -1 turns the drift guard off.
         drift_samples: How many samples to check drift on in each round, at least 1. Defaults to 500.
         beside: The names of criteria whose ranks within a layer count as much as the ranks by FIRE
-            (`firekeras.plan.together`). Defaults to `("l1", "contribution")`; `()` ranks by FIRE alone. If a network
-            has no BatchNormalization, contributions are measured on data; a criterion that cannot score the network
-            is left out.
+            (`firekeras.plan.together`); they alone rank filters without FIRE, such as those that meet an addition
+            before any ReLU. Defaults to `("l1", "contribution")`; `()` ranks by FIRE alone, and filters without it
+            stay. If a network has no BatchNormalization, contributions are measured on data; a criterion that
+            cannot score the network is left out.
         balance: Overrides the run's `balance`, from 0 to 1: 0 ranks the filters of all layers together, and lets a
             layer lose in one cut all that its limits allow. With `beside=()` that is the paper's ranking,
             `method="fire_paper"`. Defaults to None: the run's own, which ranks within layers.
@@ -115,10 +118,22 @@ class FirePruning(Method):
         self.details: dict = {}
 
     def check(self, model: keras.Model, train_data: Any) -> None:
-        """Raises `ValueError` if no filter has a ReLU of its own, `ImportError` if the detector cannot learn here."""
-        if self.mode == "learned":
+        """Raises `ValueError` if only FIRE ranks and there is none, `ImportError` if the detector cannot learn here."""
+        network = Network.of(model)
+        if not self.beside or not network.graph.filter_layers:
+            check_has_relus(network)
+        if self.mode == "learned" and network.relus:
             scikit_learn()
-        check_has_relus(Network.of(model))
+
+    def remarks(self, model: keras.Model) -> list[str]:
+        """A sentence on filters that may go and have no FIRE."""
+        network, others = Network.of(model), " and ".join(self.beside)
+        if not others:
+            return []
+        if not network.relus:
+            return [f"No filter has a ReLU of its own, so there is no FIRE: {others} rank the filters."]
+        names = _without_fire(network)
+        return [f"{named_or_counted(names)} without FIRE: {others} alone rank these filters."] if names else []
 
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for the next round."""
@@ -133,9 +148,12 @@ class FirePruning(Method):
         Args:
             model, data, share: As in `scores`.
         """
-        scores = self.scores(model, data, share)
-        others = (self._other(model, name, data) for name in self.beside)
-        return together(scores, channel_graph(model), [other for other in others if other is not None])
+        found = (self._other(model, name, data) for name in self.beside)
+        others = [other for other in found if other is not None]
+        if others and not Network.of(model).relus:
+            self.details = {}
+            return together(others[0], channel_graph(model), others[1:])
+        return together(self.scores(model, data, share), channel_graph(model), others)
 
     def _other(self, model: keras.Model, name: str, data: Any) -> FilterScores | None:
         """Scores by a criterion, else by its measured version; None if neither can score the network."""
@@ -214,6 +232,14 @@ class FirePruning(Method):
             f"On this network the detector ranks filters weakly (Spearman {spearman:.2f} when cross-validated, below "
             f"{WEAK}): FirePruning(mode='measured') is safer."
         ]
+
+
+def _without_fire(network: Network) -> list[str]:
+    """The layers of filters that may go and have no FIRE."""
+    graph = network.graph
+    lack = np.isnan(over_units(graph, with_fire(network)))
+    lack[list(graph.locks)] = False
+    return [name for name in graph.filter_layers if lack[graph.filters(name)].any()]
 
 
 @register("fire_paper")

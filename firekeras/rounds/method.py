@@ -93,6 +93,14 @@ class Method:
             ValueError: If the method cannot prune this network.
         """
 
+    def remarks(self, model: keras.Model) -> list[str]:
+        """Returns what a user should know of how this method prunes this network, as sentences.
+
+        Args:
+            model: The network that the run begins with.
+        """
+        return []
+
     def variant(self, tolerance: float) -> str:
         """Returns in a few words, for tables, what a run with this tolerance turns off; empty if nothing."""
         return ""

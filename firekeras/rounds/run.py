@@ -76,6 +76,7 @@ class Run:
         self.step = Step(0, ratio=settings.pruning_ratio or RATIO)  # until a round begins
         self.time = TimeSpent()
         self.notes: list[str] = []
+        self._of_method = method.remarks(model)
         self.target = target if target is not None else self._target(model, graph)
         self.begin_leg(epochs, model)
 
@@ -285,7 +286,7 @@ class Run:
         chance = no_better_than_chance(self.baseline, validation_data, self.monitor)
         judged = self.baseline, validation_data, tolerance, self.monitor
         few = too_few_to_judge(*judged) if self._knows_unit and not chance else None
-        return [remark for remark in (limit, differs, chance, few) if remark]
+        return [*self._of_method, *(remark for remark in (limit, differs, chance, few) if remark)]
 
     @property
     def _knows_unit(self):

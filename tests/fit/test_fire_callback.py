@@ -430,16 +430,28 @@ def test_a_setting_that_the_method_does_not_read_is_refused_before_training():
         fit(network(), callback)
 
 
-def test_a_network_without_relus_is_refused_before_training():
+def without_relus():
     i = keras.Input((8, 8, 1))
-    x = keras.layers.Conv2D(8, 3, activation="tanh")(i)
+    x = keras.layers.Conv2D(8, 3, activation="tanh", name="tanh")(i)
     model = keras.Model(i, keras.layers.Dense(4)(keras.layers.Flatten()(x)))
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    return model
+
+
+def test_a_network_without_relus_is_refused_before_training_if_fire_alone_ranks():
     watch = Watch()
     x, y = images()
     with pytest.raises(ValueError, match="has a ReLU of its own"):
-        model.fit(x, y, verbose=0, callbacks=[firekeras.FirePruningCallback(), watch])
+        without_relus().fit(x, y, verbose=0, callbacks=[firekeras.FirePruningCallback(method="fire_paper"), watch])
     assert not watch.losses
+
+
+def test_a_network_without_relus_is_pruned_by_the_criteria_beside_fire():
+    model, callback = without_relus(), firekeras.FirePruningCallback(target={"conv_macs": 0.5}, verbose=0)
+    x, y = images()
+    model.fit(x, y, validation_data=(x, y), epochs=2, verbose=0, callbacks=[callback])
+    assert model.get_layer("tanh").filters <= 4 and callback.profile is None
+    assert "there is no FIRE" in callback.result.notes[0]
 
 
 @pytest.mark.every_backend

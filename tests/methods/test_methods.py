@@ -123,6 +123,52 @@ def test_a_criterion_that_knows_nothing_of_a_network_is_left_out():
     assert method.plan(model, Run(None)).criterion == "fire and l1"  # without normalisation it needs data
 
 
+def test_filters_that_meet_an_addition_before_any_relu_are_ranked_by_the_others():
+    model, method = networks.residual(), FirePruning(mode="measured", beside="l1")
+    ranking = method.ranking(model, samples())
+    assert np.isnan(method.profile["stem"]).sum() == 0 and np.isnan(method.profile["a2"]).all()
+    norms = firekeras.score_filters(model, "l1")
+    order = np.argsort(norms["stem"] + norms["a2"])  # they go together
+    assert np.argsort(ranking["a2"]).tolist() == order.tolist() == np.argsort(ranking["stem"]).tolist()
+    assert method.remarks(model) == [f"{ranked_alone(model)} layers without FIRE: l1 alone rank these filters."]
+    assert FirePruning(beside=()).remarks(model) == FirePruning().remarks(normalised_network()) == []
+
+
+def ranked_alone(model):
+    """How many layers hold filters that may go and are not scored by FIRE, themselves or with what they go with."""
+    graph, fire = firekeras.channel_graph(model), firekeras.measure_fire(model, samples())
+    groups = [group for group in graph.groups if any(np.isnan(fire.get(name, np.nan)).any() for name in group)]
+    return sum(
+        any(graph.lock(name, f) is None for f in range(graph.widths[name])) for group in groups for name in group
+    )
+
+
+def smooth_network(activation="silu"):
+    layers = [L.Conv2D(8, 3, activation=activation), L.Conv2D(8, 3, activation="gelu"), L.GlobalAveragePooling2D()]
+    model = keras.Sequential([keras.Input((8, 8, 3)), *layers, L.Dense(4, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def test_without_any_relu_the_others_rank_and_that_is_said():
+    model, method = smooth_network(), FirePruning()
+    method.check(model, samples())
+    assert method.plan(model, Run(samples())).criterion == "l1 and contribution_measured"
+    assert (
+        method.profile is None and "there is no FIRE: l1 and contribution rank the filters" in method.remarks(model)[0]
+    )
+    data = samples(), np.arange(64) % 4
+    held_out = samples() + 1, data[1]
+    result = firekeras.compress(model, data, held_out, target={"conv_macs": 0.5}, epochs=1, verbose=0)
+    assert result.costs_after.conv_macs <= 0.5 * result.costs_before.conv_macs
+    assert "there is no FIRE" in result.notes[0]
+
+
+def test_fire_alone_refuses_a_network_without_any_relu():
+    with pytest.raises(ValueError, match=r"no FIRE to measure.*method='l1'"):
+        firekeras.methods.get("fire_paper").check(smooth_network(), samples())
+
+
 def test_a_plan_says_nothing_of_a_good_detector():
     method = FirePruning(regressor="linear", fraction=1.0)
     plan = method.plan(normalised_network(), Run(samples()))

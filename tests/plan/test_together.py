@@ -74,10 +74,22 @@ def test_coupled_layers_are_one_by_their_mean_scores():
     assert np.corrcoef(found["stem"], others["stem"] + others["a2"])[0, 1] > 0.7
 
 
-def test_what_has_no_score_or_may_not_go_has_none_and_keeps_its_reason():
+def test_what_has_no_score_of_one_goes_by_the_others():
     graph = graph_of()
-    scores = scores_of(graph, {"conv1": [NAN, *range(7)]}, reasons={"conv1": "is out of reach"})
-    found = together(scores, graph, [scores_of(graph, {}, "l1")])
+    scores = scores_of(graph, {"conv1": np.full(8, NAN)})
+    norms = scores_of(graph, {"conv1": np.arange(8.0)}, "l1")
+    found = together(scores, graph, [norms])
+    np.testing.assert_allclose(found["conv1"], (np.arange(8) + 0.5) / 8)
+    assert np.isnan(found["logits"]).all()
+
+
+def test_what_none_of_them_rates_has_no_score_and_keeps_its_reason():
+    graph = graph_of()
+    scores, norms = (
+        scores_of(graph, {"conv1": [NAN, *range(7)]}, criterion, reasons={"conv1": "is out of reach"})
+        for criterion in ("fire", "l1")
+    )
+    found = together(scores, graph, [norms])
     assert np.isnan(found["conv1"][0]) and np.isfinite(found["conv1"][1:]).all() and np.isnan(found["logits"]).all()
     plan = firekeras.plan_pruning(graph, found)
     assert plan.explain("conv1", 0).endswith("it has no fire and l1 score, since in conv1 is out of reach.")

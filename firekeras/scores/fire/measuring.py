@@ -23,7 +23,7 @@ from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
 from firekeras.scores.fire.enough import StopWhenSettled
 from firekeras.scores.fire.progress import ProgressLine, ProgressReports
-from firekeras.scores.profile import FireProfile
+from firekeras.scores.profile import FilterScores, FireProfile
 
 
 @typed
@@ -143,8 +143,17 @@ def check_has_relus(network):
             raise ValueError(f"The model {network.model.name!r} has no filters to measure: {network.graph.why_none()}.")
         raise ValueError(
             f"No filter of {network.model.name!r} has a ReLU of its own, so there is no FIRE to measure "
-            f"({'; '.join(reasons)}). Use another criterion: score_filters(model, criterion='l1')."
+            f"({'; '.join(reasons)}). Use another criterion: score_filters(model, criterion='l1'), or method='l1'."
         )
+
+
+def with_fire(network: Network) -> FilterScores:
+    """Equal scores for all filters that have FIRE, NaN for the others."""
+    scores = {name: np.full(width, np.nan) for name, width in network.graph.widths.items()}
+    for relu in network.relus:
+        for name, filters, _ in filters_behind(network, relu):
+            scores[name][filters] = 0.0
+    return FilterScores(scores, criterion="fire", reasons=network.unscored)
 
 
 def rates_so_far(network, counters):
