@@ -32,11 +32,16 @@ def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool) ->
 
 def _why_not_of_shape(source, shape):
     own = DIGITS_SHAPE if source == DIGITS else _shape_in(Path(source).expanduser())
-    if shape is None or own is None or len(own) != len(shape):
-        return ""
-    if all(expected in (None, size) for size, expected in zip(own, shape, strict=True)):
+    if shape is None or own is None or _fits(own, shape):
         return ""
     return f"Its images are {_sizes(own)}, but the model takes {_sizes(shape)}. Choose other data, or resize them."
+
+
+def _fits(own, shape):
+    """Whether sizes agree; a last axis of size 1 may be missing, since Keras adds or drops it."""
+    if abs(len(own) - len(shape)) == 1:
+        own, shape = ((*each, 1)[: max(len(own), len(shape))] for each in (own, shape))
+    return len(own) == len(shape) and all(expected in (None, size) for size, expected in zip(own, shape, strict=True))
 
 
 def _sizes(shape):
