@@ -118,6 +118,11 @@ def without_score(session: Session) -> str:
     number = sum(bool(row.locked) and row.name not in locks for row in session.rows)
     if not number:
         return ""
+    if number == 1:
+        return (
+            f" One of {len(session.rows)} layers is locked: it, or layers that lose filters together with it, have no "
+            "ReLU of their own, so no FIRE. L1 norms can rank them."
+        )
     return (
         f" {number} of {len(session.rows)} layers are locked: they, or layers that lose filters together with them, "
         "have no ReLU of their own, so no FIRE. L1 norms can rank them."

@@ -100,6 +100,26 @@ def test_data_of_another_shape_are_refused(folder):
     assert "expected samples of shape (8, 8, 1)" in refused("measure", "model.keras", "--data", "other.npz")
 
 
+@pytest.mark.parametrize(
+    "others",
+    [
+        {},
+        {"y_train": np.zeros((6, 8, 8, 1)), "y_test": np.zeros((6, 8, 8, 1)), "x_test": np.zeros((6, 8, 8, 1))},
+        {"y_train": np.full(6, 0.5), "y_test": np.full(6, 0.5), "x_test": np.zeros((6, 8, 8, 1))},
+    ],
+)
+def test_images_need_no_labels(folder, others):
+    x = np.random.default_rng(0).random((6, 8, 8, 1)).astype("float32")
+    np.savez("images.npz", x_train=x, **others)
+    result = run("measure", "model.keras", "--data", "images.npz")
+    assert result.exit_code == 0 and "6 images measured" in result.stdout, result.output
+    profile = firekeras.FireProfile.load("model.fire.h5")
+    expected = firekeras.measure_fire(keras.models.load_model("model.keras"), x)
+    assert all(np.array_equal(profile[name], expected[name], equal_nan=True) for name in expected)
+    words = "must be class numbers" if others else "missing y_train"
+    assert words in refused("compress", "model.keras", "--data", "images.npz")
+
+
 def test_images_of_a_folder_are_resized_to_the_model(folder):
     from PIL import Image
 
