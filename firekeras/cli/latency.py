@@ -60,9 +60,16 @@ def latency(
     import firekeras
     from firekeras.report.stages_report import layers_table
 
-    settings = {"runtime": chosen, "batch_size": batch, "runs": runs, "threads": threads, "device": device}
     with silent_stderr(), _reporting(events) as on_progress:  # converters print a lot
-        table = firekeras.latency_table(network, **settings, on_progress=on_progress)
+        table = firekeras.latency_table(
+            network,
+            runtime=chosen,
+            batch_size=batch,
+            runs=runs,
+            threads=threads,
+            device=device,
+            on_progress=on_progress,
+        )
     replaced = output.exists()
     table.save(output)
     if events:

@@ -88,8 +88,8 @@ def latency_table(
     timed = Timed(network.graph)
     for gone in shrunk(network.graph):
         timed.add(network.without(gone, built=False), kept_lengths(network.graph, gone))
-    settings = {"batch_size": batch_size, "runs": runs, "threads": threads, "on_progress": on_progress}
-    return timed.table(runtime, device or _processor(), **settings)
+    settings = {"batch_size": batch_size, "runs": runs, "threads": threads}
+    return timed.table(runtime, device or _processor(), on_progress, **settings)
 
 
 def _processor():
@@ -172,7 +172,7 @@ class Timed:
         self.calls.append(calls)
 
     def table(
-        self, runtime: str, device: str, *, on_progress: Callable[[int, int], None] | None = None, **settings: Any
+        self, runtime: str, device: str, on_progress: Callable[[int, int], None] | None = None, **settings: Any
     ) -> LatencyTable:
         """Times everything."""
         steps = Steps(len(self.models), on_progress or (lambda _done, _of: None), exports=runtime != KERAS)
