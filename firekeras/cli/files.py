@@ -99,16 +99,23 @@ def load_images(source, network, limit=None, *, skip_unreadable=False, **scaling
     if source != "synthetic":
         unlabelled = _unlabelled(source, limit)
         if unlabelled is None:
-            return load_data(source, network, limit, skip_unreadable=skip_unreadable, **scaling).x_train
+            loaded = load_data(source, network, limit, skip_unreadable=skip_unreadable, **scaling).x_train
+            return _without_channel(loaded, network)
         from firekeras.datasets.scaling import scaled_images
 
-        return scaled_images(unlabelled, **scaling)
+        return _without_channel(scaled_images(unlabelled, **scaling), network)
     from firekeras.datasets import synthetic_images
     from firekeras.datasets.scaling import scaled_images
 
     if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or None in network.inputs[0].shape[1:]:
         raise ValueError(f"Synthetic images need one input of fixed size. The model takes {network.input_shape}.")
     return scaled_images(synthetic_images(network.inputs[0].shape[1:], 1000), **scaling)
+
+
+def _without_channel(images, network):
+    """Images, or series without the axis that was added to them, as a network takes them."""
+    added = images.shape[-1] == 1 and images.ndim == len(network.inputs[0].shape) + 1
+    return images[..., 0] if added else images
 
 
 def _unlabelled(source, limit):
