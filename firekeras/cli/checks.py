@@ -19,12 +19,18 @@ MODES = ("learned", "measured")  # of the method "fire"
 SEEDS = 2**32 - 1  # the largest that NumPy takes
 
 
-def check_data(source: str, *names: str):
-    """Checks that data can be looked for at a source: a name, also one of `names`, a folder or an .npz file."""
+def check_data(source: str, *names: str, labels: bool = True):
+    """Checks that data can be looked for at a source: a name, also one of `names`, a folder or an .npz file.
+
+    Args:
+        source: The source.
+        *names: Names that are no data.
+        labels: Whether labels are needed. Defaults to True.
+    """
     if source not in names:
         from firekeras.datasets.loading import check_source
 
-        check_source(source)
+        check_source(source, labels=labels)
 
 
 def check_method(name: str, *others: str):

@@ -9,7 +9,7 @@ import typer
 
 from firekeras.cli import checks, complete
 from firekeras.cli.console import show_text
-from firekeras.cli.files import check_output, load_data, load_model
+from firekeras.cli.files import check_output, load_data, load_images, load_model
 from firekeras.cli.options import DataOrNone, Mean, ModelFile, Scale, SkipUnreadable, Std
 from firekeras.export.formats import FORMATS, format_named, format_of
 from firekeras.export.formats.format import either, formats_with
@@ -92,22 +92,22 @@ def export(
         check_number("--tolerance", tolerance, "how far outputs may be from the model's", least=0)
     checks.check_rate(learning_rate)
     if data:
-        checks.check_data(data)
+        checks.check_data(data, labels=bool(epochs))
     network = load_model(model, compile=False)
     import firekeras
     from firekeras.export import quantize_aware
 
-    scaling = {"scale": scale, "mean": mean, "std": std}
-    dataset = load_data(data, network, limit, **scaling, skip_unreadable=skip_unreadable) if data else None
+    images = {"scale": scale, "mean": mean, "std": std, "skip_unreadable": skip_unreadable}
+    dataset = load_data(data, network, limit, **images) if data and epochs else None
+    samples = load_images(data, network, limit, **images) if data and not epochs else None
     replaced = output.exists()
     with silent_stderr():  # converters print a lot
-        if epochs and dataset:
+        if dataset:
             train = dataset.x_train, dataset.y_train
             exported = quantize_aware(
                 network, train, output, epochs=epochs, learning_rate=learning_rate, tolerance=tolerance
             )
         else:
-            samples = dataset.x_train if dataset else None
             exported = firekeras.export_model(
                 network,
                 output,
@@ -117,7 +117,7 @@ def export(
                 int8_inputs=int8_inputs,
                 tolerance=tolerance,
             )
-    kind, apart = "images" if dataset else "random samples", exported.difference
+    kind, apart = "images" if data else "random samples", exported.difference
     show_text(
         f"Run on {exported.samples} {kind}: outputs differ from the model's by at most {apart.largest:.2g} of the "
         f"largest output, and by {apart.rms:.2g} in the root mean square."

@@ -87,16 +87,48 @@ def _few(paths):
     return ", ".join(map(str, paths[:10])) + (", ..." if len(paths) > 10 else "")
 
 
-def load_images(source, network, *, skip_unreadable=False, **scaling):
-    """The training images of a source; for `"synthetic"`, random ones of the network's input size."""
+def load_images(source, network, limit=None, *, skip_unreadable=False, **scaling):
+    """The training images of a source; for `"synthetic"`, random ones of the network's input size.
+
+    Args:
+        source: As `load_data` takes it. An `.npz` file may lack labels, or have others than class numbers.
+        network: The network that will read the images.
+        limit: At most this many images. Defaults to None, all of them.
+        skip_unreadable, **scaling: As `load_data` takes them.
+    """
     if source != "synthetic":
-        return load_data(source, network, skip_unreadable=skip_unreadable, **scaling).x_train
+        unlabelled = _unlabelled(source, limit)
+        if unlabelled is None:
+            loaded = load_data(source, network, limit, skip_unreadable=skip_unreadable, **scaling).x_train
+            return _without_channel(loaded, network)
+        from firekeras.datasets.scaling import scaled_images
+
+        return _without_channel(scaled_images(unlabelled, **scaling), network)
     from firekeras.datasets import synthetic_images
     from firekeras.datasets.scaling import scaled_images
 
     if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or None in network.inputs[0].shape[1:]:
         raise ValueError(f"Synthetic images need one input of fixed size. The model takes {network.input_shape}.")
     return scaled_images(synthetic_images(network.inputs[0].shape[1:], 1000), **scaling)
+
+
+def _without_channel(images, network):
+    """Images, or series without the axis that was added to them, as a network takes them."""
+    added = images.shape[-1] == 1 and images.ndim == len(network.inputs[0].shape) + 1
+    return images[..., 0] if added else images
+
+
+def _unlabelled(source, limit):
+    """The training images of an `.npz` file without class numbers; None for other sources."""
+    import numpy as np
+
+    from firekeras.datasets.npz import has_classes, load_npz_images
+
+    path = Path(source).expanduser()
+    if not path.is_file() or has_classes(path):
+        return None
+    images = load_npz_images(path)
+    return images if limit is None else images[np.random.default_rng(0).permutation(len(images))[:limit]]
 
 
 def write(network, output):

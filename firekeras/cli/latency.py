@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from firekeras.cli import complete
-from firekeras.cli.console import show, show_text, silent_stderr
+from firekeras.cli.console import show, show_text, silent_stderr, write_progress
 from firekeras.cli.files import check_output, load_model
 from firekeras.cli.options import ModelFile
 from firekeras.cli.words import in_options
@@ -38,6 +39,9 @@ def latency(
     device: Annotated[
         str | None, typer.Option(metavar="NAME", show_default="the processor", help="A name for this device.")
     ] = None,
+    events: Annotated[
+        bool, typer.Option("--events", help="Print the progress as JSON, one object per line, and no table.")
+    ] = False,
 ):
     """Measures how long the layers of a model take on this device, at several widths, for --latency-table.
 
@@ -56,13 +60,31 @@ def latency(
     import firekeras
     from firekeras.report.stages_report import layers_table
 
-    with silent_stderr(), activity("Measuring layer by layer"):  # converters print a lot
+    with silent_stderr(), _reporting(events) as on_progress:  # converters print a lot
         table = firekeras.latency_table(
-            network, runtime=chosen, batch_size=batch, runs=runs, threads=threads, device=device
+            network,
+            runtime=chosen,
+            batch_size=batch,
+            runs=runs,
+            threads=threads,
+            device=device,
+            on_progress=on_progress,
         )
     replaced = output.exists()
     table.save(output)
+    if events:
+        return
     show(layers_table(model.name, {name: times.seconds[0] for name, times in table.layers.items()}))
     show_text(f"A pass takes {1e3 * table.seconds[0]:.4g} ms in {table.runtime}. {written(output, replaced)}")
     for note in table.notes(1):
         show_text(in_options(note, {"round_to"}))
+
+
+@contextlib.contextmanager
+def _reporting(events):
+    """A function that reports each step: as an event, or on a line that changes."""
+    if events:
+        yield write_progress
+        return
+    with activity("Measuring layer by layer") as status:
+        yield lambda done, of: status.update(f"Measuring layer by layer: {done / of:.0%}")

@@ -53,7 +53,7 @@ def measure(
     output = output or Path(f"{model.stem}.fire.h5")
     check_output(output, model, ".fire.h5")
     share = parsed_fraction(fraction)
-    checks.check_data(data, "synthetic")
+    checks.check_data(data, "synthetic", labels=False)
     network = load_model(model, compile=False)
     import firekeras
     from firekeras.report import tables

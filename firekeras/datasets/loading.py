@@ -79,14 +79,19 @@ def load_dataset(
     return limited(dataset, limit, seed)
 
 
-def check_source(source: str | os.PathLike) -> None:
-    """Raises `ValueError`, before anything large is read, unless a source is a name, a folder or a good `.npz` file."""
+def check_source(source: str | os.PathLike, *, labels: bool = True) -> None:
+    """Raises `ValueError`, before anything large is read, unless a source is a name, a folder or a good `.npz` file.
+
+    Args:
+        source: As `load_dataset` takes it.
+        labels: Whether labels are needed: without, an `.npz` file may hold training images only. Defaults to True.
+    """
     path = as_path(source)
     if str(source) in BUILT_IN or path.is_dir():
         return
     if not path.is_file() or path.suffix.lower() != ".npz":
         raise ValueError(_unknown_source(source, path))
-    check_npz(path)
+    check_npz(path, labels=labels)
 
 
 def _load_digits(seed):

@@ -18,6 +18,7 @@ FLOOR, EXPANSION = 64 * 2**20, 100  # an array may unpack to the floor, and to s
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes; others unpack without bounds
 MOST_CLASSES = 2**31
 NPZ_KEYS = ("x_train", "y_train", "x_test", "y_test")
+IMAGES = NPZ_KEYS[0]
 SAVING = f"numpy.savez_compressed(path, {', '.join(f'{key}=...' for key in NPZ_KEYS)})"
 
 
@@ -37,16 +38,49 @@ def load_npz(path: Path) -> Dataset:
     return Dataset(x_train, y_train, x_test, y_test)
 
 
-def check_npz(path: Path) -> None:
-    """Raises `ValueError` if an `.npz` file lacks arrays, or they cannot be read; no value of theirs is read."""
-    with _opened(path) as archive:
-        for key in NPZ_KEYS:
+def load_npz_images(path: Path) -> np.ndarray:
+    """The training images in an `.npz` file, whatever else it holds."""
+    with _opened(path, (IMAGES,)) as archive:
+        images = _read_array(path, archive, IMAGES)
+    _check_array(path, IMAGES, images)
+    return _images(path, IMAGES, images)
+
+
+def has_classes(path: Path) -> bool:
+    """Whether an `.npz` file has all arrays of a `Dataset`, with class numbers as labels."""
+    with _opened(path, ()) as archive:
+        return all(key in _names(archive) for key in NPZ_KEYS) and all(
+            _are_classes(path, archive, key) for key in ("y_train", "y_test")
+        )
+
+
+def _are_classes(path, archive, key):
+    try:
+        if len(_header(archive, key)[0]) > 2:  # such as masks, which are not read
+            return False
+    except Exception:
+        return True
+    labels = _read_array(path, archive, key)
+    _check_array(path, key, labels)
+    return _class_numbers(labels) is not None
+
+
+def check_npz(path: Path, *, labels: bool = True) -> None:
+    """Raises `ValueError` if an `.npz` file lacks arrays, or they cannot be read; no value of theirs is read.
+
+    Args:
+        path: The file.
+        labels: Whether it must be a `Dataset`; if not, training images are enough. Defaults to True.
+    """
+    keys = NPZ_KEYS if labels else (IMAGES,)
+    with _opened(path, keys) as archive:
+        for key in keys:
             _check_header(path, archive, key)
 
 
 @contextlib.contextmanager
-def _opened(path):
-    """The archive, once its names are checked."""
+def _opened(path, keys=NPZ_KEYS):
+    """The archive, once it is known to have arrays of these names."""
     with open_regular(path) as file:
         try:
             archive = zipfile.ZipFile(file)
@@ -55,7 +89,7 @@ def _opened(path):
                 f"{path} is not an .npz file, or is truncated ({cause(error)}). Write it again with `{SAVING}`."
             ) from error
         with archive:
-            _check_keys(path, [name.removesuffix(".npy") for name in archive.namelist()])
+            _check_keys(path, _names(archive), keys)
             yield archive
 
 
@@ -141,11 +175,15 @@ def _check_array(path, key, array):
         )
 
 
-def _check_keys(path, keys):
-    missing = [key for key in NPZ_KEYS if key not in keys]
+def _names(archive):
+    return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def _check_keys(path, names, keys):
+    missing = [key for key in keys if key not in names]
     if missing:
         raise ValueError(
-            f"{path}: missing {', '.join(missing)}. It has: {', '.join(keys) or 'nothing'}. "
+            f"{path}: missing {', '.join(missing)}. It has: {', '.join(names) or 'nothing'}. "
             f"Expected all of {', '.join(NPZ_KEYS)}: save them with `{SAVING}`."
         )
 
@@ -186,21 +224,27 @@ def _check_same_kind(path, train, test):
 
 
 def _labels(path, key, labels):
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    elif labels.ndim == 2 and _is_one_hot(labels):
-        labels = labels.argmax(axis=1)
-    if labels.ndim != 1 or (labels < 0).any() or (labels % 1 != 0).any():
+    numbers = _class_numbers(labels)
+    if numbers is None:
         raise ValueError(
             f"{path}: `{key}` must be class numbers 0, 1, 2, ... of shape (n,) or (n, 1), or "
             f"one-hot rows of shape (n, classes). Received dtype {labels.dtype}, "
             f"shape {labels.shape}, values {labels.min()} to {labels.max()}."
         )
-    if labels.max() >= MOST_CLASSES:
+    if numbers.max() >= MOST_CLASSES:
         raise ValueError(
-            f"{path}: `{key}` must be class numbers 0, 1, 2, ..., below {MOST_CLASSES:,}. Received: {labels.max():g}."
+            f"{path}: `{key}` must be class numbers 0, 1, 2, ..., below {MOST_CLASSES:,}. Received: {numbers.max():g}."
         )
-    return labels.astype("int64")
+    return numbers.astype("int64")
+
+
+def _class_numbers(labels):
+    """Labels as class numbers, which may still be too large; None if they are none."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    elif labels.ndim == 2 and _is_one_hot(labels):
+        labels = labels.argmax(axis=1)
+    return None if labels.ndim != 1 or (labels < 0).any() or (labels % 1 != 0).any() else labels
 
 
 def _is_one_hot(labels):

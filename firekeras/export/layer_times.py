@@ -6,7 +6,7 @@ import contextlib
 import platform
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ def latency_table(
     runs: int = 30,
     threads: int | None = None,
     device: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> LatencyTable:
     """Measures how long the layers of a model take on this machine, at full width and pruned.
 
@@ -65,6 +66,8 @@ def latency_table(
         runs: Timed passes of each layer. Defaults to 30.
         threads: The number of threads. Defaults to 1. Keras fixes its own.
         device: A name for the device. Defaults to that of its processor.
+        on_progress: A function that is called with the number of finished steps and of all: first each layer is
+            exported, then each is timed. Defaults to None.
 
     Returns:
         A `LatencyTable` for this network, and for what pruning makes of it.
@@ -85,7 +88,8 @@ def latency_table(
     timed = Timed(network.graph)
     for gone in shrunk(network.graph):
         timed.add(network.without(gone, built=False), kept_lengths(network.graph, gone))
-    return timed.table(runtime, device or _processor(), batch_size=batch_size, runs=runs, threads=threads)
+    settings = {"batch_size": batch_size, "runs": runs, "threads": threads}
+    return timed.table(runtime, device or _processor(), on_progress, **settings)
 
 
 def _processor():
@@ -167,10 +171,14 @@ class Timed:
                 calls[visit.path].append(key)
         self.calls.append(calls)
 
-    def table(self, runtime: str, device: str, **settings: Any) -> LatencyTable:
+    def table(
+        self, runtime: str, device: str, on_progress: Callable[[int, int], None] | None = None, **settings: Any
+    ) -> LatencyTable:
         """Times everything."""
+        steps = Steps(len(self.models), on_progress or (lambda _done, _of: None), exports=runtime != KERAS)
         with contextlib.ExitStack() as momentary:
-            latencies = measure_latencies(self._as_run(runtime, momentary), **settings)
+            files = self._as_run(runtime, momentary, steps.exported)
+            latencies = measure_latencies(files, **settings, on_progress=steps.timed)
         seconds = {key: latency.fastest for key, latency in zip(self.models, latencies, strict=True)}
         alone = {key: max(0.0, time - seconds["nothing"]) for key, time in seconds.items()}
         known = [layer for layer in multiplying(self.graph) if layer.name in self.calls[0]]
@@ -186,7 +194,7 @@ class Timed:
         )
         return table.with_step(self.graph)
 
-    def _as_run(self, runtime, momentary) -> list:
+    def _as_run(self, runtime, momentary, on_export) -> list:
         """The models, or the files of them that exist until `momentary` exits."""
         if runtime == KERAS:
             return list(self.models.values())
@@ -194,8 +202,9 @@ class Timed:
         chosen.check(keras.backend.backend())
         folder = Path(momentary.enter_context(tempfile.TemporaryDirectory()))
         paths = [folder / f"{number}{chosen.ending}" for number in range(len(self.models))]
-        for model, path in zip(self.models.values(), paths, strict=True):
+        for number, (model, path) in enumerate(zip(self.models.values(), paths, strict=True), 1):
             chosen.write(model, path)
+            on_export(number)
         return paths
 
     def _times(self, layer, alone):
@@ -204,6 +213,34 @@ class Timed:
             seconds=[sum(alone[key] for key in calls[layer.name]) for calls in self.calls],
             macs=macs_of(layer) if all(macs[layer.name] == macs_of(layer) for macs in self.macs) else [],
         )
+
+
+class Steps:
+    """Reports how far a table is: one step for each network that is exported, and one for each that is timed.
+
+    Args:
+        networks: How many networks there are.
+        report: A function that is called with the number of finished steps and of all.
+        exports: Whether they are exported first.
+    """
+
+    def __init__(self, networks: int, report: Callable[[int, int], None], *, exports: bool):
+        self.networks, self.report = networks, report
+        self.before = networks if exports else 0
+        self.done = -1
+
+    def exported(self, number: int) -> None:
+        """Reports that a number of networks are exported."""
+        self._reached(number)
+
+    def timed(self, passes: int, of: int) -> None:
+        """Reports how many passes are timed; networks take turns, so none is finished before the others."""
+        self._reached(self.before + self.networks * passes // of)
+
+    def _reached(self, done):
+        if done > self.done:
+            self.done = done
+            self.report(done, self.before + self.networks)
 
 
 def _nothing():

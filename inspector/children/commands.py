@@ -106,9 +106,9 @@ def report_arguments(files, in_litert) -> list[str]:
 
 
 def table_arguments(model, output, in_litert) -> list[str]:
-    """`firekeras latency`: how long layers take on this computer."""
+    """`firekeras latency`, with its events: how long layers take on this computer."""
     runtime = [] if in_litert else ["--runtime", "keras"]
-    return ["latency", str(model), "--output", str(output), *runtime]
+    return ["latency", str(model), "--output", str(output), "--events", *runtime]
 
 
 def export_arguments(model, options: ExportOptions) -> list[str]:

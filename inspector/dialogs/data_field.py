@@ -23,8 +23,10 @@ class DataField(QtWidgets.QWidget):
     def __init__(self, sources, last: str = "", shape=None, *, labels: bool, parent=None):
         super().__init__(parent)
         self.box = QtWidgets.QComboBox(editable=True)
-        self._shape, self._labels = shape, labels
+        self._shape, self._labels, self._synthetic = shape, labels, data_sources.SYNTHETIC in sources
         fitting = [source for source in sources if not data_sources.why_not(source, shape, labels=labels)]
+        if last == data_sources.SYNTHETIC and not self._synthetic:
+            last = ""  # it served another purpose
         self.box.addItems([*dict.fromkeys([last, *fitting])])
         tip = "An .npz file with x_train, y_train, x_test, y_test; or a folder with a folder per class"
         name(self.box, "Data: digits, an .npz file or a folder of images", tip)
@@ -60,7 +62,9 @@ class DataField(QtWidgets.QWidget):
 
     def check(self) -> bool:
         """Whether nothing is known against the chosen source; if something is, says what."""
-        obstacle = data_sources.why_not(self.source, self._shape, labels=self._labels)
+        obstacle = data_sources.why_not(
+            self.source, self._shape, labels=self._labels, synthetic=self._synthetic or self._labels
+        )
         self.reason.setText(obstacle)
         return not obstacle
 

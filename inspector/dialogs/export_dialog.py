@@ -14,6 +14,7 @@ from inspector.dialogs.options_dialog import OptionsDialog
 from inspector.widgets import name
 
 TITLES = {"litert": "LiteRT (.tflite), float32", "onnx": "ONNX (.onnx)", "saved-model": "SavedModel (a folder)"}
+UNCUT = "To export the previewed cut, save the pruned model (Ctrl+S), open it, and export that."
 
 
 class ExportDialog(OptionsDialog):
@@ -29,7 +30,7 @@ class ExportDialog(OptionsDialog):
         parent: The Qt parent.
     """
 
-    def __init__(self, model: Path, last_data: str, shape=None, parent=None):
+    def __init__(self, model: Path, last_data: str, shape=None, *, cut: bool = False, parent=None):
         super().__init__(f"Export {model.name}", "&Export", parent)
         self.model = model
         self.format = QtWidgets.QComboBox()
@@ -48,7 +49,8 @@ class ExportDialog(OptionsDialog):
         form.addRow(self.data.label, self.data)
         form.addRow("&Save as", self.output)
         note = QtWidgets.QLabel("The file is run, and compared with Keras, before it is kept.", wordWrap=True)
-        for widget in (note, self.buttons):
+        self.whole = QtWidgets.QLabel(f"{model.name} is exported as it is. {UNCUT}", wordWrap=True)
+        for widget in (note, *([self.whole] if cut else []), self.buttons):
             form.addRow(widget)
         possible = [k for k in range(self._kinds.rowCount()) if self._kinds.item(k).isEnabled()]
         self.format.setCurrentIndex(possible[0] if possible else 0)

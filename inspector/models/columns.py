@@ -11,7 +11,7 @@ from typing import Any
 
 from firekeras.report.tables import short_number
 from inspector.models.editing import Editor
-from inspector.state import LayerRow, Session, Total, change, percent
+from inspector.state import LayerRow, Session, Total, change, criteria, percent
 
 
 def nothing(*_) -> str:
@@ -105,7 +105,9 @@ def _lock_in_words(session, row):
 def _mean_score(session, row):
     if math.isnan(row.fire):
         return "-"
-    return f"{row.fire:.2f}" if session.ranks_by_fire else f"{row.fire:.2g}"
+    measured = session.measured
+    from_0_to_1 = measured is None or measured.scores.criterion in criteria.FROM_0_TO_1
+    return f"{row.fire:.2f}" if from_0_to_1 else f"{row.fire:.2g}"
 
 
 def _after(session, row):

@@ -13,18 +13,21 @@ DIGITS_SHAPE = (8, 8, 1)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool) -> str:
+def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, synthetic: bool = True) -> str:
     """Why a model cannot be measured or trained on a source, as a sentence; empty if nothing is known against it.
 
     Args:
         source: As on the command line; empty for none.
         shape: The model's input without the batch, None for sizes that may vary; None if unknown.
         labels: Whether labels are needed, as in training.
+        synthetic: Whether random images would do. Defaults to True.
     """
     if not source:
         return "Choose images like those that the network was trained on."
     if source == SYNTHETIC:
-        return "“synthetic” has no labels to train on. Choose a file or a folder." if labels else ""
+        if labels:
+            return "“synthetic” has no labels to train on. Choose a file or a folder."
+        return "" if synthetic else "“synthetic” will not do here: choose images like those of training."
     if source != DIGITS and not Path(source).expanduser().exists():
         return f"There is no file or folder {source}."
     return _why_not_of_shape(source, shape)
@@ -32,11 +35,16 @@ def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool) ->
 
 def _why_not_of_shape(source, shape):
     own = DIGITS_SHAPE if source == DIGITS else _shape_in(Path(source).expanduser())
-    if shape is None or own is None or len(own) != len(shape):
-        return ""
-    if all(expected in (None, size) for size, expected in zip(own, shape, strict=True)):
+    if shape is None or own is None or _fits(own, shape):
         return ""
     return f"Its images are {_sizes(own)}, but the model takes {_sizes(shape)}. Choose other data, or resize them."
+
+
+def _fits(own, shape):
+    """Whether sizes agree; a last axis of size 1 may be missing, since Keras adds or drops it."""
+    if abs(len(own) - len(shape)) == 1:
+        own, shape = ((*each, 1)[: max(len(own), len(shape))] for each in (own, shape))
+    return len(own) == len(shape) and all(expected in (None, size) for size, expected in zip(own, shape, strict=True))
 
 
 def _sizes(shape):

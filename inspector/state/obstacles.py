@@ -9,6 +9,10 @@ from inspector.state.session import Session
 from inspector.state.stages import Stage
 
 NOTHING_OPEN = "nothing is open"
+ONLY_CLASSIFIERS = (
+    "only classifiers with one output can be checked and trained here: for others use firekeras.compress in Python"
+)
+MOST_OUTPUTS = 3  # that are named
 
 
 def unmeasured(session: Session) -> str:
@@ -84,6 +88,36 @@ def _nothing_goes(session):
     result = session.need_document().result
     kept = f"; the result of the run is already saved as {result}" if result else ""
     return f"with these settings no filter would be removed{kept}"
+
+
+def other_task(session: Session) -> str:
+    """If the open model is no classifier with one output, which is all that the command line judges and trains."""
+    opened = session.opened
+    weights = session.document.weights if session.document else None
+    outputs = weights.outputs if weights else []
+    if len(outputs) > 1:
+        return f"the model has {len(outputs)} outputs, {_listed(outputs)}; {ONLY_CLASSIFIERS}"
+    last = opened.graph.layers.get(outputs[0]) if opened and outputs else None
+    if last is None or (len(last.output_shape) == 2 and last.output_shape[1] != 1):
+        return ""
+    shape = " x ".join("?" if size is None else str(size) for size in last.output_shape[1:])
+    return f"the model's output is {shape}; {ONLY_CLASSIFIERS}"
+
+
+def _listed(names):
+    *others, last = names[:MOST_OUTPUTS]
+    rest = f" and {len(names) - MOST_OUTPUTS} more" if len(names) > MOST_OUTPUTS else ""
+    return f"{', '.join([*others, last])}{rest}" if rest or not others else f"{', '.join(others)} and {last}"
+
+
+def no_judging(session: Session) -> str:
+    """If the accuracy of the model cannot be measured here, nor the model be trained."""
+    return no_model(session) or other_task(session)
+
+
+def no_check(session: Session) -> str:
+    """If there is no cut whose accuracy can be measured."""
+    return no_cut(session) or other_task(session)
 
 
 def no_model_of_round(stage: Stage | None) -> str:

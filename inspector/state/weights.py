@@ -26,6 +26,7 @@ class ModelWeights:
     Attributes:
         input_shape: The shape of one image that the model takes, None for sizes that may vary; `None` if it is not
             said, or there are several inputs.
+        outputs: The layers that compute the model's outputs; empty if it is not said.
 
     Raises:
         ValueError: If there is no such file, or it is of another format or damaged.
@@ -37,7 +38,8 @@ class ModelWeights:
         with contextlib.ExitStack() as files:
             content, file = files.enter_context(archive.opened(self.path))
             archive.count_stored(content, file)
-            self.input_shape = _input_shape(content)
+            self.input_shape = _said(_said_input_shape, content)
+            self.outputs: list[str] = _said(_said_outputs, content) or []
             weights = archive.member(content, file, archive.WEIGHTS)
             self._variables = dict(_variables(files.enter_context(h5py.File(weights, "r")), ()))
             self._files = files.pop_all()
@@ -88,9 +90,10 @@ class ModelWeights:
                 yield variable, where
 
 
-def _input_shape(content):
+def _said(read, content):
+    """What a function reads in the config; None if it is not there."""
     with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):  # a stranger's file may say anything
-        return _said_input_shape(content)
+        return read(content)
     return None
 
 
@@ -99,6 +102,16 @@ def _said_input_shape(content):
     inputs = [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]
     shapes = [config.get("batch_shape") or config.get("batch_input_shape") for config in inputs]
     return tuple(shapes[0][1:]) if len(shapes) == 1 and shapes[0] else None
+
+
+def _said_outputs(content):
+    config = archive.read_config(content)["config"]
+    if "output_layers" not in config:  # of a Sequential model
+        return [config["layers"][-1]["config"]["name"]]
+    outputs = config["output_layers"]
+    if isinstance(outputs, list) and isinstance(outputs[0], str):
+        return [outputs[0]]
+    return [str(output[0]) for output in (outputs.values() if isinstance(outputs, dict) else outputs)]
 
 
 def _variables(group, path):

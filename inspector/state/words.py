@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firekeras.plan.goals import in_words, title_of, unit_of
 from firekeras.report.tables import short_number
-from inspector.state import criteria
+from inspector.state import criteria, obstacles
 from inspector.state.changes import change, percent
 from inspector.state.comparison import Mode
 from inspector.state.session import Session
@@ -49,6 +49,13 @@ def out_of_reach(session: Session) -> str:
     return f"Out of reach: at least {said} is left" if said else ""
 
 
+def met_already(session: Session) -> str:
+    """That a goal asks for no cut, in a few words; empty if it does, or there is none."""
+    if session.measured is None or session.choices.goal is None or session.pending or session.missed:
+        return ""
+    return "" if session.measured.preview.num_gone else "The goal is met without a cut"
+
+
 def _amount(measure, amount):
     unit = unit_of(measure)
     return in_words(measure, amount) if unit == "s" else short_number(amount, unit)
@@ -65,6 +72,12 @@ def latency_by_table(session: Session) -> tuple[str, str]:
     figures = f"latency {1e3 * before:.3g} → {1e3 * after:.3g} ms ({percent(change(before, after))})"
     details = f"Predicted by {table.details} F7 measures this cut on this computer."
     return f"{figures}, predicted for {table.device}", details
+
+
+def no_accuracy(session: Session) -> tuple[str, str]:
+    """That the accuracy of the model cannot be checked, and why; empty if it can."""
+    why = obstacles.other_task(session)
+    return ("Accuracy: cannot be checked here", f"{why[:1].upper()}{why[1:]}.") if why else ("", "")
 
 
 def why_out_of_reach(session: Session) -> str:
@@ -105,6 +118,11 @@ def without_score(session: Session) -> str:
     number = sum(bool(row.locked) and row.name not in locks for row in session.rows)
     if not number:
         return ""
+    if number == 1:
+        return (
+            f" One of {len(session.rows)} layers is locked: it, or layers that lose filters together with it, have no "
+            "ReLU of their own, so no FIRE. L1 norms can rank them."
+        )
     return (
         f" {number} of {len(session.rows)} layers are locked: they, or layers that lose filters together with them, "
         "have no ReLU of their own, so no FIRE. L1 norms can rank them."

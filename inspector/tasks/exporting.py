@@ -31,7 +31,10 @@ class Exporting(Task):
 
     def ask(self, model: Path):
         """Opens the dialog for a model."""
-        dialog = ExportDialog(model, self._preferences.data_of(self.session.need_model()), self.session.input_shape)
+        session = self.session
+        cut = session.measured is not None and not session.of_run and bool(session.measured.preview.num_gone)
+        data = self._preferences.data_of(session.need_model())
+        dialog = ExportDialog(model, data, session.input_shape, cut=cut)
         dialog.chosen.connect(lambda options: self.in_words(self.start, model, options))
         self.asked.emit(dialog)
 

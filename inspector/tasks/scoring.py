@@ -35,12 +35,14 @@ class Scoring(Task):
         super().__init__(session, parent)
         self._preferences = preferences
         self._known: dict[tuple[Path | None, str], FilterScores] = {}
+        self._shown_at_once = 0  # how often: a later choice counts, not what arrives later
 
     def rank_by(self, name: str):
         """Ranks by a criterion: now, or once it is computed."""
         measured, model = self.session.need_measured(), self.session.need_document().model
         scores = criteria.known_at_once(name, measured.profile) or self._known.get((model, name))
         if scores is not None:
+            self._shown_at_once += 1
             self.session.rank_by(None if scores is measured.profile else scores)
         elif criteria.needs_data(name):
             self._ask_for_data(name)
@@ -68,17 +70,20 @@ class Scoring(Task):
             self._preferences.set_data_of(model, source)
         target = scratch.path / SCORES
         command = [sys.executable, "-m", "inspector.children.scoring", model, target, source, *names]
-        then = lambda outcome: self._computed(outcome, names, source, model, profile, scratch)  # noqa: E731
+        before = self._shown_at_once
+        then = lambda outcome: self._computed(  # noqa: E731
+            outcome, names, model, profile, scratch, overtaken=before != self._shown_at_once
+        )
         self.wished.emit(command, f"Scoring by {names[0]}", then)
 
-    def _computed(self, outcome, names, source, model, profile, scratch):
+    def _computed(self, outcome, names, model, profile, scratch, *, overtaken):
         again = lambda: self.rank_by(names[0])  # noqa: E731
         failed = self.failed(outcome, f"Scoring by {names[0]}", "&Score again", again)
         scores, refused = ({}, {}) if failed else scoring.read(scratch.path / SCORES, profile.l1)
         scratch.remove()
         self._known.update({(model, name): values for name, values in scores.items()})
         measured = self.session.measured
-        if names[0] in scores and measured is not None and measured.profile is profile:
+        if names[0] in scores and measured is not None and measured.profile is profile and not overtaken:
             self.session.rank_by(scores[names[0]])
             return
         if names[0] in refused:

@@ -47,6 +47,7 @@ ACCURACY_FIGURE = Figure(
     "F9 cuts the model as previewed, and measures its accuracy before and after, without training.",
     "F9",
     lambda session: session.checked,
+    words.no_accuracy,
 )
 
 

@@ -61,6 +61,10 @@ class FilterPanel(QtWidgets.QWidget):
         wrapped = QtCore.Qt.TextFlag.TextWordWrap | QtCore.Qt.TextFlag.TextWrapAnywhere
         text = metrics.boundingRect(QtCore.QRect(0, 0, room, 10000), wrapped, self.why.toPlainText())
         least, most = 2 * metrics.lineSpacing(), MOST_LINES * metrics.lineSpacing()
+        policy = QtCore.Qt.ScrollBarPolicy  # a scroll bar that is not needed would take room, and then be needed
+        self.why.setVerticalScrollBarPolicy(
+            policy.ScrollBarAsNeeded if text.height() > most else policy.ScrollBarAlwaysOff
+        )
         self.why.setFixedHeight(min(most, max(least, text.height())) + 2 * EDGE)
 
     def resizeEvent(self, event):  # noqa: N802 (Qt's name)
@@ -132,7 +136,7 @@ class FilterPanel(QtWidgets.QWidget):
             self.map.clear(NO_MAPS if not profile.maps else "This layer has no ReLU of its own: no map.")
             return
         what = "of its filters together" if filter is None else "of the filter"
-        size = f"{before.shape[0]} x {before.shape[1]} positions"
+        size = _positions(*before.shape)
         if mode in WHOLE or comparison is None:
             caption = f"How often each position {what} is inactive, mean {before.mean():.3f}; {size}."
             self.map.show_values(before, caption, INACTIVE)
@@ -218,6 +222,13 @@ class FilterPanel(QtWidgets.QWidget):
     def _prediction(self, layer, filter):
         values = self.predicted.get(layer)
         return "not predicted yet (F6)" if values is None else _number(values[filter])
+
+
+def _positions(rows, columns):
+    """The size of a map; layers without a second axis have a single row."""
+    if rows > 1:
+        return f"{rows} x {columns} positions"
+    return f"{columns} positions" if columns > 1 else "a single position"
 
 
 def _map(profile, layer, filter):

@@ -25,10 +25,12 @@ class GoalBar(QtWidgets.QWidget):
 
     Signals:
         refused: Why a goal is none.
+        understood: What was typed is a goal, or nothing.
         file_wanted: A file of boards is to be chosen.
     """
 
     refused = QtCore.Signal(str)
+    understood = QtCore.Signal()
     file_wanted = QtCore.Signal()
 
     def __init__(self, session: Session, editor: Editor, parent=None):
@@ -90,6 +92,7 @@ class GoalBar(QtWidgets.QWidget):
         self.line.setModified(False)
         try:
             self.editor.set_goal(self.goal.currentText())
+            self.understood.emit()
         except ValueError as error:
             self.refused.emit(str(error))
         self.editor.end_gesture()

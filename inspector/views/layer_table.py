@@ -14,6 +14,7 @@ from inspector.widgets import CheckBoxDelegate, name, short_names
 
 SCORED = "with a score"  # no type has a space
 SHORTEST, WIDEST = 76, 408  # pixels: of a name, and of the table, before columns are pushed out of sight
+LONGEST = 176  # pixels: of names, before the table takes more room from the heatmap
 ROOMY = 1200  # pixels of a window that has room for names too
 MARGIN = 24  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
@@ -222,8 +223,9 @@ class LayerTable(QtWidgets.QWidget):
 
     def _keep_in_sight(self):
         """Keeps the change of MACs in sight, as far as a window of 1024 pixels has room for it; a wide one has."""
-        wide = self.window().width() >= ROOMY
-        needed = (Column.LAYER.about.width if wide else SHORTEST) + self._width(Column.MACS_CHANGE)
+        wide = self._is_wide()
+        names = min(LONGEST, self._whole_names()) if wide else SHORTEST
+        needed = names + self._width(Column.MACS_CHANGE)
         least = needed if wide else min(needed, WIDEST)
         self.view.setMinimumWidth(least if self.session.measured else 0)
         self._share_room()
@@ -233,12 +235,22 @@ class LayerTable(QtWidgets.QWidget):
         if self._chosen:
             return
         rest, all_of_it = (self.view.width() - self._width(last) for last in (Column.MACS_CHANGE, Column.FILTERS))
-        self.names.shown = {}  # the column asks for room for whole names
-        usual = max(Column.LAYER.about.width, min(all_of_it, self.view.sizeHintForColumn(Column.LAYER)))
+        room = max(all_of_it, LONGEST) if self._is_wide() else all_of_it
+        usual = max(Column.LAYER.about.width, min(room, self._whole_names()))
         self._fitting = True
         self.view.setColumnWidth(Column.LAYER, max(SHORTEST, min(usual, rest)))
         self._fitting = False
         self._elide(Column.LAYER)
+
+    def _is_wide(self):
+        """Whether the window has room for names."""
+        return self.window().width() >= ROOMY
+
+    def _whole_names(self):
+        """The width that whole names need; at least the usual one."""
+        metrics = QtGui.QFontMetricsF(self.view.font())
+        longest = max((metrics.horizontalAdvance(row.name) for row in self.session.rows), default=0.0)
+        return max(Column.LAYER.about.width, math.ceil(longest) + MARGIN)
 
     def _resized(self, column, *_):
         self._chosen |= column == Column.LAYER and not self._fitting
@@ -279,7 +291,7 @@ class LayerTable(QtWidgets.QWidget):
     def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
         """Explains why a layer cannot be changed when a key would change it."""
         if event.type() == QtCore.QEvent.Type.Resize:
-            self._share_room()
+            self._keep_in_sight()  # a window that was made larger has room for names
         keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
         if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
             index = self.view.currentIndex()

@@ -71,7 +71,14 @@ class NameAxis(pg.AxisItem):
             p.setPen(pg.mkPen(self._theme.dim if row in self._dim else self._theme.text))
             place = QtCore.QRectF(0, at(row + 0.5) - HIGH / 2, room, HIGH)
             flags = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
-            p.drawText(place, flags, shown[self._names[row]])
+            p.drawText(place, flags, self._text(row, shown, QtGui.QFontMetricsF(font), room - 4))
+
+    def _text(self, row, shown, metrics, room):
+        """The name of a row as it is drawn: bold letters need more room."""
+        name = self._names[row]
+        if row != self._current:
+            return shown[name]
+        return metrics.elidedText(name, QtCore.Qt.TextElideMode.ElideMiddle, room)
 
     def _with_room(self, scale):
         """The rows whose names do not overlap: those pointed at, both ends, then those that can lose filters."""

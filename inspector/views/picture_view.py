@@ -49,7 +49,7 @@ class PictureView(QtWidgets.QWidget):
         self._say(why)
 
     def show_values(self, values, caption, scale: Scale, after=None):
-        """Shows numbers `(rows, columns)`.
+        """Shows numbers `(rows, columns)`; a single row is stretched to the height of the picture.
 
         Args:
             values: The numbers; NaN is left blank.
@@ -65,6 +65,7 @@ class PictureView(QtWidgets.QWidget):
         if after is not None and not 0 < self.divider.value() < values.shape[1]:
             self.divider.setValue(values.shape[1] / 2)
         self._show_split()
+        self._box.setAspectLocked(values.shape[0] > 1)
         self._box.autoRange(padding=0.02)
         self._say(caption)
 

@@ -88,13 +88,13 @@ class RatioBar(QtWidgets.QWidget):
         self._show_most()
 
     def _show_most(self):
-        """Marks the most that caps and limits allow, and says it if more was asked for, or a goal is out of reach."""
+        """Marks the most that caps and limits allow, and says it if more was asked for; or what is odd about a goal."""
         measured, choices = self.session.measured, self.session.choices
         most = measured.planner.most(choices) if measured else 1.0
         self.slider.mark(most)
-        missed = words.out_of_reach(self.session)
-        self.most.setVisible(bool(missed) or (choices.goal is None and choices.ratio > most))
-        self.most.setText(missed or f"Caps and limits allow {most:.1%} at most")
+        of_goal = words.out_of_reach(self.session) or words.met_already(self.session)
+        self.most.setVisible(bool(of_goal) or (choices.goal is None and choices.ratio > most))
+        self.most.setText(of_goal or f"Caps and limits allow {most:.1%} at most")
         self.most.setToolTip(words.why_out_of_reach(self.session))
 
     def _costs(self):

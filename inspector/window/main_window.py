@@ -83,6 +83,7 @@ class Window(QtWidgets.QMainWindow):
         self.structure = Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
         self._log_opened = False
+        self._refusal = ""
         self._make_views()
         self.measuring: Measuring = Measuring(self.session, preferences, self)
         self.running: Running = Running(self.session, self.work, preferences, self)
@@ -177,6 +178,7 @@ class Window(QtWidgets.QMainWindow):
         for view in (self.heatmap, self.table):
             view.said.connect(self.statusBar().showMessage)
         self.goal.refused.connect(self._refuse_goal)
+        self.goal.understood.connect(self._forget_refusal)
         self.goal.file_wanted.connect(lambda: choosing.boards(self))
         self.table.found.connect(self.heatmap.show_found)
         self.table.selection.connect(self.heatmap.show_selected)
@@ -342,8 +344,14 @@ class Window(QtWidgets.QMainWindow):
 
     def _refuse_goal(self, why):
         """Says why a goal is none; a time is one as soon as there is a latency table."""
+        self._refusal = why
         way_out = "&Measure a table" if why == NO_TABLE and not obstacles.no_model(self.session) else ""
         self.banner.say(why, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
+
+    def _forget_refusal(self):
+        """Hides why the last goal was none; other messages stay."""
+        if self.banner.words.text() == self._refusal:
+            self.banner.hide()
 
     def show_dialog(self, dialog: QtWidgets.QDialog):
         """Opens a dialog; the window keeps a reference to it until the next one."""

@@ -20,6 +20,7 @@ def _of_session(obstacle):
 _UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT, _NO_PLAN = map(
     _of_session, (obstacles.unmeasured, obstacles.unread, obstacles.no_model, obstacles.no_cut, obstacles.no_plan)
 )
+_NO_JUDGING, _NO_CHECK = map(_of_session, (obstacles.no_judging, obstacles.no_check))
 
 
 SHOWS = {
@@ -159,13 +160,13 @@ RUN = Menu(
         Entry("table", "Measure latency of each la&yer", "Shift+F7", "Measure a latency table, for goals such as 2 ms",
               lambda w: w.tabling.measure(), _NO_MODEL, waits=True),
         Entry("check", "Check acc&uracy", "F9", "Cut the model as previewed, and measure its accuracy without training",
-              lambda w: w.judging.check(), _NO_CUT, waits=True),
+              lambda w: w.judging.check(), _NO_CHECK, waits=True),
         Entry("sense", "Se&nsitivity of each layer", "Shift+F9", "Measure how much each layer can lose by itself",
-              lambda w: w.judging.sense(), _NO_MODEL, waits=True),
+              lambda w: w.judging.sense(), _NO_JUDGING, waits=True),
         Entry("judging_data", "&Data for accuracy checks…", "", "Choose other images for accuracy and sensitivity",
-              lambda w: w.judging.ask_for_data(), _NO_MODEL),
+              lambda w: w.judging.ask_for_data(), _NO_JUDGING),
         Entry("run", "&Run…", "Ctrl+R", "Prune and fine-tune: to a target, or while accuracy holds",
-              lambda w: w.running.ask(), _NO_MODEL, waits=True),
+              lambda w: w.running.ask(), _NO_JUDGING, waits=True),
         Entry("open_round", "Open the m&odel of this round", "Ctrl+Return", "Open the model as it was after this round",
               lambda w: w.running.open_round(), lambda w: obstacles.no_model_of_round(w.running.stage), waits=True),
         Entry("measure_round", "Measure t&his round…", "F8", "Measure FIRE of the model as it was after this round",

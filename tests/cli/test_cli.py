@@ -13,6 +13,7 @@ from command_line import names, refused, run, small_cnn
 import firekeras
 from firekeras.channels.graph import ChannelGraph
 from firekeras.cli.caps import parsed_caps
+from firekeras.cli.files import load_images
 from firekeras.keras_models.losses import gives_logits, loss_name
 from firekeras.scores.fire.progress import ProgressReports
 
@@ -98,6 +99,39 @@ def test_data_of_another_shape_are_refused(folder):
     x, y = np.zeros((4, 5, 5, 3), "uint8"), np.zeros(4, "int64")
     np.savez("other.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     assert "expected samples of shape (8, 8, 1)" in refused("measure", "model.keras", "--data", "other.npz")
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {},
+        {"y_train": np.zeros((6, 8, 8, 1)), "y_test": np.zeros((6, 8, 8, 1)), "x_test": np.zeros((6, 8, 8, 1))},
+        {"y_train": np.full(6, 0.5), "y_test": np.full(6, 0.5), "x_test": np.zeros((6, 8, 8, 1))},
+    ],
+)
+def test_images_need_no_labels(folder, others):
+    x = np.random.default_rng(0).random((6, 8, 8, 1)).astype("float32")
+    np.savez("images.npz", x_train=x, **others)
+    result = run("measure", "model.keras", "--data", "images.npz")
+    assert result.exit_code == 0 and "6 images measured" in result.stdout, result.output
+    profile = firekeras.FireProfile.load("model.fire.h5")
+    expected = firekeras.measure_fire(keras.models.load_model("model.keras"), x)
+    assert all(np.array_equal(profile[name], expected[name], equal_nan=True) for name in expected)
+    words = "must be class numbers" if others else "missing y_train"
+    assert words in refused("compress", "model.keras", "--data", "images.npz")
+
+
+@pytest.mark.parametrize("labels", [{}, {"y_train": np.arange(6) % 2, "y_test": np.arange(6) % 2}])
+def test_series_calibrate_int8(folder, labels):
+    x = np.random.default_rng(0).random((6, 16, 2)).astype("float32")
+    np.savez("series.npz", x_train=x, x_test=x, **labels)
+    series = keras.Input((16, 2))
+    hidden = keras.layers.GlobalAveragePooling1D()(keras.layers.Conv1D(4, 3, activation="relu")(series))
+    model = keras.Model(series, keras.layers.Dense(1)(hidden))
+    assert load_images("series.npz", model, 4).shape == (4, 16, 2)
+    model.save("series.keras")
+    result = run("export", "series.keras", "--to", "litert", "--int8", "--data", "series.npz")
+    assert result.exit_code == 0 and "Run on 6 images" in result.stdout, result.output
 
 
 def test_images_of_a_folder_are_resized_to_the_model(folder):

@@ -1,5 +1,7 @@
 """`firekeras latency`, and what prune makes of its table."""
 
+import json
+
 import keras
 import pytest
 from command_line import names, refused, run
@@ -24,6 +26,15 @@ def test_a_table_is_measured_and_plans_follow_it(folder, monkeypatch):
     assert plan.costs_after.latency <= 0.5 * plan.costs_before.latency
     said = refused("prune", "model.keras", "--latency", "1us", "--latency-table", "model.latency.json")
     assert "target --latency 1us cannot be reached" in said and "takes most of it" in said and " ms " in said
+
+
+def test_progress_goes_to_programs(folder, monkeypatch):
+    monkeypatch.setattr(layer_times, "measure_latencies", timed_by_macs)
+    result = run("latency", "model.keras", "--runtime", "keras", "--events")
+    events = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0 and [event["event"] for event in events] == ["progress"] * 2
+    assert events[0]["done"] == events[0]["total"] // 2 and events[1]["done"] == events[1]["total"] > 2
+    assert "model.latency.json" in names(folder)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,8 @@ def test_a_device_is_measured_in_litert(monkeypatch):
     monkeypatch.setattr(layer_times, "SHARES", ((1, 1),))
     x = keras.Input((16, 16, 8))
     model = keras.Model(x, keras.layers.Conv2D(32, 3, name="conv")(x))
-    table = latency_table(model, runs=3)
+    reached = []
+    table = latency_table(model, runs=3, on_progress=lambda done, of: reached.append((done, of)))
+    assert reached[-1] == (6, 6) and reached == sorted(set(reached)) and (3, 6) in reached  # 3 files, then 3 times
     assert table.runtime == "LiteRT" and table.threads == 1 and list(table.layers) == ["conv"]
     assert 0 < table.layers["conv"].seconds[0] < 2 * table.seconds[0] and table.predict(model) > 0

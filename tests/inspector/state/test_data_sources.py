@@ -13,6 +13,9 @@ from inspector.state.data_sources import why_not
         ("digits", (8, 8, 1), True, ""),
         ("digits", (None, None, 1), True, ""),
         ("digits", (16, 16, 1), False, "images are 8 x 8 x 1, but the model takes 16 x 16 x 1"),
+        ("digits", (8, 8), False, ""),
+        ("digits", (128, 3), False, "images are 8 x 8 x 1, but the model takes 128 x 3"),
+        ("digits", (64,), False, "images are 8 x 8 x 1, but the model takes 64"),
         ("nowhere.npz", None, False, "no file or folder nowhere.npz"),
     ],
 )

@@ -47,6 +47,26 @@ def test_int8_needs_data_and_floats_do_not(window, qtbot, asked, files):
     assert pages == [str(output.parent)]
 
 
+def test_random_images_do_not_calibrate(window, preferences, files):
+    preferences.set_data_of(files[0], "synthetic")
+    window.actions_["export"].trigger()
+    dialog = window.dialog
+    dialog.format.setCurrentText("LiteRT (.tflite), int8")
+    assert dialog.data.source == ""
+    dialog.data.box.setEditText("synthetic")
+    assert not dialog.buttons.buttons()[0].isEnabled() and "will not do here" in dialog.data.reason.text()
+
+
+def test_it_is_said_that_the_previewed_cut_is_not_exported(window):
+    window.editor.set_ratio(0.5)
+    window.actions_["export"].trigger()
+    assert window.dialog.whole.isVisible() and "save the pruned model" in window.dialog.whole.text()
+    window.dialog.reject()
+    window.editor.set_ratio(0)
+    window.actions_["export"].trigger()
+    assert not window.dialog.whole.isVisible()
+
+
 def test_a_failure_is_reported_and_a_desktop_without_folders_too(window, qtbot, monkeypatch, tmp_path, files):
     failing = command(tmp_path, [{"err": "No such op."}, {"exit": 1}])
     monkeypatch.setattr(exporting, "firekeras_command", lambda _: failing)

@@ -70,6 +70,16 @@ def test_a_criterion_that_cannot_score_says_why_and_changes_nothing(window, qtbo
     assert window.banner.words.text() == "It cannot." and ranked_by(window) == ("fire", "fire")
 
 
+def test_what_was_chosen_last_counts_not_what_arrives_last(window, qtbot, child):
+    choose(window, "l2")
+    choose(window, "l1")
+    assert window.work.job is not None and ranked_by(window) == ("l1", "l1")
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert ranked_by(window) == ("l1", "l1")
+    choose(window, "l2")
+    assert ranked_by(window) == ("l2", "l2") and len(child) == 1  # it is known by now
+
+
 def test_criteria_that_need_data_ask_for_them(window, qtbot, child):
     choose(window, "taylor")
     dialog = window.dialog

@@ -56,7 +56,7 @@ def test_a_time_without_a_table_is_refused_and_the_table_measured_from_there(
     assert window.banner.words.text().startswith("How long the layers take is not known yet. Measure a latency table")
     walk.click(window.banner.way_out)
     qtbot.waitUntil(lambda: window.session.table is not None, timeout=LONG)
-    assert asked == [["latency", str(files[0]), "--output", str(output)]]
+    assert asked == [["latency", str(files[0]), "--output", str(output), "--events"]]
     assert window.banner.words.text().startswith("net.latency.json is the latency table of here. A goal can be a time")
     time = most_of(table_file)
     type_goal(walk, time)
@@ -147,6 +147,15 @@ def test_widths_are_rounded_to_what_a_device_computes_at_a_time(walk, window, ta
     assert window.session.choices.round_to == 4
     assert window.ratio.latency.text().endswith("predicted for A processor…name, 2 GHz")
     assert table.device in window.ratio.latency.toolTip()
+
+
+def test_the_progress_of_a_table_is_shown_as_a_share(window, replay, qtbot):
+    replay([{"out": json.dumps({"event": "progress", "done": 21, "total": 84})}, {"sleep": 60}])
+    window.actions_["table"].trigger()
+    bar = window.run_panel.bar
+    qtbot.waitUntil(lambda: bar.maximum() == 84, timeout=LONG)
+    assert bar.isVisible() and bar.value() == 21 and "25%" in bar.text()
+    window.work.abort_and_wait()
 
 
 def test_what_cannot_be_exported_is_timed_in_keras(window, replay, monkeypatch, qtbot):

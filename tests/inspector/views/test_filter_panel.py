@@ -1,5 +1,41 @@
+import keras
+import pytest
+
+import firekeras
 from inspector.state import words
 from inspector.state.comparison import Mode
+
+
+@pytest.fixture
+def series(empty_window, tmp_path):
+    """A window with a measured network for series."""
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((32, 2))
+    for filters in (6, 4):
+        x = keras.layers.Conv1D(filters, 3, padding="same", activation="relu", name=f"conv{filters}")(x)
+    model = keras.Model(inputs, keras.layers.Dense(1, name="level")(keras.layers.GlobalAveragePooling1D()(x)))
+    model.save(tmp_path / "series.keras")
+    data = keras.random.normal((16, 32, 2), seed=0)
+    firekeras.measure_fire(model, keras.ops.convert_to_numpy(data), neuron_maps=True).save(tmp_path / "series.fire.h5")
+    empty_window.open_path(tmp_path / "series.keras")
+    return empty_window
+
+
+def test_the_map_of_a_series_fills_the_picture(series, qtbot):
+    series.session.point_at("conv6", 2)
+    view = series.panel.map
+    assert view.caption.text().endswith("; 32 positions.")
+    qtbot.waitUntil(lambda: view.image.sceneBoundingRect().height() > view.plot.height() / 2)
+
+
+def test_the_reasons_need_no_scroll_bar(window, qtbot):
+    panel, row = window.panel, next(row for row in window.session.rows if not row.locked)
+    for filter in (None, 2):
+        window.session.point_at(row.name, filter)
+        qtbot.waitUntil(lambda: panel.why.toPlainText().endswith("filters."), timeout=5000)
+        assert not panel.why.verticalScrollBar().isVisible()
+    panel.why.setPlainText("a line of reasons\n" * 30)
+    qtbot.waitUntil(panel.why.verticalScrollBar().isVisible)
 
 
 def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbot):

@@ -169,3 +169,15 @@ def test_a_run_takes_the_goal_as_its_target(window, qtbot):
     window.actions_["run"].trigger()
     assert window.dialog.target.currentText() == "60% of MACs" and not window.dialog.left.isEnabled()
     assert window.dialog.options().target == {"macs": 0.6} and "--macs 0.6" in window.dialog.command.toPlainText()
+
+
+def test_a_refusal_goes_once_the_goal_is_understood(window, qtbot):
+    type_goal(window, qtbot, "half of it")
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    assert window.banner.isVisible() and "half of it" in window.banner.words.text()
+    type_goal(window, qtbot, "60% of MACs")
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    assert not window.banner.isVisible()
+    window.banner.say("Saved.")
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    assert window.banner.isVisible()

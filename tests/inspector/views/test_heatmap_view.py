@@ -8,6 +8,7 @@ from inspector.state import palette, words
 from inspector.state.cells import PADDING
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.heatmap_image import heatmap_image, largest_difference
+from inspector.views.name_axis import NameAxis
 from inspector.widgets import theme
 
 Qt = QtCore.Qt
@@ -317,3 +318,14 @@ def test_a_name_is_shown_whole_where_it_is_pointed_at(window, qtbot):
     assert heatmap.toolTip() == window.session.rows[2].name
     heatmap._hover(heatmap.box.mapViewToScene(QtCore.QPointF(1, 2.5)))
     assert heatmap.toolTip() == ""
+
+
+def test_the_bold_name_fits_too(qapp):
+    axis, font = NameAxis(theme.current()), QtGui.QFont()
+    font.setBold(True)
+    metrics = QtGui.QFontMetricsF(font)
+    axis.show_layers(["expanded_conv_project"], (), ())
+    axis.show_current(0)
+    room = metrics.horizontalAdvance("expanded_conv_proj")
+    text = axis._text(0, {}, metrics, room)
+    assert "…" in text and metrics.horizontalAdvance(text) <= room

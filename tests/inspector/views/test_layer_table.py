@@ -1,6 +1,9 @@
+import keras
+import numpy as np
 import pytest
 from PySide6 import QtCore, QtWidgets
 
+import firekeras
 from inspector.models.columns import Column
 
 Qt = QtCore.Qt
@@ -59,3 +62,20 @@ def test_a_cap_is_edited_in_a_box_that_shows_it_whole(window, qtbot):
     assert box.width() >= box.sizeHint().width() and box.cleanText() == ""
     qtbot.keyClick(box, Qt.Key.Key_Return)
     assert not window.session.choices.caps
+
+
+def test_a_window_that_is_made_larger_has_room_for_names(empty_window, qtbot, tmp_path):
+    name = "block_{}_depthwise"
+    x = inputs = keras.Input((8, 8, 2))
+    for number in range(3):
+        x = keras.layers.Conv2D(4, 3, activation="relu", name=name.format(number))(x)
+    model = keras.Model(inputs, x)
+    model.save(tmp_path / "net.keras")
+    firekeras.measure_fire(model, np.ones((2, 8, 8, 2), "float32")).save(tmp_path / "net.fire.h5")
+    empty_window.open_path(tmp_path / "net.keras")
+    table = empty_window.table
+    assert table.names.shown[name.format(1)] != name.format(1)
+    empty_window.resize(1440, 900)
+    qtbot.waitUntil(lambda: table.names.shown[name.format(1)] == name.format(1))
+    change = table.view.columnViewportPosition(Column.MACS_CHANGE) + table.view.columnWidth(Column.MACS_CHANGE)
+    assert change <= table.view.viewport().width()
