@@ -121,6 +121,15 @@ def percent_hint(share: Any) -> str:
     return f" {percent:g}% is {percent / 100:g}." if least < percent <= 100 else ""
 
 
+def quotes_hint(share: Any) -> str:
+    """A sentence for a share that is text in Python, with a space before it; empty if it is no such text."""
+    try:
+        number = float(share) if isinstance(share, str) else 0.0
+    except ValueError:
+        return ""
+    return f" Write the number without quotes: {number:g}." if 0 < number <= 1 else ""
+
+
 # Arguments: NAME must be WHAT, in which range, or one of which. Received: VALUE.
 
 _BOUNDS = {"least": operator.ge, "above": operator.gt, "most": operator.le, "below": operator.lt}

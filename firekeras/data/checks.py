@@ -35,6 +35,7 @@ def checked_data(model, data):
         ValueError: If the data are empty, missing, or do not fit the model's inputs.
     """
     check_kind(data)
+    _check_reads_numbers(model)
     x = _inputs_of(data)
     if not are_arrays(x):
         _check_batches(model, x)
@@ -56,6 +57,15 @@ def check_kind(data):
     check_no_numbers(keras.tree.flatten(x))
     if not are_arrays(x):
         _check_comes_in_batches(x)
+
+
+def _check_reads_numbers(model):
+    for tensor in getattr(model, "inputs", ()):
+        if keras.backend.standardize_dtype(tensor.dtype) == "string":
+            raise ValueError(
+                f"The input {tensor.name!r} of the model takes text; data are read as numbers. Prune the part "
+                "behind its text layers, a model of its own: keras.Model(ids, outputs)."
+            )
 
 
 def _inputs_of(data):
@@ -179,6 +189,8 @@ def _check_arrays(model, arrays):
 
 
 def _check_kind_of(array):
+    if isinstance(array, np.ndarray) and array.dtype.kind in "SU":
+        raise ValueError(f"Expected arrays of numbers. Received text, such as {array.ravel()[:1].tolist()}.")
     if isinstance(array, np.ndarray) and array.dtype.kind == "O":
         raise ValueError(
             f"Expected arrays of numbers. Received an array of objects of shape {array.shape}: are samples of "

@@ -9,6 +9,9 @@ from firekeras.arguments import short
 from firekeras.keras_models.losses import is_loss
 from firekeras.refusals import unknown
 
+NUMBERS = "sparse_categorical_crossentropy"
+SPARSE, VECTORS = "sparsecategoricalcrossentropy", "categoricalcrossentropy"  # as `is_loss` compares them
+
 
 def check_labels(model, name, data):
     """Raises `ValueError` if a compiled model cannot train on some arrays.
@@ -22,7 +25,7 @@ def check_labels(model, name, data):
     if not getattr(model, "loss", None):
         return
     if not are_arrays(data):
-        _check_batches(name, data)
+        _check_batches(model, name, data)
         return
     if not isinstance(data, tuple) or len(data) < 2:
         raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {short(data)}.")
@@ -30,8 +33,33 @@ def check_labels(model, name, data):
     check_lengths(data, f"`{name}`")
     _check_names(name, y, model)
     _check_numbers(name, y)
-    if is_loss(model.loss, "sparsecategoricalcrossentropy") and hasattr(y, "shape") and len(model.outputs) == 1:
-        _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
+    if _takes(model, y):
+        _check_shape_of_labels(model, name, tuple(y.shape))
+        if is_loss(model.loss, SPARSE):
+            _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
+
+
+def _takes(model, y):
+    """Whether a model has one output, and labels are one array for it."""
+    return hasattr(y, "shape") and len(model.outputs) == 1
+
+
+def _check_shape_of_labels(model, name, shape):
+    """Class numbers where the loss takes them, and a vector per sample where it takes that."""
+    expected, classes = model.outputs[0].shape, model.outputs[0].shape[-1]
+    if is_loss(model.loss, SPARSE) and len(shape) == len(expected) and shape[-1] == classes > 1:
+        raise ValueError(
+            f"{_numbers_up_to(classes)}, but the labels of `{name}` are of shape {shape}: pass y.argmax(axis=-1)."
+        )
+    if is_loss(model.loss, VECTORS) and len(shape) == len(expected) - 1:
+        raise ValueError(
+            f"The loss takes a vector of {classes} numbers for each label, but the labels of `{name}` are of shape "
+            f"{shape}: pass keras.utils.to_categorical(y, {classes}), or compile with the loss {NUMBERS!r}."
+        )
+
+
+def _numbers_up_to(classes):
+    return f"The loss takes class numbers from 0 to {classes - 1}"
 
 
 def _check_names(name, y, model):
@@ -72,7 +100,7 @@ def check_lengths(data, name="The data"):
         raise ValueError(f"{name} must hold as many labels, and weights, as samples. Received arrays of {lengths}.")
 
 
-def _check_batches(name, data):
+def _check_batches(model, name, data):
     spec = getattr(data, "element_spec", None)
     if spec is None and isinstance(data, keras.utils.PyDataset) and data.num_batches:
         spec = data[0]
@@ -80,6 +108,9 @@ def _check_batches(name, data):
         raise ValueError(
             f"{name} contains no labels: a batch is {short(spec)}. Expected batches of (x, y), or (x, y, weights)."
         )
+    shape = getattr(spec[1], "shape", None) if spec is not None and _takes(model, spec[1]) else None
+    if shape is not None and getattr(shape, "rank", 0) is not None:
+        _check_shape_of_labels(model, name, tuple(shape))
 
 
 def are_arrays(data) -> bool:
@@ -89,9 +120,7 @@ def are_arrays(data) -> bool:
 
 
 def _check_class_numbers(name, y, classes):
-    expected = f"The loss takes class numbers from 0 to {classes - 1}"
-    if y.ndim > 1 and y.shape[-1] == classes > 1:
-        raise ValueError(f"{expected}, but the labels of `{name}` are of shape {y.shape}: pass y.argmax(axis=-1).")
+    expected = _numbers_up_to(classes)
     if y.size and (y.min() < 0 or y.max() >= classes):
         raise ValueError(f"{expected}, but `{name}` hold labels from {y.min()} to {y.max()}.")
     if y.dtype.kind == "f" and (y != np.round(y)).any():

@@ -16,6 +16,7 @@ from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.latency_table import LatencyTable
 from firekeras.data.checks import check_kind, checked_data
+from firekeras.data.labels import check_labels
 from firekeras.fit.checks import check_can_be_pruned, check_epochs, check_not_settings, check_rate
 from firekeras.fit.fit_data import data_of_fit
 from firekeras.fit.interruption import FitGuard, Guarded
@@ -268,6 +269,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         check_can_be_pruned(network, self.model, method, self._fit.train, self.settings)
         if self.data is not None:
             checked_data(self.model, self.data)
+        if self._fit.train is not None:
+            check_labels(self.model, "fit", self._fit.train)
         check_epochs(max(self._fit.initial_epoch, self.start_epoch) + 1, self.params["epochs"])
         check_rate(self.model.optimizer, self.settings.learning_rate)
 

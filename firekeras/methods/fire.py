@@ -239,7 +239,9 @@ def _without_fire(network: Network) -> list[str]:
     graph = network.graph
     lack = np.isnan(over_units(graph, with_fire(network)))
     lack[list(graph.locks)] = False
-    return [name for name in graph.filter_layers if lack[graph.filters(name)].any()]
+    return [
+        name for name in graph.filter_layers if lack[graph.filters(name)].any() and not graph.layers[name].needs_cap
+    ]
 
 
 @register("fire_paper")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from firekeras.channels.costs import COSTS, UNTIMED
-from firekeras.refusals import is_number, percent_hint, suggestion
+from firekeras.refusals import is_number, percent_hint, quotes_hint, suggestion
 
 PREFIXES = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6}
@@ -118,7 +118,7 @@ def _refused(target, measure, value, known):
 
 def _meant(measure, value, known):
     """What was probably meant by a target that is refused; nothing if that cannot be guessed."""
-    return percent_hint(value) if measure in known else meant_cost(measure, known)
+    return percent_hint(value) or quotes_hint(value) if measure in known else meant_cost(measure, known)
 
 
 def meant_cost(name: Any, known: Sequence[str] = tuple(COSTS)) -> str:

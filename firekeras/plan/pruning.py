@@ -8,7 +8,8 @@ import numpy as np
 from firekeras.arguments import typed
 from firekeras.channels.graph import ChannelGraph
 from firekeras.network import Network
-from firekeras.plan.planning import PruningPlan, known_layer
+from firekeras.plan.planning import PruningPlan
+from firekeras.refusals import suggestion
 from firekeras.scores.same_weights import warn_of_other_weights
 
 
@@ -65,7 +66,11 @@ def checked_units(graph: ChannelGraph, plan: PruningPlan) -> np.ndarray:
 
 def _check_widths(graph, widths):
     for name, width in widths.items():
-        known_layer(name, graph.filter_layers)
+        if name not in graph.filter_layers:
+            raise ValueError(
+                f"The plan is for another model: it knows a layer with filters named {name!r}, which this one lacks."
+                f"{suggestion(name, graph.filter_layers)} Plan again for this model."
+            )
         if graph.filters(name).size != width:
             raise ValueError(
                 f"The plan is for another model: it expects {width} filters in layer {name!r}, which has "

@@ -97,7 +97,7 @@ class RunDirectory:
         """
         path = as_path(path)
         if not os.path.lexists(path / SETTINGS):
-            raise ValueError(f"{path} is not the folder of a run: it holds no {SETTINGS}.")
+            raise ValueError(f"{path} is not the folder of a run: {_why_no_run(path)}")
         for name in (EVENTS, BEST, PROFILE, model_name(0)):
             own_file(path / name)
         file = own_file(path / SETTINGS)
@@ -442,3 +442,14 @@ def versions() -> dict[str, str]:
 def now() -> str:
     """The current time in UTC, as it is written in the files of a run."""
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+
+
+def _why_no_run(path):
+    """Why there is no run in a folder, and what to do."""
+    if not path.is_dir():
+        return "there is no such folder."
+    if not os.path.lexists(path / LOCK):
+        return f"it holds no {SETTINGS}."
+    if is_free(path):
+        return "the run was killed before its baseline was measured, so there is nothing to resume. Begin it again."
+    return "the run has just begun, and is still measuring its baseline. Wait for it."

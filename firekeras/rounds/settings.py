@@ -24,6 +24,7 @@ LATENCY, LITERT_LATENCY = LATENCIES
 MEASURES = (*COSTS, *TIMES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
+BESIDE_SAMPLES = {"sample_weight": "(x, y, weights)", "y": "(x, y)"}  # fit takes them beside x
 SHORT_FOR = {  # names that people try
     "lr": "learning_rate",
     "ratio": "pruning_ratio",
@@ -198,6 +199,8 @@ def _check_takes_a_model(name, function):
 
 
 def _hint(name, names):
+    if name in BESIDE_SAMPLES:
+        return f" It belongs to the data: pass {BESIDE_SAMPLES[name]} as train_data."
     known = sorted({*names, "validation_data"})
     return suggestion(SHORT_FOR.get(name, name), known) or " help(firekeras.compress) lists them."
 
