@@ -121,6 +121,8 @@ def test_images_need_no_labels(folder, others):
     assert words in refused("compress", "model.keras", "--data", "images.npz")
 
 
+@pytest.mark.every_backend
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras exports to LiteRT from TensorFlow alone")
 @pytest.mark.parametrize("labels", [{}, {"y_train": np.arange(6) % 2, "y_test": np.arange(6) % 2}])
 def test_series_calibrate_int8(folder, labels):
     x = np.random.default_rng(0).random((6, 16, 2)).astype("float32")
