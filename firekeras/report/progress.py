@@ -29,7 +29,7 @@ class RoundsOnTerminal:
 
     Args:
         verbose: 0 shows nothing, 1 a line per round, 2 the epochs too.
-        console: The console to write to. Defaults to None: standard output.
+        console: The console to write to. Defaults to None: standard error.
         words: A function that puts the library's sentences in the words of who reads them. Defaults to none.
     """
 
@@ -38,7 +38,7 @@ class RoundsOnTerminal:
     ):
         check_one_of("verbose", verbose, (0, 1, 2), hint=" 0 shows nothing, 1 a line per round, 2 the epochs too.")
         self.verbose = verbose
-        self.console = console or Terminal(highlight=False)
+        self.console = console or Terminal(stderr=True, highlight=False)
         self.words = words
         self._live = contextlib.ExitStack()
         self._doing: Activity | None = None

@@ -839,12 +839,12 @@ def test_a_model_that_does_not_load_again_is_refused_a_run_directory(tmp_path):
         compress(model, run_dir=tmp_path / "run", callbacks=[NoTraining()])
 
 
-def test_rounds_are_shown_on_standard_output(trained, capsys):
+def test_rounds_are_shown_on_standard_error(trained, capsys):
     compress(trained, tolerance=1.0, max_rounds=1, verbose=2)
     shown = capsys.readouterr()
     for words in ("Baseline: accuracy", "Round  1 kept", "epoch 1 of 1: ", "Ended: max_rounds=1"):
-        assert words in shown.out
-    assert shown.err == "" and max(map(len, shown.out.splitlines())) <= 80
+        assert words in shown.err
+    assert shown.out == "" and max(map(len, shown.err.splitlines())) <= 80
 
 
 def test_tensorboard_gets_a_step_per_round(trained, tmp_path):
