@@ -1,10 +1,12 @@
 """RAM and file size as `count_costs` gives them, against LiteRT for Microcontrollers and real files.
 
     python examples/benchmarks/memory.py [NAME.h5 | NAME.keras ...] [--share 0.6]
+    python examples/benchmarks/memory.py [NAME.h5 | NAME.keras ...] --ram 0.75 0.5 0.3
 
 Exports each network, unpruned and pruned, in int8 (inputs and outputs too) and float32, and prints a table. The arena
 is what the recording allocator of `tflite-micro` reports (`pip install -e ".[micro,deployment]"`); networks that it
 cannot run are shown with a dash. Ten networks of this file come first, with random weights, then those of the files.
+With --ram, nothing is exported: the table shows how many MACs are left if RAM is cut to these shares, by l1 norms.
 """
 
 import argparse
@@ -32,12 +34,34 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("paths", nargs="*", type=Path)
     arguments.add_argument("--share", type=float, default=0.6, help="of the parameters that is left in pruned networks")
+    arguments.add_argument("--ram", nargs="+", type=float, help="shares of the RAM to cut to")
     chosen = arguments.parse_args()
+    if chosen.ram:
+        cut_to(networks(chosen.paths), chosen.ram)
+        return
     print("| network | | RAM, ours | arena's head | its tail | file, ours | file | peak at |")
     print("|---|---|---|---|---|---|---|---|")
     apart = [measured(model, chosen.share) for model in networks(chosen.paths)]
     rams, files = (np.abs(np.concatenate([one[part] for one in apart])) for part in (0, 1))
     print(f"\nLargest error: RAM {rams.max():.2%} of {rams.size}, file {files.max():.2%} of {files.size}.")
+
+
+def cut_to(models, shares):
+    """Prints the MACs that are left of each network if its RAM is cut to some shares."""
+    print("| network | " + " | ".join(f"{share:.0%}" for share in shares) + " |")
+    print("|---|" + "--:|" * len(shares))
+    for model in models:
+        scores = firekeras.score_filters(model, "l1")
+        print(f"| {model.name} | " + " | ".join(left(model, scores, share) for share in shares) + " |", flush=True)
+
+
+def left(model, scores, share):
+    """The share of the MACs that is left; a dash if RAM cannot be cut so far."""
+    try:
+        plan = firekeras.plan_pruning(model, scores, target={"ram": share})
+    except ValueError:
+        return "-"
+    return f"{plan.costs_after.macs / plan.costs_before.macs:.0%}"
 
 
 def measured(model, share):
