@@ -44,7 +44,6 @@ ROWS = {
     "half the time": {"latency": 0.5},
 }
 BATCH, VALIDATION = 64, 2000
-COSTS = ("conv_macs", "ram", "flash", "latency")
 
 
 class Images:

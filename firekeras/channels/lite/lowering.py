@@ -29,6 +29,11 @@ def becomes(*operations: type):
     return register
 
 
+def becomes_one(kind: str, *operations: type) -> None:
+    """Registers that a call of these layers or operations becomes one step of this kind, and nothing else."""
+    becomes(*operations)(lambda lowering, ran: lowering.single(ran, kind))
+
+
 class Lowering:
     """Turns the calls of a model into a `Program`.
 

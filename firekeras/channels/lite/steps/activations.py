@@ -6,7 +6,7 @@ from keras import activations, layers
 
 from firekeras.channels.labels import Channels
 from firekeras.channels.lite.drafts import Ran
-from firekeras.channels.lite.lowering import Lowering, becomes
+from firekeras.channels.lite.lowering import Lowering, becomes, becomes_one
 from firekeras.keras_models.internals import nn_ops
 
 
@@ -88,31 +88,8 @@ def silu_op(lowering, ran):
     activate(lowering, ran, lowering.tensor(ran.inputs[0]), activations.silu, ran.outputs[0])
 
 
-@becomes(layers.LeakyReLU, nn_ops.LeakyRelu)
-def leaky_relu(lowering, ran):
-    """ReLUs with a slope below zero."""
-    lowering.single(ran, "LEAKY_RELU")
-
-
-@becomes(layers.Softmax, nn_ops.Softmax)
-def softmax(lowering, ran):
-    """Softmax."""
-    lowering.single(ran, "SOFTMAX")
-
-
-@becomes(nn_ops.Relu)
-def relu_op(lowering, ran):
-    """`keras.ops.relu`."""
-    lowering.single(ran, "RELU")
-
-
-@becomes(nn_ops.Relu6)
-def relu6_op(lowering, ran):
-    """`keras.ops.relu6`."""
-    lowering.single(ran, "RELU6")
-
-
-@becomes(nn_ops.Sigmoid)
-def sigmoid_op(lowering, ran):
-    """`keras.ops.sigmoid`."""
-    lowering.single(ran, "LOGISTIC")
+becomes_one("LEAKY_RELU", layers.LeakyReLU, nn_ops.LeakyRelu)
+becomes_one("SOFTMAX", layers.Softmax, nn_ops.Softmax)
+becomes_one("RELU", nn_ops.Relu)
+becomes_one("RELU6", nn_ops.Relu6)
+becomes_one("LOGISTIC", nn_ops.Sigmoid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from keras import layers
 
 from firekeras.channels.lite.drafts import BATCH_NORM
-from firekeras.channels.lite.lowering import becomes
+from firekeras.channels.lite.lowering import becomes, becomes_one
 from firekeras.channels.program import Product
 from firekeras.channels.unchanged import UNCHANGED
 from firekeras.keras_models.internals import numpy_ops
@@ -99,7 +99,4 @@ def normalization(lowering, ran):
     lowering.step(ran, "MUL", [between], lowering.tensor(out), names=("mul",), constants=count)
 
 
-@becomes(layers.Concatenate, numpy_ops.Concatenate)
-def concatenation(lowering, ran):
-    """Concatenation."""
-    lowering.single(ran, "CONCATENATION")
+becomes_one("CONCATENATION", layers.Concatenate, numpy_ops.Concatenate)

@@ -6,21 +6,9 @@ import dataclasses
 
 from keras import layers
 
-from firekeras.channels.lite.lowering import becomes
+from firekeras.channels.lite.lowering import becomes, becomes_one
 from firekeras.channels.program import Product
 from firekeras.keras_models.internals import nn_ops, numpy_ops
-
-
-@becomes(layers.MaxPooling2D, nn_ops.MaxPool)
-def max_pooling(lowering, ran):
-    """The largest of a window."""
-    lowering.single(ran, "MAX_POOL_2D")
-
-
-@becomes(layers.AveragePooling2D, nn_ops.AveragePool)
-def average_pooling(lowering, ran):
-    """The mean of a window."""
-    lowering.single(ran, "AVERAGE_POOL_2D")
 
 
 @becomes(layers.GlobalAveragePooling1D, layers.GlobalAveragePooling2D, layers.GlobalAveragePooling3D, numpy_ops.Mean)
@@ -67,3 +55,7 @@ def _repeated(lowering, ran, x, size, grown, out):
     lowering.step(ran, "STRIDED_SLICE", [shape], batch, names=("Repeat/strided_slice",), constants=[some(1, 15)] * 2)
     lowering.step(ran, "CONCATENATION", [batch], wanted, names=("Repeat/concat",), constants=[some(1, 15), some(2, 45)])
     lowering.step(ran, "RESHAPE", [tiled, wanted], out, names=("Repeat/Reshape_1",))
+
+
+becomes_one("MAX_POOL_2D", layers.MaxPooling2D, nn_ops.MaxPool)
+becomes_one("AVERAGE_POOL_2D", layers.AveragePooling2D, nn_ops.AveragePool)
