@@ -111,18 +111,17 @@ class Reaching:
         """The units that are gone once RAM is down to its goal; None if it cannot be."""
         if self.graph.program is None:  # then there was no amount to begin with
             return None
-        begun, further = gone, True
+        begun = gone
         for _ in range(TRIES):
             now = peak(self.graph.program, kept_lengths(self.graph, gone), WIDTHS[measure])
             if now.planned <= goal:
-                break
+                return self._given_back(begun, gone, measure, goal)
             further = self._crowd_down_to(now, measure, goal, gone, limits)
             if further is None:
                 break
             gone = further
-        if further is None:
-            gone = self._first(np.ones(self.graph.num_units, bool), gone, limits, measure, goal)
-        return gone if gone is None else self._given_back(begun, gone, measure, goal)
+        gone = self._first(np.ones(self.graph.num_units, bool), gone, limits, measure, goal)
+        return None if gone is None else self._given_back(begun, gone, measure, goal)
 
     def _crowd_down_to(self, now, measure, goal, gone, limits):
         """Fewer bytes in the most crowded step; if all that is alive at once fits, buffers that are laid lower.
