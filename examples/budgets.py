@@ -25,7 +25,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 from augmented import Augmented
-from fashion_mnist import accuracy, append, compiled, read
+from fashion_mnist import accuracy, append, compiled, read, recorded
 
 import firekeras
 from firekeras import datasets
@@ -99,7 +99,7 @@ def run(options):
     common = {"network": options.network.stem, "epochs": options.epochs, "images": len(images.plain)}
     for name in ("as it was", *options.rows):
         key = common | {"seed": options.seed, "row": name}
-        if any(key.items() <= record.items() for record in read(options.results)):
+        if recorded(key, read(options.results)):
             continue
         model = start(options)
         if name != "as it was":

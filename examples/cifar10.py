@@ -23,7 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 from augmented import Augmented
-from fashion_mnist import accuracy, append, read
+from fashion_mnist import accuracy, append, read, recorded
 
 import firekeras
 from firekeras import datasets
@@ -98,7 +98,7 @@ def keys(options):
 def run(options):
     data = Cifar(options.data)
     for key, file in keys(options):
-        if any(key.items() <= record.items() for record in read(options.results)):
+        if recorded(key, read(options.results)):
             continue
         found = row(key | {"file": file}, data, options)
         append(options.results, key | found)

@@ -237,6 +237,11 @@ def read(path):
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
+def recorded(key, records):
+    """Whether one of the records has all the values of the key."""
+    return any(key.items() <= record.items() for record in records)
+
+
 def append(path, record):
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
@@ -261,7 +266,7 @@ def run(options):
 
 def run_once(key, data, options):
     """Runs a row unless it exists; returns whether it exists now."""
-    if any(key.items() <= record.items() for record in of_run(options, read(options.results))):
+    if recorded(key, of_run(options, read(options.results))):
         return True
     keras.backend.clear_session()
     model = base(key["network"], key["seed"], data, before(options.epochs), options.cache)

@@ -168,7 +168,7 @@ def keys(name, seed, options):
 
 
 def there(key, options):
-    return any(key.items() <= record.items() for record in fashion.read(options.results))
+    return fashion.recorded(key, fashion.read(options.results))
 
 
 def chosen(options):

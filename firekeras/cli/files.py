@@ -96,20 +96,24 @@ def load_images(source, network, limit=None, *, skip_unreadable=False, **scaling
         limit: At most this many images. Defaults to None, all of them.
         skip_unreadable, **scaling: As `load_data` takes them.
     """
-    if source != "synthetic":
-        unlabelled = _unlabelled(source, limit)
-        if unlabelled is None:
-            loaded = load_data(source, network, limit, skip_unreadable=skip_unreadable, **scaling).x_train
-            return _without_channel(loaded, network)
-        from firekeras.datasets.scaling import scaled_images
-
-        return _without_channel(scaled_images(unlabelled, **scaling), network)
-    from firekeras.datasets import synthetic_images
     from firekeras.datasets.scaling import scaled_images
+
+    if source == "synthetic":
+        return scaled_images(_synthetic(network), **scaling)
+    unlabelled = _unlabelled(source, limit)
+    if unlabelled is not None:
+        return _without_channel(scaled_images(unlabelled, **scaling), network)
+    found = load_data(source, network, limit, skip_unreadable=skip_unreadable, **scaling)
+    return _without_channel(found.x_train, network)
+
+
+def _synthetic(network):
+    """Random images of the network's input size."""
+    from firekeras.datasets import synthetic_images
 
     if len(network.inputs) != 1 or len(network.inputs[0].shape) != 4 or None in network.inputs[0].shape[1:]:
         raise ValueError(f"Synthetic images need one input of fixed size. The model takes {network.input_shape}.")
-    return scaled_images(synthetic_images(network.inputs[0].shape[1:], 1000), **scaling)
+    return synthetic_images(network.inputs[0].shape[1:], 1000)
 
 
 def _without_channel(images, network):
