@@ -100,7 +100,7 @@ def _check_layer(graph, name, filters, planned):
             f"The plan splits coupled filters: filters {missing} of layer {name!r} would have to "
             f"go too. Make the plan with plan_pruning, or add what graph.coupled({name!r}, {missing[0]}) lists."
         )
-    locked = next((graph.lock(name, k) for k in filters if graph.lock(name, k)), None)
+    locked = next((graph.locks[unit] for unit in graph.filters(name)[filters].tolist() if unit in graph.locks), None)
     if locked:
         raise ValueError(f"The plan removes filters of layer {name!r} that must stay: {locked}.")
     if filters.size == graph.filters(name).size:
