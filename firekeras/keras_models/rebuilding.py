@@ -6,6 +6,8 @@ found by name. They are left out of the config, and the new layer gets those of 
 
 from __future__ import annotations
 
+import functools
+
 import keras
 import numpy as np
 
@@ -108,6 +110,7 @@ def _without(name, value):
     return value
 
 
+@functools.cache
 def _kind(name):
     return next((kind for kind in STAND_INS if name.endswith(kind)), None)
 
@@ -122,8 +125,9 @@ def _unbuilt(config):
 def _pairs(old, new):
     """Yields a layer and its twin, then the corresponding layers inside them."""
     yield old, new
+    others = attributes(new)
     for name, value in attributes(old).items():
-        other = attributes(new).get(name)
+        other = others.get(name)
         if isinstance(value, keras.Layer) and type(other) is type(value) and not _kind(name):
             yield from _pairs(value, other)
 
