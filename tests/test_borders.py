@@ -20,6 +20,14 @@ def none_loaded(*names):
     return NONE_LOADED.format(names=names)
 
 
+# The package is found
+
+
+def test_a_clone_in_the_working_folder_does_not_hide_the_package(tmp_path):
+    (tmp_path / "firekeras").mkdir()
+    run("import firekeras; firekeras.__version__", folder=tmp_path, PYTHONPATH="")
+
+
 # Planning needs no Keras
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from firekeras.keras_models import devices
 from firekeras.plan.planning import PruningPlan
 from firekeras.rounds.journal import Journal
 from firekeras.rounds.records import RoundRecord
@@ -36,7 +37,7 @@ class FitRecord:
 
     def begin(self, run: Run, model: keras.Model, epochs: int) -> None:
         """Begins the run, with the network that the rounds begin with."""
-        if self._journal.path is None:
+        if self._journal.path is None or not self._journal.keeps:
             return
         settings, costs, table = run.settings, run.costs_before, run.settings.latency
         fixed = {"tolerance": settings.tolerance, "target": settings.target, "epochs": epochs}
@@ -52,7 +53,8 @@ class FitRecord:
             "widths": self._widths,
             **fixed,
         }
-        self._journal.directory = RunDirectory.create(self._journal.path, description, model)
+        with devices.alone():
+            self._journal.directory = RunDirectory.create(self._journal.path, description, model)
 
     @property
     def _directory(self) -> RunDirectory | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from rich.text import Text
 
+from firekeras.keras_models import devices
 from firekeras.report import tables
 from firekeras.rounds.lines import plain
 from firekeras.rounds.run_directory import now
@@ -28,7 +29,8 @@ class Voice:
         on_event: Callable[[dict], None] | None,
         record: Callable[[dict], None] | None = None,
     ):
-        self.verbose, self._on_event, self._record = verbose, on_event, record
+        silent = devices.follows()  # of several processes the first one speaks
+        self.verbose, self._on_event, self._record = 0 if silent else verbose, None if silent else on_event, record
         self._lines: list[Text] = []
         self._started: dict = {}
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Callable
+from typing import TypeVar
 
 import keras
 import numpy as np
+
+T = TypeVar("T")
 
 
 def check_strategy(model):
@@ -105,6 +109,55 @@ def several_processes() -> bool:
     import jax
 
     return jax.process_count() > 1
+
+
+def follows() -> bool:
+    """Whether this is one of several processes that leave files and reports to the first."""
+    if not several_processes():
+        return False
+    import jax
+
+    return jax.process_index() > 0
+
+
+def by_the_first(work: Callable[[], T]) -> T | None:
+    """Does some work in the first of several processes, or in the only one; returns its result, None in the others.
+
+    Raises:
+        ValueError: In the others, if the work fails in the first: they would wait for it forever.
+    """
+    if not several_processes():
+        return work()
+    result, error = None, None
+    if not follows():
+        try:
+            with alone():
+                result = work()
+        except BaseException as problem:
+            error = problem
+    failed = bool(said_by_the_first(error is not None))
+    if error is not None:
+        raise error
+    if failed:
+        raise ValueError("The first of these processes could not go on. Its error says why.")
+    return result
+
+
+def said_by_the_first(value: int) -> int:
+    """A whole number as the first of several processes has it; as given, if there is one process."""
+    if not several_processes():
+        return value
+    from jax.experimental import multihost_utils
+
+    return int(multihost_utils.broadcast_one_to_all(np.array(value, "int32")))
+
+
+def alone():
+    """A context in which this process makes, saves and loads models without the others.
+
+    Keras makes variables even to save a model, and under a distribution all processes must make them together.
+    """
+    return in_force(of_this_process())
 
 
 def of_this_process():

@@ -12,7 +12,7 @@ import keras
 from firekeras.arguments import checked_type
 from firekeras.atomic import naming
 from firekeras.channels import channel_graph
-from firekeras.keras_models import model_file
+from firekeras.keras_models import devices, model_file
 from firekeras.paths import as_path
 from firekeras.rounds import fingerprints
 from firekeras.rounds.lines import plain
@@ -27,7 +27,7 @@ MAY_CHANGE = tuple(Changed.__annotations__)  # when a finished one is continued
 
 
 class Journal:
-    """Records the events of a run.
+    """Records the events of a run. Of several processes that share a run, the first alone writes and reports.
 
     Args:
         path: The run's directory, or None.
@@ -45,15 +45,16 @@ class Journal:
         self.path = None if path is None else as_path(path)
         self.directory: RunDirectory | None = None
         self.source = source
-        self._on_event = on_event
+        self._follows = devices.follows()
+        self._on_event = None if self._follows else on_event
         self._owned: Ownership | None = None
         self._made: list[Path] = []  # the folders that this run has created, innermost first
         self.last_profile: FireProfile | None = None  # the one that was written last
 
     @property
     def keeps(self) -> bool:
-        """Whether the run has a folder."""
-        return self.path is not None
+        """Whether this process keeps the run in a folder."""
+        return self.path is not None and not self._follows
 
     # Ownership
 
@@ -65,7 +66,7 @@ class Journal:
             ValueError: If the run can neither begin nor resume in this folder, or somebody else is at work on it.
         """
         try:
-            self._claim(resume)
+            devices.by_the_first(lambda: self._claim(resume))
             yield
         except BaseException:
             self.leave()
@@ -136,14 +137,20 @@ class Journal:
 
     def begin(self, description, model):
         """Begins the run: creates its directory with the first model, and checks that this model loads."""
+        devices.by_the_first(lambda: self._create(description, model))
+        self.report("start", **{name: description[name] for name in AT_START})
+
+    def _create(self, description, model):
         if self.path is not None:
             marks = {"source": self.source, "weights": fingerprints.of_weights(model)}
             self.directory = RunDirectory.create(self.path, {**description, **marks}, model)
             _check_loads(self.directory)
-        self.report("start", **{name: description[name] for name in AT_START})
 
     def resume(self, description) -> RunDirectory:
-        """Continues the run in the directory: with the same settings, unless it is finished."""
+        """Continues the run in the directory: with the same settings, unless it is finished. All processes read it."""
+        return devices.by_the_first(lambda: self._resumed(description)) or self._opened()
+
+    def _resumed(self, description):
         directory = self.directory = self.directory or self._opened()
         check_same_data(directory.settings.get("data", {}), description["data"])
         changed = _changed(plain(description), directory)
@@ -182,7 +189,8 @@ class Journal:
         """Writes the files of a finished round; returns their names, for its event."""
         files: dict[str, str | None] = {"model": None, "profile": None, "weights": None}
         if self.directory is not None and record.accepted:
-            files["model"] = self.directory.save_model(record.model, record.number)
+            with devices.alone():
+                files["model"] = self.directory.save_model(record.model, record.number)
             files["weights"] = fingerprints.of_weights(record.model)
         if self.directory is not None and profile is not None and profile is not self.last_profile:
             files["profile"] = self.directory.save_profile(profile, record.number)
@@ -191,7 +199,8 @@ class Journal:
 
     def stop_wanted(self) -> bool:
         """Whether the run was asked, through its directory, to end after this round."""
-        return self.directory is not None and self.directory.stop_wanted()
+        wanted = self.directory is not None and self.directory.stop_wanted()
+        return bool(devices.said_by_the_first(wanted))
 
     def broken_off(self, error):
         """Reports that a round was broken off, if that can still be written, and leaves; the run may be resumed."""

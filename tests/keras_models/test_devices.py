@@ -31,12 +31,15 @@ def facts(kind):
         # Errors go to files: a full pipe would stop a process that the other waits for.
         ranks = range(2 if kind == "processes" else 1)
         errors = [files.enter_context(tempfile.TemporaryFile("w+")) for _ in ranks]
-        running = [start(kind, str(rank), port, errors[rank]) for rank in ranks]
-        return [json.loads(output(*both)) for both in zip(running, errors, strict=True)]
+        folder = pathlib.Path(files.enter_context(tempfile.TemporaryDirectory()), "run")
+        running = [start(kind, str(rank), port, folder, errors[rank]) for rank in ranks]
+        found = [json.loads(output(*both)) for both in zip(running, errors, strict=True)]
+        events = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines() if folder.exists() else []
+        return [{**process, "events": [json.loads(line)["event"] for line in events]} for process in found]
 
 
-def start(kind, rank, port, errors):
-    command = [sys.executable, SCRIPT, kind, rank, port]
+def start(kind, rank, port, folder, errors):
+    command = [sys.executable, SCRIPT, kind, rank, port, folder]
     quiet = {**os.environ, "PYTHONPATH": processes.PATHS, "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=quiet)
 
@@ -76,6 +79,16 @@ def test_a_round_of_compress(kind):
     results = [process["compress"] for process in facts(kind)]
     assert results[0]["accepted"] == [True] and results[0]["devices"] == 2
     assert all(result == results[0] for result in results)
+
+
+def test_the_first_of_several_processes_records_the_run_that_all_resume():
+    events = [event for event in facts("processes")[0]["events"] if event != "note"]
+    assert events == ["start", "cut", "epoch", "round", "resume", "stop"]
+
+
+def test_what_the_first_process_is_refused_ends_all():
+    first, other = (process["taken"] for process in facts("processes"))
+    assert "There is already a run in" in first and "could not go on" in other
 
 
 @several

@@ -1,6 +1,6 @@
 """Run by test_devices.py in processes of their own: what comes out on one device and on two, printed as JSON.
 
-python tests/shelf/on_devices.py mirrored | data_parallel | processes  [RANK PORT]
+python tests/shelf/on_devices.py mirrored | data_parallel | processes  [RANK PORT FOLDER]
 """
 
 import contextlib
@@ -115,9 +115,20 @@ def described(model):
     return {"devices": num_devices(model), "params": model.count_params(), "weights": total}
 
 
+ROUND = {"tolerance": 1.0, "pruning_ratio": 0.2, "epochs": 1, "max_rounds": 1, "verbose": 0}
+
+
 def round_of_compress(model):
-    settings = {} if KIND == "processes" else {"batch_size": BATCH}
-    result = firekeras.compress(model, data(), data(BATCH), tolerance=1.0, pruning_ratio=0.2, epochs=1, **settings)
+    """A round; of several processes, in a run that is left after it, and resumed."""
+    if KIND != "processes":
+        return outcome(firekeras.compress(model, data(), data(BATCH), batch_size=BATCH, **ROUND))
+    settings = {**ROUND, "run_dir": sys.argv[4]}
+    del settings["verbose"]
+    next(firekeras.compression_rounds(model, data(), data(BATCH), **settings))
+    return outcome(firekeras.compress(model, data(), data(BATCH), **settings, verbose=0, resume=True))
+
+
+def outcome(result):
     return {"accepted": [record.accepted for record in result.rounds], **described(result.model)}
 
 
@@ -156,7 +167,8 @@ def facts(on_two):
 def of_processes(network):
     """What one process with several devices need not show again: data are shared out among processes."""
     too_few = error_of(lambda: firekeras.measure_fire(network, data(5)))
-    return {"too_few": too_few, "callback_with_data": callback_fit(small(), data())}
+    taken = error_of(lambda: firekeras.compress(network, data(), data(BATCH), run_dir=sys.argv[4], **ROUND))
+    return {"too_few": too_few, "taken": taken, "callback_with_data": callback_fit(small(), data())}
 
 
 def refusals(strategy):

@@ -131,7 +131,7 @@ def _on_this_process(model):
     """
     if not devices.several_processes():
         return model
-    with devices.in_force(devices.of_this_process()):
+    with devices.alone():
         return Network.of(model).copy()
 
 
