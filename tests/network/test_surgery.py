@@ -13,6 +13,8 @@ from oracle import assert_filters_gone, assert_pruned_equals_masked, assert_same
 
 import firekeras
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def random_plan(model, ratio=0.4, seed=0, **settings):
     scores = firekeras.score_filters(model, criterion="random", seed=seed)
@@ -455,6 +457,7 @@ def test_a_learning_rate_schedule_goes_on():
     assert float(smaller.optimizer.learning_rate) == float(model.optimizer.learning_rate) == pytest.approx(0.025)
 
 
+@pytest.mark.compiled
 def test_training_goes_on_after_surgery():
     model = networks.scramble(networks.plain_cnn())
     train(model)
