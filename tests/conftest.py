@@ -9,6 +9,7 @@ import pytest
 
 FIXTURES = ("command_line", "pages", "registries", "sides", "trained_digits")
 TRAINS = ("rounds", "fit", "recovery", "methods", "studies", "cli", "scores/criteria", "scores/detector")
+COUNTS = ("plan", "channels/test_costs.py", "test_zoo.py")  # on networks that are built, cut, and seldom run
 
 
 def pytest_configure(config):
@@ -22,10 +23,11 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Marks what trains, or runs networks in steps that are the same Python on every backend."""
-    folders = tuple(f"{folder}/" for folder in TRAINS)
+    """Marks what trains, counts, or runs networks in steps that are the same Python on every backend."""
+    tests, places = config.rootpath / "tests", set(TRAINS + COUNTS)
     for item in items:
-        if item.path.relative_to(config.rootpath / "tests").as_posix().startswith(folders):
+        path = item.path.relative_to(tests)
+        if places & {one.as_posix() for one in (path, *path.parents)}:
             item.add_marker("trains")
 
 

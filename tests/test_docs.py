@@ -7,6 +7,7 @@ import pytest
 
 DOCS = pages.ROOT / "docs"
 ELSEWHERE = ("extending.md",)  # tests/test_extending.py
+ON_TENSORFLOW = ("README.md", "microcontroller.md", "training-loop.md", "tf-data.md")  # which is the first backend
 PAGES = [pages.ROOT / "README.md", *(path for path in sorted(DOCS.rglob("*.md")) if path.name not in ELSEWHERE)]
 LEGACY = "ignore:You are saving your model as an HDF5 file:UserWarning"  # a page makes a file of Keras 2
 
@@ -17,7 +18,8 @@ pytestmark = [pytest.mark.filterwarnings(LEGACY), pytest.mark.filterwarnings(SHU
 def with_blocks():
     for page in PAGES:
         if blocks := list(pages.blocks(page.read_text(encoding="utf-8"))):
-            yield pytest.param(page, blocks, id=page.relative_to(pages.ROOT).as_posix())
+            marks = () if page.name in ON_TENSORFLOW else pytest.mark.trains
+            yield pytest.param(page, blocks, id=page.relative_to(pages.ROOT).as_posix(), marks=marks)
 
 
 @pytest.mark.parametrize(("page", "blocks"), list(with_blocks()))

@@ -23,6 +23,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers as L
+from keras.src.utils import io_utils
 
 import firekeras
 
@@ -30,6 +31,7 @@ ROOT = Path(firekeras.__file__).parent
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 ELSEWHERE = ("quantize_aware", "latency_table")  # which take seconds: tests of their own call them in the same way
 NEED_TENSORFLOW = ("firekeras.export.", "firekeras.keras2.")
+ON_TENSORFLOW = (*NEED_TENSORFLOW, "firekeras.network.", "firekeras.plan.pruning", "firekeras.scores.fire.")
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -41,7 +43,8 @@ def examples():
             text = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node)
             name = getattr(node, "name", "")
             if text and ">>>" in text and name not in ELSEWHERE:
-                yield pytest.param(module, text, id=f"{module}.{name}")
+                marks = () if module.startswith(ON_TENSORFLOW) else pytest.mark.trains
+                yield pytest.param(module, text, id=f"{module}.{name}", marks=marks)
 
 
 def small_network():
@@ -91,10 +94,10 @@ def ready(uncompiled, tmp_path_factory):
 def names(ready, monkeypatch, registries):
     """What an example finds; the working folder is that of all examples."""
     monkeypatch.chdir(ready["folder"])
-    interactive = keras.config.is_interactive_logging_enabled()
-    keras.config.disable_interactive_logging()  # progress bars would be taken for what an example gives
-    yield {**ready, "firekeras": firekeras, "keras": keras, "np": np}
-    (keras.config.enable_interactive_logging if interactive else keras.config.disable_interactive_logging)()
+    # Progress bars would be taken for what an example gives. Keras's own setting is one of each thread, and PyTorch's
+    # training shows them in another.
+    monkeypatch.setattr(io_utils, "is_interactive_logging_enabled", lambda: False)
+    return {**ready, "firekeras": firekeras, "keras": keras, "np": np}
 
 
 @pytest.mark.parametrize(("module", "docstring"), list(examples()))

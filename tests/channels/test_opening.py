@@ -11,6 +11,8 @@ from keras.src import backend
 import firekeras
 from firekeras.channels.opening import opened, why_closed
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 class Block(L.Layer):
     """An inverted bottleneck, as EfficientNet and MobileNet have it."""

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("uncompiled")
 SMALL = [
     *(networks.plain_cnn, networks.sequential_cnn, networks.residual, networks.siamese, networks.twin_towers),
     *(networks.dict_in_dict_out, networks.nested, networks.mobile, networks.grouped, networks.transposed),
-    *(networks.one_dimensional, networks.three_dimensional, networks.branches, networks.resnet20_a),
+    *(networks.one_dimensional, networks.three_dimensional, networks.branches, networks.resnet8_a),
 ]
 
 
@@ -61,7 +61,7 @@ def test_applications_are_equal_and_allowed(name):
 
 
 def test_rescaling_and_channel_padding_become_layers_that_tfmot_takes():
-    model = networks.scramble(networks.resnet56_a())
+    model = networks.scramble(networks.resnet8_a())
     bridge = Bridge(model, networks.samples(model, 2))
     kinds = {type(layer).__name__ for layer in bridge.legacy.layers}
     assert "DepthwiseConv2D" in kinds and not kinds & {"Rescaling", "Normalization", "Lambda", "TFOpLambda"}
@@ -146,6 +146,9 @@ def test_settings_out_of_range_are_refused(tool, settings, words):
 # TF-MOT's tools, on a trained network
 
 
+LARGE = 256  # batches, thus few steps: each takes a fifth of a second
+
+
 def of(model, data):
     return float((model.predict(data.x_test, verbose=0).argmax(axis=1) == data.y_test).mean())
 
@@ -154,7 +157,8 @@ def test_sparsity_is_really_there_among_the_weights_that_are_left(digits, tmp_pa
     model, data = digits
     plan = firekeras.plan_pruning(model, firekeras.score_filters(model, "l1"), pruning_ratio=0.3)
     pruned = firekeras.prune(model, plan)
-    sparse = sparsify(pruned, (data.x_train, data.y_train), sparsity=0.5, epochs=2)
+    few_steps = {"epochs": 2, "batch_size": 128, "learning_rate": 0.05}
+    sparse = sparsify(pruned, (data.x_train, data.y_train), sparsity=0.5, **few_steps)
     for name, kernel in kernels(sparse).items():
         assert (kernel == 0).mean() == pytest.approx(0.5, abs=0.01), name
         assert (kernels(pruned)[name] == 0).mean() < 0.01
@@ -165,7 +169,7 @@ def test_sparsity_is_really_there_among_the_weights_that_are_left(digits, tmp_pa
 
 def test_clusters_are_really_few(digits):
     model, data = digits
-    clustered = cluster(model, (data.x_train, data.y_train), clusters=8)
+    clustered = cluster(model, (data.x_train, data.y_train), clusters=8, batch_size=LARGE)
     assert {np.unique(kernel).size for kernel in kernels(clustered).values()} == {8}
     assert all(np.unique(kernel).size > 100 for kernel in kernels(model).values())
     assert of(clustered, data) > 0.95
@@ -174,7 +178,7 @@ def test_clusters_are_really_few(digits):
 def test_quantisation_aware_training_ends_in_an_int8_file(digits, tmp_path):
     model, data = digits
     before = os.environ.get("TF_USE_LEGACY_KERAS")
-    done = quantize_aware(model, (data.x_train, data.y_train), tmp_path / "int8.tflite")
+    done = quantize_aware(model, (data.x_train, data.y_train), tmp_path / "int8.tflite", batch_size=LARGE)
     assert done.int8 and done.difference.rms < 0.05
     assert open_runtime(done.path).floating_layers() == []
     assert accuracy(done.path, data) > 0.97

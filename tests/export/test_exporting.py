@@ -17,6 +17,8 @@ from firekeras.export.formats import Format, format_named
 from firekeras.export.running import open_runtime
 from firekeras.export.running import run as run_file
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 FORMATS = [("litert", "net.tflite"), ("onnx", "net.onnx"), ("saved-model", "net")]
 
 
@@ -29,6 +31,7 @@ def with_constants():
     return keras.Model(image, L.Dense(4, name="logits")(x))
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(("to", "name"), FORMATS)
 @pytest.mark.parametrize("network", [networks.residual, networks.twin_towers, with_constants])
 def test_the_file_gives_what_the_model_gives(network, to, name, tmp_path):
@@ -120,22 +123,16 @@ def test_what_keras_cannot_export_is_said_and_leaves_nothing(tmp_path):
 # int8
 
 
-def test_int8_keeps_accuracy_and_quarters_the_file(digits, tmp_path):
+def test_int8_keeps_accuracy_quarters_the_file_and_computes_in_whole_numbers_throughout(digits, tmp_path, capfd):
     model, data = digits
+    capfd.readouterr()
     whole = firekeras.export_model(model, tmp_path / "float.tflite", samples=data.x_train)
     small = firekeras.export_model(model, tmp_path / "int8.tflite", samples=data.x_train, int8=True)
     assert small.int8 and 1e-4 < small.difference.rms < 0.05
     assert small.size < 0.35 * whole.size
     assert accuracy(small.path, data) >= accuracy(whole.path, data) - 0.01 > 0.95
-
-
-def test_int8_computes_in_whole_numbers_throughout(digits, tmp_path, capfd):
-    model, data = digits
-    capfd.readouterr()
-    firekeras.export_model(model, tmp_path / "float.tflite", samples=data.x_train)
-    firekeras.export_model(model, tmp_path / "int8.tflite", samples=data.x_train, int8=True)
-    assert len(open_runtime(tmp_path / "float.tflite").floating_layers()) == 5
-    assert open_runtime(tmp_path / "int8.tflite").floating_layers() == []
+    assert len(open_runtime(whole.path).floating_layers()) == 5
+    assert open_runtime(small.path).floating_layers() == []
     assert capfd.readouterr() == ("", "")  # neither what the converter says nor what the runtime does
 
 
@@ -185,6 +182,7 @@ def test_a_missing_package_is_named_with_the_command(tmp_path, monkeypatch):
 EXPORTS = {"tensorflow": ["litert", "onnx", "saved-model"], "jax": ["saved-model"], "torch": ["onnx"]}
 
 
+@pytest.mark.compiled
 @pytest.mark.every_backend
 @pytest.mark.parametrize(("to", "name"), [("litert", "net.tflite"), ("onnx", "net.onnx"), ("saved-model", "net")])
 def test_a_backend_exports_what_it_can_and_refuses_the_rest(tmp_path, to, name):

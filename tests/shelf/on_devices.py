@@ -16,13 +16,15 @@ if KIND == "data_parallel":
 import keras  # noqa: E402
 import networks  # noqa: E402
 import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
 
 import firekeras  # noqa: E402
 from firekeras.channels import traced  # noqa: E402
 from firekeras.keras_models import devices  # noqa: E402
 from firekeras.scores.fire.counting import ZeroCounter  # noqa: E402
 from firekeras.scores.fire.measuring import run_counting  # noqa: E402
+
+if KIND != "data_parallel":  # which saves itself the import
+    import tensorflow as tf
 
 BATCH = 16
 SAMPLES = 48

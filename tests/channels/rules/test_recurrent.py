@@ -12,6 +12,8 @@ from firekeras.network.masking import MaskedNetwork
 from firekeras.recovery import fold_means
 from firekeras.scores.criteria.readers import Readers
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 STEPS, INPUTS = 5, 4
 ALL = {"*": 1.0}  # units go only if a cap names their layer
 EXACT = 1e-5  # of how much the outputs vary

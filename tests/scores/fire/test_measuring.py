@@ -5,7 +5,6 @@ import networks
 import numpy as np
 import pytest
 import tensorflow as tf
-import torch
 from keras import layers as L
 
 import firekeras
@@ -316,6 +315,8 @@ def generator(*arrays):
 
 
 def loader(*arrays):
+    import torch  # here, so that only the process that needs it takes five seconds for it
+
     tensors = torch.utils.data.TensorDataset(*(torch.tensor(a) for a in arrays))
     return torch.utils.data.DataLoader(tensors, batch_size=BATCH)
 
