@@ -103,7 +103,7 @@ class Trace:
         NaN without one. If a layer is called several times, its first call counts.
         """
         by_layer = {name: np.full((width, 2), np.nan) for name, width in self.graph.widths.items()}
-        values = {moments: moments() for moments, _ in self.norms.values()}
+        values = {moments: moments() for moments in {moments for moments, _ in self.norms.values()}}
         for label, (moments, channel) in reversed(self.norms.items()):
             name, filter = self.births[label]
             by_layer[name][filter] = values[moments][:, channel]

@@ -106,8 +106,8 @@ def shares(model):
     if KIND == "mirrored":
         counters = {relu.key: ZeroCounter(relu.axis) for relu in traced(model).relus}
         run_counting(model, counters, (samples(43)[0],), batch_size=BATCH)
-        value = next(iter(counters.values())).samples_low.value
-        return [int(one.numpy()) for one in model.distribute_strategy.experimental_local_results(value)]
+        value = next(iter(counters.values())).seen_low.value
+        return [int(one.numpy()[1]) for one in model.distribute_strategy.experimental_local_results(value)]
     with devices.counting_apart() as place:
         return [len(shard.data) for shard in place(samples(BATCH)[0]).addressable_shards]
 

@@ -37,11 +37,16 @@ class ZeroCounter(keras.layers.Layer):
     def build(self, input_shape):
         shape = input_shape[1:] if self.per_position else (input_shape[self.axis],)
         self.low, self.high = (self._counter(shape, name) for name in ("low", "high"))
-        self.seen_low, self.seen_high = (self._counter((), name) for name in ("seen_low", "seen_high"))
-        self.samples_low, self.samples_high = (self._counter((), name) for name in ("samples_low", "samples_high"))
+        self.seen_low, self.seen_high = (self._counter((2,), name) for name in ("seen_low", "seen_high"))
 
         if self.spread:
             self.squares = self._counter((input_shape[self.axis],), "squares", "float32")
+
+    def build_for(self, shape: tuple) -> None:
+        """Makes the counters, if a shape says how many: what makes variables is traced twice."""
+        needed = shape[1:] if self.per_position else (shape[self.axis],)
+        if None not in needed:
+            self.build(shape)
 
     def _counter(self, shape, name, dtype="int32"):
         """Under a TensorFlow strategy each replica counts separately, and reading sums over the replicas."""
@@ -64,8 +69,7 @@ class ZeroCounter(keras.layers.Layer):
         if self.spread:
             rates = ops.cast(ops.sum(zeros, axis=axes) if self.per_position else zeros, "float32") / positions
             self.squares.assign_add(ops.sum(rates * rates, axis=0))
-        _count_equal(self.seen_low, self.seen_high, sizes[0], positions)
-        _count_equal(self.samples_low, self.samples_high, sizes[0], 1)
+        _count_equal(self.seen_low, self.seen_high, sizes[0], (positions, 1))
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -85,7 +89,7 @@ class ZeroCounter(keras.layers.Layer):
 
     def seen(self) -> int:
         """The number of values per channel so far: samples times positions."""
-        return int(_total(self.seen_low, self.seen_high))
+        return int(_total(self.seen_low, self.seen_high)[0])
 
     def deviation(self) -> np.ndarray:
         """The standard deviation of each channel's rate over samples so far, `(channels,)`; needs `spread`."""
@@ -95,13 +99,13 @@ class ZeroCounter(keras.layers.Layer):
 
     def samples(self) -> int:
         """The number of samples so far."""
-        return int(_total(self.samples_low, self.samples_high))
+        return int(_total(self.seen_low, self.seen_high)[1])
 
 
 class NonFiniteCounter(keras.layers.Layer):
     """Counts batches of a float tensor that contain NaN or infinity: a ReLU may turn these into zeros."""
 
-    def build(self, input_shape):
+    def build(self, input_shape=None):
         kind = {"aggregation": "sum", "synchronization": "on_read"}
         self.batches = keras.Variable(keras.initializers.Zeros(), (), "int32", trainable=False, **kind)
 
@@ -163,10 +167,11 @@ def _count(low, high, per_sample):
 
 
 def _count_equal(low, high, samples, each):
-    """Adds the same count for each sample of a batch."""
-    small = low + samples * (each % WORD)
-    high.assign_add(samples * (each // WORD) + small // WORD)
-    low.assign(small % WORD)
+    """Adds the same counts, a tuple, for each sample of a batch."""
+    each = ops.cast(ops.stack(each), "int32")
+    small = low + samples * ops.mod(each, WORD)
+    high.assign_add(samples * ops.floor_divide(each, WORD) + ops.floor_divide(small, WORD))
+    low.assign(ops.mod(small, WORD))
 
 
 def _total(low, high):

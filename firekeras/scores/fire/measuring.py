@@ -202,13 +202,16 @@ def counting_pass(model, counters, strange, place=None) -> LayerByLayer:
         strange: A `NonFiniteCounter`, for the model's inputs.
         place: As in `LayerByLayer`.
     """
-    keys = [visit.key for visit in visits(model) if visit.key in counters]
+    counted = [visit for visit in visits(model) if visit.key in counters]
+    strange.build()
+    for visit in counted:
+        counters[visit.key].build_for(visit.node.outputs[0].shape)
 
     def watch(visit, x, run):
         if visit.key not in counters:
             return None
         output = counters[visit.key](run())
-        if visit.key == keys[-1]:
+        if visit.key == counted[-1].key:
             raise Enough
         return output, None
 
