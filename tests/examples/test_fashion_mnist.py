@@ -12,6 +12,8 @@ import fashion_mnist as fashion
 
 import firekeras
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
+
 
 def write_idx(path, array):
     shape = np.array(array.shape, ">i4").tobytes()

@@ -170,7 +170,7 @@ def test_the_commands_show_tables(files):
 @pytest.mark.parametrize(
     "network",
     [
-        *(networks.residual, networks.mobile, networks.transposed, networks.one_dimensional, networks.siamese),
+        *(networks.mobile, networks.transposed, networks.one_dimensional, networks.siamese),
         *(networks.three_dimensional, networks.branches, networks.resnet8_a),
     ],
 )

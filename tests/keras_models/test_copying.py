@@ -10,6 +10,7 @@ from oracle import assert_pruned_equals_masked, assert_same_outputs
 
 import firekeras
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
 needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tables of TensorFlow's")
 
 
