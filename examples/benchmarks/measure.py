@@ -1,17 +1,20 @@
 """The cost of measuring FIRE, relative to a forward pass of the same network over the same data.
 
-    python examples/benchmarks/measure.py [NAME ...] [--runs N] [--scale N] [--naive] [--detector] [--memory]
+    python examples/benchmarks/measure.py [NAME ...] [--runs N] [--scale N] [--naive] [--detector] [--first]
+    python examples/benchmarks/measure.py --memory
 
 Each pass is `evaluate` of a compiled model, so data handling is the same; passes alternate. It prints
 the ratio of the fastest passes, which other work on the machine disturbs least, and the median of the ratios.
 "Read once" is a pass that only reads each ReLU's output, one value to one byte, and counts nothing: unless the
 framework fuses that into the previous layer, which TensorFlow does not do on a CPU, no counting can cost less.
 KERAS_BACKEND is respected. `--scale` makes batches and data that many times larger, for GPUs. `--naive` adds the usual
-way, one `predict` per layer and NumPy. `--detector` compares measuring FIRE with predicting it. `--memory`
-prints how the peak grows from 1,000 to 50,000 samples.
+way, one `predict` per layer and NumPy. `--detector` compares measuring FIRE with predicting it. `--first` prints the
+processor's seconds for a new network's first `predict` and first `measure_fire` on two batches: what it costs to begin.
+`--memory` prints how the peak grows from 1,000 to 50,000 samples.
 """
 
 import argparse
+import functools
 import os
 import resource
 import statistics
@@ -79,10 +82,10 @@ def passes(model, jit):
     return models
 
 
-def seconds(run):
-    start = time.perf_counter()
+def seconds(run, clock=time.perf_counter):
+    start = clock()
     run()
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def compare(name, model, x, batch, runs):
@@ -128,6 +131,19 @@ def detector(name, model, x, batch):
     print(f"{name}: {filters} filters measured on {len(x)} samples in {one:.2f} s, predicted in {many:.2f} s")
 
 
+def first(name, model, x, batch):
+    """What it costs to begin, most of which is compiling."""
+    few = x[: 2 * batch]
+    runs = {
+        "predict": lambda: model.predict(few, batch_size=batch, verbose=0),
+        "predict again": lambda: model.predict(few, batch_size=batch, verbose=0),
+        "measure_fire": lambda: firekeras.measure_fire(model, few, batch_size=batch),
+        "measure_fire again": lambda: firekeras.measure_fire(model, few, batch_size=batch),
+    }
+    times = ", ".join(f"{what} {seconds(run, time.process_time):.2f} s" for what, run in runs.items())
+    print(f"{keras.backend.backend()} {name}: {times} of the processor", flush=True)
+
+
 def _is_relu(layer):
     return getattr(layer, "activation", None) is keras.activations.relu
 
@@ -160,16 +176,17 @@ def main():
     arguments.add_argument("--scale", type=int, default=1, help="the factor by which batches and data are larger")
     arguments.add_argument("--naive", action="store_true")
     arguments.add_argument("--detector", action="store_true")
+    arguments.add_argument("--first", action="store_true")
     arguments.add_argument("--memory", action="store_true")
     chosen = arguments.parse_args()
     if chosen.memory:
         memory()
     else:
         for name, model, x, batch in networks(chosen.names, chosen.scale):
-            if chosen.naive or chosen.detector:
-                (naive if chosen.naive else detector)(name, model, x, batch)
-            else:
-                compare(name, model, x, batch, chosen.runs)
+            shown = {"naive": naive, "detector": detector, "first": first}
+            asked = [run for option, run in shown.items() if getattr(chosen, option)]
+            for run in asked or [functools.partial(compare, runs=chosen.runs)]:
+                run(name, model, x, batch)
 
 
 if __name__ == "__main__":
