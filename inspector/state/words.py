@@ -76,7 +76,7 @@ def latency_by_table(session: Session) -> tuple[str, str]:
 
 def no_accuracy(session: Session) -> tuple[str, str]:
     """That the accuracy of the model cannot be checked, and why; empty if it can."""
-    why = obstacles.other_task(session)
+    why = obstacles.no_training(session)
     return ("Accuracy: cannot be checked here", f"{why[:1].upper()}{why[1:]}.") if why else ("", "")
 
 

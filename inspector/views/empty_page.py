@@ -13,6 +13,11 @@ NOT_MEASURED = (
     "images like those that the network was trained on, but no labels; it takes seconds to minutes, and changes "
     "nothing.</p><p>You can set caps and locks now; they are kept.</p>"
 )
+SEVERAL_INPUTS = (
+    "<h2>{name} has not been measured yet</h2><p>It takes several inputs. Measure it in Python, which can feed them:</p>"
+    '<p><code>profile = firekeras.measure_fire(model, [first, second])<br>profile.save("{profile}")</code></p>'
+    "<p>Then open the model again.</p>"
+)
 NO_PROFILE_IN_RUN = (
     "<h2>{name} has no measurement yet</h2><p>A run writes one with its first round. Until then, its output is shown "
     "below.</p>"

@@ -295,9 +295,15 @@ class Window(QtWidgets.QMainWindow):
             self.empty.offer(empty_page.NOTHING_OPEN, self.actions_["open"])
         elif document.profile is None and document.run is not None:
             self.empty.offer(empty_page.NO_PROFILE_IN_RUN.format(name=document.name), self.actions_["open"])
+        elif document.profile is None and obstacles.several_inputs(self.session):
+            self._offer_python(document)
         elif document.profile is None:
             self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
         self._show_page(self.heatmap_panel if self.session.measured else self.empty)
+
+    def _offer_python(self, document):
+        words = empty_page.SEVERAL_INPUTS.format(name=document.name, profile=beside_model(document.model).name)
+        self.empty.offer(words, self.actions_["open"])
 
     def _show_page(self, page):
         """Shows a page; the other one takes no room, however long its words are."""
@@ -344,9 +350,10 @@ class Window(QtWidgets.QMainWindow):
 
     def _refuse_goal(self, why):
         """Says why a goal is none; a time is one as soon as there is a latency table."""
-        self._refusal = why
+        goal = self.session.choices.goal
+        self._refusal = f"{why} The goal is still “{goal.text}”." if goal else why
         way_out = "&Measure a table" if why == NO_TABLE and not obstacles.no_model(self.session) else ""
-        self.banner.say(why, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
+        self.banner.say(self._refusal, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
 
     def _forget_refusal(self):
         """Hides why the last goal was none; other messages stay."""

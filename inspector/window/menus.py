@@ -20,7 +20,9 @@ def _of_session(obstacle):
 _UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT, _NO_PLAN = map(
     _of_session, (obstacles.unmeasured, obstacles.unread, obstacles.no_model, obstacles.no_cut, obstacles.no_plan)
 )
-_NO_JUDGING, _NO_CHECK = map(_of_session, (obstacles.no_judging, obstacles.no_check))
+_NO_MEASURING, _NO_JUDGING, _NO_CHECK = map(
+    _of_session, (obstacles.no_measuring, obstacles.no_judging, obstacles.no_check)
+)
 
 
 SHOWS = {
@@ -152,7 +154,7 @@ RUN = Menu(
     "&Run",
     (
         Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your images",
-              lambda w: w.measuring.ask(), _NO_MODEL, waits=True),
+              lambda w: w.measuring.ask(), _NO_MEASURING, waits=True),
         Entry("predict", "&Predict FIRE", "F6", "Compare with the FIRE that a detector predicts from the weights",
               lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
         Entry("time", "Measure &latency", "F7", "Cut the model as previewed, and measure its latency before and after",
@@ -170,7 +172,8 @@ RUN = Menu(
         Entry("open_round", "Open the m&odel of this round", "Ctrl+Return", "Open the model as it was after this round",
               lambda w: w.running.open_round(), lambda w: obstacles.no_model_of_round(w.running.stage), waits=True),
         Entry("measure_round", "Measure t&his round…", "F8", "Measure FIRE of the model as it was after this round",
-              lambda w: w.running.ask_to_measure(), lambda w: obstacles.no_model_of_round(w.running.stage), waits=True),
+              lambda w: w.running.ask_to_measure(),
+              lambda w: obstacles.no_model_of_round(w.running.stage) or obstacles.several_inputs(w.session), waits=True),
         Entry("stop", "&Stop after this round", "Esc", "End the run after this round, and keep its result",
               lambda w: w.running.stop(), lambda w: obstacles.no_stopping(w.running.view, w.running.stopping)),
         Entry("abort", "&Abort", "Ctrl+.", "End at once; finished rounds are kept",

@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
 from firekeras.rounds.ownership import Ownership
@@ -51,6 +51,20 @@ def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
     assert "is over: target reached" in window.banner.words.text()
     assert len(window.run_panel.chart.metric.listDataItems()) == 2
     assert not window.run_panel.bar.isVisible() and window.run_dock.isVisible()
+
+
+def test_no_cut_is_saved_while_the_figures_are_those_of_the_run(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    layer = next(row.name for row in window.session.rows if not row.locked)
+    went = whole_round(1, True, 0.91, 0.8, smaller(window, 1), {layer: [0]})
+    replay(steps_of(folder, [start(), went, {"event": "stop", "reason": "target reached"}]))
+    run(window, qtbot, folder)
+    assert words.of_what(window.session) == "Left in round 1"
+    actions = [window.actions_[key] for key in ("save", "save_plan", "time")]
+    assert not any(action.isEnabled() for action in actions)
+    assert all("of round 1, not of a cut: show the cut first (Ctrl+1)" in action.toolTip() for action in actions)
+    qtbot.keyClick(window, QtCore.Qt.Key.Key_1, QtCore.Qt.KeyboardModifier.ControlModifier)
+    assert words.of_what(window.session) == "" and all(action.isEnabled() for action in actions)
 
 
 def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder, replay, tmp_path):
