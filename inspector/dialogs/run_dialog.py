@@ -8,6 +8,7 @@ from pathlib import Path
 from PySide6 import QtWidgets
 
 from firekeras.channels.costs import SHOWN
+from firekeras.rounds.monitor import KEEPS_ALL
 from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
@@ -16,6 +17,7 @@ from inspector.widgets import name
 
 NONE = "None: as long as accuracy holds"
 REMAINING = {f"{title} remaining": cost for cost, title in SHOWN.items()}
+EVERY_ROUND = ": every round is kept"  # the command line says it as "inf"
 TEACHING = {"If it is fully trained": None, "Always": True, "Never": False}
 
 
@@ -105,6 +107,8 @@ class RunDialog(OptionsDialog):
             line.textChanged.connect(self._show_command)
 
     def _show_command(self):
+        keeps_all = self.tolerance.value() >= 100 * KEEPS_ALL
+        self.tolerance.setSuffix(f" points{EVERY_ROUND if keeps_all else ''}")
         self.left.setEnabled(self.target.currentText() in self.remaining)
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
         obstacle = _why_not(Path(self.run_dir.text().strip()), Path(self.output.text().strip()), self.model)

@@ -14,7 +14,7 @@ NOT_MEASURED = (
     "nothing.</p><p>You can set caps and locks now; they are kept.</p>"
 )
 SEVERAL_INPUTS = (
-    "<h2>{name} has not been measured yet</h2><p>It takes several inputs. Measure it in Python, which can feed them:</p>"
+    "<h2>{name} has not been measured yet</h2><p>It takes several inputs, which Python can feed:</p>"
     '<p><code>profile = firekeras.measure_fire(model, [first, second])<br>profile.save("{profile}")</code></p>'
     "<p>Then open the model again.</p>"
 )

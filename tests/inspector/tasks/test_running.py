@@ -39,7 +39,7 @@ def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
     events += [
         cut(2),
         whole_round(2, False, 0.7, 0.6, smaller(window, 2)),
-        {"event": "stop", "reason": "target reached"},
+        {"event": "stop", "reason": "target reached", "seconds": {"judging": 4.0, "training": 5.0}},
     ]
     asked = replay(steps_of(folder, events))
     run(window, qtbot, folder)
@@ -47,7 +47,10 @@ def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
     assert "--macs" in asked[0] and asked[0][asked[0].index("--run-dir") + 1] == str(folder)
     report = window.running.view.report
     assert report.state == "finished" and len(report.accepted) == 1 and len(report.undone) == 1
-    assert "finished: target reached\n2 rounds, 1 kept, 2 s" in window.run_panel.status.text()
+    assert (
+        "finished: target reached\n2 rounds, 1 kept, 9 s\nTime: training 5 s, judging 4 s"
+        in window.run_panel.status.text()
+    )
     assert "is over: target reached" in window.banner.words.text()
     assert len(window.run_panel.chart.metric.listDataItems()) == 2
     assert not window.run_panel.bar.isVisible() and window.run_dock.isVisible()
@@ -389,6 +392,14 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     dialog.accept()
     assert chosen[0].target == {"conv_macs": 0.6} and chosen[0].epochs == 30 and chosen[0].run_dir == folder
     assert json.dumps(chosen[0].tolerance) == "0.01"
+
+
+def test_a_tolerance_that_keeps_every_round_says_so(window):
+    window.actions_["run"].trigger()
+    dialog = window.dialog
+    for typed, shown, given in ((49, "49.00 points", "0.49"), (60, "60.00 points: every round is kept", "inf")):
+        dialog.tolerance.setValue(typed)
+        assert dialog.tolerance.text() == shown and f"--tolerance {given} " in dialog.command.toPlainText()
 
 
 def test_the_end_of_a_run_is_one_sentence_with_one_stop(finished):
