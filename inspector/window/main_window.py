@@ -63,6 +63,7 @@ HIDDEN = "hidden columns"
 SHORT = {"measure": "Measure", "time": "Latency", "run": "Run", "save": "Save"}  # on buttons beside the costs
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
+LAYERS_WIDTH, FILTER_WIDTH = 418, 220  # pixels
 TITLE_BAR = 30  # pixels, or less, that a window manager adds
 
 
@@ -137,7 +138,9 @@ class Window(QtWidgets.QMainWindow):
         self.filter_dock = self._dock("Filter", self.panel, side.RightDockWidgetArea)
         self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
         self.run_dock.hide()
-        self.resizeDocks([self.layers_dock, self.filter_dock], [418, 220], QtCore.Qt.Orientation.Horizontal)
+        self.resizeDocks(
+            [self.layers_dock, self.filter_dock], [LAYERS_WIDTH, FILTER_WIDTH], QtCore.Qt.Orientation.Horizontal
+        )
         self.docks: list[QtWidgets.QDockWidget] = [self.layers_dock, self.filter_dock, self.run_dock]
         actions.fill(self.menuBar(), MENUS, self)
         self.statusBar().setSizeGripEnabled(True)
@@ -182,6 +185,7 @@ class Window(QtWidgets.QMainWindow):
         self.goal.file_wanted.connect(lambda: choosing.boards(self))
         self.table.found.connect(self.heatmap.show_found)
         self.table.selection.connect(self.heatmap.show_selected)
+        self.table.spared.connect(self._give_back, QtCore.Qt.ConnectionType.QueuedConnection)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
         for task in (
@@ -340,6 +344,11 @@ class Window(QtWidgets.QMainWindow):
         menu.addActions([self.actions_[key] for key in ("lock", "cap", "copy", "whole")])
         menu.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(place)
+
+    def _give_back(self, spared):
+        """Gives the heatmap the room that the table took for long names or a column, and no longer needs."""
+        width = max(LAYERS_WIDTH, self.layers_dock.width() - spared)
+        self.resizeDocks([self.layers_dock], [width], QtCore.Qt.Orientation.Horizontal)
 
     def show_runs(self):
         """Shows the panel of runs."""
