@@ -10,7 +10,7 @@ NOTHING_OPEN = (
 )
 NOT_MEASURED = (
     "<h2>{name} has not been measured yet</h2><p>FIRE is how often a filter's ReLU outputs zero. Measuring needs "
-    "images like those that the network was trained on, but no labels; it takes seconds to minutes, and changes "
+    "{samples} like those that the network was trained on, but no labels; it takes seconds to minutes, and changes "
     "nothing.</p><p>You can set caps and locks now; they are kept.</p>"
 )
 SEVERAL_INPUTS = (

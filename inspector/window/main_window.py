@@ -21,6 +21,7 @@ from inspector.state import (
     Session,
     beside_model,
     criteria,
+    data_sources,
     is_keras_2,
     obstacles,
     open_document,
@@ -302,7 +303,10 @@ class Window(QtWidgets.QMainWindow):
         elif document.profile is None and obstacles.several_inputs(self.session):
             self._offer_python(document)
         elif document.profile is None:
-            self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
+            samples = data_sources.called(self.session.input_shape)
+            self.empty.offer(
+                empty_page.NOT_MEASURED.format(name=document.name, samples=samples), self.actions_["measure"]
+            )
         self._show_page(self.heatmap_panel if self.session.measured else self.empty)
 
     def _offer_python(self, document):

@@ -153,7 +153,7 @@ VIEW = Menu(
 RUN = Menu(
     "&Run",
     (
-        Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your images",
+        Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your data",
               lambda w: w.measuring.ask(), _NO_MEASURING, waits=True),
         Entry("predict", "&Predict FIRE", "F6", "Compare with the FIRE that a detector predicts from the weights",
               lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
@@ -165,7 +165,7 @@ RUN = Menu(
               lambda w: w.judging.check(), _NO_CHECK, waits=True),
         Entry("sense", "Se&nsitivity of each layer", "Shift+F9", "Measure how much each layer can lose by itself",
               lambda w: w.judging.sense(), _NO_JUDGING, waits=True),
-        Entry("judging_data", "&Data for accuracy checks…", "", "Choose other images for accuracy and sensitivity",
+        Entry("judging_data", "&Data for accuracy checks…", "", "Choose other data for accuracy and sensitivity",
               lambda w: w.judging.ask_for_data(), _NO_JUDGING),
         Entry("run", "&Run…", "Ctrl+R", "Prune and fine-tune: to a target, or while accuracy holds",
               lambda w: w.running.ask(), _NO_JUDGING, waits=True),

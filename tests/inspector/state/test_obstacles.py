@@ -3,8 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from PySide6 import QtWidgets
 
 import firekeras
+from inspector.state import words
 
 KEYS = ("check", "sense", "run", "judging_data")
 
@@ -98,3 +100,22 @@ def test_how_to_measure_two_inputs_is_said_on_the_page(two_inputs):
     window = two_inputs(measured=False)
     assert 'profile.save("net.fire.h5")' in window.empty.words.text()
     assert window.empty.button.text() == "Open" and window.empty.button.isEnabled()
+
+
+def test_a_network_of_series_is_not_asked_for_images(empty_window, tmp_path):
+    inputs = keras.Input((16, 3))
+    x = keras.layers.Conv1D(4, 3, activation="relu")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    model.save(tmp_path / "net.keras")
+    empty_window.open_path(tmp_path / "net.keras")
+    assert "needs samples like those that the network" in empty_window.empty.words.text()
+    firekeras.measure_fire(model, np.ones((4, 16, 3), "float32")).save(tmp_path / "net.fire.h5")
+    empty_window.open_path(tmp_path / "net.keras")
+    texts = [words.about(empty_window.session)]
+    for key in ("measure", "check", "run"):
+        empty_window.actions_[key].trigger()
+        dialog = empty_window.dialog
+        texts += [label.text().replace("&", "") for label in dialog.findChildren(QtWidgets.QLabel)]
+        dialog.reject()
+    assert "measured on 4 samples" in texts[0] and texts.count("Maximum samples") == 2
+    assert not [text for text in texts if "images" in text]
