@@ -12,9 +12,7 @@ NOTHING_OPEN = "nothing is open"
 ONLY_CLASSIFIERS = (
     "only classifiers with one output can be checked and trained here: for others use firekeras.compress in Python"
 )
-ONLY_ONE_INPUT = (
-    "files of data have one here: measure and train it in Python, with firekeras.measure_fire and .compress"
-)
+ONLY_ONE_INPUT = "use firekeras.measure_fire or .compress in Python, which can feed them"
 MOST_OUTPUTS = 3  # that are named
 
 
