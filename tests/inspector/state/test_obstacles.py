@@ -99,6 +99,7 @@ def test_what_needs_files_of_data_is_grey_for_two_inputs(two_inputs):
 def test_how_to_measure_two_inputs_is_said_on_the_page(two_inputs):
     window = two_inputs(measured=False)
     assert 'profile.save("net.fire.h5")' in window.empty.words.text()
+    assert window.ratio.costs.text() == "Measure FIRE in Python to preview a cut"
     assert window.empty.button.text() == "Open" and window.empty.button.isEnabled()
 
 
