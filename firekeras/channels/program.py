@@ -7,9 +7,12 @@ before them. In `firekeras.channels.lite`, `lowering` makes a program of a model
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
+
+import numpy as np
 
 from firekeras.strict_json import Count, Meta
 
@@ -134,6 +137,27 @@ class Program:
     inputs: Indices
     outputs: Indices
     unknown: tuple[str, ...] = ()
+
+    @functools.cached_property
+    def lifetimes(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first and the last moment of each tensor, then of the scratch of steps; step k runs at moment k + 1."""
+        first, last = [0] * len(self.tensors), [0] * len(self.tensors)
+        for moment, step in enumerate(self.steps, 1):
+            for k in step.makes:
+                first[k] = last[k] = moment
+            for k in step.reads:
+                last[k] = moment
+        for k in self.outputs:
+            last[k] = len(self.steps)
+        scratch = [moment for moment, step in enumerate(self.steps, 1) if step.scratch is not None]
+        return np.array([*first, *scratch], "int64"), np.array([*last, *scratch], "int64")
+
+    @functools.cached_property
+    def alive_together(self) -> list[list[int]]:
+        """For each of these buffers, those that are alive at some moment of its life."""
+        first, last = self.lifetimes
+        met = (first[:, None] <= last) & (last[:, None] >= first)
+        return [np.flatnonzero(row).tolist() for row in met]
 
     def products(self) -> Iterator[Product]:
         """All sizes in it."""

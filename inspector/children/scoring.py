@@ -27,12 +27,13 @@ def main(model, target, source, *names):
     network = load_model(Path(model))
     data = _data(source, network) if source else None
     results = {}
-    for number, name in enumerate(names, 1):
+    for done, name in enumerate(names):
+        if len(names) > 1:  # of one, there is no part to show
+            write_progress(done, len(names))
         try:
             results[name] = _plain(score_filters(network, name, data, seed=0))
         except ValueError as error:
             results[name] = {"refused": str(error)}
-        write_progress(number, len(names))
     with open(target, "w", encoding="utf-8") as file:
         json.dump(results, file)
 

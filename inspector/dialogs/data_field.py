@@ -41,9 +41,9 @@ class DataField(QtWidgets.QWidget):
         outer.addWidget(self.reason)
         layout.addWidget(self.box, 1)
         layout.addWidget(self._button("&File…", "Choose an .npz file", QtWidgets.QFileDialog.FileMode.ExistingFile))
-        layout.addWidget(
-            self._button("F&older…", "Choose a folder of images", QtWidgets.QFileDialog.FileMode.Directory)
-        )
+        if data_sources.called(shape) == "images":
+            folder = QtWidgets.QFileDialog.FileMode.Directory
+            layout.addWidget(self._button("F&older…", "Choose a folder of images", folder))
 
     def _button(self, text, tip, mode):
         button = QtWidgets.QPushButton(text, autoDefault=False)

@@ -7,6 +7,7 @@ from PySide6 import QtWidgets
 from inspector.children import JudgingData
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
+from inspector.state import data_sources
 
 
 class JudgingDialog(OptionsDialog):
@@ -26,12 +27,13 @@ class JudgingDialog(OptionsDialog):
         super().__init__(f"Data for accuracy checks of {model}", "OK", parent)
         self.data = DataField(("digits",), last.data, shape, labels=True)
         self.images = QtWidgets.QSpinBox(minimum=16, maximum=10**7, value=last.images, singleStep=500)
-        self.images.setAccessibleName("Maximum images")
-        self.images.setStatusTip("With a thousand images, a difference of less than a point is mostly chance")
-        note = QtWidgets.QLabel("Later checks of this model use the same images.", wordWrap=True)
+        samples = data_sources.called(shape)
+        self.images.setAccessibleName(f"Maximum {samples}")
+        self.images.setStatusTip(f"With a thousand {samples}, a difference of less than a point is mostly chance")
+        note = QtWidgets.QLabel(f"Later checks of this model use the same {samples}.", wordWrap=True)
         form = QtWidgets.QFormLayout(self)
         form.addRow(self.data.label, self.data)
-        form.addRow("Maximum &images", self.images)
+        form.addRow(f"Maximum &{samples}", self.images)
         for widget in (note, self.buttons):
             form.addRow(widget)
         self.data.changed.connect(self._check)

@@ -7,6 +7,7 @@ from PySide6 import QtWidgets
 from inspector.children import MeasureOptions
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
+from inspector.state import data_sources
 from inspector.widgets import CheckBox
 
 
@@ -27,14 +28,15 @@ class MeasureDialog(OptionsDialog):
         super().__init__(f"Measure FIRE of {model}", "&Measure", parent)
         self.data = DataField(("digits", "synthetic"), last_data, shape, labels=False)
         self.share = QtWidgets.QDoubleSpinBox(decimals=1, minimum=0.1, maximum=100, value=20, suffix=" %")
-        self.share.setAccessibleName("Fraction of the images to measure on, in percent")
-        self.share.setStatusTip("A fifth is usually enough: more images hardly change the ranking")
+        self.share.setAccessibleName("Fraction of the data to measure on, in percent")
+        self.share.setStatusTip("A fifth is usually enough: more hardly changes the ranking")
         self.settled = CheckBox("&Stop early once the ranking is stable")
         self.settled.toggled.connect(self.share.setDisabled)
         self.maps = CheckBox("Keep &maps of inactive positions (larger file)")
         self.maps.setChecked(True)
         form = QtWidgets.QFormLayout(self)
-        note = QtWidgets.QLabel("If you have no images, “synthetic” generates some: they rank filters less well.")
+        samples = data_sources.called(shape)
+        note = QtWidgets.QLabel(f"If you have no {samples}, “synthetic” generates some: they rank filters less well.")
         note.setWordWrap(True)
         form.addRow(self.data.label, self.data)
         form.addRow(note)

@@ -8,14 +8,17 @@ from pathlib import Path
 from PySide6 import QtWidgets
 
 from firekeras.channels.costs import SHOWN
+from firekeras.rounds.monitor import KEEPS_ALL
 from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
-from inspector.state import Choices
+from inspector.state import Choices, data_sources
 from inspector.widgets import name
 
 NONE = "None: as long as accuracy holds"
 REMAINING = {f"{title} remaining": cost for cost, title in SHOWN.items()}
+EVERY_ROUND = ": every round is kept"  # the command line says it as "inf"
+LIMIT = {"images": "Maximum &images", "samples": "Maximum sam&ples"}
 TEACHING = {"If it is fully trained": None, "Always": True, "Never": False}
 
 
@@ -41,6 +44,7 @@ class RunDialog(OptionsDialog):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
         self.model, self.choices, self.method, self.table = model, choices, method, table
         self.remaining = REMAINING if table is None else {**REMAINING, "latency remaining": "latency"}
+        self.samples = data_sources.called(shape)
         self.data = DataField(("digits",), last_data, shape, labels=True)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
@@ -55,7 +59,7 @@ class RunDialog(OptionsDialog):
         self.epochs = _whole("Epochs of training in total", 20, 1, 10000)
         self.rate = _decimal("Initial learning rate; 0 is the one that the model was compiled with", 0, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)
-        self.limit = _whole("Maximum images; 0 is all", 0, 0, 10**8)
+        self.limit = _whole(f"Maximum {self.samples}; 0 is all", 0, 0, 10**8)
         self.rate.setSpecialValueText("as compiled")
         self.limit.setSpecialValueText("all")
         self.distill = QtWidgets.QComboBox()
@@ -85,7 +89,7 @@ class RunDialog(OptionsDialog):
             ("&Epochs in total", self.epochs),
             ("&Learning rate", self.rate),
             ("&Batch size", self.batch),
-            ("Maximum &images", self.limit),
+            (LIMIT[self.samples], self.limit),
             ("&Distil from the original model", self.distill),
             ("R&un folder", self.run_dir),
             ("Save pruned &model as", self.output),
@@ -105,6 +109,8 @@ class RunDialog(OptionsDialog):
             line.textChanged.connect(self._show_command)
 
     def _show_command(self):
+        keeps_all = self.tolerance.value() >= 100 * KEEPS_ALL
+        self.tolerance.setSuffix(f" points{EVERY_ROUND if keeps_all else ''}")
         self.left.setEnabled(self.target.currentText() in self.remaining)
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
         obstacle = _why_not(Path(self.run_dir.text().strip()), Path(self.output.text().strip()), self.model)

@@ -45,7 +45,7 @@ class Checked:
     def details(self) -> str:
         """How it was measured."""
         how = (
-            f"On {self.images:,} test images of {self.data}, without training. Before the cut and after it, the "
-            "statistics of BatchNormalization are measured again on training images, as in a run."
+            f"On {self.images:,} test samples of {self.data}, without training. Before the cut and after it, the "
+            "statistics of BatchNormalization are measured again on training data, as in a run."
         )
         return f"{how} {self.note}".strip()

@@ -13,6 +13,11 @@ DIGITS_SHAPE = (8, 8, 1)
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
+def called(shape: Sequence[int | None] | None) -> str:
+    """What inputs of a shape are called: "images", or "samples" if they can be none, as of a series."""
+    return "images" if shape is None or len(shape) == len(DIGITS_SHAPE) else "samples"
+
+
 def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, synthetic: bool = True) -> str:
     """Why a model cannot be measured or trained on a source, as a sentence; empty if nothing is known against it.
 
@@ -23,11 +28,11 @@ def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, sy
         synthetic: Whether random images would do. Defaults to True.
     """
     if not source:
-        return "Choose images like those that the network was trained on."
+        return f"Choose {called(shape)} like those that the network was trained on."
     if source == SYNTHETIC:
         if labels:
             return "“synthetic” has no labels to train on. Choose a file or a folder."
-        return "" if synthetic else "“synthetic” will not do here: choose images like those of training."
+        return "" if synthetic else f"“synthetic” will not do here: choose {called(shape)} like those of training."
     if source != DIGITS and not Path(source).expanduser().exists():
         return f"There is no file or folder {source}."
     return _why_not_of_shape(source, shape)
@@ -37,7 +42,9 @@ def _why_not_of_shape(source, shape):
     own = DIGITS_SHAPE if source == DIGITS else _shape_in(Path(source).expanduser())
     if shape is None or own is None or _fits(own, shape):
         return ""
-    return f"Its images are {_sizes(own)}, but the model takes {_sizes(shape)}. Choose other data, or resize them."
+    return (
+        f"Its {called(own)} are {_sizes(own)}, but the model takes {_sizes(shape)}. Choose other data, or resize them."
+    )
 
 
 def _fits(own, shape):

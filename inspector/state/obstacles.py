@@ -12,6 +12,7 @@ NOTHING_OPEN = "nothing is open"
 ONLY_CLASSIFIERS = (
     "only classifiers with one output can be checked and trained here: for others use firekeras.compress in Python"
 )
+ONLY_ONE_INPUT = "use firekeras.measure_fire or .compress in Python, which can feed them"
 MOST_OUTPUTS = 3  # that are named
 
 
@@ -73,8 +74,15 @@ def _unmeasured_other(session, name):
 
 
 def no_plan(session: Session) -> str:
-    """If nothing is measured, or the goal is out of reach."""
-    return unmeasured(session) or ("the goal is out of reach" if session.missed else "")
+    """If nothing is measured, the goal is out of reach, or the figures are not those of the plan."""
+    return unmeasured(session) or ("the goal is out of reach" if session.missed else "") or _another_is_shown(session)
+
+
+def _another_is_shown(session):
+    """If there is a cut, but what is shown is another network: nobody would expect the cut to be saved."""
+    if not session.shows_other or session.comparison is None or not session.need_measured().preview.num_gone:
+        return ""
+    return f"the figures are of {session.comparison.name}, not of a cut: show the cut first (Ctrl+1)"
 
 
 def no_cut(session: Session) -> str:
@@ -88,6 +96,23 @@ def _nothing_goes(session):
     result = session.need_document().result
     kept = f"; the result of the run is already saved as {result}" if result else ""
     return f"with these settings no filter would be removed{kept}"
+
+
+def several_inputs(session: Session) -> str:
+    """If the open model takes several inputs, which no file of data has here."""
+    weights = session.document.weights if session.document else None
+    inputs = weights.inputs if weights else []
+    return f"the model takes {len(inputs)} inputs, {_listed(inputs)}; {ONLY_ONE_INPUT}" if len(inputs) > 1 else ""
+
+
+def no_measuring(session: Session) -> str:
+    """If FIRE of the model cannot be measured here."""
+    return no_model(session) or several_inputs(session)
+
+
+def no_training(session: Session) -> str:
+    """If the open model is none that is checked and trained here."""
+    return several_inputs(session) or other_task(session)
 
 
 def other_task(session: Session) -> str:
@@ -112,12 +137,12 @@ def _listed(names):
 
 def no_judging(session: Session) -> str:
     """If the accuracy of the model cannot be measured here, nor the model be trained."""
-    return no_model(session) or other_task(session)
+    return no_model(session) or no_training(session)
 
 
 def no_check(session: Session) -> str:
     """If there is no cut whose accuracy can be measured."""
-    return no_cut(session) or other_task(session)
+    return no_cut(session) or no_training(session)
 
 
 def no_model_of_round(stage: Stage | None) -> str:

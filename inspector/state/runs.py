@@ -120,10 +120,10 @@ class RunView:
 
     @property
     def tally(self) -> str:
-        """How many rounds there were and were kept, and how long they took."""
+        """How many rounds there were and were kept, and how long the run took: the sum of its parts, if known."""
         report = self.report
         number, kept = len(report.rounds), len(report.accepted)
-        seconds = sum(each.seconds for each in report.rounds if math.isfinite(each.seconds))
+        seconds = sum(report.seconds.values()) or sum(s for each in report.rounds if math.isfinite(s := each.seconds))
         rounds = "1 round" if number == 1 else f"{number} rounds"
         how_many = "kept" if number == kept == 1 else "all kept" if number == kept else f"{kept} kept"
         return f"{rounds}, {how_many}, {duration(seconds)}" if number else "no round yet"

@@ -26,6 +26,7 @@ class ModelWeights:
     Attributes:
         input_shape: The shape of one image that the model takes, None for sizes that may vary; `None` if it is not
             said, or there are several inputs.
+        inputs: The names of the model's inputs; empty if it is not said.
         outputs: The layers that compute the model's outputs; empty if it is not said.
 
     Raises:
@@ -39,6 +40,7 @@ class ModelWeights:
             content, file = files.enter_context(archive.opened(self.path))
             archive.count_stored(content, file)
             self.input_shape = _said(_said_input_shape, content)
+            self.inputs: list[str] = _said(_said_inputs, content) or []
             self.outputs: list[str] = _said(_said_outputs, content) or []
             weights = archive.member(content, file, archive.WEIGHTS)
             self._variables = dict(_variables(files.enter_context(h5py.File(weights, "r")), ()))
@@ -97,10 +99,17 @@ def _said(read, content):
     return None
 
 
-def _said_input_shape(content):
+def _input_layers(content):
     layers = archive.read_config(content).get("config", {}).get("layers", ())
-    inputs = [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]
-    shapes = [config.get("batch_shape") or config.get("batch_input_shape") for config in inputs]
+    return [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]
+
+
+def _said_inputs(content):
+    return [str(config["name"]) for config in _input_layers(content)]
+
+
+def _said_input_shape(content):
+    shapes = [config.get("batch_shape") or config.get("batch_input_shape") for config in _input_layers(content)]
     return tuple(shapes[0][1:]) if len(shapes) == 1 and shapes[0] else None
 
 

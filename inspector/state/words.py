@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firekeras.plan.goals import in_words, title_of, unit_of
 from firekeras.report.tables import short_number
-from inspector.state import criteria, obstacles
+from inspector.state import criteria, data_sources, obstacles
 from inspector.state.changes import change, percent
 from inspector.state.comparison import Mode
 from inspector.state.session import Session
@@ -76,7 +76,7 @@ def latency_by_table(session: Session) -> tuple[str, str]:
 
 def no_accuracy(session: Session) -> tuple[str, str]:
     """That the accuracy of the model cannot be checked, and why; empty if it can."""
-    why = obstacles.other_task(session)
+    why = obstacles.no_training(session)
     return ("Accuracy: cannot be checked here", f"{why[:1].upper()}{why[1:]}.") if why else ("", "")
 
 
@@ -152,10 +152,9 @@ def score_name(session: Session) -> str:
 def about(session: Session) -> str:
     """What the heatmap shows, as the caption of a figure."""
     measured, name = session.need_measured(), session.need_document().name
-    images = f", measured on {measured.profile.samples:,} images" if session.ranks_by_fire else ""
-    return (
-        f"{score_name(session)} of {measured.planner.fire.size:,} filters of {name}{images}. {of_cut(session)}".strip()
-    )
+    samples = f"{measured.profile.samples:,} {data_sources.called(session.input_shape)}"
+    on = f", measured on {samples}" if session.ranks_by_fire else ""
+    return f"{score_name(session)} of {measured.planner.fire.size:,} filters of {name}{on}. {of_cut(session)}".strip()
 
 
 def of_cut(session: Session) -> str:

@@ -11,7 +11,7 @@ from firekeras.scores.profile import FilterScores
 from inspector.children import Scratch, scoring
 from inspector.dialogs import DataDialog
 from inspector.models import Preferences
-from inspector.state import Session, criteria
+from inspector.state import Session, criteria, obstacles
 from inspector.tasks.task import Task
 
 SCORES = "scores.json"
@@ -45,10 +45,16 @@ class Scoring(Task):
             self._shown_at_once += 1
             self.session.rank_by(None if scores is measured.profile else scores)
         elif criteria.needs_data(name):
+            self._need_one_input(name)
             self._ask_for_data(name)
         else:
             names = [name, *(other for other in criteria.of_weights() if other != name)]
             self._compute(names, "")
+
+    def _need_one_input(self, name):
+        why = obstacles.several_inputs(self.session)
+        if why:
+            raise ValueError(f"Filters cannot be ranked by {name} here: {why}.")
 
     def _ask_for_data(self, name):
         model = self.session.need_model()

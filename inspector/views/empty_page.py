@@ -10,8 +10,13 @@ NOTHING_OPEN = (
 )
 NOT_MEASURED = (
     "<h2>{name} has not been measured yet</h2><p>FIRE is how often a filter's ReLU outputs zero. Measuring needs "
-    "images like those that the network was trained on, but no labels; it takes seconds to minutes, and changes "
+    "{samples} like those that the network was trained on, but no labels; it takes seconds to minutes, and changes "
     "nothing.</p><p>You can set caps and locks now; they are kept.</p>"
+)
+SEVERAL_INPUTS = (
+    "<h2>{name} has not been measured yet</h2><p>It takes several inputs, which Python can feed:</p>"
+    '<p><code>profile = firekeras.measure_fire(model, [first, second])<br>profile.save("{profile}")</code></p>'
+    "<p>Then open the model again.</p>"
 )
 NO_PROFILE_IN_RUN = (
     "<h2>{name} has no measurement yet</h2><p>A run writes one with its first round. Until then, its output is shown "

@@ -13,7 +13,7 @@ from inspector.views.totals_view import TotalsView
 from inspector.widgets import CheckBoxDelegate, name, short_names
 
 SCORED = "with a score"  # no type has a space
-SHORTEST, WIDEST = 76, 408  # pixels: of a name, and of the table, before columns are pushed out of sight
+SHORTEST, WIDEST = 112, 444  # pixels: of names, and of the table, before columns are pushed out of sight
 LONGEST = 176  # pixels: of names, before the table takes more room from the heatmap
 ROOMY = 1200  # pixels of a window that has room for names too
 MARGIN = 24  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
@@ -98,11 +98,13 @@ class LayerTable(QtWidgets.QWidget):
         said: A line for the status bar.
         found: The rows that the box finds, a set; `None` if it is empty.
         selection: The selected rows, a list.
+        spared: How much narrower the table may be than before, in pixels.
     """
 
     said = QtCore.Signal(str)
     found = QtCore.Signal(object)
     selection = QtCore.Signal(object)
+    spared = QtCore.Signal(int)
 
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
@@ -224,11 +226,16 @@ class LayerTable(QtWidgets.QWidget):
     def _keep_in_sight(self):
         """Keeps the change of MACs in sight, as far as a window of 1024 pixels has room for it; a wide one has."""
         wide = self._is_wide()
-        names = min(LONGEST, self._whole_names()) if wide else SHORTEST
-        needed = names + self._width(Column.MACS_CHANGE)
+        needed = min(LONGEST if wide else SHORTEST, self._whole_names()) + self._width(Column.MACS_CHANGE)
         least = needed if wide else min(needed, WIDEST)
-        self.view.setMinimumWidth(least if self.session.measured else 0)
+        self._need(least if self.session.measured else 0)
         self._share_room()
+
+    def _need(self, least):
+        before, width = self.view.minimumWidth(), self.view.width()
+        self.view.setMinimumWidth(least)
+        if least < before >= width:  # else a person has made the table wider
+            self.spared.emit(before - least)
 
     def _share_room(self):
         """Gives names the room that other columns leave them, unless their width was chosen by hand."""
@@ -236,9 +243,10 @@ class LayerTable(QtWidgets.QWidget):
             return
         rest, all_of_it = (self.view.width() - self._width(last) for last in (Column.MACS_CHANGE, Column.FILTERS))
         room = max(all_of_it, LONGEST) if self._is_wide() else all_of_it
-        usual = max(Column.LAYER.about.width, min(room, self._whole_names()))
+        least = min(SHORTEST, self._whole_names())
+        usual = max(least, min(room, self._whole_names()))
         self._fitting = True
-        self.view.setColumnWidth(Column.LAYER, max(SHORTEST, min(usual, rest)))
+        self.view.setColumnWidth(Column.LAYER, max(least, min(usual, rest)))
         self._fitting = False
         self._elide(Column.LAYER)
 

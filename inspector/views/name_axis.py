@@ -81,12 +81,12 @@ class NameAxis(pg.AxisItem):
         return metrics.elidedText(name, QtCore.Qt.TextElideMode.ElideMiddle, room)
 
     def _with_room(self, scale):
-        """The rows whose names do not overlap: those pointed at, both ends, then those that can lose filters."""
+        """The rows whose names do not overlap: those pointed at, then those that can lose filters, from both ends."""
         last = len(self._names) - 1
-        first = [row for row in (self._current, self._hovered, 0, last) if 0 <= row <= last]
+        first = [row for row in (self._current, self._hovered) if 0 <= row <= last]
         free = [row for row in range(last + 1) if row not in self._dim]
         chosen: list[int] = []
-        for row in dict.fromkeys([*first, *free, *sorted(self._dim)]):
+        for row in dict.fromkeys([*first, *free[:1], *free[-1:], *free, *sorted(self._dim)]):
             if all(abs(row - other) * scale >= LINE for other in chosen):
                 chosen.append(row)
         return chosen

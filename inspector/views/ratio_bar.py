@@ -6,14 +6,14 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.models import Editor
-from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, words
+from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, obstacles, words
 from inspector.views.figure_label import ACCURACY_FIGURE, LATENCY_FIGURE, FigureLabel
 from inspector.widgets import CUT
 
 MOST = 99.0  # percent
 TIP = "The share of the removable filters to remove in one cut, ranked over all layers together"
 NOTHING = "Nothing is open"
-UNKNOWN = "Measure FIRE (F5) to preview a cut"
+UNKNOWN, IN_PYTHON = "Measure FIRE (F5) to preview a cut", "Measure FIRE in Python to preview a cut"
 
 
 class RatioBar(QtWidgets.QWidget):
@@ -100,13 +100,16 @@ class RatioBar(QtWidgets.QWidget):
     def _costs(self):
         opened, measured = self.session.opened, self.session.measured
         if opened is None:
-            return NOTHING if self.session.document is None else UNKNOWN
+            return NOTHING if self.session.document is None else self._unknown()
         before = opened.costs
         if measured is None:
-            return f"MACs {short_number(before.macs)}   params {short_number(before.params)}\n{UNKNOWN}"
+            return f"MACs {short_number(before.macs)}   params {short_number(before.params)}\n{self._unknown()}"
         after = self.session.cut.costs
         costs = f"{_change('MACs', before.macs, after.macs)}   {_change('params', before.params, after.params)}"
         return f"{self._of_what()}{costs}"
+
+    def _unknown(self):
+        return IN_PYTHON if obstacles.several_inputs(self.session) else UNKNOWN
 
     def _of_what(self):
         """Which network the figures belong to, if it is not obvious."""

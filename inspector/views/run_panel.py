@@ -16,7 +16,7 @@ AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
 LOG_LINES = 5000
 FRAMES = {chr(code) for code in range(0x2800, 0x2900)}
 NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
-PADDING = 0.15  # of each chart around what is drawn, for the names of lines at its edges
+PADDING = 0.25  # of each chart around what is drawn, for the names of lines at its edges
 
 
 class RunPanel(QtWidgets.QWidget):
@@ -188,10 +188,11 @@ class RunChart(pg.GraphicsLayoutWidget):
             self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
 
     def _lines(self, report, current):
-        below, above = (1, 0), (1, 1)
+        below, above = (1, 0), (1, 1)  # outside of both lines, which may be close together
+        under = report.limit > report.baseline  # of a loss, more is worse
         lines = (
-            (report.baseline, "DashLine", "baseline", below if math.isfinite(report.limit) else above),
-            (report.limit, "DotLine", "lowest allowed", above),
+            (report.baseline, "DashLine", "baseline", below if under else above),
+            (report.limit, "DotLine", "highest allowed" if under else "lowest allowed", above if under else below),
         )
         for value, style, title, side in lines:
             if math.isfinite(value):

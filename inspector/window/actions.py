@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from inspector.window.main_window import Window
 
 
+ESCAPE = "Esc"  # also closes editors and clears fields: it has to reach them
+
+
 def possible(window: Window) -> str:
     """The obstacle of an action that is always possible: none."""
     return ""
@@ -104,6 +107,7 @@ class Actions:
         self.by_key = {key: _action(window, entry) for key, entry in self.entries.items()}
         self._window = window
         self._obstacles: dict[str, str] = {}
+        self._said = {key: self._saying(key, action) for key, action in self.by_key.items() if _keys(action) != ESCAPE}
 
     def __getitem__(self, key: str) -> QtGui.QAction:
         return self.by_key[key]
@@ -119,15 +123,31 @@ class Actions:
         self._obstacles[key] = obstacle
         action = self.by_key[key]
         action.setEnabled(not obstacle)
+        if key in self._said:
+            self._said[key].setEnabled(bool(obstacle))
         tip = f"{tip}. Not now: {obstacle}." if obstacle else tip
         action.setStatusTip(tip)
         keys = _keys(action)
         action.setToolTip(f"{tip} ({keys})" if keys else tip)
 
+    def _saying(self, key, action):
+        """The keys of an action that is not possible now: they say why, since keys that do nothing look broken."""
+        keys = QtGui.QShortcut(action.shortcut(), self._window)
+        keys.setEnabled(False)
+        keys.activated.connect(lambda: self._window.statusBar().showMessage(self._not_now(key)))
+        return keys
+
+    def _not_now(self, key):
+        return f"{_name(self.by_key[key])} is not possible now: {self._obstacles[key]}."
+
     def keys(self) -> list[tuple[str, str]]:
         """All keyboard shortcuts of menus, each with what it does."""
-        named = [(_keys(action), action.text().replace("&", "").rstrip("…")) for action in self.by_key.values()]
+        named = [(_keys(action), _name(action)) for action in self.by_key.values()]
         return [pair for pair in named if pair[0]]
+
+
+def _name(action):
+    return action.text().replace("&", "").rstrip("…")
 
 
 def _keys(action):

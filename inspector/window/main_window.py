@@ -21,6 +21,7 @@ from inspector.state import (
     Session,
     beside_model,
     criteria,
+    data_sources,
     is_keras_2,
     obstacles,
     open_document,
@@ -63,6 +64,7 @@ HIDDEN = "hidden columns"
 SHORT = {"measure": "Measure", "time": "Latency", "run": "Run", "save": "Save"}  # on buttons beside the costs
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
 RUN_HEIGHT = 210  # pixels
+LAYERS_WIDTH, FILTER_WIDTH = 418, 220  # pixels
 TITLE_BAR = 30  # pixels, or less, that a window manager adds
 
 
@@ -137,7 +139,9 @@ class Window(QtWidgets.QMainWindow):
         self.filter_dock = self._dock("Filter", self.panel, side.RightDockWidgetArea)
         self.run_dock = self._dock("Run", self.run_panel, side.BottomDockWidgetArea)
         self.run_dock.hide()
-        self.resizeDocks([self.layers_dock, self.filter_dock], [418, 220], QtCore.Qt.Orientation.Horizontal)
+        self.resizeDocks(
+            [self.layers_dock, self.filter_dock], [LAYERS_WIDTH, FILTER_WIDTH], QtCore.Qt.Orientation.Horizontal
+        )
         self.docks: list[QtWidgets.QDockWidget] = [self.layers_dock, self.filter_dock, self.run_dock]
         actions.fill(self.menuBar(), MENUS, self)
         self.statusBar().setSizeGripEnabled(True)
@@ -182,6 +186,7 @@ class Window(QtWidgets.QMainWindow):
         self.goal.file_wanted.connect(lambda: choosing.boards(self))
         self.table.found.connect(self.heatmap.show_found)
         self.table.selection.connect(self.heatmap.show_selected)
+        self.table.spared.connect(self._give_back, QtCore.Qt.ConnectionType.QueuedConnection)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
         for task in (
@@ -295,9 +300,18 @@ class Window(QtWidgets.QMainWindow):
             self.empty.offer(empty_page.NOTHING_OPEN, self.actions_["open"])
         elif document.profile is None and document.run is not None:
             self.empty.offer(empty_page.NO_PROFILE_IN_RUN.format(name=document.name), self.actions_["open"])
+        elif document.profile is None and obstacles.several_inputs(self.session):
+            self._offer_python(document)
         elif document.profile is None:
-            self.empty.offer(empty_page.NOT_MEASURED.format(name=document.name), self.actions_["measure"])
+            samples = data_sources.called(self.session.input_shape)
+            self.empty.offer(
+                empty_page.NOT_MEASURED.format(name=document.name, samples=samples), self.actions_["measure"]
+            )
         self._show_page(self.heatmap_panel if self.session.measured else self.empty)
+
+    def _offer_python(self, document):
+        words = empty_page.SEVERAL_INPUTS.format(name=document.name, profile=beside_model(document.model).name)
+        self.empty.offer(words, self.actions_["open"])
 
     def _show_page(self, page):
         """Shows a page; the other one takes no room, however long its words are."""
@@ -335,6 +349,11 @@ class Window(QtWidgets.QMainWindow):
         menu.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(place)
 
+    def _give_back(self, spared):
+        """Gives the heatmap the room that the table took for long names or a column, and no longer needs."""
+        width = max(LAYERS_WIDTH, self.layers_dock.width() - spared)
+        self.resizeDocks([self.layers_dock], [width], QtCore.Qt.Orientation.Horizontal)
+
     def show_runs(self):
         """Shows the panel of runs."""
         if not self.run_dock.isVisible():
@@ -344,9 +363,10 @@ class Window(QtWidgets.QMainWindow):
 
     def _refuse_goal(self, why):
         """Says why a goal is none; a time is one as soon as there is a latency table."""
-        self._refusal = why
+        goal = self.session.choices.goal
+        self._refusal = f"{why} The goal is still “{goal.text}”." if goal else why
         way_out = "&Measure a table" if why == NO_TABLE and not obstacles.no_model(self.session) else ""
-        self.banner.say(why, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
+        self.banner.say(self._refusal, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
 
     def _forget_refusal(self):
         """Hides why the last goal was none; other messages stay."""

@@ -20,7 +20,9 @@ def _of_session(obstacle):
 _UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT, _NO_PLAN = map(
     _of_session, (obstacles.unmeasured, obstacles.unread, obstacles.no_model, obstacles.no_cut, obstacles.no_plan)
 )
-_NO_JUDGING, _NO_CHECK = map(_of_session, (obstacles.no_judging, obstacles.no_check))
+_NO_MEASURING, _NO_JUDGING, _NO_CHECK = map(
+    _of_session, (obstacles.no_measuring, obstacles.no_judging, obstacles.no_check)
+)
 
 
 SHOWS = {
@@ -151,8 +153,8 @@ VIEW = Menu(
 RUN = Menu(
     "&Run",
     (
-        Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your images",
-              lambda w: w.measuring.ask(), _NO_MODEL, waits=True),
+        Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your data",
+              lambda w: w.measuring.ask(), _NO_MEASURING, waits=True),
         Entry("predict", "&Predict FIRE", "F6", "Compare with the FIRE that a detector predicts from the weights",
               lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
         Entry("time", "Measure &latency", "F7", "Cut the model as previewed, and measure its latency before and after",
@@ -163,14 +165,16 @@ RUN = Menu(
               lambda w: w.judging.check(), _NO_CHECK, waits=True),
         Entry("sense", "Se&nsitivity of each layer", "Shift+F9", "Measure how much each layer can lose by itself",
               lambda w: w.judging.sense(), _NO_JUDGING, waits=True),
-        Entry("judging_data", "&Data for accuracy checks…", "", "Choose other images for accuracy and sensitivity",
+        Entry("judging_data", "&Data for accuracy checks…", "", "Choose other data for accuracy and sensitivity",
               lambda w: w.judging.ask_for_data(), _NO_JUDGING),
         Entry("run", "&Run…", "Ctrl+R", "Prune and fine-tune: to a target, or while accuracy holds",
               lambda w: w.running.ask(), _NO_JUDGING, waits=True),
         Entry("open_round", "Open the m&odel of this round", "Ctrl+Return", "Open the model as it was after this round",
               lambda w: w.running.open_round(), lambda w: obstacles.no_model_of_round(w.running.stage), waits=True),
         Entry("measure_round", "Measure t&his round…", "F8", "Measure FIRE of the model as it was after this round",
-              lambda w: w.running.ask_to_measure(), lambda w: obstacles.no_model_of_round(w.running.stage), waits=True),
+              lambda w: w.running.ask_to_measure(),
+              lambda w: obstacles.no_model_of_round(w.running.stage) or obstacles.several_inputs(w.session),
+              waits=True),
         Entry("stop", "&Stop after this round", "Esc", "End the run after this round, and keep its result",
               lambda w: w.running.stop(), lambda w: obstacles.no_stopping(w.running.view, w.running.stopping)),
         Entry("abort", "&Abort", "Ctrl+.", "End at once; finished rounds are kept",

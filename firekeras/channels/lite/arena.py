@@ -7,7 +7,6 @@ alive together, so nothing is computed in place.
 
 from __future__ import annotations
 
-import bisect
 import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -51,7 +50,7 @@ def peak(program: Program, kept: Sequence[int], width: int = INT8) -> Peak:
     """
     sizes, first, last = _buffers(program, kept, width)
     loads = _loads(sizes, first, last, len(program.steps))
-    laid = _laid(sizes, first, last)
+    laid = _laid(sizes, program.alive_together)
     top = laid[-1].number
     moment = first[top] + int(loads[first[top] : last[top] + 1].argmax())
     layer = program.steps[max(0, moment - 1)].layer if program.steps else ""
@@ -64,7 +63,8 @@ def peak(program: Program, kept: Sequence[int], width: int = INT8) -> Peak:
 
 def planned(program: Program, kept: Sequence[int], width: int = INT8) -> int:
     """The `planned` bytes of `peak`."""
-    return _laid(*_buffers(program, kept, width))[-1].end
+    sizes, _, _ = _buffers(program, kept, width)
+    return _laid(sizes, program.alive_together)[-1].end
 
 
 def _products(program, width):
@@ -74,29 +74,15 @@ def _products(program, width):
 
 
 def _buffers(program, kept, width):
-    """Sizes in bytes, first and last moment of all tensors, then of the scratch of steps; step k runs at moment k+1."""
-    first, last = _lifetimes(program)
-    moments = [k for k, step in enumerate(program.steps, 1) if step.scratch is not None] if width == INT8 else []
+    """Sizes in bytes, first and last moment of all tensors, then of the scratch of steps."""
     sizes = [aligned(product.of(kept)) for product in _products(program, width)]
-    return np.array(sizes, "int64"), np.array([*first, *moments], "int64"), np.array([*last, *moments], "int64")
+    first, last = program.lifetimes
+    return np.array(sizes, "int64"), first[: len(sizes)], last[: len(sizes)]
 
 
 def aligned(size: int) -> int:
     """A number of bytes, rounded up to where the next buffer may begin."""
     return -(-size // ALIGNED) * ALIGNED
-
-
-def _lifetimes(program):
-    first = [0] * len(program.tensors)
-    last = [0] * len(program.tensors)
-    for moment, step in enumerate(program.steps, 1):
-        for k in step.makes:
-            first[k] = last[k] = moment
-        for k in step.reads:
-            last[k] = moment
-    for k in program.outputs:
-        last[k] = len(program.steps)
-    return first, last
 
 
 def _loads(sizes, first, last, steps):
@@ -115,22 +101,18 @@ class _Buffer(NamedTuple):
     number: int
 
 
-def _laid(sizes, first, last) -> list[_Buffer]:
+def _laid(sizes, alive_together) -> list[_Buffer]:
     """All buffers, each laid into the first gap that is wide enough, by their ends."""
-    laid: list[_Buffer] = []  # by their starts
-    starts: list[int] = []
-    for k in np.argsort(sizes, kind="stable")[::-1].tolist():  # of equal ones, the last first
-        place, size, a, b = 0, int(sizes[k]), first[k], last[k]
-        for start, end, other in laid:
-            if first[other] > b or last[other] < a:
-                continue
+    laid: dict[int, _Buffer] = {}
+    lengths = sizes.tolist()
+    for k in sorted(range(len(lengths)), key=lambda k: (-lengths[k], -k)):  # of equal ones, the last first
+        place, size = 0, lengths[k]
+        for start, end, _ in sorted(laid[other] for other in alive_together[k] if other in laid):
             if start - place >= size:
                 break
             place = max(place, end)
-        at = bisect.bisect_right(starts, place)
-        starts.insert(at, place)
-        laid.insert(at, _Buffer(place, place + size, k))
-    return sorted(laid, key=lambda buffer: buffer.end)
+        laid[k] = _Buffer(place, place + size, k)
+    return sorted(laid.values(), key=lambda buffer: (buffer.end, buffer.start))
 
 
 def _stack(laid, first, last) -> list[int]:

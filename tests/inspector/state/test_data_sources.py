@@ -8,6 +8,7 @@ from inspector.state.data_sources import why_not
     ("source", "shape", "labels", "why"),
     [
         ("", None, False, "Choose images"),
+        ("", (128, 3), False, "Choose samples"),
         ("synthetic", None, False, ""),
         ("synthetic", None, True, "no labels"),
         ("digits", (8, 8, 1), True, ""),

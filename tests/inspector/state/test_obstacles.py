@@ -1,10 +1,12 @@
-"""Networks that are no classifiers with one output: what cannot be done with them is said before anything starts."""
+"""What cannot be done with a network is said before anything starts: it is no classifier, or takes several inputs."""
 
 import keras
 import numpy as np
 import pytest
+from PySide6 import QtWidgets
 
 import firekeras
+from inspector.state import words
 
 KEYS = ("check", "sense", "run", "judging_data")
 
@@ -63,3 +65,58 @@ def test_a_classifier_can_be_checked(opened):
     window = opened(classes)
     assert all(window.actions_[key].isEnabled() for key in KEYS)
     assert window.ratio.accuracy.text() == "Accuracy: not checked yet (F9)"
+
+
+@pytest.fixture
+def two_inputs(empty_window, tmp_path):
+    """A window with a network of two inputs, which was measured in Python if a test asks for that."""
+
+    def open_network(*, measured):
+        inputs = [keras.Input((4,), name="image"), keras.Input((3,), name="numbers")]
+        x = keras.layers.Dense(6, activation="relu", name="joint")(keras.layers.Concatenate()(inputs))
+        model = keras.Model(inputs, keras.layers.Dense(3, name="kind")(x))
+        model.save(tmp_path / "net.keras")
+        if measured:
+            data = [np.ones((4, size), "float32") for size in (4, 3)]
+            firekeras.measure_fire(model, data).save(tmp_path / "net.fire.h5")
+        empty_window.open_path(tmp_path / "net.keras")
+        return empty_window
+
+    return open_network
+
+
+def test_what_needs_files_of_data_is_grey_for_two_inputs(two_inputs):
+    window = two_inputs(measured=True)
+    for key in ("measure", *KEYS):
+        action = window.actions_[key]
+        assert not action.isEnabled() and "takes 2 inputs, image and numbers;" in action.toolTip()
+    assert all(window.actions_[key].isEnabled() for key in ("time", "table", "save", "save_plan"))
+    window.rank_by("taylor")
+    assert "Filters cannot be ranked by taylor here: the model takes 2 inputs" in window.banner.words.text()
+    assert window.dialog is None and window.session.ranks_by_fire
+
+
+def test_how_to_measure_two_inputs_is_said_on_the_page(two_inputs):
+    window = two_inputs(measured=False)
+    assert 'profile.save("net.fire.h5")' in window.empty.words.text()
+    assert window.ratio.costs.text() == "Measure FIRE in Python to preview a cut"
+    assert window.empty.button.text() == "Open" and window.empty.button.isEnabled()
+
+
+def test_a_network_of_series_is_not_asked_for_images(empty_window, tmp_path):
+    inputs = keras.Input((16, 3))
+    x = keras.layers.Conv1D(4, 3, activation="relu")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(x)))
+    model.save(tmp_path / "net.keras")
+    empty_window.open_path(tmp_path / "net.keras")
+    assert "needs samples like those that the network" in empty_window.empty.words.text()
+    firekeras.measure_fire(model, np.ones((4, 16, 3), "float32")).save(tmp_path / "net.fire.h5")
+    empty_window.open_path(tmp_path / "net.keras")
+    texts = [words.about(empty_window.session)]
+    for key in ("measure", "check", "run"):
+        empty_window.actions_[key].trigger()
+        dialog = empty_window.dialog
+        texts += [label.text().replace("&", "") for label in dialog.findChildren(QtWidgets.QLabel)]
+        dialog.reject()
+    assert "measured on 4 samples" in texts[0] and texts.count("Maximum samples") == 2
+    assert not [text for text in texts if "images" in text]

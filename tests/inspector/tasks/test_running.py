@@ -3,7 +3,7 @@ import json
 
 import numpy as np
 import pytest
-from PySide6 import QtWidgets
+from PySide6 import QtCore, QtWidgets
 from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
 from firekeras.rounds.ownership import Ownership
@@ -39,7 +39,7 @@ def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
     events += [
         cut(2),
         whole_round(2, False, 0.7, 0.6, smaller(window, 2)),
-        {"event": "stop", "reason": "target reached"},
+        {"event": "stop", "reason": "target reached", "seconds": {"judging": 4.0, "training": 5.0}},
     ]
     asked = replay(steps_of(folder, events))
     run(window, qtbot, folder)
@@ -47,10 +47,27 @@ def test_a_run_is_followed_to_its_end(window, qtbot, folder, replay):
     assert "--macs" in asked[0] and asked[0][asked[0].index("--run-dir") + 1] == str(folder)
     report = window.running.view.report
     assert report.state == "finished" and len(report.accepted) == 1 and len(report.undone) == 1
-    assert "finished: target reached\n2 rounds, 1 kept, 2 s" in window.run_panel.status.text()
+    assert (
+        "finished: target reached\n2 rounds, 1 kept, 9 s\nTime: training 5 s, judging 4 s"
+        in window.run_panel.status.text()
+    )
     assert "is over: target reached" in window.banner.words.text()
     assert len(window.run_panel.chart.metric.listDataItems()) == 2
     assert not window.run_panel.bar.isVisible() and window.run_dock.isVisible()
+
+
+def test_no_cut_is_saved_while_the_figures_are_those_of_the_run(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    layer = next(row.name for row in window.session.rows if not row.locked)
+    went = whole_round(1, True, 0.91, 0.8, smaller(window, 1), {layer: [0]})
+    replay(steps_of(folder, [start(), went, {"event": "stop", "reason": "target reached"}]))
+    run(window, qtbot, folder)
+    assert words.of_what(window.session) == "Left in round 1"
+    actions = [window.actions_[key] for key in ("save", "save_plan", "time")]
+    assert not any(action.isEnabled() for action in actions)
+    assert all("of round 1, not of a cut: show the cut first (Ctrl+1)" in action.toolTip() for action in actions)
+    qtbot.keyClick(window, QtCore.Qt.Key.Key_1, QtCore.Qt.KeyboardModifier.ControlModifier)
+    assert words.of_what(window.session) == "" and all(action.isEnabled() for action in actions)
 
 
 def test_while_it_runs_progress_and_the_network_are_shown(window, qtbot, folder, replay, tmp_path):
@@ -375,6 +392,14 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     dialog.accept()
     assert chosen[0].target == {"conv_macs": 0.6} and chosen[0].epochs == 30 and chosen[0].run_dir == folder
     assert json.dumps(chosen[0].tolerance) == "0.01"
+
+
+def test_a_tolerance_that_keeps_every_round_says_so(window):
+    window.actions_["run"].trigger()
+    dialog = window.dialog
+    for typed, shown, given in ((49, "49.00 points", "0.49"), (60, "60.00 points: every round is kept", "inf")):
+        dialog.tolerance.setValue(typed)
+        assert dialog.tolerance.text() == shown and f"--tolerance {given} " in dialog.command.toPlainText()
 
 
 def test_the_end_of_a_run_is_one_sentence_with_one_stop(finished):

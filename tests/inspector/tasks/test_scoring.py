@@ -103,8 +103,10 @@ def test_comparisons_wait_for_fire(window):
     assert window.session.mode is Mode.DIFFERENCE and window.session.comparison.name == "itself"
 
 
-def test_the_child_scores_as_the_library(files, tmp_path):
+def test_the_child_scores_as_the_library(files, tmp_path, capsys):
     scoring.main(str(files[0]), str(tmp_path / "scores.json"), "", "l2", "taylor")
+    progress = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "progress" in line]
+    assert [(event["done"], event["total"]) for event in progress] == [(0, 2), (1, 2)]  # never all, while it works
     scores, refused = scoring.read(tmp_path / "scores.json", {})
     assert set(scores) == {"l2"} and "measured on data" in refused["taylor"]
     assert all(np.isfinite(values).all() for values in scores["l2"].values())

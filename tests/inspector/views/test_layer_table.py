@@ -5,6 +5,8 @@ from PySide6 import QtCore, QtWidgets
 
 import firekeras
 from inspector.models.columns import Column
+from inspector.state import Sensitivity
+from inspector.window.main_window import LAYERS_WIDTH
 
 Qt = QtCore.Qt
 
@@ -64,18 +66,45 @@ def test_a_cap_is_edited_in_a_box_that_shows_it_whole(window, qtbot):
     assert not window.session.choices.caps
 
 
-def test_a_window_that_is_made_larger_has_room_for_names(empty_window, qtbot, tmp_path):
-    name = "block_{}_depthwise"
+def measured_file(folder, names):
+    """A small network whose layers have these names, with its profile beside it."""
     x = inputs = keras.Input((8, 8, 2))
-    for number in range(3):
-        x = keras.layers.Conv2D(4, 3, activation="relu", name=name.format(number))(x)
+    for name in names:
+        x = keras.layers.Conv2D(4, 3, padding="same", activation="relu", name=name)(x)
     model = keras.Model(inputs, x)
-    model.save(tmp_path / "net.keras")
-    firekeras.measure_fire(model, np.ones((2, 8, 8, 2), "float32")).save(tmp_path / "net.fire.h5")
-    empty_window.open_path(tmp_path / "net.keras")
-    table = empty_window.table
-    assert table.names.shown[name.format(1)] != name.format(1)
+    model.save(folder / "net.keras")
+    firekeras.measure_fire(model, np.ones((2, 8, 8, 2), "float32")).save(folder / "net.fire.h5")
+    return folder / "net.keras"
+
+
+def test_a_window_that_is_made_larger_has_room_for_names(empty_window, qtbot, tmp_path):
+    names = [f"block_{number}_depthwise" for number in range(3)]
+    empty_window.open_path(measured_file(tmp_path, names))
+    table, dock = empty_window.table, empty_window.layers_dock
+    assert table.names.shown[names[1]] != names[1]
     empty_window.resize(1440, 900)
-    qtbot.waitUntil(lambda: table.names.shown[name.format(1)] == name.format(1))
+    qtbot.waitUntil(lambda: table.names.shown[names[1]] == names[1])
     change = table.view.columnViewportPosition(Column.MACS_CHANGE) + table.view.columnWidth(Column.MACS_CHANGE)
     assert change <= table.view.viewport().width()
+    qtbot.waitUntil(lambda: dock.width() > LAYERS_WIDTH)
+    empty_window.open_path(measured_file(tmp_path, "abc"))
+    qtbot.waitUntil(lambda: dock.width() == LAYERS_WIDTH)  # short names need no more
+
+
+def test_names_of_usual_length_are_whole_beside_the_column_of_what_layers_can_spare(empty_window, qtbot, tmp_path):
+    names = ["conv2d", "conv2d_1", "conv2d_2"]
+    empty_window.open_path(measured_file(tmp_path, names))
+    values, alone = {name: [0.9] for name in names}, {name: [name] for name in names}
+    empty_window.session.show_sensitivity(Sensitivity("accuracy", 0.9, [0.1], values, alone))
+    table = empty_window.table
+    assert not table.view.isColumnHidden(Column.SENSITIVITY)
+    qtbot.waitUntil(lambda: [table.names.shown[name] for name in names] == names)
+    change = table.view.columnViewportPosition(Column.MACS_CHANGE) + table.view.columnWidth(Column.MACS_CHANGE)
+    assert change <= table.view.viewport().width()
+
+
+def test_layers_that_can_lose_filters_have_their_names_first(window):
+    axis, last = window.heatmap.names, 19
+    axis.show_layers([f"layer{number}" for number in range(last + 1)], {last}, [])
+    shown = axis._with_room(8)  # pixels for each row
+    assert last - 1 in shown and last not in shown and 0 in shown

@@ -1,3 +1,5 @@
+from PySide6 import QtCore
+
 from inspector.state.comparison import Mode
 
 
@@ -22,3 +24,17 @@ def test_no_action_takes_keys_that_edit_text(window):
     editing = {f"Ctrl+{key}" for key in ("A", "C", "E", "H", "K", "U", "V", "W", "X", "Shift+E")}
     keys = {action.shortcut().toString() for action in window.actions_.by_key.values()}
     assert not keys & editing
+
+
+def test_keys_of_what_is_not_possible_now_say_why(window, qtbot):
+    said, control = window.statusBar().currentMessage, QtCore.Qt.KeyboardModifier.ControlModifier
+    window.table.view.setFocus()
+    qtbot.keyClick(window.table.view, QtCore.Qt.Key.Key_3, control)
+    assert said().startswith("After - before is not possible now: there is nothing to compare with; Ctrl+D")
+    window.heatmap.setFocus()
+    window.editor.set_ratio(0.0)
+    qtbot.keyClick(window.heatmap, QtCore.Qt.Key.Key_S, control)
+    assert said() == "Save pruned model is not possible now: with these settings no filter would be removed."
+    window.editor.set_ratio(0.5)
+    qtbot.keyClick(window.heatmap, QtCore.Qt.Key.Key_S, control)
+    assert window.dialog.windowTitle() == "Save the pruned model"  # once it is possible, they do it again
