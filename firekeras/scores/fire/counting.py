@@ -45,7 +45,7 @@ class ZeroCounter(keras.layers.Layer):
     def build_for(self, shape: tuple) -> None:
         """Makes the counters, if a shape says how many: what makes variables is traced twice."""
         needed = shape[1:] if self.per_position else (shape[self.axis],)
-        if None not in needed:
+        if not self.built and None not in needed:
             self.build(shape)
 
     def _counter(self, shape, name, dtype="int32"):
