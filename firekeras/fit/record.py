@@ -37,7 +37,8 @@ class FitRecord:
 
     def begin(self, run: Run, model: keras.Model, epochs: int) -> None:
         """Begins the run, with the network that the rounds begin with."""
-        if self._journal.path is None or not self._journal.keeps:
+        path = self._journal.path
+        if path is None:
             return
         settings, costs, table = run.settings, run.costs_before, run.settings.latency
         fixed = {"tolerance": settings.tolerance, "target": settings.target, "epochs": epochs}
@@ -53,8 +54,7 @@ class FitRecord:
             "widths": self._widths,
             **fixed,
         }
-        with devices.alone():
-            self._journal.directory = RunDirectory.create(self._journal.path, description, model)
+        self._journal.directory = devices.by_the_first(lambda: RunDirectory.create(path, description, model))
 
     @property
     def _directory(self) -> RunDirectory | None:

@@ -117,15 +117,14 @@ def described(model):
     return {"devices": num_devices(model), "params": model.count_params(), "weights": total}
 
 
-ROUND = {"tolerance": 1.0, "pruning_ratio": 0.2, "epochs": 1, "max_rounds": 1, "verbose": 0}
+ROUND = {"tolerance": 1.0, "pruning_ratio": 0.2, "epochs": 1, "max_rounds": 1}
 
 
 def round_of_compress(model):
     """A round; of several processes, in a run that is left after it, and resumed."""
     if KIND != "processes":
-        return outcome(firekeras.compress(model, data(), data(BATCH), batch_size=BATCH, **ROUND))
+        return outcome(firekeras.compress(model, data(), data(BATCH), batch_size=BATCH, verbose=0, **ROUND))
     settings = {**ROUND, "run_dir": sys.argv[4]}
-    del settings["verbose"]
     next(firekeras.compression_rounds(model, data(), data(BATCH), **settings))
     return outcome(firekeras.compress(model, data(), data(BATCH), **settings, verbose=0, resume=True))
 
@@ -169,7 +168,7 @@ def facts(on_two):
 def of_processes(network):
     """What one process with several devices need not show again: data are shared out among processes."""
     too_few = error_of(lambda: firekeras.measure_fire(network, data(5)))
-    taken = error_of(lambda: firekeras.compress(network, data(), data(BATCH), run_dir=sys.argv[4], **ROUND))
+    taken = error_of(lambda: firekeras.compress(network, data(), data(BATCH), run_dir=sys.argv[4], verbose=0, **ROUND))
     return {"too_few": too_few, "taken": taken, "callback_with_data": callback_fit(small(), data())}
 
 
