@@ -108,8 +108,8 @@ counter = ZeroCounter(axis=2)
 block = keras.ops.zeros((4, 2**20 + 1, 1))
 for _ in range(5):
     counter(block)
-assert counter.zeros().tolist() == [20 * (2**20 + 1)] and 20 * (2**20 + 1) > 2**24
-assert counter.seen() == 20 * (2**20 + 1)
+assert counter.count().zeros.tolist() == [20 * (2**20 + 1)] and 20 * (2**20 + 1) > 2**24
+assert counter.count().seen == 20 * (2**20 + 1)
 
 scores = firekeras.score_filters(model, "random", seed=0)
 plan = firekeras.plan_pruning(model, scores, pruning_ratio=0.4)

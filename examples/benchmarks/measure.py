@@ -28,8 +28,8 @@ import numpy as np
 import firekeras
 from firekeras import zoo
 from firekeras.channels import traced
-from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
-from firekeras.scores.fire.measuring import counting_pass
+from firekeras.scores.fire.counting import Glance, NonFiniteCounter, ZeroCounters
+from firekeras.scores.fire.counting_pass import counting_layers
 
 
 def networks(names, scale):
@@ -62,21 +62,22 @@ class Forward(keras.Model):
         return keras.ops.sum(y_pred)  # uses the result, so nothing can be optimised away
 
 
-class ReadOnce(ZeroCounter):
+class ReadOnce(ZeroCounters):
     """Reads each value, and counts none."""
 
-    def _count_batch(self, x):
+    def glance(self, key, x):
         read = keras.ops.cast(keras.ops.cast(x, "bool"), "uint8")
-        self.low.assign_add(keras.ops.cast(keras.ops.reshape(read, (-1, x.shape[self.axis]))[0], "int32"))
+        first = keras.ops.reshape(read, (-1, x.shape[self.axes[key]]))[0]
+        return Glance(x.shape, 1, 1, keras.ops.cast(first, "int32"))
 
 
 def passes(model, jit):
     """The compiled models, by name."""
     trace = traced(model)
-    kinds = {"FIRE": ZeroCounter, "read once": ReadOnce}
+    kinds = {"FIRE": ZeroCounters, "read once": ReadOnce}
     models = {"forward": Forward(model)}
     for key, kind in kinds.items():
-        models[key] = counting_pass(model, {r.key: kind(r.axis) for r in trace.relus}, NonFiniteCounter())
+        models[key] = counting_layers(model, kind({r.key: r.axis for r in trace.relus}), NonFiniteCounter())
     for one in models.values():
         one.compile(jit_compile=jit)
     return models

@@ -45,7 +45,7 @@ from firekeras.rounds.run import Run
 from firekeras.rounds.settings import RunSettings
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import ZeroCounter
-from firekeras.scores.fire.measuring import measure_fire, profile_from_counters
+from firekeras.scores.fire.measuring import measure_fire, profile_from_counts
 from firekeras.scores.profile import FireProfile
 
 OURS = ("conv_macs", "filters")  # in the logs
@@ -382,8 +382,8 @@ class FirePruningCallback(keras.callbacks.Callback):
             method.learn(self.profile)
 
     def _counted(self) -> FireProfile:
-        counted = {key: counter for key, counter in self._counters.items() if counter.built}
-        return profile_from_counters(self._network, counted, extract_features(self._network), mode="training")
+        counts = {key: counter.count() for key, counter in self._counters.items() if counter.built}
+        return profile_from_counts(self._network, counts, extract_features(self._network), mode="training")
 
     def _unsettled(self, logs: Mapping[str, float]) -> float | None:
         """The metric of the epoch before the network was settled; None if it was not, or nothing can say."""

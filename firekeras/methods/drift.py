@@ -10,7 +10,7 @@ import numpy as np
 
 from firekeras.refusals import check_number, checked_whole
 from firekeras.scores.detector.metrics import detector_metrics, precision_at
-from firekeras.scores.fire.measuring import count_zeros, profile_from_counters
+from firekeras.scores.fire.measuring import count_zeros, profile_from_counts
 from firekeras.scores.profile import FilterScores
 
 SHARE_OF_BATCHES = 0.05  # to measure on, of data whose number of samples is unknown
@@ -59,7 +59,7 @@ class DriftGuard:
             the agreement is too low, so that the detector is trained again.
         """
         counted = count_zeros(model, data, fraction=self._fraction(data), seed=self.seed)
-        measured = profile_from_counters(*counted, features)
+        measured = profile_from_counts(*counted, features)
         true, guessed = _both_known(measured, predicted)
         if len(true) < 2:
             return {"spearman": None, "precision": None, "samples": measured.samples, "refitted": True}

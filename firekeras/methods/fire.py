@@ -28,7 +28,7 @@ from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_fi
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.detector.fire_detector import FireDetector
 from firekeras.scores.detector.regressors import scikit_learn
-from firekeras.scores.fire.measuring import check_has_relus, count_zeros, profile_from_counters, with_fire
+from firekeras.scores.fire.measuring import check_has_relus, count_zeros, profile_from_counts, with_fire
 from firekeras.scores.profile import FilterScores, FireProfile
 
 MODES = ("learned", "measured")
@@ -202,7 +202,7 @@ class FirePruning(Method):
     def _measured(self, network, data, share, features=None):
         fraction = self.fraction if knows_its_length(data) else 1.0  # nobody knows what a share of it would be
         counted = count_zeros(network.model, data, fraction=fraction, seed=self.seed, cut=share or 0.05)
-        profile = profile_from_counters(*counted, features or extract_features(network))
+        profile = profile_from_counts(*counted, features or extract_features(network))
         if self.mode == "learned":
             self.learn(profile)
         self.profile = profile

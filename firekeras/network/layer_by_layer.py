@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 import keras
 from keras import ops
 
-from firekeras.channels.walk import Visit, functional_graph, walk
+from firekeras.channels.walk import Visit, functional_graph, layers_of, walk
 from firekeras.keras_models.internals import at_inference_arguments, check_inputs, flat_inputs, strategy_of
 
 
@@ -33,6 +34,7 @@ class LayerByLayer(keras.Model):
         watch_inputs: Called with the model's inputs, a flat list; returns what to use in their place. Defaults to
             nothing.
         place: Brings a batch to the devices, as `devices.counting_apart` gives it. Defaults to None.
+        weakly: Whether to keep the model's layers alive, but not the model. Defaults to False.
     """
 
     def __init__(
@@ -43,14 +45,21 @@ class LayerByLayer(keras.Model):
         *,
         watch_inputs: Callable | None = None,
         place: Callable | None = None,
+        weakly: bool = False,
     ):
         super().__init__(dtype="float32", autocast=False)  # the layers cast for themselves
-        self.model, self.helpers, self.watch = model, list(helpers), watch
+        self._model = weakref.ref(model) if weakly else lambda: model
+        self.inside, self.helpers, self.watch = list(layers_of(model)), list(helpers), watch
         self.watch_inputs = watch_inputs or list
         self.built = True
         self.compile(jit_compile=model.jit_compile if model.compiled else "auto")
         if place is not None:
             self._place_batches(place)
+
+    @property
+    def model(self):
+        """The model whose layers are called."""
+        return self._model()
 
     def _place_batches(self, place):
         def placing(step):

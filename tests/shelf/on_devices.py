@@ -20,8 +20,7 @@ import numpy as np  # noqa: E402
 import firekeras  # noqa: E402
 from firekeras.channels import traced  # noqa: E402
 from firekeras.keras_models import devices  # noqa: E402
-from firekeras.scores.fire.counting import ZeroCounter  # noqa: E402
-from firekeras.scores.fire.measuring import run_counting  # noqa: E402
+from firekeras.scores.fire.counting_pass import CountingPass  # noqa: E402
 
 if KIND != "data_parallel":  # which saves itself the import
     import tensorflow as tf
@@ -104,10 +103,10 @@ def num_devices(model):
 def shares(model):
     """How many of 43 samples, or of a batch of them, each device counts."""
     if KIND == "mirrored":
-        counters = {relu.key: ZeroCounter(relu.axis) for relu in traced(model).relus}
-        run_counting(model, counters, (samples(43)[0],), batch_size=BATCH)
-        value = next(iter(counters.values())).seen_low.value
-        return [int(one.numpy()[1]) for one in model.distribute_strategy.experimental_local_results(value)]
+        counting = CountingPass(model, {relu.key: relu.axis for relu in traced(model).relus})
+        counting.run((samples(43)[0],), batch_size=BATCH)
+        value = counting.counters.seen_low.value
+        return [int(one.numpy()[1, 0]) for one in model.distribute_strategy.experimental_local_results(value)]
     with devices.counting_apart() as place:
         return [len(shard.data) for shard in place(samples(BATCH)[0]).addressable_shards]
 

@@ -12,15 +12,14 @@ import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
-from firekeras.channels.walk import visits
 from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
 from firekeras.keras_models import devices
 from firekeras.network import Network
-from firekeras.network.layer_by_layer import Enough, LayerByLayer
 from firekeras.quiet import without_retracing_warnings
 from firekeras.refusals import check_batch_size, check_share, checked_whole
 from firekeras.scores.detector.features import extract_features
-from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
+from firekeras.scores.fire.counting import ZeroCount
+from firekeras.scores.fire.counting_pass import CountingPass
 from firekeras.scores.fire.enough import StopWhenSettled
 from firekeras.scores.fire.progress import ProgressLine, ProgressReports
 from firekeras.scores.profile import FilterScores, FireProfile
@@ -75,7 +74,7 @@ def measure_fire(
     >>> profile["conv1"].shape, profile.samples == len(x_train) // 2
     ((8,), True)
     """
-    network, counters = count_zeros(
+    network, counts = count_zeros(
         model,
         data,
         batch_size=batch_size,
@@ -85,7 +84,7 @@ def measure_fire(
         cut=cut,
         on_progress=on_progress,
     )
-    return profile_from_counters(network, counters, extract_features(network))
+    return profile_from_counts(network, counts, extract_features(network))
 
 
 def count_zeros(
@@ -98,14 +97,14 @@ def count_zeros(
     seed: int = 0,
     cut: float = 0.05,
     on_progress: Callable[[int, int | None], None] | None = None,
-) -> tuple[Network, dict[Any, ZeroCounter]]:
-    """Counts the zeros behind each ReLU, for `profile_from_counters`.
+) -> tuple[Network, dict[Any, ZeroCount]]:
+    """Counts the zeros behind each ReLU, for `profile_from_counts`.
 
     Args:
         model, data, and all others: As in `measure_fire`.
 
     Returns:
-        The network, and a counter for each of its ReLUs, by its key.
+        The network, and a count for each of its ReLUs, by its key.
     """
     devices.check_strategy(model)
     check_batch_size(batch_size)
@@ -117,11 +116,14 @@ def count_zeros(
     check_has_relus(network)
     auto = fraction == "auto"
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
-    counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
-    stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []
+    axes = {relu.key: relu.axis for relu in network.relus}
+    counting = CountingPass.of(model, axes, neuron_maps, spread=auto)
+    stop = [StopWhenSettled(lambda: rates_so_far(network, counting.counts()), num_samples(data), cut)] if auto else []
     with ProgressReports(on_progress) if on_progress else ProgressLine("Measuring FIRE") as shown:
-        run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
-    return network, counters
+        counting.run(data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
+    counts = counting.counts()
+    counting.keep()
+    return network, counts
 
 
 def _on_this_process(model):
@@ -156,77 +158,23 @@ def with_fire(network: Network) -> FilterScores:
     return FilterScores(scores, criterion="fire", reasons=network.unscored)
 
 
-def rates_so_far(network, counters):
+def rates_so_far(network, counts):
     """(mean, deviation, samples) over samples so far, of the filters that can be ranked, each an array."""
     means, deviations = [], []
     for relu in network.relus:
-        counter = counters[relu.key]
         channels = [channel for name, _, own in filters_behind(network, relu) for channel in own]
-        means.append(counter.rates()[channels])
-        deviations.append(counter.deviation()[channels])
-    samples = max(counter.samples() for counter in counters.values())
+        means.append(counts[relu.key].rates()[channels])
+        deviations.append(counts[relu.key].deviation()[channels])
+    samples = max(count.samples for count in counts.values())
     return np.concatenate(means), np.concatenate(deviations), samples
 
 
-def run_counting(model, counters, data, *, batch_size=None, steps=None, callbacks=()):
-    """Runs the data through the model once, with counters.
-
-    Args:
-        model: The model.
-        counters: A `ZeroCounter` for each ReLU, by its key.
-        data, batch_size, steps: As `evaluate` takes them; `(x,)` for arrays.
-        callbacks: Callbacks for `evaluate`.
-    """
-    x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
-    x = devices.share_of_process(x)
-    with devices.scope_of(model), devices.counting_apart() as place:
-        strange = NonFiniteCounter(dtype="float32", autocast=False, trainable=False)
-        counting = counting_pass(model, counters, strange, place)
-        counting.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=callbacks)
-    devices.sum_over_processes([variable for helper in counting.helpers for variable in helper.variables])
-    if strange.count():
-        raise ValueError(
-            f"{strange.count()} of the batches hold NaN or infinity, which a ReLU may turn into zeros. "
-            "Look for them with np.isfinite(x).all(), and leave them out."
-        )
-    if not any(counter.built and counter.samples() for counter in counters.values()):
-        raise ValueError("The data are empty: there was not a single batch. Pass data with at least one sample.")
-
-
-def counting_pass(model, counters, strange, place=None) -> LayerByLayer:
-    """Runs a model's layers up to its last ReLU, in inference mode, and has counters count.
-
-    Args:
-        model: The model.
-        counters: A `ZeroCounter` for each ReLU, by the key of its call.
-        strange: A `NonFiniteCounter`, for the model's inputs.
-        place: As in `LayerByLayer`.
-    """
-    counted = [visit for visit in visits(model) if visit.key in counters]
-    strange.build()
-    for visit in counted:
-        counters[visit.key].build_for(visit.node.outputs[0].shape)
-
-    def watch(visit, x, run):
-        if visit.key not in counters:
-            return None
-        output = counters[visit.key](run())
-        if visit.key == counted[-1].key:
-            raise Enough
-        return output, None
-
-    def watch_inputs(flat):
-        return [strange(x) if keras.backend.is_float_dtype(x.dtype) else x for x in flat]
-
-    return LayerByLayer(model, watch, [*counters.values(), strange], watch_inputs=watch_inputs, place=place)
-
-
-def profile_from_counters(network, counters, features, mode="inference") -> FireProfile:
-    """Sums what the counters hold by filter: a filter whose layer is called twice has two ReLUs.
+def profile_from_counts(network, counts, features, mode="inference") -> FireProfile:
+    """Sums counts by filter: a filter whose layer is called twice has two ReLUs.
 
     Args:
         network: The network that was counted.
-        counters: A `ZeroCounter` for each ReLU, by key; a ReLU without one is passed over.
+        counts: A `ZeroCount` for each ReLU, by key; a ReLU without one is passed over.
         features: The features of its filters, as `extract_features` returns them.
         mode: How the model ran: `"inference"` or `"training"`.
     """
@@ -235,19 +183,19 @@ def profile_from_counters(network, counters, features, mode="inference") -> Fire
     seen = {name: np.zeros(width, "int64") for name, width in widths.items()}
     maps: dict[str, list] = defaultdict(list)
     for relu in network.relus:
-        counter = counters.get(relu.key)
-        if counter is None:
+        count = counts.get(relu.key)
+        if count is None:
             continue
-        counts = counter.by_channel()
+        zeros_of = count.by_channel()
         for name, filters, channels in filters_behind(network, relu):
-            np.add.at(zeros[name], filters, counts[channels].reshape(filters.size, -1).sum(axis=1))
-            np.add.at(seen[name], filters, counter.seen())
-            if counter.per_position:
-                maps[name].append((filters, counts[channels] / max(1, counter.samples())))
+            np.add.at(zeros[name], filters, zeros_of[channels].reshape(filters.size, -1).sum(axis=1))
+            np.add.at(seen[name], filters, count.seen)
+            if count.per_position:
+                maps[name].append((filters, zeros_of[channels] / max(1, count.samples)))
     return FireProfile(
         zeros,
         seen,
-        samples=max(counter.samples() for counter in counters.values()),
+        samples=max(count.samples for count in counts.values()),
         features=features,
         graph=network.graph,
         reasons=network.unscored,

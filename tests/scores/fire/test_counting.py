@@ -14,5 +14,5 @@ def test_counts_by_channel_have_the_channels_first(axis, per_position):
     counter(values)
     expected = np.moveaxis((values == 0).sum(axis=0), axis - 1, 0)
     np.testing.assert_array_equal(
-        counter.by_channel(), expected if per_position else expected.reshape(len(expected), -1).sum(1)
+        counter.count().by_channel(), expected if per_position else expected.reshape(len(expected), -1).sum(1)
     )

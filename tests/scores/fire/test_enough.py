@@ -9,9 +9,8 @@ from keras import layers as L
 
 import firekeras
 from firekeras.channels import traced
-from firekeras.scores.fire.counting import ZeroCounter
+from firekeras.scores.fire.counting_pass import CountingPass
 from firekeras.scores.fire.enough import SLACK, radius, settled
-from firekeras.scores.fire.measuring import run_counting
 
 
 def test_the_bound_is_that_of_the_paper_and_nothing_once_all_was_seen():
@@ -96,12 +95,11 @@ def test_auto_takes_data_in_batches_too():
 @pytest.mark.parametrize("per_position", [False, True])
 def test_the_deviation_is_that_of_the_rates_of_samples(per_position):
     model, x = network(), images(50)
-    trace = traced(model)
-    counters = {relu.key: ZeroCounter(relu.axis, per_position, spread=True) for relu in trace.relus}
-    run_counting(model, counters, (x,))
+    counting = CountingPass(model, {relu.key: relu.axis for relu in traced(model).relus}, per_position, spread=True)
+    counting.run((x,))
     y = keras.ops.convert_to_numpy(model.layers[1](x))
     expected = (y == 0).mean(axis=(1, 2)).std(axis=0)
-    np.testing.assert_allclose(next(iter(counters.values())).deviation(), expected, atol=1e-5)
+    np.testing.assert_allclose(next(iter(counting.counts().values())).deviation(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("cut", [0, 1, -0.1])

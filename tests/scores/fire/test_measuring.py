@@ -221,8 +221,8 @@ def test_counts_beyond_2_to_the_24_are_exact():
         in_float32 += zeros[k % 2].astype("float32")
     assert (expected > 2**24).all()
     assert (in_float32.astype("int64") != expected).any(), "float32 would have been enough: the test shows nothing"
-    np.testing.assert_array_equal(counter.zeros(), expected)
-    assert counter.seen() == 12 * 16 * 512 * 256 and counter.samples() == 12 * 16
+    np.testing.assert_array_equal(counter.count().zeros, expected)
+    assert counter.count().seen == 12 * 16 * 512 * 256 and counter.count().samples == 12 * 16
 
 
 @pytest.mark.compiled
@@ -230,10 +230,10 @@ def test_counts_beyond_2_to_the_31_are_exact():
     counter = ZeroCounter(axis=2)
     block = np.zeros((1, 40_000, 1), "float32")
     counter(block)
-    counter.high.assign(counter.high + 2**17)  # as if 2^32 more had been counted
+    counter.seen_high.assign(counter.seen_high + 2**17)  # as if 2^32 more had been seen
     counter(block)
-    assert counter.zeros().tolist() == [2**32 + 80_000]
-    assert counter.zeros().dtype == np.int64
+    assert counter.count().zeros.tolist() == [2**32 + 80_000]
+    assert counter.count().zeros.dtype == np.int64
 
 
 def test_a_silent_network_on_large_images_is_counted_exactly():
@@ -251,7 +251,7 @@ def test_the_counter_hands_its_input_on(per_position):
     counter = ZeroCounter(axis=1, per_position=per_position)
     x = np.array([[0.0, 1.0, 0.5], [0.0, 0.0, 2.0]], "float32")
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(counter(x)), x)
-    assert counter.zeros().tolist() == [2, 1, 0]
+    assert counter.count().zeros.tolist() == [2, 1, 0]
 
 
 # What has no FIRE
