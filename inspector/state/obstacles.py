@@ -61,7 +61,7 @@ def no_other(session: Session) -> str:
 def no_picture(session: Session, mode: Mode) -> str:
     """If the heatmap cannot show a picture: it is of FIRE that nobody measured, or nothing is compared."""
     compared = session.comparison
-    if session.measured is not None and mode.compares and not session.ranks_by_fire:
+    if session.measured is not None and mode.compares and not session.can_compare:
         return "networks are compared by FIRE: rank filters by FIRE first"
     if compared is not None and compared.after is None and mode.of_fire_after:
         return _unmeasured_other(session, compared.name)
@@ -107,7 +107,19 @@ def several_inputs(session: Session) -> str:
 
 def no_measuring(session: Session) -> str:
     """If FIRE of the model cannot be measured here."""
-    return no_model(session) or several_inputs(session)
+    return no_model(session) or several_inputs(session) or no_fire(session)
+
+
+def no_fire(session: Session) -> str:
+    """If the open model is known to have no FIRE."""
+    if session.has_fire:
+        return ""
+    return f"no filter of {session.need_document().name} has a ReLU of its own, so it has no FIRE"
+
+
+def no_prediction(session: Session) -> str:
+    """If there is no measured FIRE from which a detector can learn."""
+    return unmeasured(session) or no_fire(session)
 
 
 def no_training(session: Session) -> str:

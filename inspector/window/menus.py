@@ -20,8 +20,8 @@ def _of_session(obstacle):
 _UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT, _NO_PLAN = map(
     _of_session, (obstacles.unmeasured, obstacles.unread, obstacles.no_model, obstacles.no_cut, obstacles.no_plan)
 )
-_NO_MEASURING, _NO_JUDGING, _NO_CHECK = map(
-    _of_session, (obstacles.no_measuring, obstacles.no_judging, obstacles.no_check)
+_NO_MEASURING, _NO_PREDICTION, _NO_JUDGING, _NO_CHECK = map(
+    _of_session, (obstacles.no_measuring, obstacles.no_prediction, obstacles.no_judging, obstacles.no_check)
 )
 
 
@@ -156,7 +156,7 @@ RUN = Menu(
         Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your data",
               lambda w: w.measuring.ask(), _NO_MEASURING, waits=True),
         Entry("predict", "&Predict FIRE", "F6", "Compare with the FIRE that a detector predicts from the weights",
-              lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
+              lambda w: w.measuring.predict(), _NO_PREDICTION, waits=True),
         Entry("time", "Measure &latency", "F7", "Cut the model as previewed, and measure its latency before and after",
               lambda w: w.timing.start(), _NO_CUT, waits=True),
         Entry("table", "Measure latency of each la&yer", "Shift+F7", "Measure a latency table, for goals such as 2 ms",

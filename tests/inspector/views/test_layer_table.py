@@ -108,3 +108,25 @@ def test_layers_that_can_lose_filters_have_their_names_first(window):
     axis.show_layers([f"layer{number}" for number in range(last + 1)], {last}, [])
     shown = axis._with_room(8)  # pixels for each row
     assert last - 1 in shown and last not in shown and 0 in shown
+
+
+def test_a_recurrent_layer_is_free_and_says_that_it_needs_a_cap(empty_window, recurrent_files, qtbot):
+    empty_window.open_path(recurrent_files[0])
+    session, view = empty_window.session, empty_window.table.view
+    assert session.measured is not None and session.opened.row("gru").locked  # it has no ReLU, so no FIRE
+    empty_window.rank_by("l1")
+    assert not session.opened.row("gru").locked and session.cut.widths["gru"] == 4
+    session.point_at("gru")
+    assert "go only if their layer has a cap" in empty_window.statusBar().currentMessage()
+    view.setFocus()
+    view.setCurrentIndex(view.currentIndex().siblingAtColumn(Column.CAP))
+    qtbot.keyClick(view, Qt.Key.Key_F2)
+    box = view.findChild(QtWidgets.QSpinBox)
+    box.setValue(50)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: session.choices.caps == {"gru": 0.5})
+    empty_window.editor.set_ratio(0.6)
+    plan = firekeras.plan_pruning(
+        session.opened.graph, session.measured.scores, pruning_ratio=0.6, layer_caps={"gru": 0.5}
+    )
+    assert session.cut.widths["gru"] == 2 and session.cut.costs == plan.costs_after
