@@ -74,8 +74,10 @@ def _unmeasured_other(session, name):
 
 
 def no_plan(session: Session) -> str:
-    """If nothing is measured, the goal is out of reach, or the figures are not those of the plan."""
-    return unmeasured(session) or ("the goal is out of reach" if session.missed else "") or _another_is_shown(session)
+    """If nothing is measured, the goal is not planned yet or out of reach, or the figures are not those of the plan."""
+    pending = "the cut that reaches the goal is still being planned" if session.pending else ""
+    missed = "the goal is out of reach" if session.missed else ""
+    return unmeasured(session) or pending or missed or _another_is_shown(session)
 
 
 def _another_is_shown(session):

@@ -201,10 +201,14 @@ class Session:
         self.choices = choices
         self._preview(lambda measured: measured.choose(choices))
 
-    def reach(self):
-        """Previews the goal of the choices if it is pending."""
+    def reach(self, preview: Preview | None = None):
+        """Previews the goal of the choices if it is pending.
+
+        Args:
+            preview: What their preview was found to be. Defaults to finding it here.
+        """
         if self.pending:
-            self._preview(lambda measured: measured.reach())
+            self._preview(lambda measured: measured.reach(preview))
 
     @property
     def pending(self) -> bool:

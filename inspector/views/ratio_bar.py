@@ -12,7 +12,8 @@ from inspector.widgets import CUT
 
 MOST = 99.0  # percent
 TIP = "The share of the removable filters to remove in one cut, ranked over all layers together"
-NOTHING = "Nothing is open"
+NOTHING, PLANNING = "Nothing is open", "Planning a cut that reaches the goal…"
+SLOW = 250  # milliseconds after which a plan is worth a word
 UNKNOWN, IN_PYTHON = "Measure FIRE (F5) to preview a cut", "Measure FIRE in Python to preview a cut"
 
 
@@ -37,6 +38,8 @@ class RatioBar(QtWidgets.QWidget):
         self.latency, self.accuracy = (FigureLabel(session, each) for each in (LATENCY_FIGURE, ACCURACY_FIGURE))
         self.most = QtWidgets.QLabel()
         self.most.setAccessibleName("The most that caps and limits allow")
+        self._slow = QtCore.QTimer(self, singleShot=True, interval=SLOW)
+        self._slow.timeout.connect(self._say_planning)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
         choice = QtWidgets.QGridLayout()
@@ -96,6 +99,16 @@ class RatioBar(QtWidgets.QWidget):
         self.most.setVisible(bool(of_goal) or (choices.goal is None and choices.ratio > most))
         self.most.setText(of_goal or f"Caps and limits allow {most:.1%} at most")
         self.most.setToolTip(words.why_out_of_reach(self.session))
+        if not self.session.pending:
+            self._slow.stop()
+        elif not self._slow.isActive():
+            self._slow.start()
+
+    def _say_planning(self):
+        """Says that the figures are still those of the cut before; quick plans need no word."""
+        self.most.setText(PLANNING)
+        self.most.setToolTip("")
+        self.most.show()
 
     def _costs(self):
         opened, measured = self.session.opened, self.session.measured
