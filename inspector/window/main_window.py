@@ -540,6 +540,12 @@ class Window(QtWidgets.QMainWindow):
         event.acceptProposedAction()
         self.open_path(paths[0])
 
+    def keyPressEvent(self, event):  # noqa: N802 (Qt's name)
+        """Says why Esc does nothing, if no part of the window took it."""
+        if event.key() == QtCore.Qt.Key.Key_Escape:
+            self.actions_.say_why_not("stop")
+        super().keyPressEvent(event)
+
     def closeEvent(self, event):  # noqa: N802 (Qt's name)
         if self.work.job is not None:
             event.ignore()

@@ -53,6 +53,16 @@ def _undo_and_redo(menu, window):
     for action, tip in ((undo, "Undo the last change"), (redo, "Redo the last undone change")):
         action.setStatusTip(tip)
         menu.addAction(action)
+    _say_if_there_is_none(window, undo, stack.canUndoChanged, "There is nothing to undo.")
+    _say_if_there_is_none(window, redo, stack.canRedoChanged, "There is nothing to redo.")
+
+
+def _say_if_there_is_none(window, action, changed, words):
+    """Keys of an action that does nothing now say so."""
+    for keys in action.shortcuts():
+        spoken = QtGui.QShortcut(keys, window)
+        spoken.activated.connect(lambda: window.statusBar().showMessage(words))
+        changed.connect(lambda possible, spoken=spoken: spoken.setEnabled(not possible))
 
 
 def _recent(menu, window):

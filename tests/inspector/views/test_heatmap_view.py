@@ -274,8 +274,8 @@ def test_a_cap_that_removes_nothing_says_what_would(window):
 def test_a_stretched_scale_uses_all_colours(window):
     window.editor.set_ratio(0)
     window.actions_["contrast"].trigger()
-    fire = window.session.measured.planner.fire
-    low, high = np.quantile(fire[np.isfinite(fire)], [0.01, 0.99])
+    planner = window.session.measured.planner
+    low, high = np.quantile(planner.fire[planner.prunable[planner.units]], [0.01, 0.99])
     row, column, least = min(scored(window), key=lambda cell: cell[2])
     assert pixel(window, row, column) == tuple(palette.FIRE[0].tolist()) and least <= low
     assert window.heatmap_panel.legend.toolTip().startswith(
@@ -283,6 +283,16 @@ def test_a_stretched_scale_uses_all_colours(window):
     )
     window.actions_["contrast"].trigger()
     assert "from dark blue for 0 to yellow for 1" in window.heatmap_panel.legend.toolTip()
+
+
+def test_locked_layers_do_not_stretch_the_scale(window):
+    window.rank_by("l1")
+    planner, session = window.session.measured.planner, window.session
+    locked = ~planner.prunable[planner.units]
+    planner.fire[locked] *= 1000
+    low, high = np.quantile(np.tile(planner.fire[~locked], 2), [0.01, 0.99])  # before the cut and after it
+    session.stretch(False)
+    assert locked.any() and f"for {low:.2g} to yellow for {high:.2g}" in window.heatmap_panel.legend.toolTip()
 
 
 def test_hidden_rows_leave_their_place_to_the_others(window, qtbot):
