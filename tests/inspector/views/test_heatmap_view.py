@@ -330,6 +330,20 @@ def test_a_name_is_shown_whole_where_it_is_pointed_at(window, qtbot):
     assert heatmap.toolTip() == ""
 
 
+def test_names_take_the_room_that_they_need_and_more_of_a_wide_heatmap(qapp):
+    axis = NameAxis(theme.current())
+    widths = []
+    for names, room in (
+        (["conv"], 900),
+        (["block6b_expand_conv_of_depth"], 400),
+        (["block6b_expand_conv_of_depth"], 900),
+    ):
+        axis.fit(room)
+        axis.show_layers(names, (), ())
+        widths.append(axis.minimumWidth())
+    assert widths[0] < 100 and widths[1] == 150 < widths[2] < 270
+
+
 def test_the_bold_name_fits_too(qapp):
     axis, font = NameAxis(theme.current()), QtGui.QFont()
     font.setBold(True)
