@@ -6,13 +6,14 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.models import Editor
-from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, obstacles, words
+from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, change, obstacles, percent, remarks, words
 from inspector.views.figure_label import ACCURACY_FIGURE, LATENCY_FIGURE, FigureLabel
 from inspector.widgets import CUT
 
 MOST = 99.0  # percent
 TIP = "The share of the removable filters to remove in one cut, ranked over all layers together"
 NOTHING, PLANNING = "Nothing is open", "Planning a cut that reaches the goal…"
+EXACT = "Exact: these are counted for the network after the cut, not estimated."
 SLOW = 250  # milliseconds after which a plan is worth a word
 UNKNOWN, IN_PYTHON = "Measure FIRE (F5) to preview a cut", "Measure FIRE in Python to preview a cut"
 
@@ -34,7 +35,6 @@ class RatioBar(QtWidgets.QWidget):
         label.setBuddy(self.slider)
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
-        self.costs.setToolTip("Exact: these are counted for the network after the cut, not estimated.")
         self.latency, self.accuracy = (FigureLabel(session, each) for each in (LATENCY_FIGURE, ACCURACY_FIGURE))
         self.most = QtWidgets.QLabel()
         self.most.setAccessibleName("The most that caps and limits allow")
@@ -88,6 +88,8 @@ class RatioBar(QtWidgets.QWidget):
             self.slider.setValue(round(10 * percent))
             self.box.setValue(percent)
         self.costs.setText(self._costs())
+        graph = self.session.opened.graph if self.session.opened else None
+        self.costs.setToolTip("\n".join([EXACT, *remarks.joined(graph.notes if graph else ())]))
         self._show_most()
 
     def _show_most(self):
@@ -169,5 +171,5 @@ def _is_pressed(event):
 
 
 def _change(name, before, after):
-    share = f" ({(after - before) / before:+.1%})" if before else ""
+    share = f" ({percent(change(before, after))})" if before else ""
     return f"{name} {short_number(before)} → {short_number(after)}{share}"

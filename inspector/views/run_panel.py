@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.children import Pace
-from inspector.state import RunView
+from inspector.state import RunView, remarks
 from inspector.widgets import action_button, name, theme
 
 AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
@@ -90,8 +90,8 @@ class RunPanel(QtWidgets.QWidget):
             return
         report = run.report
         lines = [run.status(alive=alive), run.tally]
-        lines += filter(None, [report.time_spent, *report.remarks])
         lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
+        lines += filter(None, [report.time_spent, *remarks.joined(report.remarks)])
         self.status.setText("\n".join([doing, *lines] if doing else lines))
         self.chart.show_report(report)
         self.chart.show()

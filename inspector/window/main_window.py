@@ -556,7 +556,7 @@ class Window(QtWidgets.QMainWindow):
         elif self.isWindowModified():
             event.ignore()
             self._ask_before_closing(
-                "Your caps and the share of filters to remove are not saved.",
+                "Your goal or share of filters to remove, caps and locks are not saved.",
                 "&Don't save",
                 self._forget_and_close,
                 saves=self.session.measured is not None,
