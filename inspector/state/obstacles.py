@@ -10,7 +10,7 @@ from inspector.state.stages import Stage
 
 NOTHING_OPEN = "nothing is open"
 ONLY_CLASSIFIERS = (
-    "only classifiers with one output can be checked and trained here: for others use firekeras.compress in Python"
+    "only classifiers with one output are checked and trained here, others by firekeras.compress in Python"
 )
 ONLY_ONE_INPUT = "use firekeras.measure_fire or .compress in Python, which can feed them"
 MOST_OUTPUTS = 3  # that are named

@@ -397,6 +397,8 @@ def test_a_network_without_relu_is_ranked_by_l1(silu_window, qtbot):
     scores = firekeras.score_filters(model, "l1")
     assert all((session.measured.scores[name] == pytest.approx(values)) for name, values in scores.items())
     assert silu_window.command_text().startswith("firekeras prune") and "--criterion l1" in silu_window.command_text()
+    session.point_at("first", 0)
+    assert silu_window.panel.map.caption.text() == "This layer has no ReLU of its own: no map."
     qtbot.keyClick(silu_window, Qt.Key.Key_F5)
     assert "has no FIRE" in silu_window.statusBar().currentMessage()
     silu_window.rank_by("fire")
