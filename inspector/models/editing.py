@@ -10,7 +10,7 @@ from PySide6 import QtCore, QtGui
 
 from inspector.state import CHOICES, Choices, Measured, Session
 
-SOON = 40  # milliseconds after the last change to look for the cut that reaches a goal
+SOON, IDLE = 40, 400  # milliseconds after the last change to look for the cut that reaches a goal, and for its reasons
 PAUSE = 1500  # milliseconds after which the next movement of a slider is a change of its own
 
 
@@ -50,9 +50,11 @@ class Editor(QtCore.QObject):
 
     Signals:
         found: A goal was pursued to its end: for which network and choices, and the `Future` of their `Preview`.
+        planned: The plan of a goal is known, with its reasons.
     """
 
     found = QtCore.Signal(object, object, object)
+    planned = QtCore.Signal()
 
     def __init__(self, session: Session, parent=None):
         super().__init__(parent)
@@ -66,6 +68,9 @@ class Editor(QtCore.QObject):
         self._finder = futures.ThreadPoolExecutor(1)  # it needs no Keras, and a process would have to be sent the graph
         self._at_work: futures.Future | None = None
         self.found.connect(self._take_found)
+        self.planned.connect(self._go_on)
+        self._idle = QtCore.QTimer(self, singleShot=True, interval=IDLE)
+        self._idle.timeout.connect(self._plan)
         session.listen(CHOICES, self._reach_soon)
 
     def _reach_soon(self):
@@ -78,20 +83,35 @@ class Editor(QtCore.QObject):
         measured = self.session.measured
         if self._at_work is None and measured is not None and measured.pending:
             choices = measured.choices
-            self._at_work = self._finder.submit(measured.planner.preview, choices)
-            self._at_work.add_done_callback(lambda done: self._report(measured, choices, done))
+            self._submit(measured.planner.preview, choices, lambda done: self.found.emit(measured, choices, done))
 
-    def _report(self, measured, choices, done):
-        with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
-            self.found.emit(measured, choices, done)
+    def _plan(self):
+        """Makes the plan of a goal, which a click on a filter asks for and which takes as long as to find the cut."""
+        measured, choices = self.session.measured, self.session.choices
+        if measured is None or measured.pending or choices.goal is None:
+            return
+        if self._at_work is None and not self.session.missed:  # then there is none
+            self._submit(measured.planner.plan, choices, lambda _: self.planned.emit())
+
+    def _submit(self, work, choices, then):
+        def report(done):
+            with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
+                then(done)
+
+        self._at_work = self._finder.submit(work, choices)
+        self._at_work.add_done_callback(report)
 
     def _take_found(self, measured: Measured, choices: Choices, done: futures.Future):
         """Shows a cut that was found; if it answers an old question, looks for the next."""
-        self._at_work = None
         if measured is self.session.measured and choices == measured.choices:
             self.session.reach(done.result())
-        elif self.session.pending:
-            self._reach()
+            self._idle.start()
+        self._go_on()
+
+    def _go_on(self):
+        """Looks for what was asked for meanwhile."""
+        self._at_work = None
+        self._reach()
 
     def end_gesture(self):
         """The next change is undone separately."""

@@ -207,3 +207,6 @@ def test_a_goal_that_takes_long_is_planned_beside_all_else(window, qtbot, monkey
     plan = plan_pruning(session.opened.graph, session.measured.scores, target={"macs": 0.5})
     assert session.cut.costs == plan.costs_after and window.ratio.most.text() != PLANNING
     assert window.actions_["save"].isEnabled()
+    qtbot.waitUntil(lambda: session.measured.planner._plan is not None)  # before anybody asks for reasons
+    monkeypatch.setattr("inspector.state.planner.plan_of", None)
+    assert session.measured.plan(session.choices).costs_after == plan.costs_after
