@@ -89,9 +89,9 @@ class RunPanel(QtWidgets.QWidget):
             self.chart.hide()
             return
         report = run.report
-        lines = [run.status(alive=alive), run.tally]
+        lines = [run.status(alive=alive), run.tally, *filter(None, [report.time_spent])]
         lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
-        lines += filter(None, [report.time_spent, *remarks.joined(report.remarks)])
+        lines += remarks.joined(report.remarks)
         self.status.setText("\n".join([doing, *lines] if doing else lines))
         self.chart.show_report(report)
         self.chart.show()
