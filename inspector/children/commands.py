@@ -133,11 +133,6 @@ def convert_arguments(old, new) -> list[str]:
     return ["convert", str(old), str(new)]
 
 
-def structure_arguments(model, output) -> list[str]:
-    """`firekeras channels`, with the graph in a file."""
-    return ["channels", str(model), "--output", str(output)]
-
-
 def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str]:
     """`firekeras compress`, with its events."""
     asks = options.tolerance >= KEEPS_ALL  # the command line, and here nobody can answer

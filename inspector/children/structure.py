@@ -1,17 +1,21 @@
-"""The layers of a model that has not been measured yet: a child process with Keras writes their graph to a file."""
+"""The layers of a model that has not been measured yet: a child process with Keras writes them to a file."""
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 
 from PySide6 import QtCore
 
-from firekeras.channels.graph import ChannelGraph
-from inspector.children.commands import structure_arguments
-from inspector.children.job import Outcome, firekeras_command
+from inspector.children import reading
+from inspector.children.job import Outcome
 from inspector.children.scratch import Scratch
 from inspector.children.work import Work
+
+
+def reading_command(model, target) -> list[str]:
+    """The command line of the child that reads a model."""
+    return [sys.executable, "-m", "inspector.children.reading", str(model), str(target)]
 
 
 class Structure(Work):
@@ -19,24 +23,31 @@ class Structure(Work):
 
     Signals:
         arrived: The `ChannelGraph` of the model.
+        unscored: Instead, if no filter has a ReLU of its own, its `FireProfile` without FIRE.
         failed: Why there is no graph, as a sentence.
     """
 
     arrived = QtCore.Signal(object)
+    unscored = QtCore.Signal(object)
     failed = QtCore.Signal(str)
 
     def read(self, model):
         """Begins to read a model, instead of the previous one."""
         self.abort_and_wait()
         scratch = Scratch()
-        target = scratch.path / "graph.json"
-        command = firekeras_command(structure_arguments(model, target))
-        self.start(command, f"Reading {Path(model).name}", lambda outcome: self._report(outcome, target, scratch))
+        target = scratch.path / "layers.npz"
+        self.start(
+            reading_command(model, target),
+            f"Reading {Path(model).name}",
+            lambda outcome: self._report(outcome, target, scratch),
+        )
 
     def _report(self, outcome: Outcome, target: Path, scratch: Scratch):
-        graph = ChannelGraph.from_dict(json.loads(target.read_text(encoding="utf-8"))) if outcome.ok else None
+        graph, profile = reading.read(target) if outcome.ok else (None, None)
         scratch.remove()
-        if graph is not None:
+        if profile is not None:
+            self.unscored.emit(profile)
+        elif graph is not None:
             self.arrived.emit(graph)
         elif not outcome.aborted:
             self.failed.emit(outcome.words)

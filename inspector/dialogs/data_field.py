@@ -28,7 +28,8 @@ class DataField(QtWidgets.QWidget):
         if last == data_sources.SYNTHETIC and not self._synthetic:
             last = ""  # it served another purpose
         self.box.addItems([*dict.fromkeys([last, *fitting])])
-        tip = "An .npz file with x_train, y_train, x_test, y_test; or a folder with a folder per class"
+        arrays = ", ".join(data_sources.ARRAYS) if labels else f"{data_sources.ARRAYS[0]}, without labels"
+        tip = f"An .npz file with {arrays}; or a folder with a folder per class"
         name(self.box, "Data: digits, an .npz file or a folder of images", tip)
         self.box.setMinimumContentsLength(24)
         self.box.editTextChanged.connect(self.changed)

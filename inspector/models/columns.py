@@ -11,7 +11,7 @@ from typing import Any
 
 from firekeras.report.tables import short_number
 from inspector.models.editing import Editor
-from inspector.state import LayerRow, Session, Total, change, criteria, percent
+from inspector.state import LayerRow, Session, Total, change, criteria, percent, short_score
 
 
 def nothing(*_) -> str:
@@ -107,7 +107,7 @@ def _mean_score(session, row):
         return "-"
     measured = session.measured
     from_0_to_1 = measured is None or measured.scores.criterion in criteria.FROM_0_TO_1
-    return f"{row.fire:.2f}" if from_0_to_1 else f"{row.fire:.2g}"
+    return f"{row.fire:.2f}" if from_0_to_1 else short_score(row.fire)
 
 
 def _after(session, row):

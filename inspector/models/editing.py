@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from concurrent import futures
 
 from PySide6 import QtCore, QtGui
 
-from inspector.state import CHOICES, Choices, Session
+from inspector.state import CHOICES, Choices, Measured, Session
 
-SOON = 40  # milliseconds after the last change to look for the cut that reaches a goal
+SOON, IDLE = 40, 400  # milliseconds after the last change to look for the cut that reaches a goal, and for its reasons
 PAUSE = 1500  # milliseconds after which the next movement of a slider is a change of its own
 
 
@@ -44,7 +46,15 @@ class ChoiceCommand(QtGui.QUndoCommand):
 
 
 class Editor(QtCore.QObject):
-    """Makes changes to a session's choices, and remembers them."""
+    """Makes changes to a session's choices, and remembers them; finds the cut that reaches a goal, beside all else.
+
+    Signals:
+        found: A goal was pursued to its end: for which network and choices, and the `Future` of their `Preview`.
+        planned: The plan of a goal is known, with its reasons.
+    """
+
+    found = QtCore.Signal(object, object, object)
+    planned = QtCore.Signal()
 
     def __init__(self, session: Session, parent=None):
         super().__init__(parent)
@@ -54,13 +64,54 @@ class Editor(QtCore.QObject):
         self._pause = QtCore.QTimer(self, singleShot=True, interval=PAUSE)
         self._pause.timeout.connect(self.end_gesture)
         self._soon = QtCore.QTimer(self, singleShot=True, interval=SOON)
-        self._soon.timeout.connect(session.reach)
+        self._soon.timeout.connect(self._reach)
+        self._finder = futures.ThreadPoolExecutor(1)  # it needs no Keras, and a process would have to be sent the graph
+        self._at_work: futures.Future | None = None
+        self.found.connect(self._take_found)
+        self.planned.connect(self._go_on)
+        self._idle = QtCore.QTimer(self, singleShot=True, interval=IDLE)
+        self._idle.timeout.connect(self._plan)
         session.listen(CHOICES, self._reach_soon)
 
     def _reach_soon(self):
         """A drag goes on meanwhile: with a goal, a cut takes longer to find than a frame lasts."""
         if self.session.pending:
             self._soon.start()
+
+    def _reach(self):
+        """Begins to look for the cut that reaches the goal, unless an earlier search has to end first."""
+        measured = self.session.measured
+        if self._at_work is None and measured is not None and measured.pending:
+            choices = measured.choices
+            self._submit(measured.planner.preview, choices, lambda done: self.found.emit(measured, choices, done))
+
+    def _plan(self):
+        """Makes the plan of a goal, which a click on a filter asks for and which takes as long as to find the cut."""
+        measured, choices = self.session.measured, self.session.choices
+        if measured is None or measured.pending or choices.goal is None:
+            return
+        if self._at_work is None and not self.session.missed:  # then there is none
+            self._submit(measured.planner.plan, choices, lambda _: self.planned.emit())
+
+    def _submit(self, work, choices, then):
+        def report(done):
+            with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
+                then(done)
+
+        self._at_work = self._finder.submit(work, choices)
+        self._at_work.add_done_callback(report)
+
+    def _take_found(self, measured: Measured, choices: Choices, done: futures.Future):
+        """Shows a cut that was found; if it answers an old question, looks for the next."""
+        if measured is self.session.measured and choices == measured.choices:
+            self.session.reach(done.result())
+            self._idle.start()
+        self._go_on()
+
+    def _go_on(self):
+        """Looks for what was asked for meanwhile."""
+        self._at_work = None
+        self._reach()
 
     def end_gesture(self):
         """The next change is undone separately."""

@@ -1,8 +1,18 @@
 """The state of the inspector: what is open, chosen and pointed at, and everything derived from it. Imports no Qt."""
 
-from inspector.state import choices_file, criteria, data_sources, exports, model_explorer, obstacles, palette, words
+from inspector.state import (
+    choices_file,
+    criteria,
+    data_sources,
+    exports,
+    model_explorer,
+    obstacles,
+    palette,
+    remarks,
+    words,
+)
 from inspector.state.cells import PADDING, bands, stretches
-from inspector.state.changes import change, percent
+from inspector.state.changes import change, percent, short_score
 from inspector.state.checked import Checked
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode

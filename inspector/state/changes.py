@@ -13,3 +13,8 @@ def percent(share: float | None) -> str:
     if share is None:
         return ""
     return f"{share:+.1%}" if share else "0%"
+
+
+def short_score(score: float) -> str:
+    """A score in two digits, or in whole numbers of three or more, which are shorter than powers of ten."""
+    return f"{score:.0f}" if 100 <= abs(score) < 1e6 else f"{score:.2g}"

@@ -10,6 +10,8 @@ import numpy as np
 
 DIGITS, SYNTHETIC = "digits", "synthetic"
 DIGITS_SHAPE = (8, 8, 1)
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")  # in an .npz file; the first is enough if labels are not needed
+MOST_NAMED = 5
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -33,9 +35,28 @@ def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, sy
         if labels:
             return "“synthetic” has no labels to train on. Choose a file or a folder."
         return "" if synthetic else f"“synthetic” will not do here: choose {called(shape)} like those of training."
-    if source != DIGITS and not Path(source).expanduser().exists():
+    if source == DIGITS:
+        return _why_not_of_shape(source, shape)
+    path = Path(source).expanduser()
+    if not path.exists():
         return f"There is no file or folder {source}."
-    return _why_not_of_shape(source, shape)
+    return _why_not_of_arrays(path, labels) or _why_not_of_shape(source, shape)
+
+
+def _why_not_of_arrays(path, labels):
+    """Which arrays an .npz file lacks; empty if it is none, which is found out later."""
+    if path.suffix.lower() != ".npz":
+        return ""
+    try:
+        with zipfile.ZipFile(path) as content:
+            found = [name.removesuffix(".npy") for name in content.namelist() if name.endswith(".npy")]
+    except (OSError, zipfile.BadZipFile):
+        return ""
+    lacking = [key for key in (ARRAYS if labels else ARRAYS[:1]) if key not in found]
+    if not lacking:
+        return ""
+    needed = f"Expected {', '.join(ARRAYS)}." if labels else f"Expected {ARRAYS[0]}; labels are not needed."
+    return f"{path.name} lacks {', '.join(lacking)}: it has {', '.join(found[:MOST_NAMED]) or 'no arrays'}. {needed}"
 
 
 def _why_not_of_shape(source, shape):

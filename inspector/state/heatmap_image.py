@@ -52,6 +52,7 @@ def scale_of(session, mode: Mode | None = None) -> tuple[float, float]:
     """The numbers of the first and the last colour.
 
     FIRE has a scale from 0 to 1, unless it is stretched over the scores that there are; scores without ends always are.
+    Those of filters that cannot go do not count.
 
     Args:
         session: The `Session`; it must have a profile.
@@ -62,7 +63,10 @@ def scale_of(session, mode: Mode | None = None) -> tuple[float, float]:
         return -most, most
     if session.need_measured().scores.criterion in criteria.FROM_0_TO_1 and not session.contrast:
         return 0.0, 1.0
-    scores = np.concatenate([session.need_measured().planner.fire, _after(session)])
+    planner = session.need_measured().planner
+    free = planner.prunable[planner.units]  # a locked layer may have scores that are far from all others
+    free = free if free.any() else np.ones_like(free)
+    scores = np.concatenate([planner.fire[free], _after(session)[free]])
     return _span(scores[np.isfinite(scores)])
 
 

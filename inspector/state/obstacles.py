@@ -10,7 +10,7 @@ from inspector.state.stages import Stage
 
 NOTHING_OPEN = "nothing is open"
 ONLY_CLASSIFIERS = (
-    "only classifiers with one output can be checked and trained here: for others use firekeras.compress in Python"
+    "only classifiers with one output are checked and trained here, others by firekeras.compress in Python"
 )
 ONLY_ONE_INPUT = "use firekeras.measure_fire or .compress in Python, which can feed them"
 MOST_OUTPUTS = 3  # that are named
@@ -61,7 +61,7 @@ def no_other(session: Session) -> str:
 def no_picture(session: Session, mode: Mode) -> str:
     """If the heatmap cannot show a picture: it is of FIRE that nobody measured, or nothing is compared."""
     compared = session.comparison
-    if session.measured is not None and mode.compares and not session.ranks_by_fire:
+    if session.measured is not None and mode.compares and not session.can_compare:
         return "networks are compared by FIRE: rank filters by FIRE first"
     if compared is not None and compared.after is None and mode.of_fire_after:
         return _unmeasured_other(session, compared.name)
@@ -74,8 +74,10 @@ def _unmeasured_other(session, name):
 
 
 def no_plan(session: Session) -> str:
-    """If nothing is measured, the goal is out of reach, or the figures are not those of the plan."""
-    return unmeasured(session) or ("the goal is out of reach" if session.missed else "") or _another_is_shown(session)
+    """If nothing is measured, the goal is not planned yet or out of reach, or the figures are not those of the plan."""
+    pending = "the cut that reaches the goal is still being planned" if session.pending else ""
+    missed = "the goal is out of reach" if session.missed else ""
+    return unmeasured(session) or pending or missed or _another_is_shown(session)
 
 
 def _another_is_shown(session):
@@ -107,7 +109,19 @@ def several_inputs(session: Session) -> str:
 
 def no_measuring(session: Session) -> str:
     """If FIRE of the model cannot be measured here."""
-    return no_model(session) or several_inputs(session)
+    return no_model(session) or several_inputs(session) or no_fire(session)
+
+
+def no_fire(session: Session) -> str:
+    """If the open model is known to have no FIRE."""
+    if session.has_fire:
+        return ""
+    return f"no filter of {session.need_document().name} has a ReLU of its own, so it has no FIRE"
+
+
+def no_prediction(session: Session) -> str:
+    """If there is no measured FIRE from which a detector can learn."""
+    return unmeasured(session) or no_fire(session)
 
 
 def no_training(session: Session) -> str:

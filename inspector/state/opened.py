@@ -85,9 +85,10 @@ class Measured(Opened):
         super().__init__(graph, costs, layer_rows(graph, self.scores, costs, self.planner.prunable))
         self.cells: Cells
         self.preview: Preview
-        self.choices, self.pending = choices, False
+        self.choices: Choices
+        self.pending: bool
         self.lay_out(stretched)
-        self.reach()
+        self._begin(choices, choices.ratio)
 
     def lay_out(self, stretched: bool):
         """Arranges the filters in the heatmap."""
@@ -97,12 +98,19 @@ class Measured(Opened):
 
     def choose(self, choices: Choices):
         """Previews choices. A goal takes longer to reach than a frame lasts: it is pending until `reach`."""
-        ratio, self.choices, self.pending = self.ratio, choices, choices.goal is not None
+        self._begin(choices, self.ratio)
+
+    def _begin(self, choices, ratio):
+        self.choices, self.pending = choices, choices.goal is not None
         self.preview = self.planner.preview(choices.with_ratio(ratio) if self.pending else choices)
 
-    def reach(self):
-        """Previews the choices, to their goal if they have one."""
-        self.preview, self.pending = self.planner.preview(self.choices), False
+    def reach(self, preview: Preview | None = None):
+        """Previews the choices, to their goal if they have one.
+
+        Args:
+            preview: What their preview was found to be. Defaults to finding it here.
+        """
+        self.preview, self.pending = preview or self.planner.preview(self.choices), False
 
     @property
     def ratio(self) -> float:

@@ -155,8 +155,8 @@ class Planner:
 
     @property
     def prunable(self) -> np.ndarray:
-        """Which units may go, `(num_units,)`."""
-        return self._ranking(1).prunable
+        """Which units may go, `(num_units,)`; some of them only under a cap of their layer."""
+        return self._ranking(1, self.graph.layers).prunable
 
     @property
     def ranked(self) -> int:

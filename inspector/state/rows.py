@@ -9,6 +9,7 @@ import numpy as np
 
 from firekeras.channels.costs import Costs
 from firekeras.scores.profile import FilterScores
+from inspector.state.criteria import title
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,6 +95,7 @@ def _why_locked(graph, scores, name):
     held = graph.held_in[int(units[0])] if units.size else ()
     partners = [graph.filter_layers[layer] for layer, _ in held]
     partner = next((layer for layer in partners if layer in scores.reasons), None)
+    wanted = title(scores.criterion)
     if partner is None:
-        return f"it has no {scores.criterion} score"
-    return f"it loses filters only together with {partner}, which has no {scores.criterion}: {scores.reasons[partner]}"
+        return f"it has no {wanted} score"
+    return f"it loses filters only together with {partner}, which has no {wanted}: {scores.reasons[partner]}"

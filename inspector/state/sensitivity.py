@@ -67,6 +67,14 @@ class Sensitivity:
             kept = share
         return kept
 
+    @property
+    def uncut(self) -> str:
+        """The metric that all others are compared with, and why it may not be that of an accuracy check."""
+        return (
+            f"The uncut network has {self.monitor} {_metric(self.baseline)} there. F9 measures the statistics of "
+            "BatchNormalization on other samples, so its figure may differ."
+        )
+
     def words(self, layer: str) -> str:
         """All values of a layer, in one sentence."""
         first = self.first_of(layer)

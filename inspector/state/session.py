@@ -11,7 +11,8 @@ import numpy as np
 from firekeras.channels.costs import cost_without, costs_without
 from firekeras.channels.graph import ChannelGraph
 from firekeras.export.boards import COMMON, Board, read_boards
-from firekeras.scores.profile import FilterScores
+from firekeras.scores.profile import FilterScores, FireProfile
+from inspector.state import criteria
 from inspector.state.checked import Checked
 from inspector.state.choices import Choices
 from inspector.state.comparison import Comparison, Mode
@@ -114,6 +115,12 @@ class Session:
         self.opened = Opened.unmeasured(self.table.on(graph) if self.table else graph)
         self._tell(DOCUMENT, CELL)
 
+    def show_unscored(self, profile: FireProfile):
+        """Shows a network without FIRE, ranked by the l1 norms of its filters."""
+        by_l1 = criteria.known_at_once("l1", profile)
+        self.opened = self._measured(profile, self.choices, self.table, by_l1)
+        self._tell(DOCUMENT, CHOICES, CELL)
+
     def use_table(self, table: DeviceTable):
         """Makes latency known, as a table says, so that a goal can be a time.
 
@@ -194,10 +201,14 @@ class Session:
         self.choices = choices
         self._preview(lambda measured: measured.choose(choices))
 
-    def reach(self):
-        """Previews the goal of the choices if it is pending."""
+    def reach(self, preview: Preview | None = None):
+        """Previews the goal of the choices if it is pending.
+
+        Args:
+            preview: What their preview was found to be. Defaults to finding it here.
+        """
         if self.pending:
-            self._preview(lambda measured: measured.reach())
+            self._preview(lambda measured: measured.reach(preview))
 
     @property
     def pending(self) -> bool:
@@ -305,6 +316,16 @@ class Session:
         """Whether filters are ranked by the measured FIRE alone."""
         return self.measured is not None and self.measured.scores is self.measured.profile
 
+    @property
+    def has_fire(self) -> bool:
+        """Whether FIRE of the network is known, or can be; not if no filter has a ReLU of its own."""
+        return self.measured is None or bool(self.measured.profile.samples)
+
+    @property
+    def can_compare(self) -> bool:
+        """Whether pictures of other networks can be shown: those of FIRE, or without any, which filters went."""
+        return self.measured is not None and (self.ranks_by_fire or not self.has_fire)
+
     def rank_by(self, scores: FilterScores | None):
         """Ranks all filters by other scores of the network, and previews the choices again; `None` for FIRE.
 
@@ -314,10 +335,10 @@ class Session:
             self._set_aside = (self.comparison, self.mode)
         self.opened = self._measured(self.need_measured().profile, self.choices, self.table, scores)
         self.timings, self.checks = [], []
-        aside, self._set_aside = self._set_aside, None if scores is None else self._set_aside
+        aside, self._set_aside = self._set_aside, None if self.can_compare else self._set_aside
         self.comparison, self.mode, self._cut_of_other = None, Mode.BEFORE, None
         self._tell(DOCUMENT, CHOICES, CELL)
-        if scores is None and aside is not None:
+        if self.can_compare and aside is not None:
             self.compare(*aside)
 
     # what is shown
@@ -340,7 +361,7 @@ class Session:
         Raises:
             ValueError: If filters are ranked by other scores than FIRE.
         """
-        if comparison is not None and not self.ranks_by_fire:
+        if comparison is not None and not self.can_compare:
             raise ValueError("Networks are compared by FIRE. Rank filters by FIRE first (View menu).")
         unmeasured = comparison is not None and comparison.after is None and mode.of_fire_after
         self.comparison, self.mode = comparison, Mode.CUTS if unmeasured else mode

@@ -59,11 +59,16 @@ class ModelWeights:
         """The layer in which it differs from the network of the graph; empty if they are the same."""
         for name, layer in graph.layers.items():
             expected = sorted(w.factor * math.prod(graph.axes[a].size for a in w.axes) for w in layer.weights)
-            if expected and name not in self._variables:
+            own = [variable for part in self._parts(name) for variable in part] if expected else []
+            if expected and not own:
                 return f"it has no layer {name!r}"
-            if expected and expected != sorted(math.prod(v.shape) for v in self._variables[name]):
+            if expected != sorted(math.prod(v.shape) for v in own):
                 return f"its layer {name!r} has weights of other sizes"
         return ""
+
+    def _parts(self, layer):
+        """The variables of a layer, and of each one that it consists of, as a GRU of its cell."""
+        return [each for name, each in self._variables.items() if name == layer or name.startswith(f"{layer}/")]
 
     def norms(self, graph: ChannelGraph) -> Iterator[tuple[str, np.ndarray]]:
         """Yields the layers with few weights, and the l1 norms of their filters: enough to recognise a training."""
@@ -85,7 +90,8 @@ class ModelWeights:
 
     def _filters(self, layer):
         """Yields the variable in which the filters of a layer lie, if it can be told, and how they lie in it."""
-        variables, where = self._variables.get(layer.name, ()), layer.kernel
+        parts, where = self._parts(layer.name), layer.kernel
+        variables = parts[0] if len(parts) == 1 else ()  # the file has several in another order than the layer
         if where is not None and where.weight < len(variables):
             variable = variables[where.weight]
             if -min(where.axes) <= variable.ndim:  # a stranger's profile may say anything

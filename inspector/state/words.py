@@ -10,6 +10,7 @@ from inspector.state.comparison import Mode
 from inspector.state.session import Session
 
 FIRST_NETWORK = "the network that the run began with"
+NEEDS_CAP = "recurrent units and attention heads go only if their layer has a cap (F2 sets one)."
 
 
 def cell(session: Session) -> str:
@@ -97,6 +98,8 @@ def why_layer(session: Session, layer: str) -> str:
     if layer in session.choices.locked:
         return f"{layer} keeps all {row.filters} filters: you locked it."
     cap = session.choices.caps.get(layer)
+    if cap is None and session.need_opened().graph.layers[layer].needs_cap:
+        return f"{layer} keeps all {row.filters} filters: {NEEDS_CAP}"
     limit = "" if cap is None else f"; its cap lets at most {cap:.0%} be removed"
     coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
     if session.measured is None:

@@ -119,9 +119,10 @@ class Judging(Task):
         if self.failed(outcome, f"Measuring sensitivity of {model.name}", "&Other data…", self.ask_for_data):
             return
         self._read_sensitivity()
+        found = self.session.sensitivity
         self.say(
             f"The column “Spare” shows how much each layer can lose by itself, ranked by {criteria.title(criterion)}. "
-            f"The numbers are in {beside_sensitivity(model)}."
+            f"{found.uncut if found else ''} The numbers are in {beside_sensitivity(model)}."
         )
 
     def _read_sensitivity(self):

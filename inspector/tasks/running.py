@@ -204,7 +204,7 @@ class Running(Task):
         session = self.session
         if session.measured is None:
             self._open_first_profile(view)
-        elif session.ranks_by_fire and self.stage is not None and self.stage.number:
+        elif session.can_compare and self.stage is not None and self.stage.number:
             first = session.comparison is None and session.mode is Mode.BEFORE
             self._compare(self.stage, Mode.CUTS if first else session.mode)
 
@@ -227,6 +227,11 @@ class Running(Task):
         by_key = {stage.key: stage for stage in self.stages}
         self.stage = by_key.get(key) or self.stages[-1]
         self.staged.emit(self.stages, self.stage)
+
+    def show_again(self):
+        """Shows the network that is chosen, once the layers of the first one are known."""
+        if self.view is not None:
+            self._show_network(self.view)
 
     def choose_round(self, number: int, epoch: int = 0):
         """Shows the network that a round left, or that of one of its epochs; round 0 is what the run began with."""

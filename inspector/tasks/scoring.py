@@ -39,6 +39,9 @@ class Scoring(Task):
 
     def rank_by(self, name: str):
         """Ranks by a criterion: now, or once it is computed."""
+        why = obstacles.no_fire(self.session) if name == criteria.FIRE else ""
+        if why:
+            raise ValueError(f"Filters cannot be ranked by FIRE: {why}. Choose another criterion.")
         measured, model = self.session.need_measured(), self.session.need_document().model
         scores = criteria.known_at_once(name, measured.profile) or self._known.get((model, name))
         if scores is not None:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 from PySide6 import QtCore, QtWidgets
 
+LONGEST = 400  # characters: a converter may complain over many pages
+REST = "… (The log has all of it.)"
+
 
 class Banner(QtWidgets.QToolBar):
     """Stays until it is closed or replaced by another message; as wide as the window, and no higher than its text."""
@@ -55,7 +58,8 @@ class Banner(QtWidgets.QToolBar):
         icon = style.SP_MessageBoxCritical if error else style.SP_MessageBoxInformation
         self.sign.setPixmap(self.style().standardIcon(icon).pixmap(20, 20))
         self.sign.setAccessibleName("Error" if error else "Note")
-        self.words.setText(words)
+        self.words.setText(words if len(words) <= LONGEST else f"{words[:LONGEST].rsplit(' ', 1)[0]} {REST}")
+        self.words.setToolTip("" if len(words) <= LONGEST else words)
         self.setAccessibleDescription(words)
         self.way_out.setText(way_out)
         self.way_out.setAccessibleName(way_out.replace("&", ""))

@@ -133,7 +133,8 @@ class FilterPanel(QtWidgets.QWidget):
         mode, comparison = self.session.mode, self.session.comparison
         before = _map(profile, layer, filter)
         if before is None:
-            self.map.clear(NO_MAPS if not profile.maps else "This layer has no ReLU of its own: no map.")
+            unasked = self.session.has_fire and not profile.maps
+            self.map.clear(NO_MAPS if unasked else "This layer has no ReLU of its own: no map.")
             return
         what = "of its filters together" if filter is None else "of the filter"
         size = _positions(*before.shape)
@@ -196,7 +197,7 @@ class FilterPanel(QtWidgets.QWidget):
             ("filters", str(measured.row(layer).filters)),
             ("filters after", str(self.session.left(layer))),
             *((name, f"{value:.4f}") for name, value in spread if fire.size),
-            ("dead (FIRE exactly 1)", str(int((fire == 1).sum()))),
+            *([("dead (FIRE exactly 1)", str(int((fire == 1).sum())))] if fire.size else []),
         ]
 
     def _filter_numbers(self, measured, layer, filter):
@@ -214,7 +215,7 @@ class FilterPanel(QtWidgets.QWidget):
         if not self.session.ranks_by_fire:
             score = measured.planner.fire[measured.number(layer, filter)]
             rows.insert(2, (f"score, {words.score_name(self.session)}", _number(score)))
-        if comparison is not None:
+        if comparison is not None and self.session.has_fire:
             rows.append(("FIRE afterwards", _number(comparison.fire[measured.number(layer, filter)])))
         names = (*FEATURE_NAMES, *BN_FEATURE_NAMES)
         return rows + [(n, _number(v)) for n, v in zip(names, profile.features[layer][filter].tolist(), strict=False)]

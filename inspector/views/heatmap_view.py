@@ -96,6 +96,11 @@ class HeatmapView(pg.PlotWidget):
             self._show_image()
             self._show_cell()
 
+    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        if event is not None:  # pyqtgraph calls it before there are names
+            self.names.fit(self.width())
+
     def _show_document(self):
         session, measured = self.session, self.session.measured
         if measured is None:

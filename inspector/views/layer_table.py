@@ -16,6 +16,7 @@ SCORED = "with a score"  # no type has a space
 SHORTEST, WIDEST = 112, 444  # pixels: of names, and of the table, before columns are pushed out of sight
 LONGEST = 176  # pixels: of names, before the table takes more room from the heatmap
 ROOMY = 1200  # pixels of a window that has room for names too
+VAST = 1400  # pixels of one that has room for parameters and their change as well
 MARGIN = 24  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
 
@@ -224,9 +225,9 @@ class LayerTable(QtWidgets.QWidget):
         return edges + sum(self.view.columnWidth(column) for column in shown)
 
     def _keep_in_sight(self):
-        """Keeps the change of MACs in sight, as far as a window of 1024 pixels has room for it; a wide one has."""
+        """Keeps changes of costs in sight, as far as a window of 1024 pixels has room for them; a wide one has."""
         wide = self._is_wide()
-        needed = min(LONGEST if wide else SHORTEST, self._whole_names()) + self._width(Column.MACS_CHANGE)
+        needed = min(LONGEST if wide else SHORTEST, self._whole_names()) + self._width(self._last())
         least = needed if wide else min(needed, WIDEST)
         self._need(least if self.session.measured else 0)
         self._share_room()
@@ -241,7 +242,7 @@ class LayerTable(QtWidgets.QWidget):
         """Gives names the room that other columns leave them, unless their width was chosen by hand."""
         if self._chosen:
             return
-        rest, all_of_it = (self.view.width() - self._width(last) for last in (Column.MACS_CHANGE, Column.FILTERS))
+        rest, all_of_it = (self.view.width() - self._width(last) for last in (self._last(), Column.FILTERS))
         room = max(all_of_it, LONGEST) if self._is_wide() else all_of_it
         least = min(SHORTEST, self._whole_names())
         usual = max(least, min(room, self._whole_names()))
@@ -249,6 +250,10 @@ class LayerTable(QtWidgets.QWidget):
         self.view.setColumnWidth(Column.LAYER, max(least, min(usual, rest)))
         self._fitting = False
         self._elide(Column.LAYER)
+
+    def _last(self):
+        """The last column that is to be seen without scrolling."""
+        return Column.PARAMS_CHANGE if self.window().width() >= VAST else Column.MACS_CHANGE
 
     def _is_wide(self):
         """Whether the window has room for names."""

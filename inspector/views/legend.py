@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
-from inspector.state import WHOLE, Mode, palette
+from inspector.state import WHOLE, Mode, palette, short_score
 from inspector.views.heatmap_items import cap_pens, cut_pens, hatching
 from inspector.widgets import BANDS, CUT, draw_colours, theme
 
 BAR, PATCH, HEIGHT, GAP = 30, 16, 20, 2  # pixels
+MOST_ROWS = 3
 REMOVED, TO_REMOVE = "removed", "to remove"
 
 
@@ -33,11 +35,10 @@ class Sign:
 
 
 class Legend(QtWidgets.QWidget):
-    """A colour bar with its end values, and a sign for each other mark, in two rows."""
+    """A colour bar with its end values, and a sign for each other mark, in two rows, or three if there is no room."""
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self.setFixedHeight(2 * HEIGHT)
         self.setAccessibleName("Legend")
         self.show_mode(Mode.BEFORE)
 
@@ -72,13 +73,21 @@ class Legend(QtWidgets.QWidget):
         marks = ", ".join(f"{sign.text}" for sign in self._rows()[1])
         self.setToolTip(f"{score}, from {bar}.{hatched} Grey: no score. Marks: {marks}.{together}")
         self.setAccessibleDescription(self.toolTip())
-        self.setMinimumWidth(max(self._width(row) for row in self._rows()))
+        self.setMinimumWidth(self._least())
+        self._fit()
         self.update()
+
+    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self):
+        self.setFixedHeight(HEIGHT * len(self._rows_within(self.width())))
 
     @property
     def _ends(self):
         low, high = self._scale
-        return f"{low:.2g}", f"{high:+.2g}" if self._mode is Mode.DIFFERENCE else f"{high:.2g}"
+        return short_score(low), f"{high:+.2g}" if self._mode is Mode.DIFFERENCE else short_score(high)
 
     def _rows(self):
         low, high = self._ends
@@ -98,13 +107,30 @@ class Legend(QtWidgets.QWidget):
         marks.append(Sign(_draw_frame, "selected"))
         return colours, marks
 
+    def _rows_within(self, width):
+        """The signs in two rows if these are no wider; else as many rows as it takes."""
+        if max(map(self._width, self._rows())) <= width:
+            return self._rows()
+        rows: list[list[Sign]] = [[]]
+        for sign in itertools.chain(*self._rows()):
+            if rows[-1] and self._width([*rows[-1], sign]) > width:
+                rows.append([])
+            rows[-1].append(sign)
+        return rows
+
+    def _least(self):
+        """The least width that does with three rows."""
+        signs = list(itertools.chain(*self._rows()))
+        runs = {self._width(signs[a:b]) for a, b in itertools.combinations(range(len(signs) + 1), 2)}
+        return min(width for width in runs if len(self._rows_within(width)) <= MOST_ROWS)
+
     def _width(self, signs):
         advance = self.fontMetrics().horizontalAdvance
         return 4 + sum(sign.width + advance(sign.before) + advance(sign.text) + 10 + GAP for sign in signs)
 
     def paintEvent(self, event):  # noqa: N802 (Qt's name)
         painter = QtGui.QPainter(self)
-        for number, signs in enumerate(self._rows()):
+        for number, signs in enumerate(self._rows_within(self.width())):
             x = 4
             for sign in signs:
                 x = self._paint(painter, sign, x, number * HEIGHT)

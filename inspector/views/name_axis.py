@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import pyqtgraph as pg
 from PySide6 import QtCore, QtGui
 
 from inspector.widgets import BANDS, Theme, short_names
 
 LINE, HIGH, LANE, MOST_LANES = 12, 16, 7, 4  # pixels; and how many lanes
+LEAST, USUAL, SHARE = 72, 150, 0.3  # of the axis: pixels, pixels for long names, and the part of a wide heatmap
+
+
+MARGIN = 10  # pixels of the axis beside names and bands
 
 
 class NameAxis(pg.AxisItem):
@@ -20,12 +26,27 @@ class NameAxis(pg.AxisItem):
         self._dim: set[int] = set()
         self._bands: list[tuple[int, list[int]]] = []
         self._current = self._hovered = -1
-        self.setWidth(150)
+        self._room = 0.0
+        self.setWidth(USUAL)
 
     def show_layers(self, names, dim, bands):
         """Shows names; those in the set `dim` of rows dimmed; `bands` as `inspector.state.bands` gives them."""
         self._names, self._dim, self._bands = list(names), set(dim), list(bands)
+        self.fit(self._room)
         self._repaint()
+
+    def fit(self, room: float):
+        """Takes the width that names need, of a heatmap that is so wide."""
+        self._room, font = room, self._font(HIGH)
+        font.setBold(True)
+        longest = max(map(QtGui.QFontMetricsF(font).horizontalAdvance, self._names), default=0.0)
+        needed = math.ceil(longest) + self._bands_width() + MARGIN + 1
+        self.setWidth(max(LEAST, min(needed, max(USUAL, round(SHARE * room)))))
+
+    def _font(self, scale):
+        font = QtGui.QFont(self.scene().font() if self.scene() else QtGui.QFont())
+        font.setPixelSize(max(9, min(12, int(scale) if scale > LINE else LINE - 1)))
+        return font
 
     def show_current(self, row: int):
         """Marks a row; -1 for none."""
@@ -61,8 +82,7 @@ class NameAxis(pg.AxisItem):
 
     def _draw_names(self, p, at, scale):
         room = self.width() - self._bands_width() - 6
-        font = QtGui.QFont(self.scene().font() if self.scene() else QtGui.QFont())
-        font.setPixelSize(max(9, min(12, int(scale) if scale > LINE else LINE - 1)))
+        font = self._font(scale)
         metrics = QtGui.QFontMetricsF(font)
         shown = short_names(self._names, metrics, room - 4)
         for row in self._with_room(scale):

@@ -6,13 +6,15 @@ from PySide6 import QtCore, QtGui, QtWidgets
 
 from firekeras.report.tables import short_number
 from inspector.models import Editor
-from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, obstacles, words
+from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, change, obstacles, percent, remarks, words
 from inspector.views.figure_label import ACCURACY_FIGURE, LATENCY_FIGURE, FigureLabel
 from inspector.widgets import CUT
 
 MOST = 99.0  # percent
 TIP = "The share of the removable filters to remove in one cut, ranked over all layers together"
-NOTHING = "Nothing is open"
+NOTHING, PLANNING = "Nothing is open", "Planning a cut that reaches the goal…"
+EXACT = "Exact: these are counted for the network after the cut, not estimated."
+SLOW = 250  # milliseconds after which a plan is worth a word
 UNKNOWN, IN_PYTHON = "Measure FIRE (F5) to preview a cut", "Measure FIRE in Python to preview a cut"
 
 
@@ -33,10 +35,11 @@ class RatioBar(QtWidgets.QWidget):
         label.setBuddy(self.slider)
         self.costs = QtWidgets.QLabel()
         self.costs.setAccessibleName("Costs before and after")
-        self.costs.setToolTip("Exact: these are counted for the network after the cut, not estimated.")
         self.latency, self.accuracy = (FigureLabel(session, each) for each in (LATENCY_FIGURE, ACCURACY_FIGURE))
         self.most = QtWidgets.QLabel()
         self.most.setAccessibleName("The most that caps and limits allow")
+        self._slow = QtCore.QTimer(self, singleShot=True, interval=SLOW)
+        self._slow.timeout.connect(self._say_planning)
         layout = QtWidgets.QHBoxLayout(self)
         layout.setContentsMargins(6, 2, 6, 2)
         choice = QtWidgets.QGridLayout()
@@ -85,6 +88,8 @@ class RatioBar(QtWidgets.QWidget):
             self.slider.setValue(round(10 * percent))
             self.box.setValue(percent)
         self.costs.setText(self._costs())
+        graph = self.session.opened.graph if self.session.opened else None
+        self.costs.setToolTip("\n".join([EXACT, *remarks.joined(graph.notes if graph else ())]))
         self._show_most()
 
     def _show_most(self):
@@ -96,6 +101,16 @@ class RatioBar(QtWidgets.QWidget):
         self.most.setVisible(bool(of_goal) or (choices.goal is None and choices.ratio > most))
         self.most.setText(of_goal or f"Caps and limits allow {most:.1%} at most")
         self.most.setToolTip(words.why_out_of_reach(self.session))
+        if not self.session.pending:
+            self._slow.stop()
+        elif not self._slow.isActive():
+            self._slow.start()
+
+    def _say_planning(self):
+        """Says that the figures are still those of the cut before; quick plans need no word."""
+        self.most.setText(PLANNING)
+        self.most.setToolTip("")
+        self.most.show()
 
     def _costs(self):
         opened, measured = self.session.opened, self.session.measured
@@ -156,5 +171,5 @@ def _is_pressed(event):
 
 
 def _change(name, before, after):
-    share = f" ({(after - before) / before:+.1%})" if before else ""
+    share = f" ({percent(change(before, after))})" if before else ""
     return f"{name} {short_number(before)} → {short_number(after)}{share}"

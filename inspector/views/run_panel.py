@@ -9,7 +9,7 @@ import pyqtgraph as pg
 from PySide6 import QtCore, QtGui, QtWidgets
 
 from inspector.children import Pace
-from inspector.state import RunView
+from inspector.state import RunView, remarks
 from inspector.widgets import action_button, name, theme
 
 AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
@@ -89,9 +89,9 @@ class RunPanel(QtWidgets.QWidget):
             self.chart.hide()
             return
         report = run.report
-        lines = [run.status(alive=alive), run.tally]
-        lines += filter(None, [report.time_spent, *report.remarks])
+        lines = [run.status(alive=alive), run.tally, *filter(None, [report.time_spent])]
         lines += [f"{name}: {before} → {after} ({change})" for name, before, after, change in report.comparison()]
+        lines += remarks.joined(report.remarks)
         self.status.setText("\n".join([doing, *lines] if doing else lines))
         self.chart.show_report(report)
         self.chart.show()

@@ -134,8 +134,13 @@ class Actions:
         """The keys of an action that is not possible now: they say why, since keys that do nothing look broken."""
         keys = QtGui.QShortcut(action.shortcut(), self._window)
         keys.setEnabled(False)
-        keys.activated.connect(lambda: self._window.statusBar().showMessage(self._not_now(key)))
+        keys.activated.connect(lambda: self.say_why_not(key))
         return keys
+
+    def say_why_not(self, key: str):
+        """Says why an action is not possible now, if it is not."""
+        if self._obstacles.get(key):
+            self._window.statusBar().showMessage(self._not_now(key))
 
     def _not_now(self, key):
         return f"{_name(self.by_key[key])} is not possible now: {self._obstacles[key]}."

@@ -63,6 +63,7 @@ from inspector.window.menus import MENUS
 HIDDEN = "hidden columns"
 SHORT = {"measure": "Measure", "time": "Latency", "run": "Run", "save": "Save"}  # on buttons beside the costs
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
+BY_L1 = "Its filters are ranked by l1 norms; the list above the heatmap has other criteria."
 RUN_HEIGHT = 210  # pixels
 LAYERS_WIDTH, FILTER_WIDTH = 418, 220  # pixels
 TITLE_BAR = 30  # pixels, or less, that a window manager adds
@@ -175,6 +176,7 @@ class Window(QtWidgets.QMainWindow):
             self.session.listen(what, self._say_cell)
         self.editor.stack.cleanChanged.connect(self._show_clean)
         self.structure.arrived.connect(self._show_structure)
+        self.structure.unscored.connect(self._show_unscored)
         self.structure.failed.connect(self._say_no_structure)
         self.work.changed.connect(self._show_work)
         self.work.said.connect(self.run_panel.say)
@@ -282,6 +284,13 @@ class Window(QtWidgets.QMainWindow):
     def _show_structure(self, graph):
         self.session.show_structure(graph)
         self.statusBar().clearMessage()
+
+    def _show_unscored(self, profile):
+        self.session.show_unscored(profile)
+        self.statusBar().clearMessage()
+        why = obstacles.no_fire(self.session)
+        self.banner.say(f"{why[:1].upper()}{why[1:]}. {BY_L1}")
+        self.in_words(self.running.show_again)
 
     def _say_no_structure(self, words):
         name = self.session.need_document().name
@@ -531,6 +540,12 @@ class Window(QtWidgets.QMainWindow):
         event.acceptProposedAction()
         self.open_path(paths[0])
 
+    def keyPressEvent(self, event):  # noqa: N802 (Qt's name)
+        """Says why Esc does nothing, if no part of the window took it."""
+        if event.key() == QtCore.Qt.Key.Key_Escape:
+            self.actions_.say_why_not("stop")
+        super().keyPressEvent(event)
+
     def closeEvent(self, event):  # noqa: N802 (Qt's name)
         if self.work.job is not None:
             event.ignore()
@@ -541,7 +556,7 @@ class Window(QtWidgets.QMainWindow):
         elif self.isWindowModified():
             event.ignore()
             self._ask_before_closing(
-                "Your caps and the share of filters to remove are not saved.",
+                "Your goal or share of filters to remove, caps and locks are not saved.",
                 "&Don't save",
                 self._forget_and_close,
                 saves=self.session.measured is not None,

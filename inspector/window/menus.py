@@ -20,8 +20,8 @@ def _of_session(obstacle):
 _UNMEASURED, _UNREAD, _NO_MODEL, _NO_CUT, _NO_PLAN = map(
     _of_session, (obstacles.unmeasured, obstacles.unread, obstacles.no_model, obstacles.no_cut, obstacles.no_plan)
 )
-_NO_MEASURING, _NO_JUDGING, _NO_CHECK = map(
-    _of_session, (obstacles.no_measuring, obstacles.no_judging, obstacles.no_check)
+_NO_MEASURING, _NO_PREDICTION, _NO_JUDGING, _NO_CHECK = map(
+    _of_session, (obstacles.no_measuring, obstacles.no_prediction, obstacles.no_judging, obstacles.no_check)
 )
 
 
@@ -53,6 +53,16 @@ def _undo_and_redo(menu, window):
     for action, tip in ((undo, "Undo the last change"), (redo, "Redo the last undone change")):
         action.setStatusTip(tip)
         menu.addAction(action)
+    _say_if_there_is_none(window, undo, stack.canUndoChanged, "There is nothing to undo.")
+    _say_if_there_is_none(window, redo, stack.canRedoChanged, "There is nothing to redo.")
+
+
+def _say_if_there_is_none(window, action, changed, words):
+    """Keys of an action that does nothing now say so."""
+    for keys in action.shortcuts():
+        spoken = QtGui.QShortcut(keys, window)
+        spoken.activated.connect(lambda: window.statusBar().showMessage(words))
+        changed.connect(lambda possible, spoken=spoken: spoken.setEnabled(not possible))
 
 
 def _recent(menu, window):
@@ -156,7 +166,7 @@ RUN = Menu(
         Entry("measure", "&Measure FIRE…", "F5", "Measure how often each filter is inactive, on your data",
               lambda w: w.measuring.ask(), _NO_MEASURING, waits=True),
         Entry("predict", "&Predict FIRE", "F6", "Compare with the FIRE that a detector predicts from the weights",
-              lambda w: w.measuring.predict(), _UNMEASURED, waits=True),
+              lambda w: w.measuring.predict(), _NO_PREDICTION, waits=True),
         Entry("time", "Measure &latency", "F7", "Cut the model as previewed, and measure its latency before and after",
               lambda w: w.timing.start(), _NO_CUT, waits=True),
         Entry("table", "Measure latency of each la&yer", "Shift+F7", "Measure a latency table, for goals such as 2 ms",

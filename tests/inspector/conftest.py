@@ -16,6 +16,7 @@ from PySide6 import QtCore
 from recorded import begin, start, whole_round
 
 import firekeras
+from inspector.children import reading
 from inspector.models.preferences import Preferences
 from inspector.state.documents import open_document, read_profile
 from inspector.state.session import Session
@@ -53,7 +54,7 @@ def layers_arrive():
 @pytest.fixture(autouse=True)
 def layers_are_read_if_awaited(layers_arrive, monkeypatch):
     if not layers_arrive:
-        monkeypatch.setattr("inspector.children.structure.firekeras_command", lambda arguments: ["sleep", "600"])
+        monkeypatch.setattr("inspector.children.structure.reading_command", lambda model, target: ["sleep", "600"])
 
 
 @pytest.fixture(autouse=True)
@@ -194,3 +195,29 @@ def history(empty_window, files, cut_files, tmp_path):
     (folder / "events.jsonl").write_text("".join(json.dumps({**event, "time": ""}) + "\n" for event in events))
     empty_window.open_path(folder)
     return empty_window, layer, went, folder
+
+
+@pytest.fixture(scope="session")
+def recurrent_files(tmp_path_factory):
+    """A network with a recurrent layer, measured: (model, profile)."""
+    folder = tmp_path_factory.mktemp("recurrent")
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.GRU(4, name="gru"), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3)]
+    model = networks.scramble(keras.Sequential([keras.Input((6, 3)), *layers]))
+    model.save(folder / "series.keras")
+    firekeras.measure_fire(model, networks.samples(model, 8)).save(folder / "series.fire.h5")
+    return folder / "series.keras", folder / "series.fire.h5"
+
+
+@pytest.fixture
+def silu_window(empty_window, tmp_path):
+    """A window with a network without ReLU, whose layers have been read."""
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Conv2D(6, 3, activation="silu", name="first")(inputs)
+    x = keras.layers.Conv2D(8, 3, activation="silu", name="second")(x)
+    x = keras.layers.Dense(3, name="last")(keras.layers.GlobalAveragePooling2D()(x))
+    networks.scramble(keras.Model(inputs, x)).save(tmp_path / "silu.keras")
+    reading.main(tmp_path / "silu.keras", tmp_path / "layers.npz")
+    empty_window.open_path(tmp_path / "silu.keras")
+    empty_window.structure.unscored.emit(reading.read(tmp_path / "layers.npz")[1])
+    return empty_window

@@ -1,4 +1,4 @@
-"""One process that runs firekeras, and checks accuracy, for many children: Keras is imported once, not for each.
+"""One process that does the work of many children: Keras is imported once, not for each.
 
 `python one_child.py SOCKET` serves, in order; `python one_child.py SOCKET ARGUMENT...` has it run a command, shows what
 it writes, and ends as it does. A client that is killed interrupts its command.
@@ -80,6 +80,8 @@ def run(app, arguments):
     try:
         if arguments[0] == "checking":
             check(*arguments[1:])
+        elif arguments[0] == "reading":
+            read(*arguments[1:])
         else:
             app(arguments, prog_name="firekeras")
     except SystemExit as end:
@@ -93,6 +95,12 @@ def check(model, plan, data, images):
     from inspector.children import checking
 
     checking.measure(model, plan, data, int(images))
+
+
+def read(model, target):
+    from inspector.children import reading
+
+    reading.main(model, target)
 
 
 if __name__ == "__main__":

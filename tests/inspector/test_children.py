@@ -83,7 +83,8 @@ def served(server, qtbot, monkeypatch):
         monkeypatch.setattr(f"inspector.tasks.{module}.firekeras_command", command)
     checking = lambda model, plan, data: command(["checking", model, plan, data.data, data.images])  # noqa: E731
     monkeypatch.setattr("inspector.tasks.judging.checking_command", checking)
-    monkeypatch.setattr("inspector.children.structure.firekeras_command", command)
+    reading = lambda model, target: command(["reading", model, target])  # noqa: E731
+    monkeypatch.setattr("inspector.children.structure.reading_command", reading)
     qtbot.waitUntil(lambda: Path(server).exists(), timeout=LONG)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from scipy.special import ndtr
 
 FEATURE_NAMES = (
     "channel_num",
@@ -113,6 +112,8 @@ def gaussian_fire(mean, deviation) -> np.ndarray:
     >>> gaussian_fire([0.0, 1.0, -1.0], [2.0, 0.0, 0.0])
     array([0.5, 0. , 1. ])
     """
+    from scipy.special import ndtr  # takes long to import, and reading a profile does not need it
+
     mean, deviation = np.asarray(mean, "float64"), np.asarray(deviation, "float64")
     constant = np.where(mean > 0, -np.inf, np.inf)
     return ndtr(np.divide(-mean, deviation, out=constant, where=deviation != 0))

@@ -30,3 +30,14 @@ def test_the_images_of_a_file_are_compared_by_its_header(tmp_path):
     np.savez(path, x_train=np.zeros((2, 4, 5, 3), "uint8"))
     assert "4 x 5 x 3" in why_not(str(path), (8, 8, 3), labels=False)
     assert why_not(str(path), (4, 5, 3), labels=False) == why_not(str(tmp_path), (4, 5, 3), labels=True) == ""
+
+
+def test_a_file_without_the_arrays_that_are_needed_is_refused_at_once(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.zeros((2, 4, 4, 1)), y=np.zeros(2, "int64"))
+    assert why_not(str(path), (4, 4, 1), labels=False) == (
+        "data.npz lacks x_train: it has x, y. Expected x_train; labels are not needed."
+    )
+    np.savez(path, x_train=np.zeros((2, 4, 4, 1)), y_train=np.zeros(2, "int64"))
+    assert why_not(str(path), (4, 4, 1), labels=False) == ""
+    assert "lacks x_test, y_test: it has x_train, y_train. Expected" in why_not(str(path), (4, 4, 1), labels=True)

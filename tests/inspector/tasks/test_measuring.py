@@ -1,3 +1,6 @@
+import numpy as np
+from PySide6 import QtCore
+
 from inspector.children.commands import MeasureOptions
 
 
@@ -15,3 +18,14 @@ def test_measuring_can_be_aborted_and_says_why_it_failed(window, qtbot, replay, 
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert "failed: The data have shape (28, 28)." in window.banner.words.text()
     assert window.run_panel.status.text() == "Measuring net.keras: failed."
+
+
+def test_data_that_cannot_be_used_are_refused_in_the_dialog(window, qtbot, tmp_path):
+    np.savez(tmp_path / "labels.npz", images=np.zeros((2, 8, 8, 3)), y_train=np.zeros(2, "int64"))
+    window.setFocus()
+    qtbot.keyClick(window, QtCore.Qt.Key.Key_F5)
+    field = window.dialog.data
+    field.box.setEditText(str(tmp_path / "labels.npz"))
+    assert field.reason.text().endswith("Expected x_train; labels are not needed.")
+    assert "y_train" not in field.box.toolTip() + field.box.statusTip()
+    assert not window.dialog.buttons.buttons()[0].isEnabled()

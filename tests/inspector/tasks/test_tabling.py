@@ -105,8 +105,10 @@ def test_the_table_stays_with_its_network(walk, timed, table_file, files):
     type_goal(walk, "60% of latency")
     reached = timed.session.cut.costs
     timed.rank_by("l1")
+    walk.until(lambda: not timed.session.pending)
     assert timed.session.cut.costs.latency <= 0.6 * timed.session.opened.costs.latency
     timed.rank_by("fire")
+    walk.until(lambda: not timed.session.pending)
     assert timed.session.cut.costs == reached
     timed.saving.save_choices(files[0].with_name("mine.json"))
     timed.open_path(files[0])

@@ -20,3 +20,12 @@ def test_the_first_message_is_readable(empty_window, qtbot, length):
     words, inside = banner.words, lambda: banner.frame.contentsRect().contains(banner.words.geometry())
     qtbot.waitUntil(lambda: inside() and words.height() >= words.heightForWidth(words.width()))
     assert banner.frame.contentsRect().contains(banner.close_button.geometry())
+
+
+def test_pages_of_complaints_leave_room_for_the_window(window, qtbot):
+    words = "Exporting failed: " + "loc(callsite(fused['TensorListReserve:'])) " * 60
+    window.banner.say(words, error=True, way_out="&Export again…")
+    label = window.banner.words
+    qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
+    assert window.height() == 700 and window.banner.height() < 160
+    assert window.banner.words.text().endswith("(The log has all of it.)") and window.banner.words.toolTip() == words

@@ -1,6 +1,7 @@
 """Goals, boards and memory, by mouse and keys: what is shown is what the library counts."""
 
 import itertools
+import threading
 
 import pytest
 from PySide6 import QtCore, QtGui
@@ -11,6 +12,8 @@ from inspector.models.columns import Column
 from inspector.state.documents import read_profile
 from inspector.state.goals import goal_of
 from inspector.state.peak import peak_layers
+from inspector.state.planner import Planner
+from inspector.views.ratio_bar import PLANNING
 from inspector.widgets import CUT
 
 Qt = QtCore.Qt
@@ -182,3 +185,28 @@ def test_a_refusal_goes_once_the_goal_is_understood(window, qtbot):
     window.banner.say("Saved.")
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
     assert window.banner.isVisible()
+
+
+def test_a_goal_that_takes_long_is_planned_beside_all_else(window, qtbot, monkeypatch):
+    begun, go_on, by_goal = threading.Event(), threading.Event(), Planner._by_goal
+
+    def slow(planner, choices, goal):
+        begun.set()
+        assert go_on.wait(60)
+        return by_goal(planner, choices, goal)
+
+    monkeypatch.setattr(Planner, "_by_goal", slow)
+    session, before = window.session, window.session.cut
+    window.editor.set_goal("80% of RAM")
+    qtbot.waitUntil(begun.is_set)
+    qtbot.waitUntil(lambda: window.ratio.most.text() == PLANNING and window.ratio.most.isVisible())
+    assert session.cut.costs == before.costs and "still being planned" in window.actions_["save"].statusTip()
+    window.editor.set_goal("50% of MACs")  # it is what counts, whatever is found first
+    go_on.set()
+    qtbot.waitUntil(lambda: not session.pending)
+    plan = plan_pruning(session.opened.graph, session.measured.scores, target={"macs": 0.5})
+    assert session.cut.costs == plan.costs_after and window.ratio.most.text() != PLANNING
+    assert window.actions_["save"].isEnabled()
+    qtbot.waitUntil(lambda: session.measured.planner._plan is not None)  # before anybody asks for reasons
+    monkeypatch.setattr("inspector.state.planner.plan_of", None)
+    assert session.measured.plan(session.choices).costs_after == plan.costs_after

@@ -274,8 +274,8 @@ def test_a_cap_that_removes_nothing_says_what_would(window):
 def test_a_stretched_scale_uses_all_colours(window):
     window.editor.set_ratio(0)
     window.actions_["contrast"].trigger()
-    fire = window.session.measured.planner.fire
-    low, high = np.quantile(fire[np.isfinite(fire)], [0.01, 0.99])
+    planner = window.session.measured.planner
+    low, high = np.quantile(planner.fire[planner.prunable[planner.units]], [0.01, 0.99])
     row, column, least = min(scored(window), key=lambda cell: cell[2])
     assert pixel(window, row, column) == tuple(palette.FIRE[0].tolist()) and least <= low
     assert window.heatmap_panel.legend.toolTip().startswith(
@@ -283,6 +283,16 @@ def test_a_stretched_scale_uses_all_colours(window):
     )
     window.actions_["contrast"].trigger()
     assert "from dark blue for 0 to yellow for 1" in window.heatmap_panel.legend.toolTip()
+
+
+def test_locked_layers_do_not_stretch_the_scale(window):
+    window.rank_by("l1")
+    planner, session = window.session.measured.planner, window.session
+    locked = ~planner.prunable[planner.units]
+    planner.fire[locked] *= 1000
+    low, high = np.quantile(np.tile(planner.fire[~locked], 2), [0.01, 0.99])  # before the cut and after it
+    session.stretch(False)
+    assert locked.any() and f"for {low:.2g} to yellow for {high:.2g}" in window.heatmap_panel.legend.toolTip()
 
 
 def test_hidden_rows_leave_their_place_to_the_others(window, qtbot):
@@ -318,6 +328,20 @@ def test_a_name_is_shown_whole_where_it_is_pointed_at(window, qtbot):
     assert heatmap.toolTip() == window.session.rows[2].name
     heatmap._hover(heatmap.box.mapViewToScene(QtCore.QPointF(1, 2.5)))
     assert heatmap.toolTip() == ""
+
+
+def test_names_take_the_room_that_they_need_and_more_of_a_wide_heatmap(qapp):
+    axis = NameAxis(theme.current())
+    widths = []
+    for names, room in (
+        (["conv"], 900),
+        (["block6b_expand_conv_of_depth"], 400),
+        (["block6b_expand_conv_of_depth"], 900),
+    ):
+        axis.fit(room)
+        axis.show_layers(names, (), ())
+        widths.append(axis.minimumWidth())
+    assert widths[0] < 100 and widths[1] == 150 < widths[2] < 270
 
 
 def test_the_bold_name_fits_too(qapp):

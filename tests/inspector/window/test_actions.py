@@ -38,3 +38,21 @@ def test_keys_of_what_is_not_possible_now_say_why(window, qtbot):
     window.editor.set_ratio(0.5)
     qtbot.keyClick(window.heatmap, QtCore.Qt.Key.Key_S, control)
     assert window.dialog.windowTitle() == "Save the pruned model"  # once it is possible, they do it again
+
+
+def test_keys_that_end_or_undo_nothing_say_so(window, qtbot):
+    said, control, key = window.statusBar().currentMessage, QtCore.Qt.KeyboardModifier.ControlModifier, QtCore.Qt.Key
+    for view in (window.table.view, window.heatmap):
+        window.statusBar().clearMessage()
+        view.setFocus()
+        qtbot.keyClick(view, key.Key_Escape)
+        assert said() == "Stop after this round is not possible now: no run is in progress."
+    qtbot.keyClick(window.heatmap, key.Key_Z, control)
+    assert said() == "There is nothing to undo."
+    qtbot.keyClick(window.heatmap, key.Key_Y, control)
+    assert said() == "There is nothing to redo."
+    window.editor.set_ratio(0.5)
+    qtbot.keyClick(window.heatmap, key.Key_Z, control)
+    assert window.session.choices.ratio != 0.5 and window.editor.stack.canRedo()
+    qtbot.keyClick(window.heatmap, key.Key_Y, control)
+    assert window.session.choices.ratio == 0.5

@@ -1,3 +1,4 @@
+import keras
 import pytest
 from PySide6 import QtCore, QtGui, QtWidgets
 from recorded import command
@@ -5,7 +6,7 @@ from recorded import command
 import firekeras
 from inspector.children.job import Outcome
 from inspector.models.columns import Column
-from inspector.state import totals_of, words
+from inspector.state import Comparison, totals_of, words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 from inspector.state.peak import peak_layers
@@ -384,3 +385,30 @@ def test_a_log_that_opened_by_itself_closes_unless_something_failed(window, qtbo
     assert window.run_dock.isVisible()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert window.run_dock.isVisible() == (opened or failed)
+
+
+def test_a_network_without_relu_is_ranked_by_l1(silu_window, qtbot):
+    session, banner = silu_window.session, silu_window.banner
+    assert silu_window.pages.currentWidget() is silu_window.heatmap_panel
+    assert "No filter of silu.keras has a ReLU of its own" in banner.words.text()
+    plan = firekeras.plan_pruning(session.opened.graph, session.measured.scores, pruning_ratio=0.3)
+    assert session.cut.costs == plan.costs_after and session.cut.num_gone
+    model = keras.models.load_model(session.document.model)
+    scores = firekeras.score_filters(model, "l1")
+    assert all((session.measured.scores[name] == pytest.approx(values)) for name, values in scores.items())
+    assert silu_window.command_text().startswith("firekeras prune") and "--criterion l1" in silu_window.command_text()
+    session.point_at("first", 0)
+    assert silu_window.panel.map.caption.text() == "This layer has no ReLU of its own: no map."
+    qtbot.keyClick(silu_window, Qt.Key.Key_F5)
+    assert "has no FIRE" in silu_window.statusBar().currentMessage()
+    silu_window.rank_by("fire")
+    assert "Choose another criterion" in banner.words.text() and session.measured.scores.criterion == "l1"
+
+
+def test_what_a_run_removed_from_a_network_without_relu_is_shown(silu_window):
+    session = silu_window.session
+    session.compare(Comparison.of_cuts(session.measured.profile, {"first": [0, 2]}, "round 1"), Mode.CUTS)
+    assert session.cut.widths == {"first": 4, "second": 8, "last": 3} and session.hatched.sum() == 2
+    assert not silu_window.actions_["AFTER"].isEnabled()
+    silu_window.rank_by("fire or l1")
+    assert session.comparison.name == "round 1" and session.mode is Mode.CUTS
