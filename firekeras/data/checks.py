@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from firekeras.arguments import short
+from firekeras.data.ending import TO_BOUND, Pass, ends, is_endless, num_batches
 from firekeras.data.labels import are_arrays, check_labels, check_lengths
 from firekeras.data.samples import batches
 from firekeras.refusals import check_share
@@ -130,17 +131,24 @@ def _check_array_finite(name, kind, array):
 
 def check_batches_finite(name, data):
     """The same for data in batches, each of which is read once."""
-    endless = _num_batches(data) is None and not hasattr(data, "element_spec")
+    endless = not ends(data) and not hasattr(data, "element_spec")
     if are_arrays(data) or endless:
         return
-    for number, batch in enumerate(batches(data, 1)):
-        for array in keras.tree.flatten(batch[0]):
-            if not hasattr(array, "dtype"):
-                raise ValueError(f"`{name}` must come in batches of arrays, (x, y). Received a batch: {short(batch)}.")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise ValueError(
-                    f"`{name}` hold NaN or infinity, first in batch {number}. Repair these samples, or leave them out."
-                )
+    with Pass(data, f"Checking {name}") as read:
+        for number, batch in enumerate(batches(data, 1)):
+            read.batch()
+            _check_batch_finite(name, number, batch)
+        read.end()
+
+
+def _check_batch_finite(name, number, batch):
+    for array in keras.tree.flatten(batch[0]):
+        if not hasattr(array, "dtype"):
+            raise ValueError(f"`{name}` must come in batches of arrays, (x, y). Received a batch: {short(batch)}.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(
+                f"`{name}` hold NaN or infinity, first in batch {number}. Repair these samples, or leave them out."
+            )
 
 
 def as_numpy(array) -> np.ndarray:
@@ -240,14 +248,14 @@ def _agree(shape, expected):
 
 
 def _check_batches(model, data):
-    if _num_batches(data) == 0:
+    if num_batches(data) == 0:
         raise ValueError("The data are empty: expected at least one batch.")
-    if callable(getattr(data, "cardinality", None)) and int(data.cardinality()) == -1:
-        raise ValueError("The data set never ends. Say how many batches to take: dataset.take(n).")
+    if is_endless(data):
+        raise ValueError(f"The data set never ends. Say how many batches to take: {TO_BOUND}.")
     spec = getattr(data, "element_spec", None)
     if spec is None:
         return
-    if _num_batches(data) is None:
+    if num_batches(data) is None:
         _check_first_batch(data)
     x = spec[0] if isinstance(spec, tuple) else spec
     for part, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
@@ -296,7 +304,7 @@ def fraction_of(data, fraction, seed=0):
 
 def knows_its_length(data) -> bool:
     """Whether a share of some data can be taken: of arrays, and of data sets that know how many batches they have."""
-    return are_arrays(data) or _num_batches(data) is not None
+    return are_arrays(data) or num_batches(data) is not None
 
 
 def _chosen_samples(x, fraction, seed, in_order=True):
@@ -307,20 +315,10 @@ def _chosen_samples(x, fraction, seed, in_order=True):
 
 
 def _share_of_batches(data, fraction):
-    batches = _num_batches(data)
+    batches = num_batches(data)
     if batches is None:
         raise ValueError(
             "fraction needs data of known length: pass arrays, or a data set that knows how many batches it has "
             "(for tf.data: dataset.apply(tf.data.experimental.assert_cardinality(n)))."
         )
     return max(1, round(fraction * batches))
-
-
-def _num_batches(data):
-    """The number of batches; None if unknown."""
-    if callable(getattr(data, "cardinality", None)):
-        count = int(data.cardinality())
-        return count if count >= 0 else None
-    if isinstance(data, keras.utils.PyDataset):
-        return data.num_batches
-    return len(data) if hasattr(data, "__len__") else None

@@ -14,10 +14,11 @@ from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.walk import visits
 from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
+from firekeras.data.ending import watched
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
-from firekeras.quiet import without_retracing_warnings
+from firekeras.quiet import without_end_warnings, without_retracing_warnings
 from firekeras.refusals import check_batch_size, check_share, checked_whole
 from firekeras.scores.detector.features import extract_features
 from firekeras.scores.fire.counting import NonFiniteCounter, ZeroCounter
@@ -119,8 +120,9 @@ def count_zeros(
     data, steps = shuffled_or_share(checked_data(model, data), fraction, seed)
     counters = {relu.key: ZeroCounter(relu.axis, neuron_maps, spread=auto) for relu in network.relus}
     stop = [StopWhenSettled(lambda: rates_so_far(network, counters), num_samples(data), cut)] if auto else []
-    with ProgressReports(on_progress) if on_progress else ProgressLine("Measuring FIRE") as shown:
-        run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
+    line = ProgressReports(on_progress) if on_progress else ProgressLine("Measuring FIRE")
+    with line, watched(None if steps else data, line.title, shown=False) as watch:
+        run_counting(model, counters, data, batch_size=batch_size, steps=steps, callbacks=[line, *stop, *watch])
     return network, counters
 
 
@@ -179,7 +181,7 @@ def run_counting(model, counters, data, *, batch_size=None, steps=None, callback
     """
     x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
     x = devices.share_of_process(x)
-    with devices.scope_of(model), devices.counting_apart() as place:
+    with without_end_warnings(), devices.scope_of(model), devices.counting_apart() as place:
         strange = NonFiniteCounter(dtype="float32", autocast=False, trainable=False)
         counting = counting_pass(model, counters, strange, place)
         counting.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=callbacks)
