@@ -106,7 +106,7 @@ def _round_line(event, started):
     record, before = read(RoundFigures, event), (started.get("costs") or {}).get("conv_macs", 0)
     verdict = ("kept  ", "green") if record.accepted else ("undone", "red")
     name, head = started.get("monitor") or "metric", f"Round {record.number:>2} "
-    after = f"{metric(record.accuracy)} trained, {record.seconds:.0f} s"
+    after = f"{metric(record.trained)} trained{record.instead}, {record.seconds:.0f} s"
     if not record.filters_removed:
         return Text.assemble(head, verdict, f"  trained to the end; {name} {after}")
     fire = ranked_by(event.get("criterion") or "")
@@ -143,7 +143,7 @@ def rounds_table(rounds: Sequence[RoundFigures], conv_macs_before: int, monitor:
     table = FittingTable(f"Rounds, and {monitor}", columns, spare=("seconds", "ranked by", "gone"))
     for record in rounds:
         cut = (str(record.filters_removed or "-"), share_left(record.conv_macs, conv_macs_before))
-        metrics = (metric(record.after_cut), metric(record.accuracy))
+        metrics = (metric(record.after_cut), f"{metric(record.trained)}{record.instead}")
         verdict = Text(record.outcome, "green" if record.accepted else "red")
         table.add_row(
             str(record.number), verdict, *cut, *metrics, printable(ranked_by(record.criterion)), f"{record.seconds:.1f}"
