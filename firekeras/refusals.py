@@ -15,6 +15,9 @@ LARGEST = 2**63  # int64 ends below
 LONGEST = 80  # characters of a value in a message
 LEAST_PART = 2  # characters: one is in too many names
 LEAST_PERCENT = 2
+HOLD_OUT = (
+    "Hold some samples out: firekeras.datasets.hold_out, or (x[:n], y[:n]) to train on and (x[n:], y[n:]) to judge by."
+)
 SIMILAR = 0.6  # a cutoff for suggestions: what is less like what was typed was not meant
 
 

@@ -15,7 +15,8 @@ from firekeras.arguments import short
 from firekeras.data.ending import TO_BOUND, Pass, ends, is_endless, num_batches
 from firekeras.data.labels import are_arrays, check_labels, check_lengths
 from firekeras.data.samples import batches
-from firekeras.refusals import check_share
+from firekeras.keras_models.internals import structures
+from firekeras.refusals import HOLD_OUT, check_share, is_number
 
 AT_ONCE = 1 << 24  # bytes of an array that are looked at in one step
 NO_BATCHES = (str, bytes, type, list, tuple, Mapping, Set)
@@ -41,6 +42,7 @@ def checked_data(model, data):
     if not are_arrays(x):
         _check_batches(model, x)
         return x
+    _check_keys(model, x)
     _check_arrays(model, keras.tree.flatten(x))
     check_lengths(data)
     return (x,)
@@ -91,13 +93,31 @@ def check_training_data(model, data, *, labels=True):
         labels: Whether labels are needed. Defaults to True.
     """
     for name, part in data.items():
-        if part is None:
-            raise ValueError(f"Expected data as {name}: arrays (x, y), or a data set. Received: None.")
+        if part is None or is_number(part):
+            raise ValueError(
+                f"Expected data as {name}: arrays (x, y), or a data set. Received: {part}.{_held_out(part)}"
+            )
         _check_repeatable(name, part)
         checked_data(model, part)
         if labels:
             check_labels(model, name, part)
         check_finite(name, part, labels=labels and _has_keras_losses(model))
+    _check_same_axes(data)
+
+
+def _held_out(share):
+    return f" {HOLD_OUT}" if is_number(share) else ""
+
+
+def _check_same_axes(data):
+    """Keras takes samples with or without a last axis of size 1, but both in one model only by luck."""
+    arrays = {name: keras.tree.flatten(_inputs_of(part)) for name, part in data.items() if are_arrays(part)}
+    shapes = {name: [tuple(array.shape[1:]) for array in part] for name, part in arrays.items()}
+    if len({tuple(map(len, each)) for each in shapes.values()}) > 1:
+        found = ", ".join(f"{name}: {each}" for name, each in shapes.items())
+        raise ValueError(
+            f"The samples have different numbers of axes ({found}). Give all of them the same: x[..., None] adds one."
+        )
 
 
 def check_finite(name, data, *, labels=True):
@@ -178,6 +198,13 @@ def _check_repeatable(name, data):
             f"`{name}` are read many times, but a {type(data).__name__} can be read only once. Pass arrays, a "
             "keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
         )
+
+
+def _check_keys(model, x):
+    """A model with named inputs takes arrays by these names."""
+    expected = None if isinstance(model, keras.Sequential) else structures(model)[0]
+    if isinstance(expected, dict) and isinstance(x, Mapping) and not expected.keys() <= x.keys():
+        raise ValueError(f"The model takes the inputs {sorted(expected)}. Received arrays by the names {sorted(x)}.")
 
 
 def _check_arrays(model, arrays):

@@ -40,6 +40,10 @@ from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
 
 RUINED = (0.1, 1.0)  # points lost; as a share, if lower is better
+FROZEN = (
+    "All layers are frozen, so training changes nothing. To have the network adapt to cuts, set model.trainable = True "
+    "and compile it again."
+)
 RUINOUS = "Training made the network much worse"
 BATCH_SIZE = 32  # Keras's own, for arrays
 
@@ -142,7 +146,11 @@ class Rounds(Run, Iterator):
         over = None if self.settings.trains_by_itself else self._schedule_over()
         broken = MENDED if is_broken(self.first) else None
         found = self.remarks(unsettled, self.validation_data)
-        return [remark for remark in (scale, *found, over, broken) if remark]
+        return [remark for remark in (scale, *found, over, broken, self._nothing_trains()) if remark]
+
+    def _nothing_trains(self):
+        trains = self.settings.trains and self.settings.fine_tune is None
+        return FROZEN if trains and not self.first.trainable_variables else None
 
     def _schedule_over(self):
         if self.settings.learning_rate is not None or self.settings.fine_tune is not None:
@@ -172,6 +180,7 @@ class Rounds(Run, Iterator):
         directory = self._journal.resume(self._description(None))
         self.baseline = directory.settings["baseline"]
         self.monitor = directory.settings["monitor"]
+        self._take_up_notes(directory.events())
         settings = self.settings
         self._judge_by(
             Evaluation(
@@ -193,6 +202,15 @@ class Rounds(Run, Iterator):
         self._survivors.cut(_removed_so_far(rounds, self.original_widths))
         self._restore_method(loaded_profile(directory), directory.state())
         self._journal.last_profile = self.profile
+
+    def _take_up_notes(self, events):
+        """The notes on record come first, and are not reported again."""
+        new, self.notes = (
+            self.notes,
+            [event["text"] for event in events if event["event"] == "note" and "text" in event],
+        )
+        self._notes_reported = len(self.notes)
+        self._note(*new)
 
     def _restore_method(self, profile, state):
         """Hands the method its state, which comes from a file and may be damaged in ways that only the method knows."""

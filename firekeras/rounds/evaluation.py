@@ -14,7 +14,7 @@ from firekeras.data.scale import most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
 from firekeras.quiet import without_end_warnings
-from firekeras.refusals import check_batch_size, warn_caller
+from firekeras.refusals import HOLD_OUT, check_batch_size, warn_caller
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, uncertainty, within_tolerance
 from firekeras.rounds.settings import RunSettings
 
@@ -162,7 +162,7 @@ def warn_unless_held_out(train_data: Any, validation_data: Any):
     if train_data is validation_data or _share_samples(train_data, validation_data):
         warn_caller(
             "validation_data are samples of train_data: accuracy on training samples says little about new data. "
-            "Hold some out: firekeras.datasets.hold_out, or x[:n] to train on and x[n:] to judge by."
+            f"{HOLD_OUT}"
         )
 
 

@@ -12,7 +12,16 @@ from firekeras.channels.costs import COSTS
 from firekeras.channels.latency_table import LatencyTable
 from firekeras.plan.goals import TIMES, checked_target
 from firekeras.plan.planning import check_limits
-from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, suggestion
+from firekeras.refusals import (
+    HOLD_OUT,
+    SIMILAR,
+    check_batch_size,
+    check_number,
+    check_share,
+    checked_whole,
+    nearest,
+    suggestion,
+)
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.rate_schedules import get_schedule
 
@@ -24,6 +33,7 @@ LATENCY, LITERT_LATENCY = LATENCIES
 MEASURES = (*COSTS, *TIMES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
+SPLIT = "validation_split"
 STEPS = ("steps_per_epoch", "validation_steps")  # arguments of fit that also bound what is measured and judged
 WATCHERS = {"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"}  # callbacks of Keras
 BESIDE_SAMPLES = {"sample_weight": "(x, y, weights)", "y": "(x, y)"}  # fit takes them beside x
@@ -31,7 +41,6 @@ SHORT_FOR = {  # names that people try
     "lr": "learning_rate",
     "ratio": "pruning_ratio",
     "caps": "layer_caps",
-    "validation_split": "validation_data",
 }
 NO_LIMIT_IF_NONE = ("epochs", "epochs_per_round")
 
@@ -233,6 +242,8 @@ def _hint(name, names):
     if name in BESIDE_SAMPLES:
         return f" It belongs to the data: pass {BESIDE_SAMPLES[name]} as train_data."
     known = sorted({*names, "validation_data"})
+    if nearest(name, [*known, SPLIT], SIMILAR) == SPLIT:
+        return f" compress takes validation_data. {HOLD_OUT}"
     return suggestion(SHORT_FOR.get(name, name), known) or " help(firekeras.compress) lists them."
 
 

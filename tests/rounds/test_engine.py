@@ -730,6 +730,19 @@ def test_callbacks_that_wait_for_validation_are_refused(trained, callback):
         compress(trained, callbacks=[callback])
 
 
+def test_a_frozen_network_is_noted(trained):
+    frozen = keras.models.clone_model(trained)
+    frozen.trainable = False
+    rounds = firekeras.compression_rounds(compiled(frozen), TRAIN, VALIDATION, method=SmallWeights())
+    assert any("All layers are frozen" in note for note in rounds.notes)
+
+
+@pytest.mark.parametrize("name", ["validation_split", "validation_splt"])
+def test_a_share_to_validate_on_is_told_how_to_hold_out(trained, name):
+    with pytest.raises(ValueError, match=r"compress takes validation_data\. Hold some samples out"):
+        compress(trained, **{name: 0.2})
+
+
 def test_callbacks_that_watch_training_are_taken(tmp_path):
     saving = keras.callbacks.ModelCheckpoint(tmp_path / "last.keras")
     check_callbacks([keras.callbacks.EarlyStopping("loss"), saving])
@@ -872,6 +885,16 @@ def test_a_run_goes_on_with_the_same_network_by_other_names(trained, tmp_path):
     assert [record.filters_removed for record in second.rounds[:1]] == [first.rounds[0].filters_removed]
     assert len(second.rounds) == 2 and second.model.name == first.model.name
     assert channel_graph(second.model).widths.keys() == channel_graph(trained).widths.keys()
+
+
+def test_a_resumed_run_keeps_the_notes_of_its_beginning(trained, tmp_path):
+    plain = {"epochs_per_round": 0, "recovery": (), "tolerance": 0.5, "run_dir": tmp_path / "run"}
+    first = compress(trained, max_rounds=1, method="l1", **{**plain, "tolerance": 1e-6})
+    second = compress(trained, max_rounds=2, method="l1", resume=True, **{**plain, "tolerance": 1e-6})
+    assert any("held-out samples cannot judge" in note for note in first.notes)
+    assert second.notes[: len(first.notes)] == first.notes
+    texts = [event["text"] for event in RunDirectory.open(tmp_path / "run").events() if event["event"] == "note"]
+    assert len(texts) == len(set(texts))
 
 
 def test_a_run_does_not_go_on_with_another_network(trained, tmp_path):
