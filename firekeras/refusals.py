@@ -95,7 +95,7 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 def warn_caller(message: str) -> None:
     """Warns, and points at the line of the user's code that called firekeras, through however many frames."""
     frame, ours = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("firekeras", "contextlib"):
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("firekeras", "keras", "contextlib"):
         frame, ours = frame.f_back, ours + 1
     warnings.warn(message, stacklevel=ours)
 

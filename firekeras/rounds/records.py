@@ -166,8 +166,9 @@ class CompressionResult:
         rounds = [record for record in self.rounds if record.kept == "cut"]
         if not rounds:
             return []
-        last = f"{figure(rounds[-1].trained)} trained{rounds[-1].instead}"
-        return [f"Training did not help in {len(rounds)} of them; round {rounds[-1].number}: {last}."]
+        last = rounds[-1]
+        found = "" if math.isnan(last.trained) else f": {figure(last.trained)} trained"
+        return [f"Training did not help in {len(rounds)} of them; round {last.number}{found}{last.instead}."]
 
     def _time(self):
         parts = sorted(self.time.items(), key=lambda part: -part[1])

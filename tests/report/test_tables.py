@@ -101,6 +101,11 @@ def test_training_that_did_not_help_is_shown_beside_what_is_kept(changed, words)
     assert tables.event_line(event, STARTED).plain.endswith(words)
 
 
+def test_a_round_shows_the_cost_that_the_target_is_in():
+    started = {**STARTED, "target": {"latency": 0.5, "params": 0.5}, "costs": {"conv_macs": 8, "params": 16}}
+    assert " 50.0% parameters; " in tables.event_line(ROUND, started).plain
+
+
 def test_runs_begin_with_their_baseline():
     event = {"event": "start", "baseline": 0.98765, "monitor": "accuracy", "costs": {"conv_macs": 1_492_992}}
     assert tables.event_line(event, {}).plain == "Baseline: accuracy 0.9877; 1,492,992 conv MACs"
