@@ -75,8 +75,8 @@ def compress(
     target's cost, then training to the end. Without one, rounds of cutting and training fill the first part of the
     epochs for as long as the metric stays within the `tolerance`; a round that falls below it is undone and tried
     again with half the ratio. The learning rate falls to zero over all epochs. BatchNormalization's statistics are
-    measured on training data before any network is judged, and of each round the better state is kept: the one right
-    after the cut or the one after training.
+    measured on training data before any network is judged. Of each round the better state is kept, the one right after
+    the cut or the one after training; between two cuts on the way to a target training goes on from where it is.
 
     The default method is FIREPruning (Fang et al., "FIREPruning", ACML 2020, section 3), with filters ranked within
     their layers; `method="fire_paper"` ranks all layers together, as the paper does.
@@ -133,13 +133,16 @@ def compress(
             Defaults to 0.
         run_dir: A new folder for the model of each round, and for events as they happen: if the run is killed, at
             most the round in progress is lost. One process at a time is at work on it. Defaults to None.
-        resume: Whether to continue the run in `run_dir`, with the same data and settings; a finished run can be
-            continued with another `target`, `tolerance` or number of `epochs`. Defaults to False.
+        resume: Whether to continue the run in `run_dir`, with the same model, data and settings; names of layers do
+            not count. A finished run can be continued with another `target`, `tolerance` or number of `epochs`.
+            Defaults to False.
         tensorboard: A folder for TensorBoard: costs, accuracy and a heatmap of FIRE per round. Defaults to None.
         on_event: A function that is called with each event as it happens: a dict, like the lines of
             `events.jsonl`. If it raises an `OSError`, the run goes on without it. Defaults to None.
         verbose: 0 shows nothing, 1 a line per round, 2 the epochs too. Defaults to 1.
-        **fit: Arguments for `model.fit`, such as `batch_size` or `callbacks`.
+        **fit: Arguments for `model.fit`, such as `batch_size` or `callbacks`. `steps_per_epoch` and
+            `validation_steps` also say how many batches of data sets are measured, and judged by: data sets that never
+            end need them.
 
     Returns:
         A `CompressionResult`; its `model` is a plain Keras model.

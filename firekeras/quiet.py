@@ -6,9 +6,11 @@ import contextlib
 import logging
 import os
 import threading
+import warnings
 from collections.abc import Iterator
 
 RETRACING = "triggered tf.function retracing"
+END_OF_DATA = "Your input ran out of data"
 _LOCK = threading.Lock()
 _inside, _kept = 0, -1
 
@@ -65,3 +67,11 @@ def without_retracing_warnings() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(dropped)
+
+
+@contextlib.contextmanager
+def without_end_warnings() -> Iterator[None]:
+    """Drops what Keras says at the end of any data of unknown length, that training is interrupted: nothing is."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=END_OF_DATA)
+        yield

@@ -15,6 +15,9 @@ LARGEST = 2**63  # int64 ends below
 LONGEST = 80  # characters of a value in a message
 LEAST_PART = 2  # characters: one is in too many names
 LEAST_PERCENT = 2
+HOLD_OUT = (
+    "Hold some samples out: firekeras.datasets.hold_out, or (x[:n], y[:n]) to train on and (x[n:], y[n:]) to judge by."
+)
 SIMILAR = 0.6  # a cutoff for suggestions: what is less like what was typed was not meant
 
 
@@ -92,7 +95,7 @@ def listed(names: Sequence[str], most: int = 3) -> str:
 def warn_caller(message: str) -> None:
     """Warns, and points at the line of the user's code that called firekeras, through however many frames."""
     frame, ours = sys._getframe(1), 2
-    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("firekeras", "contextlib"):
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] in ("firekeras", "keras", "contextlib"):
         frame, ours = frame.f_back, ours + 1
     warnings.warn(message, stacklevel=ours)
 

@@ -1,4 +1,4 @@
-"""`firekeras demo`: trains and compresses a small network in a minute, without downloads."""
+"""`firekeras demo`: trains and compresses a small network in a few minutes, without downloads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def demo(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of training while the network is compressed.")] = 12,
     first_epochs: Annotated[int, typer.Option(min=1, help="Epochs of training before that.")] = 15,
 ):
-    """Trains a small network on handwritten digits and compresses it: takes about a minute, downloads nothing.
+    """Trains a small network on handwritten digits and compresses it: takes one to three minutes, downloads nothing.
 
     A few cuts remove the filters of highest FIRE (how often their ReLU outputs zero), until a quarter of the
     convolutions' MACs is left; then the network trains to the end. A quarter of the training images is held out to

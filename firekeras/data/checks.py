@@ -12,9 +12,11 @@ import keras
 import numpy as np
 
 from firekeras.arguments import short
+from firekeras.data.ending import TO_BOUND, Pass, ends, is_endless, num_batches
 from firekeras.data.labels import are_arrays, check_labels, check_lengths
 from firekeras.data.samples import batches
-from firekeras.refusals import check_share
+from firekeras.keras_models.internals import structures
+from firekeras.refusals import HOLD_OUT, check_share, is_number
 
 AT_ONCE = 1 << 24  # bytes of an array that are looked at in one step
 NO_BATCHES = (str, bytes, type, list, tuple, Mapping, Set)
@@ -40,6 +42,7 @@ def checked_data(model, data):
     if not are_arrays(x):
         _check_batches(model, x)
         return x
+    _check_keys(model, x)
     _check_arrays(model, keras.tree.flatten(x))
     check_lengths(data)
     return (x,)
@@ -90,13 +93,31 @@ def check_training_data(model, data, *, labels=True):
         labels: Whether labels are needed. Defaults to True.
     """
     for name, part in data.items():
-        if part is None:
-            raise ValueError(f"Expected data as {name}: arrays (x, y), or a data set. Received: None.")
+        if part is None or is_number(part):
+            raise ValueError(
+                f"Expected data as {name}: arrays (x, y), or a data set. Received: {part}.{_held_out(part)}"
+            )
         _check_repeatable(name, part)
         checked_data(model, part)
         if labels:
             check_labels(model, name, part)
         check_finite(name, part, labels=labels and _has_keras_losses(model))
+    _check_same_axes(data)
+
+
+def _held_out(share):
+    return f" {HOLD_OUT}" if is_number(share) else ""
+
+
+def _check_same_axes(data):
+    """Keras takes samples with or without a last axis of size 1, but both in one model only by luck."""
+    arrays = {name: keras.tree.flatten(_inputs_of(part)) for name, part in data.items() if are_arrays(part)}
+    shapes = {name: [tuple(array.shape[1:]) for array in part] for name, part in arrays.items()}
+    if len({tuple(map(len, each)) for each in shapes.values()}) > 1:
+        found = ", ".join(f"{name}: {each}" for name, each in shapes.items())
+        raise ValueError(
+            f"The samples have different numbers of axes ({found}). Give all of them the same: x[..., None] adds one."
+        )
 
 
 def check_finite(name, data, *, labels=True):
@@ -130,17 +151,24 @@ def _check_array_finite(name, kind, array):
 
 def check_batches_finite(name, data):
     """The same for data in batches, each of which is read once."""
-    endless = _num_batches(data) is None and not hasattr(data, "element_spec")
+    endless = not ends(data) and not hasattr(data, "element_spec")
     if are_arrays(data) or endless:
         return
-    for number, batch in enumerate(batches(data, 1)):
-        for array in keras.tree.flatten(batch[0]):
-            if not hasattr(array, "dtype"):
-                raise ValueError(f"`{name}` must come in batches of arrays, (x, y). Received a batch: {short(batch)}.")
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise ValueError(
-                    f"`{name}` hold NaN or infinity, first in batch {number}. Repair these samples, or leave them out."
-                )
+    with Pass(data, f"Checking {name}") as read:
+        for number, batch in enumerate(batches(data, 1)):
+            read.batch()
+            _check_batch_finite(name, number, batch)
+        read.end()
+
+
+def _check_batch_finite(name, number, batch):
+    for array in keras.tree.flatten(batch[0]):
+        if not hasattr(array, "dtype"):
+            raise ValueError(f"`{name}` must come in batches of arrays, (x, y). Received a batch: {short(batch)}.")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(
+                f"`{name}` hold NaN or infinity, first in batch {number}. Repair these samples, or leave them out."
+            )
 
 
 def as_numpy(array) -> np.ndarray:
@@ -170,6 +198,13 @@ def _check_repeatable(name, data):
             f"`{name}` are read many times, but a {type(data).__name__} can be read only once. Pass arrays, a "
             "keras.utils.PyDataset, a tf.data.Dataset or a torch DataLoader."
         )
+
+
+def _check_keys(model, x):
+    """A model with named inputs takes arrays by these names."""
+    expected = None if isinstance(model, keras.Sequential) else structures(model)[0]
+    if isinstance(expected, dict) and isinstance(x, Mapping) and not expected.keys() <= x.keys():
+        raise ValueError(f"The model takes the inputs {sorted(expected)}. Received arrays by the names {sorted(x)}.")
 
 
 def _check_arrays(model, arrays):
@@ -240,14 +275,14 @@ def _agree(shape, expected):
 
 
 def _check_batches(model, data):
-    if _num_batches(data) == 0:
+    if num_batches(data) == 0:
         raise ValueError("The data are empty: expected at least one batch.")
-    if callable(getattr(data, "cardinality", None)) and int(data.cardinality()) == -1:
-        raise ValueError("The data set never ends. Say how many batches to take: dataset.take(n).")
+    if is_endless(data):
+        raise ValueError(f"The data set never ends. Say how many batches to take: {TO_BOUND}.")
     spec = getattr(data, "element_spec", None)
     if spec is None:
         return
-    if _num_batches(data) is None:
+    if num_batches(data) is None:
         _check_first_batch(data)
     x = spec[0] if isinstance(spec, tuple) else spec
     for part, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
@@ -296,7 +331,7 @@ def fraction_of(data, fraction, seed=0):
 
 def knows_its_length(data) -> bool:
     """Whether a share of some data can be taken: of arrays, and of data sets that know how many batches they have."""
-    return are_arrays(data) or _num_batches(data) is not None
+    return are_arrays(data) or num_batches(data) is not None
 
 
 def _chosen_samples(x, fraction, seed, in_order=True):
@@ -307,20 +342,10 @@ def _chosen_samples(x, fraction, seed, in_order=True):
 
 
 def _share_of_batches(data, fraction):
-    batches = _num_batches(data)
+    batches = num_batches(data)
     if batches is None:
         raise ValueError(
             "fraction needs data of known length: pass arrays, or a data set that knows how many batches it has "
             "(for tf.data: dataset.apply(tf.data.experimental.assert_cardinality(n)))."
         )
     return max(1, round(fraction * batches))
-
-
-def _num_batches(data):
-    """The number of batches; None if unknown."""
-    if callable(getattr(data, "cardinality", None)):
-        count = int(data.cardinality())
-        return count if count >= 0 else None
-    if isinstance(data, keras.utils.PyDataset):
-        return data.num_batches
-    return len(data) if hasattr(data, "__len__") else None

@@ -16,6 +16,7 @@ from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.latency_table import LatencyTable
 from firekeras.data.checks import check_kind, checked_data
+from firekeras.data.ending import bounded, ends
 from firekeras.data.labels import check_labels
 from firekeras.fit.checks import check_can_be_pruned, check_epochs, check_not_settings, check_rate
 from firekeras.fit.fit_data import data_of_fit
@@ -80,7 +81,8 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     Args:
         data: Data to measure FIRE and statistics on, in inference mode, as `fit` takes them. Defaults to None: FIRE
-            is counted in training mode, on the training batches.
+            is counted in training mode, on the training batches. Of a data set whose end is unknown, as many batches
+            are read as the `steps_per_epoch` of `fit` says.
         target: `{measure: share or amount}`, of one or several costs, as in `plan_pruning`: `{"conv_macs": 0.5}`,
             `{"ram": "256 kB", "flash": "512 kB"}`. Defaults to None: the tolerance decides.
         tolerance: How far the metric may fall, from 0: absolute points (0.01 is one point), or a share of the
@@ -268,7 +270,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     def _check(self, network, method):
         check_can_be_pruned(network, self.model, method, self._fit.train, self.settings)
         if self.data is not None:
-            checked_data(self.model, self.data)
+            checked_data(self.model, self._data)
         if self._fit.train is not None:
             check_labels(self.model, "fit", self._fit.train)
         check_epochs(max(self._fit.initial_epoch, self.start_epoch) + 1, self.params["epochs"])
@@ -276,7 +278,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _forget(self, graph, method):
         self.profile = self.result = None
-        self._settle_on = self._fit.train if self.data is None else self.data
+        self._settle_on = self._fit.train if self.data is None else self._data
         self._run = Run(self.settings, method, self.model, graph, epochs=None, train_data=self._settle_on)
         self._settler: Settler | None = None
         self._trial = self._unprobed = None
@@ -338,6 +340,11 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     # Measuring
 
+    @property
+    def _data(self):
+        """The data to measure on; of data whose end is unknown as many batches as an epoch has, if `fit` was told."""
+        return self.data if ends(self.data) else bounded(self.data, self._fit.steps)
+
     def _put_counters_in(self):
         self._network = Network.of(self.model)
         self._counters = {relu.key: ZeroCounter(relu.axis, only_training=True) for relu in self._network.relus}
@@ -378,7 +385,7 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     def _learn(self, method: FirePruning) -> None:
         with self._run.time.on("measuring"):
-            self.profile = self._counted() if self._counts else measure_fire(self.model, self.data)
+            self.profile = self._counted() if self._counts else measure_fire(self.model, self._data)
             method.learn(self.profile)
 
     def _counted(self) -> FireProfile:

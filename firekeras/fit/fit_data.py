@@ -8,6 +8,8 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
+from firekeras.data.ending import bounded, ends, is_endless
+
 BATCHES = 100  # to take from a data set that never ends
 
 
@@ -21,6 +23,7 @@ class FitData:
         validation: The validation data as `fit` holds them, `(x, y)`, or None.
         validates_again: Whether the validation data can be read more than once an epoch.
         initial_epoch: The index of the first epoch, from 0.
+        steps: How many batches an epoch has, if `fit` was told.
     """
 
     train: Any
@@ -28,6 +31,7 @@ class FitData:
     validation: Any
     validates_again: bool
     initial_epoch: int
+    steps: int | None = None
 
 
 def frames() -> Iterator[types.FrameType]:
@@ -46,23 +50,23 @@ def data_of_fit(model) -> FitData:
     validation = variables.get("validation_data")
     again = validation is not None and not _is_read_once(validation)
     first = int(variables.get("initial_epoch") or 0)
-    return FitData(_readable(variables), validation is not None, validation, again, first)
+    steps = variables.get("steps_per_epoch")
+    return FitData(_readable(variables, steps), validation is not None, validation, again, first, steps)
 
 
-def _readable(variables):
+def _readable(variables, steps):
     """The training data among the local variables of `fit`, if they can be read again."""
     x, y, weights = (variables.get(name) for name in ("x", "y", "sample_weight"))
     if x is None or _is_read_once(x):
         return None
     if y is None and not hasattr(x, "shape") and not isinstance(x, (list, dict)):
-        return _that_ends(x)
+        return that_ends(x, steps)
     return (x, y) if weights is None else (x, y, weights)
 
 
-def _that_ends(x):
-    """The data set itself, or the first batches of one that never ends."""
-    endless = callable(getattr(x, "cardinality", None)) and int(x.cardinality()) == -1
-    return x.take(BATCHES) if endless else x
+def that_ends(x: Any, steps: int | None) -> Any:
+    """Data themselves if they are known to end; else as many batches as an epoch has, or a few if it never ends."""
+    return x if ends(x) else bounded(x, steps or (BATCHES if is_endless(x) else None))
 
 
 def _is_read_once(x):

@@ -10,8 +10,10 @@ import numpy as np
 from keras import ops
 
 from firekeras.data.checks import checked_data, num_samples
+from firekeras.data.ending import watched
 from firekeras.keras_models import devices
 from firekeras.network.layer_by_layer import LayerByLayer, one_row
+from firekeras.quiet import without_end_warnings
 from firekeras.refusals import check_batch_size, checked_whole
 
 BATCH_SIZE = 128
@@ -63,8 +65,12 @@ class RepeatedPass:
             )
         with devices.scope_of(self.model), devices.counting_apart() as place:
             self.compiled = self.compiled or LayerByLayer(self.model, self.watch, self.helpers, place=place)
-            callbacks = [_StopAfter(self.samples)]
-            _, rows = self.compiled.predict(self.data, batch_size=self.batch_size, verbose=0, callbacks=callbacks)
+            stop = _StopAfter(self.samples)
+            suspect = self.data if self.samples == math.inf else None
+            with without_end_warnings(), watched(suspect, "Measuring") as watch:
+                _, rows = self.compiled.predict(
+                    self.data, batch_size=self.batch_size, verbose=0, callbacks=[stop, *watch]
+                )
         return rows
 
 

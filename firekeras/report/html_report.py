@@ -149,7 +149,7 @@ def _round_row(run, record, details):
     verdict = tag("span", record.outcome, class_="kept" if record.accepted else "undone")
     costs = [share_left(getattr(record, name), getattr(run.costs_before, name)) for name in SHOWN]
     further = [_figures(record.details.get(name, math.nan)) for name in details]
-    metrics = (metric(record.after_cut), metric(record.accuracy))
+    metrics = (metric(record.after_cut), f"{metric(record.trained)}{record.instead}")
     cut = (_figures(record.pruning_ratio), record.filters_removed) if record.filters_removed else ("-", "-")
     by = printable(ranked_by(record.criterion))
     took = ("-" if record.epochs is None else record.epochs, f"{record.seconds:.1f}")

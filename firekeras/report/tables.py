@@ -103,16 +103,22 @@ def _start_line(event, started):
 
 
 def _round_line(event, started):
-    record, before = read(RoundFigures, event), (started.get("costs") or {}).get("conv_macs", 0)
+    record, cost = read(RoundFigures, event), _cost_of_target(started)
+    left = share_left(getattr(record, cost), (started.get("costs") or {}).get(cost, 0))
     verdict = ("kept  ", "green") if record.accepted else ("undone", "red")
     name, head = started.get("monitor") or "metric", f"Round {record.number:>2} "
-    after = f"{metric(record.accuracy)} trained, {record.seconds:.0f} s"
+    after = f"{metric(record.trained)} trained{record.instead}, {record.seconds:.0f} s"
     if not record.filters_removed:
         return Text.assemble(head, verdict, f"  trained to the end; {name} {after}")
     fire = ranked_by(event.get("criterion") or "")
     after += f"; {fire}" if fire.startswith("FIRE") else ""
     cut = "" if math.isnan(record.after_cut) else f"{metric(record.after_cut)} cut, "
-    return Text.assemble(head, verdict, f" {share_left(record.conv_macs, before):>6} conv MACs; {name} {cut}{after}")
+    return Text.assemble(head, verdict, f" {left:>6} {SHOWN[cost]}; {name} {cut}{after}")
+
+
+def _cost_of_target(started) -> str:
+    """The cost to show: the first that the target is in, or the conv MACs."""
+    return next((name for name in started.get("target") or {} if name in SHOWN), "conv_macs")
 
 
 def _epoch_line(event, started):
@@ -143,7 +149,7 @@ def rounds_table(rounds: Sequence[RoundFigures], conv_macs_before: int, monitor:
     table = FittingTable(f"Rounds, and {monitor}", columns, spare=("seconds", "ranked by", "gone"))
     for record in rounds:
         cut = (str(record.filters_removed or "-"), share_left(record.conv_macs, conv_macs_before))
-        metrics = (metric(record.after_cut), metric(record.accuracy))
+        metrics = (metric(record.after_cut), f"{metric(record.trained)}{record.instead}")
         verdict = Text(record.outcome, "green" if record.accepted else "red")
         table.add_row(
             str(record.number), verdict, *cut, *metrics, printable(ranked_by(record.criterion)), f"{record.seconds:.1f}"

@@ -12,6 +12,7 @@ import keras
 
 from firekeras.channels import channel_graph
 from firekeras.data.checks import check_batches_finite, check_training_data
+from firekeras.data.ending import bounded
 from firekeras.keras_models.classes import check_trains_as_keras_does
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
@@ -22,12 +23,13 @@ from firekeras.plan.pruning import prune
 from firekeras.quiet import without_retracing_warnings
 from firekeras.rounds import fingerprints
 from firekeras.rounds.evaluation import Evaluation, warn_unless_held_out
+from firekeras.rounds.figures import figure
 from firekeras.rounds.fine_tuning import EpochEvents, FineTuning
 from firekeras.rounds.journal import Journal, loaded, loaded_profile
 from firekeras.rounds.judge import Judge
 from firekeras.rounds.learning_rate import restore_rate, run_out
 from firekeras.rounds.method import Method
-from firekeras.rounds.monitor import better
+from firekeras.rounds.monitor import better, lost, lower_is_better
 from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.repeatable import reseed, seed_round
 from firekeras.rounds.run import Run, check_prunable
@@ -36,6 +38,14 @@ from firekeras.rounds.schema import LOST
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
+
+RUINED = (0.1, 1.0)  # points lost; as a share, if lower is better
+FROZEN = (
+    "All layers are frozen, so training changes nothing. To have the network adapt to cuts, set model.trainable = True "
+    "and compile it again."
+)
+RUINOUS = "Training made the network much worse"
+BATCH_SIZE = 32  # Keras's own, for arrays
 
 
 class Rounds(Run, Iterator):
@@ -78,18 +88,21 @@ class Rounds(Run, Iterator):
         **settings: Any,
     ):
         checked = RunSettings.of(model, settings)
-        self.train_data, self.validation_data = train_data, validation_data
+        self._given = {"train_data": train_data, "validation_data": validation_data}
+        self.train_data = bounded(train_data, checked.steps_per_epoch)
+        self.validation_data = bounded(validation_data, checked.validation_steps, checked.batch_size or BATCH_SIZE)
         self._journal = Journal(run_dir, on_event, source)
         with self._journal.claimed(resume):
+            given, model = model, self._journal.first_model(model) if resume else model
             self._graph = channel_graph(model)
             self._check(model, checked)
-            super().__init__(checked, method, model, self._graph, epochs=checked.epochs, train_data=train_data)
+            super().__init__(checked, method, model, self._graph, epochs=checked.epochs, train_data=self.train_data)
             self.first, self.best = model, model
             self._described = method.description()
             self._survivors = Survivors(self.original_widths)
             self._notes_reported = 0
-            self._judge_by(Evaluation.of(checked, validation_data))
-            self.fine_tuning = FineTuning(checked, train_data, model, checked.epochs, self.time)
+            self._judge_by(Evaluation.of(checked, self.validation_data))
+            self.fine_tuning = FineTuning(checked, train_data, given, checked.epochs, self.time)
             self._note(*self._graph.notes, *self._journal.without_locks)
             self._resume() if resume else self._start()
 
@@ -133,7 +146,11 @@ class Rounds(Run, Iterator):
         over = None if self.settings.trains_by_itself else self._schedule_over()
         broken = MENDED if is_broken(self.first) else None
         found = self.remarks(unsettled, self.validation_data)
-        return [remark for remark in (scale, *found, over, broken) if remark]
+        return [remark for remark in (scale, *found, over, broken, self._nothing_trains()) if remark]
+
+    def _nothing_trains(self):
+        trains = self.settings.trains and self.settings.fine_tune is None
+        return FROZEN if trains and not self.first.trainable_variables else None
 
     def _schedule_over(self):
         if self.settings.learning_rate is not None or self.settings.fine_tune is not None:
@@ -162,10 +179,8 @@ class Rounds(Run, Iterator):
     def _resume(self):
         directory = self._journal.resume(self._description(None))
         self.baseline = directory.settings["baseline"]
-        self.first = self.best = loaded(
-            directory, 0, widths=directory.settings["widths"], weights=directory.settings.get("weights")
-        )
         self.monitor = directory.settings["monitor"]
+        self._take_up_notes(directory.events())
         settings = self.settings
         self._judge_by(
             Evaluation(
@@ -187,6 +202,15 @@ class Rounds(Run, Iterator):
         self._survivors.cut(_removed_so_far(rounds, self.original_widths))
         self._restore_method(loaded_profile(directory), directory.state())
         self._journal.last_profile = self.profile
+
+    def _take_up_notes(self, events):
+        """The notes on record come first, and are not reported again."""
+        new, self.notes = (
+            self.notes,
+            [event["text"] for event in events if event["event"] == "note" and "text" in event],
+        )
+        self._notes_reported = len(self.notes)
+        self._note(*new)
 
     def _restore_method(self, profile, state):
         """Hands the method its state, which comes from a file and may be damaged in ways that only the method knows."""
@@ -218,8 +242,7 @@ class Rounds(Run, Iterator):
         """The fingerprints of the data, if there is a folder to keep them in."""
         if not self._journal.keeps:
             return {}
-        data = {"train_data": self.train_data, "validation_data": self.validation_data}
-        return {name: fingerprints.of_data(part) for name, part in data.items()}
+        return {name: fingerprints.of_data(part) for name, part in self._given.items()}
 
     # The rounds
 
@@ -319,12 +342,33 @@ class Rounds(Run, Iterator):
         value, spent = self._after_training(candidate, epochs, 0, since_cut) if epochs else after_cut, epochs
         if self._may_help_again(after_cut, value, epochs):
             value, spent = self._after_training(candidate, epochs, epochs, since_cut), 2 * epochs
-        kept = "training"
+        kept, found = "training", value if epochs else math.nan
         if snapshot is not None and better(after_cut, value, self.monitor) and (chooses or math.isnan(value)):
             snapshot.restore()
             value, kept = after_cut, "cut"
+            self._note_if_ruined(after_cut, found)
         epochs = spent + self.epochs_of_method
-        return {"accuracy": value, "accepted": self.accepts(value), "epochs": epochs, "kept": kept}
+        return {
+            "accuracy": value,
+            "accepted": self.accepts(value),
+            "epochs": epochs,
+            "kept": kept,
+            "accuracy_trained": found,
+        }
+
+    def _note_if_ruined(self, before, after):
+        """Notes, once a run, that training has made a network much worse."""
+        slight = lost(after, before, self.monitor) <= RUINED[lower_is_better(self.monitor)]
+        if slight or any(note.startswith(RUINOUS) for note in self.notes):
+            return
+        found = "NaN or infinite" if math.isnan(after) else f"{figure(after)} after it"
+        cause = (
+            "the learning rate is too high: pass a lower one" if self.settings.fine_tune is None else "see fine_tune"
+        )
+        self._note(
+            f"{RUINOUS}, in round {self.number}: {self.monitor} {figure(before)} before training, {found}. The state "
+            f"before it was put back. Probably {cause}."
+        )
 
     def train_for_method(self, network: keras.Model, epochs: int = 1) -> float:
         """Trains a network that belongs to the method, in place; its epochs count towards those of the run.

@@ -9,10 +9,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from firekeras.data.ending import watched
 from firekeras.data.scale import most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
-from firekeras.refusals import check_batch_size, warn_caller
+from firekeras.quiet import without_end_warnings
+from firekeras.refusals import HOLD_OUT, check_batch_size, warn_caller
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, uncertainty, within_tolerance
 from firekeras.rounds.settings import RunSettings
 
@@ -68,7 +70,9 @@ class Evaluation:
         if self._evaluate is not None:
             return self._as_number(self._evaluate(model))
         x, y, weights = keras.utils.unpack_x_y_sample_weight(self.data)
-        metrics = model.evaluate(x, y, sample_weight=weights, batch_size=self.batch_size, verbose=0, return_dict=True)
+        settings = {"batch_size": self.batch_size, "verbose": 0, "return_dict": True}
+        with without_end_warnings(), watched(self.data, "Judging") as watch:
+            metrics = model.evaluate(x, y, sample_weight=weights, callbacks=watch, **settings)
         if self._monitor is None:
             self._monitor = chosen_monitor(self._wanted, metrics, len(model.outputs))
         return math.nan if math.isnan(metrics.get("loss", 0.0)) else float(metrics[self._monitor])
@@ -158,7 +162,7 @@ def warn_unless_held_out(train_data: Any, validation_data: Any):
     if train_data is validation_data or _share_samples(train_data, validation_data):
         warn_caller(
             "validation_data are samples of train_data: accuracy on training samples says little about new data. "
-            "Hold some out: firekeras.datasets.hold_out, or x[:n] to train on and x[n:] to judge by."
+            f"{HOLD_OUT}"
         )
 
 

@@ -16,7 +16,9 @@ class RoundFigures:
         filters_removed: How many filters this round removed; 0 if it only trained the network to the end.
         accuracy_after_cut: The monitored metric on the validation data right after the cut, settled; NaN if it was
             not measured, as inside `fit`, or is not a number.
-        accuracy: The metric of the state that is kept: right after the cut or after training, whichever is better.
+        accuracy: The metric of the state that is kept, right after the cut or after training.
+        accuracy_trained: The metric after training, whichever state is kept; NaN if it diverged, or is unknown.
+        kept: `"training"`, or `"cut"` if training did not improve the network, and the state before it is kept.
         conv_macs, macs, params: The costs of this round's model.
         ram, flash: Its RAM and the size of its file in int8, in bytes; None if unknown.
         seconds: How long the round took; NaN if unknown.
@@ -32,6 +34,8 @@ class RoundFigures:
     filters_removed: int
     accuracy_after_cut: float = math.nan
     accuracy: float
+    accuracy_trained: float = math.nan
+    kept: str = "training"
     conv_macs: int
     macs: int
     params: int
@@ -55,6 +59,18 @@ class RoundFigures:
     def after_cut(self) -> float:
         """The metric right after the cut; NaN if the round cut nothing."""
         return self.accuracy_after_cut if self.filters_removed else math.nan
+
+    @property
+    def trained(self) -> float:
+        """The metric after training, whichever state is kept; NaN if it diverged, or is unknown."""
+        return self.accuracy_trained if self.kept == "cut" else self.accuracy
+
+    @property
+    def instead(self) -> str:
+        """Which state is kept if not the trained one, in brackets, with a space before it."""
+        if self.kept != "cut":
+            return ""
+        return " (cut kept)" if self.filters_removed else f" ({figure(self.accuracy)} before it kept)"
 
 
 def ranked_by(criterion: str) -> str:

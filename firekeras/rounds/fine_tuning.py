@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 
+from firekeras.data.ending import watched
 from firekeras.data.samples import shuffles
 from firekeras.keras_models.devices import several_processes
 from firekeras.plan.planning import PruningPlan
@@ -88,7 +89,7 @@ class FineTuning:
             return 0.0
         with self.time.on("training"):
             if self.settings.fine_tune is not None:
-                self.settings.fine_tune(candidate)
+                _check_in_place(candidate, self.settings.fine_tune(candidate))
                 return 0.0
             return self._fit(candidate, epochs, callbacks, spent, since_cut)
 
@@ -96,9 +97,10 @@ class FineTuning:
         rate, first = LearningRate(self.curve, spent, since_cut), FirstSteps()
         fit = {"verbose": 0, "shuffle": shuffles(self.train_data), **self.settings.fit, "epochs": epochs}
         own = keras.tree.flatten(fit.get("callbacks")) if fit.get("callbacks") is not None else []
-        fit["callbacks"] = [rate, first, *own, keras.callbacks.TerminateOnNaN(), *callbacks]
         x, y, weights = keras.utils.unpack_x_y_sample_weight(self.train_data)
-        with self._taught(candidate):
+        endless = None if fit.get("steps_per_epoch") else self.train_data
+        with self._taught(candidate), watched(endless, "Training") as watch:
+            fit["callbacks"] = [rate, first, *own, keras.callbacks.TerminateOnNaN(), *callbacks, *watch]
             history = candidate.fit(x, y, sample_weight=weights, **fit)
         self.time.move("training", "compiling", first.compiling)
         losses = history.history.get("loss", [])
@@ -114,6 +116,14 @@ class FineTuning:
         finally:
             if self.teacher is not None:
                 self.teacher.detach()
+
+
+def _check_in_place(candidate, returned):
+    if isinstance(returned, keras.Model) and returned is not candidate:
+        raise ValueError(
+            f"fine_tune trains the model in place; it returned another model, {returned.name!r}. Train the one that it "
+            "is given, or copy the weights back: model.set_weights(trained.get_weights())."
+        )
 
 
 class EpochEvents(keras.callbacks.Callback):

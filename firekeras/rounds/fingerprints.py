@@ -11,6 +11,7 @@ import numpy as np
 from firekeras.data.checks import as_numpy
 
 WHOLE = 1 << 26  # bytes of an array up to which all of it counts, so that labels always do
+STATISTICS = ("moving_mean", "moving_variance")
 SIZE = 16  # bytes of a fingerprint
 
 
@@ -32,6 +33,12 @@ def of_data(data: Any) -> str:
 def of_weights(model: keras.Model) -> str:
     """The fingerprint of a model's weights, in whichever order the model lists them."""
     return _joined(sorted(_of_array(weight) for weight in model.weights))
+
+
+def of_learned(model: keras.Model) -> str:
+    """The fingerprint of what a model has learned: its weights without the statistics that a run settles."""
+    weights = (weight for weight in model.weights if weight.path.rpartition("/")[2] not in STATISTICS)
+    return _joined(sorted(_of_array(weight) for weight in weights))
 
 
 def _joined(digests):

@@ -146,6 +146,22 @@ class Journal:
             self.directory = RunDirectory.create(self.path, {**description, **marks}, model)
             _check_loads(self.directory)
 
+    def first_model(self, given: keras.Model) -> keras.Model:
+        """The model that the run began with, by the names of its layers of then: a rebuilt one may have others.
+
+        Args:
+            given: The model that the run is continued with.
+
+        Raises:
+            ValueError: If that is another one.
+        """
+        directory = self.directory or self._opened()
+        _check_complete(directory)
+        widths, weights = directory.settings["widths"], directory.settings.get("weights")
+        first = loaded(directory, 0, widths=widths, weights=weights)
+        _check_same_model(first, given, directory)
+        return first
+
     def resume(self, description) -> RunDirectory:
         """Continues the run in the directory: with the same settings, unless it is finished. All processes read it."""
         return devices.by_the_first(lambda: self._resumed(description)) or self._opened()
@@ -294,8 +310,7 @@ def _changed(description, directory) -> dict:
     """The settings that a continued run may change and does; raises `ValueError` for any other difference."""
     _check_complete(directory)
     written = {**directory.settings, "settings": {**directory.settings["settings"], **directory.changed()}}
-    for name in ("model", "widths", "method"):
-        _check_equal(name, description[name], written.get(name))
+    _check_equal("method", description["method"], written.get("method"))
     differs = {name: value for name, value in description["settings"].items() if value != written["settings"].get(name)}
     free = {*MAY_GROW, *(MAY_CHANGE if directory.ended() else ())}
     for name in differs.keys() - free:
@@ -324,6 +339,22 @@ def check_same_data(written: Mapping[str, str], received: Mapping[str, str]):
                 f"The {name} are not those that the run was begun with: their shapes, types, order or values differ. "
                 "Continue with the same, or begin a new run in another folder."
             )
+
+
+def _check_same_model(first, given, directory):
+    """Names do not count: Keras numbers them, and the same model that is built again gets others."""
+    widths = [list(channel_graph(model).widths.values()) for model in (first, given)]
+    if widths[0] != widths[1]:
+        other = f"its layers have {widths[1]} filters. Expected {widths[0]}"
+    elif fingerprints.of_learned(first) != fingerprints.of_learned(given):
+        other = "its weights are others"
+    else:
+        return
+    raise ValueError(
+        f"The model is not the one that the run was begun with: {other}. Continue with the same, which is also in "
+        f"{directory.path / model_name(0)}, for keras.models.load_model; or begin a new run in "
+        "another folder."
+    )
 
 
 def _check_equal(name, received, written):

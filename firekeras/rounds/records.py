@@ -25,12 +25,12 @@ class RoundRecord(RoundFigures):
 
     Args:
         **figures: `number`, `accepted`, `filters_removed`, `accuracy_after_cut`, `accuracy`, `conv_macs`, `macs`,
-            `params`, `ram`, `flash`, `seconds`, `notes`, `pruning_ratio`, `details` and `epochs`, as in `RoundFigures`.
+            `params`, `ram`, `flash`, `seconds`, `notes`, `pruning_ratio`, `details`, `epochs`, `accuracy_trained` and
+            `kept`, as in `RoundFigures`.
         criterion: What ranked the filters: `"fire"` if FIRE was measured, `"fire_predicted"` if the detector
             predicted it, else the criterion's name; `"none"` if the round cut nothing.
         baseline: The monitored metric of the model that the run began with, settled.
         model: The best model so far: this round's if it was accepted, else the last accepted one.
-        kept: `"training"`, or `"cut"` if the state right after the cut was the better one. Defaults to `"training"`.
         costs: The `Costs` of this round's model; None for a round read from a file.
 
     Example:
@@ -42,7 +42,6 @@ class RoundRecord(RoundFigures):
     baseline: float
     model: keras.Model = dataclasses.field(repr=False)
     epochs: int = 1
-    kept: str = "training"
     costs: Costs | None = dataclasses.field(default=None, repr=False)
 
     @classmethod
@@ -160,7 +159,16 @@ class CompressionResult:
     def _verdict(self):
         verdict = "within" if self.within_tolerance else "outside"
         tolerance = tolerance_in_words(self.tolerance, self.monitor)
-        return [f"{self.epochs} epochs in {len(self.rounds)} rounds; {verdict} the tolerance of {tolerance}."]
+        line = f"{self.epochs} epochs in {len(self.rounds)} rounds; {verdict} the tolerance of {tolerance}."
+        return [line, *self._trained_in_vain()]
+
+    def _trained_in_vain(self):
+        rounds = [record for record in self.rounds if record.kept == "cut"]
+        if not rounds:
+            return []
+        last = rounds[-1]
+        found = "" if math.isnan(last.trained) else f": {figure(last.trained)} trained"
+        return [f"Training did not help in {len(rounds)} of them; round {last.number}{found}{last.instead}."]
 
     def _time(self):
         parts = sorted(self.time.items(), key=lambda part: -part[1])

@@ -120,6 +120,7 @@ class Finished(Event, total=False):
     filters_removed: Required[Count]
     accuracy_after_cut: Number
     accuracy: Required[Number]
+    accuracy_trained: Number
     baseline: Number
     conv_macs: Required[Count]
     macs: Required[Count]

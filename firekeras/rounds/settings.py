@@ -12,7 +12,16 @@ from firekeras.channels.costs import COSTS
 from firekeras.channels.latency_table import LatencyTable
 from firekeras.plan.goals import TIMES, checked_target
 from firekeras.plan.planning import check_limits
-from firekeras.refusals import check_batch_size, check_number, check_share, checked_whole, suggestion
+from firekeras.refusals import (
+    HOLD_OUT,
+    SIMILAR,
+    check_batch_size,
+    check_number,
+    check_share,
+    checked_whole,
+    nearest,
+    suggestion,
+)
 from firekeras.rounds.monitor import check_tolerance
 from firekeras.rounds.rate_schedules import get_schedule
 
@@ -24,12 +33,14 @@ LATENCY, LITERT_LATENCY = LATENCIES
 MEASURES = (*COSTS, *TIMES)
 NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validation_split", "initial_epoch"}
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
+SPLIT = "validation_split"
+STEPS = ("steps_per_epoch", "validation_steps")  # arguments of fit that also bound what is measured and judged
+WATCHERS = {"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"}  # callbacks of Keras
 BESIDE_SAMPLES = {"sample_weight": "(x, y, weights)", "y": "(x, y)"}  # fit takes them beside x
 SHORT_FOR = {  # names that people try
     "lr": "learning_rate",
     "ratio": "pruning_ratio",
     "caps": "layer_caps",
-    "validation_split": "validation_data",
 }
 NO_LIMIT_IF_NONE = ("epochs", "epochs_per_round")
 
@@ -120,6 +131,9 @@ class RunSettings:
         checked_type("latency", self.latency, LatencyTable | None)
         self._check_functions()
         check_batch_size(self.batch_size)
+        for name in STEPS:
+            if self.fit.get(name) is not None:
+                checked_whole(name, self.fit[name], 1)
         return dataclasses.replace(self, **self._whole_numbers())
 
     def _whole_numbers(self):
@@ -139,8 +153,11 @@ class RunSettings:
             checked_type(name, getattr(self, name), Callable | None)
             _check_takes_a_model(name, getattr(self, name))
         check_callbacks(self.fit.get("callbacks"))
-        if self.fine_tune is not None and (self.distill or self.fit or self.learning_rate is not None):
-            unused = [*self.fit, *(name for name in ("distill", "learning_rate") if getattr(self, name))]
+        if self.fine_tune is not None and (self.distill or self.fit.keys() - STEPS or self.learning_rate is not None):
+            unused = [
+                *(self.fit.keys() - STEPS),
+                *(name for name in ("distill", "learning_rate") if getattr(self, name)),
+            ]
             raise ValueError(
                 f"fine_tune trains by itself: {', '.join(unused)} would not be used. Leave out one of them."
             )
@@ -159,6 +176,16 @@ class RunSettings:
     def batch_size(self) -> int | None:
         """The batch size of fine-tuning; None for Keras's own."""
         return self.fit.get("batch_size")
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """How many batches of a data set an epoch has, and a measurement on training data; None for all."""
+        return self.fit.get("steps_per_epoch")
+
+    @property
+    def validation_steps(self) -> int | None:
+        """How many batches networks are judged by; None for all."""
+        return self.fit.get("validation_steps")
 
     def to_dict(self) -> dict:
         """All settings by name, as a shallow copy."""
@@ -185,6 +212,19 @@ def check_callbacks(given: Any):
                 "FirePruningCallback prunes inside model.fit, and compress prunes by itself. Leave it out here, or "
                 "pass it to model.fit."
             )
+        _check_sees_what_it_watches(callback)
+
+
+def _check_sees_what_it_watches(callback):
+    """Within a round nothing is validated, so what waits for a validation metric would wait in vain."""
+    kinds = {kind.__name__ for kind in type(callback).__mro__ if kind.__module__.split(".")[0] == "keras"}
+    watched = str(getattr(callback, "monitor", ""))
+    if kinds & WATCHERS and watched.startswith("val_") and getattr(callback, "save_best_only", True):
+        raise ValueError(
+            f"{type(callback).__name__}(monitor={watched!r}) waits for a validation metric, but compress validates "
+            "between rounds, not within them. Leave it out (compress itself keeps the better state, and lowers the "
+            f"learning rate), or let it watch {watched.removeprefix('val_')!r}."
+        )
 
 
 def _check_takes_a_model(name, function):
@@ -202,6 +242,8 @@ def _hint(name, names):
     if name in BESIDE_SAMPLES:
         return f" It belongs to the data: pass {BESIDE_SAMPLES[name]} as train_data."
     known = sorted({*names, "validation_data"})
+    if nearest(name, [*known, SPLIT], SIMILAR) == SPLIT:
+        return f" compress takes validation_data. {HOLD_OUT}"
     return suggestion(SHORT_FOR.get(name, name), known) or " help(firekeras.compress) lists them."
 
 

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from firekeras.data import checks
-from firekeras.data.checks import check_batches_finite, check_finite, checked_data
+from firekeras.data.checks import check_batches_finite, check_finite, check_training_data, checked_data
 
 
 def of_unknown_length(count, begun):
@@ -74,3 +74,27 @@ def test_fractions_are_not_cut_off_for_inputs_of_whole_numbers(values):
     with pytest.raises(ValueError, match=r"takes whole numbers, int32, but the data hold fractions"):
         checked_data(model, np.full((2, 3), values))
     assert checked_data(model, np.full((2, 3), 4.0))[0].shape == (2, 3)
+
+
+def test_a_share_as_validation_data_is_told_how_to_hold_out():
+    train = (np.zeros((8, 8, 8, 3), "float32"), np.zeros(8))
+    with pytest.raises(ValueError, match=r"as validation_data: .* Received: 0\.2\. Hold some samples out: .*hold_out"):
+        check_training_data(networks.two_convs(), {"train_data": train, "validation_data": 0.2})
+
+
+def test_samples_with_and_without_a_last_axis_are_not_mixed():
+    x = keras.Input((8, 8, 1))
+    model = keras.Model(x, keras.layers.Flatten()(x))
+    with_axis, without = np.zeros((4, 8, 8, 1)), np.zeros((4, 8, 8))
+    data = {"train_data": (without, np.zeros(4)), "validation_data": (with_axis, np.zeros(4))}
+    with pytest.raises(ValueError, match=r"different numbers of axes \(train_data: \[\(8, 8\)\], validation_data: "):
+        check_training_data(model, data)
+    check_training_data(model, {**data, "validation_data": data["train_data"]})
+
+
+def test_arrays_by_name_have_the_names_of_the_inputs():
+    inputs = {"left": keras.Input((3,), name="left"), "right": keras.Input((3,), name="right")}
+    model = keras.Model(inputs, keras.layers.Add()(list(inputs.values())))
+    with pytest.raises(ValueError, match=r"takes the inputs \['left', 'right'\]. Received .* \['left', 'wrong'\]"):
+        checked_data(model, {"left": np.zeros((2, 3)), "wrong": np.zeros((2, 3))})
+    checked_data(model, {"left": np.zeros((2, 3)), "right": np.zeros((2, 3))})

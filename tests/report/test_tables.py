@@ -87,6 +87,25 @@ def test_a_round_that_cut_nothing_says_that_it_trained():
     assert line == "Round  2 kept    trained to the end; accuracy 0.9800 trained, 1 s"
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"accuracy_trained": 0.1}, "accuracy 0.9800 cut, 0.1000 trained (cut kept), 1 s"),
+        ({"accuracy_trained": None}, "accuracy 0.9800 cut, - trained (cut kept), 1 s"),
+        ({}, "accuracy 0.9800 cut, - trained (cut kept), 1 s"),  # of an older version
+        ({"accuracy_trained": 0.1, "filters_removed": 0}, "accuracy 0.1000 trained (0.9800 before it kept), 1 s"),
+    ],
+)
+def test_training_that_did_not_help_is_shown_beside_what_is_kept(changed, words):
+    event = {**ROUND, "kept": "cut", "accuracy_after_cut": 0.98, **changed}
+    assert tables.event_line(event, STARTED).plain.endswith(words)
+
+
+def test_a_round_shows_the_cost_that_the_target_is_in():
+    started = {**STARTED, "target": {"latency": 0.5, "params": 0.5}, "costs": {"conv_macs": 8, "params": 16}}
+    assert " 50.0% parameters; " in tables.event_line(ROUND, started).plain
+
+
 def test_runs_begin_with_their_baseline():
     event = {"event": "start", "baseline": 0.98765, "monitor": "accuracy", "costs": {"conv_macs": 1_492_992}}
     assert tables.event_line(event, {}).plain == "Baseline: accuracy 0.9877; 1,492,992 conv MACs"

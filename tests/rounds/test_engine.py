@@ -23,7 +23,7 @@ from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.monitor import chosen_monitor, lost, lower_is_better, within_tolerance
 from firekeras.rounds.run import Run
 from firekeras.rounds.run_directory import RunDirectory
-from firekeras.rounds.settings import RunSettings
+from firekeras.rounds.settings import RunSettings, check_callbacks
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
 
@@ -175,6 +175,10 @@ def test_the_state_right_after_the_cut_is_kept_if_training_made_it_worse(trained
     result = compress(trained, evaluate=evaluate, max_rounds=1)
     record = result.rounds[0]
     assert (record.accepted, record.kept, record.accuracy, record.accuracy_after_cut) == (True, "cut", 0.89, 0.89)
+    assert record.accuracy_trained == 0.7
+    assert "Training did not help in 1 of them; round 1: 0.7000 trained (cut kept)." in result.summary()
+    (note,) = (note for note in result.notes if "the learning rate is too high" in note)
+    assert "in round 1: accuracy 0.8900 before training, 0.7000 after it" in note
     state = [*result.model.trainable_variables, *result.model.optimizer.variables]
     for value, variable in zip(kept[0.89], state[: len(kept[0.89])], strict=True):
         np.testing.assert_array_equal(value, np.array(variable))
@@ -191,6 +195,8 @@ class Diverge(keras.callbacks.Callback):
 def test_of_training_that_diverges_the_state_before_is_kept(trained):
     result = compress(trained, callbacks=[Diverge()], tolerance=1.0, max_rounds=1)
     assert [(record.accepted, record.kept) for record in result.rounds] == [(True, "cut")]
+    assert np.isnan(result.rounds[0].accuracy_trained)
+    assert any("before training, NaN or infinite" in note for note in result.notes)
     assert all(np.isfinite(w).all() for w in result.model.get_weights())
 
 
@@ -699,6 +705,49 @@ def test_a_function_of_the_user_fine_tunes_and_measures():
     assert [record.accuracy for record in records] == [1.0, 0.999]  # the better state
 
 
+def test_another_model_from_fine_tune_is_refused_at_once(trained):
+    calls = []
+
+    def fine_tune(model):
+        calls.append(model)
+        return small_cnn()
+
+    with pytest.raises(ValueError, match="fine_tune trains the model in place; it returned another model"):
+        firekeras.compress(trained, TRAIN, VALIDATION, fine_tune=fine_tune, method=SmallWeights(), verbose=0)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        keras.callbacks.EarlyStopping(patience=2),
+        keras.callbacks.ReduceLROnPlateau("val_accuracy"),
+        keras.callbacks.ModelCheckpoint("best.keras", save_best_only=True),
+    ],
+)
+def test_callbacks_that_wait_for_validation_are_refused(trained, callback):
+    with pytest.raises(ValueError, match=r"waits for a validation metric.*let it watch '(loss|accuracy)'"):
+        compress(trained, callbacks=[callback])
+
+
+def test_a_frozen_network_is_noted(trained):
+    frozen = keras.models.clone_model(trained)
+    frozen.trainable = False
+    rounds = firekeras.compression_rounds(compiled(frozen), TRAIN, VALIDATION, method=SmallWeights())
+    assert any("All layers are frozen" in note for note in rounds.notes)
+
+
+@pytest.mark.parametrize("name", ["validation_split", "validation_splt"])
+def test_a_share_to_validate_on_is_told_how_to_hold_out(trained, name):
+    with pytest.raises(ValueError, match=r"compress takes validation_data\. Hold some samples out"):
+        compress(trained, **{name: 0.2})
+
+
+def test_callbacks_that_watch_training_are_taken(tmp_path):
+    saving = keras.callbacks.ModelCheckpoint(tmp_path / "last.keras")
+    check_callbacks([keras.callbacks.EarlyStopping("loss"), saving])
+
+
 def test_a_model_that_is_not_compiled_needs_both_functions():
     with pytest.raises(ValueError, match="is not compiled"):
         firekeras.compression_rounds(small_cnn(), TRAIN, VALIDATION, fine_tune=print)
@@ -816,6 +865,52 @@ def test_a_run_goes_on_with_the_same_settings_alone(trained, tmp_path, changed, 
         compress(trained, **given, **changed)
     longer = compress(trained, **{**given, "max_rounds": 2})
     assert len(longer.rounds) == 2 and longer.stopped_because == "max_rounds=2 is reached"
+
+
+def renamed(model):
+    """The same network, built again in the same process: its layers have other names."""
+    twin = keras.models.clone_model(model, clone_function=rebuilt)
+    twin.set_weights(model.get_weights())
+    return compiled(twin)
+
+
+def rebuilt(layer):
+    return layer.from_config({**layer.get_config(), "name": f"{layer.name}_1"})
+
+
+def test_a_run_goes_on_with_the_same_network_by_other_names(trained, tmp_path):
+    plain = {"epochs_per_round": 0, "recovery": (), "tolerance": 1.0, "run_dir": tmp_path / "run"}
+    first = compress(trained, max_rounds=1, **plain)
+    second = compress(renamed(trained), max_rounds=2, resume=True, **plain)
+    assert [record.filters_removed for record in second.rounds[:1]] == [first.rounds[0].filters_removed]
+    assert len(second.rounds) == 2 and second.model.name == first.model.name
+    assert channel_graph(second.model).widths.keys() == channel_graph(trained).widths.keys()
+
+
+def test_a_resumed_run_keeps_the_notes_of_its_beginning(trained, tmp_path):
+    plain = {"epochs_per_round": 0, "recovery": (), "tolerance": 0.5, "run_dir": tmp_path / "run"}
+    first = compress(trained, max_rounds=1, method="l1", **{**plain, "tolerance": 1e-6})
+    second = compress(trained, max_rounds=2, method="l1", resume=True, **{**plain, "tolerance": 1e-6})
+    assert any("held-out samples cannot judge" in note for note in first.notes)
+    assert second.notes[: len(first.notes)] == first.notes
+    texts = [event["text"] for event in RunDirectory.open(tmp_path / "run").events() if event["event"] == "note"]
+    assert len(texts) == len(set(texts))
+
+
+def test_a_run_does_not_go_on_with_another_network(trained, tmp_path):
+    plain = {"epochs_per_round": 0, "recovery": (), "tolerance": 1.0, "run_dir": tmp_path / "run"}
+    compress(trained, max_rounds=1, **plain)
+    untrained = renamed(trained)
+    untrained.get_layer("logits_1").set_weights([w + 1 for w in untrained.get_layer("logits_1").get_weights()])
+    with pytest.raises(
+        ValueError, match=r"not the one that the run was begun with: its weights are others.*000\.keras"
+    ):
+        compress(untrained, max_rounds=2, resume=True, **plain)
+    smaller = firekeras.prune(
+        trained, firekeras.plan_pruning(trained, firekeras.score_filters(trained, "l1"), pruning_ratio=0.3)
+    )
+    with pytest.raises(ValueError, match=r"its layers have \[.*\] filters\. Expected \[.*\]"):
+        compress(smaller, max_rounds=2, resume=True, **plain)
 
 
 def test_a_finished_run_is_continued_with_another_target_or_more_epochs(trained, tmp_path):

@@ -8,6 +8,7 @@ from keras import ops
 
 from firekeras.channels.walk import Visit, functional_graph, walk
 from firekeras.data.checks import checked_data
+from firekeras.data.ending import Pass, ends
 from firekeras.data.samples import batches
 from firekeras.keras_models.internals import at_inference_arguments, flat_inputs
 from firekeras.scores.criteria.readers import Readers
@@ -46,7 +47,7 @@ def _mean_effect(model, data, measure, name):
     readers = Readers(model)
     gradient = gradient_of(GatedLoss(model, readers))
     total, samples = np.zeros(readers.graph.num_units), 0
-    for x, y, weights in batches(data, BATCH_SIZE):
+    for x, y, weights in _watched_batches(data):
         if y is None:
             raise ValueError(
                 "Expected data with labels, (x, y), since the criterion uses the loss. Received: only samples."
@@ -60,6 +61,17 @@ def _mean_effect(model, data, measure, name):
             "np.isfinite(x).all(), and evaluate the model: its loss must be finite."
         )
     return readers.scores(-total / samples / np.maximum(readers.graph.unit_sizes, 1), name)
+
+
+def _watched_batches(data):
+    if ends(data):
+        yield from batches(data, BATCH_SIZE)
+        return
+    with Pass(data, "Measuring gradients") as read:
+        for batch in batches(data, BATCH_SIZE):
+            read.batch()
+            yield batch
+        read.end()
 
 
 def _check_loss(model, name):

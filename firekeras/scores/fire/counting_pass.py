@@ -11,6 +11,7 @@ from firekeras.channels.walk import visits
 from firekeras.keras_models import devices
 from firekeras.keras_models.internals import strategy_of
 from firekeras.network.layer_by_layer import Enough, LayerByLayer
+from firekeras.quiet import without_end_warnings
 from firekeras.scores.fire.counting import Glance, NonFiniteCounter, ZeroCount, ZeroCounters
 
 KEPT: weakref.WeakKeyDictionary[keras.Model, CountingPass] = weakref.WeakKeyDictionary()  # until the model goes
@@ -68,7 +69,7 @@ class CountingPass:
         """
         x, batch_size = (data[0], batch_size or 32) if isinstance(data, tuple) else (data, None)
         x = devices.share_of_process(x)
-        with devices.scope_of(self._layers.model), devices.counting_apart():
+        with without_end_warnings(), devices.scope_of(self._layers.model), devices.counting_apart():
             self._layers.evaluate(x, batch_size=batch_size, steps=steps, verbose=0, callbacks=callbacks)
         devices.sum_over_processes([variable for helper in self._layers.helpers for variable in helper.variables])
         self._check()

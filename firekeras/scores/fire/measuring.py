@@ -13,6 +13,7 @@ import numpy as np
 from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.data.checks import checked_data, num_samples, shuffled_or_share
+from firekeras.data.ending import watched
 from firekeras.keras_models import devices
 from firekeras.network import Network
 from firekeras.quiet import without_retracing_warnings
@@ -119,8 +120,9 @@ def count_zeros(
     axes = {relu.key: relu.axis for relu in network.relus}
     counting = CountingPass.of(model, axes, neuron_maps, spread=auto)
     stop = [StopWhenSettled(lambda: rates_so_far(network, counting.counts()), num_samples(data), cut)] if auto else []
-    with ProgressReports(on_progress) if on_progress else ProgressLine("Measuring FIRE") as shown:
-        counting.run(data, batch_size=batch_size, steps=steps, callbacks=[shown, *stop])
+    line = ProgressReports(on_progress) if on_progress else ProgressLine("Measuring FIRE")
+    with line, watched(None if steps else data, line.title, shown=False) as watch:
+        counting.run(data, batch_size=batch_size, steps=steps, callbacks=[line, *stop, *watch])
     counts = counting.counts()
     counting.keep()
     return network, counts

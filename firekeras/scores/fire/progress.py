@@ -53,6 +53,8 @@ class ProgressReports(keras.callbacks.Callback):
         report: A function of the number of finished batches and the number of all, `None` if unknown.
     """
 
+    title = "Measuring FIRE"
+
     def __init__(self, report):
         super().__init__()
         self.report = report

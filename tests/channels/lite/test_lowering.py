@@ -50,6 +50,12 @@ def test_what_several_layers_read_is_not_folded():
     assert kinds(model) == ["CONV_2D", "MUL", "ADD", "ADD"]
 
 
+def test_augmentation_is_not_in_the_file():
+    layers = [L.RandomFlip(), L.RandomTranslation(0.1, 0.1), L.RandomContrast(0.1), L.Conv2D(4, 3)]
+    model = sequence(*layers)
+    assert kinds(model) == ["CONV_2D"] and not firekeras.count_costs(model).estimated
+
+
 def test_a_layer_that_nobody_knows_is_one_step_and_says_so():
     model = sequence(L.Reshape((8, 24)), L.LSTM(3, name="memory"))
     costs = firekeras.count_costs(model)

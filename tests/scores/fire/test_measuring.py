@@ -603,6 +603,19 @@ def test_data_that_do_not_fit_are_refused(data, words):
         firekeras.measure_fire(networks.two_convs(), data)
 
 
+@pytest.mark.every_backend
+def test_no_batch_is_counted_beyond_an_end_that_nobody_knew():
+    """TensorFlow runs what needs no data, such as a fixed number of samples, even if no batch comes."""
+    x = np.random.default_rng(0).normal(size=(8, 8, 8, 3)).astype("float32")
+    signature = tf.TensorSpec((4, 8, 8, 3))
+    data = tf.data.Dataset.from_generator(lambda: iter([x[:4], x[4:]]), output_signature=signature)
+    model = networks.two_convs()
+    profile, expected = firekeras.measure_fire(model, data), firekeras.measure_fire(model, x)
+    assert profile.samples == 8
+    for name in expected:
+        np.testing.assert_array_equal(profile[name], expected[name])
+
+
 @pytest.mark.parametrize("form", ["PyDataset", "DataLoader", "generator"])
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_batches_of_another_shape_are_refused_not_measured(form):

@@ -10,10 +10,19 @@ from firekeras.channels.program import Product
 from firekeras.channels.unchanged import UNCHANGED
 from firekeras.keras_models.internals import numpy_ops
 
+IN_TRAINING = (
+    layers.RandomBrightness,
+    layers.RandomContrast,
+    layers.RandomFlip,
+    layers.RandomRotation,
+    layers.RandomTranslation,
+    layers.RandomZoom,
+)
 
-@becomes(*UNCHANGED, layers.InputLayer)
+
+@becomes(*UNCHANGED, *IN_TRAINING, layers.InputLayer)
 def nothing(lowering, ran):
-    """What leaves values as they are."""
+    """What leaves values as they are, at least at inference."""
     lowering.nothing(ran)
 
 
