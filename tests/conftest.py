@@ -9,6 +9,8 @@ import pytest
 
 FIXTURES = ("command_line", "pages", "registries", "sides", "trained_digits")
 TRAINS = ("rounds", "fit", "recovery", "methods", "studies", "cli", "scores/criteria", "scores/detector")
+CUTS = ("channels/test_opening.py", "channels/rules/test_recurrent.py", "channels/rules/test_attention.py")
+CUTS += ("network/test_random_networks.py",)
 COUNTS = ("plan", "channels/test_costs.py", "test_zoo.py")  # on networks that are built, cut, and seldom run
 
 
@@ -23,8 +25,8 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Marks what trains, counts, or runs networks in steps that are the same Python on every backend."""
-    tests, places = config.rootpath / "tests", set(TRAINS + COUNTS)
+    """Marks what trains, cuts, or counts, in steps that are the same Python on every backend."""
+    tests, places = config.rootpath / "tests", set(TRAINS + CUTS + COUNTS)
     for item in items:
         path = item.path.relative_to(tests)
         if places & {one.as_posix() for one in (path, *path.parents)}:

@@ -94,6 +94,7 @@ def oracle_sees_inside(monkeypatch):
     monkeypatch.setattr(networks, "leaves", parts)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("build", [lambda: network(Block(6, name="one"), Block(6, name="two")), staged])
 def test_filters_inside_go_exactly(build, tmp_path, oracle_sees_inside):
     model = build()
@@ -163,6 +164,7 @@ def test_fire_inside_is_measured():
     np.testing.assert_allclose(profile["one/expand"], (given == 0).mean((0, 1, 2)))
 
 
+@pytest.mark.every_backend
 def test_in_fit_a_network_with_blocks_gets_smaller():
     model = network(Block(6, name="one"))
     x = networks.samples(model, count=32)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from backends import every_backend_runs
 from keras import layers as L
 from networks import predictions, samples, scramble
 from oracle import assert_pruned_equals_masked
@@ -77,7 +78,7 @@ def proven(model):
     return plan, smaller
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", every_backend_runs(NETWORKS, "itself"))
 def test_heads_go_exactly(name):
     model = attended(NETWORKS[name])
     proven(model)

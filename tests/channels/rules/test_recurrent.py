@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from backends import every_backend_runs
 from keras import layers as L
 from networks import predictions, samples, scramble
 from oracle import assert_pruned_equals_masked
@@ -77,7 +78,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("name", every_backend_runs(LAYERS, "lstm", "both ways", "apart"))
 def test_units_go_exactly(name):
     layers = LAYERS[name]()
     model = network(*layers, *([L.Flatten()] if name == "behind a convolution" else []))
