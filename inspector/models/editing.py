@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 from concurrent import futures
 
 from PySide6 import QtCore, QtGui
@@ -12,6 +13,13 @@ from inspector.state import CHOICES, Choices, Measured, Session
 
 SOON, IDLE = 40, 400  # milliseconds after the last change to look for the cut that reaches a goal, and for its reasons
 PAUSE = 1500  # milliseconds after which the next movement of a slider is a change of its own
+
+
+def _fulfill(promise: futures.Future, work, choices):
+    try:
+        promise.set_result(work(choices))
+    except BaseException as error:  # whoever asks for the result gets it
+        promise.set_exception(error)
 
 
 class ChoiceCommand(QtGui.QUndoCommand):
@@ -65,7 +73,6 @@ class Editor(QtCore.QObject):
         self._pause.timeout.connect(self.end_gesture)
         self._soon = QtCore.QTimer(self, singleShot=True, interval=SOON)
         self._soon.timeout.connect(self._reach)
-        self._finder = futures.ThreadPoolExecutor(1)  # it needs no Keras, and a process would have to be sent the graph
         self._at_work: futures.Future | None = None
         self.found.connect(self._take_found)
         self.planned.connect(self._go_on)
@@ -98,8 +105,10 @@ class Editor(QtCore.QObject):
             with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
                 then(done)
 
-        self._at_work = self._finder.submit(work, choices)
+        self._at_work = futures.Future()
         self._at_work.add_done_callback(report)
+        # A daemon, since a closed window waits for nothing; a process would have to be sent the graph
+        threading.Thread(target=_fulfill, args=(self._at_work, work, choices), daemon=True).start()
 
     def _take_found(self, measured: Measured, choices: Choices, done: futures.Future):
         """Shows a cut that was found; if it answers an old question, looks for the next."""
