@@ -153,11 +153,9 @@ class RunSettings:
             checked_type(name, getattr(self, name), Callable | None)
             _check_takes_a_model(name, getattr(self, name))
         check_callbacks(self.fit.get("callbacks"))
-        if self.fine_tune is not None and (self.distill or self.fit.keys() - STEPS or self.learning_rate is not None):
-            unused = [
-                *(self.fit.keys() - STEPS),
-                *(name for name in ("distill", "learning_rate") if getattr(self, name)),
-            ]
+        of_fit = [name for name in self.fit if name not in STEPS]
+        unused = [*of_fit, *(name for name in ("distill", "learning_rate") if getattr(self, name))]
+        if self.fine_tune is not None and unused:
             raise ValueError(
                 f"fine_tune trains by itself: {', '.join(unused)} would not be used. Leave out one of them."
             )
