@@ -9,8 +9,10 @@ import pytest
 
 FIXTURES = ("command_line", "pages", "registries", "sides", "trained_digits")
 TRAINS = ("rounds", "fit", "recovery", "methods", "studies", "cli", "scores/criteria", "scores/detector")
-CUTS = ("channels/test_opening.py", "channels/rules/test_recurrent.py", "channels/rules/test_attention.py")
-CUTS += ("network/test_random_networks.py",)
+CUTS = (
+    *("channels/test_opening.py", "channels/rules/test_recurrent.py", "channels/rules/test_attention.py"),
+    "network/test_random_networks.py",
+)
 COUNTS = ("plan", "channels/test_costs.py", "test_zoo.py")  # on networks that are built, cut, and seldom run
 
 

@@ -63,6 +63,11 @@ def bounded(data: Any, batches: int | None, batch_size: int | None = None) -> An
     return first
 
 
+def with_an_end(data: Any, batches: int | None) -> Any:
+    """Data themselves if they are known to end; else the first batches, if it is known how many to take."""
+    return data if ends(data) else bounded(data, batches)
+
+
 def _first_samples(arrays, count):
     return keras.tree.map_structure(lambda array: array[:count], arrays)
 

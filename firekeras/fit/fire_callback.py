@@ -16,7 +16,7 @@ from firekeras.arguments import typed
 from firekeras.channels.check import check_weights
 from firekeras.channels.latency_table import LatencyTable
 from firekeras.data.checks import check_kind, checked_data
-from firekeras.data.ending import bounded, ends
+from firekeras.data.ending import with_an_end
 from firekeras.data.labels import check_labels
 from firekeras.fit.checks import check_can_be_pruned, check_epochs, check_not_settings, check_rate
 from firekeras.fit.fit_data import data_of_fit
@@ -343,7 +343,7 @@ class FirePruningCallback(keras.callbacks.Callback):
     @property
     def _data(self):
         """The data to measure on; of data whose end is unknown as many batches as an epoch has, if `fit` was told."""
-        return self.data if ends(self.data) else bounded(self.data, self._fit.steps)
+        return with_an_end(self.data, self._fit.steps)
 
     def _put_counters_in(self):
         self._network = Network.of(self.model)

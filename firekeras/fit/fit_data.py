@@ -8,7 +8,7 @@ import types
 from collections.abc import Iterator
 from typing import Any
 
-from firekeras.data.ending import bounded, ends, is_endless
+from firekeras.data.ending import is_endless, with_an_end
 
 BATCHES = 100  # to take from a data set that never ends
 
@@ -60,13 +60,8 @@ def _readable(variables, steps):
     if x is None or _is_read_once(x):
         return None
     if y is None and not hasattr(x, "shape") and not isinstance(x, (list, dict)):
-        return that_ends(x, steps)
+        return with_an_end(x, steps or (BATCHES if is_endless(x) else None))
     return (x, y) if weights is None else (x, y, weights)
-
-
-def that_ends(x: Any, steps: int | None) -> Any:
-    """Data themselves if they are known to end; else as many batches as an epoch has, or a few if it never ends."""
-    return x if ends(x) else bounded(x, steps or (BATCHES if is_endless(x) else None))
 
 
 def _is_read_once(x):

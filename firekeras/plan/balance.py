@@ -61,6 +61,7 @@ def places_within(values: np.ndarray, graph: ChannelGraph) -> np.ndarray:
 def places(values) -> np.ndarray:
     """The quantile of each value among all finite ones: near 0 for the lowest, near 1 for the highest."""
     values = np.asarray(values, "float64")
+    # scipy.stats.rankdata takes seconds to import, for which a window would stand still
     ranks, known = np.full(values.shape, np.nan), ~np.isnan(values)
     _, which, ties = np.unique(values[known], return_inverse=True, return_counts=True)
     ranks[known] = (np.cumsum(ties) - (ties - 1) / 2)[which]  # ties share the mean of their ranks

@@ -158,11 +158,11 @@ class ZeroCounter(ZeroCounters):
         axis: The channel axis.
         only_training: Whether to count only training steps, not the validation that `fit` runs in
             between. Defaults to False.
-        per_position, spread: As in `ZeroCounters`.
+        per_position: As in `ZeroCounters`.
     """
 
-    def __init__(self, axis, per_position=False, only_training=False, spread=False, **kwargs):
-        super().__init__({ITS: axis}, per_position, spread, **kwargs)
+    def __init__(self, axis, per_position=False, only_training=False, **kwargs):
+        super().__init__({ITS: axis}, per_position, **kwargs)
         self.only_training = only_training
 
     def build(self, input_shape):
