@@ -56,9 +56,8 @@ def answer(connection, app, arguments):
     watcher = threading.Thread(target=watch, args=(connection, working))
     watcher.start()
     try:
-        code = run(app, arguments)
+        code = interruptible(working, run, app, arguments)
     finally:
-        working.clear()
         for stream, kept in zip((1, 2), before, strict=True):
             os.dup2(kept, stream)
             os.close(kept)
@@ -76,6 +75,24 @@ def watch(connection, working):
         os.kill(os.getpid(), signal.SIGINT)
 
 
+def interruptible(working, function, *arguments):
+    """The exit code of what may be interrupted while it works, and once: the signal may come when it has just ended."""
+
+    def interrupt(*_):
+        if working:
+            working.clear()
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        try:
+            return function(*arguments)
+        finally:
+            working.clear()
+    except KeyboardInterrupt:
+        return 130
+
+
 def run(app, arguments):
     try:
         if arguments[0] == "checking":
@@ -86,8 +103,6 @@ def run(app, arguments):
             app(arguments, prog_name="firekeras")
     except SystemExit as end:
         return end.code or 0
-    except KeyboardInterrupt:
-        return 130
     return 0
 
 
