@@ -3,25 +3,23 @@
 import gc
 import os
 
-# Networks are made by the hundred and dropped: to look for what is dropped takes a fifteenth of the time, left as it is
-gc.set_threshold(50_000, 20, 50)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
 FIXTURES = ("command_line", "pages", "registries", "sides", "trained_digits")
-TRAINS = ("rounds", "fit", "recovery", "methods", "studies", "cli", "scores/criteria", "scores/detector")
-CUTS = (
-    *("channels/test_opening.py", "channels/rules/test_recurrent.py", "channels/rules/test_attention.py"),
-    "network/test_random_networks.py",
+ANY_BACKEND = (
+    *("rounds", "fit", "recovery", "methods", "studies", "cli", "scores", "plan", "channels", "network", "data"),
+    *("keras_models/test_classes.py", "keras_models/test_copying.py", "examples/test_fashion_mnist.py"),
+    *("test_extending.py", "test_threads.py", "test_zoo.py"),
 )
-COUNTS = ("plan", "channels/test_costs.py", "test_zoo.py")  # on networks that are built, cut, and seldom run
 
 
 def pytest_configure(config):
     """Imports what tests share, but for a process that only hands them out to others: Keras takes seconds."""
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         return
+    gc.set_threshold(50_000, 20, 50)  # to look for networks that were dropped is a fifteenth of the time otherwise
     for name in FIXTURES:
         config.pluginmanager.import_plugin(name)
     gc.freeze()  # what TensorFlow imports stays; a collection that looks through it takes half a second
@@ -29,12 +27,18 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Marks what trains, cuts, or counts, in steps that are the same Python on every backend."""
-    tests, places = config.rootpath / "tests", set(TRAINS + CUTS + COUNTS)
+    """Marks what is the same Python on every backend, but for tests that are of TensorFlow alone."""
+    tests, places = config.rootpath / "tests", set(ANY_BACKEND)
     for item in items:
         path = item.path.relative_to(tests)
-        if places & {one.as_posix() for one in (path, *path.parents)}:
-            item.add_marker("trains")
+        if item.get_closest_marker("tensorflow"):
+            item.add_marker(pytest.mark.skipif(other_backend(), reason="of TensorFlow alone"))
+        elif places & {one.as_posix() for one in (path, *path.parents)}:
+            item.add_marker("any_backend")
+
+
+def other_backend():
+    return os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow"
 
 
 @pytest.fixture(autouse=True)

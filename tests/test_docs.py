@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.filterwarnings(LEGACY), pytest.mark.filterwarnings(SHU
 def with_blocks():
     for page in PAGES:
         if blocks := list(pages.blocks(page.read_text(encoding="utf-8"))):
-            marks = () if page.name in ON_TENSORFLOW else pytest.mark.trains
+            marks = () if page.name in ON_TENSORFLOW else pytest.mark.any_backend
             yield pytest.param(page, blocks, id=page.relative_to(pages.ROOT).as_posix(), marks=marks)
 
 

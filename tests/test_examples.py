@@ -43,7 +43,7 @@ def examples():
             text = isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node)
             name = getattr(node, "name", "")
             if text and ">>>" in text and name not in ELSEWHERE:
-                marks = () if module.startswith(ON_TENSORFLOW) else pytest.mark.trains
+                marks = () if module.startswith(ON_TENSORFLOW) else pytest.mark.any_backend
                 yield pytest.param(module, text, id=f"{module}.{name}", marks=marks)
 
 

@@ -10,7 +10,7 @@ import firekeras
 from firekeras.rounds.ownership import Ownership
 from firekeras.rounds.run_directory import RunDirectory
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.any_backend
 X, Y = np.zeros((8, 8, 8, 3), "float32"), np.arange(8) % 3
 OTHER = np.ones((8, 8, 8, 3), "float32"), Y
 
@@ -97,21 +97,16 @@ def test_refused(model, data, settings, words):
         firekeras.compress(model(), data, OTHER, **{"epochs": 1, "verbose": 0, **settings})
 
 
-ON_TENSORFLOW = pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow",
-    reason="only there Keras has layers that read text, and asks callbacks before it looks at labels itself",
-)
+# Only there Keras has layers that read text, and asks callbacks before it looks at labels itself
 
 
-@pytest.mark.every_backend
-@ON_TENSORFLOW
+@pytest.mark.tensorflow
 def test_labels_are_looked_at_in_fit_too():
     with pytest.raises(ValueError, match=r"the labels of `fit` are of shape \(8, 3\): pass y\.argmax"):
         small().fit(X, np.eye(3)[Y], epochs=2, verbose=0, callbacks=[firekeras.FirePruningCallback()])
 
 
-@pytest.mark.every_backend
-@ON_TENSORFLOW
+@pytest.mark.tensorflow
 def test_a_network_that_reads_text():
     data = tf.constant([["a", "b", "a", "b"]] * 8), Y
     with pytest.raises(ValueError, match=r"takes text; data are read as numbers\. Prune the part behind its text"):

@@ -19,7 +19,7 @@ import pytest
 import firekeras
 from firekeras.rounds.evaluation import Evaluation
 
-pytestmark = [pytest.mark.trains, pytest.mark.filterwarnings("ignore:validation_data are samples of train_data")]
+pytestmark = [pytest.mark.any_backend, pytest.mark.filterwarnings("ignore:validation_data are samples of train_data")]
 FEW = None if os.environ.get("FIREKERAS_FUZZ") else 3
 LONGEST, SECONDS = 600, 3
 X, Y = np.random.default_rng(0).normal(size=(12, 6, 6, 2)).astype("float32"), np.arange(12) % 3

@@ -52,7 +52,7 @@ def test_the_module_runs_as_a_program():
     assert shown.stdout == f"firekeras {firekeras.__version__}\n"
 
 
-@pytest.mark.every_backend
+@pytest.mark.tensorflow  # which chatters
 def test_start_up_chatter_is_left_out(folder):
     environment = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     command = [sys.executable, "-m", "firekeras", "prune", "model.keras", "--dry-run"]
@@ -121,8 +121,7 @@ def test_images_need_no_labels(folder, others):
     assert words in refused("compress", "model.keras", "--data", "images.npz")
 
 
-@pytest.mark.every_backend
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="Keras exports to LiteRT from TensorFlow alone")
+@pytest.mark.tensorflow  # from which alone Keras exports to LiteRT
 @pytest.mark.parametrize("labels", [{}, {"y_train": np.arange(6) % 2, "y_test": np.arange(6) % 2}])
 def test_series_calibrate_int8(folder, labels):
     x = np.random.default_rng(0).random((6, 16, 2)).astype("float32")
@@ -615,7 +614,7 @@ def test_caps_are_split_at_the_last_sign():
 
 
 @pytest.mark.compiled
-@pytest.mark.every_backend
+@pytest.mark.tensorflow  # what others train is trained by the tests of compress
 def test_the_demo_compresses_within_a_tiny_budget(folder):
     result = run("demo", "--first-epochs", 1, "--epochs", 2, "--conv-macs", 0.4)
     assert result.exit_code == 0, result.output

@@ -4,7 +4,6 @@ import keras
 import networks
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from firekeras.data import checks
 from firekeras.data.checks import check_batches_finite, check_finite, check_training_data, checked_data
@@ -14,6 +13,8 @@ def of_unknown_length(count, begun):
     def batches():
         begun.append(1)
         yield from np.zeros((count, 2, 8, 8, 3), "float32")
+
+    import tensorflow as tf
 
     return tf.data.Dataset.from_generator(batches, output_signature=tf.TensorSpec((None, 8, 8, 3)))
 
@@ -62,6 +63,8 @@ def test_other_numbers_and_labels_of_other_losses_are_let_through():
 
 
 def test_batches_are_looked_at_too():
+    import tensorflow as tf
+
     with pytest.raises(ValueError, match="`v` hold NaN or infinity, first in batch 1"):
         check_batches_finite("v", tf.data.Dataset.from_tensor_slices((spoilt((4, 3)), Y)).batch(2))
     check_batches_finite("v", tf.data.Dataset.from_tensor_slices((X, Y)).batch(2))

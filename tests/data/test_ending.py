@@ -12,7 +12,7 @@ import firekeras
 from firekeras.data import ending
 from firekeras.data.ending import Pass, bounded, ends, num_batches, watched
 
-pytestmark = pytest.mark.trains
+pytestmark = pytest.mark.any_backend
 rng = np.random.default_rng(0)
 X, Y = rng.normal(size=(8, 6, 6, 1)).astype("float32"), np.arange(8) % 2
 ARRAYS = (X, Y)

@@ -169,10 +169,7 @@ def test_the_commands_show_tables(files):
 
 @pytest.mark.parametrize(
     "network",
-    [
-        *(networks.mobile, networks.transposed, networks.one_dimensional, networks.siamese),
-        *(networks.three_dimensional, networks.branches, networks.resnet8_a),
-    ],
+    [networks.mobile, networks.transposed, networks.one_dimensional, networks.siamese, networks.three_dimensional],
 )
 def test_the_macs_of_a_file_are_those_of_the_model(network, tmp_path):
     model = network()

@@ -11,7 +11,6 @@ from oracle import assert_pruned_equals_masked, assert_same_outputs
 import firekeras
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
-needs_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="tables of TensorFlow's")
 
 
 def plan_of(model, ratio=0.4):
@@ -62,7 +61,7 @@ def test_statistics_travel(adapt, tmp_path):
     assert_same_outputs(networks.predictions(smaller, x), networks.predictions(loaded, x), 1e-5)
 
 
-@needs_tensorflow
+@pytest.mark.tensorflow  # whose tables they are
 @pytest.mark.parametrize(
     "kind, words",
     [(L.IntegerLookup, [[10, 20, 30], [40, 40, 10]]), (L.StringLookup, [["a", "b", "c"], ["d", "d", "a"]])],
@@ -88,7 +87,7 @@ def test_bins_travel():
     assert_same_outputs(networks.predictions(model, x), networks.predictions(pruned(model, 0), x), 1e-6)
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="its dropout draws from torch's own generator")
+@pytest.mark.tensorflow  # on PyTorch, dropout draws from a generator of PyTorch's own
 def test_random_layers_go_on_from_where_they_were():
     model = behind(L.RandomContrast(0.5, name="contrast"))
     model(networks.samples(model), training=True)

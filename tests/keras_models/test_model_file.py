@@ -138,7 +138,8 @@ def test_declared_widths_are_refused_before_memory_is_allocated(tmp_path, member
 def test_variables_of_other_threads_do_not_count():
     made = []
     with variables_limited(0), pytest.raises(ValueError, match=r"far more weights"):
-        thread = threading.Thread(target=lambda: made.append(keras.Variable(np.zeros(2**24 + 1, "int8"), shape=None)))
+        large = np.zeros(2**24 + 1, "int8")
+        thread = threading.Thread(target=lambda: made.append(keras.Variable(large, trainable=False)))
         thread.start()
         thread.join()
         keras.Variable("zeros", shape=(2**12, 2**12 + 1), name="large")

@@ -1,13 +1,12 @@
 """Masked copies: where their variables lie."""
 
-import keras
 import networks
 import pytest
 
 from firekeras.network.masking import MaskedNetwork
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="strategies are TensorFlow's")
+@pytest.mark.tensorflow  # whose strategies are
 def test_a_masked_copy_of_an_uncompiled_model_is_made_in_its_scope():
     import tensorflow as tf
 

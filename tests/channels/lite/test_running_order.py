@@ -33,6 +33,7 @@ def order_in_file(path):
     return [shapes[step["inputs"][1]] for step in steps]
 
 
+@pytest.mark.tensorflow  # from which files are exported
 @pytest.mark.parametrize(
     ("names", "shortcut_comes"),
     [

@@ -50,7 +50,7 @@ def test_fire_is_counted_behind_a_relu_without_a_name():
     np.testing.assert_array_equal(found["conv1"], expected["conv1"])
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a function of TensorFlow's")
+@pytest.mark.tensorflow
 def test_a_function_of_tensorflow_is_known_by_what_it_does():
     model = networks.scramble(networks.two_convs(activation=tensorflow_relu))
     assert plan_of(model).num_removed == 8 and len(traced(model).relus) == 2

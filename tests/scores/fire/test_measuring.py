@@ -10,7 +10,7 @@ from keras import layers as L
 import firekeras
 from firekeras.scores.fire.counting import ZeroCounter, nonzeros
 
-pytestmark = [pytest.mark.usefixtures("uncompiled"), pytest.mark.every_backend]
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 BATCH = 8
 SAMPLES = 20  # two whole batches and a part of one
@@ -58,6 +58,7 @@ def measured(model, x, **settings):
 # Counts
 
 
+@pytest.mark.every_backend
 @pytest.mark.compiled
 def test_fire_is_the_share_of_zeros_after_each_relu():
     """Convolution, normalization, ReLU; pooling after it; an activation of the layer's own; dense layers."""
@@ -103,6 +104,7 @@ def test_a_relu_written_as_an_operation_counts():
     assert_counts(measured(model, x), "conv", relu)
 
 
+@pytest.mark.every_backend
 def test_each_branch_has_its_share_of_a_relu_behind_a_concatenation():
     image = keras.Input((8, 8, 3), name="image")
     x = L.Concatenate(name="join")([L.Conv2D(4, 3, name="left")(image), L.Conv2D(5, 3, name="right")(image)])
@@ -114,6 +116,7 @@ def test_each_branch_has_its_share_of_a_relu_behind_a_concatenation():
     assert_counts(profile, "right", relu[..., 4:])
 
 
+@pytest.mark.every_backend
 def test_all_positions_count_where_the_relu_comes_after_flattening():
     image = keras.Input((8, 8, 3), name="image")
     x = L.ReLU(name="relu")(L.Flatten(name="rows")(L.Conv2D(4, 3, name="conv")(image)))
@@ -135,6 +138,7 @@ def test_channels_first_or_last_makes_no_difference_to_depthwise_layers():
     assert_counts(profile, "separable", *activations(model, ["separable"], x))
 
 
+@pytest.mark.every_backend
 def test_layers_of_a_nested_model_are_counted():
     model = networks.scramble(networks.nested())
     x = inputs(model)
@@ -144,6 +148,7 @@ def test_layers_of_a_nested_model_are_counted():
         assert_counts(profile, f"backbone/{name}", values)
 
 
+@pytest.mark.every_backend
 def test_a_layer_called_twice_is_counted_at_both_calls():
     conv = L.Conv2D(6, 3, activation="relu", name="shared")
     images = [keras.Input((8, 8, 3), name="left"), keras.Input((5, 5, 3), name="right")]
@@ -155,6 +160,7 @@ def test_a_layer_called_twice_is_counted_at_both_calls():
     assert_counts(measured(model, x), "shared", *outputs)
 
 
+@pytest.mark.every_backend
 def test_counts_of_a_residual_network():
     model = networks.scramble(networks.residual())
     x = inputs(model)
@@ -165,6 +171,7 @@ def test_counts_of_a_residual_network():
         assert np.isnan(profile[name]).all() and not profile.seen[name].any()
 
 
+@pytest.mark.every_backend
 def test_normalization_is_in_inference_mode_and_dropout_does_nothing():
     image = keras.Input((8, 8, 3), name="image")
     x = L.Dropout(0.5, name="dropout")(L.BatchNormalization(name="bn")(L.Conv2D(6, 3, name="conv")(image)))
@@ -183,6 +190,7 @@ def test_a_dead_filter_has_a_fire_of_exactly_one():
     assert (np.delete(fire, [2, 5]) < 1).all()
 
 
+@pytest.mark.every_backend
 @pytest.mark.compiled
 def test_mixed_precision_is_measured_in_mixed_precision():
     keras.config.set_dtype_policy("mixed_float16")
@@ -208,6 +216,7 @@ def test_the_policy_of_the_moment_does_not_change_the_counts():
 # Counts that float32 could not hold
 
 
+@pytest.mark.every_backend
 @pytest.mark.compiled
 def test_counts_beyond_2_to_the_24_are_exact():
     counter = ZeroCounter(axis=3)
@@ -225,6 +234,7 @@ def test_counts_beyond_2_to_the_24_are_exact():
     assert counter.count().seen == 12 * 16 * 512 * 256 and counter.count().samples == 12 * 16
 
 
+@pytest.mark.every_backend
 @pytest.mark.compiled
 def test_counts_beyond_2_to_the_31_are_exact():
     counter = ZeroCounter(axis=2)
@@ -246,6 +256,7 @@ def test_a_silent_network_on_large_images_is_counted_exactly():
     assert profile["conv"].tolist() == [1.0]
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("per_position", [False, True])
 def test_the_counter_hands_its_input_on(per_position):
     counter = ZeroCounter(axis=1, per_position=per_position)
@@ -340,6 +351,7 @@ FORMS = {
 }
 
 
+@pytest.mark.every_backend
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")  # Keras's word on any generator that ends
 @pytest.mark.parametrize("form", FORMS)
 def test_all_forms_of_data_give_the_same_counts(form):
@@ -350,6 +362,7 @@ def test_all_forms_of_data_give_the_same_counts(form):
     assert_counts_of_two_convs(found, model, x)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "float64", "float16"])
 def test_data_of_any_type_count_like_their_float32_values(dtype):
     model = networks.scramble(networks.two_convs())
@@ -363,6 +376,7 @@ def two_inputs():
     return networks.scramble(keras.Model([left, right], L.Dense(2, name="logits")(L.Concatenate(name="join")(parts))))
 
 
+@pytest.mark.every_backend
 def test_several_inputs_come_as_a_list_or_by_name():
     model = two_inputs()
     left, right = np.random.default_rng(0).normal(size=(2, SAMPLES, 4)).astype("float32")
@@ -410,6 +424,7 @@ def test_a_fraction_of_arrays_is_a_random_choice_that_the_seed_decides():
     assert (one.zeros["conv1"] != measured(model, x[:20]).zeros["conv1"]).any()
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("form", ["tf.data", "PyDataset", "DataLoader"])
 @pytest.mark.parametrize(("fraction", "batches"), [(0.4, 2), (0.6, 3), (0.8, 4)])
 def test_a_fraction_of_batches_is_the_first_ones(form, fraction, batches):
@@ -444,6 +459,7 @@ def test_a_fraction_out_of_range_is_refused(fraction):
 # Maps
 
 
+@pytest.mark.every_backend
 def test_the_mean_of_a_filters_map_is_its_fire():
     model = networks.scramble(networks.plain_cnn())
     x = inputs(model)
@@ -460,6 +476,7 @@ def test_the_mean_of_a_filters_map_is_its_fire():
         assert_counts(profile, name, *activations(model, [relu], x))
 
 
+@pytest.mark.every_backend
 @pytest.mark.compiled
 def test_a_map_is_the_share_of_samples_with_a_zero_at_each_position():
     model = networks.scramble(networks.plain_cnn())
@@ -481,6 +498,7 @@ def test_a_layer_called_on_two_sizes_has_no_one_map():
 # The model afterwards
 
 
+@pytest.mark.every_backend
 @pytest.mark.compiled
 def test_the_model_is_left_as_it_was():
     model = networks.scramble(networks.nested())
@@ -616,6 +634,7 @@ def test_no_batch_is_counted_beyond_an_end_that_nobody_knew():
         np.testing.assert_array_equal(profile[name], expected[name])
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("form", ["PyDataset", "DataLoader", "generator"])
 @pytest.mark.filterwarnings("ignore:Your input ran out of data")
 def test_batches_of_another_shape_are_refused_not_measured(form):
@@ -639,6 +658,7 @@ def test_a_stem_that_only_goes_with_unscored_filters_is_measured_but_not_ranked(
     assert any(ranked.all() for ranked in rankable.values())
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("neuron_maps", [False, True])
 def test_nan_in_the_data_is_reported_and_not_counted(neuron_maps):
     x = np.ones((4, 8, 8, 3), "float32")
@@ -647,6 +667,7 @@ def test_nan_in_the_data_is_reported_and_not_counted(neuron_maps):
         firekeras.measure_fire(networks.two_convs(), x, neuron_maps=neuron_maps)
 
 
+@pytest.mark.every_backend
 @pytest.mark.parametrize("shape", [(255, 3, 8), (256, 2, 4), (5, 3, 3), (7, 8), (3, 4, 5, 4), (6,), (None, 5, 4)])
 def test_nonzeros_are_counted_exactly_in_any_shape(shape):
     layer = keras.layers.ReLU()
