@@ -147,24 +147,28 @@ def test_no_candidate_compiles_anything(redundant, monkeypatch):
 # What is found
 
 
-def test_the_probabilities_find_the_filters_that_nobody_needs(redundant):
-    method = small_search()
-    plan = method.plan(redundant, rounds(redundant, method))
+@pytest.fixture(scope="module")
+def found():
+    """A network, what searched it, and the plan."""
+    model, method = planted(), small_search(seed=0)
+    return model, method, method.plan(model, rounds(model, method))
+
+
+def test_the_probabilities_find_the_filters_that_nobody_needs(found):
+    _, method, plan = found
     chances = method.probabilities["conv2"]
     assert chances[REAL].max() < 0.2 < 0.5 < min(chances[DEAD].mean(), chances[COPIES].mean())
     assert plan.removed["conv2"].tolist() == [*DEAD, *COPIES]
     assert method.details["evaluations"] <= 24 * 16 and method.details["reward"] > -0.001
 
 
-def test_what_is_learned_beats_as_many_random_networks(redundant):
+def test_what_is_learned_beats_as_many_random_networks(found):
     """On samples that neither has seen."""
-    unseen = Reward(redundant, TRAIN, draw(1024, seed=9), 512, 0)
-    losses = {}
-    for search in ("elite", "random"):
-        method = small_search(search, seed=0)
-        plan = method.plan(redundant, rounds(redundant, method))
-        losses[search] = -unseen(channel_graph(redundant).units_of(plan.removed))
-    assert losses["elite"] < losses["random"] / 2
+    model, _, learned = found
+    unseen, blind = Reward(model, TRAIN, draw(1024, seed=9), 512, 0), small_search("random", seed=0)
+    plans = (learned, blind.plan(model, rounds(model, blind)))
+    elite, random = (-unseen(channel_graph(model).units_of(plan.removed)) for plan in plans)
+    assert elite < random / 2
 
 
 def test_reinforce_follows_the_gradient_of_the_expected_reward(redundant):
@@ -458,7 +462,7 @@ def test_a_whole_run_gives_a_smaller_network(redundant):
         redundant,
         TRAIN,
         VALIDATION,
-        method=small_search(stages=1),
+        method=small_search(stages=1, iterations=8, samples=8),
         target={"macs": 0.4},
         epochs=2,
         layer_caps={"conv1": 0},
