@@ -519,7 +519,7 @@ assert model.compiled and float(model.optimizer.learning_rate) > 0
 """
 
 
-@pytest.mark.tensorflow  # the same on other backends: tests/test_borders.py
+@pytest.mark.tensorflow  # of processes that import a backend, one is enough
 def test_a_pruned_model_loads_where_there_is_no_firekeras(tmp_path):
     model = networks.scramble(networks.residual())
     train(model)
