@@ -73,8 +73,9 @@ class FirePruningCallback(keras.callbacks.Callback):
 
     A round that `fit` does not finish (`EarlyStopping`) is undone unless there is a target. So is the round in progress
     at Ctrl-C, or at an error in a training step, an evaluation or another callback. The tolerance refers to the end of
-    the epoch that measures: start with a trained model, or set `start_epoch` to train first. In `on_epoch_end`, other
-    callbacks see the network that the epoch's metrics belong to, and `conv_macs` and `filters` in the logs.
+    the epoch that measures: start with a trained model, or set `start_epoch` to train first. With `learning_rate` no
+    other callback may set the rate. In `on_epoch_end`, other callbacks see the network that the epoch's metrics belong
+    to, and `conv_macs` and `filters` in the logs.
 
     Source: Fang et al., "FIREPruning", ACML 2020, section 3 (FIRE, the detector, and pruning in rounds). Counting
     FIRE inside the training step, ranking within layers, the paces and undoing rounds are not in the paper.
@@ -180,6 +181,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self.verbose, self.on_event, self.run_dir = verbose, on_event, run_dir
         self.profile: FireProfile | None = None
         self.result: CompressionResult | None = None
+        self._inside_fit = False
 
     # What Keras calls
 
@@ -196,11 +198,12 @@ class FirePruningCallback(keras.callbacks.Callback):
         network = Network.of(self.model)
         self._measures = isinstance(method, FirePruning) and bool(network.relus)
         self._counts = self._measures and self.data is None
-        check_neighbours(self, callbacks, probes=self._counts)
+        check_neighbours(self, callbacks, probes=self._counts, sets_rate=self.settings.learning_rate is not None)
         self._fit = data_of_fit(self.model)
         self._check(network, method)
         self._forget(network.graph, method)
         go_first(self, callbacks)
+        self._inside_fit = True
         self._guard = FitGuard(callbacks, self._leave)
         self._live = LiveModel(self.model, self._guard.around)
 
@@ -224,12 +227,13 @@ class FirePruningCallback(keras.callbacks.Callback):
             self._rate.on_train_batch_begin(batch)
 
     def on_test_begin(self, logs=None):
-        """Settles the network before it is validated."""
-        self._settle()
+        """Settles the network before `fit` validates it; an `evaluate` of the user's measures it as it is."""
+        if self._inside_fit:
+            self._settle()
 
     def on_epoch_end(self, epoch, logs=None):
         """Ends the epoch that measures, or a round on trial; changes nothing that other callbacks could see."""
-        logs = {} if logs is None else logs
+        logs, self._done = {} if logs is None else logs, epoch + 1
         if self._rate is not None:
             self._rate.on_epoch_end(epoch)
         if epoch >= self.start_epoch and not self._measured:
@@ -249,7 +253,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._record_training_on()
         if not self._fit.validates:
             self._settle()
-        self._sum_up(self._run.stopped_because or self._run.exhausted or UNTIL_NO_EPOCHS)
+        self._sum_up(self._run.stopped_because or self._run.exhausted or self._out_of_epochs())
         self._guard.stop()
         self._guard.raise_wished()
         if not self._run.records:
@@ -284,6 +288,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._trial = self._unprobed = None
         self._measured = self._training_on = False
         self._later_epochs, self._last = 0, math.nan
+        self._done = self._fit.initial_epoch
         self._record_of_fit = FitRecord(None if self.run_dir is None else as_path(self.run_dir), graph.widths)
         self._voice = Voice(self.verbose, self.on_event, self._record_of_fit.event)
         self._rate = self._new_rate()
@@ -505,9 +510,14 @@ class FirePruningCallback(keras.callbacks.Callback):
             return
         if not self._run.step.undoes and trial.epochs and not self._lost(trial.value):
             self._record(trial.record(self._run, self.model, True, trial.value), trial)
-            self._run.stopped_because = "fit ended before its last epoch." if not trial.arrives else ""
+            self._run.stopped_because = "" if trial.arrives else self._out_of_epochs()
         else:
             self._run.stopped_because = f"fit ended before round {self._run.number} was over, so the round was undone."
+
+    def _out_of_epochs(self):
+        """Why `fit` has no more rounds, if nothing else ended them: another callback, or its last epoch."""
+        planned = self.params["epochs"]
+        return UNTIL_NO_EPOCHS if self._done == planned else f"fit ended after epoch {self._done} of {planned}."
 
     def _record_training_on(self):
         """Records the epochs after the last round as a round that cuts nothing."""
@@ -520,8 +530,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._record(record, None)
 
     def _sum_up(self, reason):
-        run = self._run
-        run.stopped_because = run.target.reached_because if run.target and run.arrived else reason
+        self._run.stop(reason)
         self._report_stop()
 
     def _report_stop(self):
@@ -559,6 +568,7 @@ class FirePruningCallback(keras.callbacks.Callback):
         Args:
             whole: Whether the network in the model still has all its weights. Defaults to True.
         """
+        self._inside_fit = False
         if self._unprobed is not None and not whole:  # as it was at the beginning of the epoch
             self._live.put_back(self._unprobed)
             self._unprobed = None

@@ -41,24 +41,25 @@ def check_keeps_its_loss(model):
         )
 
 
-def check_neighbours(callback, callbacks, *, probes):
+def check_neighbours(callback, callbacks, *, probes, sets_rate):
     """Refuses callbacks that do not work with a network that gets smaller while it trains.
 
     Args:
         callback: The callback that makes it smaller.
         callbacks: The `CallbackList` of `fit`.
         probes: Whether there will be counting layers in the network during an epoch.
+        sets_rate: Whether the callback sets the learning rate.
 
     Raises:
         ValueError: If there is such a callback; the message says what to do instead.
     """
     for other in callbacks.callbacks:
-        reason = None if other is callback else _why_not(callback, other, probes)
+        reason = None if other is callback else _why_not(callback, other, probes, sets_rate)
         if reason:
             raise ValueError(f"{type(other).__name__} does not work with {type(callback).__name__}: {reason}")
 
 
-def _why_not(callback, other, probes):
+def _why_not(callback, other, probes, sets_rate):
     if isinstance(other, type(callback)):
         return "both would cut the same network. Pass only one of them."
     if isinstance(other, keras.callbacks.BackupAndRestore):
@@ -80,6 +81,11 @@ def _why_not(callback, other, probes):
         return (
             "with swap_on_epoch=True the weights in the network would not be those that train when a round begins or "
             "is undone. Pass swap_on_epoch=False."
+        )
+    if sets_rate and isinstance(other, (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)):
+        return (
+            "both would set the learning rate, step by step. Leave out learning_rate=..., so that the rate is yours, "
+            "or pass the schedule as schedule=..., and no other callback that sets the rate."
         )
     if probes and type(getattr(other, "save_freq", "epoch")) is int:
         return (

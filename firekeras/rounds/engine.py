@@ -280,7 +280,7 @@ class Rounds(Run, Iterator):
     def _next_round(self) -> RoundRecord | None:
         seed_round(self.settings.seed, len(self.records))
         if self._journal.stop_wanted():
-            self.stopped_because = f"Stopped on request after round {len(self.records)}."
+            self.stop(f"Stopped on request after round {len(self.records)}.")
             return None
         step = self.next_step()
         if step is None:

@@ -89,7 +89,7 @@ class ToTarget:
         left = self.epochs - run.epochs_spent
         if run.arrived or run.exhausted:
             reason = self.target.reached_because if run.arrived else run.exhausted
-            trains = left > 0 and run.cuts_kept and not run.finished
+            trains = left > 0 and run.has_cut and not run.finished
             return Step(left, cuts=False, undoes=False) if trains else reason
         number = min(run.cuts_kept + 1, self.cuts)
         amounts = self.target.stage(number / self.cuts, run.start_amounts)
@@ -156,7 +156,7 @@ class WithinTolerance:
         if not reason:
             return self._cut(run)
         left = 0 if self.epochs is None else self.epochs - run.epochs_spent
-        trains = left > 0 and run.cuts_kept and not run.finished
+        trains = left > 0 and run.has_cut and not run.finished
         return Step(left, cuts=False, undoes=False) if trains else reason
 
     def _why_not_cut(self, run) -> str:

@@ -130,6 +130,11 @@ class Run:
         return sum(record.accepted and record.filters_removed > 0 for record in self.leg)
 
     @property
+    def has_cut(self) -> bool:
+        """Whether the last accepted network has lost filters, in this leg or in an earlier one."""
+        return any(record.accepted and record.filters_removed > 0 for record in self.records)
+
+    @property
     def rounds_that_cut(self) -> int:
         """How many rounds of the whole run cut filters, kept or undone."""
         return sum(record.filters_removed > 0 for record in self.records)
@@ -175,10 +180,16 @@ class Run:
             self.exhausted = self.exhausted or f"max_rounds={self.settings.max_rounds} is reached"
         step = self.pace.next(self)
         if isinstance(step, str):
-            self.stopped_because = step
+            self.stop(step)
             return None
         self.step = step
         return step
+
+    def stop(self, reason: str) -> None:
+        """Ends the run for a reason, and says whether it has reached its target."""
+        self.stopped_because = reason
+        if self.target is not None:
+            self.stopped_because = self.target.reached_because if self.arrived else f"{reason} {self.target.missed}"
 
     @property
     def limits(self) -> dict:
@@ -285,13 +296,18 @@ class Run:
         differs = unsettled is not None and settled_differently(unsettled, self.baseline, tolerance, self.monitor)
         chance = no_better_than_chance(self.baseline, validation_data, self.monitor)
         judged = self.baseline, validation_data, tolerance, self.monitor
-        few = too_few_to_judge(*judged) if self._knows_unit and not chance else None
+        few = too_few_to_judge(*judged) if self._knows_unit and self._tolerance_decides and not chance else None
         return [*self._of_method, *(remark for remark in (limit, differs, chance, few) if remark)]
 
     @property
     def _knows_unit(self):
         """Whether the name of the metric says what it is; a user's function may measure anything."""
         return self.settings.evaluate is None or self.settings.monitor is not None
+
+    @property
+    def _tolerance_decides(self):
+        """Whether rounds are undone by the tolerance; on the way to a target it is only reported."""
+        return self.target is None or self.pace.epochs is None
 
     def cut_figures(self, plan: PruningPlan) -> dict[str, int]:
         """The figures of a cut, for its event."""

@@ -35,7 +35,8 @@ NOT_FOR_FIT = {"x", "y", "sample_weight", "epochs", "validation_data", "validati
 WHOLE = {"round_to": 1, "max_rounds": 1, "backtracks": 0, "seed": 0}  # the least of each
 SPLIT = "validation_split"
 STEPS = ("steps_per_epoch", "validation_steps")  # arguments of fit that also bound what is measured and judged
-WATCHERS = {"EarlyStopping", "ModelCheckpoint", "ReduceLROnPlateau"}  # callbacks of Keras
+WATCHERS = {"EarlyStopping", "ModelCheckpoint"}  # callbacks of Keras
+SET_RATES = {"LearningRateScheduler", "ReduceLROnPlateau"}
 BESIDE_SAMPLES = {"sample_weight": "(x, y, weights)", "y": "(x, y)"}  # fit takes them beside x
 SHORT_FOR = {  # names that people try
     "lr": "learning_rate",
@@ -210,12 +211,22 @@ def check_callbacks(given: Any):
                 "FirePruningCallback prunes inside model.fit, and compress prunes by itself. Leave it out here, or "
                 "pass it to model.fit."
             )
-        _check_sees_what_it_watches(callback)
+        kinds = {kind.__name__ for kind in type(callback).__mro__ if kind.__module__.split(".")[0] == "keras"}
+        _check_leaves_the_rate(callback, kinds)
+        _check_sees_what_it_watches(callback, kinds)
 
 
-def _check_sees_what_it_watches(callback):
+def _check_leaves_the_rate(callback, kinds):
+    if kinds & SET_RATES:
+        raise ValueError(
+            f"{type(callback).__name__} sets the learning rate, and compress sets it at each step, so one would undo "
+            "what the other does. Leave it out: learning_rate= says where the rate begins, and schedule= how it goes "
+            "on, by name or as a function of the progress from 0 to 1."
+        )
+
+
+def _check_sees_what_it_watches(callback, kinds):
     """Within a round nothing is validated, so what waits for a validation metric would wait in vain."""
-    kinds = {kind.__name__ for kind in type(callback).__mro__ if kind.__module__.split(".")[0] == "keras"}
     watched = str(getattr(callback, "monitor", ""))
     if kinds & WATCHERS and watched.startswith("val_") and getattr(callback, "save_best_only", True):
         raise ValueError(

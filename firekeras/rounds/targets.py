@@ -66,6 +66,11 @@ class Target:
         return f"The target of {described(self.asked)} is reached."
 
     @property
+    def missed(self) -> str:
+        """The sentence on a run that has ended before it was there."""
+        return f"The target of {described(self.asked)} is not reached."
+
+    @property
     def share(self) -> float:
         """The smallest share of a cost that may be left, at most 1."""
         return min([1.0, *(goal / max(1e-12, self.before[measure]) for measure, goal in self.goals.items())])

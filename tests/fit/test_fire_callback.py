@@ -100,7 +100,7 @@ def test_counting_leaves_training_as_it_would_have_been():
     callback = firekeras.FirePruningCallback(pruning_ratio=0.1, start_epoch=1)
     x, y = images()
     second = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, _: setattr(counted, "stop_training", epoch == 1))
-    with pytest.warns(UserWarning, match="did not prune: fit had no epochs left"):
+    with pytest.warns(UserWarning, match="did not prune: fit ended after epoch 2 of 3"):
         counted.fit(x, y, epochs=3, batch_size=32, shuffle=False, verbose=0, callbacks=[callback, watch, second],
                     validation_data=images(48, seed=1))  # fmt: skip
     np.testing.assert_allclose(watch.losses, plain_watch.losses, rtol=1e-5)

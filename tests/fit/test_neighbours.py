@@ -90,6 +90,32 @@ def test_what_does_not_go_along_is_refused_before_training(other, words):
     assert not isinstance(model.train_function, Guarded)
 
 
+@pytest.mark.parametrize(
+    "other", [keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate), keras.callbacks.ReduceLROnPlateau()]
+)
+def test_two_callbacks_that_set_the_rate_are_refused(other):
+    with pytest.raises(ValueError, match=r"both would set the learning rate.*Leave out learning_rate="):
+        fit(network(**QUICK), None, callbacks=[other, firekeras.FirePruningCallback(learning_rate=0.01)])
+
+
+def test_an_early_end_is_named_and_so_is_the_target_that_was_missed():
+    model, metric = network_with_metric()
+    stop = keras.callbacks.EarlyStopping("val_score", patience=1, mode="max")
+    callback = firekeras.FirePruningCallback(target={"conv_macs": 0.2}, monitor="val_score")
+    fit(model, callback, 12, callbacks=[SetValues(metric, 2, 1, 1), stop, callback])
+    said = callback.result.stopped_because
+    assert said == "fit ended after epoch 2 of 12. The target of 20% of the conv MACs is not reached."
+
+
+def test_an_evaluation_by_the_user_changes_nothing():
+    callback, model = firekeras.FirePruningCallback(verbose=0), network(norm=True)
+    model.evaluate(*images(48, seed=1), verbose=0, callbacks=[callback])
+    fit(model, callback, 2)
+    before = state(model)
+    model.evaluate(*images(48, seed=1), verbose=0, callbacks=[callback])
+    check_state(state(model), before)
+
+
 def test_it_works_inside_fit_alone():
     callback = firekeras.FirePruningCallback()
     callback.set_model(network())

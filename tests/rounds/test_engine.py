@@ -721,12 +721,19 @@ def test_another_model_from_fine_tune_is_refused_at_once(trained):
     "callback",
     [
         keras.callbacks.EarlyStopping(patience=2),
-        keras.callbacks.ReduceLROnPlateau("val_accuracy"),
         keras.callbacks.ModelCheckpoint("best.keras", save_best_only=True),
     ],
 )
 def test_callbacks_that_wait_for_validation_are_refused(trained, callback):
     with pytest.raises(ValueError, match=r"waits for a validation metric.*let it watch '(loss|accuracy)'"):
+        compress(trained, callbacks=[callback])
+
+
+@pytest.mark.parametrize(
+    "callback", [keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate), keras.callbacks.ReduceLROnPlateau()]
+)
+def test_callbacks_that_set_the_rate_are_refused(trained, callback):
+    with pytest.raises(ValueError, match=r"sets the learning rate, and compress sets it at each step.*schedule="):
         compress(trained, callbacks=[callback])
 
 
@@ -923,6 +930,20 @@ def test_a_finished_run_is_continued_with_another_target_or_more_epochs(trained,
     assert quarter.baseline == half.baseline
     with pytest.raises(ValueError, match="begun with seed=0"):
         compress(trained, target={"conv_macs": 0.3}, resume=True, seed=1, **given)
+
+
+def test_more_epochs_train_a_network_that_has_arrived(trained, tmp_path):
+    given = {**TO_TARGET, "run_dir": tmp_path / "run", "target": {"conv_macs": 0.5}}
+    half = compress(trained, epochs=1, **given)
+    before = half.model.get_weights()
+    longer = compress(trained, epochs=2, resume=True, **given)
+    assert longer.epochs == half.epochs + 2 and longer.costs_after == half.costs_after
+    assert longer.rounds[-1].filters_removed == 0 and longer.rounds[-1].epochs == 2
+    assert longer.rounds[-1].kept != "trained" or any(
+        (old != new).any() for old, new in zip(before, longer.model.get_weights(), strict=True)
+    )
+    again = compress(trained, epochs=2, resume=True, **given)
+    assert again.epochs == longer.epochs  # nothing was asked for that is not done
 
 
 def test_a_model_that_does_not_load_again_is_refused_a_run_directory(tmp_path):
