@@ -47,8 +47,9 @@ class ModelWeights:
             self._files = files.pop_all()
 
     def close(self):
-        """Closes the file, so it can be replaced or deleted."""
+        """Closes the file, so it can be replaced or deleted; a window that is closed too may ask, and finds nothing."""
         self._files.close()
+        self._variables = {}
 
     @property
     def params(self) -> int:

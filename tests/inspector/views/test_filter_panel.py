@@ -57,6 +57,13 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
     assert shown["rank"] == f"{session.measured.place(row.name, 2)} of {session.measured.planner.ranked}"
 
 
+def test_a_window_whose_file_is_closed_can_still_change_its_theme(window):
+    window.session.point_at(next(row.name for row in window.session.rows if not row.locked), 0)
+    window.session.close()
+    window.panel.take_theme()
+    assert "taps" not in window.panel.kernel.caption.text()
+
+
 def test_maps_are_compared_beside_a_line(window, files):
     window.session.point_at(next(row.name for row in window.session.rows if not row.locked), 1)
     window.compare_with(files[1])
