@@ -1,14 +1,14 @@
 """FirePruningCallback among other callbacks, at Ctrl-C and at errors: what others see, and what is left behind."""
 
+import os
 import signal
-import subprocess
-import sys
+import threading
+import time
 import unittest.mock
 import zipfile
 
 import keras
 import numpy as np
-import processes
 import pytest
 from fits import Poison, SetMetric, SetValues, States, check_state, fit, images, network, state
 
@@ -286,38 +286,16 @@ def test_a_handler_of_the_programs_own_is_left_alone():
     assert pressed and len(callback.result.rounds) == 1
 
 
-CHILD = """
-import sys, time
-sys.path.insert(0, {tests!r})
-import keras
-from fits import States, check_state, fit, network, state
-import firekeras
+def test_a_signal_from_elsewhere_while_a_step_takes_long():
+    def wait():
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        time.sleep(0.5)
 
-class Slow(keras.callbacks.Callback):
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.epoch == 2:
-            print("ready", flush=True)
-            time.sleep(0.5)
-
-model, states, callback = network(), States(), firekeras.FirePruningCallback(tolerance=1.0)
-try:
-    fit(model, callback, 8, callbacks=[states, Slow(), callback])
-except KeyboardInterrupt:
+    model, states, callback = network(**QUICK), States(), firekeras.FirePruningCallback(tolerance=1.0)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, callback, 8, callbacks=[states, At("on_train_batch_end", 2, wait), callback])
     check_state(state(model), states.after[1])
-    print(callback.result.stopped_because)
-"""
-
-
-def test_a_process_that_gets_sigint_has_its_last_accepted_network():
-    child = CHILD.format(tests=str(processes.SHELF))
-    with subprocess.Popen([sys.executable, "-c", child], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        said = process.stdout.read()
-    assert process.returncode == 0 and said.splitlines()[-1] == "fit was interrupted."
+    assert callback.result.stopped_because == "fit was interrupted."
 
 
 class Bomb:
