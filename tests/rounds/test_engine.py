@@ -647,7 +647,7 @@ def test_a_target_of_latency_in_litert_is_measured_on_the_exported_file(trained,
         return Latency(path.stat().st_size, 0.0, 1)
 
     monkeypatch.setattr("firekeras.rounds.targets.measure_latency", measured)
-    monkeypatch.setattr("firekeras.rounds.targets.TRIES", 2)
+    monkeypatch.setattr("firekeras.rounds.targets.TRIES", 1)
     settings = {"target": {"litert_latency": 0.8}, **TO_TARGET, "epochs": 0}
     if keras.backend.backend() != "tensorflow":  # which alone exports to LiteRT
         with pytest.raises(ValueError, match=r"No export to 'litert'.*Set KERAS_BACKEND=tensorflow"):
