@@ -108,11 +108,14 @@ class Legend(QtWidgets.QWidget):
         return colours, marks
 
     def _rows_within(self, width):
+        return self._laid_out(self._rows(), width)
+
+    def _laid_out(self, two_rows, width):
         """The signs in two rows if these are no wider; else as many rows as it takes."""
-        if max(map(self._width, self._rows())) <= width:
-            return self._rows()
+        if max(map(self._width, two_rows)) <= width:
+            return two_rows
         rows: list[list[Sign]] = [[]]
-        for sign in itertools.chain(*self._rows()):
+        for sign in itertools.chain(*two_rows):
             if rows[-1] and self._width([*rows[-1], sign]) > width:
                 rows.append([])
             rows[-1].append(sign)
@@ -120,9 +123,10 @@ class Legend(QtWidgets.QWidget):
 
     def _least(self):
         """The least width that does with three rows."""
-        signs = list(itertools.chain(*self._rows()))
+        two_rows = self._rows()
+        signs = list(itertools.chain(*two_rows))
         runs = {self._width(signs[a:b]) for a, b in itertools.combinations(range(len(signs) + 1), 2)}
-        return min(width for width in runs if len(self._rows_within(width)) <= MOST_ROWS)
+        return next(width for width in sorted(runs) if len(self._laid_out(two_rows, width)) <= MOST_ROWS)
 
     def _width(self, signs):
         advance = self.fontMetrics().horizontalAdvance
