@@ -38,7 +38,7 @@ def check_labels(model, name, data):
     if _takes(model, y):
         _check_shape_of_labels(model, name, tuple(y.shape))
         if is_loss(model.loss, SPARSE):
-            _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
+            _check_class_numbers(name, _counted(np.asarray(y), model.loss), model.outputs[0].shape[-1])
         if any(is_loss(model.loss, loss) for loss in BINARY):
             _check_shares(name, _weighted(np.asarray(y), *data[2:]))
 
@@ -121,6 +121,12 @@ def are_arrays(data) -> bool:
     """Whether data are arrays, alone or in a tuple, rather than something that comes in batches."""
     parts = keras.tree.flatten(data)
     return bool(parts) and all(hasattr(part, "shape") and hasattr(part, "__len__") for part in parts)
+
+
+def _counted(y, loss):
+    """The labels without those of the class that the loss ignores, such as 255 for "no object here"."""
+    ignored = getattr(loss, "ignore_class", None)
+    return y if ignored is None else y[y != ignored]
 
 
 def _check_class_numbers(name, y, classes):

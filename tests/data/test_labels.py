@@ -91,6 +91,13 @@ def test_several_labels_for_a_sample_are_shares_too():
         check_labels(binary(outputs=3), "v", (np.zeros((2, 3)), np.array([[0, 1, 2], [0, 0, 0]])))
 
 
+def test_a_class_that_the_loss_ignores_may_have_any_number():
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=255)
+    check_labels(compiled(loss), "v", (X, np.array([0, 1, 255, 2])))
+    with pytest.raises(ValueError, match="from 0 to 3"):
+        check_labels(compiled(loss), "v", (X, np.array([0, 1, 255, 3])))
+
+
 def test_a_data_set_without_labels_is_refused_before_a_batch_is_drawn():
     with pytest.raises(
         ValueError, match=r"train_data contains no labels: a batch is an array of shape \(None, 8, 8, 3\)"
