@@ -32,6 +32,17 @@ def nearest(name: object, names: Iterable[str], cutoff: float = 0) -> str | None
     return known[close[0]] if close else None
 
 
+def nearest_first(name: object, names: Iterable[str]) -> list[str]:
+    """The names, the most similar to `name` first; case does not count."""
+    matcher = difflib.SequenceMatcher(b=str(name).lower())
+
+    def similarity(known):
+        matcher.set_seq1(str(known).lower())
+        return matcher.ratio()
+
+    return sorted(names, key=similarity, reverse=True)
+
+
 def suggestion(name: object, names: Iterable[str], cutoff: float = SIMILAR) -> str:
     """A sentence with the closest match to `name`, and a space before it; empty if none is as similar as the cutoff."""
     near = nearest(name, names, cutoff)

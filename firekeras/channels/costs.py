@@ -46,7 +46,8 @@ class Costs:
         uncounted: The names of layers whose multiplications are unknown: their MACs are left out.
         ram: The RAM in bytes that its tensors take in LiteRT for Microcontrollers, in int8 throughout, inputs and
             outputs included: the head of the arena. Its tail, some hundred bytes for each layer, depends on the
-            device and is not in it. None if the graph comes from a file of an earlier release.
+            device and is not in it. A file exported with `int8=True` alone may need more: its inputs and outputs are
+            float32; that of `int8_inputs=True` is meant. None if the graph comes from a file of an earlier release.
         flash: The size of its `.tflite` file in bytes, in int8 throughout.
         ram_layer: The layer that runs when `ram` is needed: pruning elsewhere does not lower it.
         ram_float32: As `ram`, in float32.

@@ -61,16 +61,14 @@ def compare(
     ] = None,
     conv_macs: Annotated[
         list[float] | None,
-        typer.Option(
-            metavar="SHARE", help="The share of the convolutions' MACs that is left, as papers count it, instead."
-        ),
+        typer.Option(metavar="SHARE", help="The share of the convolutions' MACs that is left, as papers count it."),
     ] = None,
     macs: Annotated[
         list[float] | None,
         typer.Option(metavar="SHARE", help="The share of the MACs that is left. Repeat it for several shares."),
     ] = None,
     params: Annotated[
-        list[float] | None, typer.Option(metavar="SHARE", help="The share of the parameters that is left, instead.")
+        list[float] | None, typer.Option(metavar="SHARE", help="The share of the parameters that is left.")
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many runs each method has.")] = 3,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of training per run, in total.")] = 20,

@@ -174,12 +174,14 @@ def _show_files(paths, samples, settings, events, boards):
     import_keras()
     from firekeras.export.side_by_side import measure_stages
     from firekeras.report.board_report import REMAINDER, board_table
-    from firekeras.report.stages_report import stages_table
+    from firekeras.report.stages_report import footnotes, stages_table
 
     with silent_stderr():  # LiteRT logs which delegate it created
         stages = measure_stages(paths, samples, **settings, on_progress=write_progress if events else None)
     if not events:
         show(stages_table(stages), *(board_table(stages, board) for board in boards))
+        for note in footnotes(stages):
+            show_text(note)
         if boards:
             show_text(REMAINDER)
         for stage in stages if boards else ():

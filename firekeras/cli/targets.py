@@ -16,7 +16,7 @@ COSTS = {
     "conv_macs": "the convolutions' MACs",
     "macs": "all MACs",
     "params": "the parameters",
-    "ram": "the RAM of the tensors in int8",
+    "ram": "the RAM of the tensors in int8, inputs too (export --int8-inputs)",
     "flash": "the size of the .tflite file in int8",
     "ram_float32": "the RAM of the tensors in float32",
     "flash_float16": "the size of the .tflite file in float16",

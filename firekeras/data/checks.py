@@ -43,7 +43,7 @@ def checked_data(model, data):
         _check_batches(model, x)
         return x
     _check_keys(model, x)
-    _check_arrays(model, keras.tree.flatten(x))
+    _check_arrays(model, _in_order(model, x))
     check_lengths(data)
     return (x,)
 
@@ -201,10 +201,32 @@ def _check_repeatable(name, data):
 
 
 def _check_keys(model, x):
-    """A model with named inputs takes arrays by these names."""
-    expected = None if isinstance(model, keras.Sequential) else structures(model)[0]
-    if isinstance(expected, dict) and isinstance(x, Mapping) and not expected.keys() <= x.keys():
-        raise ValueError(f"The model takes the inputs {sorted(expected)}. Received arrays by the names {sorted(x)}.")
+    """Arrays by name have the names of the inputs; others Keras refuses once work has begun, in its own words."""
+    names = _input_names(model)
+    if isinstance(x, Mapping) and not set(names) <= x.keys():
+        raise ValueError(
+            f"The model takes the inputs {sorted(names)}. Received arrays by the names {sorted(map(str, x))}. "
+            f"{_to_name(names)}"
+        )
+
+
+def _to_name(names):
+    if len(names) == 1:
+        return f"Pass the array alone, or by that name: {{{names[0]!r}: x}}."
+    return "Give each array the name of its input."
+
+
+def _in_order(model, x):
+    """A flat list in the order of the inputs, which need not be that of their names."""
+    names = _input_names(model)
+    by_name = isinstance(x, Mapping) and len(x) == len(names)
+    return keras.tree.flatten([x[name] for name in names] if by_name else x)
+
+
+def _input_names(model):
+    """The names by which a model takes its inputs, in order: the keys if they were given as a dict."""
+    structure = None if isinstance(model, keras.Sequential) else structures(model)[0]
+    return list(structure) if isinstance(structure, dict) else [tensor.name for tensor in model.inputs]
 
 
 def _check_arrays(model, arrays):
@@ -285,7 +307,8 @@ def _check_batches(model, data):
     if num_batches(data) is None:
         _check_first_batch(data)
     x = spec[0] if isinstance(spec, tuple) else spec
-    for part, tensor in zip(keras.tree.flatten(x), model.inputs, strict=False):
+    _check_keys(model, x)
+    for part, tensor in zip(_in_order(model, x), model.inputs, strict=False):
         if part.shape.rank is not None:
             _check_shape(tuple(part.shape), tensor.shape)
 

@@ -11,6 +11,8 @@ from firekeras.refusals import unknown
 
 NUMBERS = "sparse_categorical_crossentropy"
 SPARSE, VECTORS = "sparsecategoricalcrossentropy", "categoricalcrossentropy"  # as `is_loss` compares them
+BINARY = ("binarycrossentropy", "binaryfocalcrossentropy", "bce")
+ROUNDING = 1e-3  # shares that were mixed may be a little above 1
 
 
 def check_labels(model, name, data):
@@ -36,7 +38,9 @@ def check_labels(model, name, data):
     if _takes(model, y):
         _check_shape_of_labels(model, name, tuple(y.shape))
         if is_loss(model.loss, SPARSE):
-            _check_class_numbers(name, np.asarray(y), model.outputs[0].shape[-1])
+            _check_class_numbers(name, _counted(np.asarray(y), model.loss), model.outputs[0].shape[-1])
+        if any(is_loss(model.loss, loss) for loss in BINARY):
+            _check_shares(name, _weighted(np.asarray(y), *data[2:]))
 
 
 def _takes(model, y):
@@ -119,9 +123,37 @@ def are_arrays(data) -> bool:
     return bool(parts) and all(hasattr(part, "shape") and hasattr(part, "__len__") for part in parts)
 
 
+def _counted(y, loss):
+    """The labels without those of the class that the loss ignores, such as 255 for "no object here"."""
+    ignored = getattr(loss, "ignore_class", None)
+    return y if ignored is None else y[y != ignored]
+
+
 def _check_class_numbers(name, y, classes):
     expected = _numbers_up_to(classes)
     if y.size and (y.min() < 0 or y.max() >= classes):
         raise ValueError(f"{expected}, but `{name}` hold labels from {y.min()} to {y.max()}.")
     if y.dtype.kind == "f" and (y != np.round(y)).any():
         raise ValueError(f"{expected}, but `{name}` hold labels with fractions, such as {y[y != np.round(y)][0]}.")
+
+
+def _weighted(y, weights=None):
+    """The labels of samples without a weight of 0, which may hold anything."""
+    if weights is None or not getattr(weights, "shape", None):
+        return y
+    return y[(np.asarray(weights).reshape(len(y), -1) != 0).all(1)]
+
+
+def _check_shares(name, y):
+    """Of other labels a binary loss falls below 0, without end and without a word from Keras."""
+    if y.size and (y.min() < -ROUNDING or y.max() > 1 + ROUNDING):
+        raise ValueError(
+            f"The loss takes labels of 0 and 1, or shares between them, but `{name}` hold labels from {y.min()} to "
+            f"{y.max()}. {_to_shares(np.unique(y))}"
+        )
+
+
+def _to_shares(values):
+    if len(values[1:]) == 1:
+        return f'Pass (y == {values[1]}).astype("float32").'
+    return f"For several classes, compile with the loss {NUMBERS!r}, and give the model an output for each."

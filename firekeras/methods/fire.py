@@ -11,7 +11,6 @@ import numpy as np
 
 from firekeras.arguments import typed
 from firekeras.channels import channel_graph
-from firekeras.channels.costs import named_or_counted
 from firekeras.data.checks import check_fraction, knows_its_length
 from firekeras.data.samples import draw_samples
 from firekeras.methods import papers
@@ -21,7 +20,7 @@ from firekeras.network import Network
 from firekeras.plan.planning import PruningPlan
 from firekeras.plan.together import together
 from firekeras.plan.units import over_units
-from firekeras.refusals import check_one_of
+from firekeras.refusals import check_one_of, listed
 from firekeras.rounds.method import Method, Protocol, register, with_defaults
 from firekeras.rounds.run import Run
 from firekeras.scores.criteria import CRITERIA, get_criterion, l1_norm, score_filters
@@ -133,7 +132,7 @@ class FirePruning(Method):
         if not network.relus:
             return [f"No filter has a ReLU of its own, so there is no FIRE: {others} rank the filters."]
         names = _without_fire(network)
-        return [f"{named_or_counted(names)} without FIRE: {others} alone rank these filters."] if names else []
+        return [f"{listed(names)} without FIRE: {others} alone rank these filters."] if names else []
 
     def plan(self, model: keras.Model, run: Run) -> PruningPlan:
         """The plan for the next round."""

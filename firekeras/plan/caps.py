@@ -6,7 +6,9 @@ import fnmatch
 from collections.abc import Mapping
 
 from firekeras.channels.graph import ChannelGraph
-from firekeras.refusals import check_share, suggestion
+from firekeras.refusals import check_share, listed, nearest_first, suggestion
+
+SURE = 0.8  # types are alike by chance: 'conv1' is no mistyped 'Conv2D'
 
 
 def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, float]:
@@ -72,9 +74,10 @@ def _layers_of(graph, key) -> tuple[int, list[str]]:
 
 
 def _unknown(graph, key):
-    kinds = sorted({graph.layers[name].kind for name in graph.filter_layers})
-    hint = suggestion(key, [*graph.filter_layers, *kinds])
+    names, kinds = list(graph.filter_layers), sorted({graph.layers[name].kind for name in graph.filter_layers})
+    hint = suggestion(key, names) or suggestion(key, kinds, cutoff=SURE)
     return (
-        f"There is no layer with filters named {key!r}.{hint} A cap is for a layer's name, a pattern such as "
+        f"There is no layer with filters named {key!r}.{hint} The model has {listed(nearest_first(key, names))}: "
+        "firekeras.channel_graph(model).widths shows them all. A cap is for a layer's name, a pattern such as "
         f"'block1_*', or a type: one of {kinds}."
     )

@@ -340,7 +340,12 @@ def _check_scores(graph, scores):
             f"{type(scores).__name__}."
         )
     for name, values in scores.items():
-        width = graph.filters(known_layer(name, graph.filter_layers)).size
+        if name not in graph.filter_layers:
+            raise ValueError(
+                f"The scores are of another model: they hold a layer with filters named {name!r}, which this one lacks."
+                f"{suggestion(name, graph.filter_layers)} Score the model that you want to prune."
+            )
+        width = graph.filters(name).size
         if values.size != width:
             raise ValueError(
                 f"The scores are of another model: layer {name!r} has {width} filters, the scores hold {values.size}. "

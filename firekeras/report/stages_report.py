@@ -12,7 +12,17 @@ from firekeras.report.board_report import is_exported, needs_of
 from firekeras.report.fitting import FittingTable
 from firekeras.report.tables import metric, short_number
 
+SMALL = 0.03  # seconds, of which Python may well be most
+CLEAR = 0.9  # of the MACs, or of the time: what is less has clearly fallen
 OF_DEVICE = {"ram": "RAM (.keras: int8)", "flash": "flash (.keras: int8)"}
+OF_INT8_INPUTS = (
+    "RAM and flash of a .keras file are those of its export with --int8 --int8-inputs. Inputs and outputs of float32, "
+    "as --int8 alone leaves them, may take more."
+)
+MOSTLY_PYTHON = (
+    "The times in Keras show no clear difference: of a small network's, most is Python. Add --litert to time the "
+    "network itself, or export it and report that file."
+)
 
 
 def stages_table(stages: Sequence) -> Table:
@@ -37,6 +47,26 @@ def stages_table(stages: Sequence) -> Table:
     table.add_row("threads", *(str(stage.latency.threads or "its own") for stage in stages))
     table.add_row("batch", *(str(stage.latency.batch_size) for stage in stages))
     return table
+
+
+def footnotes(stages: Sequence) -> list[str]:
+    """What the table's figures leave open, in sentences: which file RAM is that of, and why a time does not fall.
+
+    Args:
+        stages: `Stage`s, as in `stages_table`.
+    """
+    predicted = any(each.costs and each.costs.ram is not None and not is_exported(each) for each in stages)
+    no_faster = any(_cut_but_no_faster(stages[0], other) for other in stages[1:])
+    return [OF_INT8_INPUTS] * predicted + [MOSTLY_PYTHON] * no_faster
+
+
+def _cut_but_no_faster(first, other):
+    """Whether a small network in Keras has lost MACs, and hardly any time in its fastest pass, the least disturbed."""
+    pair = first.latency, other.latency
+    if not all(each.runtime.startswith("Keras") and each.fastest < SMALL for each in pair):
+        return False
+    cut = bool(first.costs and other.costs) and other.costs.macs < CLEAR * first.costs.macs
+    return cut and other.latency.fastest > CLEAR * first.latency.fastest
 
 
 def _amount(stage, cost):

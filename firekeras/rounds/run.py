@@ -177,7 +177,7 @@ class Run:
     def next_step(self) -> Step | None:
         """Decides on the next round; None if there is none, with the reason in `stopped_because`."""
         if self.rounds_that_cut >= self.settings.max_rounds:
-            self.exhausted = self.exhausted or f"max_rounds={self.settings.max_rounds} is reached"
+            self.exhausted = self.exhausted or f"max_rounds={self.settings.max_rounds} is reached."
         step = self.pace.next(self)
         if isinstance(step, str):
             self.stop(step)

@@ -101,3 +101,38 @@ def test_arrays_by_name_have_the_names_of_the_inputs():
     with pytest.raises(ValueError, match=r"takes the inputs \['left', 'right'\]. Received .* \['left', 'wrong'\]"):
         checked_data(model, {"left": np.zeros((2, 3)), "wrong": np.zeros((2, 3))})
     checked_data(model, {"left": np.zeros((2, 3)), "right": np.zeros((2, 3))})
+
+
+def flat(*sizes):
+    """A model that takes its inputs alone, or in a list: i0, i1, ... of these sizes, the last one first."""
+    inputs = [keras.Input((size,), name=f"i{k}") for k, size in enumerate(sizes)][::-1]
+    joined = keras.layers.Concatenate()(inputs) if len(inputs) > 1 else inputs[0]
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], keras.layers.Dense(2)(joined))
+
+
+def in_sequence():
+    return keras.Sequential([keras.Input((3,), name="i0"), keras.layers.Dense(2)])
+
+
+@pytest.mark.parametrize("build", [lambda: flat(3), in_sequence])
+def test_an_array_by_name_has_the_name_of_the_input(build):
+    model = build()
+    with pytest.raises(ValueError, match=r"inputs \['i0'\]. Received .* \['no'\]. Pass the array alone, .*: {'i0': x}"):
+        checked_data(model, ({"no": X}, Y))
+    checked_data(model, ({"i0": X}, Y))
+
+
+def test_arrays_by_name_come_in_any_order():
+    with pytest.raises(ValueError, match=r"\['i0', 'i1'\]. Received .* \['i0', 'no'\]. Give each array the name of"):
+        checked_data(flat(3, 5), {"i0": X, "no": np.zeros((4, 5))})
+    checked_data(flat(3, 5), {"i0": X, "i1": np.zeros((4, 5))})
+    with pytest.raises(ValueError, match=r"expected samples of shape \(5,\), received \(3,\)"):
+        checked_data(flat(3, 5), {"i1": X, "i0": X})
+
+
+def test_arrays_by_name_in_batches_have_the_names_of_the_inputs():
+    import tensorflow as tf
+
+    with pytest.raises(ValueError, match=r"inputs \['i0'\]. Received arrays by the names \['no'\]"):
+        checked_data(flat(3), tf.data.Dataset.from_tensor_slices(({"no": X}, Y)).batch(2))
+    checked_data(flat(3), tf.data.Dataset.from_tensor_slices(({"i0": X}, Y)).batch(2))

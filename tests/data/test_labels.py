@@ -49,6 +49,55 @@ def test_other_losses_and_data_in_batches_are_left_to_fit():
     check_labels(networks.two_convs(), "train_data", X)  # not compiled
 
 
+def binary(loss="binary_crossentropy", outputs=1):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(outputs)])
+    model.compile("sgd", loss)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([1, 2, 1, 2], r"0 and 1, or shares between them, but `v` hold labels from 1 to 2\. Pass \(y == 2\)\.astype"),
+        ([-1.0, 1.0, 1.0, -1.0], r"from -1\.0 to 1\.0\. Pass \(y == 1\.0\)"),
+        ([[0], [1], [2], [3]], r"from 0 to 3\. For several classes, compile with .*'sparse_categorical"),
+    ],
+)
+def test_labels_of_a_binary_loss_are_shares(labels, words):
+    for loss in ("binary_crossentropy", "bce", keras.losses.BinaryFocalCrossentropy(from_logits=True)):
+        with pytest.raises(ValueError, match=words):
+            check_labels(binary(loss), "v", (np.zeros((4, 3)), np.array(labels)))
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "weights"),
+    [
+        ("binary_crossentropy", [0, 1, 1, 0], ()),
+        ("binary_crossentropy", [[True], [False], [True], [True]], ()),
+        (keras.losses.BinaryCrossentropy(label_smoothing=0.1), [0.05, 0.95, 0.5, 1.0000001], ()),
+        ("binary_crossentropy", [0, 1, -1, -1], ([1, 2, 0, 0],)),
+        ("binary_crossentropy", [0, 1, -1, -1], ([[1], [2], [0], [0]],)),
+        ("hinge", [-1, 1, 1, -1], ()),
+        ("mse", [1, 2, 3, 4], ()),
+    ],
+)
+def test_labels_of_other_losses_and_without_weight_may_be_others(loss, labels, weights):
+    check_labels(binary(loss), "v", (np.zeros((4, 3)), np.array(labels), *map(np.array, weights)))
+
+
+def test_several_labels_for_a_sample_are_shares_too():
+    check_labels(binary(outputs=3), "v", (np.zeros((2, 3)), np.array([[0, 1, 1], [0, 0, 0]])))
+    with pytest.raises(ValueError, match="from 0 to 2"):
+        check_labels(binary(outputs=3), "v", (np.zeros((2, 3)), np.array([[0, 1, 2], [0, 0, 0]])))
+
+
+def test_a_class_that_the_loss_ignores_may_have_any_number():
+    loss = keras.losses.SparseCategoricalCrossentropy(ignore_class=255)
+    check_labels(compiled(loss), "v", (X, np.array([0, 1, 255, 2])))
+    with pytest.raises(ValueError, match="from 0 to 3"):
+        check_labels(compiled(loss), "v", (X, np.array([0, 1, 255, 3])))
+
+
 def test_a_data_set_without_labels_is_refused_before_a_batch_is_drawn():
     with pytest.raises(
         ValueError, match=r"train_data contains no labels: a batch is an array of shape \(None, 8, 8, 3\)"

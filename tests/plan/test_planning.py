@@ -540,11 +540,21 @@ def test_numbers_and_names_that_mean_nothing_are_refused(settings, words):
         firekeras.plan_pruning(graph, scores_for(graph), **settings)
 
 
+def test_a_cap_of_no_layer_names_the_nearest_layers_and_where_to_see_all():
+    graph = chain()
+    with pytest.raises(ValueError, match=r"named 'convolution'\. The model has conv1, conv2, .*widths shows them all"):
+        firekeras.plan_pruning(graph, scores_for(graph), layer_caps={"convolution": 0.2})
+    with pytest.raises(ValueError, match=r"named 'dence'\. Did you mean 'Dense'"):
+        firekeras.plan_pruning(graph, scores_for(graph), layer_caps={"dence": 0.2})
+
+
 def test_scores_of_another_model_are_refused():
     graph = chain()
     with pytest.raises(ValueError, match=r"another model: layer 'conv2' has 11 filters, the scores hold 9.*Score the"):
         firekeras.plan_pruning(graph, FilterScores({"conv2": np.ones(9)}, criterion="mine"))
-    with pytest.raises(ValueError, match=r"named 'conv3'. Did you mean 'conv[12]'"):
+    with pytest.raises(
+        ValueError, match=r"another model: .* 'conv3', which .* lacks. Did you mean 'conv[12]'\? Score "
+    ):
         firekeras.plan_pruning(graph, FilterScores({"conv3": np.ones(8)}, criterion="mine"))
 
 

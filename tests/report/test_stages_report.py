@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from rich.console import Console
 
 from firekeras.channels.costs import Costs
-from firekeras.report.stages_report import stages_table
+from firekeras.report.stages_report import MOSTLY_PYTHON, OF_INT8_INPUTS, footnotes, stages_table
 
 
 def stage(name, ram, flash, size):
@@ -40,3 +40,23 @@ def test_ram_and_flash_are_compared_with_files_of_the_same_kind():
 
 def test_a_file_that_no_microcontroller_reads_takes_no_flash():
     assert cells([stage("m.keras", 200, 400, 900), stage("m.onnx", None, None, 700)], "flash") == ["400 B", "-"]
+
+
+def timed(macs, fastest, runtime="Keras (torch)"):
+    latency = SimpleNamespace(fastest=fastest, runtime=runtime)
+    return SimpleNamespace(path=Path("m.keras"), costs=Costs(macs, macs, 50, {}), latency=latency)
+
+
+def test_a_note_says_which_file_the_ram_is_that_of():
+    keras, lite, unknown = stage("m.keras", 200, 400, 900), stage("m.tflite", 400, None, 700), timed(9, 1e-3)
+    assert footnotes([keras, lite]) == [OF_INT8_INPUTS]
+    assert footnotes([lite]) == footnotes([unknown]) == []
+
+
+def test_a_note_says_why_the_time_in_keras_does_not_fall():
+    first = timed(1000, 2e-3)
+    assert footnotes([first, timed(500, 2.2e-3)]) == footnotes([first, timed(500, 1.9e-3)]) == [MOSTLY_PYTHON]
+    assert footnotes([first, timed(500, 1.5e-3)]) == []  # it has fallen
+    assert footnotes([first, timed(950, 2e-3)]) == []  # as good as nothing was cut
+    assert footnotes([timed(1000, 0.2), timed(500, 0.2)]) == []  # Python does not take that long
+    assert footnotes([timed(1000, 2e-3, "LiteRT"), timed(500, 2e-3, "LiteRT")]) == []

@@ -84,7 +84,7 @@ def test_records_say_what_each_round_did(trained):
     result = compress(trained, tolerance=1.0)
     assert [record.number for record in result.rounds] == [1, 2, 3]
     assert [record.filters_removed for record in result.rounds] == [4, 3, 3]
-    assert result.stopped_because == "max_rounds=3 is reached"
+    assert result.stopped_because == "max_rounds=3 is reached."
     for record in result.rounds:
         costs = firekeras.count_costs(record.model)
         assert (record.conv_macs, record.macs, record.params) == (costs.conv_macs, costs.macs, costs.params)
@@ -340,7 +340,7 @@ def test_after_the_last_round_there_is_none(trained):
         trained, TRAIN, VALIDATION, method=SmallWeights(), tolerance=1.0, max_rounds=1, epochs=0
     )
     assert len(list(rounds)) == 1 and list(rounds) == []
-    assert rounds.stopped_because == "max_rounds=1 is reached"
+    assert rounds.stopped_because == "max_rounds=1 is reached."
 
 
 @pytest.mark.filterwarnings("ignore:`shuffle=True` was passed")  # Keras's word on a data set without shuffling
@@ -470,7 +470,7 @@ def test_an_undone_round_is_tried_again_with_half_the_ratio_which_grows_back(tra
     assert [record.pruning_ratio for record in result.rounds] == [0.4, 0.2, 0.1, 0.2, 0.4]
     assert [record.filters_removed for record in result.rounds[:4]] == [8, 4, 2, 4]
     assert {record.criterion for record in result.rounds} == {"l1"}
-    assert result.stopped_because == "max_rounds=5 is reached"
+    assert result.stopped_because == "max_rounds=5 is reached."
 
 
 def test_backtracking_ends(trained):
@@ -583,7 +583,7 @@ def test_after_the_last_round_that_may_cut_comes_training(trained):
         (True, 1),
         (False, 3),
     ]
-    assert result.stopped_because == "max_rounds=2 is reached"
+    assert result.stopped_because == "max_rounds=2 is reached."
 
 
 def test_with_a_target_in_conv_macs_dense_units_stay():
@@ -871,7 +871,7 @@ def test_a_run_goes_on_with_the_same_settings_alone(trained, tmp_path, changed, 
     with pytest.raises(ValueError, match=words):
         compress(trained, **given, **changed)
     longer = compress(trained, **{**given, "max_rounds": 2})
-    assert len(longer.rounds) == 2 and longer.stopped_because == "max_rounds=2 is reached"
+    assert len(longer.rounds) == 2 and longer.stopped_because == "max_rounds=2 is reached."
 
 
 def renamed(model):
