@@ -62,7 +62,9 @@ from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
 SHORT = {"measure": "Measure", "time": "Latency", "run": "Run", "save": "Save"}  # on buttons beside the costs
+CLOSE = "Close?"
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
+UNSAVED = "Your goal or share of filters to remove, caps and locks are not saved."
 BY_L1 = "Its filters are ranked by l1 norms; the list above the heatmap has other criteria."
 RUN_HEIGHT = 210  # pixels
 LAYERS_WIDTH, FILTER_WIDTH = 418, 220  # pixels
@@ -247,7 +249,12 @@ class Window(QtWidgets.QMainWindow):
             return
         if is_keras_2(path):
             self.converting.offer(path)
-            return
+        elif self.isWindowModified():
+            self._ask_before_losing("Open something else?", lambda: self._open_document(path))
+        else:
+            self._open_document(path)
+
+    def _open_document(self, path):
         try:
             document = open_document(path)
         except ValueError as error:
@@ -550,17 +557,11 @@ class Window(QtWidgets.QMainWindow):
         if self.work.job is not None:
             event.ignore()
             kept = f" {KEPT}" if self.running.running else ""
-            self._ask_before_closing(
-                f"{self.work.doing} is still in progress.{kept}", "&Abort it and close", self._abort_and_close
-            )
+            words = f"{self.work.doing} is still in progress.{kept}"
+            self._ask(CLOSE, words, "&Abort it and close", self._abort_and_close)
         elif self.isWindowModified():
             event.ignore()
-            self._ask_before_closing(
-                "Your goal or share of filters to remove, caps and locks are not saved.",
-                "&Don't save",
-                self._forget_and_close,
-                saves=self.session.measured is not None,
-            )
+            self._ask_before_losing(CLOSE, self._forget_and_close)
         else:
             self.preferences.keep(self)
             self.preferences.set_text(HIDDEN, self.table.columns.hidden)
@@ -568,29 +569,34 @@ class Window(QtWidgets.QMainWindow):
             self.session.close()
             super().closeEvent(event)
 
-    def _ask_before_closing(self, words, label, then, *, saves: bool = False):
+    def _ask_before_losing(self, title, go_on):
+        """Asks whether to save the choices first, which what comes next forgets."""
+        box = self._ask(title, UNSAVED, "&Don't save", go_on)
+        save = box.addButton("&Save…", QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+        save.clicked.connect(lambda: self._later(lambda: self._save_and(go_on)))
+        box.setDefaultButton(save)
+
+    def _ask(self, title, words, label, then) -> QtWidgets.QMessageBox:
         box = QtWidgets.QMessageBox(self)
-        box.setWindowTitle("Close?")
+        box.setWindowTitle(title)
         box.setText(words)
-        close = box.addButton(label, QtWidgets.QMessageBox.ButtonRole.DestructiveRole)
-        default = cancel = box.addButton("&Cancel", QtWidgets.QMessageBox.ButtonRole.RejectRole)
-        if saves:
-            default = box.addButton("&Save…", QtWidgets.QMessageBox.ButtonRole.AcceptRole)
-            default.clicked.connect(lambda: QtCore.QTimer.singleShot(0, self, self._save_and_close))
-        box.setDefaultButton(default)
+        go_on = box.addButton(label, QtWidgets.QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton("&Cancel", QtWidgets.QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(cancel)
         box.setEscapeButton(cancel)
-        close.clicked.connect(then)
+        go_on.clicked.connect(lambda: self._later(then))
         self.show_dialog(box)
+        return box
 
-    def _save_and_close(self):
-        """Saves the choices as a plan, and closes the window if that was done."""
-        self.in_words(self.saving.ask_for_plan)
+    def _later(self, then):
+        """Goes on when the dialog at hand is closed."""
+        QtCore.QTimer.singleShot(0, self, then)
+
+    def _save_and(self, go_on):
+        """Saves the choices, of which a plan would not hold the goal and the caps, and goes on if that was done."""
+        self.in_words(self.saving.ask_for_choices)
         if isinstance(self.dialog, QtWidgets.QFileDialog):
-            self.dialog.accepted.connect(lambda: QtCore.QTimer.singleShot(0, self, self._close_if_saved))
-
-    def _close_if_saved(self):
-        if not self.isWindowModified():
-            self.close()
+            self.dialog.accepted.connect(lambda: self._later(lambda: self.isWindowModified() or go_on()))
 
     def _abort_and_close(self):
         self.work.abort_and_wait()
@@ -598,4 +604,4 @@ class Window(QtWidgets.QMainWindow):
 
     def _forget_and_close(self):
         self.editor.stack.setClean()
-        QtCore.QTimer.singleShot(0, self.close)
+        self._later(self.close)
