@@ -215,7 +215,7 @@ class FilterPanel(QtWidgets.QWidget):
         if not self.session.ranks_by_fire:
             score = measured.planner.fire[measured.number(layer, filter)]
             rows.insert(2, (f"score, {words.score_name(self.session)}", _number(score)))
-        if comparison is not None and self.session.has_fire:
+        if comparison is not None and comparison.after is not None:
             rows.append(("FIRE afterwards", _number(comparison.fire[measured.number(layer, filter)])))
         names = (*FEATURE_NAMES, *BN_FEATURE_NAMES)
         return rows + [(n, _number(v)) for n, v in zip(names, profile.features[layer][filter].tolist(), strict=False)]

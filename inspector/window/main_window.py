@@ -11,6 +11,7 @@ from inspector.children import Structure, Work, as_text, open_in_netron, prune_a
 from inspector.dialogs import LimitsDialog
 from inspector.models import Editor, Preferences
 from inspector.state import (
+    BY_FIRE,
     CHOICES,
     DOCUMENT,
     NO_TABLE,
@@ -427,6 +428,8 @@ class Window(QtWidgets.QMainWindow):
     def compare_with(self, path):
         """Compares the open profile with the one at a path, or with that of the model there."""
         path = Path(path)
+        if not self.session.can_compare:
+            raise ValueError(BY_FIRE)
         if path.suffix == ".keras":
             path = beside_model(path)
             if not path.exists():
