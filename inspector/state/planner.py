@@ -145,8 +145,13 @@ class Planner:
 
     @functools.cached_property
     def places(self) -> np.ndarray:
-        """The rank of each filter in the order of removal, from 1; 0 for none, `(filters,)`."""
+        """The rank of each filter in the order of removal without caps, from 1; 0 for none, `(filters,)`."""
         return self._ranking(1).places()[self.units]
+
+    def places_under(self, choices: Choices) -> tuple[np.ndarray, int]:
+        """The same under the caps of some choices, which some layers need to lose filters; and how many have a rank."""
+        ranking = self._ranking(1, choices.layer_caps)
+        return ranking.places()[self.units], ranking.filters
 
     @functools.cached_property
     def fire(self) -> np.ndarray:
@@ -157,11 +162,6 @@ class Planner:
     def prunable(self) -> np.ndarray:
         """Which units may go, `(num_units,)`; some of them only under a cap of their layer."""
         return self._ranking(1, self.graph.layers).prunable
-
-    @property
-    def ranked(self) -> int:
-        """The number of filters with a rank."""
-        return self._ranking(1).filters
 
     def _ranking(self, round_to, caps=()):
         asked_for = frozenset(name for name in caps if self.graph.layers[name].needs_cap)

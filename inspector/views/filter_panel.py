@@ -208,7 +208,7 @@ class FilterPanel(QtWidgets.QWidget):
         rows = [
             ("FIRE, measured", _number(profile[layer][filter])),
             ("FIRE, predicted", self._prediction(layer, filter)),
-            ("rank", f"{place} of {measured.planner.ranked}" if place else "none"),
+            ("rank", f"{place} of {measured.ranked}" if place else "none"),
             ("zeros seen", str(profile.zeros[layer][filter])),
             ("outputs seen", str(profile.seen[layer][filter])),
         ]

@@ -69,7 +69,7 @@ def test_slider_label_and_command_follow_a_share_of_the_latency(walk, timed, tab
     type_goal(walk, "60% of latency")
     plan, before = planned(timed, table_file, latency=0.6), session.opened.costs.latency
     assert session.cut.costs == plan.costs_after and plan.costs_after.latency <= 0.6 * before
-    share = 100 * plan.num_removed / session.measured.planner.ranked
+    share = 100 * plan.num_removed / session.measured.ranked
     assert timed.ratio.box.value() == pytest.approx(share, abs=0.06)
     label = timed.ratio.latency
     expected = f"latency {1e3 * before:.3g} → {1e3 * plan.costs_after.latency:.3g} ms"

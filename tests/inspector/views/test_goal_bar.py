@@ -33,7 +33,7 @@ def test_the_ratio_the_table_and_the_bars_follow_a_goal_that_is_typed(window, qt
     profile, session = window.session.measured.profile, window.session
     plan = plan_pruning(profile.graph, profile, target=goal_of(text).target)
     assert session.cut.costs == plan.costs_after and session.measured.preview.num_gone == plan.num_removed > 0
-    share = plan.num_removed / session.measured.planner.ranked
+    share = plan.num_removed / session.measured.ranked
     assert window.ratio.box.value() == pytest.approx(100 * share, abs=0.06)
     shown = [window.table.model.index(row, Column.AFTER).data() for row in range(len(session.rows))]
     assert shown == [str(row.filters - len(plan.removed.get(row.name, []))) for row in session.rows]

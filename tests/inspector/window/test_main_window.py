@@ -1,6 +1,6 @@
 import keras
 import pytest
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtGui, QtTest, QtWidgets
 from recorded import command
 
 import firekeras
@@ -194,7 +194,9 @@ def test_a_layer_that_is_not_found_is_said(window):
     finder.setText("nowhere")
     assert said() == "No layer's name or type contains “nowhere”."
     finder.setText(window.session.rows[0].name)
-    assert said() == ""
+    assert said() == "" and window.table.proxy.rowCount() < len(window.session.rows)
+    QtTest.QTest.keyClick(finder, Qt.Key.Key_Escape)
+    assert finder.text() == "" and window.table.proxy.rowCount() == len(window.session.rows)
 
 
 def test_closing_with_changes_asks(window, qtbot):
