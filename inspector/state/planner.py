@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.caps import without_uncapped
 from firekeras.plan.goals import goals_of
 from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
-from firekeras.plan.reaching import Reaching
+from firekeras.plan.reaching import Reaching, go_on
 from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.scores.profile import FilterScores
 from inspector.state.choices import Choices
@@ -68,10 +69,14 @@ class Planner:
     Args:
         graph: The network's `ChannelGraph`.
         scores: `FilterScores` of its filters.
+
+    Attributes:
+        between: A function that a search for a goal calls between its steps; what it raises ends the search.
     """
 
     def __init__(self, graph: ChannelGraph, scores: FilterScores):
         self.graph, self.scores = graph, scores
+        self.between: Callable[[], object] = go_on
         self.widths = graph.widths
         self.costs = costs_without(graph)
         self.units = np.concatenate([graph.filters(name) for name in graph.filter_layers] or [np.zeros(0, "int64")])
@@ -93,7 +98,7 @@ class Planner:
         """The fewest filters whose removal reaches the goal; all that may go if nothing does."""
         ranking, limits = self._limited(choices)
         goals = goals_of(goal.target, {measure: cost_without(self.graph, measure) for measure in goal.target})
-        reaching = Reaching(ranking.graph, self.scores, limits, goals, choices.round_to, BALANCE)
+        reaching = Reaching(ranking.graph, self.scores, limits, goals, choices.round_to, BALANCE, None, self.between)
         found = reaching.selection(MAX_CUT)
         if found is not None:
             return self._without(found[0].gone, choices)

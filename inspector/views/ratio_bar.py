@@ -12,7 +12,7 @@ from inspector.widgets import CUT
 
 MOST = 99.0  # percent
 TIP = "The share of the removable filters to remove in one cut, ranked over all layers together"
-NOTHING, PLANNING = "Nothing is open", "Planning a cut that reaches the goal…"
+NOTHING, PLANNING = "Nothing is open", "Planning a cut that reaches the goal… Ctrl+. ends it"
 EXACT = "Exact: these are counted for the network after the cut, not estimated."
 SLOW = 250  # milliseconds after which a plan is worth a word
 UNKNOWN, IN_PYTHON = "Measure FIRE (F5) to preview a cut", "Measure FIRE in Python to preview a cut"

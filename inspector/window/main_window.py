@@ -446,6 +446,10 @@ class Window(QtWidgets.QMainWindow):
         stage = self.running.stage
         return obstacles.no_model(self.session) if stage is None else obstacles.no_model_of_round(stage)
 
+    def abort(self):
+        """Aborts what a child process does; without any, the search for a cut that reaches the goal."""
+        self.work.abort() if self.work.job is not None else self.editor.end_search()
+
     def rank_by(self, name: str):
         """Ranks filters by a criterion; if that is not possible, says why."""
         self.in_words(self.scoring.rank_by, name)

@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 
 import pytest
 from PySide6 import QtCore, QtGui
@@ -9,6 +10,7 @@ from PySide6 import QtCore, QtGui
 from firekeras.channels.costs import costs_without
 from firekeras.plan.planning import plan_pruning
 from inspector.models.columns import Column
+from inspector.models.editing import EndedError
 from inspector.state.documents import read_profile
 from inspector.state.goals import goal_of
 from inspector.state.peak import peak_layers
@@ -185,6 +187,31 @@ def test_a_refusal_goes_once_the_goal_is_understood(window, qtbot):
     window.banner.say("Saved.")
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
     assert window.banner.isVisible()
+
+
+def test_a_goal_that_takes_long_can_be_given_up(window, qtbot, monkeypatch):
+    searches, preview = [], Planner.preview
+
+    def endless(planner, choices):
+        searches.append(choices)
+        while choices.goal is not None and choices.goal.text == "50% of MACs":
+            planner.between()
+            time.sleep(0.001)
+        return preview(planner, choices)
+
+    monkeypatch.setattr(Planner, "preview", endless)
+    session, ratio = window.session, window.session.ratio
+    qtbot.keyClicks(window.goal.line, "50% of MACs")
+    qtbot.waitUntil(lambda: PLANNING == window.ratio.most.text() and window.editor._at_work is not None)
+    thread = window.editor._at_work.result
+    qtbot.keyClick(window, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
+    assert session.choices.goal is None and session.ratio == ratio and not session.pending
+    assert not window.actions_["abort"].isEnabled() and window.ratio.most.text() != PLANNING
+    qtbot.waitUntil(thread.done)
+    assert isinstance(thread.exception(), EndedError)
+    window.editor.set_goal("60% of MACs")
+    qtbot.waitUntil(lambda: not session.pending)
+    assert session.cut.costs.macs <= 0.6 * session.opened.costs.macs
 
 
 def test_a_goal_that_takes_long_is_planned_beside_all_else(window, qtbot, monkeypatch):
