@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import collections
+import math
+
 import numpy as np
 import pyqtgraph as pg
 from PySide6 import QtCore, QtGui
@@ -9,6 +12,7 @@ from PySide6 import QtCore, QtGui
 from inspector.widgets import CUT
 
 TILE = 8  # pixels between the hatching's lines
+ROOM = 12  # pixels of hatching, and before it, that a cut line must not hide
 
 
 def hatching() -> QtGui.QBrush:
@@ -51,19 +55,25 @@ class Overlay(pg.GraphicsObject):
 
 
 class GoneCells(Overlay):
-    """Hatches the filters that go, and draws the cut line at their edge."""
+    """Hatches the filters that go, and draws the cut line at their edge.
+
+    If many stretches of a row go, as in the result of a run, lines would hide them: only wide ones have a line.
+    """
 
     def __init__(self):
         super().__init__()
         self._brush = hatching()
         self._rects: list[QtCore.QRectF] = []
-        self._edges: list[QtCore.QLineF] = []
+        self._edges: list[tuple[QtCore.QLineF, float]] = []  # each with the columns that have to be wide enough
 
     def show_runs(self, rows, begins, ends):
         """Shows unbroken stretches of cells, as `inspector.state.stretches` gives them."""
         stretches = list(zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True))
         self._rects = [QtCore.QRectF(begin, row, end - begin, 1) for row, begin, end in stretches]
-        self._edges = [QtCore.QLineF(begin, row, begin, row + 1) for row, begin, _ in stretches]
+        self._edges = [
+            (QtCore.QLineF(begin, row, begin, row + 1), width)
+            for (row, begin, _), width in zip(stretches, _least_widths(stretches), strict=True)
+        ]
         self.update()
 
     def paint(self, painter, option, widget=None):
@@ -72,9 +82,23 @@ class GoneCells(Overlay):
         painter.setPen(QtCore.Qt.PenStyle.NoPen)
         painter.setBrush(brush)
         painter.drawRects(self._rects)
+        edges = self.edges(painter.worldTransform().m11())
         for pen in cut_pens():
             painter.setPen(pen)
-            painter.drawLines(self._edges)
+            painter.drawLines(edges)
+
+    def edges(self, pixels: float) -> list[QtCore.QLineF]:
+        """The cut lines that hide nothing if a column is so many pixels wide."""
+        return [line for line, width in self._edges if width * pixels >= ROOM]
+
+
+def _least_widths(stretches):
+    """For each stretch the smaller of its own width and of what stays before it; without end for a row's only one."""
+    number = collections.Counter(row for row, _, _ in stretches)
+    before = [(-1, 0, 0), *stretches]
+    for (row, begin, end), (last, _, until) in zip(stretches, before, strict=False):
+        kept = begin - until if last == row else math.inf
+        yield math.inf if number[row] == 1 else min(end - begin, kept)
 
 
 class CapMarks(Overlay):
