@@ -85,8 +85,7 @@ class ChoiceCommand(QtGui.QUndoCommand):
 
 
 class Editor(QtCore.QObject):
-    """Makes changes to a session's choices, and remembers them; finds the cut that reaches a goal, beside all else.
-    """
+    """Makes changes to a session's choices, and remembers them; finds the cut that reaches a goal, beside all else."""
 
     def __init__(self, session: Session, parent=None):
         super().__init__(parent)

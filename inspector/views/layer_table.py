@@ -10,7 +10,7 @@ from inspector.models import SORT, Column, Editor, LayerModel
 from inspector.state import CELL, DOCUMENT, PICTURE, Session, words
 from inspector.views.column_chooser import ColumnChooser
 from inspector.views.totals_view import TotalsView
-from inspector.widgets import CheckBoxDelegate, name, short_names
+from inspector.widgets import CheckBoxDelegate, UndoKeys, name, short_names
 
 SCORED = "with a score"  # no type has a space
 SHORTEST, WIDEST = 112, 444  # pixels: of names, and of the table, before columns are pushed out of sight
@@ -369,6 +369,7 @@ class SelectionBar(QtWidgets.QWidget):
         self.share = QtWidgets.QSpinBox(maximum=100, value=50, singleStep=5, suffix=" %")
         self.share.setAccessibleName("Cap for the selected layers, in percent")
         self.share.setStatusTip("At most this share of the filters of each selected layer may be removed")
+        UndoKeys(self.share, self.share.lineEdit())
         label = QtWidgets.QLabel("Cap &selected at")
         label.setBuddy(self.share)
         layout = QtWidgets.QHBoxLayout(self)

@@ -58,6 +58,9 @@ def test_a_time_without_a_table_is_refused_and_the_table_measured_from_there(
     qtbot.waitUntil(lambda: window.session.table is not None, timeout=LONG)
     assert asked == [["latency", str(files[0]), "--output", str(output), "--events"]]
     assert window.banner.words.text().startswith("net.latency.json is the latency table of here. A goal can be a time")
+    qtbot.waitUntil(lambda: window.session.choices.goal is not None and window.goal.line.text() == "2 ms")
+    window.editor.stack.undo()
+    assert window.session.choices.goal is None and window.session.table is not None
     time = most_of(table_file)
     type_goal(walk, time)
     plan = planned(window, table_file, latency=time)

@@ -202,7 +202,7 @@ def test_a_goal_that_takes_long_can_be_given_up(window, qtbot, monkeypatch):
     monkeypatch.setattr(Planner, "preview", endless)
     session, ratio = window.session, window.session.ratio
     qtbot.keyClicks(window.goal.line, "50% of MACs")
-    qtbot.waitUntil(lambda: PLANNING == window.ratio.most.text() and window.editor._at_work is not None)
+    qtbot.waitUntil(lambda: window.ratio.most.text() == PLANNING and window.editor._at_work is not None)
     thread = window.editor._at_work.result
     qtbot.keyClick(window, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
     assert session.choices.goal is None and session.ratio == ratio and not session.pending
@@ -237,3 +237,30 @@ def test_a_goal_that_takes_long_is_planned_beside_all_else(window, qtbot, monkey
     qtbot.waitUntil(lambda: session.measured.planner._plan is not None)  # before anybody asks for reasons
     monkeypatch.setattr("inspector.state.planner.plan_of", None)
     assert session.measured.plan(session.choices).costs_after == plan.costs_after
+
+
+def test_a_refused_goal_makes_way_for_the_one_that_holds(window, qtbot):
+    type_goal(window, qtbot, "60% of MACs")
+    window.goal.take_focus()
+    qtbot.keyClicks(window.goal.line, "2 parsecs")
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    assert window.goal.line.text() == "2 parsecs"
+    window.table.view.setFocus()
+    assert window.goal.line.text() == "60% of MACs" == window.session.choices.goal.text
+
+
+def test_undo_in_a_box_undoes_what_was_chosen_there(window, qtbot):
+    control, ratio = Qt.KeyboardModifier.ControlModifier, window.session.ratio
+    type_goal(window, qtbot, "60% of MACs")
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    qtbot.keyClick(window.goal.goal, Qt.Key.Key_Z, control)
+    assert window.session.choices.goal is None and window.goal.line.text() == ""
+    box = window.ratio.box
+    window.ratio.take_focus()
+    qtbot.keyClicks(box, "42")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert window.session.ratio == 0.42
+    qtbot.keyClick(box, Qt.Key.Key_Z, control)
+    assert window.session.ratio == ratio and box.value() == pytest.approx(100 * ratio, abs=0.06)
+    qtbot.keyClick(box, Qt.Key.Key_Z, control | Qt.KeyboardModifier.ShiftModifier)
+    assert window.session.ratio == 0.42

@@ -32,7 +32,9 @@ def test_the_last_word_of_a_name_is_kept_longest(qapp):
     names = [f"expanded_conv_{block}_{kind}" for block in range(1, 9) for kind in kinds]
     shown = short_names(names, metrics, metrics.horizontalAdvance("e_c_4_depthwise_"))
     assert len(set(shown.values())) == len(names)
-    assert shown["expanded_conv_4_depthwise"] == "e_c_4_depthwise" and shown["expanded_conv_4_project"].endswith("project")
+    assert shown["expanded_conv_4_depthwise"] == "e_c_4_depthwise" and shown["expanded_conv_4_project"].endswith(
+        "project"
+    )
 
 
 def test_there_may_be_no_names(qapp):
