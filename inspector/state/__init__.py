@@ -11,7 +11,7 @@ from inspector.state import (
     remarks,
     words,
 )
-from inspector.state.cells import PADDING, bands, stretches
+from inspector.state.cells import PADDING, bands, room_beside, stretches
 from inspector.state.changes import change, percent, short_score
 from inspector.state.checked import Checked
 from inspector.state.choices import Choices

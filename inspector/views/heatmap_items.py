@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import collections
-import math
-
 import numpy as np
 import pyqtgraph as pg
 from PySide6 import QtCore, QtGui
 
+from inspector.state import room_beside
 from inspector.widgets import CUT
 
 TILE = 8  # pixels between the hatching's lines
@@ -72,7 +70,7 @@ class GoneCells(Overlay):
         self._rects = [QtCore.QRectF(begin, row, end - begin, 1) for row, begin, end in stretches]
         self._edges = [
             (QtCore.QLineF(begin, row, begin, row + 1), width)
-            for (row, begin, _), width in zip(stretches, _least_widths(stretches), strict=True)
+            for (row, begin, _), width in zip(stretches, room_beside(stretches), strict=True)
         ]
         self.update()
 
@@ -90,15 +88,6 @@ class GoneCells(Overlay):
     def edges(self, pixels: float) -> list[QtCore.QLineF]:
         """The cut lines that hide nothing if a column is so many pixels wide."""
         return [line for line, width in self._edges if width * pixels >= ROOM]
-
-
-def _least_widths(stretches):
-    """For each stretch the smaller of its own width and of what stays before it; without end for a row's only one."""
-    number = collections.Counter(row for row, _, _ in stretches)
-    before = [(-1, 0, 0), *stretches]
-    for (row, begin, end), (last, _, until) in zip(stretches, before, strict=False):
-        kept = begin - until if last == row else math.inf
-        yield math.inf if number[row] == 1 else min(end - begin, kept)
 
 
 class CapMarks(Overlay):
