@@ -129,11 +129,24 @@ class PointedAt(Overlay):
         self._colour = colour
         self.update()
 
+    def around(self, rect: QtCore.QRectF, width: float, across: float, down: float) -> QtCore.QRectF:
+        """Where a frame lies that hides nothing of what it is around, as far as the grid reaches.
+
+        Args:
+            rect: What it is around.
+            width: That of its lines, in pixels.
+            across, down: The pixels of a column and of a row.
+        """
+        right, below = width / 2 / across, width / 2 / down
+        return rect.adjusted(-right, -below, right, below) & self._bounds
+
     def paint(self, painter, option, widget=None):
         painter.setBrush(QtCore.Qt.BrushStyle.NoBrush)
         frames = [*((rect, 1) for rect in self._selected), (self._row, 1), (self._cell, 2)]
+        scale = painter.worldTransform()
         for rect, width in frames:
             if rect is not None:
+                rect = self.around(rect, width + 2, scale.m11(), scale.m22())
                 painter.setPen(pg.mkPen(255 - np.array(self._colour), width=width + 2))
                 painter.drawRect(rect)
                 painter.setPen(pg.mkPen(self._colour, width=width))

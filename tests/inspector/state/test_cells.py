@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 
-from inspector.state.cells import Cells, PADDING, bands, going_order, room_beside, stretches
+from inspector.state.cells import PADDING, Cells, bands, going_order, room_beside, stretches
 
 STARTS = np.array([0, 2, 6])
 

@@ -8,7 +8,7 @@ from inspector.state import palette, words
 from inspector.state.cells import PADDING
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.heatmap_image import heatmap_image, largest_difference
-from inspector.views.heatmap_items import GoneCells
+from inspector.views.heatmap_items import GoneCells, PointedAt
 from inspector.views.name_axis import NameAxis
 from inspector.widgets import theme
 
@@ -363,3 +363,10 @@ def test_cut_lines_leave_room_for_the_hatching_that_they_would_hide():
     assert drawn(20) == [(2, 0), (8, 0), (10, 0), (9, 1)]
     assert drawn(7) == [(2, 0), (9, 1)]
     assert drawn(1) == [(9, 1)]  # a row's only one is always told apart
+
+
+def test_a_frame_lies_outside_of_what_it_is_around():
+    pointed = PointedAt()
+    pointed.cover(64, 20)
+    assert pointed.around(QtCore.QRectF(10, 5, 2, 1), 4, 2, 8) == QtCore.QRectF(9, 4.75, 4, 1.5)
+    assert pointed.around(QtCore.QRectF(0, 0, 64, 1), 4, 2, 8) == QtCore.QRectF(0, 0, 64, 1.25)
