@@ -8,16 +8,16 @@ from concurrent import futures
 
 from PySide6 import QtCore, QtGui
 
-from inspector.state import CHOICES, Choices, Measured, Planner, Session
+from inspector.state import CHOICES, Choices, Measured, Session
 
 SOON, IDLE = 40, 400  # milliseconds after the last change to look for the cut that reaches a goal, and for its reasons
 LOOK = 10  # milliseconds between looks at whether it is found
 PAUSE = 1500  # milliseconds after which the next movement of a slider is a change of its own
 
 
-def _fulfill(promise: futures.Future, work, choices):
+def _fulfill(promise: futures.Future, work, choices, between):
     try:
-        promise.set_result(work(choices))
+        promise.set_result(work(choices, between))
     except BaseException as error:  # whoever asks for the result gets it
         promise.set_exception(error)
 
@@ -30,19 +30,17 @@ class Search:
     """A search in a thread of its own, which knows nothing of Qt: the window may be gone when it ends.
 
     Args:
-        planner: The `Planner` that searches.
-        work: What it does.
+        work: What it does, with the choices and a function that it calls between its steps.
         choices: The choices that it searches for.
         then: Who takes the `Future` of the result.
     """
 
-    def __init__(self, planner: Planner, work, choices: Choices, then):
+    def __init__(self, work, choices: Choices, then):
         self.choices, self.then = choices, then
         self.result: futures.Future = futures.Future()
         self._ended = threading.Event()
-        planner.between = self._go_on
         # A daemon, since a closed window waits for nothing; a process would have to be sent the graph
-        threading.Thread(target=_fulfill, args=(self.result, work, choices), daemon=True).start()
+        threading.Thread(target=_fulfill, args=(self.result, work, choices, self._go_on), daemon=True).start()
 
     def _go_on(self):
         if self._ended.is_set():
@@ -116,7 +114,7 @@ class Editor(QtCore.QObject):
         elif measured is not None and measured.pending:
             choices = measured.choices
             then = lambda done: self._take_found(measured, choices, done)  # noqa: E731
-            self._submit(measured.planner, measured.planner.preview, choices, then)
+            self._submit(measured.planner.preview, choices, then)
 
     def _plan(self):
         """Makes the plan of a goal, which a click on a filter asks for and which takes as long as to find the cut."""
@@ -124,10 +122,10 @@ class Editor(QtCore.QObject):
         if measured is None or measured.pending or choices.goal is None:
             return
         if self._at_work is None and not self.session.missed:  # then there is none
-            self._submit(measured.planner, measured.planner.plan, choices, lambda _: None)
+            self._submit(lambda choices, _between: measured.planner.plan(choices), choices, lambda _: None)
 
-    def _submit(self, planner, work, choices, then):
-        self._at_work = Search(planner, work, choices, then)
+    def _submit(self, work, choices, then):
+        self._at_work = Search(work, choices, then)
         self._look.start()
 
     def _take(self):

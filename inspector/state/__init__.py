@@ -23,7 +23,6 @@ from inspector.state.goals import THIS_BOARD, Goal, goal_of, proposals
 from inspector.state.heatmap_image import WHOLE, heatmap_image, largest_difference, scale_of
 from inspector.state.kernels import flat_map, kernel_picture
 from inspector.state.opened import Measured, Opened
-from inspector.state.planner import Planner
 from inspector.state.rows import LayerRow
 from inspector.state.runs import RunView, events_size
 from inspector.state.sensitivity import Sensitivity

@@ -69,14 +69,10 @@ class Planner:
     Args:
         graph: The network's `ChannelGraph`.
         scores: `FilterScores` of its filters.
-
-    Attributes:
-        between: A function that a search for a goal calls between its steps; what it raises ends the search.
     """
 
     def __init__(self, graph: ChannelGraph, scores: FilterScores):
         self.graph, self.scores = graph, scores
-        self.between: Callable[[], object] = go_on
         self.widths = graph.widths
         self.costs = costs_without(graph)
         self.units = np.concatenate([graph.filters(name) for name in graph.filter_layers] or [np.zeros(0, "int64")])
@@ -85,20 +81,25 @@ class Planner:
         self._most: tuple[tuple, float] | None = None
         self._plan: tuple[Choices, PruningPlan] | None = None
 
-    def preview(self, choices: Choices) -> Preview:
-        """A preview of the filters that go, and of the remaining costs."""
-        return self._by_ratio(choices) if choices.goal is None else self._by_goal(choices, choices.goal)
+    def preview(self, choices: Choices, between: Callable[[], object] = go_on) -> Preview:
+        """A preview of the filters that go, and of the remaining costs.
+
+        Args:
+            choices: The choices.
+            between: A function that a search for a goal calls between its steps; what it raises ends the search.
+        """
+        return self._by_ratio(choices) if choices.goal is None else self._by_goal(choices, choices.goal, between)
 
     def _by_ratio(self, choices, missed=()):
         ranking, limits = self._limited(choices)
         selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
         return self._without(selection.gone, choices, missed)
 
-    def _by_goal(self, choices, goal):
+    def _by_goal(self, choices, goal, between):
         """The fewest filters whose removal reaches the goal; all that may go if nothing does."""
         ranking, limits = self._limited(choices)
         goals = goals_of(goal.target, {measure: cost_without(self.graph, measure) for measure in goal.target})
-        reaching = Reaching(ranking.graph, self.scores, limits, goals, choices.round_to, BALANCE, None, self.between)
+        reaching = Reaching(ranking.graph, self.scores, limits, goals, choices.round_to, BALANCE, None, between)
         found = reaching.selection(MAX_CUT)
         if found is not None:
             return self._without(found[0].gone, choices)

@@ -190,16 +190,15 @@ def test_a_refusal_goes_once_the_goal_is_understood(window, qtbot):
 
 
 def test_a_goal_that_takes_long_can_be_given_up(window, qtbot, monkeypatch):
-    searches, preview = [], Planner.preview
+    by_goal = Planner._by_goal
 
-    def endless(planner, choices):
-        searches.append(choices)
-        while choices.goal is not None and choices.goal.text == "50% of MACs":
-            planner.between()
+    def endless(planner, choices, goal, between):
+        while goal.text == "50% of MACs":
+            between()
             time.sleep(0.001)
-        return preview(planner, choices)
+        return by_goal(planner, choices, goal, between)
 
-    monkeypatch.setattr(Planner, "preview", endless)
+    monkeypatch.setattr(Planner, "_by_goal", endless)
     session, ratio = window.session, window.session.ratio
     qtbot.keyClicks(window.goal.line, "50% of MACs")
     qtbot.waitUntil(lambda: window.ratio.most.text() == PLANNING and window.editor._at_work is not None)
@@ -217,10 +216,10 @@ def test_a_goal_that_takes_long_can_be_given_up(window, qtbot, monkeypatch):
 def test_a_goal_that_takes_long_is_planned_beside_all_else(window, qtbot, monkeypatch):
     begun, go_on, by_goal = threading.Event(), threading.Event(), Planner._by_goal
 
-    def slow(planner, choices, goal):
+    def slow(planner, choices, goal, between):
         begun.set()
         assert go_on.wait(60)
-        return by_goal(planner, choices, goal)
+        return by_goal(planner, choices, goal, between)
 
     monkeypatch.setattr(Planner, "_by_goal", slow)
     session, before = window.session, window.session.cut
