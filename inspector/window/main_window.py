@@ -250,18 +250,22 @@ class Window(QtWidgets.QMainWindow):
             return
         if is_keras_2(path):
             self.converting.offer(path)
-        elif self.isWindowModified():
-            self._ask_before_losing("Open something else?", lambda: self._open_document(path))
         else:
             self._open_document(path)
 
-    def _open_document(self, path):
+    def _open_document(self, path, *, asked: bool = False):
+        """Opens a model, a measurement or a run; asks about unsaved choices first, unless it has."""
         try:
             document = open_document(path)
         except ValueError as error:
             if not path.exists():
                 self.preferences.forget(path)
             self.banner.say(str(error), error=True, way_out="&Open another…", then=lambda: choosing.file(self))
+            return
+        if self.isWindowModified() and not asked:
+            if document.weights is not None:
+                document.weights.close()
+            self._ask_before_losing("Open something else?", lambda: self._open_document(path, asked=True))
             return
         self.banner.hide()
         self.preferences.remember(path)
