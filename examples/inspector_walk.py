@@ -203,8 +203,12 @@ class Walk:
         self.until_idle()
 
     def compare(self):
-        """Opens the run, which shows what it removed."""
+        """Opens the run, which shows what it removed, and saves the caps and the goal before they are forgotten."""
         self.click(self.window.banner.way_out)
+        self.click(self.window.dialog.defaultButton())
+        self.until(lambda: isinstance(self.window.dialog, QtWidgets.QFileDialog))
+        self.give(self.folder / "digits-choices.json")
+        self.until(lambda: self.window.session.of_run)
         self.until_idle()
         self.picture("inspector-run")
 

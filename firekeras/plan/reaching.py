@@ -21,6 +21,10 @@ TRIES = 200  # steps of a network, each crowded for a while
 CUTS = 64  # that are tried if RAM may rise by a cut, since buffers are laid otherwise then
 
 
+def go_on():
+    """What happens between the steps of a search that nobody ends early: nothing."""
+
+
 class Reaching:
     """Finds the units that go for some goals.
 
@@ -36,6 +40,7 @@ class Reaching:
         limits: How many channels each layer and part may lose.
         goals: The amount of each cost that may be left.
         round_to, balance, measure: As in `Ranking`.
+        between: A function that is called between steps, which may take a while; what it raises ends the search.
     """
 
     def __init__(
@@ -47,8 +52,10 @@ class Reaching:
         round_to: int = 1,
         balance: float = 0.0,
         measure: str | None = None,
+        between: Callable[[], object] = go_on,
     ):
         self.graph, self.scores, self.limits, self.round_to = graph, scores, limits, round_to
+        self._between = between
         self.goals = dict(sorted(goals.items(), key=lambda goal: goal[0] not in WIDTHS))  # RAM asks for certain layers
         saves = " and ".join(COSTS[name].title for name in goals)
         self._ranking = functools.partial(
@@ -113,6 +120,7 @@ class Reaching:
             return None
         begun = gone
         for _ in range(TRIES):
+            self._between()
             now = peak(self.graph.program, kept_lengths(self.graph, gone), WIDTHS[measure])
             if now.planned <= goal:
                 return self._given_back(begun, gone, measure, goal)
@@ -156,6 +164,7 @@ class Reaching:
         ranking = self._ranking(helps=helps | gone, first=gone)
         budgets = np.linspace(self.graph.unit_sizes[gone].sum(), ranking.filters, 1 + CUTS)[1:]
         for budget in np.unique(np.ceil(budgets).astype(int)):
+            self._between()
             selection = Selection(ranking, limits, int(budget))
             if cost_without(self.graph, measure, selection.gone) <= goal:
                 return self._taken(selection, helps)
@@ -186,6 +195,7 @@ class Reaching:
         if amount(after(high).gone) > goal:
             return None
         while low < high:
+            self._between()
             middle = (low + high) // 2
             low, high = (low, middle) if amount(after(middle).gone) <= goal else (middle + 1, high)
         return self._taken(after(low), helps)

@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from inspector.figures.drawing import GREY, Drawing, Look, fitted, hexadecimal, text_width
-from inspector.state import PADDING, WHOLE, Mode, Session, heatmap_image, palette, scale_of, stretches, words
+from inspector.state import (
+    PADDING,
+    WHOLE,
+    Mode,
+    Session,
+    heatmap_image,
+    palette,
+    room_beside,
+    scale_of,
+    stretches,
+    words,
+)
 
 WHITE, UNSCORED = (255, 255, 255), (200, 200, 200)
 LARGEST, SMALLEST = 7.0, 2.0  # points: names of layers
 ROW = 8.0  # points: a row of a figure of the proposed height
 FOOT = 26.0  # points below the rows: the axis and the legend
+ROOM = 5.0  # points of hatching that a cut line must not hide
 BAR = 60.0  # points: the scale
 CUT = "#d55e00"
 AXIS = "Filters of each layer, from the last to the first to be removed"
@@ -68,14 +80,17 @@ def _draw_cells(at, session):
 
 
 def _draw_marks(at, session):
-    """Hatches what is removed, with a line where that begins."""
+    """Hatches what is removed, with a line where that begins if it leaves room for the hatching."""
     if session.mode not in WHOLE:
         return
     grid = session.need_measured().cells.grid
-    for row, begin, end in zip(*stretches(session.hatched[grid] & (grid != PADDING)), strict=True):
-        x, y, width, height = at.box(int(row), int(begin), int(end))
+    marked = stretches(session.hatched[grid] & (grid != PADDING))
+    found = list(zip(*(ends.tolist() for ends in marked), strict=True))
+    for (row, begin, end), room in zip(found, room_beside(found), strict=True):
+        x, y, width, height = at.box(row, begin, end)
         at.drawing.hatch(x, y, width, height)
-        at.drawing.line(x, y, x, y + height, CUT, 1)
+        if room * width / (end - begin) >= ROOM:
+            at.drawing.line(x, y, x, y + height, CUT, 1)
 
 
 def _draw_legend(drawing, session, x, y):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import threading
 from concurrent import futures
@@ -12,14 +11,44 @@ from PySide6 import QtCore, QtGui
 from inspector.state import CHOICES, Choices, Measured, Session
 
 SOON, IDLE = 40, 400  # milliseconds after the last change to look for the cut that reaches a goal, and for its reasons
+LOOK = 10  # milliseconds between looks at whether it is found
 PAUSE = 1500  # milliseconds after which the next movement of a slider is a change of its own
 
 
-def _fulfill(promise: futures.Future, work, choices):
+def _fulfill(promise: futures.Future, work, choices, between):
     try:
-        promise.set_result(work(choices))
+        promise.set_result(work(choices, between))
     except BaseException as error:  # whoever asks for the result gets it
         promise.set_exception(error)
+
+
+class EndedError(Exception):
+    """A search that nobody waits for any more."""
+
+
+class Search:
+    """A search in a thread of its own, which knows nothing of Qt: the window may be gone when it ends.
+
+    Args:
+        work: What it does, with the choices and a function that it calls between its steps.
+        choices: The choices that it searches for.
+        then: Who takes the `Future` of the result.
+    """
+
+    def __init__(self, work, choices: Choices, then):
+        self.choices, self.then = choices, then
+        self.result: futures.Future = futures.Future()
+        self._ended = threading.Event()
+        # A daemon, since a closed window waits for nothing; a process would have to be sent the graph
+        threading.Thread(target=_fulfill, args=(self.result, work, choices, self._go_on), daemon=True).start()
+
+    def _go_on(self):
+        if self._ended.is_set():
+            raise EndedError
+
+    def end(self):
+        """Ends it at its next step."""
+        self._ended.set()
 
 
 class ChoiceCommand(QtGui.QUndoCommand):
@@ -54,15 +83,7 @@ class ChoiceCommand(QtGui.QUndoCommand):
 
 
 class Editor(QtCore.QObject):
-    """Makes changes to a session's choices, and remembers them; finds the cut that reaches a goal, beside all else.
-
-    Signals:
-        found: A goal was pursued to its end: for which network and choices, and the `Future` of their `Preview`.
-        planned: The plan of a goal is known, with its reasons.
-    """
-
-    found = QtCore.Signal(object, object, object)
-    planned = QtCore.Signal()
+    """Makes changes to a session's choices, and remembers them; finds the cut that reaches a goal, beside all else."""
 
     def __init__(self, session: Session, parent=None):
         super().__init__(parent)
@@ -73,9 +94,9 @@ class Editor(QtCore.QObject):
         self._pause.timeout.connect(self.end_gesture)
         self._soon = QtCore.QTimer(self, singleShot=True, interval=SOON)
         self._soon.timeout.connect(self._reach)
-        self._at_work: futures.Future | None = None
-        self.found.connect(self._take_found)
-        self.planned.connect(self._go_on)
+        self._at_work: Search | None = None
+        self._look = QtCore.QTimer(self, interval=LOOK)
+        self._look.timeout.connect(self._take)
         self._idle = QtCore.QTimer(self, singleShot=True, interval=IDLE)
         self._idle.timeout.connect(self._plan)
         session.listen(CHOICES, self._reach_soon)
@@ -86,11 +107,14 @@ class Editor(QtCore.QObject):
             self._soon.start()
 
     def _reach(self):
-        """Begins to look for the cut that reaches the goal, unless an earlier search has to end first."""
+        """Begins to look for the cut that reaches the goal; an earlier search ends first."""
         measured = self.session.measured
-        if self._at_work is None and measured is not None and measured.pending:
+        if self._at_work is not None:
+            self._at_work.end()
+        elif measured is not None and measured.pending:
             choices = measured.choices
-            self._submit(measured.planner.preview, choices, lambda done: self.found.emit(measured, choices, done))
+            then = lambda done: self._take_found(measured, choices, done)  # noqa: E731
+            self._submit(measured.planner.preview, choices, then)
 
     def _plan(self):
         """Makes the plan of a goal, which a click on a filter asks for and which takes as long as to find the cut."""
@@ -98,29 +122,35 @@ class Editor(QtCore.QObject):
         if measured is None or measured.pending or choices.goal is None:
             return
         if self._at_work is None and not self.session.missed:  # then there is none
-            self._submit(measured.planner.plan, choices, lambda _: self.planned.emit())
+            self._submit(lambda choices, _between: measured.planner.plan(choices), choices, lambda _: None)
 
     def _submit(self, work, choices, then):
-        def report(done):
-            with contextlib.suppress(RuntimeError):  # the window was closed meanwhile
-                then(done)
+        self._at_work = Search(work, choices, then)
+        self._look.start()
 
-        self._at_work = futures.Future()
-        self._at_work.add_done_callback(report)
-        # A daemon, since a closed window waits for nothing; a process would have to be sent the graph
-        threading.Thread(target=_fulfill, args=(self._at_work, work, choices), daemon=True).start()
+    def _take(self):
+        """Takes what a search came to, if it is over, and begins the one that was asked for meanwhile."""
+        search = self._at_work
+        if search is None or not search.result.done():
+            return
+        self._look.stop()
+        self._at_work = None
+        search.then(search.result)
+        self._reach()
 
     def _take_found(self, measured: Measured, choices: Choices, done: futures.Future):
-        """Shows a cut that was found; if it answers an old question, looks for the next."""
-        if measured is self.session.measured and choices == measured.choices:
+        """Shows a cut that was found, unless it answers an old question."""
+        ended = isinstance(done.exception(), EndedError)
+        if measured is self.session.measured and choices == measured.choices and measured.pending and not ended:
             self.session.reach(done.result())
             self._idle.start()
-        self._go_on()
 
-    def _go_on(self):
-        """Looks for what was asked for meanwhile."""
-        self._at_work = None
-        self._reach()
+    def end_search(self):
+        """Ends the search for a cut that reaches the goal; the filters to remove stay as they are shown."""
+        if self.session.pending:
+            self.end_gesture()
+            self.set_goal("")
+            self._reach()
 
     def end_gesture(self):
         """The next change is undone separately."""

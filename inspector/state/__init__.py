@@ -11,7 +11,7 @@ from inspector.state import (
     remarks,
     words,
 )
-from inspector.state.cells import PADDING, bands, stretches
+from inspector.state.cells import PADDING, bands, room_beside, stretches
 from inspector.state.changes import change, percent, short_score
 from inspector.state.checked import Checked
 from inspector.state.choices import Choices
@@ -27,7 +27,7 @@ from inspector.state.rows import LayerRow
 from inspector.state.runs import RunView, events_size
 from inspector.state.sensitivity import Sensitivity
 from inspector.state.sensitivity import beside as beside_sensitivity
-from inspector.state.session import BOARD, CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
+from inspector.state.session import BOARD, BY_FIRE, CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
 from inspector.state.stages import MEASURED, Stage, stages_of
 from inspector.state.timed import Timed
 from inspector.state.totals import Total, totals_of

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
+import math
 
 import numpy as np
 
@@ -93,6 +95,22 @@ def stretches(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows, begins = np.nonzero(edges == 1)
     _, ends = np.nonzero(edges == -1)
     return rows, begins, ends
+
+
+def room_beside(found) -> list[float]:
+    """The columns that a line at the beginning of each stretch would hide: those of it, or of what stays before it.
+
+    A row's only stretch always has room for its line.
+
+    Args:
+        found: Triples of `stretches`, row by row.
+    """
+    number = collections.Counter(row for row, _, _ in found)
+    before = [(-1, 0, 0), *found]
+    return [
+        math.inf if number[row] == 1 else min(end - begin, begin - until if last == row else math.inf)
+        for (row, begin, end), (last, _, until) in zip(found, before, strict=False)
+    ]
 
 
 def bands(groups) -> list[tuple[int, list[int]]]:

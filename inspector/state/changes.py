@@ -17,4 +17,5 @@ def percent(share: float | None) -> str:
 
 def short_score(score: float) -> str:
     """A score in two digits, or in whole numbers of three or more, which are shorter than powers of ten."""
+    score += 0.0  # -0.0 becomes 0
     return f"{score:.0f}" if 100 <= abs(score) < 1e6 else f"{score:.2g}"

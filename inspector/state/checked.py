@@ -46,7 +46,7 @@ class Checked:
         """How it was measured."""
         how = (
             f"On {self.images:,} test samples of {self.data}, without training. Before the cut and after it, the "
-            "statistics of BatchNormalization are measured again on training data, as in a run; sensitivity (Shift+F9) "
-            "takes other samples for that, so its figure for the uncut network may differ."
+            "statistics of BatchNormalization are measured again on training data, as in a run. Sensitivity "
+            "(Shift+F9) is measured on training samples, so its figure for the uncut network differs."
         )
         return f"{how} {self.note}".strip()

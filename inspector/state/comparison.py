@@ -110,6 +110,14 @@ class Comparison:
             fire.append(_lowest(before.get(layer, np.full(width, np.nan)), widths[layer]))
         return cls(name, None, {}, np.concatenate(fire), tuple(unknown))
 
+    def cuts(self, scores: np.ndarray) -> Comparison:
+        """The same cuts of filters that other scores rank; FIRE afterwards is left out.
+
+        Args:
+            scores: The score of each filter before, `(filters,)`.
+        """
+        return dataclasses.replace(self, after=None, fire=np.where(self.gone(scores), np.nan, scores))
+
     def filter_after(self, layer: str, filter: int) -> int | None:
         """The index of a filter afterwards; `None` if it was removed, or is unknown."""
         number = int(self.filters[layer][filter]) if layer in self.filters else -1

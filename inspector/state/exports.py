@@ -15,11 +15,11 @@ from inspector.state import words
 from inspector.state.changes import change
 from inspector.state.session import Session
 
-SCORE = "mean_fire"  # the name of its column, if filters are ranked by FIRE
 COLUMNS = (
     *("layer", "type", "output_shape", "filters", "macs", "params"),
     *(
-        SCORE,
+        "criterion",
+        "mean_score",
         "cap",
         "filters_after",
         "macs_after",
@@ -40,7 +40,7 @@ def table_text(session: Session) -> str:
     """The table as CSV, a row per layer; missing values are empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(f"mean_{session.need_measured().scores.criterion}" if c == SCORE else c for c in COLUMNS)
+    writer.writerow(COLUMNS)
     writer.writerows(_row(session, row) for row in session.rows)
     return text.getvalue()
 
@@ -51,6 +51,7 @@ def _row(session, row):
     macs, params = (own.macs, own.params) if own else (0, 0)
     return [
         *(row.name, row.kind, row.shape, row.filters, row.macs, row.params),
+        session.need_measured().scores.criterion,
         "" if math.isnan(row.fire) else repr(row.fire),
         session.choices.layer_caps.get(row.name, ""),
         cut.widths[row.name],
@@ -67,15 +68,16 @@ def write_filters(session: Session, path):
 def filters_text(session: Session) -> str:
     """All filters as CSV, a row per filter; missing values are empty, and the rank counts from 1."""
     measured, hatched = session.need_measured(), session.hatched
+    criterion, places = measured.scores.criterion, measured.places
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["layer", "filter", measured.scores.criterion, "rank", "removed"])
+    writer.writerow(["layer", "filter", "criterion", "score", "rank", "removed"])
     for row in session.rows:
         for filter in range(row.filters):
             number = measured.number(row.name, filter)
-            score, place = float(measured.planner.fire[number]), int(measured.planner.places[number])
+            score, place = float(measured.planner.fire[number]), int(places[number])
             known = "" if math.isnan(score) else repr(score)
-            writer.writerow([row.name, filter, known, place or "", int(hatched[number])])
+            writer.writerow([row.name, filter, criterion, known, place or "", int(hatched[number])])
     return text.getvalue()
 
 

@@ -61,8 +61,9 @@ def no_other(session: Session) -> str:
 def no_picture(session: Session, mode: Mode) -> str:
     """If the heatmap cannot show a picture: it is of FIRE that nobody measured, or nothing is compared."""
     compared = session.comparison
-    if session.measured is not None and mode.compares and not session.can_compare:
-        return "networks are compared by FIRE: rank filters by FIRE first"
+    of_fire = mode is Mode.DIFFERENCE or (compared is not None and mode.of_fire_after)
+    if session.measured is not None and not session.can_compare and of_fire:
+        return "networks are compared by FIRE: choose FIRE in the list above the heatmap first"
     if compared is not None and compared.after is None and mode.of_fire_after:
         return _unmeasured_other(session, compared.name)
     return no_other(session) if mode.compares else unmeasured(session)

@@ -129,7 +129,17 @@ class Measured(Opened):
 
     def place(self, layer: str, filter: int) -> int:
         """The rank of a filter in the order of removal, from 1; 0 for none."""
-        return int(self.planner.places[self.number(layer, filter)])
+        return int(self.places[self.number(layer, filter)])
+
+    @property
+    def places(self) -> np.ndarray:
+        """The rank of each filter in the order of removal, from 1; 0 for none, `(filters,)`."""
+        return self.planner.places_under(self.choices)[0]
+
+    @property
+    def ranked(self) -> int:
+        """The number of filters with a rank."""
+        return self.planner.places_under(self.choices)[1]
 
     def of_layer(self, layer: str, values: np.ndarray) -> np.ndarray:
         """The part of an array `(filters,)` over all layers that belongs to one of them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.plan.caps import without_uncapped
 from firekeras.plan.goals import goals_of
 from firekeras.plan.planning import BALANCE, MAX_CUT, PruningPlan, plan_pruning
-from firekeras.plan.reaching import Reaching
+from firekeras.plan.reaching import Reaching, go_on
 from firekeras.plan.selection import Limits, Ranking, Selection, selected_at_once
 from firekeras.scores.profile import FilterScores
 from inspector.state.choices import Choices
@@ -80,20 +81,25 @@ class Planner:
         self._most: tuple[tuple, float] | None = None
         self._plan: tuple[Choices, PruningPlan] | None = None
 
-    def preview(self, choices: Choices) -> Preview:
-        """A preview of the filters that go, and of the remaining costs."""
-        return self._by_ratio(choices) if choices.goal is None else self._by_goal(choices, choices.goal)
+    def preview(self, choices: Choices, between: Callable[[], object] = go_on) -> Preview:
+        """A preview of the filters that go, and of the remaining costs.
+
+        Args:
+            choices: The choices.
+            between: A function that a search for a goal calls between its steps; what it raises ends the search.
+        """
+        return self._by_ratio(choices) if choices.goal is None else self._by_goal(choices, choices.goal, between)
 
     def _by_ratio(self, choices, missed=()):
         ranking, limits = self._limited(choices)
         selection, _ = selected_at_once(ranking, limits, ranking.budget(choices.ratio), MAX_CUT)
         return self._without(selection.gone, choices, missed)
 
-    def _by_goal(self, choices, goal):
+    def _by_goal(self, choices, goal, between):
         """The fewest filters whose removal reaches the goal; all that may go if nothing does."""
         ranking, limits = self._limited(choices)
         goals = goals_of(goal.target, {measure: cost_without(self.graph, measure) for measure in goal.target})
-        reaching = Reaching(ranking.graph, self.scores, limits, goals, choices.round_to, BALANCE)
+        reaching = Reaching(ranking.graph, self.scores, limits, goals, choices.round_to, BALANCE, None, between)
         found = reaching.selection(MAX_CUT)
         if found is not None:
             return self._without(found[0].gone, choices)
@@ -145,8 +151,13 @@ class Planner:
 
     @functools.cached_property
     def places(self) -> np.ndarray:
-        """The rank of each filter in the order of removal, from 1; 0 for none, `(filters,)`."""
+        """The rank of each filter in the order of removal without caps, from 1; 0 for none, `(filters,)`."""
         return self._ranking(1).places()[self.units]
+
+    def places_under(self, choices: Choices) -> tuple[np.ndarray, int]:
+        """The same under the caps of some choices, which some layers need to lose filters; and how many have a rank."""
+        ranking = self._ranking(1, choices.layer_caps)
+        return ranking.places()[self.units], ranking.filters
 
     @functools.cached_property
     def fire(self) -> np.ndarray:
@@ -157,11 +168,6 @@ class Planner:
     def prunable(self) -> np.ndarray:
         """Which units may go, `(num_units,)`; some of them only under a cap of their layer."""
         return self._ranking(1, self.graph.layers).prunable
-
-    @property
-    def ranked(self) -> int:
-        """The number of filters with a rank."""
-        return self._ranking(1).filters
 
     def _ranking(self, round_to, caps=()):
         asked_for = frozenset(name for name in caps if self.graph.layers[name].needs_cap)

@@ -71,8 +71,8 @@ class Sensitivity:
     def uncut(self) -> str:
         """The metric that all others are compared with, and why it may not be that of an accuracy check."""
         return (
-            f"The uncut network has {self.monitor} {_metric(self.baseline)} there. F9 measures the statistics of "
-            "BatchNormalization on other samples, so its figure may differ."
+            f"The uncut network has {self.monitor} {_metric(self.baseline)} there, on training samples; F9 "
+            "takes test samples, so its figure differs."
         )
 
     def words(self, layer: str) -> str:

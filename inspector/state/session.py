@@ -27,6 +27,7 @@ from inspector.state.sensitivity import Sensitivity
 from inspector.state.timed import Timed
 from inspector.state.weights import ModelWeights
 
+BY_FIRE = "Networks are compared by FIRE. Choose FIRE in the list above the heatmap first."
 DOCUMENT, CHOICES, CELL, PICTURE, LATENCY, BOARD = "document", "choices", "cell", "picture", "latency", "board"
 
 
@@ -323,23 +324,29 @@ class Session:
 
     @property
     def can_compare(self) -> bool:
-        """Whether pictures of other networks can be shown: those of FIRE, or without any, which filters went."""
+        """Whether FIRE of other networks can be shown beside that of this one, or neither has any."""
         return self.measured is not None and (self.ranks_by_fire or not self.has_fire)
+
+    def can_show(self, comparison: Comparison) -> bool:
+        """Whether a comparison can be shown: that of FIRE, or under any ranking, which filters went."""
+        if self.can_compare or self.measured is None or comparison.by_rank:
+            return self.can_compare
+        return bool(comparison.gone(self.measured.planner.fire).any())
 
     def rank_by(self, scores: FilterScores | None):
         """Ranks all filters by other scores of the network, and previews the choices again; `None` for FIRE.
 
-        Comparisons show FIRE: they are set aside until filters are ranked by it again.
+        Comparisons of FIRE are set aside until filters are ranked by it again; which filters went is still shown.
         """
-        if self.comparison is not None:
+        if self.comparison is not None and self._set_aside is None:
             self._set_aside = (self.comparison, self.mode)
         self.opened = self._measured(self.need_measured().profile, self.choices, self.table, scores)
         self.timings, self.checks = [], []
         aside, self._set_aside = self._set_aside, None if self.can_compare else self._set_aside
         self.comparison, self.mode, self._cut_of_other = None, Mode.BEFORE, None
         self._tell(DOCUMENT, CHOICES, CELL)
-        if self.can_compare and aside is not None:
-            self.compare(*aside)
+        if aside is not None and self.can_show(aside[0]):
+            self._compare(*aside)
 
     # what is shown
 
@@ -359,10 +366,16 @@ class Session:
         """Compares the open profile with another one; `None` for the plan.
 
         Raises:
-            ValueError: If filters are ranked by other scores than FIRE.
+            ValueError: If filters are ranked by other scores than FIRE, and nobody knows which of them went.
         """
+        if comparison is not None and not self.can_show(comparison):
+            raise ValueError(BY_FIRE)
+        self._set_aside = None
+        self._compare(comparison, mode)
+
+    def _compare(self, comparison, mode):
         if comparison is not None and not self.can_compare:
-            raise ValueError("Networks are compared by FIRE. Rank filters by FIRE first (View menu).")
+            comparison = comparison.cuts(self.need_measured().planner.fire)
         unmeasured = comparison is not None and comparison.after is None and mode.of_fire_after
         self.comparison, self.mode = comparison, Mode.CUTS if unmeasured else mode
         self._cut_of_other = self._cut_by(comparison)

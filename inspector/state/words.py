@@ -27,7 +27,7 @@ def readout(session: Session, layer: str, filter: int) -> str:
     fire = measured.planner.fire[measured.number(layer, filter)]
     score = "no score" if fire != fire else f"{score_name(session)} {fire:{'.3f' if session.ranks_by_fire else '.3g'}}"
     place = measured.place(layer, filter)
-    rank = f"rank {place} of {measured.planner.ranked}" if place else "not ranked"
+    rank = f"rank {place} of {measured.ranked}" if place else "not ranked"
     goes, stays = ("removed" if is_done(session) else "to be removed"), "kept"
     return f"{layer}, filter {filter}: {score}, {rank}, {goes if session.gone(layer, filter) else stays}"
 

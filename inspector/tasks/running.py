@@ -204,9 +204,11 @@ class Running(Task):
         session = self.session
         if session.measured is None:
             self._open_first_profile(view)
-        elif session.can_compare and self.stage is not None and self.stage.number:
+        elif self.stage is not None and self.stage.number:
             first = session.comparison is None and session.mode is Mode.BEFORE
-            self._compare(self.stage, Mode.CUTS if first else session.mode)
+            comparison = self._comparison(self.stage, session.measured.profile)
+            if session.can_show(comparison):
+                session.compare(comparison, Mode.CUTS if first else session.mode)
 
     def _list_networks(self, view):
         every = stages_of(view, by_epoch=True)

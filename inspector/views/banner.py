@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
+import shiboken6
 from PySide6 import QtCore, QtWidgets
 
 LONGEST = 400  # characters: a converter may complain over many pages
@@ -31,6 +33,9 @@ class Banner(QtWidgets.QToolBar):
         self.addWidget(self.frame)
         self.way_out.setAccessibleName("Next step")  # until there is one
         self._then: Callable[[], object] | None = None
+        self._before: QtWidgets.QWidget | None = None
+        application = cast(QtWidgets.QApplication, QtWidgets.QApplication.instance())
+        application.focusChanged.connect(self._remember)
         self.hide()
 
     def _framed(self):
@@ -67,6 +72,25 @@ class Banner(QtWidgets.QToolBar):
         self._then = then
         self.frame.fit()
         self.show()
+
+    def _remember(self, old, new):
+        """Keeps what had the focus before one of its buttons took it."""
+        if new is not None and self.isAncestorOf(new) and old is not None and not self.isAncestorOf(old):
+            self._before = old
+
+    def setVisible(self, visible):  # noqa: N802 (Qt's name)
+        """Gives the focus back as it goes: Qt would give it to whatever comes next."""
+        focused = QtWidgets.QApplication.focusWidget()
+        if not visible and focused is not None and self.isAncestorOf(focused):
+            self._give_back()
+        super().setVisible(visible)
+
+    def _give_back(self):
+        before, self._before = self._before, None
+        if before is not None and shiboken6.isValid(before) and before.isVisible() and before.isEnabled():
+            before.setFocus()
+        else:
+            self.window().setFocus()
 
     def _take_way_out(self):
         self.hide()

@@ -208,14 +208,14 @@ class FilterPanel(QtWidgets.QWidget):
         rows = [
             ("FIRE, measured", _number(profile[layer][filter])),
             ("FIRE, predicted", self._prediction(layer, filter)),
-            ("rank", f"{place} of {measured.planner.ranked}" if place else "none"),
+            ("rank", f"{place} of {measured.ranked}" if place else "none"),
             ("zeros seen", str(profile.zeros[layer][filter])),
             ("outputs seen", str(profile.seen[layer][filter])),
         ]
         if not self.session.ranks_by_fire:
             score = measured.planner.fire[measured.number(layer, filter)]
             rows.insert(2, (f"score, {words.score_name(self.session)}", _number(score)))
-        if comparison is not None and self.session.has_fire:
+        if comparison is not None and comparison.after is not None:
             rows.append(("FIRE afterwards", _number(comparison.fire[measured.number(layer, filter)])))
         names = (*FEATURE_NAMES, *BN_FEATURE_NAMES)
         return rows + [(n, _number(v)) for n, v in zip(names, profile.features[layer][filter].tolist(), strict=False)]

@@ -8,10 +8,11 @@ from PySide6 import QtCore, QtWidgets
 
 from firekeras.plan.goals import amount_of
 from inspector.models import Editor
-from inspector.state import BOARD, CHOICES, DOCUMENT, LATENCY, PICTURE, THIS_BOARD, Session, proposals
+from inspector.state import BOARD, CHOICES, DOCUMENT, LATENCY, NO_TABLE, PICTURE, THIS_BOARD, Session, proposals
 from inspector.views.memory_bar import MemoryBar
-from inspector.widgets import name
+from inspector.widgets import UndoKeys, name
 
+PASSING = (QtCore.Qt.FocusReason.PopupFocusReason, QtCore.Qt.FocusReason.ActiveWindowFocusReason)  # it comes back
 NO_BOARD, FROM_FILE = "No board", "From a file…"
 NO_GOAL = "50% of MACs, …"
 TIP = "How much to leave, such as 50% of MACs, 2 ms, or 256 kB of RAM and 512 kB of flash; the filters to remove follow"
@@ -42,6 +43,8 @@ class GoalBar(QtWidgets.QWidget):
         self.goal.setLineEdit(self.line)  # without a completer: what is typed counts, not a proposal that begins so
         self.goal.setCompleter(None)  # type: ignore[arg-type]
         self.goal.setMinimumContentsLength(17)
+        UndoKeys(self.goal, self.line)
+        self._awaits = ""  # a goal that only a latency table makes one
         self.board = QtWidgets.QComboBox()
         self.board.setMinimumContentsLength(12)
         self.board.setSizeAdjustPolicy(QtWidgets.QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -70,6 +73,7 @@ class GoalBar(QtWidgets.QWidget):
         self.session.listen(DOCUMENT, self._show_document)
         self.session.listen(BOARD, self._show_boards)
         self.session.listen(LATENCY, self._propose)
+        self.session.listen(LATENCY, self._try_again)
         for what in (CHOICES, PICTURE, BOARD):
             self.session.listen(what, self._show)
 
@@ -80,8 +84,18 @@ class GoalBar(QtWidgets.QWidget):
         with contextlib.suppress(ValueError):  # it may become one
             self.editor.set_goal(text)
 
+    def _try_again(self):
+        """Takes the time that was typed before there was a latency table."""
+        if self._awaits and self.session.table is not None:
+            text, self._awaits = self._awaits, ""
+            self.editor.end_gesture()
+            self._try(text)
+
     def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
-        """Keeps the wheel from changing a goal or a board that is only passed over."""
+        """Keeps the wheel from changing what it only passes over; shows the goal again that a refused one is not."""
+        if watched is self.goal and event.type() == QtCore.QEvent.Type.FocusOut and event.reason() not in PASSING:
+            self.line.setModified(False)
+            self._show()
         if event.type() == QtCore.QEvent.Type.Wheel and not watched.hasFocus():
             event.ignore()
             return True
@@ -90,10 +104,12 @@ class GoalBar(QtWidgets.QWidget):
     def _decide(self, *_):
         self.editor.end_gesture()
         self.line.setModified(False)
+        text, self._awaits = self.goal.currentText(), ""
         try:
-            self.editor.set_goal(self.goal.currentText())
+            self.editor.set_goal(text)
             self.understood.emit()
         except ValueError as error:
+            self._awaits = text if str(error) == NO_TABLE else ""
             self.refused.emit(str(error))
         self.editor.end_gesture()
 
@@ -131,6 +147,7 @@ class GoalBar(QtWidgets.QWidget):
     # what is shown
 
     def _show_document(self):
+        self._awaits = ""
         self.goal.setEnabled(self.session.measured is not None)
         tip = TIP if self.session.measured else f"{TIP}. Not now: nothing is measured yet"
         self.goal.setStatusTip(tip)

@@ -6,9 +6,11 @@ import numpy as np
 import pyqtgraph as pg
 from PySide6 import QtCore, QtGui
 
+from inspector.state import room_beside
 from inspector.widgets import CUT
 
 TILE = 8  # pixels between the hatching's lines
+ROOM = 12  # pixels of hatching, and before it, that a cut line must not hide
 
 
 def hatching() -> QtGui.QBrush:
@@ -51,19 +53,25 @@ class Overlay(pg.GraphicsObject):
 
 
 class GoneCells(Overlay):
-    """Hatches the filters that go, and draws the cut line at their edge."""
+    """Hatches the filters that go, and draws the cut line at their edge.
+
+    If many stretches of a row go, as in the result of a run, lines would hide them: only wide ones have a line.
+    """
 
     def __init__(self):
         super().__init__()
         self._brush = hatching()
         self._rects: list[QtCore.QRectF] = []
-        self._edges: list[QtCore.QLineF] = []
+        self._edges: list[tuple[QtCore.QLineF, float]] = []  # each with the columns that have to be wide enough
 
     def show_runs(self, rows, begins, ends):
         """Shows unbroken stretches of cells, as `inspector.state.stretches` gives them."""
         stretches = list(zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True))
         self._rects = [QtCore.QRectF(begin, row, end - begin, 1) for row, begin, end in stretches]
-        self._edges = [QtCore.QLineF(begin, row, begin, row + 1) for row, begin, _ in stretches]
+        self._edges = [
+            (QtCore.QLineF(begin, row, begin, row + 1), width)
+            for (row, begin, _), width in zip(stretches, room_beside(stretches), strict=True)
+        ]
         self.update()
 
     def paint(self, painter, option, widget=None):
@@ -72,9 +80,14 @@ class GoneCells(Overlay):
         painter.setPen(QtCore.Qt.PenStyle.NoPen)
         painter.setBrush(brush)
         painter.drawRects(self._rects)
+        edges = self.edges(painter.worldTransform().m11())
         for pen in cut_pens():
             painter.setPen(pen)
-            painter.drawLines(self._edges)
+            painter.drawLines(edges)
+
+    def edges(self, pixels: float) -> list[QtCore.QLineF]:
+        """The cut lines that hide nothing if a column is so many pixels wide."""
+        return [line for line, width in self._edges if width * pixels >= ROOM]
 
 
 class CapMarks(Overlay):
@@ -116,11 +129,24 @@ class PointedAt(Overlay):
         self._colour = colour
         self.update()
 
+    def around(self, rect: QtCore.QRectF, width: float, across: float, down: float) -> QtCore.QRectF:
+        """Where a frame lies that hides nothing of what it is around, as far as the grid reaches.
+
+        Args:
+            rect: What it is around.
+            width: That of its lines, in pixels.
+            across, down: The pixels of a column and of a row.
+        """
+        right, below = width / 2 / across, width / 2 / down
+        return rect.adjusted(-right, -below, right, below) & self._bounds
+
     def paint(self, painter, option, widget=None):
         painter.setBrush(QtCore.Qt.BrushStyle.NoBrush)
         frames = [*((rect, 1) for rect in self._selected), (self._row, 1), (self._cell, 2)]
+        scale = painter.worldTransform()
         for rect, width in frames:
             if rect is not None:
+                rect = self.around(rect, width + 2, scale.m11(), scale.m22())
                 painter.setPen(pg.mkPen(255 - np.array(self._colour), width=width + 2))
                 painter.drawRect(rect)
                 painter.setPen(pg.mkPen(self._colour, width=width))

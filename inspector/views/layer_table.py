@@ -10,7 +10,7 @@ from inspector.models import SORT, Column, Editor, LayerModel
 from inspector.state import CELL, DOCUMENT, PICTURE, Session, words
 from inspector.views.column_chooser import ColumnChooser
 from inspector.views.totals_view import TotalsView
-from inspector.widgets import CheckBoxDelegate, name, short_names
+from inspector.widgets import CheckBoxDelegate, UndoKeys, name, short_names
 
 SCORED = "with a score"  # no type has a space
 SHORTEST, WIDEST = 112, 444  # pixels: of names, and of the table, before columns are pushed out of sight
@@ -144,6 +144,7 @@ class LayerTable(QtWidgets.QWidget):
         finder.setAccessibleName("Find layers by name or type")
         finder.setStatusTip("Show only layers whose name or type contains this text")
         finder.textChanged.connect(self._find)
+        finder.installEventFilter(self)
         return finder
 
     def _make_kinds(self):
@@ -183,6 +184,7 @@ class LayerTable(QtWidgets.QWidget):
         view.verticalHeader().hide()
         view.verticalHeader().setDefaultSectionSize(view.fontMetrics().height() + 5)
         view.horizontalHeader().setSectionsMovable(True)
+        view.horizontalHeader().setHighlightSections(False)  # bold titles would not fit
         view.horizontalHeader().setMinimumSectionSize(18)
         view.setAccessibleName("Layers")
         view.setStatusTip("F2 edits a cap; several rows can be selected")
@@ -302,7 +304,9 @@ class LayerTable(QtWidgets.QWidget):
         return words.why_layer(self.session, self.model.layer(self.proxy.mapToSource(index)))
 
     def eventFilter(self, watched, event):  # noqa: N802 (Qt's name)
-        """Explains why a layer cannot be changed when a key would change it."""
+        """Explains why a layer cannot be changed when a key would change it; Esc shows all layers again."""
+        if watched is self.finder:
+            return self._is_cleared(event) or super().eventFilter(watched, event)
         if event.type() == QtCore.QEvent.Type.Resize:
             self._keep_in_sight()  # a window that was made larger has room for names
         keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
@@ -311,6 +315,16 @@ class LayerTable(QtWidgets.QWidget):
             if index.isValid() and self.session.rows[self.proxy.mapToSource(index).row()].locked:
                 self.said.emit(self._why_fixed(index))
         return super().eventFilter(watched, event)
+
+    def _is_cleared(self, event):
+        """Whether it is Esc in the box that finds layers, which clears it before it stops a run."""
+        kinds = (QtCore.QEvent.Type.ShortcutOverride, QtCore.QEvent.Type.KeyPress)
+        if event.type() not in kinds or event.key() != QtCore.Qt.Key.Key_Escape or not self.finder.text():
+            return False
+        event.accept()
+        if event.type() == QtCore.QEvent.Type.KeyPress:
+            self.finder.clear()
+        return True
 
     def lock_selected(self):
         """Locks the selected layers; if all of them are locked, unlocks them."""
@@ -355,6 +369,7 @@ class SelectionBar(QtWidgets.QWidget):
         self.share = QtWidgets.QSpinBox(maximum=100, value=50, singleStep=5, suffix=" %")
         self.share.setAccessibleName("Cap for the selected layers, in percent")
         self.share.setStatusTip("At most this share of the filters of each selected layer may be removed")
+        UndoKeys(self.share, self.share.lineEdit())
         label = QtWidgets.QLabel("Cap &selected at")
         label.setBuddy(self.share)
         layout = QtWidgets.QHBoxLayout(self)

@@ -8,11 +8,11 @@ from firekeras.report.tables import short_number
 from inspector.models import Editor
 from inspector.state import CHOICES, DOCUMENT, PICTURE, Session, change, obstacles, percent, remarks, words
 from inspector.views.figure_label import ACCURACY_FIGURE, LATENCY_FIGURE, FigureLabel
-from inspector.widgets import CUT
+from inspector.widgets import CUT, UndoKeys
 
 MOST = 99.0  # percent
 TIP = "The share of the removable filters to remove in one cut, ranked over all layers together"
-NOTHING, PLANNING = "Nothing is open", "Planning a cut that reaches the goal…"
+NOTHING, PLANNING = "Nothing is open", "Planning a cut that reaches the goal… Ctrl+. ends it"
 EXACT = "Exact: these are counted for the network after the cut, not estimated."
 SLOW = 250  # milliseconds after which a plan is worth a word
 UNKNOWN, IN_PYTHON = "Measure FIRE (F5) to preview a cut", "Measure FIRE in Python to preview a cut"
@@ -31,6 +31,7 @@ class RatioBar(QtWidgets.QWidget):
         self.box.setKeyboardTracking(False)
         for control, name in ((self.slider, "Filters to remove"), (self.box, "Filters to remove, in percent")):
             control.setAccessibleName(name)
+        UndoKeys(self.box, self.box.lineEdit())
         label = QtWidgets.QLabel("F&ilters to remove")
         label.setBuddy(self.slider)
         self.costs = QtWidgets.QLabel()

@@ -123,6 +123,14 @@ class RoundAxis(pg.AxisItem):
         return [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1] or [(1, 0)]
 
 
+def _with_room(values) -> tuple[float, float]:
+    """The ends of an axis around some values, with room for names; not below 0 if no value is."""
+    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    low, high = min(finite), max(finite)
+    room = PADDING * ((high - low) or abs(high) or 1.0)
+    return (low - room if low < 0 else max(0.0, low - room)), high + room
+
+
 class RunChart(pg.GraphicsLayoutWidget):
     """The metric by round with its limit, and the MACs that are left."""
 
@@ -186,6 +194,8 @@ class RunChart(pg.GraphicsLayoutWidget):
         for plot, field in ((self.metric, 1), (self.macs, 2)):
             self._points(plot, kept, field, pen=line, symbol="o", symbolBrush=current.text)
             self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
+            drawn = [each[field] for each in (*kept, *undone)]
+            plot.setYRange(*_with_room([*drawn, *((report.baseline, report.limit) if field == 1 else ())]), padding=0)
 
     def _lines(self, report, current):
         below, above = (1, 0), (1, 1)  # outside of both lines, which may be close together

@@ -7,3 +7,4 @@ from inspector.widgets.colour_bar import ColourBar, Scale, draw_colours
 from inspector.widgets.elide import short_names
 from inspector.widgets.naming import name
 from inspector.widgets.theme import BANDS, CUT, Theme
+from inspector.widgets.undo_keys import UndoKeys

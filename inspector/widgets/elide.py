@@ -16,8 +16,9 @@ LETTERS = (4, 3, 2, 1)  # that are left of each word if names differ only in sev
 def short_names(names: Collection[str], metrics: QtGui.QFontMetricsF, room: float) -> dict[str, str]:
     """Names as they fit into a space, so that as many as possible still differ.
 
-    They lose their middle, their beginning or their end; if they then look the same, each word is cut to its first
-    letters: `"layer1_0_conv2"` becomes `"la1_0_co2"`.
+    They lose their middle, their beginning or their end; if they then look the same, words are cut to their first
+    letters, from the left as far as need be, since the last word says most: `"expanded_conv_2_project"` becomes
+    `"e_c_2_project"`; if these still do, each word a little: `"layer1_0_conv2"` becomes `"la1_0_co2"`.
 
     Args:
         names: All names.
@@ -36,8 +37,18 @@ def short_names(names: Collection[str], metrics: QtGui.QFontMetricsF, room: floa
 def _shortened(names, metrics, room) -> Iterator[dict[str, str]]:
     for mode in MODES:
         yield {name: metrics.elidedText(name, mode, room) for name in names}
+    yield {name: metrics.elidedText(_from_the_left(name, metrics, room), MODES[1], room) for name in names}
     for letters in LETTERS:
         yield {name: metrics.elidedText(_fitting(name, letters, metrics, room), MODES[1], room) for name in names}
+
+
+def _from_the_left(name, metrics, room):
+    """The name with as few first words cut to a letter as it takes to fit, or with all."""
+    for words in range(1 + len(WORD.findall(name))):
+        shown = WORD.sub(lambda word: word[0][0], name, count=words) if words else name
+        if metrics.horizontalAdvance(shown) <= room:
+            break
+    return shown
 
 
 def _fitting(name, letters, metrics, room):

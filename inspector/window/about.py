@@ -8,6 +8,7 @@ from importlib import metadata
 OTHER_KEYS = (  # besides those of menus: (keys, what they do)
     ("Ctrl+Z", "Undo"),
     ("Ctrl+Y", "Redo"),
+    ("Esc", "In the box that finds layers: show all layers again"),
     ("F2", "In the table: edit a cap"),
     ("Space", "In the table: lock or unlock a layer"),
     ("Arrow keys", "In the heatmap: point at another filter"),

@@ -11,6 +11,7 @@ from inspector.children import Structure, Work, as_text, open_in_netron, prune_a
 from inspector.dialogs import LimitsDialog
 from inspector.models import Editor, Preferences
 from inspector.state import (
+    BY_FIRE,
     CHOICES,
     DOCUMENT,
     NO_TABLE,
@@ -62,7 +63,9 @@ from inspector.window.menus import MENUS
 
 HIDDEN = "hidden columns"
 SHORT = {"measure": "Measure", "time": "Latency", "run": "Run", "save": "Save"}  # on buttons beside the costs
+CLOSE = "Close?"
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
+UNSAVED = "Your goal or share of filters to remove, caps and locks are not saved."
 BY_L1 = "Its filters are ranked by l1 norms; the list above the heatmap has other criteria."
 RUN_HEIGHT = 210  # pixels
 LAYERS_WIDTH, FILTER_WIDTH = 418, 220  # pixels
@@ -247,13 +250,22 @@ class Window(QtWidgets.QMainWindow):
             return
         if is_keras_2(path):
             self.converting.offer(path)
-            return
+        else:
+            self._open_document(path)
+
+    def _open_document(self, path, *, asked: bool = False):
+        """Opens a model, a measurement or a run; asks about unsaved choices first, unless it has."""
         try:
             document = open_document(path)
         except ValueError as error:
             if not path.exists():
                 self.preferences.forget(path)
             self.banner.say(str(error), error=True, way_out="&Open another…", then=lambda: choosing.file(self))
+            return
+        if self.isWindowModified() and not asked:
+            if document.weights is not None:
+                document.weights.close()
+            self._ask_before_losing("Open something else?", lambda: self._open_document(path, asked=True))
             return
         self.banner.hide()
         self.preferences.remember(path)
@@ -420,6 +432,8 @@ class Window(QtWidgets.QMainWindow):
     def compare_with(self, path):
         """Compares the open profile with the one at a path, or with that of the model there."""
         path = Path(path)
+        if not self.session.can_compare:
+            raise ValueError(BY_FIRE)
         if path.suffix == ".keras":
             path = beside_model(path)
             if not path.exists():
@@ -435,6 +449,10 @@ class Window(QtWidgets.QMainWindow):
         """Why there is no model to export: the round that is shown lacks it, or nothing is open; empty if there is."""
         stage = self.running.stage
         return obstacles.no_model(self.session) if stage is None else obstacles.no_model_of_round(stage)
+
+    def abort(self):
+        """Aborts what a child process does; without any, the search for a cut that reaches the goal."""
+        self.work.abort() if self.work.job is not None else self.editor.end_search()
 
     def rank_by(self, name: str):
         """Ranks filters by a criterion; if that is not possible, says why."""
@@ -550,17 +568,11 @@ class Window(QtWidgets.QMainWindow):
         if self.work.job is not None:
             event.ignore()
             kept = f" {KEPT}" if self.running.running else ""
-            self._ask_before_closing(
-                f"{self.work.doing} is still in progress.{kept}", "&Abort it and close", self._abort_and_close
-            )
+            words = f"{self.work.doing} is still in progress.{kept}"
+            self._ask(CLOSE, words, "&Abort it and close", self._abort_and_close)
         elif self.isWindowModified():
             event.ignore()
-            self._ask_before_closing(
-                "Your goal or share of filters to remove, caps and locks are not saved.",
-                "&Don't save",
-                self._forget_and_close,
-                saves=self.session.measured is not None,
-            )
+            self._ask_before_losing(CLOSE, self._forget_and_close)
         else:
             self.preferences.keep(self)
             self.preferences.set_text(HIDDEN, self.table.columns.hidden)
@@ -568,29 +580,34 @@ class Window(QtWidgets.QMainWindow):
             self.session.close()
             super().closeEvent(event)
 
-    def _ask_before_closing(self, words, label, then, *, saves: bool = False):
+    def _ask_before_losing(self, title, go_on):
+        """Asks whether to save the choices first, which what comes next forgets."""
+        box = self._ask(title, UNSAVED, "&Don't save", go_on)
+        save = box.addButton("&Save…", QtWidgets.QMessageBox.ButtonRole.AcceptRole)
+        save.clicked.connect(lambda: self._later(lambda: self._save_and(go_on)))
+        box.setDefaultButton(save)
+
+    def _ask(self, title, words, label, then) -> QtWidgets.QMessageBox:
         box = QtWidgets.QMessageBox(self)
-        box.setWindowTitle("Close?")
+        box.setWindowTitle(title)
         box.setText(words)
-        close = box.addButton(label, QtWidgets.QMessageBox.ButtonRole.DestructiveRole)
-        default = cancel = box.addButton("&Cancel", QtWidgets.QMessageBox.ButtonRole.RejectRole)
-        if saves:
-            default = box.addButton("&Save…", QtWidgets.QMessageBox.ButtonRole.AcceptRole)
-            default.clicked.connect(lambda: QtCore.QTimer.singleShot(0, self, self._save_and_close))
-        box.setDefaultButton(default)
+        go_on = box.addButton(label, QtWidgets.QMessageBox.ButtonRole.DestructiveRole)
+        cancel = box.addButton("&Cancel", QtWidgets.QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(cancel)
         box.setEscapeButton(cancel)
-        close.clicked.connect(then)
+        go_on.clicked.connect(lambda: self._later(then))
         self.show_dialog(box)
+        return box
 
-    def _save_and_close(self):
-        """Saves the choices as a plan, and closes the window if that was done."""
-        self.in_words(self.saving.ask_for_plan)
+    def _later(self, then):
+        """Goes on when the dialog at hand is closed."""
+        QtCore.QTimer.singleShot(0, self, then)
+
+    def _save_and(self, go_on):
+        """Saves the choices, of which a plan would not hold the goal and the caps, and goes on if that was done."""
+        self.in_words(self.saving.ask_for_choices)
         if isinstance(self.dialog, QtWidgets.QFileDialog):
-            self.dialog.accepted.connect(lambda: QtCore.QTimer.singleShot(0, self, self._close_if_saved))
-
-    def _close_if_saved(self):
-        if not self.isWindowModified():
-            self.close()
+            self.dialog.accepted.connect(lambda: self._later(lambda: self.isWindowModified() or go_on()))
 
     def _abort_and_close(self):
         self.work.abort_and_wait()
@@ -598,4 +615,4 @@ class Window(QtWidgets.QMainWindow):
 
     def _forget_and_close(self):
         self.editor.stack.setClean()
-        QtCore.QTimer.singleShot(0, self.close)
+        self._later(self.close)

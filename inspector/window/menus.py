@@ -188,7 +188,7 @@ RUN = Menu(
         Entry("stop", "&Stop after this round", "Esc", "End the run after this round, and keep its result",
               lambda w: w.running.stop(), lambda w: obstacles.no_stopping(w.running.view, w.running.stopping)),
         Entry("abort", "&Abort", "Ctrl+.", "End at once; finished rounds are kept",
-              lambda w: w.work.abort(), lambda w: "" if w.work.job else "nothing is running"),
+              lambda w: w.abort(), lambda w: "" if w.work.job or w.session.pending else "nothing is running"),
         Entry("resume", "R&esume", "Ctrl+Shift+R", "Resume a run that was stopped, aborted or killed",
               lambda w: w.running.resume(), lambda w: obstacles.no_resuming(w.running.view, w.running.own), waits=True),
     ),

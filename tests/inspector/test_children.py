@@ -177,6 +177,7 @@ def test_a_real_run_to_a_latency_goes_to_its_end_and_can_be_opened(served, digit
     assert len(report.accepted) == 1 and report.widths_after[free] == report.widths_before[free]
     assert ModelWeights(tmp_path / "pruned.keras").params == report.costs_after.params
     assert table.predict(keras.models.load_model(tmp_path / "pruned.keras")) <= 0.6 * table.seconds[0]
+    digits.editor.stack.setClean()
     digits.banner.way_out.click()
     assert digits.session.document.run is not None and digits.session.measured is not None
     assert "finished" in digits.run_panel.status.text()

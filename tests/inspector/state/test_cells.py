@@ -1,6 +1,8 @@
+import math
+
 import numpy as np
 
-from inspector.state.cells import PADDING, Cells, bands, going_order, stretches
+from inspector.state.cells import PADDING, Cells, bands, going_order, room_beside, stretches
 
 STARTS = np.array([0, 2, 6])
 
@@ -40,3 +42,8 @@ def test_runs_are_unbroken_stretches():
 
 def test_bands_that_overlap_lie_beside_each_other():
     assert bands([[0, 2], [1, 3], [4, 5]]) == [(0, [0, 2]), (1, [1, 3]), (0, [4, 5])]
+
+
+def test_a_line_has_the_room_of_its_stretch_or_of_what_stays_before_it():
+    found = [(0, 2, 4), (0, 8, 9), (0, 10, 20), (1, 9, 10)]
+    assert room_beside(found) == [2, 1, 1, math.inf]

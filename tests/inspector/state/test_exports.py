@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 import firekeras
-from inspector.state import exports
+from inspector.state import Choices, Session, criteria, exports, open_document
+
+COLUMN_OF_CRITERION = exports.COLUMNS.index("criterion")
 
 
 def test_table_as_csv(session):
@@ -12,6 +14,7 @@ def test_table_as_csv(session):
     assert lines[0].split(",") == list(exports.COLUMNS) and len(lines) == len(session.rows) + 1
     first = dict(zip(exports.COLUMNS, lines[1].split(","), strict=False))
     assert first["layer"] == session.rows[0].name
+    assert first["criterion"] == "fire" and float(first["mean_score"]) == session.rows[0].fire
     assert int(first["filters_after"]) == session.measured.preview.widths[first["layer"]]
     after = session.measured.preview.costs.by_layer[first["layer"]]
     assert float(first["macs_change"]) == (after.macs - int(first["macs"])) / int(first["macs"])
@@ -61,8 +64,27 @@ def test_netron_reads_the_attachment(session):
 
 def test_filters_as_csv(session):
     lines = [line.split(",") for line in exports.filters_text(session).splitlines()]
-    assert lines[0] == ["layer", "filter", "fire", "rank", "removed"]
+    assert lines[0] == ["layer", "filter", "criterion", "score", "rank", "removed"] and lines[1][2] == "fire"
     assert len(lines) - 1 == sum(row.filters for row in session.rows)
     assert sum(int(line[-1]) for line in lines[1:]) == session.measured.preview.num_gone
-    ranks = sorted(int(line[3]) for line in lines[1:] if line[3])
-    assert ranks[0] == 1 and ranks[-1] == session.measured.planner.ranked
+    ranks = sorted(int(line[4]) for line in lines[1:] if line[4])
+    assert ranks[0] == 1 and ranks[-1] == session.measured.ranked
+
+
+def test_tables_have_the_same_columns_whatever_ranks_filters(session):
+    by_fire = [text(session).splitlines() for text in (exports.table_text, exports.filters_text)]
+    session.rank_by(criteria.known_at_once("l1", session.measured.profile))
+    by_l1 = [text(session).splitlines() for text in (exports.table_text, exports.filters_text)]
+    assert [lines[0] for lines in by_l1] == [lines[0] for lines in by_fire]
+    assert by_l1[0][1].split(",")[COLUMN_OF_CRITERION] == by_l1[1][1].split(",")[2] == "l1"
+
+
+def test_filters_that_go_under_a_cap_alone_have_a_rank(recurrent_files):
+    session = Session()
+    session.open(open_document(recurrent_files[0]))
+    session.rank_by(criteria.known_at_once("l1", session.measured.profile))
+    session.choose(Choices(ratio=0.6, caps={"gru": 0.5}))
+    plan = session.measured.plan(session.choices)
+    assert [session.measured.place("gru", k) for k in range(4)] == plan.ranks["gru"].tolist()
+    assert len(plan.removed["gru"]) > 0 and plan.ranks["gru"].all() and session.measured.ranked == plan.ranked
+    session.close()

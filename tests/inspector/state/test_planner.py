@@ -9,6 +9,7 @@ from random_graphs import random_graph, random_scores
 import firekeras
 from firekeras.plan.selection import Ranking
 from inspector.state.choices import Choices
+from inspector.state.goals import Goal
 from inspector.state.planner import Planner, plan_of
 
 
@@ -49,3 +50,17 @@ def test_preview_is_the_plan_and_the_surgery(residual_files):
     assert preview.costs == firekeras.count_costs(smaller)
     assert preview.widths == firekeras.channel_graph(smaller).widths
     assert smaller.predict(networks.samples(model, 2), verbose=0).shape == (2, 4)
+
+
+def test_a_search_for_a_goal_calls_what_may_end_it_between_its_steps(residual_files):
+    profile = firekeras.FireProfile.load(residual_files[1])
+    choices = Choices(goal=Goal("half", {"macs": 0.5}))
+
+    def end():
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        Planner(profile.graph, profile).preview(choices, end)
+    called = []
+    Planner(profile.graph, profile).preview(choices, lambda: called.append(1))
+    assert len(called) > 2

@@ -133,7 +133,10 @@ def test_sensitivity_is_a_column_and_comes_back_with_the_model(window, qtbot, re
     qtbot.keyClick(window, Qt.Key.Key_F9, Qt.KeyboardModifier.ShiftModifier)
     qtbot.waitUntil(lambda: window.session.sensitivity is not None, timeout=LONG)
     assert asked[0][:2] == ["sensitivity", str(files[0])] and asked[0][-1] == "--events" and "200" in asked[0]
-    assert "The uncut network has accuracy 0.900 there. F9 measures" in window.banner.words.text()
+    assert (
+        "The uncut network has accuracy 0.900 there, on training samples; F9 takes test samples"
+        in window.banner.words.text()
+    )
     shown_as(window, graph, Sensitivity.read(path, graph))
     window.open_path(files[1])  # the same model by its profile
     shown_as(window, graph, Sensitivity.read(path, graph))

@@ -7,7 +7,7 @@ from PySide6 import QtCore
 
 from inspector.children import scoring
 from inspector.models import Column
-from inspector.state import criteria
+from inspector.state import BY_FIRE, criteria
 from inspector.state.comparison import Comparison, Mode
 
 
@@ -98,9 +98,34 @@ def test_comparisons_wait_for_fire(window):
     window.session.compare(Comparison.of(profile, profile, "itself"), Mode.DIFFERENCE)
     choose(window, "l1")
     assert window.session.mode is Mode.BEFORE and window.session.comparison is None
-    assert "rank filters by FIRE first" in window.actions_["DIFFERENCE"].statusTip()
+    assert "choose FIRE in the list" in window.actions_["DIFFERENCE"].statusTip()
     choose(window, "fire")
     assert window.session.mode is Mode.DIFFERENCE and window.session.comparison.name == "itself"
+
+
+def test_what_went_in_a_run_is_shown_under_any_ranking(history):
+    window, layer, went, _ = history
+    session, rows = window.session, window.session.rows
+    choose(window, "l1")
+    width = next(row.filters for row in rows if row.name == layer)
+    assert session.mode is Mode.CUTS and session.cut.widths[layer] == width - len(went) - 1
+    assert session.hatched.sum() > 1 and "choose FIRE" in window.actions_["AFTER"].statusTip()
+    window.rounds.slider.setValue(1)
+    assert session.cut.widths[layer] == width - len(went) and not window.banner.isVisible()
+    window.rounds.slider.setValue(0)
+    assert session.comparison is None
+    window.in_words(window.compare_with, session.document.profile_path)
+    assert window.banner.words.text() == BY_FIRE
+
+
+def test_fire_of_a_round_that_nobody_measured_is_not_a_number(history):
+    window, layer, went, _ = history
+    session, panel = window.session, window.panel
+    panel.tabs.setCurrentWidget(panel.numbers)
+    named = lambda: [panel.numbers.topLevelItem(k).text(0) for k in range(panel.numbers.topLevelItemCount())]  # noqa: E731
+    session.point_at(layer, next(k for k in range(went[0] + 3) if not session.gone(layer, k)))
+    session.compare(session.comparison.cuts(session.measured.planner.fire), Mode.CUTS)
+    assert "rank" in named() and "FIRE afterwards" not in named()
 
 
 def test_the_child_scores_as_the_library(files, tmp_path, capsys):

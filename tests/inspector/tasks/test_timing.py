@@ -21,6 +21,7 @@ def test_why_it_cannot_be_timed_is_said(window, files):
     window.editor.set_ratio(0.0)
     assert "no filter would be removed" in tip()
     files[0].rename(files[0].with_name("elsewhere.keras"))
+    window.editor.stack.setClean()
     window.open_path(files[1])
     assert "open its model first" in tip()
 

@@ -29,3 +29,13 @@ def test_pages_of_complaints_leave_room_for_the_window(window, qtbot):
     qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
     assert window.height() == 700 and window.banner.height() < 160
     assert window.banner.words.text().endswith("(The log has all of it.)") and window.banner.words.toolTip() == words
+
+
+def test_the_focus_goes_back_where_it_was(window, qtbot):
+    window.activateWindow()
+    window.heatmap.setFocus()
+    for button in (window.banner.close_button, window.banner.way_out):
+        window.banner.say("Something.", way_out="&Do it")
+        button.setFocus()
+        qtbot.mouseClick(button, QtCore.Qt.MouseButton.LeftButton)
+        assert not window.banner.isVisible() and window.heatmap.hasFocus()

@@ -54,7 +54,7 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
     panel.tabs.setCurrentWidget(panel.numbers)
     shown = {panel.numbers.topLevelItem(n).text(0): panel.numbers.topLevelItem(n).text(1) for n in range(5)}
     assert shown["FIRE, measured"] == f"{session.measured.profile[row.name][2]:.5g}"
-    assert shown["rank"] == f"{session.measured.place(row.name, 2)} of {session.measured.planner.ranked}"
+    assert shown["rank"] == f"{session.measured.place(row.name, 2)} of {session.measured.ranked}"
 
 
 def test_a_window_whose_file_is_closed_can_still_change_its_theme(window):

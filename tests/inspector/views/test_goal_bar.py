@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 
 import pytest
 from PySide6 import QtCore, QtGui
@@ -9,6 +10,7 @@ from PySide6 import QtCore, QtGui
 from firekeras.channels.costs import costs_without
 from firekeras.plan.planning import plan_pruning
 from inspector.models.columns import Column
+from inspector.models.editing import EndedError
 from inspector.state.documents import read_profile
 from inspector.state.goals import goal_of
 from inspector.state.peak import peak_layers
@@ -33,7 +35,7 @@ def test_the_ratio_the_table_and_the_bars_follow_a_goal_that_is_typed(window, qt
     profile, session = window.session.measured.profile, window.session
     plan = plan_pruning(profile.graph, profile, target=goal_of(text).target)
     assert session.cut.costs == plan.costs_after and session.measured.preview.num_gone == plan.num_removed > 0
-    share = plan.num_removed / session.measured.planner.ranked
+    share = plan.num_removed / session.measured.ranked
     assert window.ratio.box.value() == pytest.approx(100 * share, abs=0.06)
     shown = [window.table.model.index(row, Column.AFTER).data() for row in range(len(session.rows))]
     assert shown == [str(row.filters - len(plan.removed.get(row.name, []))) for row in session.rows]
@@ -187,13 +189,37 @@ def test_a_refusal_goes_once_the_goal_is_understood(window, qtbot):
     assert window.banner.isVisible()
 
 
+def test_a_goal_that_takes_long_can_be_given_up(window, qtbot, monkeypatch):
+    by_goal = Planner._by_goal
+
+    def endless(planner, choices, goal, between):
+        while goal.text == "50% of MACs":
+            between()
+            time.sleep(0.001)
+        return by_goal(planner, choices, goal, between)
+
+    monkeypatch.setattr(Planner, "_by_goal", endless)
+    session, ratio = window.session, window.session.ratio
+    qtbot.keyClicks(window.goal.line, "50% of MACs")
+    qtbot.waitUntil(lambda: window.ratio.most.text() == PLANNING and window.editor._at_work is not None)
+    thread = window.editor._at_work.result
+    qtbot.keyClick(window, Qt.Key.Key_Period, Qt.KeyboardModifier.ControlModifier)
+    assert session.choices.goal is None and session.ratio == ratio and not session.pending
+    assert not window.actions_["abort"].isEnabled() and window.ratio.most.text() != PLANNING
+    qtbot.waitUntil(thread.done)
+    assert isinstance(thread.exception(), EndedError)
+    window.editor.set_goal("60% of MACs")
+    qtbot.waitUntil(lambda: not session.pending)
+    assert session.cut.costs.macs <= 0.6 * session.opened.costs.macs
+
+
 def test_a_goal_that_takes_long_is_planned_beside_all_else(window, qtbot, monkeypatch):
     begun, go_on, by_goal = threading.Event(), threading.Event(), Planner._by_goal
 
-    def slow(planner, choices, goal):
+    def slow(planner, choices, goal, between):
         begun.set()
         assert go_on.wait(60)
-        return by_goal(planner, choices, goal)
+        return by_goal(planner, choices, goal, between)
 
     monkeypatch.setattr(Planner, "_by_goal", slow)
     session, before = window.session, window.session.cut
@@ -210,3 +236,30 @@ def test_a_goal_that_takes_long_is_planned_beside_all_else(window, qtbot, monkey
     qtbot.waitUntil(lambda: session.measured.planner._plan is not None)  # before anybody asks for reasons
     monkeypatch.setattr("inspector.state.planner.plan_of", None)
     assert session.measured.plan(session.choices).costs_after == plan.costs_after
+
+
+def test_a_refused_goal_makes_way_for_the_one_that_holds(window, qtbot):
+    type_goal(window, qtbot, "60% of MACs")
+    window.goal.take_focus()
+    qtbot.keyClicks(window.goal.line, "2 parsecs")
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    assert window.goal.line.text() == "2 parsecs"
+    window.table.view.setFocus()
+    assert window.goal.line.text() == "60% of MACs" == window.session.choices.goal.text
+
+
+def test_undo_in_a_box_undoes_what_was_chosen_there(window, qtbot):
+    control, ratio = Qt.KeyboardModifier.ControlModifier, window.session.ratio
+    type_goal(window, qtbot, "60% of MACs")
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    qtbot.keyClick(window.goal.goal, Qt.Key.Key_Z, control)
+    assert window.session.choices.goal is None and window.goal.line.text() == ""
+    box = window.ratio.box
+    window.ratio.take_focus()
+    qtbot.keyClicks(box, "42")
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    assert window.session.ratio == 0.42
+    qtbot.keyClick(box, Qt.Key.Key_Z, control)
+    assert window.session.ratio == ratio and box.value() == pytest.approx(100 * ratio, abs=0.06)
+    qtbot.keyClick(box, Qt.Key.Key_Z, control | Qt.KeyboardModifier.ShiftModifier)
+    assert window.session.ratio == 0.42

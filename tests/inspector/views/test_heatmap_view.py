@@ -8,6 +8,7 @@ from inspector.state import palette, words
 from inspector.state.cells import PADDING
 from inspector.state.comparison import Comparison, Mode
 from inspector.state.heatmap_image import heatmap_image, largest_difference
+from inspector.views.heatmap_items import GoneCells, PointedAt
 from inspector.views.name_axis import NameAxis
 from inspector.widgets import theme
 
@@ -84,7 +85,7 @@ def test_what_goes_is_hatched_at_once(window, qtbot):
 def test_the_cut_line_is_at_the_edge_of_what_goes(window):
     window.editor.set_ratio(0.5)
     session, gone = window.session, window.heatmap.gone
-    for line in gone._edges:
+    for line in gone.edges(100):
         row = int(line.y1())
         assert (
             line.x1() == session.measured.preview.widths[session.rows[row].name]
@@ -353,3 +354,19 @@ def test_the_bold_name_fits_too(qapp):
     room = metrics.horizontalAdvance("expanded_conv_proj")
     text = axis._text(0, {}, metrics, room)
     assert "…" in text and metrics.horizontalAdvance(text) <= room
+
+
+def test_cut_lines_leave_room_for_the_hatching_that_they_would_hide():
+    gone, rows, begins, ends = GoneCells(), np.array([0, 0, 0, 1]), np.array([2, 8, 10, 9]), np.array([4, 9, 20, 10])
+    gone.show_runs(rows, begins, ends)
+    drawn = lambda pixels: [(line.x1(), line.y1()) for line in gone.edges(pixels)]  # noqa: E731
+    assert drawn(20) == [(2, 0), (8, 0), (10, 0), (9, 1)]
+    assert drawn(7) == [(2, 0), (9, 1)]
+    assert drawn(1) == [(9, 1)]  # a row's only one is always told apart
+
+
+def test_a_frame_lies_outside_of_what_it_is_around():
+    pointed = PointedAt()
+    pointed.cover(64, 20)
+    assert pointed.around(QtCore.QRectF(10, 5, 2, 1), 4, 2, 8) == QtCore.QRectF(9, 4.75, 4, 1.5)
+    assert pointed.around(QtCore.QRectF(0, 0, 64, 1), 4, 2, 8) == QtCore.QRectF(0, 0, 64, 1.25)

@@ -4,7 +4,7 @@ def test_the_most_that_caps_allow_is_said_and_marked(window):
     window.editor.set_caps(free, 0.25)
     window.editor.set_ratio(0.9)
     measured = window.session.measured
-    share = measured.preview.num_gone / measured.planner.ranked
+    share = measured.preview.num_gone / measured.ranked
     assert 0 < share <= 0.25 and bar.slider.allowed == share
     assert bar.most.isVisible() and bar.most.text() == f"Caps and limits allow {share:.1%} at most"
     colour = bar.slider.grab().toImage().pixelColor(bar.slider.mark_at(), 2)

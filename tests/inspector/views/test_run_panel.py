@@ -1,8 +1,11 @@
 import json
+import math
 
+import pytest
 from PySide6 import QtGui
 
 from inspector.views import RunPanel
+from inspector.views.run_panel import _with_room
 
 
 def test_frames_of_a_spinner_are_one_line_of_fixed_width(qtbot):
@@ -12,6 +15,22 @@ def test_frames_of_a_spinner_are_one_line_of_fixed_width(qtbot):
         panel.say(line)
     assert panel.log.toPlainText().splitlines() == ["begun", "\u2838 Measuring", "over"]
     assert QtGui.QFontInfo(panel.log.font()).fixedPitch()
+
+
+def test_axes_of_a_run_do_not_go_below_nothing(history):
+    window, *_ = history
+    chart = window.run_panel.chart
+    for plot, values in ((chart.metric, (0.6, 0.91)), (chart.macs, (0.7, 1.0))):
+        low, high = plot.viewRange()[1]
+        assert 0 <= low < values[0] and high > values[1]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([0.1, 0.9], (0.0, 1.1)), ([0.5], (0.375, 0.625)), ([-1.0, 1.0], (-1.5, 1.5)), ([math.nan], (0.0, 1.25))],
+)
+def test_room_around_values(values, expected):
+    assert _with_room(values) == pytest.approx(expected)
 
 
 def test_figures_of_a_run_come_before_its_remarks(history):

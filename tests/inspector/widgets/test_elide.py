@@ -26,5 +26,16 @@ def test_names_that_differ_in_several_places_lose_letters_of_their_words(qapp, l
     assert (shown["layer2_3_conv1"] == "layer2_3_conv1") == (letters == 20)
 
 
+def test_the_last_word_of_a_name_is_kept_longest(qapp):
+    metrics = QtGui.QFontMetricsF(qapp.font())
+    kinds = ("expand", "depthwise", "project", "squeeze_excite_conv")
+    names = [f"expanded_conv_{block}_{kind}" for block in range(1, 9) for kind in kinds]
+    shown = short_names(names, metrics, metrics.horizontalAdvance("e_c_4_depthwise_"))
+    assert len(set(shown.values())) == len(names)
+    assert shown["expanded_conv_4_depthwise"] == "e_c_4_depthwise" and shown["expanded_conv_4_project"].endswith(
+        "project"
+    )
+
+
 def test_there_may_be_no_names(qapp):
     assert short_names([], QtGui.QFontMetricsF(qapp.font()), 10) == {}

@@ -1,12 +1,12 @@
 import keras
 import pytest
-from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6 import QtCore, QtGui, QtTest, QtWidgets
 from recorded import command
 
 import firekeras
 from inspector.children.job import Outcome
 from inspector.models.columns import Column
-from inspector.state import Comparison, totals_of, words
+from inspector.state import Comparison, choices_file, totals_of, words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 from inspector.state.peak import peak_layers
@@ -194,7 +194,9 @@ def test_a_layer_that_is_not_found_is_said(window):
     finder.setText("nowhere")
     assert said() == "No layer's name or type contains “nowhere”."
     finder.setText(window.session.rows[0].name)
-    assert said() == ""
+    assert said() == "" and window.table.proxy.rowCount() < len(window.session.rows)
+    QtTest.QTest.keyClick(finder, Qt.Key.Key_Escape)
+    assert finder.text() == "" and window.table.proxy.rowCount() == len(window.session.rows)
 
 
 def test_closing_with_changes_asks(window, qtbot):
@@ -206,15 +208,40 @@ def test_closing_with_changes_asks(window, qtbot):
     qtbot.waitUntil(lambda: not window.isVisible())
 
 
-def test_closing_can_save_first(window, qtbot, tmp_path):
-    window.editor.set_ratio(0.6)
-    window.close()
+def save_first(window, qtbot, path):
     window.dialog.defaultButton().click()
     qtbot.waitUntil(lambda: isinstance(window.dialog, QtWidgets.QFileDialog))
-    window.dialog.fileSelected.emit(str(tmp_path / "plan.json"))
+    window.dialog.fileSelected.emit(str(path))
     window.dialog.accepted.emit()
+
+
+def test_closing_can_save_first_what_can_be_opened_again(window, qtbot, tmp_path):
+    window.editor.set_goal("60% of MACs")
+    chosen = window.session.choices
+    window.close()
+    save_first(window, qtbot, tmp_path / "mine.json")
     qtbot.waitUntil(lambda: not window.isVisible())
-    assert (tmp_path / "plan.json").exists()
+    assert choices_file.load(tmp_path / "mine.json", window.session.opened.graph.filter_layers) == chosen
+
+
+def test_opening_something_else_asks_what_closing_asks(window, cut_files, qtbot):
+    window.editor.set_ratio(0.6)
+    window.open_path(cut_files[0])
+    assert "not saved" in window.dialog.text() and window.session.document.name == "net.keras"
+    window.dialog.escapeButton().click()
+    assert window.session.choices.ratio == 0.6 and window.isWindowModified()
+    window.open_path(cut_files[0])
+    next(button for button in window.dialog.buttons() if "Don't" in button.text()).click()
+    qtbot.waitUntil(lambda: window.session.document.name == "cut.keras")
+    assert not window.isWindowModified()
+
+
+def test_opening_something_else_can_save_first(window, cut_files, qtbot, tmp_path):
+    window.editor.set_ratio(0.6)
+    window.open_path(cut_files[0])
+    save_first(window, qtbot, tmp_path / "mine.json")
+    qtbot.waitUntil(lambda: window.session.document.name == "cut.keras")
+    assert (tmp_path / "mine.json").exists()
 
 
 def test_the_first_size_fits_the_screen(window):
