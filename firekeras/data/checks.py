@@ -224,9 +224,11 @@ def _in_order(model, x):
 
 
 def _input_names(model):
-    """The names by which a model takes its inputs, in order: the keys if they were given as a dict."""
+    """The names by which a model takes its inputs, in their order: the keys, sorted, if they were given as a dict."""
     structure = None if isinstance(model, keras.Sequential) else structures(model)[0]
-    return list(structure) if isinstance(structure, dict) else [tensor.name for tensor in model.inputs]
+    if isinstance(structure, dict):
+        return keras.tree.flatten({key: key for key in structure})
+    return [tensor.name for tensor in model.inputs]
 
 
 def _check_arrays(model, arrays):
