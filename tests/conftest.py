@@ -41,6 +41,12 @@ def other_backend():
     return os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def what_is_there_stays():
+    """LiteRT's converter collects garbage after each file: it need not look through what earlier modules left."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def seeded_session():
     import keras

@@ -61,7 +61,7 @@ several = pytest.mark.parametrize("kind", ["mirrored", "data_parallel", "process
 @several
 def test_two_devices_count_exactly_what_one_counts(kind):
     for process in facts(kind):
-        assert process["two"] == process["one"]
+        assert process["two"] == facts(kind)[0]["one"]
         assert process["two"][0]["samples"] == 33 and process["two"][1]["maps"]
 
 
@@ -94,7 +94,7 @@ def test_what_the_first_process_is_refused_ends_all():
 @several
 def test_callback_counts_each_sample_of_training_once(kind):
     for process in facts(kind):
-        counted, expected = process["callback"], process["counted_by_one"]
+        counted, expected = process["callback"], facts(kind)[0]["counted_by_one"]
         assert {key: counted[key] for key in expected} == expected
 
 
