@@ -454,7 +454,6 @@ def test_a_network_without_relus_is_pruned_by_the_criteria_beside_fire():
     assert "there is no FIRE" in callback.result.notes[0]
 
 
-@pytest.mark.every_backend
 def test_networks_after_a_cut_learn_from_the_one_before_it(tmp_path):
     """A batch as large as the data, at rate zero: the loss of an epoch is that of the network as it was cut."""
     x, y = images()

@@ -169,7 +169,6 @@ def test_batches_may_be_saved_where_data_are_given_to_measure_on(tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
-@pytest.mark.every_backend
 def test_a_rate_that_a_scheduler_sets_reaches_the_network_that_trains():
     class Rates(keras.callbacks.Callback):
         seen = ()
@@ -334,7 +333,7 @@ def armed(bomb, value=True):
     [
         ("on_test_begin", 2),
         pytest.param("on_train_batch_end", 2, marks=pytest.mark.every_backend),
-        pytest.param("on_train_batch_end", 0, marks=pytest.mark.every_backend),
+        ("on_train_batch_end", 0),
     ],
 )
 def test_an_error_in_a_step_leaves_the_last_accepted_network(hook, epoch):

@@ -139,7 +139,6 @@ def build(steps, flat):
 STEP = st.tuples(st.integers(0, len(BLOCKS) - 1), st.integers(0, 8), st.integers(0, 11))
 
 
-@pytest.mark.every_backend
 @settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(st.lists(STEP, min_size=2, max_size=6), st.booleans(), st.floats(0.1, 0.7), st.integers(0, 1000))
 @example([(BLOCKS.index(grouped), 0, 0), (BLOCKS.index(nested), 1, 1)], True, 0.5, 0)

@@ -61,7 +61,6 @@ def widths(model):
 # What a run gives
 
 
-@pytest.mark.every_backend
 def test_fire_is_measured_in_the_first_round_and_predicted_after(trained):
     method = FirePruning(regressor="linear", fraction=1.0, drift_threshold=-1, beside=())
     result = compress(trained, method=method, tolerance=1.0)
@@ -558,7 +557,6 @@ def test_a_run_arrives_at_its_target_and_not_far_below(trained, measure):
     assert result.stopped_because == f"The target of 50% of the {COSTS[measure].title} is reached."
 
 
-@pytest.mark.every_backend
 def test_a_target_is_reached_in_a_few_cuts_however_bad_the_metric(trained):
     evaluate = scripted(0.9, (0.2, 0.3), (0.2, 0.3))
     result = compress(trained, target={"conv_macs": 0.5}, evaluate=evaluate, **{**TO_TARGET, "epochs": 4})

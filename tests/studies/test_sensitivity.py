@@ -68,7 +68,6 @@ def test_several_workers_share_the_layers(monkeypatch):
     assert shared.positions == {"conv1": sides[0] ** 2, "conv2": sides[1] ** 2} == shared.to_dict()["positions"]
 
 
-@pytest.mark.every_backend
 def test_what_is_measured_is_the_pruned_network():
     model = compiled(scramble(networks.plain_cnn()))
     scores = firekeras.score_filters(model, "l1")

@@ -253,7 +253,6 @@ def test_all_train_along_the_same_curve(trained):
     assert max(rates["l1"]) <= 0.03 and rates["l1"][-1] < 0.3 * 0.03
 
 
-@pytest.mark.every_backend
 def test_a_run_is_that_of_compress(trained):
     """What a comparison says of a method holds for who uses it."""
     found = compare(trained, TRAIN, VALIDATION, TEST, methods=("l1",), seeds=1, epochs=2, batch_size=32)
