@@ -45,7 +45,7 @@ def test_outputs_are_equal_and_weights_come_back(network):
     assert not any((weight == 0.25).all() for weight in model.get_weights() if weight.size > 1)
 
 
-@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50"])
+@pytest.mark.parametrize("name", ["MobileNetV2"])
 def test_applications_are_equal_and_allowed(name):
     model = getattr(keras.applications, name)(
         weights=None, input_shape=(32, 32, 3), classes=10, classifier_activation=None

@@ -82,7 +82,6 @@ def test_fire_counted_in_training_equals_brute_force_over_the_batches_that_train
         np.testing.assert_array_equal(profile.seen[name], 96 * 64)
 
 
-@pytest.mark.every_backend
 def test_with_data_fire_is_measured_in_inference_mode():
     model = network()
     callback = firekeras.FirePruningCallback(images(40)[0], pruning_ratio=0.25, tolerance=1.0)

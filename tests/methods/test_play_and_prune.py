@@ -122,7 +122,6 @@ def test_other_coefficients_compile_nothing(monkeypatch):
     assert loss > 100  # and yet they counted
 
 
-@pytest.mark.every_backend
 def test_the_penalty_leaves_no_trace():
     regulariser = keras.regularizers.L2(0.01)
     model = small_cnn()

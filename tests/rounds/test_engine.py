@@ -93,7 +93,6 @@ def test_records_say_what_each_round_did(trained):
         assert json.loads(json.dumps(record.to_dict()))["number"] == record.number
 
 
-@pytest.mark.every_backend
 def test_the_result_is_the_last_accepted_model_and_its_numbers(trained):
     result = compress(trained, tolerance=1.0, max_rounds=2)
     settled = keras.models.clone_model(trained)
