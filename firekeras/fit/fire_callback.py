@@ -530,7 +530,8 @@ class FirePruningCallback(keras.callbacks.Callback):
         self._record(record, None)
 
     def _sum_up(self, reason):
-        self._run.stop(reason)
+        run = self._run
+        run.stop(run.target.reached_because if run.target and run.arrived else reason)
         self._report_stop()
 
     def _report_stop(self):

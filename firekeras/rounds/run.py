@@ -186,10 +186,10 @@ class Run:
         return step
 
     def stop(self, reason: str) -> None:
-        """Ends the run for a reason, and says whether it has reached its target."""
+        """Ends the run for a reason, and says if its target is not reached."""
         self.stopped_because = reason
-        if self.target is not None:
-            self.stopped_because = self.target.reached_because if self.arrived else f"{reason} {self.target.missed}"
+        if self.target is not None and not self.arrived:
+            self.stopped_because += f" {self.target.missed}"
 
     @property
     def limits(self) -> dict:
