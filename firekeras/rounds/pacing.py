@@ -66,6 +66,12 @@ def pace_of(settings, target, epochs: int | None, method) -> Pace:
     return WithinTolerance(settings, target, epochs)
 
 
+def _to_the_end(run, epochs: int | None) -> Step | None:
+    """The step that trains what was cut for the epochs that are left; None if there is nothing to train."""
+    left = 0 if epochs is None else epochs - run.epochs_spent
+    return Step(left, cuts=False, undoes=False) if left > 0 and run.has_cut and not run.finished else None
+
+
 class ToTarget:
     """A few cuts in the first part of the epochs, spaced evenly in the target's cost; then training to the end.
 
@@ -86,11 +92,9 @@ class ToTarget:
         return min(self.most, max(1, needed, 1 + sum(self.epochs >= enough for enough in (4, 12, 24))))
 
     def next(self, run) -> Step | str:
-        left = self.epochs - run.epochs_spent
         if run.arrived or run.exhausted:
             reason = self.target.reached_because if run.arrived else run.exhausted
-            trains = left > 0 and run.has_cut and not run.finished
-            return Step(left, cuts=False, undoes=False) if trains else reason
+            return _to_the_end(run, self.epochs) or reason
         number = min(run.cuts_kept + 1, self.cuts)
         amounts = self.target.stage(number / self.cuts, run.start_amounts)
         return Step(0, goal=amounts, undoes=False)
@@ -153,11 +157,7 @@ class WithinTolerance:
 
     def next(self, run) -> Step | str:
         reason = self._why_not_cut(run)
-        if not reason:
-            return self._cut(run)
-        left = 0 if self.epochs is None else self.epochs - run.epochs_spent
-        trains = left > 0 and run.has_cut and not run.finished
-        return Step(left, cuts=False, undoes=False) if trains else reason
+        return (_to_the_end(run, self.epochs) or reason) if reason else self._cut(run)
 
     def _why_not_cut(self, run) -> str:
         if run.exhausted:

@@ -855,6 +855,17 @@ def test_a_run_stops_after_the_round_where_somebody_asks(trained, tmp_path):
     assert list(rounds) == [] and rounds.stopped_because == "Stopped on request after round 1."
 
 
+@pytest.mark.parametrize(("share", "reached"), [(0.9, True), (0.2, False)])
+def test_a_run_that_somebody_stops_says_that_its_target_is_missed_if_it_is(trained, tmp_path, share, reached):
+    given = {"method": SmallWeights(), "target": {"params": share}, "epochs": 2, "run_dir": tmp_path / "run"}
+    rounds = firekeras.compression_rounds(trained, TRAIN, VALIDATION, **given)
+    next(rounds)
+    RunDirectory.open(tmp_path / "run").ask_to_stop()
+    assert list(rounds) == []
+    said, _, missed = rounds.stopped_because.partition(" after round 1.")
+    assert said == "Stopped on request" and (not missed) == reached
+
+
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
