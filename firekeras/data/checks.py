@@ -149,8 +149,14 @@ def _check_array_finite(name, kind, array):
             )
 
 
-def check_batches_finite(name, data):
-    """The same for data in batches, each of which is read once."""
+def check_batches(name, data, labels_for=None):
+    """The same for data in batches, each of which is read once; with the labels, if a model says what they should be.
+
+    Args:
+        name: The name of the argument: `"validation_data"`.
+        data: As `fit` takes them. Arrays and endless data are not looked at.
+        labels_for: The model that takes the labels. Defaults to None: they are not looked at.
+    """
     endless = not ends(data) and not hasattr(data, "element_spec")
     if are_arrays(data) or endless:
         return
@@ -158,6 +164,8 @@ def check_batches_finite(name, data):
         for number, batch in enumerate(batches(data, 1)):
             read.batch()
             _check_batch_finite(name, number, batch)
+            if labels_for is not None:
+                check_labels(labels_for, name, tuple(part for part in batch if part is not None))
         read.end()
 
 
@@ -303,6 +311,9 @@ def _check_batches(model, data):
         raise ValueError("The data are empty: expected at least one batch.")
     if is_endless(data):
         raise ValueError(f"The data set never ends. Say how many batches to take: {TO_BOUND}.")
+    if isinstance(data, keras.utils.PyDataset):
+        _check_batch(model, data)
+        return
     spec = getattr(data, "element_spec", None)
     if spec is None:
         return
@@ -313,6 +324,14 @@ def _check_batches(model, data):
     for part, tensor in zip(_in_order(model, x), model.inputs, strict=False):
         if part.shape.rank is not None:
             _check_shape(tuple(part.shape), tensor.shape)
+
+
+def _check_batch(model, data):
+    """Looks at the first batch of a `PyDataset`, which can be had by its number."""
+    x = _inputs_of(data[0]) if data.num_batches else None
+    if are_arrays(x):
+        _check_keys(model, x)
+        _check_arrays(model, _in_order(model, x))
 
 
 def _check_first_batch(data):

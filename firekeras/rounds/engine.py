@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from firekeras.channels import channel_graph
-from firekeras.data.checks import check_batches_finite, check_training_data
+from firekeras.data.checks import check_batches, check_training_data
 from firekeras.data.ending import bounded
 from firekeras.keras_models.classes import check_trains_as_keras_does
 from firekeras.keras_models.compiling import MENDED, is_broken
@@ -113,7 +113,8 @@ class Rounds(Run, Iterator):
         data = {"train_data": self.train_data, "validation_data": self.validation_data}
         check_training_data(model, data, labels=not settings.trains_by_itself)
         if not several_processes():
-            check_batches_finite("validation_data", self.validation_data)
+            labels_for = None if settings.trains_by_itself else model
+            check_batches("validation_data", self.validation_data, labels_for)
         warn_unless_held_out(self.train_data, self.validation_data)
 
     # Beginning

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from firekeras.data import checks
-from firekeras.data.checks import check_batches_finite, check_finite, check_training_data, checked_data
+from firekeras.data.checks import check_batches, check_finite, check_training_data, checked_data
 
 
 def of_unknown_length(count, begun):
@@ -66,9 +66,60 @@ def test_batches_are_looked_at_too():
     import tensorflow as tf
 
     with pytest.raises(ValueError, match="`v` hold NaN or infinity, first in batch 1"):
-        check_batches_finite("v", tf.data.Dataset.from_tensor_slices((spoilt((4, 3)), Y)).batch(2))
-    check_batches_finite("v", tf.data.Dataset.from_tensor_slices((X, Y)).batch(2))
-    check_batches_finite("v", (spoilt((4, 3)), Y))  # arrays are looked at elsewhere
+        check_batches("v", tf.data.Dataset.from_tensor_slices((spoilt((4, 3)), Y)).batch(2))
+    check_batches("v", tf.data.Dataset.from_tensor_slices((X, Y)).batch(2))
+    check_batches("v", (spoilt((4, 3)), Y))  # arrays are looked at elsewhere
+
+
+class Batches(keras.utils.PyDataset):
+    """Two equal batches."""
+
+    def __init__(self, *batch):
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, number):
+        return self.batch
+
+
+@pytest.mark.parametrize(
+    ("batch", "words"),
+    [
+        ((X, np.array([0, 1, 2, 1])), "class numbers from 0 to 1, but `v` hold labels from 0 to 2"),
+        ((X,), "v contains no labels"),
+        ((X, np.array([0, 1, 0, 1])), None),
+        ((X, np.array([0, 1, 0, 1]), np.ones(4)), None),
+    ],
+)
+def test_batches_are_looked_at_with_their_labels(batch, words):
+    model = flat(3)
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    check_batches("v", Batches(*batch))
+    if words is None:
+        check_batches("v", Batches(*batch), model)
+        return
+    with pytest.raises(ValueError, match=words):
+        check_batches("v", Batches(*batch), model)
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        ({"no": X}, r"inputs \['i0'\]. Received arrays by the names \['no'\]"),
+        (np.zeros((4, 5)), r"expected samples of shape \(3,\), received \(5,\)"),
+        (X, None),
+        ({"i0": X}, None),
+    ],
+)
+def test_the_first_batch_that_can_be_had_by_number_fits_the_model(x, words):
+    if words is None:
+        checked_data(flat(3), Batches(x, Y))
+        return
+    with pytest.raises(ValueError, match=words):
+        checked_data(flat(3), Batches(x, Y))
 
 
 @pytest.mark.parametrize("values", [0.5, np.nan, np.inf])
