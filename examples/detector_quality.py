@@ -24,7 +24,13 @@ from firekeras import datasets
 from firekeras.methods import FirePruning
 from firekeras.scores.detector.fire_detector import FireDetector
 
-SHOWN = ("mae", "spearman", "precision_10_10")
+SHOWN = {
+    "mae": "MAE",
+    "ndcg": "NDCG@10%",
+    "precision_10_10": "P@10%",
+    "precision_40_40": "P@40%",
+    "spearman": "Spearman",
+}
 
 
 def arguments():
@@ -61,7 +67,7 @@ def compared(kind, detectors, compare):
         except ValueError as error:
             print(f"{kind:8} {name:16}  none: {error}")
             continue
-        print(f"{kind:8} {name:16}" + "".join(f"{metrics[key]:17.3f}" for key in SHOWN), flush=True)
+        print(f"{kind:8} {name:16}" + "".join(f"{metrics[key]:11.3f}" for key in SHOWN), flush=True)
         yield {"kind": kind, "detector": name, **metrics}
 
 
@@ -91,7 +97,7 @@ def main():
     counted = sum(int(ranked.sum()) for ranked in profile.rankable().values())
     fire = np.concatenate([profile[name][ranked] for name, ranked in profile.rankable().items()])
     print(f"{model.name}: {counted} filters that can be ranked, FIRE {fire.min():.2f} to {fire.max():.2f}")
-    print(f"{'':25}" + "".join(f"{key:>17}" for key in SHOWN))
+    print(f"{'':25}" + "".join(f"{title:>11}" for title in SHOWN.values()))
     rows = []
     for by in ("filter", "layer"):
         rows += compared(by, detectors(options.trees), lambda d: d.cross_validate(profile, by))  # noqa: B023
