@@ -66,6 +66,21 @@ def test_a_run_ranks_by_l1_as_the_preview_does(window):
     assert isinstance(method, methods.ByScore) and (method.criterion, method.balance) == ("l1", None)
 
 
+def test_saved_choices_bring_their_criterion_along(window, tmp_path):
+    choose(window, "l1")
+    window.editor.set_ratio(0.2)
+    gone = window.session.cut.gone.tolist()
+    window.saving.save_choices(tmp_path / "mine.json")
+    choose(window, "fire")
+    window.editor.set_ratio(0.4)
+    window.open_path(tmp_path / "mine.json")
+    assert ranked_by(window) == ("l1", "l1") and window.session.cut.gone.tolist() == gone
+    file = tmp_path / "mine.json"
+    file.write_text(file.read_text().replace('"l1"', '"l9"'))
+    window.open_path(file)
+    assert "ranks filters by 'l9', which is no criterion here" in window.banner.words.text()
+
+
 def test_criteria_of_weights_are_computed_together_and_once(window, qtbot, child):
     choose(window, "l2")
     qtbot.waitUntil(lambda: ranked_by(window) == ("l2", "l2"), timeout=20000)
