@@ -185,7 +185,7 @@ class RunChart(pg.GraphicsLayoutWidget):
         self.metric.clear()
         self.macs.clear()
         current = theme.current()
-        self._name_axes()
+        self._name_axes(report)
         self._lines(report, current)
         kept = [(0, report.baseline, 1.0), *((r.number, r.accuracy, self._left(report, r)) for r in report.accepted)]
         undone = [(r.number, r.accuracy, self._left(report, r)) for r in report.undone]
@@ -199,10 +199,10 @@ class RunChart(pg.GraphicsLayoutWidget):
             drawn = [each[field] for each in (*kept, *undone)]
             plot.setYRange(*_with_room([*drawn, *((report.baseline, report.limit) if field == 1 else ())]), padding=0)
 
-    def _name_axes(self):
+    def _name_axes(self, report):
         """Names the axes; long names lose their beginning, since their last words say most."""
         metrics = QtGui.QFontMetricsF(self.font())
-        for plot, title in ((self.metric, self._report.monitor), (self.macs, "MACs remaining")):
+        for plot, title in ((self.metric, report.monitor), (self.macs, "MACs remaining")):
             axis, room = plot.getAxis("left"), self.height() - BELOW_AXIS
             axis.setLabel(metrics.elidedText(title, QtCore.Qt.TextElideMode.ElideLeft, room))
             axis.resizeEvent()  # which puts the text into the middle
@@ -210,7 +210,7 @@ class RunChart(pg.GraphicsLayoutWidget):
     def resizeEvent(self, event):  # noqa: N802 (Qt's name)
         super().resizeEvent(event)
         if self._report is not None:
-            self._name_axes()
+            self._name_axes(self._report)
 
     def _lines(self, report, current):
         below, above = (1, 0), (1, 1)  # outside of both lines, which may be close together
