@@ -1,4 +1,4 @@
-"""Image classifiers that the command line fine-tunes: one output of class scores, labels as class numbers."""
+"""Classifiers that the command line fine-tunes: one output of class scores, or of one score for two classes."""
 
 from __future__ import annotations
 
@@ -7,40 +7,55 @@ import keras
 from firekeras.data.scale import TRIED, suspected_range
 from firekeras.datasets.dataset import draw
 from firekeras.export.running import open_runtime, run
-from firekeras.keras_models.losses import gives_logits, is_loss
+from firekeras.keras_models.loss_names import is_loss
+from firekeras.keras_models.losses import gives_logits, tells_two_apart
 from firekeras.refusals import check_number
 
 
 def check_classes(network, dataset):
-    """Raises `ValueError` unless the network outputs one score per class of the data."""
-    shapes = [tuple(tensor.shape) for tensor in network.outputs]
-    if len(shapes) != 1 or len(shapes[0]) != 2 or shapes[0][1] < 2:
+    """Raises `ValueError` unless the network outputs one score per class of the data, or one for two classes."""
+    classes = _classes(network)
+    if classes < 2:
+        shapes = [tuple(tensor.shape) for tensor in network.outputs]
         raise ValueError(
-            f"Expected a model with one output of class scores, (batch, classes). Received: outputs of shape {shapes}. "
-            "For other tasks use firekeras.compress in Python, with your own loss and metric."
+            "Expected a model with one output of class scores, (batch, classes), or (batch, 1) with a binary "
+            f"crossentropy as its loss. Received: outputs of shape {shapes}. For other tasks use firekeras.compress in "
+            "Python, with your own loss and metric."
         )
     highest = int(max(dataset.y_train.max(), dataset.y_test.max()))
-    if highest >= shapes[0][1]:
+    if highest >= classes:
         raise ValueError(
-            f"The data have classes up to {highest}, counted from 0, but the model has only {shapes[0][1]}. "
+            f"The data have classes up to {highest}, counted from 0, but the model has only {classes}. "
             "Give the data that it was trained on."
         )
 
 
+def _classes(network):
+    """How many classes a network tells apart; 0 if it is no classifier with one output."""
+    shapes = [tuple(tensor.shape) for tensor in network.outputs]
+    if tells_two_apart(network):
+        return 2
+    return shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] > 1 else 0
+
+
 def suspicion(network, dataset) -> str | None:
     """A sentence if a classifier does far better on the training images in another range of values; else None."""
-    shapes = [tuple(tensor.shape) for tensor in network.outputs]
-    classes = shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == 2 else 0
     fits = tuple(network.inputs[0].shape[1:]) == dataset.x_train.shape[1:]
-    if len(network.inputs) > 1 or not fits or not 1 < classes > dataset.y_train.max():
+    if len(network.inputs) > 1 or not fits or not 1 < _classes(network) > dataset.y_train.max():
         return None
 
     def accuracy(x, y):
         scores = run(open_runtime(network), [x], batch_size=32)[0]
-        return float((scores.argmax(axis=1) == y).mean())
+        return float((_answers(network, scores) == y).mean())
 
     drawn = draw(dataset.y_train, TRIED, seed=0)
     return suspected_range(accuracy, dataset.x_train[drawn], dataset.y_train[drawn])
+
+
+def _answers(network, scores):
+    """The classes of the highest scores; of one score, class 1 if more speaks for it than against it."""
+    even = 0 if gives_logits(network) else 0.5
+    return scores.argmax(axis=1) if scores.shape[1] > 1 else scores[:, 0] > even
 
 
 def prepare(network, learning_rate):
@@ -52,9 +67,11 @@ def prepare(network, learning_rate):
 
 
 def compile_for_tuning(network, learning_rate):
-    """Compiles a classifier: SGD with Nesterov momentum 0.9, sparse categorical crossentropy, accuracy."""
+    """Compiles a classifier: SGD with Nesterov momentum 0.9, a crossentropy of class numbers, accuracy."""
+    losses = keras.losses
+    loss = losses.BinaryCrossentropy if tells_two_apart(network) else losses.SparseCategoricalCrossentropy
     network.compile(
         keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=True),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=gives_logits(network)),
+        loss(from_logits=gives_logits(network)),
         metrics=["accuracy"],
     )

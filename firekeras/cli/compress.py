@@ -113,10 +113,11 @@ def compress(
 ):
     """Prunes a trained model in rounds and fine-tunes it: down to a target, or as far as a tolerance allows.
 
-    Needs a model that outputs class scores, and labelled images. With a target, such as --conv-macs 0.5, the network
-    reaches it within the epochs: a few cuts in the first part, then training. Without one, rounds of cutting and
-    training go on while the metric on held-out images stays within the tolerance; a round that falls below it is
-    undone, and tried again with half the ratio. The test images are read once, at the end; they decide nothing.
+    Needs a model that outputs class scores, or one score for two classes, and labelled images. With a target, such
+    as --conv-macs 0.5, the network reaches it within the epochs: a few cuts in the first part, then training.
+    Without one, rounds of cutting and training go on while the metric on held-out images stays within the
+    tolerance; a round that falls below it is undone, and tried again with half the ratio. The test images are read
+    once, at the end; they decide nothing.
 
     Example: firekeras compress model.keras --data cifar10.npz --conv-macs 0.5 --epochs 30 --run-dir runs/a
 

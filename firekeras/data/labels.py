@@ -6,12 +6,11 @@ import keras
 import numpy as np
 
 from firekeras.arguments import short
-from firekeras.keras_models.losses import is_loss
+from firekeras.keras_models.loss_names import has_binary_loss, is_loss
 from firekeras.refusals import unknown
 
 NUMBERS = "sparse_categorical_crossentropy"
 SPARSE, VECTORS = "sparsecategoricalcrossentropy", "categoricalcrossentropy"  # as `is_loss` compares them
-BINARY = ("binarycrossentropy", "binaryfocalcrossentropy", "bce")
 ROUNDING = 1e-3  # shares that were mixed may be a little above 1
 
 
@@ -39,7 +38,7 @@ def check_labels(model, name, data):
         _check_shape_of_labels(model, name, tuple(y.shape))
         if is_loss(model.loss, SPARSE):
             _check_class_numbers(name, _counted(np.asarray(y), model.loss), model.outputs[0].shape[-1])
-        if any(is_loss(model.loss, loss) for loss in BINARY):
+        if has_binary_loss(model.loss):
             _check_shares(name, _weighted(np.asarray(y), *data[2:]))
 
 

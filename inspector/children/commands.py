@@ -143,15 +143,21 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
         "--batch-size": options.batch_size,
         **_target(options.target, options.table),
     }
-    if options.method:
-        flags["--method"] = options.method
     if options.learning_rate:
         flags["--learning-rate"] = _number(options.learning_rate)
     if options.limit:
         flags["--limit"] = options.limit
     rest = [] if options.distill is None else ["--distill" if options.distill else "--no-distill"]
     places = _flat({"--output": options.output, "--run-dir": options.run_dir})
-    return ["compress", str(model), *_flat(flags), *_limits(choices), *rest, *places, "--events"]
+    ranking = _ranking(options.method)
+    return ["compress", str(model), *_flat(flags), *ranking, *_limits(choices), *rest, *places, "--events"]
+
+
+def _ranking(name):
+    """The options of a run that ranks by a criterion within layers, as previews do; none for FIRE."""
+    if name == "l1":  # the method of this name is that of a paper, which leaves coupled layers as they are
+        return ["--method", "l1_global", "--option", "balance=none"]
+    return ["--method", name] if name else []
 
 
 def resume_arguments(folder, **places) -> list[str]:

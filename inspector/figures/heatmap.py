@@ -22,6 +22,7 @@ ROW = 8.0  # points: a row of a figure of the proposed height
 FOOT = 26.0  # points below the rows: the axis and the legend
 ROOM = 5.0  # points of hatching that a cut line must not hide
 BAR = 60.0  # points: the scale
+SEAM = 0.2  # points that a cell reaches below the next one
 CUT = "#d55e00"
 AXIS = "Filters of each layer, from the last to the first to be removed"
 MILLIMETRE = 25.4 / 72
@@ -67,7 +68,10 @@ class _Place:
 
 
 def _draw_cells(at, session):
-    """Draws each stretch of equal colour once: a file of a large network stays small."""
+    """Draws each stretch of equal colour once: a file of a large network stays small.
+
+    Each reaches a little below the next, as no page shows a seam then.
+    """
     columns = session.need_measured().cells.columns
     image = heatmap_image(session, session.mode, columns / 2, WHITE, UNSCORED)
     for row, colours in enumerate(image):
@@ -75,7 +79,9 @@ def _draw_cells(at, session):
         for end in range(1, columns + 1):
             if end == columns or (colours[end] != colours[begin]).any():
                 if colours[begin][3]:
-                    at.drawing.rect(*at.box(row, begin, end), hexadecimal(colours[begin]))
+                    x, y, width, height = at.box(row, begin, end)
+                    more = SEAM if end < columns and colours[end][3] else 0.0
+                    at.drawing.rect(x, y, width + more, height, hexadecimal(colours[begin]))
                 begin = end
 
 

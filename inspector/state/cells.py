@@ -98,19 +98,21 @@ def stretches(marked: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def room_beside(found) -> list[float]:
-    """The columns that a line at the beginning of each stretch would hide: those of it, or of what stays before it.
+    """The columns that lines at the beginnings of stretches would hide: of stretches, or of what stays before them.
 
-    A row's only stretch always has room for its line.
+    They are the fewest in the whole row, since the line of one stretch among several would look like the cut of the
+    row. A row's only stretch always has room for its line.
 
     Args:
         found: Triples of `stretches`, row by row.
     """
     number = collections.Counter(row for row, _, _ in found)
     before = [(-1, 0, 0), *found]
-    return [
-        math.inf if number[row] == 1 else min(end - begin, begin - until if last == row else math.inf)
-        for (row, begin, end), (last, _, until) in zip(found, before, strict=False)
-    ]
+    fewest = dict.fromkeys(number, math.inf)
+    for (row, begin, end), (last, _, until) in zip(found, before, strict=False):
+        if number[row] > 1:
+            fewest[row] = min(fewest[row], end - begin, begin - until if last == row else math.inf)
+    return [fewest[row] for row, _, _ in found]
 
 
 def bands(groups) -> list[tuple[int, list[int]]]:

@@ -1,4 +1,4 @@
-"""Choices as a JSON file: the share of filters to remove, caps, locks and limits."""
+"""Choices as a JSON file: the share of filters to remove, caps, locks and limits, and what ranks filters."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from firekeras.atomic import write_text
 from firekeras.plan.goals import checked_target
 from firekeras.refusals import suggestion
 from firekeras.strict_json import Positive, Share, read
+from inspector.state import criteria
 from inspector.state.choices import Choices
 from inspector.state.goals import Goal
 
@@ -34,15 +35,22 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     round_to: Positive
     min_keep: Share
     goal: _Goal | None = None
+    criterion: str | None = None
 
 
 class _Head(msgspec.Struct):
     format: Any = None
 
 
-def save(choices: Choices, path):
-    """Writes choices, completely or not at all."""
-    fields = {**dataclasses.asdict(choices), "locked": sorted(choices.locked)}
+def save(choices: Choices, path, criterion: str | None = None):
+    """Writes choices, completely or not at all.
+
+    Args:
+        choices: The choices.
+        path: The file.
+        criterion: What ranks filters; `None` if nothing does yet.
+    """
+    fields = {**dataclasses.asdict(choices), "locked": sorted(choices.locked), "criterion": criterion}
     write_text(path, json.dumps({"format": FORMAT, **fields}, indent=1) + "\n")
 
 
@@ -71,6 +79,16 @@ def load(path, layers: Collection[str]) -> Choices:
         raise ValueError(f"{path} is of another network: there is no layer {strange!r}.{suggestion(strange, layers)}")
     numbers = min(file.ratio, 0.99), file.caps, frozenset(file.locked), file.round_to, file.min_keep
     return Choices(*numbers, _goal(file.goal, path) if file.goal else None)
+
+
+def criterion_of(path) -> str | None:
+    """What ranks filters in a file of choices; `None` if it does not say."""
+    name = read(path, _File, "a file of choices", ADVICE).criterion
+    if name not in (None, *criteria.names()):
+        raise ValueError(
+            f"{path} ranks filters by {name!r}, which is no criterion here: {', '.join(criteria.names())}."
+        )
+    return name
 
 
 def _goal(goal, path):

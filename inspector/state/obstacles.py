@@ -138,10 +138,14 @@ def other_task(session: Session) -> str:
     if len(outputs) > 1:
         return f"the model has {len(outputs)} outputs, {_listed(outputs)}; {ONLY_CLASSIFIERS}"
     last = opened.graph.layers.get(outputs[0]) if opened and outputs else None
-    if last is None or (len(last.output_shape) == 2 and last.output_shape[1] != 1):
+    if weights is None or last is None or _is_of_classes(last.output_shape, weights):
         return ""
     shape = " x ".join("?" if size is None else str(size) for size in last.output_shape[1:])
     return f"the model's output is {shape}; {ONLY_CLASSIFIERS}"
+
+
+def _is_of_classes(shape, weights):
+    return len(shape) == 2 and (shape[1] != 1 or weights.tells_two_apart)
 
 
 def _listed(names):

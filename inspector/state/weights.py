@@ -12,6 +12,7 @@ import numpy as np
 
 from firekeras.channels.graph import ChannelGraph, LayerInfo
 from firekeras.keras_models import archive
+from firekeras.keras_models.loss_names import has_binary_loss
 from firekeras.keras_models.model_file import check_path
 
 FEW = 1 << 18  # weights of a layer: opening a large model stays instant
@@ -28,6 +29,7 @@ class ModelWeights:
             said, or there are several inputs.
         inputs: The names of the model's inputs; empty if it is not said.
         outputs: The layers that compute the model's outputs; empty if it is not said.
+        tells_two_apart: Whether one output of one score is that of two classes: by the loss, or without one, a sigmoid.
 
     Raises:
         ValueError: If there is no such file, or it is of another format or damaged.
@@ -42,6 +44,7 @@ class ModelWeights:
             self.input_shape = _said(_said_input_shape, content)
             self.inputs: list[str] = _said(_said_inputs, content) or []
             self.outputs: list[str] = _said(_said_outputs, content) or []
+            self.tells_two_apart: bool = _said(_said_two_classes, content) or False
             weights = archive.member(content, file, archive.WEIGHTS)
             self._variables = dict(_variables(files.enter_context(h5py.File(weights, "r")), ()))
             self._files = files.pop_all()
@@ -128,6 +131,23 @@ def _said_outputs(content):
     if isinstance(outputs, list) and isinstance(outputs[0], str):
         return [outputs[0]]
     return [str(output[0]) for output in (outputs.values() if isinstance(outputs, dict) else outputs)]
+
+
+def _said_two_classes(content):
+    config = archive.read_config(content)
+    compiled = config.get("compile_config")
+    if compiled:
+        return has_binary_loss(_name_of(compiled["loss"]))
+    last = _said_outputs(content)[0]
+    layers = {layer["config"]["name"]: layer["config"] for layer in config["config"]["layers"]}
+    return layers[last].get("activation") == "sigmoid"
+
+
+def _name_of(loss):
+    """The name of a loss as Keras writes it: a string, a class, or a function."""
+    if isinstance(loss, dict):
+        return loss["config"] if loss["class_name"] == "function" else loss["class_name"]
+    return loss
 
 
 def _variables(group, path):

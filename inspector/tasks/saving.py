@@ -30,11 +30,13 @@ class Saving(Task):
         saved: The choices were written to a file.
         chosen: `Choices` were read from a file.
         table: The path of a latency table.
+        ranked: A criterion to rank by, that of the choices.
     """
 
     saved = QtCore.Signal()
     chosen = QtCore.Signal(object)
     table = QtCore.Signal(object)
+    ranked = QtCore.Signal(str)
 
     def __init__(self, session: Session, parent: QtCore.QObject | None = None):
         super().__init__(session, parent)
@@ -141,7 +143,8 @@ class Saving(Task):
 
     def save_choices(self, path: Path):
         """Writes the caps, the locks and the share of filters to remove."""
-        choices_file.save(self.session.choices, path)
+        measured = self.session.measured
+        choices_file.save(self.session.choices, path, measured.scores.criterion if measured else None)
         self.saved.emit()
         self._is_written(path)
 
@@ -156,8 +159,11 @@ class Saving(Task):
             self._show_plan(path)
             return
         choices = choices_file.load(path, opened.graph.filter_layers)
+        criterion = choices_file.criterion_of(path)
         if choices.goal is not None:
             self.session.checked_goal(choices.goal)
+        if self.session.measured is not None and criterion not in (None, self.session.measured.scores.criterion):
+            self.ranked.emit(criterion)
         self.chosen.emit(choices)
         self.say(f"Opened the caps, locks and limits of {path.name}. Undo (Ctrl+Z) restores yours.")
 

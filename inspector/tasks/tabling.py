@@ -11,6 +11,8 @@ from inspector.state import DOCUMENT, DeviceTable, Session, beside_table
 from inspector.tasks.task import Task
 from inspector.tasks.timing import litert_is_here
 
+TAKES_LONG = "Each layer is timed at several widths: this takes a minute, or many for large networks. Ctrl+. ends it."
+
 
 class Tabling(Task):
     """Measures the latency table of the open model, and opens those of other devices.
@@ -43,6 +45,7 @@ class Tabling(Task):
         where = "LiteRT" if in_litert else "Keras"
         command = firekeras_command(table_arguments(model, beside_table(model), in_litert))
         self.wished.emit(command, f"Measuring the latency of each layer of {model.name} in {where}", over)
+        self.say(TAKES_LONG)
 
     def _is_measured(self, outcome, model):
         title = f"Measuring the latency of each layer of {model.name}"

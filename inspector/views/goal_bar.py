@@ -9,7 +9,7 @@ from PySide6 import QtCore, QtWidgets
 from firekeras.plan.goals import amount_of
 from inspector.models import Editor
 from inspector.state import BOARD, CHOICES, DOCUMENT, LATENCY, NO_TABLE, PICTURE, THIS_BOARD, Session, proposals
-from inspector.views.memory_bar import MemoryBar
+from inspector.views.memory_bar import BEFORE, MemoryBar
 from inspector.widgets import UndoKeys, name
 
 PASSING = (QtCore.Qt.FocusReason.PopupFocusReason, QtCore.Qt.FocusReason.ActiveWindowFocusReason)  # it comes back
@@ -188,7 +188,7 @@ class GoalBar(QtWidgets.QWidget):
         if board is not None:
             return getattr(board, measure), board.title
         asked = amount_of(goal.target[measure]) if goal and measure in goal.target else None
-        return (int(asked), "the goal") if asked else (before, "before the cut")
+        return (int(asked), "the goal") if asked else (before, BEFORE)
 
     def _go_to_peak(self):
         """Points at the first layer whose filters lie at the peak, a free one if there is any."""

@@ -55,7 +55,7 @@ class Overlay(pg.GraphicsObject):
 class GoneCells(Overlay):
     """Hatches the filters that go, and draws the cut line at their edge.
 
-    If many stretches of a row go, as in the result of a run, lines would hide them: only wide ones have a line.
+    If many stretches of a row go, as in the result of a run, lines would hide them: then the row has none.
     """
 
     def __init__(self):

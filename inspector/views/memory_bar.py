@@ -9,6 +9,7 @@ from inspector.widgets import CUT, theme
 
 FILLED = (74, 144, 168)
 PADDING = 3  # pixels around the text
+BEFORE = "before the cut"  # the room that a network took then
 
 
 class MemoryBar(QtWidgets.QWidget):
@@ -45,21 +46,21 @@ class MemoryBar(QtWidgets.QWidget):
         Args:
             amount: What it takes, in bytes; `None` if unknown.
             room: What there is, in bytes; `None` if unknown.
-            of: What the room is: `"before"`, or the name of a board.
+            of: What the room is: `BEFORE`, which is no limit, or the name of what is one.
             details: A longer text on it.
         """
         self.share = amount / max(1, room) if amount is not None and room is not None else 0.0
-        self.text = f"{self.title} {self._figures(amount, room)}"
+        self.text = f"{self.title} {self._figures(amount, room, 'more' if of == BEFORE else 'too much')}"
         self.setToolTip(f"{self.text} ({of}). {details}" if of else details)
         self.setAccessibleDescription(self.toolTip())
         self.update()
 
-    def _figures(self, amount, room):
+    def _figures(self, amount, room, more):
         if amount is None:
             return "unknown"
         if room is None:
             return short_number(amount, "B")
-        missing = f", {short_number(amount - room, 'B')} too much" if amount > room else ""
+        missing = f", {short_number(amount - room, 'B')} {more}" if amount > room else ""
         return f"{short_number(amount, 'B')} of {short_number(room, 'B')}{missing}"
 
     def mousePressEvent(self, event):  # noqa: N802 (Qt's name)

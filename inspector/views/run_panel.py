@@ -12,6 +12,7 @@ from inspector.children import Pace
 from inspector.state import RunView, remarks
 from inspector.widgets import action_button, name, theme
 
+BELOW_AXIS = 52  # pixels: the ticks and the title of the axis of rounds, and edges
 AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
 LOG_LINES = 5000
 FRAMES = {chr(code) for code in range(0x2800, 0x2900)}
@@ -134,6 +135,8 @@ def _with_room(values) -> tuple[float, float]:
 class RunChart(pg.GraphicsLayoutWidget):
     """The metric by round with its limit, and the MACs that are left."""
 
+    _report = None
+
     def __init__(self, parent=None):
         super().__init__(parent)
         name(self, "Accuracy and MACs by round")
@@ -149,7 +152,7 @@ class RunChart(pg.GraphicsLayoutWidget):
                 plot.getAxis(side).enableAutoSIPrefix(False)
             plot.setMouseEnabled(x=False, y=False)
             plot.setLabel("bottom", "round")
-        self._report, self._marked = None, None
+        self._marked = None
         self.take_theme()
 
     def _plot(self, column):
@@ -182,8 +185,7 @@ class RunChart(pg.GraphicsLayoutWidget):
         self.metric.clear()
         self.macs.clear()
         current = theme.current()
-        self.metric.setLabel("left", report.monitor)
-        self.macs.setLabel("left", "MACs remaining")
+        self._name_axes(report)
         self._lines(report, current)
         kept = [(0, report.baseline, 1.0), *((r.number, r.accuracy, self._left(report, r)) for r in report.accepted)]
         undone = [(r.number, r.accuracy, self._left(report, r)) for r in report.undone]
@@ -196,6 +198,19 @@ class RunChart(pg.GraphicsLayoutWidget):
             self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
             drawn = [each[field] for each in (*kept, *undone)]
             plot.setYRange(*_with_room([*drawn, *((report.baseline, report.limit) if field == 1 else ())]), padding=0)
+
+    def _name_axes(self, report):
+        """Names the axes; long names lose their beginning, since their last words say most."""
+        metrics = QtGui.QFontMetricsF(self.font())
+        for plot, title in ((self.metric, report.monitor), (self.macs, "MACs remaining")):
+            axis, room = plot.getAxis("left"), self.height() - BELOW_AXIS
+            axis.setLabel(metrics.elidedText(title, QtCore.Qt.TextElideMode.ElideLeft, room))
+            axis.resizeEvent()  # which puts the text into the middle
+
+    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        if self._report is not None:
+            self._name_axes(self._report)
 
     def _lines(self, report, current):
         below, above = (1, 0), (1, 1)  # outside of both lines, which may be close together

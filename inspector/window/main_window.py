@@ -213,6 +213,7 @@ class Window(QtWidgets.QMainWindow):
         self.measuring.predicted.connect(self.panel.show_predictions)
         self.saving.saved.connect(self.editor.stack.setClean)
         self.saving.chosen.connect(self.editor.take)
+        self.saving.ranked.connect(self.rank_by)
         self.saving.table.connect(lambda path: self.in_words(self.tabling.open, path))
         self.tabling.rounding.connect(lambda step: self.editor.set_limits(step, self.session.choices.min_keep))
         self.running.staged.connect(self.rounds.show_stages)

@@ -14,7 +14,8 @@ import firekeras
 from firekeras.channels.graph import ChannelGraph
 from firekeras.cli.caps import parsed_caps
 from firekeras.cli.files import load_images
-from firekeras.keras_models.losses import gives_logits, loss_name
+from firekeras.keras_models.loss_names import has_binary_loss, loss_name
+from firekeras.keras_models.losses import gives_logits
 from firekeras.scores.fire.progress import ProgressReports
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
@@ -580,6 +581,33 @@ def test_models_that_give_no_class_scores_are_refused(folder):
     image = keras.Input((8, 8, 1))
     keras.Model(image, keras.layers.Conv2D(2, 3)(image)).save("dense_map.keras")
     assert "one output of class scores" in refused("compress", "dense_map.keras", *QUICK)
+
+
+@pytest.mark.parametrize("loss", [None, "binary_crossentropy"])
+def test_one_score_of_two_classes_is_trained_and_judged(folder, loss):
+    image = keras.Input((8, 8, 1))
+    x = keras.layers.Conv2D(6, 3, activation="relu")(image)
+    x = keras.layers.Dense(1, activation="sigmoid")(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(image, x)
+    if loss:
+        model.compile("sgd", loss, metrics=["accuracy"])
+    model.save("two.keras")
+    npz_with_labels("two.npz", 1)
+    data = ("--data", "two.npz", "--scale", 1)
+    result = run("compress", "two.keras", *QUICK, *data, "--tolerance", "inf", "--output", "less.keras")
+    assert result.exit_code == 0, result.output
+    assert "accuracy" in result.output and has_binary_loss(keras.models.load_model("less.keras").loss)
+    npz_with_labels("three.npz", 2)
+    assert "classes up to 2, counted from 0, but the model has only 2" in refused(
+        "compress", "two.keras", "--data", "three.npz"
+    )
+
+
+def test_one_number_is_no_class(folder):
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model.save("number.keras")
+    npz_with_labels("two.npz", 1)
+    assert "(batch, 1) with a binary crossentropy" in refused("compress", "number.keras", "--data", "two.npz")
 
 
 def test_a_loss_on_one_hot_labels_is_replaced(folder):

@@ -1,5 +1,6 @@
 """Figures are whole SVG files that say what they show."""
 
+import itertools
 from xml.etree import ElementTree
 
 import pytest
@@ -39,6 +40,14 @@ def test_the_heatmap_has_the_colours_of_the_scores_and_hatches_what_goes(session
     assert "to remove" in texts(root) and len(list(root.iter(f"{SVG}path"))) > 2
     session.choose(session.choices.with_ratio(0))
     assert len(list(drawn(session, "Heatmap").iter(f"{SVG}path"))) == 2  # the sign in the legend
+
+
+def test_cells_of_a_heatmap_leave_no_seams(session):
+    session.choose(session.choices.with_ratio(0))
+    rects = [rect for rect in drawn(session, "Heatmap").iter(f"{SVG}rect") if rect.get("x") != "0.00"]
+    places = [tuple(float(rect.get(side)) for side in ("y", "x", "width")) for rect in rects]
+    beside = [(a, b) for a, b in itertools.pairwise(places) if a[0] == b[0] and b[1] - a[1] - a[2] < 0.05]
+    assert len(beside) > 20 and all(x + width > following + 0.1 for (_, x, width), (_, following, _) in beside)
 
 
 def test_the_heatmap_of_a_difference_says_so(session):

@@ -44,6 +44,6 @@ def test_bands_that_overlap_lie_beside_each_other():
     assert bands([[0, 2], [1, 3], [4, 5]]) == [(0, [0, 2]), (1, [1, 3]), (0, [4, 5])]
 
 
-def test_a_line_has_the_room_of_its_stretch_or_of_what_stays_before_it():
-    found = [(0, 2, 4), (0, 8, 9), (0, 10, 20), (1, 9, 10)]
-    assert room_beside(found) == [2, 1, 1, math.inf]
+def test_lines_of_a_row_have_the_room_of_its_stretches_and_of_what_stays_before_them():
+    found = [(0, 2, 6), (0, 8, 11), (0, 13, 20), (1, 9, 10)]
+    assert room_beside(found) == [2, 2, 2, math.inf]

@@ -6,7 +6,9 @@ import pytest
 from PySide6 import QtWidgets
 
 import firekeras
+from firekeras.keras_models.losses import tells_two_apart
 from inspector.state import words
+from inspector.state.weights import ModelWeights
 
 KEYS = ("check", "sense", "run", "judging_data")
 
@@ -61,10 +63,38 @@ def test_what_needs_a_classifier_is_grey_and_says_why(opened, head, why):
     assert window.actions_["time"].isEnabled() and window.actions_["save"].isEnabled()
 
 
-def test_a_classifier_can_be_checked(opened):
-    window = opened(classes)
+def two_classes(x):
+    return keras.layers.Dense(1, activation="sigmoid", name="kind")(keras.layers.GlobalAveragePooling2D()(x))
+
+
+@pytest.mark.parametrize("head", [classes, two_classes])
+def test_a_classifier_can_be_checked(opened, head):
+    window = opened(head)
     assert all(window.actions_[key].isEnabled() for key in KEYS)
     assert window.ratio.accuracy.text() == "Accuracy: not checked yet (F9)"
+
+
+def logit(loss):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile("sgd", loss)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("loss", "two_classes"),
+    [
+        ("binary_crossentropy", True),
+        (keras.losses.BinaryCrossentropy(from_logits=True), True),
+        (keras.losses.binary_crossentropy, True),
+        ("mse", False),
+    ],
+)
+def test_the_loss_tells_a_score_of_two_classes_from_a_number(tmp_path, loss, two_classes):
+    """As the command line tells them apart, which loads the model."""
+    logit(loss).save(tmp_path / "net.keras")
+    weights = ModelWeights(tmp_path / "net.keras")
+    weights.close()
+    assert weights.tells_two_apart == tells_two_apart(keras.models.load_model(tmp_path / "net.keras")) == two_classes
 
 
 @pytest.fixture

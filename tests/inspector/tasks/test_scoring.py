@@ -1,10 +1,13 @@
 import json
+import shlex
 import sys
 
 import numpy as np
 import pytest
 from PySide6 import QtCore
 
+from firekeras import methods
+from firekeras.cli.method_options import parsed_options
 from inspector.children import scoring
 from inspector.models import Column
 from inspector.state import BY_FIRE, criteria
@@ -49,10 +52,33 @@ def test_what_the_profile_knows_is_shown_at_once(window):
     assert window.heatmap_panel.legend.toolTip().startswith("l1, from dark blue for -")
     assert "--criterion l1 " in window.command_text()
     assert "only FIRE has a scale" in window.actions_["contrast"].statusTip()
-    window.actions_["run"].trigger()
-    assert " --method l1 " in window.dialog.command.toPlainText()
     choose(window, "fire")
     assert ranked_by(window) == ("fire", "fire") and "--scores" in window.command_text()
+
+
+def test_a_run_ranks_by_l1_as_the_preview_does(window):
+    """The method "l1" is that of a paper, and cuts no coupled layers."""
+    choose(window, "l1")
+    window.actions_["run"].trigger()
+    command = shlex.split(window.dialog.command.toPlainText())
+    name, option = (command[command.index(flag) + 1] for flag in ("--method", "--option"))
+    method = methods.get(name, **parsed_options([option]))
+    assert isinstance(method, methods.ByScore) and (method.criterion, method.balance) == ("l1", None)
+
+
+def test_saved_choices_bring_their_criterion_along(window, tmp_path):
+    choose(window, "l1")
+    window.editor.set_ratio(0.2)
+    gone = window.session.cut.gone.tolist()
+    window.saving.save_choices(tmp_path / "mine.json")
+    choose(window, "fire")
+    window.editor.set_ratio(0.4)
+    window.open_path(tmp_path / "mine.json")
+    assert ranked_by(window) == ("l1", "l1") and window.session.cut.gone.tolist() == gone
+    file = tmp_path / "mine.json"
+    file.write_text(file.read_text().replace('"l1"', '"l9"'))
+    window.open_path(file)
+    assert "ranks filters by 'l9', which is no criterion here" in window.banner.words.text()
 
 
 def test_criteria_of_weights_are_computed_together_and_once(window, qtbot, child):

@@ -55,6 +55,7 @@ def test_a_time_without_a_table_is_refused_and_the_table_measured_from_there(
     assert window.session.choices.goal is None
     assert window.banner.words.text().startswith("How long the layers take is not known yet. Measure a latency table")
     walk.click(window.banner.way_out)
+    assert "takes a minute, or many for large networks. Ctrl+. ends it." in window.banner.words.text()
     qtbot.waitUntil(lambda: window.session.table is not None, timeout=LONG)
     assert asked == [["latency", str(files[0]), "--output", str(output), "--events"]]
     assert window.banner.words.text().startswith("net.latency.json is the latency table of here. A goal can be a time")

@@ -15,6 +15,7 @@ from inspector.state.documents import read_profile
 from inspector.state.goals import goal_of
 from inspector.state.peak import peak_layers
 from inspector.state.planner import Planner
+from inspector.views.memory_bar import BEFORE
 from inspector.views.ratio_bar import PLANNING
 from inspector.widgets import CUT
 
@@ -62,6 +63,12 @@ def test_caps_move_what_a_goal_needs_and_the_slider_ends_it(window, qtbot):
     assert window.goal.line.text() == "60% of MACs"
     qtbot.waitUntil(lambda: not window.session.pending)
     assert window.session.cut.costs == planned.costs_after
+
+
+def test_what_a_network_took_before_is_no_limit(window):
+    bar = window.goal.ram
+    bar.show_need(1200, 1000, BEFORE, "")
+    assert bar.text == "RAM 1.200 kB of 1.000 kB, 200 B more" and "(before the cut)" in bar.toolTip()
 
 
 def test_what_cannot_be_reached_is_said_and_not_saved(window, qtbot):

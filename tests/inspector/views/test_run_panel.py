@@ -1,8 +1,9 @@
+import dataclasses
 import json
 import math
 
 import pytest
-from PySide6 import QtGui
+from PySide6 import QtCore, QtGui
 
 from inspector.views import RunPanel
 from inspector.views.run_panel import _with_room
@@ -23,6 +24,18 @@ def test_axes_of_a_run_do_not_go_below_nothing(history):
     for plot, values in ((chart.metric, (0.6, 0.91)), (chart.macs, (0.7, 1.0))):
         low, high = plot.viewRange()[1]
         assert 0 <= low < values[0] and high > values[1]
+
+
+def test_the_name_of_an_axis_fits_beside_it(history):
+    window, *_ = history
+    chart = window.run_panel.chart
+    chart.show_report(dataclasses.replace(window.running.view.report, monitor="sparse_categorical_accuracy"))
+    label = chart.metric.getAxis("left").label
+    assert label.toPlainText().startswith("…") and label.toPlainText().strip().endswith("accuracy")
+    assert QtCore.QRectF(chart.rect()).contains(label.sceneBoundingRect())
+    assert chart.macs.getAxis("left").label.toPlainText().strip() == "MACs remaining"
+    chart.setFixedHeight(400)
+    assert label.toPlainText().strip() == "sparse_categorical_accuracy"
 
 
 @pytest.mark.parametrize(
