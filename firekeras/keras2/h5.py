@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
+import shutil
 import tempfile
 import warnings
 from pathlib import Path
@@ -32,9 +34,11 @@ def read_h5(path: Path) -> tuple[keras.Model, list[str]]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "mended.h5"
         try:
-            with open_regular(path) as old:
-                copy.write_bytes(old.read())
-            stored = _mend(mender, copy, path)
+            with open_regular(path) as old, copy.open("wb") as new:
+                stored = count_values(old, old.seek(0, io.SEEK_END))
+                old.seek(0)
+                shutil.copyfileobj(old, new)
+            _mend(mender, copy, path)
         except ValueError as error:
             raise ValueError(f"{path} cannot be converted: {cause(error, 400)}") from error
         except Exception as error:  # h5py raises anything on a damaged file
@@ -44,13 +48,11 @@ def read_h5(path: Path) -> tuple[keras.Model, list[str]]:
 
 
 def _mend(mender, copy, path):
-    """Puts a config of Keras 3 into a copy of the file; returns how many numbers its weights hold."""
+    """Puts a config of Keras 3 into a copy of the file."""
     with h5py.File(copy, "a") as file:
-        stored = count_values(file, path.stat().st_size)
         file.attrs["model_config"] = json.dumps(mender.model(_config(file, path)))
         if "training_config" in file.attrs:
             file.attrs["training_config"] = json.dumps(mender.training(_read_json(file, "training_config")))
-    return stored
 
 
 def _config(file, path):
