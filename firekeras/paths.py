@@ -14,7 +14,7 @@ def as_path(path) -> Path:
     Raises:
         ValueError: If it is not a string or a path.
     """
-    if not isinstance(path, (str, os.PathLike)):
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
         raise ValueError(f"Expected the path of a file. Received: {path!r}.")
     return Path(path)
 

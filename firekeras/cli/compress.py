@@ -67,6 +67,7 @@ TARGETS = (*COSTS, *LATENCIES)
 MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
 AT_WILL = ("output", "tensorboard")
 NO_LIMIT = "none"
+MOST_DIGITS = 18
 NAMED = {"pruning_ratio": "ratio"}  # settings whose options have another name
 
 
@@ -294,7 +295,7 @@ def parsed_epochs(text) -> int | None:
     """Parses the number of epochs, from the command line or a run's settings; None for no limit."""
     if text in (None, NO_LIMIT):
         return None
-    if not str(text).isdecimal():
+    if not str(text).isdecimal() or len(str(text)) > MOST_DIGITS:
         raise ValueError(f"--epochs must be a whole number, at least 0, or {NO_LIMIT}. Received: {text}.")
     return int(text)
 

@@ -156,7 +156,8 @@ class FPPMO(Method):
     ):
         check_one_of("search", search, SEARCHES)
         check_share("prior", prior)
-        self.search, self.prior, self.search_data, self.seed = search, prior, search_data, seed
+        self.search, self.prior, self.search_data = search, prior, search_data
+        self.seed = checked_whole("seed", seed, 0)
         _check_soft(soft, search)
         self.soft, self.dense = soft, dense
         self.stages = 1 if soft else checked_whole("stages", stages, 1)

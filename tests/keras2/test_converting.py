@@ -229,3 +229,24 @@ def test_weights_that_lie_elsewhere_are_refused(old, tmp_path):
         file["model_weights"]["beside"] = h5py.ExternalLink("/etc/other.h5", "/x")
     with pytest.raises(ValueError, match=r"edited.h5 cannot be converted: .*beside in its weights is a link"):
         firekeras.convert_model(path, tmp_path / "new.keras")
+
+
+@pytest.mark.parametrize("name", ["variables/variables.data-00000-of-00001", "keras_metadata.pb"])
+def test_a_damaged_saved_model_is_refused_in_a_sentence(old, tmp_path, name):
+    shutil.copytree(old / "saved", tmp_path / "saved")
+    file = tmp_path / "saved" / name
+    content = bytearray(file.read_bytes())
+    content[100:140] = b"\x80" * 40
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"saved cannot be read as a SavedModel that Keras wrote: .+") as refusal:
+        firekeras.convert_model(tmp_path / "saved", tmp_path / "new.keras")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_heap_that_hdf5_would_read_for_ever_is_refused(old, tmp_path):
+    content = bytearray((old / "old.h5").read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 2048] = bytes(2032)
+    (tmp_path / "lost.h5").write_bytes(content)
+    with pytest.raises(ValueError, match=r"lost\.h5 cannot be converted: a (heap of texts|text) in it is"):
+        firekeras.convert_model(tmp_path / "lost.h5", tmp_path / "new.keras")

@@ -150,6 +150,7 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
+    @typed
     def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
         """Compares predictions with measured FIRE.
 
