@@ -217,8 +217,12 @@ def _check(name, value, fits, meaning, hint, bounds):
 
 
 def _in_a_line(value):
-    shown = " ".join(repr(value).split())
-    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."
+    return shortened(" ".join(repr(value).split()))
+
+
+def shortened(text: str) -> str:
+    """A text in a message, cut if it is long."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _range(bounds):

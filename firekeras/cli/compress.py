@@ -60,7 +60,7 @@ from firekeras.cli.program import NothingDoneError
 from firekeras.cli.targets import COSTS, LATENCIES, with_targets
 from firekeras.cli.words import in_options
 from firekeras.cli.words import option as as_option
-from firekeras.refusals import check_one_of
+from firekeras.refusals import check_one_of, shortened
 from firekeras.terminal import Terminal, activity, write_line
 
 TARGETS = (*COSTS, *LATENCIES)
@@ -296,7 +296,9 @@ def parsed_epochs(text) -> int | None:
     if text in (None, NO_LIMIT):
         return None
     if not str(text).isdecimal() or len(str(text)) > MOST_DIGITS:
-        raise ValueError(f"--epochs must be a whole number, at least 0, or {NO_LIMIT}. Received: {text}.")
+        raise ValueError(
+            f"--epochs must be a whole number, at least 0, or {NO_LIMIT}. Received: {shortened(str(text))}."
+        )
     return int(text)
 
 

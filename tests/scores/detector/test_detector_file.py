@@ -52,6 +52,7 @@ def test_a_regressor_that_is_not_known_names_the_file(tmp_path):
         FireDetector.load(tmp_path / "d.h5")
 
 
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
 def test_what_a_regressor_says_on_several_lines_becomes_one(tmp_path):
     WHOLE.save(tmp_path / "d.h5")
     with edited(tmp_path / "d.h5") as file:
