@@ -35,7 +35,7 @@ class SavedModelRuntime:
 
         with in_one_sentence(f"{path} is not a SavedModel with a signature 'serving_default'"):
             self._loaded = tf.saved_model.load(str(path))
-            self._function = self._loaded.signatures["serving_default"]
+            self._function, self._path = self._loaded.signatures["serving_default"], path
         specs = self._function.structured_input_signature[1]
         self.inputs = [Input(name, tuple(s.shape), s.dtype.as_numpy_dtype) for name, s in sorted(specs.items())]
 
@@ -45,7 +45,8 @@ class SavedModelRuntime:
         self._feed = {input.name: tf.constant(x, input.dtype) for input, x in zip(self.inputs, arrays, strict=True)}
 
     def invoke(self):
-        self._outputs = {name: value.numpy() for name, value in self._function(**self._feed).items()}
+        with in_one_sentence(f"TensorFlow cannot run {self._path}"):
+            self._outputs = {name: value.numpy() for name, value in self._function(**self._feed).items()}
 
     def outputs(self):
         return [self._outputs[name] for name in in_order(self._outputs)]
