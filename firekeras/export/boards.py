@@ -11,7 +11,7 @@ from typing import Any
 from firekeras.arguments import short
 from firekeras.paths import read_bytes
 from firekeras.plan.goals import amount_of
-from firekeras.refusals import cause, is_whole, suggestion
+from firekeras.refusals import LONGEST, cause, is_whole, shortened, suggestion
 from firekeras.strict_json import LARGEST
 
 COMMON = Path(__file__).with_name("boards.toml")
@@ -87,11 +87,15 @@ def _tables(path, data) -> dict[str, Any]:
 
 
 def _board(path, name, table: Any) -> Board:
+    if len(name) > LONGEST:
+        raise ValueError(f"{path}: the name {shortened(name)!r} is too long for a board: at most {LONGEST} characters.")
     if not isinstance(table, Mapping):
         raise ValueError(f"{path}: {name!r} is no board. Expected a table, for instance:\n{EXAMPLE}")
     unknown = set(table) - {"ram", "flash", "title", "source"}
     if unknown:
-        raise ValueError(f"{path}: board {name!r} has {min(unknown)!r}. Expected ram, flash, title and source.")
+        raise ValueError(
+            f"{path}: board {name!r} has {shortened(min(unknown))!r}. Expected ram, flash, title and source."
+        )
     sizes = {key: _bytes(path, name, key, table.get(key)) for key in ("ram", "flash")}
     return Board(name, **sizes, title=str(table.get("title", name)), source=str(table.get("source", "")))
 

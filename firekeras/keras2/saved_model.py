@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
-import tempfile
 from pathlib import Path
 
 import h5py
@@ -41,16 +41,21 @@ def read_saved_model(path: Path) -> tuple[keras.Model, list[str]]:
         config = mender.model({"class_name": metadata["class_name"], "config": metadata["config"]})
     except ValueError as error:
         raise ValueError(f"{path} cannot be converted: {error}") from error
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "mended.h5"
-        with h5py.File(copy, "w") as file:
-            file.attrs.update(model_config=json.dumps(config), keras_version="2", backend="tensorflow")
-            if metadata.get("training_config"):
-                file.attrs["training_config"] = json.dumps(mender.training(metadata["training_config"]))
-            with _readable(path):
-                stored = _write_weights(file.create_group("model_weights"), config, variables)
-        model, notes = load_mended(copy, path, stored)
+    content, stored = _as_h5(path, config, variables, metadata.get("training_config"), mender)
+    model, notes = load_mended(content, path, stored)
     return model, [*mender.notes, *notes]
+
+
+def _as_h5(path, config, variables, training, mender):
+    """The bytes of an `.h5` file of the model, and how many numbers its weights hold."""
+    copy = io.BytesIO()
+    with h5py.File(copy, "w") as file:
+        file.attrs.update(model_config=json.dumps(config), keras_version="2", backend="tensorflow")
+        if training:
+            file.attrs["training_config"] = json.dumps(mender.training(training))
+        with _readable(path):
+            stored = _write_weights(file.create_group("model_weights"), config, variables)
+    return copy.getvalue(), stored
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import h5py
 
@@ -77,7 +77,7 @@ def count_stored(archive: zipfile.ZipFile, file: BinaryIO) -> int:
     Raises:
         ValueError: If they are more than the file's size explains, or lie in other files or places.
     """
-    return count_values(member(archive, file, WEIGHTS), file.seek(0, io.SEEK_END))
+    return count_values(cast(BinaryIO, member(archive, file, WEIGHTS)), file.seek(0, io.SEEK_END))
 
 
 def count_values(content: BinaryIO, size: int) -> int:

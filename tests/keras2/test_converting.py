@@ -1,6 +1,9 @@
 """Files of Keras 2: mended, checked against tf_keras, and refused if they hold what Keras 3 lacks."""
 
+import errno
 import json
+import os
+import pathlib
 import shutil
 
 import h5py
@@ -250,3 +253,21 @@ def test_a_heap_that_hdf5_would_read_for_ever_is_refused(old, tmp_path):
     (tmp_path / "lost.h5").write_bytes(content)
     with pytest.raises(ValueError, match=r"lost\.h5 cannot be converted: a (heap of texts|text) in it is"):
         firekeras.convert_model(tmp_path / "lost.h5", tmp_path / "new.keras")
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_file(old, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"Cannot write .*mended\.h5: No space left on device"):
+        firekeras.convert_model(old / "old.h5", tmp_path / "new.keras")
+
+
+def test_a_sparse_file_is_not_read_into_memory(old, tmp_path):
+    path = tmp_path / "sparse.h5"
+    shutil.copy(old / "old.h5", path)
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ValueError, match=r"sparse\.h5 cannot be converted: it has 1,099,511,627,776 bytes"):
+        firekeras.convert_model(path, tmp_path / "new.keras")
