@@ -207,6 +207,17 @@ def test_attributes_of_other_types_are_refused(libver, fill):
         look_at(made(fill, libver=libver))
 
 
+def named(file):
+    file["type"] = h5py.string_dtype()
+    file.attrs.create("a", "x", dtype=file["type"])
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_an_attribute_whose_type_lies_elsewhere_is_refused(libver):
+    with pytest.raises(hdf5.DamagedError, match="its type lies elsewhere"):
+        look_at(made(named, libver=libver))
+
+
 def test_many_attributes_in_an_index_are_refused():
     with pytest.raises(hdf5.DamagedError, match="attributes in an index"):
         look_at(made(lambda file: file.attrs.update({f"a{k}": k for k in range(20)}), libver="latest"))

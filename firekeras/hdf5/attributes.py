@@ -97,9 +97,9 @@ def _head(buffer, place, newer):
 
 
 def _check(buffer, message):
-    version, _, *sizes = Buffer.unpack("<BBHHH", message)
-    if version not in (1, 2, 3):
-        raise DamagedError("an attribute is of an unknown version")
+    version, elsewhere, *sizes = Buffer.unpack("<BBHHH", message)
+    if version not in (1, 2, 3) or elsewhere:
+        raise DamagedError("an attribute is of an unknown version, or its type lies elsewhere")
     place = 9 if version == 3 else 8
     steps = [-(-size // 8) * 8 if version == 1 else size for size in sizes]
     kind = message[place + steps[0] :][: sizes[1]]

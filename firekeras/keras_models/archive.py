@@ -111,10 +111,11 @@ def _datasets(file, buffer):
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"{group.name}/{name} in its weights is a link")
             one = group[name]
-            if _place(one) in seen:
+            place = _place(one)
+            if place in seen:
                 continue
-            seen.add(_place(one))
-            check_attributes(buffer, _place(one))
+            seen.add(place)
+            check_attributes(buffer, place)
             if isinstance(one, h5py.Group):
                 groups.append(one)
             else:
