@@ -88,10 +88,15 @@ class Registry(dict):
         return self[name]
 
 
+def printable(text: object) -> str:
+    """Text on one line without control characters, since names come from files and go to terminals."""
+    return "".join(character if character.isprintable() else " " for character in str(text))
+
+
 def cause(error: BaseException, most: int = 200) -> str:
     """What an error of another library says, in one line of at most `most` characters; its class if that is nothing."""
     said = str(error).rpartition("Exception encountered:")[2]  # Keras puts all of a config before it
-    line = " ".join(next(filter(str.strip, said.splitlines()), "").split())
+    line = " ".join(printable(next(filter(str.strip, said.splitlines()), "")).split())
     if isinstance(error, LookupError) or not line:  # a lookup's error says only what was looked up
         line = f"{type(error).__name__} {line}".strip()
     return line if len(line) <= most else f"{line[:most]} ..."
