@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+from firekeras.refusals import shortened
 
 
 def as_path(path) -> Path:
@@ -27,6 +30,7 @@ def existing_file(path) -> Path:
             device might never end.
     """
     path = as_path(path)
+    _check_length(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Expected a file.")
     if not path.exists():
@@ -34,6 +38,15 @@ def existing_file(path) -> Path:
     if not path.is_file():
         raise ValueError(f"{path} is a pipe or a device. Expected a file.")
     return path
+
+
+def _check_length(path):
+    try:
+        path.exists()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ValueError(f"{shortened(str(path))} is too long for the name of a file.") from error
 
 
 def open_regular(path: str | os.PathLike) -> BinaryIO:

@@ -43,6 +43,11 @@ def test_a_file_that_is_too_large_is_not_read_at_all(tmp_path):
         read_bytes(tmp_path / "sparse", 1 << 33)
 
 
+def test_a_name_that_is_too_long_is_refused_in_a_short_sentence(tmp_path):
+    with pytest.raises(ValueError, match=r"^.{80} is too long for the name of a file\.$"):
+        existing_file(tmp_path / ("x" * 5000))
+
+
 @pytest.mark.parametrize("path", ["", "a\0b", 3, b"a"])
 def test_what_is_no_path_is_refused(path):
     with pytest.raises(ValueError, match=r"Expected the path of a file\. Received: "):
