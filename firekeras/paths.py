@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
+
+from firekeras.refusals import shortened
 
 
 def as_path(path) -> Path:
@@ -14,7 +17,7 @@ def as_path(path) -> Path:
     Raises:
         ValueError: If it is not a string or a path.
     """
-    if not isinstance(path, (str, os.PathLike)):
+    if not isinstance(path, (str, os.PathLike)) or not str(path) or "\0" in str(path):
         raise ValueError(f"Expected the path of a file. Received: {path!r}.")
     return Path(path)
 
@@ -27,6 +30,7 @@ def existing_file(path) -> Path:
             device might never end.
     """
     path = as_path(path)
+    _check_length(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Expected a file.")
     if not path.exists():
@@ -34,6 +38,15 @@ def existing_file(path) -> Path:
     if not path.is_file():
         raise ValueError(f"{path} is a pipe or a device. Expected a file.")
     return path
+
+
+def _check_length(path):
+    try:
+        path.exists()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ValueError(f"{shortened(str(path))} is too long for the name of a file.") from error
 
 
 def open_regular(path: str | os.PathLike) -> BinaryIO:
@@ -61,7 +74,9 @@ def read_bytes(path: str | os.PathLike, most: int) -> bytes:
     """
     path = existing_file(path)
     with open_regular(path) as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise ValueError(f"{path} is too large: at least {len(data):,} bytes. Files of its kind have at most {most:,}.")
+        size = os.fstat(file.fileno()).st_size  # a sparse file takes no room on the disk, and all of it in memory
+        data = file.read(most + 1) if size <= most else b""
+    size = max(size, len(data))
+    if size > most:
+        raise ValueError(f"{path} is too large: at least {size:,} bytes. Files of its kind have at most {most:,}.")
     return data

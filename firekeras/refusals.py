@@ -88,10 +88,15 @@ class Registry(dict):
         return self[name]
 
 
+def printable(text: object) -> str:
+    """Text on one line without control characters, since names come from files and go to terminals."""
+    return "".join(character if character.isprintable() else " " for character in str(text))
+
+
 def cause(error: BaseException, most: int = 200) -> str:
     """What an error of another library says, in one line of at most `most` characters; its class if that is nothing."""
     said = str(error).rpartition("Exception encountered:")[2]  # Keras puts all of a config before it
-    line = " ".join(next(filter(str.strip, said.splitlines()), "").split())
+    line = " ".join(printable(next(filter(str.strip, said.splitlines()), "")).split())
     if isinstance(error, LookupError) or not line:  # a lookup's error says only what was looked up
         line = f"{type(error).__name__} {line}".strip()
     return line if len(line) <= most else f"{line[:most]} ..."
@@ -217,8 +222,12 @@ def _check(name, value, fits, meaning, hint, bounds):
 
 
 def _in_a_line(value):
-    shown = " ".join(repr(value).split())
-    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."
+    return shortened(" ".join(repr(value).split()))
+
+
+def shortened(text: str) -> str:
+    """A text in a message, cut if it is long."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _range(bounds):

@@ -27,6 +27,7 @@ import msgspec
 from msgspec import Meta
 
 from firekeras.paths import read_bytes
+from firekeras.refusals import printable
 
 T = TypeVar("T")
 
@@ -90,7 +91,7 @@ def _refused(where, what, advice):
 def _in_words(error):
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    said, _, place = str(error).replace("`", "").partition(" - at $")
+    said, _, place = printable(error).replace("`", "").partition(" - at $")
     for words, better in _WORDS.items():
         said = said.replace(words, better)
     said = said if said.startswith("JSON") else said[:1].lower() + said[1:]

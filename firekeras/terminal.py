@@ -14,13 +14,10 @@ from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
 
+from firekeras.refusals import printable as printable
+
 LINE_ENDS = re.compile(r"[^\n]+")
 SPINNER = 3  # characters before the text of the live line
-
-
-def printable(text: object) -> str:
-    """Text on one line without control characters, since names come from files and go to terminals."""
-    return "".join(character if character.isprintable() else " " for character in str(text))
 
 
 class Terminal(Console):

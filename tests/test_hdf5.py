@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import struct
 import zlib
 
 import h5py
@@ -10,6 +11,7 @@ import pytest
 
 from firekeras import hdf5
 from firekeras.hdf5 import buffer
+from firekeras.hdf5.attributes import FileBuffer, check_attributes
 from firekeras.hdf5.parsing import parse
 
 
@@ -168,3 +170,78 @@ def test_a_lost_block_of_the_heap_ends():
         broken = data[:start] + bytes(256) + data[start + 256 :]
         with contextlib.suppress(hdf5.DamagedError):
             parse(broken[: len(data)])
+
+
+# Attributes that HDF5's own library is to read
+
+TEXTS = np.array(["a", "", "Ω" * 99], h5py.string_dtype())
+
+
+def look_at(data):
+    with h5py.File(io.BytesIO(data)) as file:
+        address = h5py.h5o.get_info(file.id).addr
+    check_attributes(FileBuffer(io.BytesIO(data)), address)
+
+
+def attributes(file):
+    file.attrs.update(text="x" * 300, texts=TEXTS, fixed=np.array([b"ab", b"c"]), number=3, half=0.5, yes=True, none="")
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_attributes_of_numbers_and_texts_are_let_through_in_any_layout(libver):
+    look_at(made(attributes, libver=libver))
+    look_at(made(lambda file: [attributes(file), file.attrs.update(long="y" * 9000)], libver=libver))
+
+
+def sequences(file):
+    file.attrs.create("a", np.array([np.arange(3), np.arange(2)], object), dtype=h5py.vlen_dtype("i4"))
+
+
+@pytest.mark.parametrize(
+    "fill",
+    [sequences, lambda file: file.attrs.update(a=file.ref), lambda file: file.attrs.update(a=np.zeros(2, "i4,f4"))],
+)
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_attributes_of_other_types_are_refused(libver, fill):
+    with pytest.raises(hdf5.DamagedError, match="neither numbers nor text"):
+        look_at(made(fill, libver=libver))
+
+
+def named(file):
+    file["type"] = h5py.string_dtype()
+    file.attrs.create("a", "x", dtype=file["type"])
+
+
+@pytest.mark.parametrize("libver", ["earliest", "latest"])
+def test_an_attribute_whose_type_lies_elsewhere_is_refused(libver):
+    with pytest.raises(hdf5.DamagedError, match="its type lies elsewhere"):
+        look_at(made(named, libver=libver))
+
+
+def test_many_attributes_in_an_index_are_refused():
+    with pytest.raises(hdf5.DamagedError, match="attributes in an index"):
+        look_at(made(lambda file: file.attrs.update({f"a{k}": k for k in range(20)}), libver="latest"))
+
+
+def test_a_text_that_declares_gigabytes_is_refused():
+    data = bytearray(made(attributes))
+    place = data.index(struct.pack("<IQ", 300, data.index(b"GCOL")))
+    data[place : place + 4] = b"\xf8\xff\xff\xff"
+    with pytest.raises(hdf5.DamagedError, match="a text in it is lost"):
+        look_at(bytes(data))
+
+
+@pytest.mark.parametrize("lost", [16, 400])
+def test_a_heap_that_hdf5_would_read_for_ever_is_refused(lost):
+    data = bytearray(made(attributes))
+    heap = data.index(b"GCOL")
+    data[heap + lost : heap + 4096] = bytes(4096 - lost)
+    with pytest.raises(hdf5.DamagedError, match=r"a heap of texts in it is damaged|a text in it is lost"):
+        look_at(bytes(data))
+
+
+def test_what_is_free_in_a_heap_may_hold_anything():
+    data = bytearray(made(attributes))
+    heap = data.index(b"GCOL")
+    data[heap + 1000 : heap + 4096] = b"\xff" * 3096
+    look_at(bytes(data))

@@ -2,10 +2,16 @@
 
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
-from firekeras.refusals import check_number, check_one_of, check_share, checked_whole, nearest, percent_hint
+from firekeras.refusals import cause, check_number, check_one_of, check_share, checked_whole, nearest, percent_hint
+from firekeras.strict_json import parse
+
+
+class Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    pass
 
 
 @pytest.mark.parametrize(
@@ -84,3 +90,9 @@ def test_the_nearest_name_is_one_that_has_it_as_a_part(typed, names, meant):
 )
 def test_a_share_in_percent_is_said_as_a_share(value, hint):
     assert percent_hint(value) == hint
+
+
+def test_control_characters_of_a_file_stay_out_of_a_sentence():
+    assert cause(ValueError("\n layer 'a\x1b]0;b\x07'  is odd\nand more")) == "layer 'a ]0;b ' is odd"
+    with pytest.raises(ValueError, match=r"unknown field a \]0;b"):
+        parse(b'{"a\\u001b]0;b": 1}', Nothing, "x.json", "a file")

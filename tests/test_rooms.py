@@ -8,13 +8,13 @@ import rooms
 FLOORS = (  # from the ground up
     *(
         "version",
+        "refusals",
         "atomic",
         "terminal",
         "quiet",
         "paths",
         "strict_json",
         "hdf5",
-        "refusals",
         "arguments",
         "discovery",
         "zoo",

@@ -89,7 +89,7 @@ def plan_for(path):
     """A plan for a network of a model file."""
     model = read_h5(path)[0] if path.suffix == ".h5" else load_model(path)
     try:
-        return firekeras.plan_pruning(model, "l1", pruning_ratio=0.3).summary()
+        return firekeras.plan_pruning(model, firekeras.score_filters(model, "l1"), pruning_ratio=0.3).summary()
     except ValueError as error:  # it can be read, and is no network to prune
         return str(error)
 

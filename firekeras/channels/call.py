@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from firekeras.channels.reading import Reading
 from firekeras.channels.registry import find_rule
 from firekeras.channels.sizes import output_shapes
 from firekeras.keras_models.rebuilding import why_not
+from firekeras.refusals import cause
 
 if TYPE_CHECKING:
     from firekeras.channels.trace import Tracer
@@ -99,10 +101,21 @@ class Call:
         self.tracer.calls[self.name] += 1
         apply = find_rule(self.layer) or probed
         said = {key: value for key, value in kwargs.items() if value is not None and key != "training"}
-        outputs = self._with_samples(apply(self, *args, **said))
+        outputs = self._with_samples(self._applied(apply, args, said))
         self._lock_what_cannot_be_rebuilt(args, said)
         self.tracer.note_parts(self.name, keras.tree.flatten(outputs))
         return outputs
+
+    def _applied(self, apply, args, kwargs):
+        """What the rule gives; inputs that it does not know, as the mask of a normalization, are locked."""
+        try:
+            inspect.signature(apply).bind(self, *args, **kwargs)
+        except TypeError:
+            return self.refuse(args, kwargs, "is called with inputs that firekeras does not follow")
+        try:
+            return apply(self, *args, **kwargs)
+        except (TypeError, AttributeError, IndexError) as error:
+            raise ValueError(f"{self.where} is called in a way that cannot be followed: {cause(error)}.") from error
 
     def _with_samples(self, outputs):
         samples = self.samples * self.samples_given

@@ -74,9 +74,9 @@ def parsed_targets(given: Mapping[str, str | None]) -> dict[str, float | str | N
 
 
 def _parsed_target(name, text):
-    from firekeras.plan.goals import amount_of, unit_of
+    from firekeras.plan.goals import is_amount, unit_of
 
-    if amount_of(text, unit_of(name)) is not None:
+    if is_amount(text, unit_of(name)):
         return text
     try:
         share = float(text)

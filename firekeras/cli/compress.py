@@ -60,13 +60,14 @@ from firekeras.cli.program import NothingDoneError
 from firekeras.cli.targets import COSTS, LATENCIES, with_targets
 from firekeras.cli.words import in_options
 from firekeras.cli.words import option as as_option
-from firekeras.refusals import check_one_of
+from firekeras.refusals import check_one_of, shortened
 from firekeras.terminal import Terminal, activity, write_line
 
 TARGETS = (*COSTS, *LATENCIES)
 MAY_CHANGE = (*TARGETS, "tolerance", "epochs", "learning_rate", "schedule", "distill", "max_rounds")  # on --resume
 AT_WILL = ("output", "tensorboard")
 NO_LIMIT = "none"
+MOST_DIGITS = 18
 NAMED = {"pruning_ratio": "ratio"}  # settings whose options have another name
 
 
@@ -295,8 +296,10 @@ def parsed_epochs(text) -> int | None:
     """Parses the number of epochs, from the command line or a run's settings; None for no limit."""
     if text in (None, NO_LIMIT):
         return None
-    if not str(text).isdecimal():
-        raise ValueError(f"--epochs must be a whole number, at least 0, or {NO_LIMIT}. Received: {text}.")
+    if not str(text).isdecimal() or len(str(text)) > MOST_DIGITS:
+        raise ValueError(
+            f"--epochs must be a whole number, at least 0, or {NO_LIMIT}. Received: {shortened(str(text))}."
+        )
     return int(text)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from firekeras.cli.parsing import parsed_finite, parsed_numbers
+from firekeras.cli.parsing import parsed_factor, parsed_factors, parsed_numbers
 
 LIMITS, IMAGES = "Limits of cuts", "Images"  # panels of the help
 
@@ -28,7 +28,7 @@ Scale = Annotated[
     float | None,
     typer.Option(
         rich_help_panel=IMAGES,
-        parser=parsed_finite,
+        parser=parsed_factor,
         metavar="NUMBER",
         show_default="1: as they are stored, images of a folder from 0 to 255",
         help="What the values of the images are multiplied by: 1/255 for a model trained on 0..1. A model that rescales"
@@ -48,7 +48,7 @@ Std = Annotated[
     list | None,
     typer.Option(
         rich_help_panel=IMAGES,
-        parser=parsed_numbers,
+        parser=parsed_factors,
         metavar="NUMBER,...",
         help="What the result is divided by, one number, or one per channel.",
     ),

@@ -10,6 +10,8 @@ from typing import Any
 
 import typer
 
+from firekeras.refusals import LARGEST, shortened
+
 METAVARS = {int: "N", float: "NUMBER", str: "TEXT", Path: "PATH", bool: ""}  # a flag takes no value
 
 
@@ -33,9 +35,22 @@ def parsed_finite(text: str) -> float:
     return value
 
 
+def parsed_factor(text: str) -> float:
+    """A finite number other than 0."""
+    value = parsed_finite(text)
+    if not value:
+        raise _wrong(text, "a number other than 0")
+    return value
+
+
 def parsed_numbers(text: str) -> list[float]:
     """Numbers with commas between them."""
     return [parsed_finite(part) for part in str(text).split(",")]
+
+
+def parsed_factors(text: str) -> list[float]:
+    """Numbers other than 0 with commas between them."""
+    return [parsed_factor(part) for part in str(text).split(",")]
 
 
 def at_least(least: float | None) -> Callable[[str], int]:
@@ -47,7 +62,7 @@ def at_least(least: float | None) -> Callable[[str], int]:
             value = int(str(text))
         except ValueError as error:
             raise _wrong(text, kind) from error
-        if least is not None and value < least:
+        if abs(value) >= LARGEST or (least is not None and value < least):
             raise _wrong(text, kind)
         return value
 
@@ -55,7 +70,9 @@ def at_least(least: float | None) -> Callable[[str], int]:
 
 
 def _wrong(text, expected):
-    return typer.BadParameter(f"Expected {expected}. Received: {text or repr(text)}.{_percent(str(text))}")
+    return typer.BadParameter(
+        f"Expected {expected}. Received: {shortened(str(text)) or repr(text)}.{_percent(str(text))}"
+    )
 
 
 def _percent(text):

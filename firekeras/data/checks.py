@@ -258,6 +258,8 @@ def _check_arrays(model, arrays):
 def _check_kind_of(array):
     if isinstance(array, np.ndarray) and array.dtype.kind in "SU":
         raise ValueError(f"Expected arrays of numbers. Received text, such as {array.ravel()[:1].tolist()}.")
+    if isinstance(array, np.ndarray) and (array.dtype.kind in "cMm" or array.dtype.char == "g"):
+        raise ValueError(f"Expected arrays of real numbers, such as float32. Received an array of {array.dtype}.")
     if isinstance(array, np.ndarray) and array.dtype.kind == "O":
         raise ValueError(
             f"Expected arrays of numbers. Received an array of objects of shape {array.shape}: are samples of "

@@ -7,7 +7,7 @@ import numpy as np
 
 from firekeras.arguments import short
 from firekeras.keras_models.loss_names import has_binary_loss, is_loss
-from firekeras.refusals import unknown
+from firekeras.refusals import is_number, unknown
 
 NUMBERS = "sparse_categorical_crossentropy"
 SPARSE, VECTORS = "sparsecategoricalcrossentropy", "categoricalcrossentropy"  # as `is_loss` compares them
@@ -25,6 +25,8 @@ def check_labels(model, name, data):
     """
     if not getattr(model, "loss", None):
         return
+    if isinstance(data, tuple) and len(data) > 1 and (data[1] is None or is_number(data[1])):
+        raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {short(data)}.")
     if not are_arrays(data):
         _check_batches(model, name, data)
         return
@@ -89,7 +91,10 @@ def output_names(model) -> list[str]:
 
 def _check_numbers(name, y):
     for array in keras.tree.flatten(y):
-        if getattr(getattr(array, "dtype", None), "kind", "f") in "OUS":
+        kind = getattr(getattr(array, "dtype", None), "kind", "f")
+        if kind in "cMm":
+            raise ValueError(f"The labels of `{name}` must be real numbers. Received: {array.dtype}.")
+        if kind in "OUS":
             raise ValueError(
                 f"The labels of `{name}` must be numbers. Received: text or objects, such as "
                 f"{array.ravel()[:1].tolist()}. For class names: np.unique(y, return_inverse=True)[1]."

@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from firekeras.arguments import short
 from firekeras.paths import read_bytes
 from firekeras.plan.goals import amount_of
-from firekeras.refusals import is_whole, suggestion
+from firekeras.refusals import LONGEST, cause, is_whole, shortened, suggestion
+from firekeras.strict_json import LARGEST
 
 COMMON = Path(__file__).with_name("boards.toml")
 ENDING, MOST = ".toml", 1 << 20
+MOST_DOTS = 200  # in a line: a key of thousands of parts takes gigabytes
 EXAMPLE = '[mine]\nram = "256 KiB"\nflash = 1_048_576\ntitle = "My board"\nsource = "its data sheet"'
 
 
@@ -68,29 +71,39 @@ def read_boards(path: Path) -> dict[str, Board]:
     Raises:
         ValueError: If it is none, or a board lacks its sizes.
     """
-    try:
-        tables = tomllib.loads(read_bytes(path, MOST).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not a TOML file: {error}. Expected, for instance:\n{EXAMPLE}") from error
+    tables = _tables(path, read_bytes(path, MOST))
     if not tables:
         raise ValueError(f"{path} has no board. Expected, for instance:\n{EXAMPLE}")
     return {name: _board(path, name, table) for name, table in tables.items()}
 
 
+def _tables(path, data) -> dict[str, Any]:
+    try:
+        if any(line.count(b".") > MOST_DOTS for line in data.splitlines()):
+            raise ValueError(f"a line has more than {MOST_DOTS} dots")
+        return tomllib.loads(data.decode())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not a TOML file: {cause(error)}. Expected, for instance:\n{EXAMPLE}") from error
+
+
 def _board(path, name, table: Any) -> Board:
+    if len(name) > LONGEST:
+        raise ValueError(f"{path}: the name {shortened(name)!r} is too long for a board: at most {LONGEST} characters.")
     if not isinstance(table, Mapping):
         raise ValueError(f"{path}: {name!r} is no board. Expected a table, for instance:\n{EXAMPLE}")
     unknown = set(table) - {"ram", "flash", "title", "source"}
     if unknown:
-        raise ValueError(f"{path}: board {name!r} has {min(unknown)!r}. Expected ram, flash, title and source.")
+        raise ValueError(
+            f"{path}: board {name!r} has {shortened(min(unknown))!r}. Expected ram, flash, title and source."
+        )
     sizes = {key: _bytes(path, name, key, table.get(key)) for key in ("ram", "flash")}
     return Board(name, **sizes, title=str(table.get("title", name)), source=str(table.get("source", "")))
 
 
 def _bytes(path, name, key, value) -> int:
     amount = value if is_whole(value) else amount_of(value)
-    if amount is None or amount <= 0:
+    if amount is None or not 1 <= amount <= LARGEST:
         raise ValueError(
-            f'{path}: board {name!r} needs {key}, in bytes or as text such as "256 KiB". Received: {value!r}.'
+            f'{path}: board {name!r} needs {key}, in bytes or as text such as "256 KiB". Received: {short(value)}.'
         )
     return int(amount)

@@ -18,6 +18,7 @@ from firekeras.export.formats import Format, format_named
 from firekeras.export.formats.format import either, formats_with
 from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import VERIFIED, Difference, compare, samples_of
+from firekeras.paths import as_path
 from firekeras.quiet import without_retracing_warnings
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def export_model(
     >>> exported.difference.rms < 0.15
     True
     """
-    path, chosen = Path(path), format_named(to)
+    path, chosen = as_path(path), format_named(to)
     chosen.check(keras.backend.backend())
     check_model(model)
     check_path(path, chosen)

@@ -22,6 +22,8 @@ def written_by_keras(model, path, to, settings):
     try:
         with _quiet(), constants_inside(model):
             model.export(str(path), format=to.keras_name, verbose=False, **settings)
+    except OSError:  # as on a full disk
+        raise
     except Exception as error:  # converters raise anything
         raise ValueError(f"Keras could not export the model {model.name!r} to {to.name!r}: {error}") from error
 

@@ -53,6 +53,8 @@ def check_neighbours(callback, callbacks, *, probes, sets_rate):
     Raises:
         ValueError: If there is such a callback; the message says what to do instead.
     """
+    if sum(other is callback for other in callbacks.callbacks) > 1:
+        raise ValueError(f"fit was given the same {type(callback).__name__} twice. Leave one of them out.")
     for other in callbacks.callbacks:
         reason = None if other is callback else _why_not(callback, other, probes, sets_rate)
         if reason:

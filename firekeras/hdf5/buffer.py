@@ -36,18 +36,25 @@ class Buffer:
     """
 
     def __init__(self, data: bytes):
-        self._view = memoryview(data)
-        self._budget = FREE + DEAREST * len(data)
-        self._unpacked = most_unpacked(len(data))
+        self._view, self._size = memoryview(data), len(data)
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
+        self.allow(len(data))
+
+    def allow(self, size: int) -> None:
+        """Sets what reading may cost, by the size of the file."""
+        self._budget = FREE + DEAREST * size
+        self._unpacked = most_unpacked(size)
 
     def take(self, offset: int, size: int) -> memoryview:
         """A stretch of bytes."""
-        if offset + size > len(self._view):
+        if offset + size > self._size:
             raise DamagedError("it is cut off, or points beyond its end")
         self._budget -= max(CHEAPEST, size)
         if self._budget < 0:
             raise DamagedError("it points to the same places again and again")
+        return self._bytes(offset, size)
+
+    def _bytes(self, offset, size):
         return self._view[offset : offset + size]
 
     def numbers(self, form: str, offset: int) -> tuple:
@@ -114,6 +121,14 @@ class Buffer:
         while place + 16 <= end:
             index, length = self.numbers("<H6xQ", place)
             if not index:
-                return
+                return _check_rest(place, length, end)
             yield index, (place + 16, length)
             place += 16 + -(-length // 8) * 8
+        if place > end:
+            raise DamagedError("a heap of texts in it is damaged")
+
+
+def _check_rest(place, length, end):
+    """The rest of a heap is free, and says how long it is: HDF5's own library never ends if that is nothing."""
+    if place + length != end:
+        raise DamagedError("a heap of texts in it is damaged")

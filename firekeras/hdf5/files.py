@@ -16,6 +16,7 @@ from firekeras.hdf5.buffer import DamagedError, most_unpacked
 from firekeras.hdf5.node import Node
 from firekeras.hdf5.parsing import parse
 from firekeras.paths import read_bytes
+from firekeras.refusals import cause
 
 LARGEST = 1 << 31  # bytes of a file
 SEAL = b"\nfirekeras sha256 "
@@ -85,7 +86,7 @@ def refused(path: str | os.PathLike, what: str, advice: str) -> Iterator[None]:
     try:
         yield
     except DamagedError as error:
-        raise ValueError(f"{path} is not {what}: {error}. {advice}") from error
+        raise ValueError(f"{path} is not {what}: {cause(error, 400)}. {advice}") from error
 
 
 def check_sealed(sealed: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import tempfile
 import warnings
@@ -11,8 +12,9 @@ from pathlib import Path
 import h5py
 import keras
 
+from firekeras.atomic import naming
 from firekeras.keras2.config import Mender
-from firekeras.keras_models.archive import count_values
+from firekeras.keras_models.archive import EXPANSION, FLOOR, count_values
 from firekeras.keras_models.compiling import fresh_if_broken
 from firekeras.keras_models.limits import variables_limited
 from firekeras.paths import open_regular
@@ -29,28 +31,30 @@ def read_h5(path: Path) -> tuple[keras.Model, list[str]]:
         ValueError: If it is not the file of a model, holds code or third-party classes, or cannot be read.
     """
     mender = Mender()
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "mended.h5"
-        try:
-            with open_regular(path) as old:
-                copy.write_bytes(old.read())
-            stored = _mend(mender, copy, path)
-        except ValueError as error:
-            raise ValueError(f"{path} cannot be converted: {cause(error, 400)}") from error
-        except Exception as error:  # h5py raises anything on a damaged file
-            raise ValueError(f"{path} is not a whole HDF5 file of a model: {cause(error)}.") from error
-        model, notes = load_mended(copy, path, stored)
+    try:
+        content, stored = _mended(mender, path)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be converted: {cause(error, 400)}") from error
+    except Exception as error:  # h5py raises anything on a damaged file
+        raise ValueError(f"{path} is not a whole HDF5 file of a model: {cause(error)}.") from error
+    model, notes = load_mended(content, path, stored)
     return model, [*mender.notes, *notes]
 
 
-def _mend(mender, copy, path):
-    """Puts a config of Keras 3 into a copy of the file; returns how many numbers its weights hold."""
-    with h5py.File(copy, "a") as file:
-        stored = count_values(file, path.stat().st_size)
-        file.attrs["model_config"] = json.dumps(mender.model(_config(file, path)))
-        if "training_config" in file.attrs:
-            file.attrs["training_config"] = json.dumps(mender.training(_read_json(file, "training_config")))
-    return stored
+def _mended(mender, path):
+    """The bytes of the file with a config of Keras 3, and how many numbers its weights hold."""
+    with open_regular(path) as file:
+        size = file.seek(0, io.SEEK_END)
+        stored = count_values(file, size)
+        if size > FLOOR + EXPANSION * stored:
+            raise ValueError(f"it has {size:,} bytes, and its weights hold only {stored:,} numbers.")
+        file.seek(0)
+        copy = io.BytesIO(file.read())
+    with h5py.File(copy, "a") as new:  # in memory: HDF5 crashes if a disk is full
+        new.attrs["model_config"] = json.dumps(mender.model(_config(new, path)))
+        if "training_config" in new.attrs:
+            new.attrs["training_config"] = json.dumps(mender.training(_read_json(new, "training_config")))
+    return copy.getvalue(), stored
 
 
 def _config(file, path):
@@ -74,8 +78,29 @@ def _read_json(file, name):
         raise ValueError(f"its {name} is not JSON ({error}).") from error
 
 
-def load_mended(copy: Path, path: Path, stored: int) -> tuple[keras.Model, list[str]]:
-    """Loads an `.h5` file with a Keras 3 config and `stored` weights; compiled, if its settings can be read."""
+def load_mended(content: bytes, path: Path, stored: int) -> tuple[keras.Model, list[str]]:
+    """Loads the bytes of an `.h5` file with a Keras 3 config; compiled, if its settings can be read.
+
+    Args:
+        content: The bytes.
+        path: The file or folder that they were made of, for errors.
+        stored: How many numbers its weights hold.
+
+    Returns:
+        The model, and notes for the user.
+
+    Raises:
+        ValueError: If Keras cannot load it.
+        OSError: If the folder for temporary files is full; names it.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "mended.h5"
+        with naming(copy):
+            copy.write_bytes(content)
+        return _from_copy(copy, path, stored)
+
+
+def _from_copy(copy, path, stored):
     model, why = _loaded(copy, stored, compile=True), None
     if isinstance(model, Exception):
         why, model = model, _loaded(copy, stored, compile=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import tempfile
 from pathlib import Path
 
 import h5py
@@ -12,8 +13,12 @@ import numpy as np
 
 from firekeras.keras2.config import MODELS, Mender
 from firekeras.keras2.h5 import load_mended
+from firekeras.paths import read_bytes
+from firekeras.refusals import cause
 
 KEPT = "variables/variables"
+MOST = 1 << 28  # bytes of a description
+LONGEST_NUMBER = 10  # bytes: protocol buffers have none of more
 
 
 def is_saved_model(path: Path) -> bool:
@@ -28,25 +33,40 @@ def read_saved_model(path: Path) -> tuple[keras.Model, list[str]]:
         ValueError: If Keras did not write it, it is subclassed, holds code or third-party classes, or is damaged.
         ImportError: If TensorFlow, which reads its weights, is not installed.
     """
-    try:
+    with _readable(path):
         metadata = _metadata(path)
         variables = _Variables(path / KEPT)
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise ValueError(f"{path} cannot be read as a SavedModel that Keras wrote: {error}") from error
     mender = Mender()
     try:
         config = mender.model({"class_name": metadata["class_name"], "config": metadata["config"]})
     except ValueError as error:
         raise ValueError(f"{path} cannot be converted: {error}") from error
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "mended.h5"
-        with h5py.File(copy, "w") as file:
-            file.attrs.update(model_config=json.dumps(config), keras_version="2", backend="tensorflow")
-            if metadata.get("training_config"):
-                file.attrs["training_config"] = json.dumps(mender.training(metadata["training_config"]))
-            stored = _write_weights(file.create_group("model_weights"), config, variables)
-        model, notes = load_mended(copy, path, stored)
+    content, stored = _as_h5(path, config, variables, metadata.get("training_config"), mender)
+    model, notes = load_mended(content, path, stored)
     return model, [*mender.notes, *notes]
+
+
+def _as_h5(path, config, variables, training, mender):
+    """The bytes of an `.h5` file of the model, and how many numbers its weights hold."""
+    copy = io.BytesIO()
+    with h5py.File(copy, "w") as file:
+        file.attrs.update(model_config=json.dumps(config), keras_version="2", backend="tensorflow")
+        if training:
+            file.attrs["training_config"] = json.dumps(mender.training(training))
+        with _readable(path):
+            stored = _write_weights(file.create_group("model_weights"), config, variables)
+    return copy.getvalue(), stored
+
+
+@contextlib.contextmanager
+def _readable(path):
+    """Puts into words whatever TensorFlow or the structure of a damaged folder raises."""
+    try:
+        yield
+    except ImportError:
+        raise
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read as a SavedModel that Keras wrote: {cause(error, 400)}") from error
 
 
 def _write_weights(group, config, variables) -> int:
@@ -90,7 +110,7 @@ def _texts_beside(path):
     file = path / "keras_metadata.pb"
     if not file.is_file():
         return []
-    objects = [content for number, content in _fields(file.read_bytes()) if number == 1]
+    objects = [content for number, content in _fields(read_bytes(file, MOST)) if number == 1]
     return [content.decode() for node in objects for number, content in _fields(node) if number == 5]
 
 
@@ -100,7 +120,7 @@ def _texts_inside(path):
 
     saved = saved_model_pb2.SavedModel()
     try:
-        saved.ParseFromString((path / "saved_model.pb").read_bytes())
+        saved.ParseFromString(read_bytes(path / "saved_model.pb", 1 << 31))
     except Exception as error:
         raise ValueError("its saved_model.pb is damaged.") from error
     nodes = [node for graph in saved.meta_graphs for node in graph.object_graph_def.nodes]
@@ -121,11 +141,11 @@ def _fields(data):
 
 def _varint(data, place):
     value = shift = 0
-    while True:
-        byte = data[place]
+    for byte in data[place : place + LONGEST_NUMBER]:
         value, shift, place = value | (byte & 127) << shift, shift + 7, place + 1
         if byte < 128:
             return value, place
+    raise ValueError("its description is damaged.")
 
 
 class _Variables:

@@ -14,10 +14,11 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import h5py
 
+from firekeras.hdf5.attributes import FileBuffer, check_attributes
 from firekeras.paths import open_regular
 from firekeras.refusals import cause
 
@@ -25,6 +26,7 @@ CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 FLOOR, EXPANSION = 64 * 2**20, 20  # what is unpacked may be as large as the floor, and so many times the file
 LARGEST_CONFIG = 32 * 2**20
 DEEPEST_CONFIG = 250  # lists and dicts within each other; a model ten times nested has 90
+MOST_MEMBERS = 5000  # vocabularies and the like; each is unpacked into a file
 HEADER = 30  # bytes of a local header, before the name and what comes with it
 NUMBERS = "biufcV"  # bfloat16 is stored as two bytes without a type
 
@@ -75,45 +77,54 @@ def count_stored(archive: zipfile.ZipFile, file: BinaryIO) -> int:
     Raises:
         ValueError: If they are more than the file's size explains, or lie in other files or places.
     """
-    size = file.seek(0, io.SEEK_END)
-    with h5py.File(member(archive, file, WEIGHTS), "r") as weights:
-        return count_values(weights, size)
+    return count_values(cast(BinaryIO, member(archive, file, WEIGHTS)), file.seek(0, io.SEEK_END))
 
 
-def count_values(file: h5py.File, size: int) -> int:
+def count_values(content: BinaryIO, size: int) -> int:
     """How many numbers an HDF5 file of weights holds; none of them is read.
 
     Args:
-        file: The file.
-        size: Its size in bytes.
+        content: The open file.
+        size: The size in bytes of the file that it is in.
 
     Raises:
-        ValueError: If they are more than its size explains, or lie in other files or places.
+        ValueError: If they are more than its size explains, or lie in other files or places, or an attribute is none
+            that HDF5's own library, with which Keras reads it, can be trusted with.
     """
-    found = list(_datasets(file))
-    declared = sum(math.prod(one.shape) * one.dtype.itemsize for one in found)
+    with h5py.File(content, "r") as file:
+        found = [(one.shape, one.dtype) for one in _datasets(file, FileBuffer(content))]
+    declared = sum(math.prod(shape) * dtype.itemsize for shape, dtype in found)
     if declared > FLOOR + EXPANSION * size:
         raise ValueError(f"its weights are declared to take {declared:,} bytes, and the file holds only {size:,}")
-    return sum(math.prod(one.shape) for one in found)
+    return sum(math.prod(shape) for shape, _ in found)
 
 
-def _datasets(file):
+def _datasets(file, buffer):
     """All data sets, each once. Links within the file could lead in circles, links to others anywhere."""
+    if file.userblock_size:
+        raise ValueError("its weights begin with something that is not HDF5")
     groups, seen = [file], set()
+    check_attributes(buffer, _place(file))
     while groups:
         group = groups.pop()
         for name in group:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"{group.name}/{name} in its weights is a link")
             one = group[name]
-            place = h5py.h5o.get_info(one.id).addr
+            place = _place(one)
             if place in seen:
                 continue
             seen.add(place)
+            check_attributes(buffer, place)
             if isinstance(one, h5py.Group):
                 groups.append(one)
             else:
                 yield _checked(one)
+
+
+def _place(one) -> int:
+    """Where the header of a group or a data set lies in its file."""
+    return h5py.h5o.get_info(one.id).addr
 
 
 def _checked(dataset):
@@ -129,6 +140,8 @@ def _check_members(archive, size):
     missing = {CONFIG, WEIGHTS} - {info.filename for info in infos}
     if missing:
         raise ValueError(f"it is an archive without {' and '.join(sorted(missing))}, so it holds no model")
+    if len(infos) > MOST_MEMBERS:
+        raise ValueError(f"it holds {len(infos):,} files, and no model needs more than {MOST_MEMBERS:,}")
     if len({info.filename for info in infos}) < len(infos):
         raise ValueError("it holds several files of one name")
     for info in infos:

@@ -13,6 +13,7 @@ import numpy as np
 from firekeras.arguments import typed
 from firekeras.channels import channel_graph
 from firekeras.channels.graph import ChannelGraph
+from firekeras.data.checks import check_kind
 from firekeras.data.samples import draw_samples, in_batches, shared_out
 from firekeras.keras_models.snapshot import Snapshot
 from firekeras.methods import papers
@@ -21,7 +22,7 @@ from firekeras.network import Network
 from firekeras.network.masking import MaskedNetwork
 from firekeras.plan.planning import AS_SCORED, PruningPlan, plan_pruning
 from firekeras.plan.units import over_units
-from firekeras.refusals import check_number, check_one_of, check_share, checked_whole
+from firekeras.refusals import check_number, check_one_of, check_share, checked_whole, unknown
 from firekeras.rounds.engine import Rounds
 from firekeras.rounds.method import Method, Protocol, register
 from firekeras.rounds.repeatable import reseed
@@ -155,15 +156,18 @@ class FPPMO(Method):
         seed: int = 0,
     ):
         check_one_of("search", search, SEARCHES)
+        if search_data is not None:
+            check_kind(search_data)
         check_share("prior", prior)
-        self.search, self.prior, self.search_data, self.seed = search, prior, search_data, seed
+        self.search, self.prior, self.search_data = search, prior, search_data
+        self.seed = checked_whole("seed", seed, 0)
         _check_soft(soft, search)
         self.soft, self.dense = soft, dense
         self.stages = 1 if soft else checked_whole("stages", stages, 1)
         self.iterations = checked_whole("iterations", iterations, 1)
         self.samples = checked_whole("samples", samples, 1)
         self.search_samples = checked_whole("search_samples", search_samples, 1)
-        self.learning = Learning(**learning) if isinstance(learning, Mapping) else learning or Learning()
+        self.learning = _learning(learning)
         self.details: dict = {}
         self.probabilities: dict[str, np.ndarray] = {}
         self._removed: dict[str, list[int]] = {}
@@ -289,6 +293,17 @@ class FPPMO(Method):
             plan = budget.plan(rng.uniform(size=beliefs.logits.size))
             best = highest([*best, (reward(budget.mask(plan)), plan)], 2)
         return [plan for _, plan in best]
+
+
+def _learning(given):
+    """`Learning`, also from a dict of its settings."""
+    if not isinstance(given, Mapping):
+        return given or Learning()
+    known = [field.name for field in dataclasses.fields(Learning)]
+    strange = next((name for name in given if name not in known), None)
+    if strange is not None:
+        raise unknown("setting of learning", strange, known)
+    return Learning(**given)
 
 
 def _check_soft(soft, search):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,6 +44,11 @@ def amount_of(value: Any, unit: str = "B") -> float | None:
         number, times = float(match[1]), PREFIXES[match[2] or ""]
         return number * times if match[2] or match[3] or number > PERCENT else None
     return float(value) if is_number(value) and value > PERCENT else None
+
+
+def is_amount(value: Any, unit: str) -> bool:
+    """Whether a value stands for an amount above 0."""
+    return 0 < (amount_of(value, unit) or 0) < math.inf
 
 
 def is_share(value: Any) -> bool:
@@ -100,13 +106,14 @@ def unit_of(measure: str) -> str:
 
 
 def _checked(target, measure, value, known):
-    if measure in known and (is_share(value) or amount_of(value, unit_of(measure)) is not None):
+    if measure in known and (is_share(value) or is_amount(value, unit_of(measure))):
         return value
     raise _refused(target, measure, value, known)
 
 
 def _refused(target, measure, value, known):
-    unit = _strange_unit(measure, value) if measure in known else None
+    named = measure in known and amount_of(value, unit_of(measure)) is None
+    unit = _strange_unit(measure, value) if named else None
     if unit:
         return ValueError(f"{unit} Received: {target!r}.")
     return ValueError(

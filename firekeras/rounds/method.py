@@ -80,7 +80,7 @@ class Method:
         Returns:
             The plan; one that removes nothing ends the cutting.
         """
-        raise NotImplementedError
+        raise ValueError(f"{type(self).__name__} has no `plan`, which decides what goes. Write one in its class.")
 
     def check(self, model: keras.Model, train_data: Any) -> None:
         """Called before any long work.

@@ -100,7 +100,7 @@ class ToTarget:
         return Step(0, goal=amounts, undoes=False)
 
     def epochs_after(self, run, step, arrived) -> int:
-        left = self.epochs - run.epochs_spent
+        left = max(0, self.epochs - run.epochs_spent)
         if arrived:
             return left
         return max(0, min(self.between, left - math.ceil(self.epochs * (1 - CUTTING))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from firekeras.refusals import check_one_of
+from firekeras.refusals import check_one_of, shortened
 
 
 def cosine(progress: float) -> float:
@@ -47,7 +47,7 @@ def get_schedule(schedule: str | Callable[[float], float]) -> Callable[[float], 
         schedule: A name in `SCHEDULES`, or a function of the progress from 0 to 1 that returns a factor.
 
     Raises:
-        ValueError: If there is no schedule of that name.
+        ValueError: If there is no schedule of that name, or the function does not return a number from 0.
 
     Example:
     >>> from firekeras.rounds.rate_schedules import get_schedule
@@ -55,7 +55,27 @@ def get_schedule(schedule: str | Callable[[float], float]) -> Callable[[float], 
     0.5
     """
     if callable(schedule):
-        return schedule
+        return _checked(schedule)
     hint = " Or give a function from progress, 0 to 1, to the factor of the learning rate."
     check_one_of("schedule", schedule, SCHEDULES, hint=hint)
     return SCHEDULES[schedule]
+
+
+def _checked(schedule):
+    """The same function, if it gives factors; tried at the beginning, in the middle and at the end."""
+    for progress in (0.0, 0.5, 1.0):
+        factor = schedule(progress)
+        if not _is_factor(factor):
+            raise ValueError(
+                "schedule must return the factor of the learning rate, a number from 0, for a progress from 0 to 1. "
+                f"For {progress} it returned {shortened(repr(factor))}."
+            )
+    return schedule
+
+
+def _is_factor(value):
+    """Whether a value is a number from 0; a scalar of a backend is one too."""
+    try:
+        return not isinstance(value, str) and 0 <= float(value) < math.inf
+    except (TypeError, ValueError):
+        return False

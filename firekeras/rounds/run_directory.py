@@ -334,9 +334,15 @@ def places_outside(source: Mapping[str, Any], folder: Path) -> dict[str, str]:
         folder: Where it is now.
     """
     begun = source.get("run_dir")
-    if begun is not None and Path(begun).resolve() == folder.resolve():
+    if isinstance(begun, str) and _is_place(begun, folder):
         return {}
-    return {name: source[name] for name in PLACES if source.get(name)}
+    return {name: str(source[name]) for name in PLACES if source.get(name)}
+
+
+def _is_place(begun: str, folder: Path) -> bool:
+    """Whether a run was begun in a folder: a place that every process sees alike, unlike /proc/self/cwd."""
+    alike = os.path.isabs(begun) and not begun.startswith(("/proc/", "/dev/"))
+    return alike and Path(begun).resolve() == folder.resolve()
 
 
 def check_new(path: Path):

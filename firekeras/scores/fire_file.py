@@ -145,5 +145,6 @@ def _rules(layer, width, fire):
     yield features.shape[1] in COLUMNS, f"'features' has {features.shape[1]} columns. Expected one of {sorted(COLUMNS)}"
     yield bool(np.isfinite(features).all()), "'features' holds numbers that are not finite"
     if maps is not None:
-        yield bool(maps.ndim and len(maps) == width), f"'map' is of shape {maps.shape}. Expected {width} filters first"
+        whole = maps.ndim and len(maps) == width and maps.size
+        yield bool(whole), f"'map' is of shape {maps.shape}. Expected {width} filters first, and outputs of each"
         yield bool(((maps >= 0) & (maps <= 1 + ROUNDING)).all()), "'map' holds shares out of the range from 0 to 1"

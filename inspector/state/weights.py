@@ -41,10 +41,11 @@ class ModelWeights:
         with contextlib.ExitStack() as files:
             content, file = files.enter_context(archive.opened(self.path))
             archive.count_stored(content, file)
-            self.input_shape = _said(_said_input_shape, content)
-            self.inputs: list[str] = _said(_said_inputs, content) or []
-            self.outputs: list[str] = _said(_said_outputs, content) or []
-            self.tells_two_apart: bool = _said(_said_two_classes, content) or False
+            config = _said(archive.read_config, content)
+            self.input_shape = _said(_said_input_shape, config)
+            self.inputs: list[str] = _said(_said_inputs, config) or []
+            self.outputs: list[str] = _said(_said_outputs, config) or []
+            self.tells_two_apart: bool = _said(_said_two_classes, config) or False
             weights = archive.member(content, file, archive.WEIGHTS)
             self._variables = dict(_variables(files.enter_context(h5py.File(weights, "r")), ()))
             self._files = files.pop_all()
@@ -102,29 +103,29 @@ class ModelWeights:
                 yield variable, where
 
 
-def _said(read, content):
-    """What a function reads in the config; None if it is not there."""
+def _said(read, source):
+    """What a function reads in an archive or its config; None if it is not there."""
     with contextlib.suppress(ValueError, LookupError, TypeError, AttributeError):  # a stranger's file may say anything
-        return read(content)
+        return read(source)
     return None
 
 
-def _input_layers(content):
-    layers = archive.read_config(content).get("config", {}).get("layers", ())
+def _input_layers(config):
+    layers = config.get("config", {}).get("layers", ())
     return [layer["config"] for layer in layers if layer.get("class_name") == "InputLayer"]
 
 
-def _said_inputs(content):
-    return [str(config["name"]) for config in _input_layers(content)]
+def _said_inputs(config):
+    return [str(layer["name"]) for layer in _input_layers(config)]
 
 
-def _said_input_shape(content):
-    shapes = [config.get("batch_shape") or config.get("batch_input_shape") for config in _input_layers(content)]
+def _said_input_shape(config):
+    shapes = [layer.get("batch_shape") or layer.get("batch_input_shape") for layer in _input_layers(config)]
     return tuple(shapes[0][1:]) if len(shapes) == 1 and shapes[0] else None
 
 
-def _said_outputs(content):
-    config = archive.read_config(content)["config"]
+def _said_outputs(config):
+    config = config["config"]
     if "output_layers" not in config:  # of a Sequential model
         return [config["layers"][-1]["config"]["name"]]
     outputs = config["output_layers"]
@@ -133,12 +134,11 @@ def _said_outputs(content):
     return [str(output[0]) for output in (outputs.values() if isinstance(outputs, dict) else outputs)]
 
 
-def _said_two_classes(content):
-    config = archive.read_config(content)
+def _said_two_classes(config):
     compiled = config.get("compile_config")
     if compiled:
         return has_binary_loss(_name_of(compiled["loss"]))
-    last = _said_outputs(content)[0]
+    last = _said_outputs(config)[0]
     layers = {layer["config"]["name"]: layer["config"] for layer in config["config"]["layers"]}
     return layers[last].get("activation") == "sigmoid"
 

@@ -6,6 +6,7 @@ import pytest
 
 from firekeras.cli.compress import compress
 from firekeras.cli.resumed_options import check_place, options_in
+from firekeras.rounds.run_directory import places_outside
 
 FILE = Path("run/run.json")
 
@@ -46,3 +47,9 @@ def test_a_run_that_was_moved_asks_where_to_write(tmp_path):
         check_place(source, tmp_path / "moved", [])
     with pytest.raises(ValueError, match=r"folder: --tensorboard /x"):
         check_place({**source, "tensorboard": "/x"}, tmp_path / "moved", ["output"])
+
+
+@pytest.mark.parametrize("begun", ["run", "/proc/self/cwd/run", ["run"], 3])
+def test_a_place_that_depends_on_who_looks_is_nobodys(tmp_path, monkeypatch, begun):
+    monkeypatch.chdir(tmp_path)
+    assert places_outside({"run_dir": begun, "output": "/a.keras"}, tmp_path / "run") == {"output": "/a.keras"}

@@ -187,3 +187,10 @@ def test_arrays_by_name_in_batches_have_the_names_of_the_inputs():
     with pytest.raises(ValueError, match=r"inputs \['i0'\]. Received arrays by the names \['no'\]"):
         checked_data(flat(3), tf.data.Dataset.from_tensor_slices(({"no": X}, Y)).batch(2))
     checked_data(flat(3), tf.data.Dataset.from_tensor_slices(({"i0": X}, Y)).batch(2))
+
+
+@pytest.mark.parametrize("kind", ["complex64", "datetime64[s]", "longdouble"])
+def test_arrays_of_no_real_numbers_are_refused(kind):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="Expected arrays of real numbers"):
+        checked_data(model, X.astype(kind))

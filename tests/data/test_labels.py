@@ -23,6 +23,10 @@ def compiled(loss="sparse_categorical_crossentropy"):
     [
         (X, r"contains no labels. Pass a tuple, \(x, y\). Received: an array of shape \(4, 8, 8, 3\)"),
         ((X,), "Received: a tuple of 1"),
+        ((X, None), "contains no labels"),
+        ((X, 3), "contains no labels"),
+        ((X, np.zeros(4) + 0j), "must be real numbers. Received: complex128"),
+        ((X, np.zeros(4, "M8[s]")), r"must be real numbers. Received: datetime64"),
         ((X, np.zeros(3)), r"as many labels, and weights, as samples. Received arrays of \[4, 3\]"),
         ((X, np.zeros(4), np.ones(4)), None),
         ((X, np.zeros(4), np.ones(5)), r"Received arrays of \[4, 4, 5\]"),

@@ -29,6 +29,11 @@ def test_boards_of_your_own(tmp_path):
         ("ram = 1\n", "'ram' is no board"),
         ("", "has no board"),
         ("[a", "is not a TOML file"),
+        ("[a]\nram = inf\nflash = 1\n", "board 'a' needs ram.*Received: inf"),
+        ('[a]\nram = "999999999999999999999 GiB"\nflash = 1\n', "board 'a' needs ram"),
+        ('[a]\nram = "0.4 B"\nflash = 1\n', "board 'a' needs ram"),
+        (f"[a]\nram = {'9' * 5000}\n", "is not a TOML file: Exceeds the limit"),
+        (f"{'a.' * 20000}a = 1\n", "is not a TOML file: a line has more than 200 dots"),
     ],
 )
 def test_what_is_no_board_is_refused(tmp_path, text, words):

@@ -81,3 +81,26 @@ def test_the_runtime_leaves_no_identifier_in_the_temporary_folder(tmp_path):
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary"), "ORT_DISABLE_TELEMETRY": "0"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert os.listdir(tmp_path / "temporary") == [] and done.stderr == ""
+
+
+def one_node(tmp_path, node, kind, initializers=()):
+    x, y = (helper.make_tensor_value_info(name, kind, ["n", 2]) for name in "xy")
+    graph = helper.make_graph([node], "net", [x], [y], list(initializers))
+    path = tmp_path / "net.onnx"
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def test_inputs_of_texts_are_refused(tmp_path):
+    path = one_node(tmp_path, helper.make_node("Identity", ["x"], ["y"]), onnx.TensorProto.STRING)
+    with pytest.raises(ValueError, match=r"is not an \.onnx file that ONNX Runtime can run: data type 'string'"):
+        firekeras.measure_latency(path, runs=1)
+
+
+def test_names_in_a_file_do_not_reach_the_terminal_by_the_runtime(tmp_path, capfd):
+    node = helper.make_node("Reshape", ["x", "shape"], ["y"], name="\x1b[2J")
+    shape = onnx.numpy_helper.from_array(np.array([7, 2]), "shape")
+    with pytest.raises(ValueError, match=r"ONNX Runtime cannot run .*net\.onnx: "):
+        firekeras.measure_latency(one_node(tmp_path, node, onnx.TensorProto.FLOAT, [shape]), runs=1)
+    assert not capfd.readouterr().err

@@ -143,3 +143,10 @@ def test_other_files(harmless, tmp_path):
     (path / "saved_model.pb").write_bytes(b"\xff")
     with pytest.raises(ValueError, match=r"net is not a SavedModel: its saved_model.pb cannot be read"):
         firekeras.measure_latency(path)
+
+
+def test_a_graph_that_fails_as_it_runs_is_refused_in_a_sentence(tmp_path):
+    path = saved(tmp_path / "net", lambda x: tf.reduce_sum(tf.reshape(x, (8, 8))))
+    with pytest.raises(ValueError, match=r"TensorFlow cannot run .*net: .*(reshape|Reshape|shape)") as refusal:
+        firekeras.measure_latency(path, runs=1)
+    assert "\n" not in str(refusal.value)

@@ -90,6 +90,11 @@ def test_what_does_not_go_along_is_refused_before_training(other, words):
     assert not isinstance(model.train_function, Guarded)
 
 
+def test_the_same_callback_twice_is_refused():
+    with pytest.raises(ValueError, match="the same FirePruningCallback twice"):
+        fit(network(**QUICK), None, callbacks=[firekeras.FirePruningCallback()] * 2)
+
+
 @pytest.mark.parametrize(
     "other", [keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate), keras.callbacks.ReduceLROnPlateau()]
 )

@@ -1,6 +1,9 @@
 """Files of Keras 2: mended, checked against tf_keras, and refused if they hold what Keras 3 lacks."""
 
+import errno
 import json
+import os
+import pathlib
 import shutil
 
 import h5py
@@ -228,4 +231,43 @@ def test_weights_that_lie_elsewhere_are_refused(old, tmp_path):
     with h5py.File(path, "a") as file:
         file["model_weights"]["beside"] = h5py.ExternalLink("/etc/other.h5", "/x")
     with pytest.raises(ValueError, match=r"edited.h5 cannot be converted: .*beside in its weights is a link"):
+        firekeras.convert_model(path, tmp_path / "new.keras")
+
+
+@pytest.mark.parametrize("name", ["variables/variables.data-00000-of-00001", "keras_metadata.pb"])
+def test_a_damaged_saved_model_is_refused_in_a_sentence(old, tmp_path, name):
+    shutil.copytree(old / "saved", tmp_path / "saved")
+    file = tmp_path / "saved" / name
+    content = bytearray(file.read_bytes())
+    content[100:140] = b"\x80" * 40
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"saved cannot be read as a SavedModel that Keras wrote: .+") as refusal:
+        firekeras.convert_model(tmp_path / "saved", tmp_path / "new.keras")
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_heap_that_hdf5_would_read_for_ever_is_refused(old, tmp_path):
+    content = bytearray((old / "old.h5").read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 2048] = bytes(2032)
+    (tmp_path / "lost.h5").write_bytes(content)
+    with pytest.raises(ValueError, match=r"lost\.h5 cannot be converted: a (heap of texts|text) in it is"):
+        firekeras.convert_model(tmp_path / "lost.h5", tmp_path / "new.keras")
+
+
+def test_a_full_disk_is_not_taken_for_a_damaged_file(old, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
+    with pytest.raises(OSError, match=r"Cannot write .*mended\.h5: No space left on device"):
+        firekeras.convert_model(old / "old.h5", tmp_path / "new.keras")
+
+
+def test_a_sparse_file_is_not_read_into_memory(old, tmp_path):
+    path = tmp_path / "sparse.h5"
+    shutil.copy(old / "old.h5", path)
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ValueError, match=r"sparse\.h5 cannot be converted: it has 1,099,511,627,776 bytes"):
         firekeras.convert_model(path, tmp_path / "new.keras")

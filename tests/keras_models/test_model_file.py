@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import struct
 import tempfile
 import threading
 import zipfile
@@ -15,6 +16,7 @@ from keras import layers as L
 
 from firekeras.keras_models.limits import variables_limited
 from firekeras.keras_models.model_file import load_model
+from inspector.state.weights import ModelWeights
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +81,9 @@ def linked(archive):
         (lambda archive: archive.writestr("x", "x", zipfile.ZIP_LZMA), "compressed in a way that Keras does not use"),
         (lambda archive: archive.writestr("x", bytes(10**8), zipfile.ZIP_DEFLATED), "unpack to 100,0.*not unpacked"),
         (lambda archive: archive.writestr("config.json", "{}"), "several files of one name"),
+        (lambda archive: [archive.writestr(f"assets/{k}", "") for k in range(5000)], "holds 5,00. files"),
     ],
-    ids=["link", "above", "absolute", "lzma", "bomb", "twice"],
+    ids=["link", "above", "absolute", "lzma", "bomb", "twice", "many"],
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_members(tmp_path, members, add, words):
@@ -192,3 +195,28 @@ def declared(file):
 )
 def test_weights(tmp_path, members, make, words):
     refused(written(tmp_path, with_weights(members, replaced(make))), words)
+
+
+def with_bytes(members, edit):
+    content = bytearray(members["model.weights.h5"])
+    edit(content)
+    return {**members, "model.weights.h5": bytes(content)}
+
+
+def without_heap(content):
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 4096] = bytes(4080)
+
+
+def of_gigabytes(content):
+    place = content.index(struct.pack("<Q", content.index(b"GCOL"))) - 4
+    content[place : place + 4] = b"\xf8\xff\xff\xff"
+
+
+@pytest.mark.parametrize("edit", [without_heap, of_gigabytes])
+def test_attributes_that_hdf5_cannot_be_trusted_with(tmp_path, members, edit):
+    """The library reads the first for ever, and takes gigabytes of memory for the second."""
+    path = written(tmp_path, with_bytes(members, edit))
+    refused(path, "cannot be loaded: a (heap of texts|text) in it is")
+    with pytest.raises(ValueError, match=r"model\.keras cannot be loaded: a (heap of texts|text) in it is"):
+        ModelWeights(path)

@@ -473,3 +473,16 @@ def test_a_whole_run_gives_a_smaller_network(redundant):
     assert result.costs_after.macs <= 0.4 * result.costs_before.macs
     assert result.accuracy <= result.baseline + 0.01
     assert json.loads(json.dumps(result.rounds[0].to_dict()))["criterion"] == "fppmo"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"search_data": "images"}, "Expected data, received the text 'images'"),
+        ({"learning": {"elit": 0.1}}, "Unknown setting of learning 'elit'. .*Did you mean 'elite'"),
+        ({"seed": -1}, "seed must be a whole number, at least 0"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_work(given, words):
+    with pytest.raises(ValueError, match=words):
+        firekeras.methods.FPPMO(**given)

@@ -61,6 +61,8 @@ def test_shares_are_of_what_is_there_and_amounts_stand_for_themselves():
         ({"macs": "2 MB"}, r"^'MB' is no unit of macs: expected k, M or G"),
         ({"latency": 5000}, "target must be one of"),
         ({"ram": 0.5, "flash": "much"}, "target must be one of"),
+        ({"ram": "0 kB"}, "target must be one of"),
+        ({"ram": f"{'9' * 400} kB"}, "target must be one of"),
     ],
 )
 def test_what_is_no_target_is_refused(target, words):

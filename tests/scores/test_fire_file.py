@@ -84,6 +84,10 @@ HOSTILE = {
     "one column": (put(CONV + "features", np.ones(4)), r"'features' is of shape \(4,\)"),
     "no number": (put(CONV + "features", np.full((4, 18), np.nan)), "numbers that are not finite"),
     "a promise": (put(CONV + "features", None, shape=(4, 10**12), dtype="f8"), "an array that is larger than any"),
+    "a map of nothing": (
+        lambda file: file.update({CONV + "map": np.zeros((4, 0, 9), "f4")}),
+        r"'map' is of shape \(4, 0, 9\)",
+    ),
     "a negative number of samples": (say("samples", -5), "expected int >= 1 at samples"),
     "a mode": (say("mode", "x"), "invalid enum value 'x' at mode"),
     "a long date": (say("date", "x" * 99), "expected str of length <= 64 at date"),

@@ -121,7 +121,8 @@ class LiteRTRuntime:
 
         LiteRT's own operations have names in capitals, and compute only.
         """
-        names = {one["op_name"] for one in self._interpreter._get_ops_details()} - LITERT_CUSTOM
+        with in_one_sentence(f"{self._path} is damaged: its operations have no names"):
+            names = {one["op_name"] for one in self._interpreter._get_ops_details()} - LITERT_CUSTOM
         foreign = next((name for name in sorted(names) if name != name.upper()), None)
         return f"it has the custom operation {foreign!r}, which may do more than compute" if foreign else None
 

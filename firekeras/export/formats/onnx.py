@@ -99,14 +99,14 @@ class OnnxRuntime:
         module = _onnxruntime()
         options = module.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what it would log it also raises; names in it may hold control characters
         if profile_in:
             options.enable_profiling, options.profile_file_prefix = True, str(Path(profile_in) / "profile")
         self.threads, self._path = threads, path
         printed = contextlib.redirect_stdout(io.StringIO())  # it prints what it then raises
         with in_one_sentence(f"{path} is not an .onnx file that ONNX Runtime can run"), printed, silent_stderr():
             self._session = module.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self.inputs = [Input(arg.name, _shape(arg.shape), _dtype(arg.type)) for arg in self._session.get_inputs()]
+            self.inputs = [Input(arg.name, _shape(arg.shape), _dtype(arg.type)) for arg in self._session.get_inputs()]
 
     def prepare(self, arrays):
         self._feed = {input.name: array.astype(input.dtype) for input, array in zip(self.inputs, arrays, strict=True)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from firekeras.arguments import checked_type, short, typed
-from firekeras.refusals import checked_whole
+from firekeras.refusals import cause, checked_whole
 from firekeras.scores.detector import detector_file
 from firekeras.scores.detector.features import FEATURES, LAYER_FEATURE, extract_features, renumbered
 from firekeras.scores.detector.metrics import detector_metrics
@@ -150,6 +150,7 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
+    @typed
     def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
         """Compares predictions with measured FIRE.
 
@@ -301,7 +302,7 @@ class FireDetector:
         try:
             return cls._fitted_to(settings, table)
         except ValueError as error:
-            raise ValueError(f"The detector in {path} cannot be fitted again: {error}") from error
+            raise ValueError(f"The detector in {path} cannot be fitted again: {cause(error, 400)}") from error
 
     @classmethod
     def _fitted_to(cls, settings, table):

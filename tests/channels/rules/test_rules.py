@@ -294,3 +294,20 @@ def test_channels_first_networks_are_cut_where_the_backend_runs_them():
     assert smaller.count_params() == plan.costs_after.params < model.count_params()
     if keras.backend.backend() != "tensorflow":
         assert_pruned_equals_masked(model, plan, smaller)
+
+
+@pytest.mark.filterwarnings("ignore:.*was passed an input with a mask")
+def test_a_normalization_with_a_mask_locks_what_it_reads():
+    i, mask = keras.Input((6, 6, 2)), keras.Input((6, 6), dtype="bool")
+    x = L.BatchNormalization(name="norm")(L.Conv2D(4, 3, padding="same", name="conv")(i), mask=mask)
+    graph = firekeras.channel_graph(keras.Model([i, mask], L.GlobalAveragePooling2D()(L.ReLU()(x))))
+    assert "norm (BatchNormalization) is called with inputs that firekeras does not follow" in graph.lock("conv", 0)
+
+
+def test_a_call_that_a_rule_stumbles_over_is_refused_in_a_sentence(monkeypatch):
+    """As `Flatten()([x])`, which files of strangers hold."""
+    monkeypatch.setitem(registry._RULES, L.ReLU, lambda call, x: [x].rank)
+    i = keras.Input((6, 6, 2))
+    x = L.GlobalAveragePooling2D()(L.ReLU(name="act")(L.Conv2D(4, 3)(i)))
+    with pytest.raises(ValueError, match=r"act \(ReLU\) is called in a way that cannot be followed: 'list' object has"):
+        firekeras.channel_graph(keras.Model(i, L.Dense(2)(x)))

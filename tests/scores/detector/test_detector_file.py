@@ -50,3 +50,14 @@ def test_a_regressor_that_is_not_known_names_the_file(tmp_path):
         file.attrs["regressor"] = "lineal"
     with pytest.raises(ValueError, match=r"The detector in .*d\.h5 cannot be fitted again: .*Did you mean 'linear'"):
         FireDetector.load(tmp_path / "d.h5")
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
+def test_what_a_regressor_says_on_several_lines_becomes_one(tmp_path):
+    WHOLE.save(tmp_path / "d.h5")
+    with edited(tmp_path / "d.h5") as file:
+        file.attrs["regressor"] = "svr"
+        file["X"][...] = np.resize([1.7e308, -1.7e308, 0], file["X"].shape)
+    with pytest.raises(ValueError, match=r"The detector in .*d\.h5 cannot be fitted again: ") as refusal:
+        FireDetector.load(tmp_path / "d.h5")
+    assert "\n" not in str(refusal.value)
