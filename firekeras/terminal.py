@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.status import Status
 from rich.text import Text
 
-from firekeras.refusals import printable as printable
+from firekeras.refusals import printable
 
 LINE_ENDS = re.compile(r"[^\n]+")
 SPINNER = 3  # characters before the text of the live line

@@ -7,8 +7,9 @@ import pytest
 from processes import PATHS
 from rich.text import Text
 
+from firekeras.refusals import printable
 from firekeras.report.tables import comparison_table
-from firekeras.terminal import LIVE, Terminal, activity, printable
+from firekeras.terminal import LIVE, Terminal, activity
 
 HOSTILE = "conv\x1b]0;title\x07\x1b[2J\u202e\x9b2J"
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from firekeras.atomic import write_text
 from firekeras.channels.costs import SHOWN
+from firekeras.refusals import printable
 from firekeras.report import charts
 from firekeras.report.heatmap import sorted_fire
 from firekeras.report.html_style import STYLE, fire_style
@@ -20,7 +21,6 @@ from firekeras.report.run_report import RunReport, moment
 from firekeras.report.tables import metric, share_left
 from firekeras.rounds.figures import ranked_by
 from firekeras.scores.profile import FireProfile
-from firekeras.terminal import printable
 
 LEVELS = 32  # colours of FIRE
 NOTHING_FROM_OUTSIDE = "default-src 'none'; style-src 'unsafe-inline'"

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.text import Text
 
 from firekeras.channels.costs import SHOWN, Costs
+from firekeras.refusals import printable
 from firekeras.report import tables
 from firekeras.rounds.figures import RoundFigures
 from firekeras.rounds.lines import as_number, needed, read
@@ -20,7 +21,6 @@ from firekeras.rounds.ownership import is_free, owner_of
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.rounds.schema import FIT
 from firekeras.scores.profile import FireProfile
-from firekeras.terminal import printable
 
 BROKEN_OFF = "rounds before an interruption"
 ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}

@@ -10,11 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from firekeras.channels.costs import COSTS, SHOWN
+from firekeras.refusals import printable
 from firekeras.report.fitting import FittingTable
 from firekeras.rounds.figures import RoundFigures, figure, ranked_by
 from firekeras.rounds.lines import read
 from firekeras.rounds.monitor import tolerance_in_words
-from firekeras.terminal import printable, written
+from firekeras.terminal import written
 
 STAY = "must stay, because"
 UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))

@@ -19,7 +19,7 @@ import time
 import weakref
 from pathlib import Path
 
-from firekeras.terminal import printable
+from firekeras.refusals import printable
 
 LOCK = "lock"
 NOBODY = ""  # owns it
