@@ -16,6 +16,7 @@ from firekeras.network import Network
 from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
 from firekeras.network.observing import RepeatedPass, check_finite, pooled
 from firekeras.quiet import without_retracing_warnings
+from firekeras.refusals import listed
 
 
 @typed
@@ -168,4 +169,4 @@ def _notes(kept):
     by_reason = defaultdict(list)
     for path, reason in kept.items():
         by_reason[reason].append(path)
-    return [f"Kept their statistics, being {reason}: {', '.join(paths)}." for reason, paths in by_reason.items()]
+    return [f"Kept their statistics, being {reason}: {listed(paths)}." for reason, paths in by_reason.items()]

@@ -215,6 +215,12 @@ def test_normalisations_under_a_mask_stay_as_they_are():
     assert value(model.get_layer("bn").moving_mean).tolist() == [0, 0, 0]
 
 
+def test_of_many_normalisations_that_stay_the_first_are_named():
+    norms = [L.BatchNormalization(name=f"bn{k}", trainable=False) for k in range(9)]
+    notes = reestimate_batch_norm(keras.Sequential([keras.Input((3,)), *norms]), np.ones((4, 3), "float32"))
+    assert notes == ["Kept their statistics, being frozen (trainable=False): bn0, bn1, bn2 and 6 more layers."]
+
+
 def test_without_any_normalisation_no_data_are_read():
     assert reestimate_batch_norm(networks.two_convs(), (1 / 0 for _ in range(1))) == []
 
