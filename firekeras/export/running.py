@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from firekeras.paths import existing_file
 from firekeras.refusals import checked_whole
 
 LARGEST_INPUT = 2**28  # numbers in a sample
+LONGEST_PASS = 60.0  # seconds for one sample, or for as many as a file takes at once
 KERAS_ENDINGS = (".keras", ".h5", ".hdf5")
 
 
@@ -28,7 +31,7 @@ def open_runtime(model_or_path, *, threads=None, trust=False) -> Runtime:
 
     Raises:
         ValueError: If there is no such file, or none of these is its ending, or `threads` is given for Keras; or
-            the file may do more than compute, or takes inputs of no sensible size.
+            the file may do more than compute, takes inputs of no sensible size, or computes without an end.
         ImportError: If the runtime is not installed; says how to install it.
     """
     if threads is not None:
@@ -52,6 +55,8 @@ def open_runtime(model_or_path, *, threads=None, trust=False) -> Runtime:
         check_harmless(path)
     runtime = file_format.open(path, threads)
     _check_inputs(path, runtime)
+    if not trust:
+        _check_ends(path, runtime)
     return runtime
 
 
@@ -60,9 +65,7 @@ def check_harmless(path: Path) -> None:
     file_format = format_of(path)
     reason = file_format.why_untrusted(path) if file_format else None
     if reason:
-        raise ValueError(
-            f"{path} is not run: {reason}. If you know and trust its author, allow it: --trust, in Python trust=True."
-        )
+        raise ValueError(f"{path} is not run: {reason}. If you know and trust its author, allow it: trust=True.")
 
 
 def _check_inputs(path, runtime):
@@ -71,6 +74,24 @@ def _check_inputs(path, runtime):
     for tensor in runtime.inputs:
         if math.prod(size or 1 for size in tensor.shape[1:]) > LARGEST_INPUT:
             raise ValueError(f"{path} takes samples of shape {tensor.shape[1:]}, over {LARGEST_INPUT:,} numbers each.")
+
+
+def _check_ends(path, runtime):
+    """Tries one pass apart: a stranger's file may hold a loop without an end, and nothing interrupts a runtime."""
+    trial = threading.Thread(target=_one_pass, args=(runtime,), daemon=True)
+    trial.start()
+    trial.join(LONGEST_PASS)
+    if trial.is_alive():
+        raise ValueError(
+            f"{path} is not run: a pass on random numbers has not ended after {LONGEST_PASS:.0f} s. If you know and "
+            "trust its author, and it takes that long, allow it: trust=True."
+        )
+
+
+def _one_pass(runtime):
+    with contextlib.suppress(Exception):  # what goes wrong is said when it is run in earnest
+        runtime.prepare(random_samples(runtime.inputs, runtime.inputs[0].shape[0] or 1))
+        runtime.invoke()
 
 
 def _shapes(runtime):

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
 
 import firekeras
+from firekeras.export import running
+from firekeras.export.formats.onnx import OnnxRuntime
 from firekeras.export.onnx_check import why_untrusted
 
 onnx = pytest.importorskip("onnx")
@@ -37,6 +40,18 @@ def test_a_network_is_run(tmp_path):
     path = written(tmp_path)
     assert why_untrusted(path) is None
     assert firekeras.measure_latency(path, runs=1).runtime == "ONNX Runtime"
+
+
+def test_a_file_that_computes_without_an_end_is_refused(tmp_path, monkeypatch):
+    path, released = written(tmp_path), threading.Event()
+    monkeypatch.setattr(OnnxRuntime, "invoke", lambda self: released.wait())
+    monkeypatch.setattr(running, "LONGEST_PASS", 0.05)
+    try:
+        with pytest.raises(ValueError, match=r"not run: a pass on random numbers has not ended .*allow it: trust=True"):
+            firekeras.measure_latency(path, runs=1)
+    finally:
+        released.set()
+    assert firekeras.measure_latency(path, runs=1, trust=True).runtime == "ONNX Runtime"
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_graph_that_writes_files_runs_only_if_it_is_trusted(tmp_path):
 
     path = saved(tmp_path / "net", body)
     with pytest.raises(
-        ValueError, match=r"net is not run: its graph has the operation 'WriteFile' .*--trust.*trust=True"
+        ValueError, match=r"net is not run: its graph has the operation 'WriteFile' .*allow it: trust=True"
     ):
         firekeras.measure_latency(path, runs=1)
     assert not mine.exists()
