@@ -150,7 +150,6 @@ class FireDetector:
             reasons={name: self.unscored.get(name, NOT_NORMALISED) for name in unpredicted},
         )
 
-    @typed
     def evaluate(self, model: keras.Model | None, profile: FireProfile) -> dict[str, float]:
         """Compares predictions with measured FIRE.
 
@@ -172,6 +171,7 @@ class FireDetector:
         True
         """
         self._require_fitted()
+        checked_type("profile", profile, FireProfile)
         features = profile.features if model is None else self._numbered(extract_features(model))
         _check_widths({name: len(x) for name, x in features.items()}, profile)
         x, fire, _ = self._scored_filters(features, profile)
