@@ -19,13 +19,28 @@ def test_the_lines_of_the_guide_log_the_figures_of_rounds(package, name, monkeyp
     stand_in = types.ModuleType(package)
     setattr(stand_in, name, lambda figures, step: logged.append((step, figures)))
     monkeypatch.setitem(sys.modules, package, stand_in)
-    lines = re.search(rf"```python\n(import {package}\n.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)[1]
-    space = {}
-    exec(lines, space)
-    voice = Voice(0, space["on_event"])
+    voice = Voice(0, listener_of_the_guide(package))
     voice.event("cut", number=2)
     voice.event("round", **ROUND)
     assert logged == [(2, {"number": 2, "accepted": True, "accuracy": 0.9, "macs": 100})]
+
+
+def listener_of_the_guide(package):
+    """The function that the guide writes for a logger."""
+    lines = re.search(rf"```python\n(import {package}\n.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)[1]
+    space = {}
+    exec(lines, space)
+    return space["on_event"]
+
+
+def test_mlflow_keeps_the_figures_in_its_own_file_store(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    mlflow = pytest.importorskip("mlflow", reason="mlflow brings 25 packages; above, a stand-in runs the same lines")
+    mlflow.set_tracking_uri((tmp_path / "runs").as_uri())
+    with mlflow.start_run() as run:
+        Voice(0, listener_of_the_guide("mlflow")).event("round", **ROUND)
+    kept = mlflow.get_run(run.info.run_id).data.metrics
+    assert kept == {"number": 2, "accepted": 1, "accuracy": 0.9, "macs": 100}
 
 
 def test_a_listener_that_is_away_ends_no_training():
