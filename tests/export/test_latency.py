@@ -120,7 +120,8 @@ def test_custom_operations_of_litert_run_only_if_trusted():
             return [{"op_name": name} for name in self.names]
 
     runtime = LiteRTRuntime.__new__(LiteRTRuntime)
-    runtime._interpreter = fake = Fake()
+    fake, runtime._path = Fake(), "net.tflite"
+    runtime._interpreter = fake
     fake.names = ["CONV_2D", "TFLite_Detection_PostProcess"]
     assert runtime.why_untrusted() is None
     fake.names = ["CONV_2D", "FlexReadFile"]
