@@ -12,7 +12,7 @@ from pathlib import Path
 
 from firekeras.plan.goals import Value
 from firekeras.rounds.monitor import KEEPS_ALL
-from inspector.state import Choices
+from inspector.state import Choices, criteria
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +63,8 @@ class RunOptions:
         batch_size: The batch size of training.
         limit: Images at most; 0 for all.
         distill: Whether training also follows the outputs of the first model; None if the run decides.
-        method: The name of another criterion or method to rank by; empty for FIRE.
+        method: The name of a criterion or method to rank by, such as "fire" for FIRE alone; empty for what `compress`
+            does by default, FIRE with l1 norms and contributions.
         table: The file of the latency table, for a target in `"latency"`.
     """
 
@@ -154,7 +155,9 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
 
 
 def _ranking(name):
-    """The options of a run that ranks by a criterion within layers, as previews do; none for FIRE."""
+    """The options of a run that ranks by a criterion within layers, as previews do; none for the default."""
+    if name == criteria.FIRE:
+        return ["--option", "beside=()"]
     if name == "l1":  # the method of this name is that of a paper, which leaves coupled layers as they are
         return ["--method", "l1_global", "--option", "balance=none"]
     return ["--method", name] if name else []

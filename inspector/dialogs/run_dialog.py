@@ -12,13 +12,14 @@ from firekeras.rounds.monitor import KEEPS_ALL
 from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
-from inspector.state import Choices, data_sources
+from inspector.state import Choices, criteria, data_sources
 from inspector.widgets import name
 
 NONE = "None: as long as accuracy holds"
 REMAINING = {f"{title} remaining": cost for cost, title in SHOWN.items()}
 EVERY_ROUND = ": every round is kept"  # the command line says it as "inf"
 LIMIT = {"images": "Maximum &images", "samples": "Maximum sam&ples"}
+RANKINGS = {"FIRE with l1 norms and contributions": "", "FIRE alone": criteria.FIRE}
 TEACHING = {"If it is fully trained": None, "Always": True, "Never": False}
 
 
@@ -42,7 +43,7 @@ class RunDialog(OptionsDialog):
         parent=None,
     ):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
-        self.model, self.choices, self.method, self.table = model, choices, method, table
+        self.model, self.choices, self.table = model, choices, table
         self.remaining = REMAINING if table is None else {**REMAINING, "latency remaining": "latency"}
         self.samples = data_sources.called(shape)
         self.data = DataField(("digits",), last_data, shape, labels=True)
@@ -56,6 +57,11 @@ class RunDialog(OptionsDialog):
         self.target.setCurrentText(goal.text if goal else f"{SHOWN['macs']} remaining")
         name(self.target, "Target")
         self.left = _decimal("Fraction remaining, in percent", 100 * macs_left, 1, 100, " %")
+        self._rankings = {method: method} if method else RANKINGS
+        self.ranking = QtWidgets.QComboBox()
+        self.ranking.addItems(list(self._rankings))
+        self.ranking.setEnabled(not method)
+        name(self.ranking, "Ranking", "By what each round ranks the filters; the criterion above the heatmap decides")
         self.epochs = _whole("Epochs of training in total", 20, 1, 10000)
         self.rate = _decimal("Initial learning rate; 0 is the one that the model was compiled with", 0, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)
@@ -86,6 +92,7 @@ class RunDialog(OptionsDialog):
         form.addRow("&Accuracy may fall by", self.tolerance)
         form.addRow(stop, goal)
         for label, widget in (
+            ("Ran&king", self.ranking),
             ("&Epochs in total", self.epochs),
             ("&Learning rate", self.rate),
             ("&Batch size", self.batch),
@@ -101,7 +108,7 @@ class RunDialog(OptionsDialog):
 
     def _watch(self):
         self.data.changed.connect(self._show_command)
-        for choice in (self.target, self.distill):
+        for choice in (self.target, self.ranking, self.distill):
             choice.currentIndexChanged.connect(self._show_command)
         for box in (self.tolerance, self.left, self.epochs, self.rate, self.batch, self.limit):
             box.valueChanged.connect(self._show_command)
@@ -136,7 +143,7 @@ class RunDialog(OptionsDialog):
             batch_size=self.batch.value(),
             limit=self.limit.value(),
             distill=TEACHING[self.distill.currentText()],
-            method=self.method,
+            method=self._rankings[self.ranking.currentText()],
             table=self.table,
         )
 

@@ -366,7 +366,7 @@ class Running(Task):
 
 
 def _method(session):
-    """What a run ranks by, if it is not FIRE; FIRE itself is filled up by l1 norms in a run."""
+    """What a run ranks by, if it is not FIRE, beside which the dialog offers other criteria."""
     name = session.measured.scores.criterion if session.measured is not None else criteria.FIRE
     return "" if name in (criteria.FIRE, criteria.FILLED) else name
 

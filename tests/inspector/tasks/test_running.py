@@ -394,6 +394,15 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     assert json.dumps(chosen[0].tolerance) == "0.01"
 
 
+def test_a_run_says_by_what_it_ranks_and_takes_fire_alone_if_asked(window):
+    window.actions_["run"].trigger()
+    dialog = window.dialog
+    assert dialog.ranking.currentText() == "FIRE with l1 norms and contributions"
+    assert "beside" not in dialog.command.toPlainText()
+    dialog.ranking.setCurrentText("FIRE alone")
+    assert "--option 'beside=()'" in dialog.command.toPlainText()
+
+
 def test_a_tolerance_that_keeps_every_round_says_so(window):
     window.actions_["run"].trigger()
     dialog = window.dialog
