@@ -18,6 +18,7 @@ LEAST_PERCENT = 2
 HOLD_OUT = (
     "Hold some samples out: firekeras.datasets.hold_out, or (x[:n], y[:n]) to train on and (x[n:], y[n:]) to judge by."
 )
+OF_TENSORFLOW = ("Graph execution error", "Detected at node", "<stack traces")  # its headers, before what was wrong
 SIMILAR = 0.6  # a cutoff for suggestions: what is less like what was typed was not meant
 
 
@@ -96,7 +97,8 @@ def printable(text: object) -> str:
 def cause(error: BaseException, most: int = 200) -> str:
     """What an error of another library says, in one line of at most `most` characters; its class if that is nothing."""
     said = str(error).rpartition("Exception encountered:")[2]  # Keras puts all of a config before it
-    line = " ".join(printable(next(filter(str.strip, said.splitlines()), "")).split())
+    lines = (line for line in said.splitlines() if line.strip() and not line.startswith(OF_TENSORFLOW))
+    line = " ".join(printable(next(lines, "")).split())
     if isinstance(error, LookupError) or not line:  # a lookup's error says only what was looked up
         line = f"{type(error).__name__} {line}".strip()
     return line if len(line) <= most else f"{line[:most]} ..."

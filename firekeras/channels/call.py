@@ -46,6 +46,15 @@ class Inner:
     layer: keras.Layer
 
 
+def _takes(apply, *args, **kwargs):
+    """Whether a rule can be called with these arguments."""
+    try:
+        inspect.signature(apply).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
 def _random_like(x, rng):
     """Two random samples in place of a tracked tensor."""
     return rng.uniform(-1, 1, (x.shape[0] or 2, *x.shape[1:])).astype("float32") if isinstance(x, Channels) else x
@@ -109,12 +118,10 @@ class Call:
     def _applied(self, apply, args, kwargs):
         """What the rule gives; inputs that it does not know, as the mask of a normalization, are locked."""
         try:
-            inspect.signature(apply).bind(self, *args, **kwargs)
-        except TypeError:
-            return self.refuse(args, kwargs, "is called with inputs that firekeras does not follow")
-        try:
             return apply(self, *args, **kwargs)
         except (TypeError, AttributeError, IndexError) as error:
+            if not _takes(apply, self, *args, **kwargs):
+                return self.refuse(args, kwargs, "is called with inputs that firekeras does not follow")
             raise ValueError(f"{self.where} is called in a way that cannot be followed: {cause(error)}.") from error
 
     def _with_samples(self, outputs):

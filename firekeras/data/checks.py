@@ -40,7 +40,7 @@ def checked_data(model, data):
     _check_reads_numbers(model)
     x = _inputs_of(data)
     if not are_arrays(x):
-        _check_batches(model, x)
+        _check_data_set(model, x)
         return x
     _check_keys(model, x)
     _check_arrays(model, _in_order(model, x))
@@ -308,19 +308,19 @@ def _agree(shape, expected):
     return len(shape) == len(expected) and all(a is None or b is None or a == b for a, b in pairs)
 
 
-def _check_batches(model, data):
+def _check_data_set(model, data):
     if num_batches(data) == 0:
         raise ValueError("The data are empty: expected at least one batch.")
     if is_endless(data):
         raise ValueError(f"The data set never ends. Say how many batches to take: {TO_BOUND}.")
     if isinstance(data, keras.utils.PyDataset):
-        _check_batch(model, data)
+        _check_first_of_numbered(model, data)
         return
     spec = getattr(data, "element_spec", None)
     if spec is None:
         return
     if num_batches(data) is None:
-        _check_first_batch(data)
+        _check_gives_a_batch(data)
     x = spec[0] if isinstance(spec, tuple) else spec
     _check_keys(model, x)
     for part, tensor in zip(_in_order(model, x), model.inputs, strict=False):
@@ -328,7 +328,7 @@ def _check_batches(model, data):
             _check_shape(tuple(part.shape), tensor.shape)
 
 
-def _check_batch(model, data):
+def _check_first_of_numbered(model, data):
     """Looks at the first batch of a `PyDataset`, which can be had by its number."""
     x = _inputs_of(data[0]) if data.num_batches else None
     if are_arrays(x):
@@ -336,7 +336,7 @@ def _check_batch(model, data):
         _check_arrays(model, _in_order(model, x))
 
 
-def _check_first_batch(data):
+def _check_gives_a_batch(data):
     """Drawn once of each data set: it may have to fill a buffer for shuffling."""
     if data not in _FILLED and next(iter(data), None) is None:
         raise ValueError("The data are empty: expected at least one batch.")

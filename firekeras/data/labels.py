@@ -26,12 +26,12 @@ def check_labels(model, name, data):
     if not getattr(model, "loss", None):
         return
     if isinstance(data, tuple) and len(data) > 1 and (data[1] is None or is_number(data[1])):
-        raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {short(data)}.")
+        raise _without_labels(name, data)
     if not are_arrays(data):
         _check_batches(model, name, data)
         return
     if not isinstance(data, tuple) or len(data) < 2:
-        raise ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {short(data)}.")
+        raise _without_labels(name, data)
     y = data[1]
     check_lengths(data, f"`{name}`")
     _check_names(name, y, model)
@@ -42,6 +42,10 @@ def check_labels(model, name, data):
             _check_class_numbers(name, _counted(np.asarray(y), model.loss), model.outputs[0].shape[-1])
         if has_binary_loss(model.loss):
             _check_shares(name, _weighted(np.asarray(y), *data[2:]))
+
+
+def _without_labels(name, data):
+    return ValueError(f"{name} contains no labels. Pass a tuple, (x, y). Received: {short(data)}.")
 
 
 def _takes(model, y):

@@ -7,11 +7,12 @@ from typing import Any
 
 from firekeras.hdf5.arrays import Array, Shape, Type, unpacked
 from firekeras.hdf5.buffer import NOWHERE, Buffer, DamagedError
+from firekeras.hdf5.headers import ATTRIBUTE, ELSEWHERE, attribute_parts, messages
 from firekeras.hdf5.node import Node
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DEEPEST = 4  # groups within groups: we write three
-NIL, SPACE, TYPE, OLD_FILL, FILL, LAYOUT, FILTERS, ATTRIBUTE, CONTINUED, TABLE = (0, 1, 3, 4, 5, 8, 11, 12, 16, 17)
+NIL, SPACE, TYPE, OLD_FILL, FILL, LAYOUT, FILTERS, TABLE = (0, 1, 3, 4, 5, 8, 11, 17)
 IGNORED = (NIL, OLD_FILL, FILL, 14, 18)  # the last two are dates
 FOREIGN = {
     2: "a link",
@@ -62,31 +63,14 @@ class _Object:
         self.buffer = buffer
         self.attributes: dict[str, Any] = {}
         self.parts: dict[int, memoryview] = {}
-        version, size = buffer.numbers("<B7xI4x", address)
-        if version != 1:
-            raise DamagedError("a header is of an unknown version")
-        blocks = [(address + 16, size)]
-        for place, length in blocks:  # grows with each continuation
-            blocks += self._block(place, length)
+        for kind, message, flags in messages(buffer, address):
+            if kind not in IGNORED:
+                self._message(kind, message, flags)
         self.is_group = TABLE in self.parts
         self.table = struct.unpack("<QQ", self.parts[TABLE][:16]) if self.is_group else None
 
-    def _block(self, place, length):
-        """Reads the messages of one block; returns the blocks in which the header continues."""
-        end = place + length
-        while place + 8 <= end:
-            kind, size, flags = self.buffer.numbers("<HHB3x", place)
-            if place + 8 + size > end:
-                raise DamagedError("a header is cut off")
-            message = self.buffer.take(place + 8, size)
-            place += 8 + size
-            if kind == CONTINUED:
-                yield Buffer.unpack("<QQ", message)
-            elif kind not in IGNORED:
-                self._message(kind, message, flags)
-
     def _message(self, kind, message, flags):
-        if kind in FOREIGN or flags & 2 or kind not in (SPACE, TYPE, LAYOUT, FILTERS, ATTRIBUTE, TABLE):
+        if kind in FOREIGN or flags & ELSEWHERE or kind not in (SPACE, TYPE, LAYOUT, FILTERS, ATTRIBUTE, TABLE):
             raise DamagedError(f"it holds {FOREIGN.get(kind, 'a structure')} that firekeras does not write")
         if kind == ATTRIBUTE:
             name, value = self._attribute(message)
@@ -99,15 +83,8 @@ class _Object:
             self.parts[kind] = message
 
     def _attribute(self, message):
-        version, flags, *sizes = Buffer.unpack("<BBHHH", message)
-        if version not in (1, 3) or flags:
-            raise DamagedError("an attribute is of an unknown version")
-        place, parts = 9 if version == 3 else 8, []
-        for size in sizes:
-            parts.append(message[place : place + size])
-            place += size if version == 3 else -(-size // 8) * 8
-        name, kind, space = parts
-        value = Array(Type.of(kind), Shape.of(space), self.buffer).of_bytes(message[place:])
+        name, kind, space, data = attribute_parts(message, versions=(1, 3))
+        value = Array(Type.of(kind), Shape.of(space), self.buffer).of_bytes(data)
         if not isinstance(value, str) and value.ndim:
             raise DamagedError("an attribute is an array")
         return _text(bytes(name).rstrip(b"\0")), value if isinstance(value, str) else value.item()

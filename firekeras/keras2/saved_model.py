@@ -17,7 +17,7 @@ from firekeras.paths import read_bytes
 from firekeras.refusals import cause
 
 KEPT = "variables/variables"
-MOST = 1 << 28  # bytes of a description
+DESCRIPTION, GRAPH = 1 << 28, 1 << 31  # bytes at most
 LONGEST_NUMBER = 10  # bytes: protocol buffers have none of more
 
 
@@ -110,7 +110,7 @@ def _texts_beside(path):
     file = path / "keras_metadata.pb"
     if not file.is_file():
         return []
-    objects = [content for number, content in _fields(read_bytes(file, MOST)) if number == 1]
+    objects = [content for number, content in _fields(read_bytes(file, DESCRIPTION)) if number == 1]
     return [content.decode() for node in objects for number, content in _fields(node) if number == 5]
 
 
@@ -120,7 +120,7 @@ def _texts_inside(path):
 
     saved = saved_model_pb2.SavedModel()
     try:
-        saved.ParseFromString(read_bytes(path / "saved_model.pb", 1 << 31))
+        saved.ParseFromString(read_bytes(path / "saved_model.pb", GRAPH))
     except Exception as error:
         raise ValueError("its saved_model.pb is damaged.") from error
     nodes = [node for graph in saved.meta_graphs for node in graph.object_graph_def.nodes]

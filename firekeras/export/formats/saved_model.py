@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from firekeras.export.formats.format import ON_TENSORFLOW, Format, Input, export_format, in_one_sentence, in_order
-from firekeras.refusals import cause
-
-HEADERS = ("Graph execution error", "Detected at node", "<stack traces")
 
 
 @export_format("saved-model")
@@ -48,11 +45,8 @@ class SavedModelRuntime:
         self._feed = {input.name: tf.constant(x, input.dtype) for input, x in zip(self.inputs, arrays, strict=True)}
 
     def invoke(self):
-        try:
+        with in_one_sentence(f"TensorFlow cannot run {self._path}"):
             self._outputs = {name: value.numpy() for name, value in self._function(**self._feed).items()}
-        except Exception as error:  # of TensorFlow, which puts headers before what was wrong
-            said = "\n".join(line for line in str(error).splitlines() if not line.startswith(HEADERS))
-            raise ValueError(f"TensorFlow cannot run {self._path}: {cause(ValueError(said))}") from error
 
     def outputs(self):
         return [self._outputs[name] for name in in_order(self._outputs)]
