@@ -63,27 +63,25 @@ def format_of(path) -> Any:
     return read(path, _Head, "a file of choices, a plan or a latency table", ADVICE).format
 
 
-def load(path, layers: Collection[str]) -> Choices:
-    """Reads choices for a network.
+def load(path, layers: Collection[str]) -> tuple[Choices, str | None]:
+    """Reads choices for a network, and what ranks its filters; `None` if the file does not say.
 
     Args:
         path: The file.
         layers: The names of the layers that have filters.
 
     Raises:
-        ValueError: If it is not a file of choices, is damaged, or names other layers.
+        ValueError: If it is not a file of choices, is damaged, or names other layers or an unknown criterion.
     """
     file = read(path, _File, "a file of choices", ADVICE)
     strange = next((name for name in [*file.caps, *file.locked] if name not in layers), None)
     if strange is not None:
         raise ValueError(f"{path} is of another network: there is no layer {strange!r}.{suggestion(strange, layers)}")
     numbers = min(file.ratio, 0.99), file.caps, frozenset(file.locked), file.round_to, file.min_keep
-    return Choices(*numbers, _goal(file.goal, path) if file.goal else None)
+    return Choices(*numbers, _goal(file.goal, path) if file.goal else None), _criterion(file.criterion, path)
 
 
-def criterion_of(path) -> str | None:
-    """What ranks filters in a file of choices; `None` if it does not say."""
-    name = read(path, _File, "a file of choices", ADVICE).criterion
+def _criterion(name, path):
     if name not in (None, *criteria.names()):
         raise ValueError(
             f"{path} ranks filters by {name!r}, which is no criterion here: {', '.join(criteria.names())}."

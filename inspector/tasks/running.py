@@ -358,9 +358,10 @@ class Running(Task):
             return
         self.shown.emit(self.view, "Aborted; finished rounds are kept." if outcome.aborted else "", False)
         if not self.failed(outcome, title, "&Resume it", self.resume):
+            shown = self.session.need_document().path.resolve() == folder.resolve()
             self.say(
                 f"{title} is over: {self.view.ending}",
-                way_out="&Open the run",
+                way_out="" if shown else "&Open the run",
                 then=lambda: self.path.emit(folder),
             )
 

@@ -27,7 +27,7 @@ class Saving(Task):
         removed: The removed filters, by layer, of models that were saved here.
 
     Signals:
-        saved: The choices were written to a file.
+        saved: The choices were written to a file, or what they led to was, and they are soon made again.
         chosen: `Choices` were read from a file.
         table: The path of a latency table.
         ranked: A criterion to rank by, that of the choices.
@@ -52,6 +52,11 @@ class Saving(Task):
         if self.session.of_run:  # the export is of this network, not of the result of the run
             return f"{name}-round-000"
         return name.removesuffix(".keras").removesuffix(".fire.h5")
+
+    def cut_is_saved(self):
+        """A model or a plan was written: nothing is lost with the choices, unless caps or locks led to it."""
+        if not (self.session.choices.caps or self.session.choices.locked):
+            self.saved.emit()
 
     def _is_written(self, path, more=""):
         self.say(f"Saved: {path}{more}")
@@ -95,7 +100,7 @@ class Saving(Task):
     def save_plan(self, path: Path):
         """Writes the plan as JSON, for `firekeras prune --plan`."""
         self.session.need_measured().plan(self.session.choices).save(path)
-        self.saved.emit()
+        self.cut_is_saved()
         self._is_written(path, f". `firekeras prune MODEL.keras --plan {path.name}` applies it.")
 
     def ask_for_table(self):
@@ -158,21 +163,27 @@ class Saving(Task):
         if kind != choices_file.FORMAT:
             self._show_plan(path)
             return
-        choices = choices_file.load(path, opened.graph.filter_layers)
-        criterion = choices_file.criterion_of(path)
+        choices, criterion = choices_file.load(path, opened.graph.filter_layers)
         if choices.goal is not None:
             self.session.checked_goal(choices.goal)
         if self.session.measured is not None and criterion not in (None, self.session.measured.scores.criterion):
             self.ranked.emit(criterion)
         self.chosen.emit(choices)
-        self.say(f"Opened the caps, locks and limits of {path.name}. Undo (Ctrl+Z) restores yours.")
+        self.say(
+            f"Opened the caps, locks and limits of {path.name}. Undo (Ctrl+Z) restores yours.",
+            holds=lambda: self.session.choices == choices,
+        )
 
     def _show_plan(self, path):
         plan, measured = PruningPlan.load(path), self.session.need_measured()
         if plan.widths != measured.graph.widths:
             raise ValueError(f"{path.name} is a plan for another network: its layers have other widths.")
-        self.session.compare(Comparison.of_cuts(measured.profile, plan.removed, path.name), Mode.CUTS)
-        self.say(f"The heatmap shows what {path.name} removes. Ctrl+1 shows your own choices again.")
+        comparison = Comparison.of_cuts(measured.profile, plan.removed, path.name)
+        self.session.compare(comparison, Mode.CUTS)
+        self.say(
+            f"The heatmap shows what {path.name} removes. Ctrl+1 shows your own choices again.",
+            holds=lambda: self.session.shows_other and self.session.comparison is comparison,
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -201,7 +212,7 @@ class _Save:
         params = self._counted()
         os.replace(self.unchecked, self.path)
         self.saving.removed[self.path.resolve()] = self.plan.removed
-        self.saving.saved.emit()
+        self.saving.cut_is_saved()
         self.saving.say(
             f"Saved and checked: {self.path}. It loads again, and has the {params} parameters of the preview. It is "
             f"not fine-tuned: its accuracy is lower until you train it.{self.besides}",

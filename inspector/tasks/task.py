@@ -21,7 +21,8 @@ class Task(QtCore.QObject):
         parent: The Qt parent.
 
     Signals:
-        said: A message: its text, whether it is an error, the label of a button or `""`, and the action of the button.
+        said: A message: its text, whether it is an error, the label of a button or `""`, the action of the button, and
+            a function that says whether it still holds, or `None`.
         status: A line for the status bar.
         doing: The current activity, or how it ended, for the panel of runs.
         asked: A dialog to open.
@@ -30,7 +31,7 @@ class Task(QtCore.QObject):
         path: A path to open.
     """
 
-    said = QtCore.Signal(str, bool, str, object)
+    said = QtCore.Signal(str, bool, str, object, object)
     status = QtCore.Signal(str)
     doing = QtCore.Signal(str)
     asked = QtCore.Signal(object)
@@ -42,9 +43,17 @@ class Task(QtCore.QObject):
         super().__init__(parent)
         self.session = session
 
-    def say(self, words: str, *, error: bool = False, way_out: str = "", then: Callable[[], object] | None = None):
-        """Emits a message, with an optional button for the next step."""
-        self.said.emit(words, error, way_out, then)
+    def say(
+        self,
+        words: str,
+        *,
+        error: bool = False,
+        way_out: str = "",
+        then: Callable[[], object] | None = None,
+        holds: Callable[[], bool] | None = None,
+    ):
+        """Emits a message, with an optional button for the next step; it goes when it no longer holds."""
+        self.said.emit(words, error, way_out, then, holds)
 
     def failed(self, outcome: Outcome, title: str, way_out: str, then: Callable[[], object]) -> bool:
         """Whether something failed or was aborted; if so, reports it."""

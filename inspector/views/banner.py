@@ -33,6 +33,7 @@ class Banner(QtWidgets.QToolBar):
         self.addWidget(self.frame)
         self.way_out.setAccessibleName("Next step")  # until there is one
         self._then: Callable[[], object] | None = None
+        self._holds: Callable[[], bool] | None = None
         self._before: QtWidgets.QWidget | None = None
         application = cast(QtWidgets.QApplication, QtWidgets.QApplication.instance())
         application.focusChanged.connect(self._remember)
@@ -50,7 +51,14 @@ class Banner(QtWidgets.QToolBar):
         layout.addWidget(self.close_button)
         return frame
 
-    def say(self, words: str, error: bool = False, way_out: str = "", then: Callable[[], object] | None = None):
+    def say(
+        self,
+        words: str,
+        error: bool = False,
+        way_out: str = "",
+        then: Callable[[], object] | None = None,
+        holds: Callable[[], bool] | None = None,
+    ):
         """Says something.
 
         Args:
@@ -58,6 +66,7 @@ class Banner(QtWidgets.QToolBar):
             error: Whether it is an error.
             way_out: The label of the button; empty for no button.
             then: The function that the button calls.
+            holds: Whether the text is still true, for `hide_if_over`. Defaults to always.
         """
         style = QtWidgets.QStyle.StandardPixmap
         icon = style.SP_MessageBoxCritical if error else style.SP_MessageBoxInformation
@@ -69,9 +78,15 @@ class Banner(QtWidgets.QToolBar):
         self.way_out.setText(way_out)
         self.way_out.setAccessibleName(way_out.replace("&", ""))
         self.way_out.setVisible(bool(way_out))
-        self._then = then
+        self._then, self._holds = then, holds
         self.frame.fit()
         self.show()
+
+    def hide_if_over(self):
+        """Hides a message that says of itself that it no longer holds."""
+        if self._holds is not None and not self._holds():
+            self._holds = None
+            self.hide()
 
     def _remember(self, old, new):
         """Keeps what had the focus before one of its buttons took it."""

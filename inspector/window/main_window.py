@@ -65,7 +65,10 @@ HIDDEN = "hidden columns"
 SHORT = {"measure": "Measure", "time": "Latency", "run": "Run", "save": "Save"}  # on buttons beside the costs
 CLOSE = "Close?"
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
-UNSAVED = "Your goal or share of filters to remove, caps and locks are not saved."
+UNSAVED = (
+    "Your goal or share of filters to remove, caps and locks are not saved. "
+    "Neither a pruned model nor a plan holds caps and locks."
+)
 BY_L1 = "Its filters are ranked by l1 norms; the list above the heatmap has other criteria."
 RUN_HEIGHT = 210  # pixels
 LAYERS_WIDTH, FILTER_WIDTH = 418, 220  # pixels
@@ -177,6 +180,7 @@ class Window(QtWidgets.QMainWindow):
         for what in (CHOICES, PICTURE):
             self.session.listen(what, self.refresh_actions)
             self.session.listen(what, self._say_cell)
+            self.session.listen(what, self.banner.hide_if_over)
         self.editor.stack.cleanChanged.connect(self._show_clean)
         self.structure.arrived.connect(self._show_structure)
         self.structure.unscored.connect(self._show_unscored)

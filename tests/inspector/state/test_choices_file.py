@@ -10,9 +10,9 @@ from inspector.state.goals import Goal
 @pytest.mark.parametrize("goal", [None, Goal("256 kB of RAM", {"ram": "256 kB", "macs": 0.5})])
 def test_what_is_saved_is_read_again(tmp_path, goal):
     choices = Choices(0.4, {"conv1": 0.25}, frozenset({"conv2"}), 8, 0.2, goal)
-    choices_file.save(choices, tmp_path / "mine.json")
+    choices_file.save(choices, tmp_path / "mine.json", "l1")
     assert choices_file.format_of(tmp_path / "mine.json") == choices_file.FORMAT
-    assert choices_file.load(tmp_path / "mine.json", ["conv1", "conv2"]) == choices
+    assert choices_file.load(tmp_path / "mine.json", ["conv1", "conv2"]) == (choices, "l1")
 
 
 @pytest.mark.parametrize(

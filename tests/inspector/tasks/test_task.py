@@ -36,7 +36,7 @@ def test_what_did_not_go_well_is_said_with_a_way_out(outcome, words):
     assert task.failed(outcome, "It", "&Again", refuse)
     assert said[0][:3] == (words, not outcome.aborted, "&Again")
     said[0][3]()  # what the way out does may refuse, too
-    assert said[1] == ("It is not there.", True, "", None)
+    assert said[1] == ("It is not there.", True, "", None, None)
 
 
 def test_what_went_well_is_not():

@@ -221,7 +221,7 @@ def test_closing_can_save_first_what_can_be_opened_again(window, qtbot, tmp_path
     window.close()
     save_first(window, qtbot, tmp_path / "mine.json")
     qtbot.waitUntil(lambda: not window.isVisible())
-    assert choices_file.load(tmp_path / "mine.json", window.session.opened.graph.filter_layers) == chosen
+    assert choices_file.load(tmp_path / "mine.json", window.session.opened.graph.filter_layers)[0] == chosen
 
 
 def test_opening_something_else_asks_what_closing_asks(window, cut_files, qtbot):
