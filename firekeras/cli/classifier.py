@@ -9,6 +9,7 @@ from firekeras.datasets.dataset import draw
 from firekeras.export.running import open_runtime, run
 from firekeras.keras_models.loss_names import is_loss
 from firekeras.keras_models.losses import gives_logits, tells_two_apart
+from firekeras.recovery.batch_statistics import settled_copy
 from firekeras.refusals import check_number
 
 
@@ -45,11 +46,18 @@ def suspicion(network, dataset) -> str | None:
         return None
 
     def accuracy(x, y):
-        scores = run(open_runtime(network), [x], batch_size=32)[0]
-        return float((_answers(network, scores) == y).mean())
+        return _accuracy(network, x, y)
+
+    def settled(x, y):
+        return _accuracy(settled_copy(network, x), x, y)
 
     drawn = draw(dataset.y_train, TRIED, seed=0)
-    return suspected_range(accuracy, dataset.x_train[drawn], dataset.y_train[drawn])
+    return suspected_range(accuracy, dataset.x_train[drawn], dataset.y_train[drawn], settled)
+
+
+def _accuracy(network, x, y):
+    scores = run(open_runtime(network), [x], batch_size=32)[0]
+    return float((_answers(network, scores) == y).mean())
 
 
 def _answers(network, scores):

@@ -13,6 +13,7 @@ FAR_BETTER = 0.2  # in accuracy: over three standard deviations of so many sampl
 # better on inputs of a wrong range.
 FAR_BETTER_THAN_LEARNED = 0.4
 NEAR_CHANCE = 0.1
+BEHIND = 0.1  # in accuracy: a right range serves about as well as new statistics, a wrong one less
 EIGHT_BITS = 1.5  # values above it are taken for 0..255, as images are stored
 
 
@@ -43,16 +44,23 @@ FROM_SIGNED = (
 )
 
 
-def suspected_range(accuracy: Callable[[np.ndarray, np.ndarray], float], x: np.ndarray, y: np.ndarray) -> str | None:
+def suspected_range(
+    accuracy: Callable[[np.ndarray, np.ndarray], float],
+    x: np.ndarray,
+    y: np.ndarray,
+    settled: Callable[[np.ndarray, np.ndarray], float] | None = None,
+) -> str | None:
     """A sentence if a classifier does far better on the same samples in another range of values; else None.
 
     Nothing is tried if the accuracy is nearer to 1 than to that of always answering with the most frequent class. Far
-    better is 0.2, or 0.4 for a network that is well above that level.
+    better is 0.2, or 0.4 for a network that is well above that level. Statistics of BatchNormalization that lag behind
+    look like a wrong range: they are suspected instead if new ones serve better than any other range.
 
     Args:
         accuracy: A function of inputs and labels that returns the accuracy, 0 to 1.
         x: Inputs `(n, ...)`; the first 96 are taken.
         y: Their classes, `(n,)`, or `(n, classes)`, one-hot.
+        settled: As `accuracy`, with statistics measured on these inputs. Defaults to None: there are none.
     """
     x, y = x[:TRIED], y[:TRIED]
     if not len(x):
@@ -63,6 +71,8 @@ def suspected_range(accuracy: Callable[[np.ndarray, np.ndarray], float], x: np.n
     best, other = max(((accuracy(each.of(x), y), each) for each in _other_ranges(x)), key=lambda pair: pair[0])
     learned = found > most_frequent(y) + NEAR_CHANCE
     if best < found + (FAR_BETTER_THAN_LEARNED if learned else FAR_BETTER):
+        return None
+    if settled is not None and settled(x, y) > best + BEHIND:
         return None
     return (
         f"The scale of the inputs is suspect: on {len(x)} samples the accuracy is {found:.2f}, and {best:.2f} with the "

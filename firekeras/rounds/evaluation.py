@@ -13,7 +13,9 @@ from firekeras.data.ending import watched
 from firekeras.data.scale import most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
+from firekeras.network import Network
 from firekeras.quiet import without_end_warnings
+from firekeras.recovery.batch_statistics import reestimate_batch_norm
 from firekeras.refusals import HOLD_OUT, check_batch_size, warn_caller
 from firekeras.rounds.monitor import chosen_monitor, is_accuracy, uncertainty, within_tolerance
 from firekeras.rounds.settings import RunSettings
@@ -119,10 +121,18 @@ class Evaluation:
             return None
 
         def accuracy(x, y):
-            metrics = model.evaluate(x, y, batch_size=self.batch_size, verbose=0, return_dict=True)
-            return float(metrics[self.monitor])
+            return self._accuracy(model, x, y)
 
-        return suspected_range(accuracy, x, y)
+        def settled(x, y):
+            copy = Network.of(model).copy(compiled=True)
+            reestimate_batch_norm(copy, x)
+            return self._accuracy(copy, x, y)
+
+        return suspected_range(accuracy, x, y, settled)
+
+    def _accuracy(self, model, x, y):
+        metrics = model.evaluate(x, y, batch_size=self.batch_size, verbose=0, return_dict=True)
+        return float(metrics[self.monitor])
 
     def accepts(self, value: float, baseline: float) -> bool:
         """Whether a metric is within the tolerance."""

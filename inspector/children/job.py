@@ -11,6 +11,7 @@ import sys
 from PySide6 import QtCore
 
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+WARNING = "Warning: "  # as firekeras begins one
 PATIENCE = 3000  # milliseconds for a child to end by itself
 
 
@@ -22,11 +23,13 @@ class Outcome:
         ok: Whether it succeeded.
         aborted: Whether it was aborted.
         words: What went wrong; empty if nothing did.
+        warnings: What it warned of.
     """
 
     ok: bool
     aborted: bool
     words: str
+    warnings: tuple[str, ...] = ()
 
     def state(self, title: str) -> str:
         """Whether something is done, in one line, without what went wrong.
@@ -146,7 +149,8 @@ class Job(QtCore.QObject):
         self._read_errors()
         crashed = status == QtCore.QProcess.ExitStatus.CrashExit
         ok = not crashed and code == 0 and not self._aborted
-        self._end(Outcome(ok, self._aborted, "" if ok or self._aborted else self._why(code, crashed)))
+        warnings = [line.removeprefix(WARNING) for line in self._complaints if line.startswith(WARNING)]
+        self._end(Outcome(ok, self._aborted, "" if ok or self._aborted else self._why(code, crashed), tuple(warnings)))
 
     def _why(self, code, crashed):
         """The last line that it wrote, which is firekeras' own message if firekeras refused."""

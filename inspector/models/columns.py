@@ -103,11 +103,17 @@ def _lock_in_words(session, row):
 
 
 def _mean_score(session, row):
-    if math.isnan(row.fire):
+    score = session.mean_score(row)
+    if math.isnan(score):
         return "-"
     measured = session.measured
     from_0_to_1 = measured is None or measured.scores.criterion in criteria.FROM_0_TO_1
-    return f"{row.fire:.2f}" if from_0_to_1 else short_score(row.fire)
+    return f"{score:.2f}" if from_0_to_1 else short_score(score)
+
+
+def _sortable_score(session, row):
+    score = session.mean_score(row)
+    return -math.inf if math.isnan(score) else score
 
 
 def _after(session, row):
@@ -232,11 +238,12 @@ class Column(enum.IntEnum):
     )
     FIRE = About(
         title="FIRE",
-        tip="Mean score of its filters; FIRE is how often their ReLU outputs zero, 0 to 1",
+        tip="Mean score of its filters, in “After” of those that are left; FIRE is how often ReLUs give zero, 0 to 1",
         width=37,
         text=_mean_score,
-        value=lambda session, row: -math.inf if math.isnan(row.fire) else row.fire,
+        value=_sortable_score,
         right=True,
+        changes=True,
         measured=True,
     )
     PEAK = About(

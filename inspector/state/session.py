@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -442,6 +443,15 @@ class Session:
     def hatched(self) -> np.ndarray:
         """The filters that the heatmap marks: those of the plan, or those that the other network lost."""
         return self.gone_afterwards if self.mode is Mode.CUTS else self.cut.gone
+
+    def mean_score(self, row: LayerRow) -> float:
+        """The mean score of a layer's filters, in “After” of those left then; NaN if none has one."""
+        comparison = self.comparison
+        if self.mode is not Mode.AFTER or comparison is None or comparison.after is None:
+            return row.fire
+        scores = self.need_measured().of_layer(row.name, comparison.fire)
+        known = scores[np.isfinite(scores)]
+        return float(known.mean()) if known.size else math.nan
 
     def gone(self, layer: str, filter: int) -> bool:
         """Whether a filter is marked as one that goes."""

@@ -98,8 +98,8 @@ class Judging(Task):
             self.session.add_checked(checked)
         self.status.emit(checked.words)
         self.doing.emit(f"{model.name}: {checked.words}.\n\n{checked.details}")
-        if checked.note:
-            self.say(checked.note)
+        if checked.note or outcome.warnings:
+            self.say(" ".join(filter(None, [*outcome.warnings, checked.note])))
 
     # sensitivity
 
@@ -122,7 +122,8 @@ class Judging(Task):
         found = self.session.sensitivity
         self.say(
             f"The column “Spare” shows how much each layer can lose by itself, ranked by {criteria.title(criterion)}. "
-            f"{found.uncut if found else ''} The numbers are in {beside_sensitivity(model)}."
+            f"{found.uncut if found else ''} The numbers are in {beside_sensitivity(model)}. "
+            f"{' '.join(outcome.warnings)}".strip()
         )
 
     def _read_sensitivity(self):

@@ -57,7 +57,7 @@ class Measuring(Task):
         without = words.without_score(self.session)
         way_out = "&Rank them by l1 norms" if without else ""
         self.say(
-            f"Measured, and saved as {beside_model(model)}.{without}",
+            " ".join([f"Measured, and saved as {beside_model(model)}.{without}", *outcome.warnings]),
             way_out=way_out,
             then=lambda: self.ranked.emit(criteria.FILLED),
         )

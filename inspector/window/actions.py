@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from inspector.window.main_window import Window
 
 
+WHILE = 10_000  # milliseconds that a reason stays in the status bar
 ESCAPE = "Esc"  # also closes editors and clears fields: it has to reach them
 
 
@@ -140,7 +141,7 @@ class Actions:
     def say_why_not(self, key: str):
         """Says why an action is not possible now, if it is not."""
         if self._obstacles.get(key):
-            self._window.statusBar().showMessage(self._not_now(key))
+            self._window.statusBar().showMessage(self._not_now(key), WHILE)
 
     def _not_now(self, key):
         return f"{_name(self.by_key[key])} is not possible now: {self._obstacles[key]}."

@@ -420,7 +420,7 @@ class Window(QtWidgets.QMainWindow):
         self._report(outcome.state(title))
         then(outcome)
         if self.work.job is None:  # nothing follows
-            self._put_log_away(outcome.ok)
+            self._put_log_away(outcome.ok and not outcome.warnings)
 
     def _put_log_away(self, ok):
         """Gives the room of a log that opened by itself back to the heatmap, unless it says what went wrong."""

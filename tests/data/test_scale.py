@@ -52,5 +52,15 @@ def test_a_network_that_has_learned_something_is_suspected_less_easily():
     assert suspected_range(lambda x, y: lags(x, y) - 0.35, x, y) is not None
 
 
+def test_statistics_that_lag_behind_are_no_wrong_range():
+    x, y = np.linspace(0, 1, 40, dtype="float32")[:, np.newaxis], np.arange(40) % 10
+
+    def lags(x, y):
+        return 0.11 if x.max() <= 1 else 0.67
+
+    assert suspected_range(lags, x, y, settled=lambda x, y: 0.83) is None
+    assert suspected_range(lags, x, y, settled=lambda x, y: 0.71) is not None  # new statistics undo a wrong range too
+
+
 def test_labels_may_be_one_hot():
     assert most_frequent(np.eye(4)[[0, 1, 1, 2]]) == most_frequent(np.array([[0], [1], [1], [2]])) == 0.5

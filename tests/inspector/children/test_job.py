@@ -50,6 +50,12 @@ def test_what_it_says_last_is_why_it_failed(qtbot, tmp_path):
     assert heard.outcome.words == refusal
 
 
+def test_what_it_warned_of_is_kept(qtbot, tmp_path):
+    steps = [{"err": "12 images"}, {"err": "\x1b[33mWarning: The scale is suspect.\x1b[0m"}, {"out": "Written"}]
+    heard = Heard(qtbot, command(tmp_path, steps))
+    assert heard.outcome.ok and heard.outcome.warnings == ("The scale is suspect.",)
+
+
 def test_a_traceback_is_one_line_and_the_log_has_the_rest(qtbot):
     heard = Heard(qtbot, [sys.executable, "-c", "raise KeyError('lost')"])
     assert heard.outcome.words == "KeyError: 'lost' (The log has the whole traceback.)"

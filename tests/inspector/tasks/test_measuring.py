@@ -20,6 +20,15 @@ def test_measuring_can_be_aborted_and_says_why_it_failed(window, qtbot, replay, 
     assert window.run_panel.status.text() == "Measuring net.keras: failed."
 
 
+def test_what_it_warned_of_is_said_and_stays_in_sight(window, qtbot, replay, files):
+    window.run_dock.hide()
+    replay([{"err": "Warning: The scale of the inputs is suspect."}])
+    window.measuring.start(MeasureOptions("digits"))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.banner.words.text().endswith("The scale of the inputs is suspect.")
+    assert window.run_dock.isVisible() and "suspect" in window.run_panel.log.toPlainText()
+
+
 def test_data_that_cannot_be_used_are_refused_in_the_dialog(window, qtbot, tmp_path):
     np.savez(tmp_path / "labels.npz", images=np.zeros((2, 8, 8, 3)), y_train=np.zeros(2, "int64"))
     window.setFocus()

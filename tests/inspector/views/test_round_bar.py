@@ -18,6 +18,10 @@ def shown_filters(window, layer):
     return window.table.model.index(window.session.opened.row_of(layer), Column.AFTER).data()
 
 
+def mean_fire(window, layer):
+    return window.table.model.index(window.session.opened.row_of(layer), Column.FIRE).data()
+
+
 def test_a_slider_goes_through_what_the_rounds_left(history, qtbot, cut_files):
     window, layer, went, _ = history
     session, bar = window.session, window.rounds
@@ -34,10 +38,12 @@ def test_a_slider_goes_through_what_the_rounds_left(history, qtbot, cut_files):
     fire = session.comparison.fire[session.measured.planner.starts[row] : session.measured.planner.starts[row + 1]]
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(fire)), went)
     np.testing.assert_array_equal(np.delete(fire, went), read_profile(cut_files[1])[layer])
+    assert mean_fire(window, layer) == f"{read_profile(cut_files[1])[layer].mean():.2f}"
     assert [line.value() for line in window.run_panel.chart.metric.items if getattr(line, "angle", 0) == 90] == [1]
     qtbot.keyClick(bar.slider, Qt.Key.Key_Home)
     assert bar.figures.text() == "The start: accuracy 0.9000, 100.0% of the MACs, FIRE measured."
     assert shown_filters(window, layer) == str(width) and session.mode is Mode.BEFORE and session.comparison is None
+    assert mean_fire(window, layer) == f"{session.measured.profile[layer].mean():.2f}"
     qtbot.keyClick(bar.slider, Qt.Key.Key_End)
     assert shown_filters(window, layer) == str(width - 2)
 
