@@ -1,6 +1,6 @@
 """Accuracy of a cut in a child process: statistics settled, nothing trained.
 
-`python -m inspector.children.checking MODEL.keras PLAN.json DATA IMAGES` writes one event, `"accuracy"`.
+`python -m inspector.children.checking MODEL.keras PLAN.json DATA IMAGES [VALUES]` writes one event, `"accuracy"`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ BATCH, STEPS = 64, 3
 NOTABLE, FEW = 0.01, 3  # a change by settling alone: in points or as a share of a loss, and of so many images
 
 
-def measure(model, plan, source, images: int):
+def measure(model, plan, source, images: int, values: str = ""):
     """Measures a model and a cut of it on test images, each settled on training images, as a run judges them.
 
     Args:
@@ -20,6 +20,7 @@ def measure(model, plan, source, images: int):
         plan: The file of a plan.
         source: Data with labels, as on the command line.
         images: How many test images, and how many training images, at most.
+        values: What is done to their values, a key of `data_sources.RANGES`; empty for nothing.
     """
     from firekeras.cli.console import import_keras, write_event, write_progress
 
@@ -32,10 +33,11 @@ def measure(model, plan, source, images: int):
     from firekeras.rounds.evaluation import Evaluation, no_better_than_chance
     from firekeras.rounds.judge import Judge
     from firekeras.rounds.run import settled_differently
+    from inspector.state import data_sources
 
     write_progress(0, STEPS)
     network = load_model(Path(model))
-    dataset = load_data(source, network)
+    dataset = load_data(source, network, **data_sources.scaling(values))
     classifier.check_classes(network, dataset)
     classifier.prepare(network, None)
     x, y, _ = draw_samples((dataset.x_test, dataset.y_test), images)
@@ -56,7 +58,7 @@ def measure(model, plan, source, images: int):
 
 if __name__ == "__main__":
     try:
-        measure(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+        measure(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), *sys.argv[5:])
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None

@@ -12,17 +12,21 @@ from pathlib import Path
 
 from firekeras.plan.goals import Value
 from firekeras.rounds.monitor import KEEPS_ALL
-from inspector.state import Choices, criteria
+from inspector.state import Choices, criteria, data_sources
 
 
 @dataclasses.dataclass(frozen=True)
 class MeasureOptions:
-    """The options of measuring FIRE: `data` as on the command line, `fraction` a share or `"auto"`."""
+    """The options of measuring FIRE: `data` as on the command line, `fraction` a share or `"auto"`.
+
+    Here and in all that follow, `values` is what is done to those of the data, a key of `data_sources.RANGES`.
+    """
 
     data: str
     fraction: str = "0.2"
     neuron_maps: bool = True
     batch_size: int = 64
+    values: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +35,7 @@ class JudgingData:
 
     data: str
     images: int = 1000
+    values: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,11 +46,13 @@ class ExportOptions:
         to: The name of the format.
         output: The file, or the folder.
         data: For int8: images to calibrate the ranges of values on, as on the command line; empty for floats.
+        values: What is done to their values.
     """
 
     to: str
     output: Path
     data: str = ""
+    values: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +73,7 @@ class RunOptions:
         method: The name of a criterion or method to rank by, such as "fire" for FIRE alone; empty for what `compress`
             does by default, FIRE with l1 norms and contributions.
         table: The file of the latency table, for a target in `"latency"`.
+        values: What is done to the values of the data.
     """
 
     data: str
@@ -80,13 +88,15 @@ class RunOptions:
     distill: bool | None = None
     method: str = ""
     table: Path | None = None
+    values: str = ""
 
 
 def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
     """`firekeras measure`."""
     maps = ["--neuron-maps"] if options.neuron_maps else []
     flags = {"--data": options.data, "--fraction": options.fraction, "--batch-size": options.batch_size}
-    return ["measure", str(model), *_flat(flags), *maps, "--output", str(output), "--events"]
+    ranges = data_sources.ranging(options.values)
+    return ["measure", str(model), *_flat(flags), *ranges, *maps, "--output", str(output), "--events"]
 
 
 def prune_arguments(model, ranking: dict, choices: Choices, output, table: Path | None = None) -> list[str]:
@@ -114,14 +124,22 @@ def table_arguments(model, output, in_litert) -> list[str]:
 
 def export_arguments(model, options: ExportOptions) -> list[str]:
     """`firekeras export`."""
-    int8 = ["--int8", "--data", options.data] if options.data else []
+    int8 = ["--int8", "--data", options.data, *data_sources.ranging(options.values)] if options.data else []
     return ["export", str(model), "--to", options.to, *int8, "--output", str(options.output)]
 
 
 def sensitivity_arguments(model, output, data: JudgingData, criterion: str) -> list[str]:
     """`firekeras sensitivity`, with its events."""
     flags = {"--data": data.data, "--images": data.images, "--criterion": criterion}
-    return ["sensitivity", str(model), *_flat(flags), "--output", str(output), "--events"]
+    return [
+        "sensitivity",
+        str(model),
+        *_flat(flags),
+        *data_sources.ranging(data.values),
+        "--output",
+        str(output),
+        "--events",
+    ]
 
 
 def check_arguments(model) -> list[str]:
@@ -150,7 +168,7 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
         flags["--limit"] = options.limit
     rest = [] if options.distill is None else ["--distill" if options.distill else "--no-distill"]
     places = _flat({"--output": options.output, "--run-dir": options.run_dir})
-    ranking = _ranking(options.method)
+    ranking = [*data_sources.ranging(options.values), *_ranking(options.method)]
     return ["compress", str(model), *_flat(flags), *ranking, *_limits(choices), *rest, *places, "--events"]
 
 

@@ -1,6 +1,7 @@
 """Scores filters by other criteria in a child process.
 
-`python -m inspector.children.scoring MODEL OUT.json SOURCE CRITERION...`, with an empty SOURCE for no data.
+`python -m inspector.children.scoring MODEL OUT.json SOURCE VALUES CRITERION...`, with an empty SOURCE for no data, and
+VALUES as `data_sources.RANGES` calls what is done to theirs, empty for nothing.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from firekeras.scores.profile import FilterScores
+from inspector.state import data_sources
 
 MOST_IMAGES = 2000  # more hardly change a ranking
 
 
-def main(model, target, source, *names):
+def main(model, target, source, values, *names):
     """Scores the filters of a model, and writes the scores of each criterion, or why there are none."""
     from firekeras.cli.console import import_keras, write_progress
 
@@ -25,7 +27,7 @@ def main(model, target, source, *names):
     from firekeras.scores.criteria import score_filters
 
     network = load_model(Path(model))
-    data = _data(source, network) if source else None
+    data = _data(source, values, network) if source else None
     results = {}
     for done, name in enumerate(names):
         if len(names) > 1:  # of one, there is no part to show
@@ -38,13 +40,13 @@ def main(model, target, source, *names):
         json.dump(results, file)
 
 
-def _data(source, network):
+def _data(source, values, network):
     from firekeras.cli import classifier
     from firekeras.cli.files import load_data, load_images
 
     if source == "synthetic":
-        return load_images(source, network)
-    dataset = load_data(source, network, limit=MOST_IMAGES)
+        return load_images(source, network, **data_sources.scaling(values))
+    dataset = load_data(source, network, limit=MOST_IMAGES, **data_sources.scaling(values))
     classifier.prepare(network, None)
     return dataset.x_train, dataset.y_train
 

@@ -12,7 +12,7 @@ class DataDialog(OptionsDialog):
     """Asks for data.
 
     Signals:
-        chosen: The source, as on the command line.
+        chosen: The source, as on the command line, and what is done to its values.
 
     Args:
         title: Its title.
@@ -20,12 +20,15 @@ class DataDialog(OptionsDialog):
         last_data: The data to begin with; empty for none.
         shape: The shape of one image that the model takes; `None` if unknown.
         labels: Whether labels are needed.
+        values: What was done to their values last; empty for nothing.
         parent: The Qt parent.
     """
 
-    def __init__(self, title: str, verb: str, last_data: str, shape=None, *, labels: bool, parent=None):
+    def __init__(
+        self, title: str, verb: str, last_data: str, shape=None, *, labels: bool, values: str = "", parent=None
+    ):
         super().__init__(title, verb, parent)
-        self.data = DataField(("digits", "synthetic"), last_data, shape, labels=labels)
+        self.data = DataField(("digits", "synthetic"), last_data, shape, labels=labels, values=values)
         form = QtWidgets.QFormLayout(self)
         form.addRow(self.data.label, self.data)
         form.addRow(self.buttons)
@@ -35,6 +38,6 @@ class DataDialog(OptionsDialog):
     def _check(self):
         self.set_complete(self.data.check())
 
-    def options(self) -> str:
-        """The chosen source."""
-        return self.data.source
+    def options(self) -> tuple[str, str]:
+        """The chosen source, and what is done to its values."""
+        return self.data.source, self.data.values

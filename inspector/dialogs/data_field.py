@@ -7,6 +7,8 @@ from PySide6 import QtCore, QtWidgets
 from inspector.state import data_sources
 from inspector.widgets import name
 
+AS_THEY_ARE = "as they are"
+
 
 class DataField(QtWidgets.QWidget):
     """A box with the sources that need no file, and buttons for those that do.
@@ -16,11 +18,12 @@ class DataField(QtWidgets.QWidget):
         last: The one to begin with; empty for none.
         shape: The shape of one image that the model takes; `None` if unknown.
         labels: Whether labels are needed.
+        values: What was done to their values last, a key of `RANGES`; empty for nothing.
     """
 
     changed = QtCore.Signal()
 
-    def __init__(self, sources, last: str = "", shape=None, *, labels: bool, parent=None):
+    def __init__(self, sources, last: str = "", shape=None, *, labels: bool, values: str = "", parent=None):
         super().__init__(parent)
         self.box = QtWidgets.QComboBox(editable=True)
         self._shape, self._labels, self._synthetic = shape, labels, data_sources.SYNTHETIC in sources
@@ -35,16 +38,29 @@ class DataField(QtWidgets.QWidget):
         self.box.editTextChanged.connect(self.changed)
         self.label = QtWidgets.QLabel("&Data")
         self.label.setBuddy(self.box)
+        self.range = QtWidgets.QComboBox()
+        self.range.addItems([AS_THEY_ARE, *data_sources.RANGES])
+        self.range.setCurrentText(values or AS_THEY_ARE)
+        name(self.range, "Values", "Brings the values into the range that the network was trained on")
+        self.range.currentIndexChanged.connect(self.changed)
         self.reason = QtWidgets.QLabel(wordWrap=True)
         outer, layout = QtWidgets.QVBoxLayout(self), QtWidgets.QHBoxLayout()
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addLayout(layout)
+        outer.addLayout(self._values())
         outer.addWidget(self.reason)
         layout.addWidget(self.box, 1)
         layout.addWidget(self._button("&File…", "Choose an .npz file", QtWidgets.QFileDialog.FileMode.ExistingFile))
         if data_sources.called(shape) == "images":
             folder = QtWidgets.QFileDialog.FileMode.Directory
             layout.addWidget(self._button("F&older…", "Choose a folder of images", folder))
+
+    def _values(self):
+        line, label = QtWidgets.QHBoxLayout(), QtWidgets.QLabel("&Values")
+        label.setBuddy(self.range)
+        line.addWidget(label)
+        line.addWidget(self.range, 1)
+        return line
 
     def _button(self, text, tip, mode):
         button = QtWidgets.QPushButton(text, autoDefault=False)
@@ -68,6 +84,11 @@ class DataField(QtWidgets.QWidget):
         )
         self.reason.setText(obstacle)
         return not obstacle
+
+    @property
+    def values(self) -> str:
+        """What is done to the values, a key of `RANGES`; empty for nothing."""
+        return self.range.currentText() if self.range.currentIndex() else ""
 
     @property
     def source(self) -> str:

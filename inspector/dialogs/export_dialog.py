@@ -26,11 +26,12 @@ class ExportDialog(OptionsDialog):
     Args:
         model: The file to export.
         last_data: The data to begin with; empty for none.
+        values: What was done to their values last; empty for nothing.
         shape: The shape of one image that it takes; `None` if unknown.
         parent: The Qt parent.
     """
 
-    def __init__(self, model: Path, last_data: str, shape=None, *, cut: bool = False, parent=None):
+    def __init__(self, model: Path, last_data: str, shape=None, *, cut: bool = False, values: str = "", parent=None):
         super().__init__(f"Export {model.name}", "&Export", parent)
         self.model = model
         self.format = QtWidgets.QComboBox()
@@ -39,7 +40,7 @@ class ExportDialog(OptionsDialog):
             self._kinds.appendRow(_item(*kind))
         self.format.setModel(self._kinds)
         name(self.format, "Format", "The runtime that the file is for")
-        self.data = DataField(("digits",), last_data, shape, labels=False)
+        self.data = DataField(("digits",), last_data, shape, labels=False, values=values)
         self.output = QtWidgets.QLineEdit()
         name(self.output, "The file to write", "The file to write, completely or not at all")
         form = QtWidgets.QFormLayout(self)
@@ -77,7 +78,8 @@ class ExportDialog(OptionsDialog):
     def options(self) -> ExportOptions:
         """What is chosen."""
         to, int8 = self._kind()
-        return ExportOptions(to, Path(self.output.text().strip()).expanduser(), self.data.source if int8 else "")
+        output = Path(self.output.text().strip()).expanduser()
+        return ExportOptions(to, output, self.data.source, self.data.values) if int8 else ExportOptions(to, output)
 
 
 def _kinds():

@@ -40,13 +40,14 @@ class RunDialog(OptionsDialog):
         *,
         method: str = "",
         table: Path | None = None,
+        values: str = "",
         parent=None,
     ):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
         self.model, self.choices, self.table = model, choices, table
         self.remaining = REMAINING if table is None else {**REMAINING, "latency remaining": "latency"}
         self.samples = data_sources.called(shape)
-        self.data = DataField(("digits",), last_data, shape, labels=True)
+        self.data = DataField(("digits",), last_data, shape, labels=True, values=values)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
         self.tolerance = _decimal("Accuracy may fall by, in percentage points", 1.0, 0, 100, " points")
@@ -145,6 +146,7 @@ class RunDialog(OptionsDialog):
             distill=TEACHING[self.distill.currentText()],
             method=self._rankings[self.ranking.currentText()],
             table=self.table,
+            values=self.data.values,
         )
 
 

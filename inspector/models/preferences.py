@@ -7,6 +7,8 @@ from pathlib import Path
 
 from PySide6 import QtCore, QtWidgets
 
+from inspector.state import data_sources
+
 MOST_RECENT = 9
 
 
@@ -51,18 +53,28 @@ class Preferences:
         """The data that were last used with a model; empty if there are none yet."""
         return self.text(_data_key(model))
 
-    def set_data_of(self, model, source: str):
-        """Remembers the data that were used with a model."""
+    def values_of(self, model) -> str:
+        """What was last done to the values of data for a model, a key of `RANGES`; empty for nothing."""
+        return _range(self.text(f"values {_data_key(model)}"))
+
+    def set_data_of(self, model, source: str, values: str = ""):
+        """Remembers the data that were used with a model, and what was done to their values."""
         self.set_text(_data_key(model), source)
+        self.set_text(f"values {_data_key(model)}", values)
 
-    def judging(self, model) -> tuple[str, int]:
-        """The data that cuts of a model are judged on, and at most how many images; empty if there are none yet."""
+    def judging(self, model) -> tuple[str, int, str]:
+        """What cuts of a model are judged on: data, at most how many images, and what is done to their values.
+
+        The data are empty if there are none yet.
+        """
         data, _, images = self.text(f"judging {_data_key(model)}").rpartition(",")
-        return data, int(images) if images.isdecimal() else 1000
+        values = _range(self.text(f"judged values {_data_key(model)}"))
+        return data, int(images) if images.isdecimal() else 1000, values
 
-    def set_judging(self, model, data: str, images: int):
-        """Remembers the data that cuts of a model are judged on."""
+    def set_judging(self, model, data: str, images: int, values: str = ""):
+        """Remembers what cuts of a model are judged on."""
         self.set_text(f"judging {_data_key(model)}", f"{data},{images}")
+        self.set_text(f"judged values {_data_key(model)}", values)
 
     def restore(self, window: QtWidgets.QMainWindow):
         """Restores the position of a window, with its docks."""
@@ -75,6 +87,11 @@ class Preferences:
         """Remembers the position of a window."""
         self.settings.setValue("geometry", window.saveGeometry())
         self.settings.setValue("state", window.saveState())
+
+
+def _range(text):
+    """A key of `RANGES`; empty if a file of preferences says something else."""
+    return text if text in data_sources.RANGES else ""
 
 
 def _data_key(model):

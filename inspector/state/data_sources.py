@@ -8,9 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from firekeras.data.scale import FROM_8_BITS, FROM_SIGNED, FROM_UNIT, Range
+
 DIGITS, SYNTHETIC = "digits", "synthetic"
 DIGITS_SHAPE = (8, 8, 1)
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")  # in an .npz file; the first is enough if labels are not needed
+RANGES: dict[str, Range] = {each.words: each for each in (*FROM_8_BITS, *FROM_UNIT, *FROM_SIGNED)}
 MOST_NAMED = 5
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -18,6 +21,26 @@ HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.re
 def called(shape: Sequence[int | None] | None) -> str:
     """What inputs of a shape are called: "images", or "samples" if they can be none, as of a series."""
     return "images" if shape is None or len(shape) == len(DIGITS_SHAPE) else "samples"
+
+
+def ranging(values: str) -> list[str]:
+    """What the command line takes to bring data into another range.
+
+    Args:
+        values: A key of `RANGES`; empty for data as they are.
+    """
+    return RANGES[values].options.split() if values else []
+
+
+def named_range(scale: float | None, mean: Sequence[float] | None) -> str:
+    """The key of `RANGES` for what a run on the command line was given; empty if it has none."""
+    given = (1.0 if scale is None else scale, [0.0] if mean is None else [*mean])
+    return next((words for words, each in RANGES.items() if given == (each.scale, [each.mean])), "")
+
+
+def scaling(values: str) -> dict[str, float]:
+    """The same as arguments of `firekeras.datasets.scaled`."""
+    return {"scale": RANGES[values].scale, "mean": RANGES[values].mean} if values else {}
 
 
 def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, synthetic: bool = True) -> str:

@@ -33,15 +33,16 @@ class Exporting(Task):
         """Opens the dialog for a model."""
         session = self.session
         cut = session.measured is not None and not session.of_run and bool(session.measured.preview.num_gone)
-        data = self._preferences.data_of(session.need_model())
-        dialog = ExportDialog(model, data, session.input_shape, cut=cut)
+        first = session.need_model()
+        data, values = self._preferences.data_of(first), self._preferences.values_of(first)
+        dialog = ExportDialog(model, data, session.input_shape, cut=cut, values=values)
         dialog.chosen.connect(lambda options: self.in_words(self.start, model, options))
         self.asked.emit(dialog)
 
     def start(self, model: Path, options: ExportOptions):
         """Exports a model; the file is run and compared with Keras before it is kept."""
         if options.data:
-            self._preferences.set_data_of(self.session.need_model(), options.data)
+            self._preferences.set_data_of(self.session.need_model(), options.data, options.values)
         command = firekeras_command(export_arguments(model, options))
         over = lambda outcome: self._exported(outcome, model, options.output)  # noqa: E731
         self.wished.emit(command, f"Exporting {model.name}", over)

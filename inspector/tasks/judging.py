@@ -16,7 +16,12 @@ from inspector.tasks.task import Task
 
 def checking_command(model, plan, data: JudgingData) -> list[str]:
     """The command line of the child that measures accuracy."""
-    return [sys.executable, "-m", "inspector.children.checking", *map(str, (model, plan, data.data, data.images))]
+    return [
+        sys.executable,
+        "-m",
+        "inspector.children.checking",
+        *map(str, (model, plan, data.data, data.images, data.values)),
+    ]
 
 
 class Judging(Task):
@@ -43,8 +48,8 @@ class Judging(Task):
         model = self.session.need_model()
 
         def choose(data):
-            self._preferences.set_judging(model, data.data, data.images)
-            self._preferences.set_data_of(model, data.data)
+            self._preferences.set_judging(model, data.data, data.images, data.values)
+            self._preferences.set_data_of(model, data.data, data.values)
             if then is not None:
                 self.in_words(then)
 
@@ -54,14 +59,16 @@ class Judging(Task):
 
     def _last(self):
         model = self.session.need_model()
-        data, images = self._preferences.judging(model)
-        return JudgingData(data or self._preferences.data_of(model), images)
+        data, images, values = self._preferences.judging(model)
+        if data:
+            return JudgingData(data, images, values)
+        return JudgingData(self._preferences.data_of(model), images, self._preferences.values_of(model))
 
     def _with_data(self, then):
         """Goes on with the data of this model if they were chosen and are still there; else asks for them first."""
-        data, images = self._preferences.judging(self.session.need_model())
+        data, images, values = self._preferences.judging(self.session.need_model())
         if data and not data_sources.why_not(data, self.session.input_shape, labels=True):
-            then(JudgingData(data, images))
+            then(JudgingData(data, images, values))
         else:
             self.ask_for_data(lambda: self._with_data(then))
 

@@ -38,14 +38,15 @@ class Measuring(Task):
     def ask(self):
         """Opens the dialog."""
         model = self.session.need_model()
-        dialog = MeasureDialog(model.name, self._preferences.data_of(model), self.session.input_shape)
+        data, values = self._preferences.data_of(model), self._preferences.values_of(model)
+        dialog = MeasureDialog(model.name, data, self.session.input_shape, values=values)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
     def start(self, options: MeasureOptions):
         """Measures the open model, and puts the profile beside it."""
         model = self.session.need_model()
-        self._preferences.set_data_of(model, options.data)
+        self._preferences.set_data_of(model, options.data, options.values)
         command = firekeras_command(measure_arguments(model, beside_model(model), options))
         self.wished.emit(command, f"Measuring {model.name}", lambda outcome: self._measured(outcome, model))
 

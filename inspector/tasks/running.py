@@ -27,6 +27,7 @@ from inspector.state import (
     Session,
     Stage,
     criteria,
+    data_sources,
     events_size,
     open_document,
     profiles_of,
@@ -103,17 +104,19 @@ class Running(Task):
         """Opens the dialog."""
         session = self.session
         model = session.need_model()
-        data = self._preferences.data_of(model)
+        data, values = self._preferences.data_of(model), self._preferences.values_of(model)
         share, method = _share_left(session), _method(session)
         table = session.table.path.resolve() if session.table else None
-        dialog = RunDialog(model, session.choices, share, data, session.input_shape, method=method, table=table)
+        dialog = RunDialog(
+            model, session.choices, share, data, session.input_shape, method=method, table=table, values=values
+        )
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
     def start(self, options: RunOptions):
         """Begins a run with the open model."""
         model = self.session.need_model()
-        self._preferences.set_data_of(model, options.data)
+        self._preferences.set_data_of(model, options.data, options.values)
         self._start(compress_arguments(model, self.session.choices, options), options.run_dir)
 
     def resume(self):
@@ -309,8 +312,12 @@ class Running(Task):
         """Opens the dialog that measures FIRE of the round that is shown."""
         stage, model = self.need_stage()
         source = self.view.directory.settings.get("source") or {} if self.view is not None else {}
-        data = self._preferences.data_of(self.session.need_model()) or str(source.get("data") or "")
-        dialog = MeasureDialog(f"{stage.name} of this run", data, self.session.input_shape)
+        first = self.session.need_model()
+        data, values = self._preferences.data_of(first), self._preferences.values_of(first)
+        if not data:
+            data = str(source.get("data") or "")
+            values = data_sources.named_range(source.get("scale"), source.get("mean"))
+        dialog = MeasureDialog(f"{stage.name} of this run", data, self.session.input_shape, values=values)
         dialog.chosen.connect(lambda options: self.measure(stage, model, options))
         self.asked.emit(dialog)
 

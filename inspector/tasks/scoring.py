@@ -52,7 +52,7 @@ class Scoring(Task):
             self._ask_for_data(name)
         else:
             names = [name, *(other for other in criteria.of_weights() if other != name)]
-            self._compute(names, "")
+            self._compute(names)
 
     def _need_one_input(self, name):
         why = obstacles.several_inputs(self.session)
@@ -68,17 +68,18 @@ class Scoring(Task):
             self._preferences.data_of(model),
             self.session.input_shape,
             labels=labels,
+            values=self._preferences.values_of(model),
         )
-        dialog.chosen.connect(lambda source: self._compute([name], source))
+        dialog.chosen.connect(lambda chosen: self._compute([name], *chosen))
         dialog.rejected.connect(self.unchanged)
         self.asked.emit(dialog)
 
-    def _compute(self, names, source):
+    def _compute(self, names, source="", values=""):
         model, profile, scratch = self.session.need_model(), self.session.need_measured().profile, Scratch()
         if source:
-            self._preferences.set_data_of(model, source)
+            self._preferences.set_data_of(model, source, values)
         target = scratch.path / SCORES
-        command = [sys.executable, "-m", "inspector.children.scoring", model, target, source, *names]
+        command = [sys.executable, "-m", "inspector.children.scoring", model, target, source, values, *names]
         before = self._shown_at_once
         then = lambda outcome: self._computed(  # noqa: E731
             outcome, names, model, profile, scratch, overtaken=before != self._shown_at_once

@@ -31,3 +31,12 @@ def test_the_window_comes_back_where_it_was(window, preferences, qtbot):
 def test_data_are_remembered_for_each_model(preferences):
     preferences.set_data_of("one.keras", "images.npz")
     assert preferences.data_of("one.keras") == "images.npz" and preferences.data_of("other.keras") == ""
+
+
+def test_what_is_done_to_values_is_remembered_for_each_model(preferences):
+    preferences.set_data_of("one.keras", "images.npz", "divided by 255")
+    preferences.set_judging("one.keras", "images.npz", 200, "multiplied by 255")
+    assert preferences.values_of("one.keras") == "divided by 255" and preferences.values_of("other.keras") == ""
+    assert preferences.judging("one.keras") == ("images.npz", 200, "multiplied by 255")
+    preferences.set_data_of("one.keras", "images.npz", "as an older file may say")
+    assert preferences.values_of("one.keras") == ""

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from inspector.state.data_sources import why_not
+from firekeras.cli.parsing import parsed_factor, parsed_numbers
+from inspector.state.data_sources import RANGES, named_range, ranging, scaling, why_not
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,15 @@ def test_a_file_without_the_arrays_that_are_needed_is_refused_at_once(tmp_path):
     np.savez(path, x_train=np.zeros((2, 4, 4, 1)), y_train=np.zeros(2, "int64"))
     assert why_not(str(path), (4, 4, 1), labels=False) == ""
     assert "lacks x_test, y_test: it has x_train, y_train. Expected" in why_not(str(path), (4, 4, 1), labels=True)
+
+
+@pytest.mark.parametrize("values", RANGES)
+def test_the_command_line_takes_what_a_range_is_called(values):
+    given = dict(zip(*[iter(ranging(values))] * 2, strict=True))
+    scale, mean = parsed_factor(given["--scale"]), parsed_numbers(given["--mean"]) if "--mean" in given else None
+    assert scaling(values) == {"scale": scale, "mean": mean[0] if mean else 0}
+    assert named_range(scale, mean) == values
+
+
+def test_data_as_they_are_need_no_range():
+    assert ranging("") == [] and scaling("") == {} and named_range(None, None) == "" == named_range(0.3, None)

@@ -60,16 +60,17 @@ def test_data_are_chosen_once_and_accuracy_is_shown_beside_latency(window, qtbot
     assert not dialog.buttons.buttons()[0].isEnabled() and "no labels" in dialog.data.reason.text()
     dialog.data.box.setEditText(str(images))
     dialog.images.setValue(500)
+    dialog.data.range.setCurrentText("divided by 255")
     dialog.accept()
     qtbot.waitUntil(lambda: window.session.checked is not None, timeout=LONG)
     assert label.text() == "accuracy 0.9123 → 0.8456 (-6.7 points) untrained"
     assert asked[0][1:4] == ["-m", "inspector.children.checking", str(window.session.document.model)]
-    assert asked[0][-2:] == [str(images), "500"] and str(images) in label.toolTip()
+    assert asked[0][-3:] == [str(images), "500", "divided by 255"] and str(images) in label.toolTip()
     window.editor.set_ratio(0.5)
     assert "Outdated: <s>accuracy 0.9123" in label.text() and "F9 to re-measure" in label.toolTip()
     window.actions_["check"].trigger()  # nobody asks for the data again
     qtbot.waitUntil(lambda: len(window.session.checks) == 2, timeout=LONG)
-    assert asked[1][-2:] == [str(images), "500"] and "<s>" not in label.text()
+    assert asked[1][-3:] == [str(images), "500", "divided by 255"] and "<s>" not in label.text()
     window.editor.stack.undo()
     assert window.session.checked.choices == window.session.choices and "<s>" not in label.text()
 

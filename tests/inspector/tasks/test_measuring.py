@@ -38,3 +38,20 @@ def test_data_that_cannot_be_used_are_refused_in_the_dialog(window, qtbot, tmp_p
     assert field.reason.text().endswith("Expected x_train; labels are not needed.")
     assert "y_train" not in field.box.toolTip() + field.box.statusTip()
     assert not window.dialog.buttons.buttons()[0].isEnabled()
+
+
+def test_values_are_brought_into_the_range_of_training(window, qtbot, replay):
+    asked = replay([])
+    window.actions_["measure"].trigger()
+    window.dialog.data.box.setEditText("digits")
+    assert window.dialog.data.range.currentText() == "as they are"
+    window.dialog.data.range.setCurrentText("divided by 127.5, minus 1")
+    window.dialog.accept()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert " ".join(asked[0]).count("--scale 1/127.5 --mean 1") == 1
+    window.actions_["measure"].trigger()
+    assert window.dialog.data.values == "divided by 127.5, minus 1"
+    window.dialog.reject()
+    window.actions_["run"].trigger()
+    assert "--scale 1/127.5 --mean 1" in window.dialog.command.toPlainText()
+    window.dialog.reject()

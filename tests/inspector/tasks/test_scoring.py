@@ -84,8 +84,8 @@ def test_saved_choices_bring_their_criterion_along(window, tmp_path):
 def test_criteria_of_weights_are_computed_together_and_once(window, qtbot, child):
     choose(window, "l2")
     qtbot.waitUntil(lambda: ranked_by(window) == ("l2", "l2"), timeout=20000)
-    assert child == [["inspector.children.scoring", *child[0][1:3], "", "l2", *child[0][5:]]]
-    assert set(child[0][4:]) == set(criteria.of_weights())
+    assert child == [["inspector.children.scoring", *child[0][1:3], "", "", "l2", *child[0][6:]]]
+    assert set(child[0][5:]) == set(criteria.of_weights())
     choose(window, "contribution")
     assert ranked_by(window) == ("contribution", "contribution") and len(child) == 1
 
@@ -112,9 +112,10 @@ def test_criteria_that_need_data_ask_for_them(window, qtbot, child):
     dialog.data.box.setEditText("synthetic")
     assert "no labels" in dialog.data.reason.text() and ranked_by(window) == ("fire", "fire")
     dialog.data.box.setEditText(str(window.session.document.model))
+    dialog.data.range.setCurrentText("divided by 255")
     dialog.accept()
     qtbot.waitUntil(lambda: ranked_by(window) == ("taylor", "taylor"), timeout=20000)
-    assert child[0][3:] == [str(window.session.document.model), "taylor"]
+    assert child[0][3:] == [str(window.session.document.model), "divided by 255", "taylor"]
     window.actions_["copy"].trigger()
     assert "Save the plan" in window.banner.words.text()
 
@@ -155,7 +156,7 @@ def test_fire_of_a_round_that_nobody_measured_is_not_a_number(history):
 
 
 def test_the_child_scores_as_the_library(files, tmp_path, capsys):
-    scoring.main(str(files[0]), str(tmp_path / "scores.json"), "", "l2", "taylor")
+    scoring.main(str(files[0]), str(tmp_path / "scores.json"), "", "", "l2", "taylor")
     progress = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "progress" in line]
     assert [(event["done"], event["total"]) for event in progress] == [(0, 2), (1, 2)]  # never all, while it works
     scores, refused = scoring.read(tmp_path / "scores.json", {})
