@@ -119,7 +119,7 @@ class RunDialog(OptionsDialog):
     def _show_command(self):
         keeps_all = self.tolerance.value() >= 100 * KEEPS_ALL
         self.tolerance.setSuffix(f" points{EVERY_ROUND if keeps_all else ''}")
-        self.left.setEnabled(self.target.currentText() in self.remaining)
+        self.left.setVisible(self.target.currentText() in self.remaining)
         self.command.setPlainText(as_text(compress_arguments(self.model, self.choices, self.options())))
         obstacle = _why_not(Path(self.run_dir.text().strip()), Path(self.output.text().strip()), self.model)
         self.reason.setText(obstacle)

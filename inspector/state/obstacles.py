@@ -193,13 +193,14 @@ def no_resuming(view: RunView | None, own: bool) -> str:
     return "" if view.can_resume else "the run was begun in Python, and can only be resumed from Python"
 
 
-def no_stopping(view: RunView | None, stopping: bool) -> str:
+def no_stopping(view: RunView | None, stopping: bool, starting: bool) -> str:
     """If a run cannot be stopped after its round.
 
     Args:
         view: The run.
         stopping: Whether it was already asked to stop.
+        starting: Whether it was started, and has written nothing yet.
     """
-    if view is None or view.over:
+    if not starting and (view is None or view.over):
         return "no run is in progress"
     return "it is already stopping after this round" if stopping else ""

@@ -40,6 +40,7 @@ from inspector.views import NO_RUN
 HALF = 0.5  # of the MACs is to be left, if no preview says otherwise
 PERIOD = 1000  # milliseconds between looks at a run that another process may write to
 STARTING = "Starting: loading the model and measuring its accuracy."
+STOPPING = "Stopping after this round."
 
 
 class Running(Task):
@@ -91,6 +92,7 @@ class Running(Task):
         """Forgets the last run; nothing is known about the one in this folder yet."""
         self.view: RunView | None = None
         self.folder, self.own, self.stopping = folder, own, False
+        self._stop_waits = False  # until the run can read the request
         self.stages: list[Stage] = []
         self.stage: Stage | None = None
         self.by_epoch = False
@@ -191,7 +193,10 @@ class Running(Task):
     def _read(self, directory) -> RunView:
         rounds = len(self.view.report.rounds) if self.view else -1
         view = self.view = RunView.of(directory)
-        doing = "Stopping after this round." if self.stopping and self.running else ""
+        if self._stop_waits and not view.over:
+            self._stop_waits = False
+            directory.ask_to_stop()
+        doing = STOPPING if self.stopping and self.running else ""
         self.shown.emit(view, doing, self.running)
         if self.running and self.own:
             self.progressed.emit(*view.share_done())
@@ -346,13 +351,18 @@ class Running(Task):
         """Whether a run that this window started is in progress."""
         return self.own and self._work.job is not None and self._work.doing.startswith("Run ")
 
+    @property
+    def starting(self) -> bool:
+        """Whether this window started a run that has written nothing yet."""
+        return self.running and self.view is None
+
     def stop(self):
-        """Ends the run after the round in progress; its result is kept."""
-        RunDirectory.open(self._need_folder()).ask_to_stop()
-        self.stopping = True
+        """Ends the run after the round in progress, or the first one if it is still starting; its result is kept."""
+        self.stopping, self._stop_waits = True, self.starting
+        if not self._stop_waits:
+            RunDirectory.open(self._need_folder()).ask_to_stop()
         self.logged.emit("Asked to stop after this round.")
-        if self.view is not None:
-            self.shown.emit(self.view, "Stopping after this round.", self.running)
+        self.shown.emit(self.view, f"{STARTING} {STOPPING}" if self._stop_waits else STOPPING, self.running)
         self.changed.emit()
 
     def _ended(self, outcome):

@@ -104,6 +104,21 @@ def test_stop_after_this_round_asks_the_run(window, qtbot, folder, replay):
     assert window.running.view.report.reason == "stopped"
 
 
+def test_a_run_that_is_starting_can_be_asked_to_stop(window, qtbot, folder, replay, tmp_path):
+    begin(folder, window.session.measured.planner.widths)
+    end = steps_of(folder, [whole_round(1, True, 0.9, 0.8, smaller(window, 1)), {"event": "stop", "reason": "stopped"}])
+    go = tmp_path / "go"
+    replay([{"wait": str(go)}, *steps_of(folder, [start(), cut(1)]), {"wait": str(folder / "stop")}, *end])
+    window.running.start(options(folder))
+    window.setFocus()
+    qtbot.keyClick(window, QtCore.Qt.Key.Key_Escape)
+    assert "Starting: " in window.run_panel.status.text() and "Stopping after" in window.run_panel.status.text()
+    assert "it is already stopping" in window.actions_["stop"].statusTip() and not (folder / "stop").exists()
+    go.touch()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert window.running.view.report.reason == "stopped" and not window.running.starting
+
+
 def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot, folder, replay):
     begin(folder, window.session.measured.planner.widths)
     events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1)), cut(2)]

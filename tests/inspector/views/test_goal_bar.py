@@ -180,7 +180,7 @@ def test_goal_board_and_bars_fit_into_the_window_and_can_be_read(window, qtbot, 
 def test_a_run_takes_the_goal_as_its_target(window, qtbot):
     type_goal(window, qtbot, "60% of MACs")
     window.actions_["run"].trigger()
-    assert window.dialog.target.currentText() == "60% of MACs" and not window.dialog.left.isEnabled()
+    assert window.dialog.target.currentText() == "60% of MACs" and not window.dialog.left.isVisible()
     assert window.dialog.options().target == {"macs": 0.6} and "--macs 0.6" in window.dialog.command.toPlainText()
 
 
