@@ -28,8 +28,7 @@ def readout(session: Session, layer: str, filter: int) -> str:
     score = "no score" if fire != fire else f"{score_name(session)} {fire:{'.3f' if session.ranks_by_fire else '.3g'}}"
     place = measured.place(layer, filter)
     rank = f"rank {place} of {measured.ranked}" if place else "not ranked"
-    goes, stays = ("removed" if is_done(session) else "to be removed"), "kept"
-    return f"{layer}, filter {filter}: {score}, {rank}, {goes if session.gone(layer, filter) else stays}"
+    return f"{layer}, filter {filter}: {score}, {rank}, {_fate(session, layer, filter)}"
 
 
 def of_what(session: Session) -> str:
@@ -182,8 +181,25 @@ def _what_went(session, name, layer, filter):
     row = session.need_opened().row(layer)
     if row.locked:
         return why_layer(session, layer)
-    went = "" if filter is None else f"it was {'removed' if session.gone(layer, filter) else 'kept'}; "
+    went = "" if filter is None else f"it {_be(session, layer)} {_fate(session, layer, filter)}; "
     return f"{name}: {went}{layer} has {session.left(layer)} of {row.filters} filters left."
+
+
+def _fate(session, layer, filter):
+    """Whether a filter goes, or went as far as that is known."""
+    if not is_done(session):
+        return "to be removed" if session.gone(layer, filter) else "kept"
+    fate = "removed" if session.gone(layer, filter) else "kept"
+    return f"assumed to be {fate}" if _is_assumed(session, layer) else fate
+
+
+def _be(session, layer):
+    return "is" if _is_assumed(session, layer) else "was"
+
+
+def _is_assumed(session, layer):
+    """Whether nothing records which filters a layer lost."""
+    return session.comparison is not None and layer in session.comparison.by_rank
 
 
 def _some(names, most=3):

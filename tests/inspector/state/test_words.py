@@ -1,4 +1,5 @@
 from inspector.state import words
+from inspector.state.comparison import Comparison, Mode
 
 
 def test_every_filter_and_every_layer_says_why(session):
@@ -16,3 +17,12 @@ def test_a_readout_names_the_filter_and_its_number(session):
     row = next(row for row in session.rows if not row.locked)
     line = words.readout(session, row.name, 0)
     assert line.startswith(f"{row.name}, filter 0: FIRE {session.measured.profile[row.name][0]:.3f}, rank ")
+
+
+def test_what_nobody_recorded_is_called_an_assumption(session):
+    profile, row = session.measured.profile, next(row for row in session.rows if not row.locked)
+    widths = {**session.measured.planner.widths, row.name: row.filters - 1}
+    session.compare(Comparison.of_widths(profile, widths, "round 3"), Mode.CUTS)
+    highest = int(profile[row.name].argmax())
+    assert words.readout(session, row.name, highest).endswith(", assumed to be removed")
+    assert words.reasons(session, row.name, highest)[0].startswith("round 3: it is assumed to be removed; ")
