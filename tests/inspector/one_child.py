@@ -4,13 +4,16 @@
 it writes, and ends as it does. A client that is killed interrupts its command.
 """
 
+import contextlib
 import json
 import os
 import signal
 import socket
 import sys
+import traceback
 
 END = b"\0"  # before the exit code; output is text
+STOP = b"[]\n"  # in place of a command
 
 
 def client(address, arguments):
@@ -35,15 +38,17 @@ def serve(address):
 
     tf.config.run_functions_eagerly(True)
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(address)
+        listener.bind(f"{address}.bound")
         listener.listen()
+        os.rename(f"{address}.bound", address)  # who finds it is answered
         while True:
             connection, _ = listener.accept()
             with connection:
-                arguments = json.loads(connection.makefile("rb").readline())
-                if not arguments:
+                line = connection.makefile("rb").readline()
+                if line == STOP:
                     return
-                answer(connection, firekeras.cli.app, arguments)
+                if line.endswith(b"\n"):  # else the client was killed before it asked
+                    answer(connection, firekeras.cli.app, json.loads(line))
 
 
 def answer(connection, app, arguments):
@@ -54,9 +59,8 @@ def answer(connection, app, arguments):
         os.dup2(connection.fileno(), stream)
     working = [True]
     watcher = threading.Thread(target=watch, args=(connection, working))
-    watcher.start()
     try:
-        code = interruptible(working, run, app, arguments)
+        code = interruptible(working, watcher.start, run, app, arguments)
     finally:
         for stream, kept in zip((1, 2), before, strict=True):
             os.dup2(kept, stream)
@@ -71,12 +75,17 @@ def answer(connection, app, arguments):
 
 def watch(connection, working):
     """Interrupts the command if its client goes away."""
-    if not connection.recv(1) and working:
+    with contextlib.suppress(ConnectionResetError):  # it went with output unread
+        connection.recv(1)
+    if working:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def interruptible(working, function, *arguments):
-    """The exit code of what may be interrupted while it works, and once: the signal may come when it has just ended."""
+def interruptible(working, begin_watch, function, *arguments):
+    """The exit code of what may be interrupted while it works, and once: the signal may come when it has just ended.
+
+    Nobody watches before the signal is handled: the first one would end the server.
+    """
 
     def interrupt(*_):
         if working:
@@ -86,6 +95,7 @@ def interruptible(working, function, *arguments):
     signal.signal(signal.SIGINT, interrupt)
     try:
         try:
+            begin_watch()
             return function(*arguments)
         finally:
             working.clear()
@@ -94,6 +104,7 @@ def interruptible(working, function, *arguments):
 
 
 def run(app, arguments):
+    """The exit code of a command, whatever becomes of it: the next one must find the server."""
     try:
         if arguments[0] == "checking":
             check(*arguments[1:])
@@ -102,8 +113,21 @@ def run(app, arguments):
         else:
             app(arguments, prog_name="firekeras")
     except SystemExit as end:
-        return end.code or 0
+        return exit_code(end.code)
+    except Exception:  # among them that of who writes to a client that was killed
+        with contextlib.suppress(OSError):
+            traceback.print_exc()
+        return 1
     return 0
+
+
+def exit_code(code):
+    """As the interpreter has it: a text is shown, and counts as 1."""
+    if isinstance(code, str):
+        with contextlib.suppress(OSError):
+            sys.stderr.write(code + "\n")
+        return 1
+    return code or 0
 
 
 def check(model, plan, data, images):

@@ -63,13 +63,22 @@ def server():
     folder = tempfile.mkdtemp()  # addresses of sockets are short
     address = f"{folder}/socket"
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
-    with subprocess.Popen([sys.executable, CHILD, address], env=environment) as child:
+    errors = Path(folder, "errors")
+    with (
+        errors.open("w") as log,
+        subprocess.Popen([sys.executable, CHILD, address], env=environment, stderr=log) as child,
+    ):
         yield address
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(address)
-            client.sendall(b"[]\n")
-        assert child.wait(LONG / 1000) == 0
+        assert child.poll() is None, errors.read_text()
+        send(address, b"[]\n")
+        assert child.wait(LONG / 1000) == 0, errors.read_text()
     shutil.rmtree(folder)
+
+
+def send(address, line):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(address)
+        client.sendall(line)
 
 
 @pytest.fixture
@@ -91,6 +100,13 @@ def served(server, qtbot, monkeypatch):
 def until_done(qtbot, window):
     qtbot.waitUntil(lambda: window.work.job is None and window.banner.isVisible(), timeout=LONG)
     return window.banner.words.text()
+
+
+def test_clients_that_are_killed_do_not_end_the_child(served, server):
+    for line in (b"", b'["--ver', b'["--version"]\n', b'["checking", "no such model", "", "", "1"]\n'):
+        send(server, line)
+    version = subprocess.run([sys.executable, CHILD, server, "--version"], capture_output=True, text=True, check=True)
+    assert firekeras.__version__ in version.stdout
 
 
 def test_a_model_is_measured_from_within(served, digits, qtbot, tmp_path):
