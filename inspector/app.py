@@ -66,12 +66,17 @@ def _options(arguments):
 
 def _tell(window, kind, error, trace):
     """Handles an unexpected error: the traceback goes to standard error and the log, a line to the window."""
+    from inspector.state import Message
+
     text = "".join(traceback.format_exception(kind, error, trace))
     sys.stderr.write(text)
     window.run_panel.say(text)
     window.banner.say(
-        f"Something went wrong inside the inspector: {error}. Your choices are kept. The log below has the details.",
-        error=True,
-        way_out="&Show the log",
-        then=window.show_runs,
+        Message(
+            f"Something went wrong inside the inspector: {error}. Your choices are kept. The details are in the log "
+            "below.",
+            error=True,
+            way_out="&Show the log",
+            then=window.show_runs,
+        )
     )

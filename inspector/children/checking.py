@@ -1,6 +1,6 @@
 """Accuracy of a cut in a child process: statistics settled, nothing trained.
 
-`python -m inspector.children.checking MODEL.keras PLAN.json DATA IMAGES [VALUES]` writes one event, `"accuracy"`.
+`python -m inspector.children.checking MODEL.keras PLAN.json SOURCE VALUES IMAGES` writes one event, `"accuracy"`.
 """
 
 from __future__ import annotations
@@ -8,19 +8,20 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from inspector.state import Data
+
 BATCH, STEPS = 64, 3
 NOTABLE, FEW = 0.01, 3  # a change by settling alone: in points or as a share of a loss, and of so many images
 
 
-def measure(model, plan, source, images: int, values: str = ""):
+def measure(model, plan, data: Data, images: int):
     """Measures a model and a cut of it on test images, each settled on training images, as a run judges them.
 
     Args:
         model: A `.keras` file.
         plan: The file of a plan.
-        source: Data with labels, as on the command line.
+        data: Data with labels.
         images: How many test images, and how many training images, at most.
-        values: What is done to their values, a key of `data_sources.RANGES`; empty for nothing.
     """
     from firekeras.cli.console import import_keras, write_event, write_progress
 
@@ -33,11 +34,10 @@ def measure(model, plan, source, images: int, values: str = ""):
     from firekeras.rounds.evaluation import Evaluation, no_better_than_chance
     from firekeras.rounds.judge import Judge
     from firekeras.rounds.run import settled_differently
-    from inspector.state import data_sources
 
     write_progress(0, STEPS)
     network = load_model(Path(model))
-    dataset = load_data(source, network, **data_sources.scaling(values))
+    dataset = load_data(data.source, network, **data.scaling)
     classifier.check_classes(network, dataset)
     classifier.prepare(network, None)
     x, y, _ = draw_samples((dataset.x_test, dataset.y_test), images)
@@ -56,9 +56,14 @@ def measure(model, plan, source, images: int, values: str = ""):
     write_event("accuracy", monitor=monitor, before=before, after=after, images=len(x), note=chance or differs or "")
 
 
+def main(model, plan, source, values, images):
+    """What the command line asks for."""
+    measure(model, plan, Data(source, values), int(images))
+
+
 if __name__ == "__main__":
     try:
-        measure(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), *sys.argv[5:])
+        main(*sys.argv[1:])
     except (ValueError, ImportError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(1) from None

@@ -12,30 +12,25 @@ from pathlib import Path
 
 from firekeras.plan.goals import Value
 from firekeras.rounds.monitor import KEEPS_ALL
-from inspector.state import Choices, criteria, data_sources
+from inspector.state import Choices, Data, criteria, data_sources
 
 
 @dataclasses.dataclass(frozen=True)
 class MeasureOptions:
-    """The options of measuring FIRE: `data` as on the command line, `fraction` a share or `"auto"`.
+    """The options of measuring FIRE; `fraction` is a share or `"auto"`."""
 
-    Here and in all that follow, `values` is what is done to those of the data, a key of `data_sources.RANGES`.
-    """
-
-    data: str
+    data: Data
     fraction: str = "0.2"
     neuron_maps: bool = True
     batch_size: int = 64
-    values: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class JudgingData:
-    """The data that cuts are judged on: `data` as on the command line, and at most how many images."""
+    """The data that cuts are judged on, and at most how many images."""
 
-    data: str
+    data: Data
     images: int = 1000
-    values: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,14 +40,12 @@ class ExportOptions:
     Args:
         to: The name of the format.
         output: The file, or the folder.
-        data: For int8: images to calibrate the ranges of values on, as on the command line; empty for floats.
-        values: What is done to their values.
+        data: For int8: images to calibrate the ranges of values on; none for floats.
     """
 
     to: str
     output: Path
-    data: str = ""
-    values: str = ""
+    data: Data = data_sources.NO_DATA
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +53,7 @@ class RunOptions:
     """The options of a run.
 
     Args:
-        data: As on the command line.
+        data: Images with labels.
         run_dir: A new folder.
         output: The file of the smaller model.
         tolerance: How far accuracy may fall, in absolute points.
@@ -73,10 +66,9 @@ class RunOptions:
         method: The name of a criterion or method to rank by, such as "fire" for FIRE alone; empty for what `compress`
             does by default, FIRE with l1 norms and contributions.
         table: The file of the latency table, for a target in `"latency"`.
-        values: What is done to the values of the data.
     """
 
-    data: str
+    data: Data
     run_dir: Path
     output: Path
     tolerance: float = 0.01
@@ -88,15 +80,13 @@ class RunOptions:
     distill: bool | None = None
     method: str = ""
     table: Path | None = None
-    values: str = ""
 
 
 def measure_arguments(model, output, options: MeasureOptions) -> list[str]:
     """`firekeras measure`."""
     maps = ["--neuron-maps"] if options.neuron_maps else []
-    flags = {"--data": options.data, "--fraction": options.fraction, "--batch-size": options.batch_size}
-    ranges = data_sources.ranging(options.values)
-    return ["measure", str(model), *_flat(flags), *ranges, *maps, "--output", str(output), "--events"]
+    flags = {"--fraction": options.fraction, "--batch-size": options.batch_size}
+    return ["measure", str(model), *options.data.options, *_flat(flags), *maps, "--output", str(output), "--events"]
 
 
 def prune_arguments(model, ranking: dict, choices: Choices, output, table: Path | None = None) -> list[str]:
@@ -124,22 +114,14 @@ def table_arguments(model, output, in_litert) -> list[str]:
 
 def export_arguments(model, options: ExportOptions) -> list[str]:
     """`firekeras export`."""
-    int8 = ["--int8", "--data", options.data, *data_sources.ranging(options.values)] if options.data else []
+    int8 = ["--int8", *options.data.options] if options.data.source else []
     return ["export", str(model), "--to", options.to, *int8, "--output", str(options.output)]
 
 
 def sensitivity_arguments(model, output, data: JudgingData, criterion: str) -> list[str]:
     """`firekeras sensitivity`, with its events."""
-    flags = {"--data": data.data, "--images": data.images, "--criterion": criterion}
-    return [
-        "sensitivity",
-        str(model),
-        *_flat(flags),
-        *data_sources.ranging(data.values),
-        "--output",
-        str(output),
-        "--events",
-    ]
+    flags = {"--images": data.images, "--criterion": criterion}
+    return ["sensitivity", str(model), *data.data.options, *_flat(flags), "--output", str(output), "--events"]
 
 
 def check_arguments(model) -> list[str]:
@@ -156,7 +138,6 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
     """`firekeras compress`, with its events."""
     asks = options.tolerance >= KEEPS_ALL  # the command line, and here nobody can answer
     flags = {
-        "--data": options.data,
         "--tolerance": _number(math.inf if asks else options.tolerance),
         "--epochs": options.epochs,
         "--batch-size": options.batch_size,
@@ -168,8 +149,8 @@ def compress_arguments(model, choices: Choices, options: RunOptions) -> list[str
         flags["--limit"] = options.limit
     rest = [] if options.distill is None else ["--distill" if options.distill else "--no-distill"]
     places = _flat({"--output": options.output, "--run-dir": options.run_dir})
-    ranking = [*data_sources.ranging(options.values), *_ranking(options.method)]
-    return ["compress", str(model), *_flat(flags), *ranking, *_limits(choices), *rest, *places, "--events"]
+    chosen = [*_flat(flags), *_ranking(options.method), *_limits(choices), *rest, *places]
+    return ["compress", str(model), *options.data.options, *chosen, "--events"]
 
 
 def _ranking(name):

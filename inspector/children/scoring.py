@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from firekeras.scores.profile import FilterScores
-from inspector.state import data_sources
+from inspector.state import Data, data_sources
 
 MOST_IMAGES = 2000  # more hardly change a ranking
 
@@ -27,7 +27,7 @@ def main(model, target, source, values, *names):
     from firekeras.scores.criteria import score_filters
 
     network = load_model(Path(model))
-    data = _data(source, values, network) if source else None
+    data = _loaded(Data(source, values), network) if source else None
     results = {}
     for done, name in enumerate(names):
         if len(names) > 1:  # of one, there is no part to show
@@ -40,13 +40,13 @@ def main(model, target, source, values, *names):
         json.dump(results, file)
 
 
-def _data(source, values, network):
+def _loaded(data, network):
     from firekeras.cli import classifier
     from firekeras.cli.files import load_data, load_images
 
-    if source == "synthetic":
-        return load_images(source, network, **data_sources.scaling(values))
-    dataset = load_data(source, network, limit=MOST_IMAGES, **data_sources.scaling(values))
+    if data.source == data_sources.SYNTHETIC:
+        return load_images(data.source, network, **data.scaling)
+    dataset = load_data(data.source, network, limit=MOST_IMAGES, **data.scaling)
     classifier.prepare(network, None)
     return dataset.x_train, dataset.y_train
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtWidgets
 
-from inspector.state import data_sources
+from inspector.state import Data, data_sources
 from inspector.widgets import name
 
 AS_THEY_ARE = "as they are"
@@ -15,22 +15,20 @@ class DataField(QtWidgets.QWidget):
 
     Args:
         sources: The sources that need no file.
-        last: The one to begin with; empty for none.
+        last: The `Data` to begin with.
         shape: The shape of one image that the model takes; `None` if unknown.
         labels: Whether labels are needed.
-        values: What was done to their values last, a key of `RANGES`; empty for nothing.
     """
 
     changed = QtCore.Signal()
 
-    def __init__(self, sources, last: str = "", shape=None, *, labels: bool, values: str = "", parent=None):
+    def __init__(self, sources, last: Data, shape=None, *, labels: bool, parent=None):
         super().__init__(parent)
         self.box = QtWidgets.QComboBox(editable=True)
         self._shape, self._labels, self._synthetic = shape, labels, data_sources.SYNTHETIC in sources
         fitting = [source for source in sources if not data_sources.why_not(source, shape, labels=labels)]
-        if last == data_sources.SYNTHETIC and not self._synthetic:
-            last = ""  # it served another purpose
-        self.box.addItems([*dict.fromkeys([last, *fitting])])
+        unfit = last.source == data_sources.SYNTHETIC and not self._synthetic  # it served another purpose
+        self.box.addItems([*dict.fromkeys(["" if unfit else last.source, *fitting])])
         arrays = ", ".join(data_sources.ARRAYS) if labels else f"{data_sources.ARRAYS[0]}, without labels"
         tip = f"An .npz file with {arrays}; or a folder with a folder per class"
         name(self.box, "Data: digits, an .npz file or a folder of images", tip)
@@ -40,7 +38,7 @@ class DataField(QtWidgets.QWidget):
         self.label.setBuddy(self.box)
         self.range = QtWidgets.QComboBox()
         self.range.addItems([AS_THEY_ARE, *data_sources.RANGES])
-        self.range.setCurrentText(values or AS_THEY_ARE)
+        self.range.setCurrentText(last.values or AS_THEY_ARE)
         name(self.range, "Values", "Brings the values into the range that the network was trained on")
         self.range.currentIndexChanged.connect(self.changed)
         self.reason = QtWidgets.QLabel(wordWrap=True)
@@ -80,17 +78,13 @@ class DataField(QtWidgets.QWidget):
     def check(self) -> bool:
         """Whether nothing is known against the chosen source; if something is, says what."""
         obstacle = data_sources.why_not(
-            self.source, self._shape, labels=self._labels, synthetic=self._synthetic or self._labels
+            self.chosen.source, self._shape, labels=self._labels, synthetic=self._synthetic or self._labels
         )
         self.reason.setText(obstacle)
         return not obstacle
 
     @property
-    def values(self) -> str:
-        """What is done to the values, a key of `RANGES`; empty for nothing."""
-        return self.range.currentText() if self.range.currentIndex() else ""
-
-    @property
-    def source(self) -> str:
+    def chosen(self) -> Data:
         """What is chosen."""
-        return self.box.currentText().strip()
+        values = self.range.currentText() if self.range.currentIndex() else ""
+        return Data(self.box.currentText().strip(), values)

@@ -11,6 +11,7 @@ from firekeras.export.formats import FORMATS
 from inspector.children import ExportOptions
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
+from inspector.state import Data
 from inspector.widgets import name
 
 TITLES = {"litert": "LiteRT (.tflite), float32", "onnx": "ONNX (.onnx)", "saved-model": "SavedModel (a folder)"}
@@ -25,13 +26,12 @@ class ExportDialog(OptionsDialog):
 
     Args:
         model: The file to export.
-        last_data: The data to begin with; empty for none.
-        values: What was done to their values last; empty for nothing.
+        last: The `Data` to begin with.
         shape: The shape of one image that it takes; `None` if unknown.
         parent: The Qt parent.
     """
 
-    def __init__(self, model: Path, last_data: str, shape=None, *, cut: bool = False, values: str = "", parent=None):
+    def __init__(self, model: Path, last: Data, shape=None, *, cut: bool = False, parent=None):
         super().__init__(f"Export {model.name}", "&Export", parent)
         self.model = model
         self.format = QtWidgets.QComboBox()
@@ -40,7 +40,7 @@ class ExportDialog(OptionsDialog):
             self._kinds.appendRow(_item(*kind))
         self.format.setModel(self._kinds)
         name(self.format, "Format", "The runtime that the file is for")
-        self.data = DataField(("digits",), last_data, shape, labels=False, values=values)
+        self.data = DataField(("digits",), last, shape, labels=False)
         self.output = QtWidgets.QLineEdit()
         name(self.output, "The file to write", "The file to write, completely or not at all")
         form = QtWidgets.QFormLayout(self)
@@ -79,7 +79,7 @@ class ExportDialog(OptionsDialog):
         """What is chosen."""
         to, int8 = self._kind()
         output = Path(self.output.text().strip()).expanduser()
-        return ExportOptions(to, output, self.data.source, self.data.values) if int8 else ExportOptions(to, output)
+        return ExportOptions(to, output, self.data.chosen) if int8 else ExportOptions(to, output)
 
 
 def _kinds():

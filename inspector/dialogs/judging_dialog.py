@@ -25,7 +25,7 @@ class JudgingDialog(OptionsDialog):
 
     def __init__(self, model: str, last: JudgingData, shape=None, parent=None):
         super().__init__(f"Data for accuracy checks of {model}", "OK", parent)
-        self.data = DataField(("digits",), last.data, shape, labels=True, values=last.values)
+        self.data = DataField(("digits",), last.data, shape, labels=True)
         self.images = QtWidgets.QSpinBox(minimum=16, maximum=10**7, value=last.images, singleStep=500)
         samples = data_sources.called(shape)
         self.images.setAccessibleName(f"Maximum {samples}")
@@ -44,4 +44,4 @@ class JudgingDialog(OptionsDialog):
 
     def options(self) -> JudgingData:
         """What is chosen."""
-        return JudgingData(self.data.source, self.images.value(), self.data.values)
+        return JudgingData(self.data.chosen, self.images.value())

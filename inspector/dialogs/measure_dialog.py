@@ -7,7 +7,7 @@ from PySide6 import QtWidgets
 from inspector.children import MeasureOptions
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
-from inspector.state import data_sources
+from inspector.state import Data, data_sources
 from inspector.widgets import CheckBox
 
 
@@ -19,15 +19,14 @@ class MeasureDialog(OptionsDialog):
 
     Args:
         model: Its name.
-        last_data: The data to begin with; empty for none.
-        values: What was done to their values last; empty for nothing.
+        last: The `Data` to begin with.
         shape: The shape of one image that it takes; `None` if unknown.
         parent: The Qt parent.
     """
 
-    def __init__(self, model: str, last_data: str, shape=None, *, values: str = "", parent=None):
+    def __init__(self, model: str, last: Data, shape=None, parent=None):
         super().__init__(f"Measure FIRE of {model}", "&Measure", parent)
-        self.data = DataField(("digits", "synthetic"), last_data, shape, labels=False, values=values)
+        self.data = DataField(("digits", "synthetic"), last, shape, labels=False)
         self.share = QtWidgets.QDoubleSpinBox(decimals=1, minimum=0.1, maximum=100, value=20, suffix=" %")
         self.share.setAccessibleName("Fraction of the data to measure on, in percent")
         self.share.setStatusTip("A fifth is usually enough: more hardly changes the ranking")
@@ -53,4 +52,4 @@ class MeasureDialog(OptionsDialog):
     def options(self) -> MeasureOptions:
         """What is chosen."""
         fraction = "auto" if self.settled.isChecked() else repr(round(self.share.value() / 100, 6))
-        return MeasureOptions(self.data.source, fraction, self.maps.isChecked(), values=self.data.values)
+        return MeasureOptions(self.data.chosen, fraction, self.maps.isChecked())

@@ -12,7 +12,7 @@ from firekeras.rounds.monitor import KEEPS_ALL
 from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
-from inspector.state import Choices, criteria, data_sources
+from inspector.state import Choices, Data, criteria, data_sources
 from inspector.widgets import name
 
 NONE = "None: as long as accuracy holds"
@@ -35,19 +35,18 @@ class RunDialog(OptionsDialog):
         model: Path,
         choices: Choices,
         macs_left: float,
-        last_data: str,
+        last: Data,
         shape=None,
         *,
         method: str = "",
         table: Path | None = None,
-        values: str = "",
         parent=None,
     ):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
         self.model, self.choices, self.table = model, choices, table
         self.remaining = REMAINING if table is None else {**REMAINING, "latency remaining": "latency"}
         self.samples = data_sources.called(shape)
-        self.data = DataField(("digits",), last_data, shape, labels=True, values=values)
+        self.data = DataField(("digits",), last, shape, labels=True)
         self.run_dir = _line(str(_fresh(model.with_name(f"{model.stem}-run"))), "A new folder for the run")
         self.output = _line(str(_fresh(model.with_name(f"{model.stem}-pruned.keras"))), "The file of the pruned model")
         self.tolerance = _decimal("Accuracy may fall by, in percentage points", 1.0, 0, 100, " points")
@@ -134,7 +133,7 @@ class RunDialog(OptionsDialog):
     def options(self) -> RunOptions:
         """What is chosen."""
         return RunOptions(
-            self.data.source,
+            self.data.chosen,
             Path(self.run_dir.text().strip()),
             Path(self.output.text().strip()),
             tolerance=round(self.tolerance.value() / 100, 6),
@@ -146,7 +145,6 @@ class RunDialog(OptionsDialog):
             distill=TEACHING[self.distill.currentText()],
             method=self._rankings[self.ranking.currentText()],
             table=self.table,
-            values=self.data.values,
         )
 
 

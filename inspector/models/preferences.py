@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6 import QtCore, QtWidgets
 
-from inspector.state import data_sources
+from inspector.state.data_sources import RANGES, Data
 
 MOST_RECENT = 9
 
@@ -49,32 +49,25 @@ class Preferences:
         """Remembers a text that the user typed."""
         self.settings.setValue(key, value)
 
-    def data_of(self, model) -> str:
-        """The data that were last used with a model; empty if there are none yet."""
-        return self.text(_data_key(model))
+    def data_of(self, model) -> Data:
+        """The data that were last used with a model; without a source if there are none yet."""
+        return Data(self.text(_data_key(model)), _range(self.text(f"values {_data_key(model)}")))
 
-    def values_of(self, model) -> str:
-        """What was last done to the values of data for a model, a key of `RANGES`; empty for nothing."""
-        return _range(self.text(f"values {_data_key(model)}"))
+    def set_data_of(self, model, data: Data):
+        """Remembers the data that were used with a model."""
+        self.set_text(_data_key(model), data.source)
+        self.set_text(f"values {_data_key(model)}", data.values)
 
-    def set_data_of(self, model, source: str, values: str = ""):
-        """Remembers the data that were used with a model, and what was done to their values."""
-        self.set_text(_data_key(model), source)
-        self.set_text(f"values {_data_key(model)}", values)
-
-    def judging(self, model) -> tuple[str, int, str]:
-        """What cuts of a model are judged on: data, at most how many images, and what is done to their values.
-
-        The data are empty if there are none yet.
-        """
-        data, _, images = self.text(f"judging {_data_key(model)}").rpartition(",")
+    def judging(self, model) -> tuple[Data, int]:
+        """What cuts of a model are judged on: data, without a source if there are none yet, and how many at most."""
+        source, _, images = self.text(f"judging {_data_key(model)}").rpartition(",")
         values = _range(self.text(f"judged values {_data_key(model)}"))
-        return data, int(images) if images.isdecimal() else 1000, values
+        return Data(source, values), int(images) if images.isdecimal() else 1000
 
-    def set_judging(self, model, data: str, images: int, values: str = ""):
+    def set_judging(self, model, data: Data, images: int):
         """Remembers what cuts of a model are judged on."""
-        self.set_text(f"judging {_data_key(model)}", f"{data},{images}")
-        self.set_text(f"judged values {_data_key(model)}", values)
+        self.set_text(f"judging {_data_key(model)}", f"{data.source},{images}")
+        self.set_text(f"judged values {_data_key(model)}", data.values)
 
     def restore(self, window: QtWidgets.QMainWindow):
         """Restores the position of a window, with its docks."""
@@ -91,7 +84,7 @@ class Preferences:
 
 def _range(text):
     """A key of `RANGES`; empty if a file of preferences says something else."""
-    return text if text in data_sources.RANGES else ""
+    return text if text in RANGES else ""
 
 
 def _data_key(model):

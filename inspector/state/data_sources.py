@@ -1,10 +1,12 @@
-"""What is known of a source of images before anything is started: why it cannot be used, if it cannot."""
+"""Data as a person chooses them, and what is known against them before anything is started."""
 
 from __future__ import annotations
 
+import dataclasses
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,24 +25,39 @@ def called(shape: Sequence[int | None] | None) -> str:
     return "images" if shape is None or len(shape) == len(DIGITS_SHAPE) else "samples"
 
 
-def ranging(values: str) -> list[str]:
-    """What the command line takes to bring data into another range.
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Data as a person chooses them.
 
     Args:
-        values: A key of `RANGES`; empty for data as they are.
+        source: As on the command line: a name, an `.npz` file or a folder; empty for none.
+        values: What is done to their values, a key of `RANGES`; empty for data as they are.
     """
-    return RANGES[values].options.split() if values else []
+
+    source: str = ""
+    values: str = ""
+
+    @classmethod
+    def of_run(cls, source: Mapping[str, Any]) -> Data:
+        """What a run recorded about its source; values as they are if its scale and mean have no name here."""
+        scale, mean = source.get("scale"), source.get("mean")
+        given = (1.0 if scale is None else scale, [0.0] if mean is None else [*mean])
+        named = (words for words, each in RANGES.items() if given == (each.scale, [each.mean]))
+        return cls(str(source.get("data") or ""), next(named, ""))
+
+    @property
+    def options(self) -> list[str]:
+        """The options of the command line; none without a source."""
+        range_ = RANGES[self.values].options.split() if self.values else []
+        return ["--data", self.source, *range_] if self.source else []
+
+    @property
+    def scaling(self) -> dict[str, float]:
+        """The change of values as arguments of `firekeras.datasets.scaled`."""
+        return {"scale": RANGES[self.values].scale, "mean": RANGES[self.values].mean} if self.values else {}
 
 
-def named_range(scale: float | None, mean: Sequence[float] | None) -> str:
-    """The key of `RANGES` for what a run on the command line was given; empty if it has none."""
-    given = (1.0 if scale is None else scale, [0.0] if mean is None else [*mean])
-    return next((words for words, each in RANGES.items() if given == (each.scale, [each.mean])), "")
-
-
-def scaling(values: str) -> dict[str, float]:
-    """The same as arguments of `firekeras.datasets.scaled`."""
-    return {"scale": RANGES[values].scale, "mean": RANGES[values].mean} if values else {}
+NO_DATA = Data()
 
 
 def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, synthetic: bool = True) -> str:

@@ -181,7 +181,7 @@ def _what_went(session, name, layer, filter):
     row = session.need_opened().row(layer)
     if row.locked:
         return why_layer(session, layer)
-    went = "" if filter is None else f"it {_be(session, layer)} {_fate(session, layer, filter)}; "
+    went = "" if filter is None else f"{_fate(session, layer, filter)}; "
     return f"{name}: {went}{layer} has {session.left(layer)} of {row.filters} filters left."
 
 
@@ -190,16 +190,8 @@ def _fate(session, layer, filter):
     if not is_done(session):
         return "to be removed" if session.gone(layer, filter) else "kept"
     fate = "removed" if session.gone(layer, filter) else "kept"
-    return f"assumed to be {fate}" if _is_assumed(session, layer) else fate
-
-
-def _be(session, layer):
-    return "is" if _is_assumed(session, layer) else "was"
-
-
-def _is_assumed(session, layer):
-    """Whether nothing records which filters a layer lost."""
-    return session.comparison is not None and layer in session.comparison.by_rank
+    recorded = session.comparison is None or layer not in session.comparison.by_rank
+    return fate if recorded else f"assumed to be {fate}"
 
 
 def _some(names, most=3):

@@ -8,7 +8,7 @@ from PySide6 import QtCore
 
 from firekeras.atomic import check_can_write
 from inspector.children import Work, convert_arguments, firekeras_command
-from inspector.state import Session
+from inspector.state import Message, Session
 from inspector.tasks.task import MODELS, Task
 
 ANNOUNCED = ("$ ", "Written: ")  # lines that say nothing about the model
@@ -30,10 +30,13 @@ class Converting(Task):
 
     def offer(self, old: Path):
         """Says that a file has to be converted, with a button for it."""
-        self.say(
-            f"{old.name} is a model of Keras 2. Convert it to a .keras file to open it; {old.name} is left as it is.",
-            way_out="&Convert…",
-            then=lambda: self.ask(old),
+        self.said.emit(
+            Message(
+                f"{old.name} is a model of Keras 2. Convert it to a .keras file to open it; {old.name} is left as it "
+                "is.",
+                way_out="&Convert…",
+                then=lambda: self.ask(old),
+            )
         )
 
     def ask(self, old: Path):
@@ -56,4 +59,4 @@ class Converting(Task):
         if self.failed(outcome, f"Converting {old.name}", "&Convert again…", lambda: self.ask(old)):
             return
         self.path.emit(new)
-        self.say(" ".join([f"Converted: {new}.", *self._lines]))
+        self.said.emit(Message(" ".join([f"Converted: {new}.", *self._lines])))

@@ -10,7 +10,7 @@ from firekeras.report.tables import short_number
 from inspector.children import ExportOptions, export_arguments, firekeras_command
 from inspector.dialogs import ExportDialog
 from inspector.models import Preferences
-from inspector.state import Session
+from inspector.state import Message, Session
 from inspector.tasks.task import Task
 
 
@@ -33,26 +33,27 @@ class Exporting(Task):
         """Opens the dialog for a model."""
         session = self.session
         cut = session.measured is not None and not session.of_run and bool(session.measured.preview.num_gone)
-        first = session.need_model()
-        data, values = self._preferences.data_of(first), self._preferences.values_of(first)
-        dialog = ExportDialog(model, data, session.input_shape, cut=cut, values=values)
+        last = self._preferences.data_of(session.need_model())
+        dialog = ExportDialog(model, last, session.input_shape, cut=cut)
         dialog.chosen.connect(lambda options: self.in_words(self.start, model, options))
         self.asked.emit(dialog)
 
     def start(self, model: Path, options: ExportOptions):
         """Exports a model; the file is run and compared with Keras before it is kept."""
-        if options.data:
-            self._preferences.set_data_of(self.session.need_model(), options.data, options.values)
+        if options.data.source:
+            self._preferences.set_data_of(self.session.need_model(), options.data)
         command = firekeras_command(export_arguments(model, options))
         over = lambda outcome: self._exported(outcome, model, options.output)  # noqa: E731
         self.wished.emit(command, f"Exporting {model.name}", over)
 
     def _exported(self, outcome, model, output):
         if not self.failed(outcome, f"Exporting {model.name}", "&Export again…", lambda: self.ask(model)):
-            self.say(
-                f"Exported, run, and compared with Keras: {output}{_size(output)}.",
-                way_out="Show in &folder",
-                then=lambda: self.show_in_folder(output),
+            self.said.emit(
+                Message(
+                    f"Exported, run, and compared with Keras: {output}{_size(output)}.",
+                    way_out="Show in &folder",
+                    then=lambda: self.show_in_folder(output),
+                )
             )
 
     def show_in_folder(self, file: Path):

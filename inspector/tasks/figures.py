@@ -10,7 +10,7 @@ from PySide6 import QtCore, QtGui
 from firekeras.atomic import whole_file, write_text
 from inspector.dialogs import FigureDialog, FigureOptions, rendered
 from inspector.figures import FIGURES, Look, height_of_heatmap
-from inspector.state import words
+from inspector.state import Message, words
 from inspector.tasks.task import Task
 
 WIDTH = 180.0  # millimetres: both columns of a page
@@ -48,7 +48,7 @@ class Figures(Task):
             self._write_png(path, svg, options)
         else:
             raise ValueError(f"{path.name} must end with .svg or .png.")
-        self.say(f"Saved: {path}")
+        self.said.emit(Message(f"Saved: {path}"))
 
     @staticmethod
     def _write_png(path, svg, options):

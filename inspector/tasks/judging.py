@@ -10,7 +10,7 @@ from PySide6 import QtCore
 from inspector.children import JudgingData, Scratch, Work, firekeras_command, sensitivity_arguments
 from inspector.dialogs import JudgingDialog
 from inspector.models import Preferences
-from inspector.state import DOCUMENT, Checked, Sensitivity, Session, beside_sensitivity, criteria, data_sources
+from inspector.state import DOCUMENT, Checked, Message, Sensitivity, Session, beside_sensitivity, criteria, data_sources
 from inspector.tasks.task import Task
 
 
@@ -20,7 +20,7 @@ def checking_command(model, plan, data: JudgingData) -> list[str]:
         sys.executable,
         "-m",
         "inspector.children.checking",
-        *map(str, (model, plan, data.data, data.images, data.values)),
+        *map(str, (model, plan, data.data.source, data.data.values, data.images)),
     ]
 
 
@@ -47,9 +47,9 @@ class Judging(Task):
         """Opens the dialog for the data, and goes on once they are chosen."""
         model = self.session.need_model()
 
-        def choose(data):
-            self._preferences.set_judging(model, data.data, data.images, data.values)
-            self._preferences.set_data_of(model, data.data, data.values)
+        def choose(chosen):
+            self._preferences.set_judging(model, chosen.data, chosen.images)
+            self._preferences.set_data_of(model, chosen.data)
             if then is not None:
                 self.in_words(then)
 
@@ -59,16 +59,14 @@ class Judging(Task):
 
     def _last(self):
         model = self.session.need_model()
-        data, images, values = self._preferences.judging(model)
-        if data:
-            return JudgingData(data, images, values)
-        return JudgingData(self._preferences.data_of(model), images, self._preferences.values_of(model))
+        data, images = self._preferences.judging(model)
+        return JudgingData(data if data.source else self._preferences.data_of(model), images)
 
     def _with_data(self, then):
         """Goes on with the data of this model if they were chosen and are still there; else asks for them first."""
-        data, images, values = self._preferences.judging(self.session.need_model())
-        if data and not data_sources.why_not(data, self.session.input_shape, labels=True):
-            then(JudgingData(data, images, values))
+        data, images = self._preferences.judging(self.session.need_model())
+        if data.source and not data_sources.why_not(data.source, self.session.input_shape, labels=True):
+            then(JudgingData(data, images))
         else:
             self.ask_for_data(lambda: self._with_data(then))
 
@@ -100,13 +98,13 @@ class Judging(Task):
             return
         event = self._reported
         figures = {name: event[name] for name in ("monitor", "before", "after", "images", "note")}
-        checked = Checked(choices, data=data.data, **figures)
+        checked = Checked(choices, data=data.data.source, **figures)
         if self.session.need_document().model == model:
             self.session.add_checked(checked)
         self.status.emit(checked.words)
         self.doing.emit(f"{model.name}: {checked.words}.\n\n{checked.details}")
         if checked.note or outcome.warnings:
-            self.say(" ".join(filter(None, [*outcome.warnings, checked.note])))
+            self.said.emit(Message(" ".join(filter(None, [*outcome.warnings, checked.note]))))
 
     # sensitivity
 
@@ -127,10 +125,12 @@ class Judging(Task):
             return
         self._read_sensitivity()
         found = self.session.sensitivity
-        self.say(
-            f"The column “Spare” shows how much each layer can lose by itself, ranked by {criteria.title(criterion)}. "
-            f"{found.uncut if found else ''} The numbers are in {beside_sensitivity(model)}. "
-            f"{' '.join(outcome.warnings)}".strip()
+        self.said.emit(
+            Message(
+                "The column “Spare” shows how much each layer can lose by itself, ranked by "
+                f"{criteria.title(criterion)}. {found.uncut if found else ''} The numbers are in "
+                f"{beside_sensitivity(model)}. {' '.join(outcome.warnings)}".strip()
+            )
         )
 
     def _read_sensitivity(self):

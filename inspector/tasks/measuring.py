@@ -9,7 +9,7 @@ from PySide6 import QtCore
 from inspector.children import MeasureOptions, Scratch, firekeras_command, measure_arguments, predicting
 from inspector.dialogs import MeasureDialog
 from inspector.models import Preferences
-from inspector.state import Session, beside_model, criteria, open_document, words
+from inspector.state import Message, Session, beside_model, criteria, open_document, words
 from inspector.tasks.task import Task
 
 PREDICTED = "predicted.npz"
@@ -38,15 +38,14 @@ class Measuring(Task):
     def ask(self):
         """Opens the dialog."""
         model = self.session.need_model()
-        data, values = self._preferences.data_of(model), self._preferences.values_of(model)
-        dialog = MeasureDialog(model.name, data, self.session.input_shape, values=values)
+        dialog = MeasureDialog(model.name, self._preferences.data_of(model), self.session.input_shape)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
     def start(self, options: MeasureOptions):
         """Measures the open model, and puts the profile beside it."""
         model = self.session.need_model()
-        self._preferences.set_data_of(model, options.data, options.values)
+        self._preferences.set_data_of(model, options.data)
         command = firekeras_command(measure_arguments(model, beside_model(model), options))
         self.wished.emit(command, f"Measuring {model.name}", lambda outcome: self._measured(outcome, model))
 
@@ -57,10 +56,12 @@ class Measuring(Task):
             self.document.emit(open_document(model))
         without = words.without_score(self.session)
         way_out = "&Rank them by l1 norms" if without else ""
-        self.say(
-            " ".join([f"Measured, and saved as {beside_model(model)}.{without}", *outcome.warnings]),
-            way_out=way_out,
-            then=lambda: self.ranked.emit(criteria.FILLED),
+        self.said.emit(
+            Message(
+                " ".join([f"Measured, and saved as {beside_model(model)}.{without}", *outcome.warnings]),
+                way_out=way_out,
+                then=lambda: self.ranked.emit(criteria.FILLED),
+            )
         )
 
     def predict(self):
@@ -77,5 +78,7 @@ class Measuring(Task):
         measured = self.session.measured
         if not failed and measured is not None and measured.profile is profile:
             self.predicted.emit(predicting.read(scratch.path / PREDICTED, profile))
-            self.say("“Values” now also shows the FIRE that a detector predicts from the weights of a filter.")
+            self.said.emit(
+                Message("“Values” now also shows the FIRE that a detector predicts from the weights of a filter.")
+            )
         scratch.remove()

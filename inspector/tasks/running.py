@@ -22,12 +22,13 @@ from inspector.models import Preferences
 from inspector.state import (
     MEASURED,
     Comparison,
+    Data,
+    Message,
     Mode,
     RunView,
     Session,
     Stage,
     criteria,
-    data_sources,
     events_size,
     open_document,
     profiles_of,
@@ -93,6 +94,7 @@ class Running(Task):
         self.view: RunView | None = None
         self.folder, self.own, self.stopping = folder, own, False
         self._stop_waits = False  # until the run can read the request
+        self._begun = False  # whether its records said that it is in progress
         self.stages: list[Stage] = []
         self.stage: Stage | None = None
         self.by_epoch = False
@@ -106,19 +108,16 @@ class Running(Task):
         """Opens the dialog."""
         session = self.session
         model = session.need_model()
-        data, values = self._preferences.data_of(model), self._preferences.values_of(model)
-        share, method = _share_left(session), _method(session)
+        last, share, method = self._preferences.data_of(model), _share_left(session), _method(session)
         table = session.table.path.resolve() if session.table else None
-        dialog = RunDialog(
-            model, session.choices, share, data, session.input_shape, method=method, table=table, values=values
-        )
+        dialog = RunDialog(model, session.choices, share, last, session.input_shape, method=method, table=table)
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 
     def start(self, options: RunOptions):
         """Begins a run with the open model."""
         model = self.session.need_model()
-        self._preferences.set_data_of(model, options.data, options.values)
+        self._preferences.set_data_of(model, options.data)
         self._start(compress_arguments(model, self.session.choices, options), options.run_dir)
 
     def resume(self):
@@ -193,7 +192,8 @@ class Running(Task):
     def _read(self, directory) -> RunView:
         rounds = len(self.view.report.rounds) if self.view else -1
         view = self.view = RunView.of(directory)
-        if self._stop_waits and not view.over:
+        self._begun = self._begun or not view.over
+        if self._stop_waits and self._begun:
             self._stop_waits = False
             directory.ask_to_stop()
         doing = STOPPING if self.stopping and self.running else ""
@@ -317,12 +317,9 @@ class Running(Task):
         """Opens the dialog that measures FIRE of the round that is shown."""
         stage, model = self.need_stage()
         source = self.view.directory.settings.get("source") or {} if self.view is not None else {}
-        first = self.session.need_model()
-        data, values = self._preferences.data_of(first), self._preferences.values_of(first)
-        if not data:
-            data = str(source.get("data") or "")
-            values = data_sources.named_range(source.get("scale"), source.get("mean"))
-        dialog = MeasureDialog(f"{stage.name} of this run", data, self.session.input_shape, values=values)
+        last = self._preferences.data_of(self.session.need_model())
+        proposed = last if last.source else Data.of_run(source)
+        dialog = MeasureDialog(f"{stage.name} of this run", proposed, self.session.input_shape)
         dialog.chosen.connect(lambda options: self.measure(stage, model, options))
         self.asked.emit(dialog)
 
@@ -338,7 +335,7 @@ class Running(Task):
         if self.view is not None and stage in self.stages:
             self._list_networks(self.view)
             self.choose_round(stage.number)
-        self.say(f"Measured. The heatmap shows FIRE after {stage.name}.")
+        self.said.emit(Message(f"Measured. The heatmap shows FIRE after {stage.name}."))
 
     def _open_first_profile(self, view):
         if self.session.of_run and profiles_of(view.directory):
@@ -353,8 +350,8 @@ class Running(Task):
 
     @property
     def starting(self) -> bool:
-        """Whether this window started a run that has written nothing yet."""
-        return self.running and self.view is None
+        """Whether this window started or resumed a run that has not written so yet."""
+        return self.running and not self._begun
 
     def stop(self):
         """Ends the run after the round in progress, or the first one if it is still starting; its result is kept."""
@@ -376,10 +373,12 @@ class Running(Task):
         self.shown.emit(self.view, "Aborted; finished rounds are kept." if outcome.aborted else "", False)
         if not self.failed(outcome, title, "&Resume it", self.resume):
             shown = self.session.need_document().path.resolve() == folder.resolve()
-            self.say(
-                f"{title} is over: {self.view.ending}",
-                way_out="" if shown else "&Open the run",
-                then=lambda: self.path.emit(folder),
+            self.said.emit(
+                Message(
+                    f"{title} is over: {self.view.ending}",
+                    way_out="" if shown else "&Open the run",
+                    then=lambda: self.path.emit(folder),
+                )
             )
 
 

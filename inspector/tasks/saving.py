@@ -12,7 +12,17 @@ from firekeras.atomic import beside, check_can_write
 from firekeras.channels import latency_table
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
-from inspector.state import Comparison, Mode, ModelWeights, Session, choices_file, exports, model_explorer, words
+from inspector.state import (
+    Comparison,
+    Message,
+    Mode,
+    ModelWeights,
+    Session,
+    choices_file,
+    exports,
+    model_explorer,
+    words,
+)
 from inspector.tasks.task import MODELS, Task
 
 
@@ -59,7 +69,7 @@ class Saving(Task):
             self.saved.emit()
 
     def _is_written(self, path, more=""):
-        self.say(f"Saved: {path}{more}")
+        self.said.emit(Message(f"Saved: {path}{more}"))
 
     # the pruned model
 
@@ -169,9 +179,11 @@ class Saving(Task):
         if self.session.measured is not None and criterion not in (None, self.session.measured.scores.criterion):
             self.ranked.emit(criterion)
         self.chosen.emit(choices)
-        self.say(
-            f"Opened the caps, locks and limits of {path.name}. Undo (Ctrl+Z) restores yours.",
-            holds=lambda: self.session.choices == choices,
+        self.said.emit(
+            Message(
+                f"Opened the caps, locks and limits of {path.name}. Undo (Ctrl+Z) restores yours.",
+                holds=lambda: self.session.choices == choices,
+            )
         )
 
     def _show_plan(self, path):
@@ -180,9 +192,11 @@ class Saving(Task):
             raise ValueError(f"{path.name} is a plan for another network: its layers have other widths.")
         comparison = Comparison.of_cuts(measured.profile, plan.removed, path.name)
         self.session.compare(comparison, Mode.CUTS)
-        self.say(
-            f"The heatmap shows what {path.name} removes. Ctrl+1 shows your own choices again.",
-            holds=lambda: self.session.shows_other and self.session.comparison is comparison,
+        self.said.emit(
+            Message(
+                f"The heatmap shows what {path.name} removes. Ctrl+1 shows your own choices again.",
+                holds=lambda: self.session.shows_other and self.session.comparison is comparison,
+            )
         )
 
 
@@ -213,11 +227,13 @@ class _Save:
         os.replace(self.unchecked, self.path)
         self.saving.removed[self.path.resolve()] = self.plan.removed
         self.saving.cut_is_saved()
-        self.saving.say(
-            f"Saved and checked: {self.path}. It loads again, and has the {params} parameters of the preview. It is "
-            f"not fine-tuned: its accuracy is lower until you train it.{self.besides}",
-            way_out="&Open it",
-            then=lambda: self.saving.path.emit(self.path),
+        self.saving.said.emit(
+            Message(
+                f"Saved and checked: {self.path}. It loads again, and has the {params} parameters of the preview. It "
+                f"is not fine-tuned: its accuracy is lower until you train it.{self.besides}",
+                way_out="&Open it",
+                then=lambda: self.saving.path.emit(self.path),
+            )
         )
 
     def _counted(self):

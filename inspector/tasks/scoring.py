@@ -11,7 +11,7 @@ from firekeras.scores.profile import FilterScores
 from inspector.children import Scratch, scoring
 from inspector.dialogs import DataDialog
 from inspector.models import Preferences
-from inspector.state import Session, criteria, obstacles
+from inspector.state import Message, Session, criteria, data_sources, obstacles
 from inspector.tasks.task import Task
 
 SCORES = "scores.json"
@@ -61,25 +61,19 @@ class Scoring(Task):
 
     def _ask_for_data(self, name):
         model = self.session.need_model()
-        labels = name in criteria.LABELLED
-        dialog = DataDialog(
-            f"Score filters by {name}",
-            "&Score",
-            self._preferences.data_of(model),
-            self.session.input_shape,
-            labels=labels,
-            values=self._preferences.values_of(model),
-        )
-        dialog.chosen.connect(lambda chosen: self._compute([name], *chosen))
+        last, shape, labels = self._preferences.data_of(model), self.session.input_shape, name in criteria.LABELLED
+        dialog = DataDialog(f"Score filters by {name}", "&Score", last, shape, labels=labels)
+        dialog.chosen.connect(lambda data: self._compute([name], data))
         dialog.rejected.connect(self.unchanged)
         self.asked.emit(dialog)
 
-    def _compute(self, names, source="", values=""):
+    def _compute(self, names, data=data_sources.NO_DATA):
         model, profile, scratch = self.session.need_model(), self.session.need_measured().profile, Scratch()
-        if source:
-            self._preferences.set_data_of(model, source, values)
+        if data.source:
+            self._preferences.set_data_of(model, data)
         target = scratch.path / SCORES
-        command = [sys.executable, "-m", "inspector.children.scoring", model, target, source, values, *names]
+        child = [sys.executable, "-m", "inspector.children.scoring"]
+        command = [*child, model, target, data.source, data.values, *names]
         before = self._shown_at_once
         then = lambda outcome: self._computed(  # noqa: E731
             outcome, names, model, profile, scratch, overtaken=before != self._shown_at_once
@@ -97,5 +91,5 @@ class Scoring(Task):
             self.session.rank_by(scores[names[0]])
             return
         if names[0] in refused:
-            self.say(refused[names[0]], error=True)
+            self.said.emit(Message(refused[names[0]], error=True))
         self.unchanged.emit()

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6 import QtCore
 
 from inspector.children import firekeras_command, table_arguments
-from inspector.state import DOCUMENT, DeviceTable, Session, beside_table
+from inspector.state import DOCUMENT, DeviceTable, Message, Session, beside_table
 from inspector.tasks.task import Task
 from inspector.tasks.timing import litert_is_here
 
@@ -45,7 +45,7 @@ class Tabling(Task):
         where = "LiteRT" if in_litert else "Keras"
         command = firekeras_command(table_arguments(model, beside_table(model), in_litert))
         self.wished.emit(command, f"Measuring the latency of each layer of {model.name} in {where}", over)
-        self.say(TAKES_LONG)
+        self.said.emit(Message(TAKES_LONG))
 
     def _is_measured(self, outcome, model):
         title = f"Measuring the latency of each layer of {model.name}"
@@ -61,11 +61,13 @@ class Tabling(Task):
         """
         table = DeviceTable.read(path)
         self.session.use_table(table)
-        self.say(
-            f"{path.name} is the latency table of {table.device}. A goal can be a time now, such as “2 ms” or “60% of "
-            f"latency”.{self._on_steps(table.table.step)}",
-            way_out=f"&Round to {table.table.step}" if table.table.step > 1 else "",
-            then=lambda: self.rounding.emit(table.table.step),
+        self.said.emit(
+            Message(
+                f"{path.name} is the latency table of {table.device}. A goal can be a time now, such as “2 ms” or “60% "
+                f"of latency”.{self._on_steps(table.table.step)}",
+                way_out=f"&Round to {table.table.step}" if table.table.step > 1 else "",
+                then=lambda: self.rounding.emit(table.table.step),
+            )
         )
 
     @staticmethod

@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6 import QtCore, QtWidgets
 
 from inspector.children import Outcome
-from inspector.state import Session
+from inspector.state import Message, Session
 
 MODELS = "Keras models (*.keras)"
 
@@ -21,8 +21,7 @@ class Task(QtCore.QObject):
         parent: The Qt parent.
 
     Signals:
-        said: A message: its text, whether it is an error, the label of a button or `""`, the action of the button, and
-            a function that says whether it still holds, or `None`.
+        said: A `Message`.
         status: A line for the status bar.
         doing: The current activity, or how it ended, for the panel of runs.
         asked: A dialog to open.
@@ -31,7 +30,7 @@ class Task(QtCore.QObject):
         path: A path to open.
     """
 
-    said = QtCore.Signal(str, bool, str, object, object)
+    said = QtCore.Signal(object)
     status = QtCore.Signal(str)
     doing = QtCore.Signal(str)
     asked = QtCore.Signal(object)
@@ -43,23 +42,16 @@ class Task(QtCore.QObject):
         super().__init__(parent)
         self.session = session
 
-    def say(
-        self,
-        words: str,
-        *,
-        error: bool = False,
-        way_out: str = "",
-        then: Callable[[], object] | None = None,
-        holds: Callable[[], bool] | None = None,
-    ):
-        """Emits a message, with an optional button for the next step; it goes when it no longer holds."""
-        self.said.emit(words, error, way_out, then, holds)
-
     def failed(self, outcome: Outcome, title: str, way_out: str, then: Callable[[], object]) -> bool:
         """Whether something failed or was aborted; if so, reports it."""
         if not outcome.ok:
-            self.say(
-                outcome.sentence(title), error=not outcome.aborted, way_out=way_out, then=lambda: self.in_words(then)
+            self.said.emit(
+                Message(
+                    outcome.sentence(title),
+                    error=not outcome.aborted,
+                    way_out=way_out,
+                    then=lambda: self.in_words(then),
+                )
             )
         return not outcome.ok
 
@@ -82,17 +74,17 @@ class Task(QtCore.QObject):
 
     def in_words(self, call: Callable, *arguments):
         """Calls a function that may raise `ValueError`, and reports the error."""
-        return in_words(self.say, call, *arguments)
+        return in_words(self.said.emit, call, *arguments)
 
 
 def _ending(kind):
     return kind[kind.index("*.") + 2 :].rstrip(")")
 
 
-def in_words(say: Callable, call: Callable, *arguments):
+def in_words(say: Callable[[Message], object], call: Callable, *arguments):
     """Calls a function that may raise `ValueError`; reports the error and returns `None`."""
     try:
         return call(*arguments)
     except (ValueError, OSError) as error:
-        say(" ".join(str(error).split()), error=True)
+        say(Message(" ".join(str(error).split()), error=True))
     return None

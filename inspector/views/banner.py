@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import cast
 
 import shiboken6
 from PySide6 import QtCore, QtWidgets
+
+from inspector.state import Message
 
 LONGEST = 400  # characters: a converter may complain over many pages
 REST = "… (The log has all of it.)"
@@ -32,8 +33,7 @@ class Banner(QtWidgets.QToolBar):
         self.frame = self._framed()
         self.addWidget(self.frame)
         self.way_out.setAccessibleName("Next step")  # until there is one
-        self._then: Callable[[], object] | None = None
-        self._holds: Callable[[], bool] | None = None
+        self._message = Message()
         self._before: QtWidgets.QWidget | None = None
         application = cast(QtWidgets.QApplication, QtWidgets.QApplication.instance())
         application.focusChanged.connect(self._remember)
@@ -51,41 +51,27 @@ class Banner(QtWidgets.QToolBar):
         layout.addWidget(self.close_button)
         return frame
 
-    def say(
-        self,
-        words: str,
-        error: bool = False,
-        way_out: str = "",
-        then: Callable[[], object] | None = None,
-        holds: Callable[[], bool] | None = None,
-    ):
-        """Says something.
-
-        Args:
-            words: The text.
-            error: Whether it is an error.
-            way_out: The label of the button; empty for no button.
-            then: The function that the button calls.
-            holds: Whether the text is still true, for `hide_if_over`. Defaults to always.
-        """
+    def say(self, message: Message):
+        """Shows a message in place of the one before."""
         style = QtWidgets.QStyle.StandardPixmap
-        icon = style.SP_MessageBoxCritical if error else style.SP_MessageBoxInformation
+        words = message.text
+        icon = style.SP_MessageBoxCritical if message.error else style.SP_MessageBoxInformation
         self.sign.setPixmap(self.style().standardIcon(icon).pixmap(20, 20))
-        self.sign.setAccessibleName("Error" if error else "Note")
+        self.sign.setAccessibleName("Error" if message.error else "Note")
         self.words.setText(words if len(words) <= LONGEST else f"{words[:LONGEST].rsplit(' ', 1)[0]} {REST}")
         self.words.setToolTip("" if len(words) <= LONGEST else words)
         self.setAccessibleDescription(words)
-        self.way_out.setText(way_out)
-        self.way_out.setAccessibleName(way_out.replace("&", ""))
-        self.way_out.setVisible(bool(way_out))
-        self._then, self._holds = then, holds
+        self.way_out.setText(message.way_out)
+        self.way_out.setAccessibleName(message.way_out.replace("&", ""))
+        self.way_out.setVisible(bool(message.way_out))
+        self._message = message
         self.frame.fit()
         self.show()
 
     def hide_if_over(self):
         """Hides a message that says of itself that it no longer holds."""
-        if self._holds is not None and not self._holds():
-            self._holds = None
+        if not self._message.holds():
+            self._message = Message()
             self.hide()
 
     def _remember(self, old, new):
@@ -109,8 +95,7 @@ class Banner(QtWidgets.QToolBar):
 
     def _take_way_out(self):
         self.hide()
-        if self._then is not None:
-            self._then()
+        self._message.then()
 
 
 class _Frame(QtWidgets.QFrame):

@@ -18,6 +18,7 @@ from inspector.state import (
     PICTURE,
     Comparison,
     Document,
+    Message,
     Mode,
     Session,
     beside_model,
@@ -250,7 +251,9 @@ class Window(QtWidgets.QMainWindow):
             return
         if self.work.job is not None:
             self.banner.say(
-                f"{self.work.doing} is still in progress. Wait for it, or abort it, before you open something else."
+                Message(
+                    f"{self.work.doing} is still in progress. Wait for it, or abort it, before you open something else."
+                )
             )
             return
         if is_keras_2(path):
@@ -265,7 +268,7 @@ class Window(QtWidgets.QMainWindow):
         except ValueError as error:
             if not path.exists():
                 self.preferences.forget(path)
-            self.banner.say(str(error), error=True, way_out="&Open another…", then=lambda: choosing.file(self))
+            self.banner.say(Message(str(error), error=True, way_out="&Open another…", then=lambda: choosing.file(self)))
             return
         if self.isWindowModified() and not asked:
             if document.weights is not None:
@@ -290,7 +293,9 @@ class Window(QtWidgets.QMainWindow):
             self.statusBar().showMessage(f"Reading the layers of {document.name}…")
         if document.notes:
             self.banner.say(
-                " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.measuring.ask
+                Message(
+                    " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.measuring.ask
+                )
             )
 
     def _open(self, document, keep_choices):
@@ -306,16 +311,18 @@ class Window(QtWidgets.QMainWindow):
         self.session.show_unscored(profile)
         self.statusBar().clearMessage()
         why = obstacles.no_fire(self.session)
-        self.banner.say(f"{why[:1].upper()}{why[1:]}. {BY_L1}")
+        self.banner.say(Message(f"{why[:1].upper()}{why[1:]}. {BY_L1}"))
         self.in_words(self.running.show_again)
 
     def _say_no_structure(self, words):
         name = self.session.need_document().name
         self.banner.say(
-            f"The layers of {name} cannot be shown: {words}",
-            error=True,
-            way_out="&Open another…",
-            then=lambda: choosing.file(self),
+            Message(
+                f"The layers of {name} cannot be shown: {words}",
+                error=True,
+                way_out="&Open another…",
+                then=lambda: choosing.file(self),
+            )
         )
 
     def _show_document(self):
@@ -392,7 +399,9 @@ class Window(QtWidgets.QMainWindow):
         goal = self.session.choices.goal
         self._refusal = f"{why} The goal is still “{goal.text}”." if goal else why
         way_out = "&Measure a table" if why == NO_TABLE and not obstacles.no_model(self.session) else ""
-        self.banner.say(self._refusal, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
+        self.banner.say(
+            Message(self._refusal, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
+        )
 
     def _forget_refusal(self):
         """Hides why the last goal was none; other messages stay."""
@@ -448,7 +457,7 @@ class Window(QtWidgets.QMainWindow):
         removed = removed or self.running.removed_from(other.graph.widths)
         comparison = Comparison.of(self.session.need_measured().profile, other, path.name, removed)
         self.session.compare(comparison, Mode.SPLIT)
-        self.banner.say(comparison.note)
+        self.banner.say(Message(comparison.note))
 
     def no_model(self) -> str:
         """Why there is no model to export: the round that is shown lacks it, or nothing is open; empty if there is."""
@@ -466,7 +475,7 @@ class Window(QtWidgets.QMainWindow):
 
     def show_in_netron(self):
         """Draws the graph of the model."""
-        self.banner.say(open_in_netron(self.session.need_model()))
+        self.banner.say(Message(open_in_netron(self.session.need_model())))
 
     def add_boards(self, path):
         """Offers the boards of a file, and chooses the first."""

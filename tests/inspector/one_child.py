@@ -130,10 +130,10 @@ def exit_code(code):
     return code or 0
 
 
-def check(model, plan, data, images):
+def check(*arguments):
     from inspector.children import checking
 
-    checking.measure(model, plan, data, int(images))
+    checking.main(*arguments)
 
 
 def read(model, target):

@@ -24,6 +24,7 @@ from firekeras import zoo
 from firekeras.cli import app
 from inspector.children import predicting
 from inspector.children.commands import MeasureOptions
+from inspector.state import Data
 from inspector.state.comparison import Mode
 from inspector.state.weights import ModelWeights
 
@@ -90,7 +91,10 @@ def served(server, qtbot, monkeypatch):
 
     for module in ("converting", "exporting", "measuring", "running", "saving", "timing"):
         monkeypatch.setattr(f"inspector.tasks.{module}.firekeras_command", command)
-    checking = lambda model, plan, data: command(["checking", model, plan, data.data, data.images])  # noqa: E731
+
+    def checking(model, plan, data):
+        return command(["checking", model, plan, data.data.source, data.data.values, data.images])
+
     monkeypatch.setattr("inspector.tasks.judging.checking_command", checking)
     reading = lambda model, target: command(["reading", model, target])  # noqa: E731
     monkeypatch.setattr("inspector.children.structure.reading_command", reading)
@@ -103,7 +107,7 @@ def until_done(qtbot, window):
 
 
 def test_clients_that_are_killed_do_not_end_the_child(served, server):
-    for line in (b"", b'["--ver', b'["--version"]\n', b'["checking", "no such model", "", "", "1"]\n'):
+    for line in (b"", b'["--ver', b'["--version"]\n', b'["checking", "no such model", "", "", "", "1"]\n'):
         send(server, line)
     version = subprocess.run([sys.executable, CHILD, server, "--version"], capture_output=True, text=True, check=True)
     assert firekeras.__version__ in version.stdout
@@ -115,7 +119,7 @@ def test_a_model_is_measured_from_within(served, digits, qtbot, tmp_path):
     assert digits.session.measured is None
     progress = []
     digits.work.progressed.connect(lambda done, of: progress.append((done, of)))
-    digits.measuring.start(MeasureOptions("digits", "0.5"))
+    digits.measuring.start(MeasureOptions(Data("digits"), "0.5"))
     assert "Measured" in until_done(qtbot, digits)
     totals = {of for _, of in progress if of}
     assert len(totals) == 1 and progress[-1] == (totals.pop(),) * 2

@@ -1,5 +1,7 @@
 from PySide6 import QtWidgets
 
+from inspector.state import Data
+
 
 def test_recent_files_are_remembered_once_and_missing_ones_forgotten(window, files):
     window.open_path(files[1])
@@ -29,14 +31,15 @@ def test_the_window_comes_back_where_it_was(window, preferences, qtbot):
 
 
 def test_data_are_remembered_for_each_model(preferences):
-    preferences.set_data_of("one.keras", "images.npz")
-    assert preferences.data_of("one.keras") == "images.npz" and preferences.data_of("other.keras") == ""
+    preferences.set_data_of("one.keras", Data("images.npz"))
+    assert preferences.data_of("one.keras") == Data("images.npz") and preferences.data_of("other.keras") == Data()
 
 
 def test_what_is_done_to_values_is_remembered_for_each_model(preferences):
-    preferences.set_data_of("one.keras", "images.npz", "divided by 255")
-    preferences.set_judging("one.keras", "images.npz", 200, "multiplied by 255")
-    assert preferences.values_of("one.keras") == "divided by 255" and preferences.values_of("other.keras") == ""
-    assert preferences.judging("one.keras") == ("images.npz", 200, "multiplied by 255")
-    preferences.set_data_of("one.keras", "images.npz", "as an older file may say")
-    assert preferences.values_of("one.keras") == ""
+    data, judged = Data("images.npz", "divided by 255"), Data("images.npz", "multiplied by 255")
+    preferences.set_data_of("one.keras", data)
+    preferences.set_judging("one.keras", judged, 200)
+    assert preferences.data_of("one.keras") == data and preferences.data_of("other.keras") == Data()
+    assert preferences.judging("one.keras") == (judged, 200)
+    preferences.set_data_of("one.keras", Data("images.npz", "as an older file may say"))
+    assert preferences.data_of("one.keras") == Data("images.npz")

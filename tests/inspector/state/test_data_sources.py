@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from firekeras.cli.parsing import parsed_factor, parsed_numbers
-from inspector.state.data_sources import RANGES, named_range, ranging, scaling, why_not
+from inspector.state.data_sources import RANGES, Data, why_not
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,18 @@ def test_a_file_without_the_arrays_that_are_needed_is_refused_at_once(tmp_path):
 
 @pytest.mark.parametrize("values", RANGES)
 def test_the_command_line_takes_what_a_range_is_called(values):
-    given = dict(zip(*[iter(ranging(values))] * 2, strict=True))
+    data = Data("images.npz", values)
+    given = dict(zip(*[iter(data.options)] * 2, strict=True))
     scale, mean = parsed_factor(given["--scale"]), parsed_numbers(given["--mean"]) if "--mean" in given else None
-    assert scaling(values) == {"scale": scale, "mean": mean[0] if mean else 0}
-    assert named_range(scale, mean) == values
+    assert data.scaling == {"scale": scale, "mean": mean[0] if mean else 0}
+    assert Data.of_run({"data": "images.npz", "scale": scale, "mean": mean}) == data
 
 
 def test_data_as_they_are_need_no_range():
-    assert ranging("") == [] and scaling("") == {} and named_range(None, None) == "" == named_range(0.3, None)
+    data = Data("images.npz")
+    assert data.options == ["--data", "images.npz"] and data.scaling == {}
+    assert data == Data.of_run({"data": "images.npz"}) == Data.of_run({"data": "images.npz", "scale": 0.3})
+
+
+def test_no_data_are_no_option():
+    assert Data().options == [] and Data.of_run({}) == Data()

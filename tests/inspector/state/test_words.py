@@ -25,4 +25,4 @@ def test_what_nobody_recorded_is_called_an_assumption(session):
     session.compare(Comparison.of_widths(profile, widths, "round 3"), Mode.CUTS)
     highest = int(profile[row.name].argmax())
     assert words.readout(session, row.name, highest).endswith(", assumed to be removed")
-    assert words.reasons(session, row.name, highest)[0].startswith("round 3: it is assumed to be removed; ")
+    assert words.reasons(session, row.name, highest)[0].startswith("round 3: assumed to be removed; ")

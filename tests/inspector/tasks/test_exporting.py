@@ -4,6 +4,7 @@ import pytest
 from recorded import command
 
 from inspector.children.commands import ExportOptions, export_arguments
+from inspector.state import Data
 from inspector.tasks import exporting
 
 
@@ -27,7 +28,7 @@ def test_int8_needs_data_and_floats_do_not(window, qtbot, asked, files):
     assert "LiteRT (.tflite), float32" in titles and "LiteRT (.tflite), int8" in titles and "ONNX (.onnx)" in titles
     dialog.format.setCurrentText("LiteRT (.tflite), float32")
     ok = dialog.buttons.buttons()[0]
-    assert ok.isEnabled() and not dialog.data.isEnabled() and dialog.options().data == ""
+    assert ok.isEnabled() and not dialog.data.isEnabled() and dialog.options().data == Data()
     dialog.format.setCurrentText("LiteRT (.tflite), int8")
     assert not ok.isEnabled() and dialog.output.text() == str(files[0].with_name("net_int8.tflite"))
     dialog.data.box.setEditText("nowhere.npz")
@@ -38,7 +39,7 @@ def test_int8_needs_data_and_floats_do_not(window, qtbot, asked, files):
     dialog.accept()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     output = files[0].with_name("net_int8.tflite")
-    wanted = ExportOptions("litert", output, str(data))
+    wanted = ExportOptions("litert", output, Data(str(data)))
     assert asked == [export_arguments(files[0], wanted)] and "--int8" in asked[0]
     assert f"compared with Keras: {output}, 8 B" in window.banner.words.text()
     pages = []
@@ -48,11 +49,11 @@ def test_int8_needs_data_and_floats_do_not(window, qtbot, asked, files):
 
 
 def test_random_images_do_not_calibrate(window, preferences, files):
-    preferences.set_data_of(files[0], "synthetic")
+    preferences.set_data_of(files[0], Data("synthetic"))
     window.actions_["export"].trigger()
     dialog = window.dialog
     dialog.format.setCurrentText("LiteRT (.tflite), int8")
-    assert dialog.data.source == ""
+    assert dialog.data.chosen.source == ""
     dialog.data.box.setEditText("synthetic")
     assert not dialog.buttons.buttons()[0].isEnabled() and "will not do here" in dialog.data.reason.text()
 

@@ -13,7 +13,7 @@ import firekeras
 from firekeras.cli.classifier import prepare
 from inspector.children import checking
 from inspector.models import Column
-from inspector.state import Sensitivity, beside_sensitivity, criteria
+from inspector.state import Data, Sensitivity, beside_sensitivity, criteria
 from inspector.tasks import judging
 
 Qt = QtCore.Qt
@@ -65,18 +65,18 @@ def test_data_are_chosen_once_and_accuracy_is_shown_beside_latency(window, qtbot
     qtbot.waitUntil(lambda: window.session.checked is not None, timeout=LONG)
     assert label.text() == "accuracy 0.9123 → 0.8456 (-6.7 points) untrained"
     assert asked[0][1:4] == ["-m", "inspector.children.checking", str(window.session.document.model)]
-    assert asked[0][-3:] == [str(images), "500", "divided by 255"] and str(images) in label.toolTip()
+    assert asked[0][-3:] == [str(images), "divided by 255", "500"] and str(images) in label.toolTip()
     window.editor.set_ratio(0.5)
     assert "Outdated: <s>accuracy 0.9123" in label.text() and "F9 to re-measure" in label.toolTip()
     window.actions_["check"].trigger()  # nobody asks for the data again
     qtbot.waitUntil(lambda: len(window.session.checks) == 2, timeout=LONG)
-    assert asked[1][-3:] == [str(images), "500", "divided by 255"] and "<s>" not in label.text()
+    assert asked[1][-3:] == [str(images), "divided by 255", "500"] and "<s>" not in label.text()
     window.editor.stack.undo()
     assert window.session.checked.choices == window.session.choices and "<s>" not in label.text()
 
 
 def test_what_is_suspicious_before_the_cut_is_said(window, qtbot, monkeypatch, tmp_path, images, preferences):
-    preferences.set_judging(window.session.document.model, str(images), 100)
+    preferences.set_judging(window.session.document.model, Data(str(images)), 100)
     child(window, monkeypatch, tmp_path, [{"out": checked(0.25, 0.25, note="It knows nothing.")}])
     window.actions_["check"].trigger()
     qtbot.waitUntil(window.banner.isVisible, timeout=LONG)
@@ -85,20 +85,20 @@ def test_what_is_suspicious_before_the_cut_is_said(window, qtbot, monkeypatch, t
 
 
 def test_a_failure_offers_other_data(window, qtbot, monkeypatch, tmp_path, images, preferences, own_temporary_folder):
-    preferences.set_judging(window.session.document.model, str(images), 100)
+    preferences.set_judging(window.session.document.model, Data(str(images)), 100)
     child(window, monkeypatch, tmp_path, [{"err": "The data have classes up to 9."}, {"exit": 1}])
     window.actions_["check"].trigger()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=LONG)
     words = "Checking accuracy of a cut of net.keras failed: The data have classes up to 9."
     assert window.banner.words.text() == words and window.session.checked is None
     window.banner.way_out.click()
-    assert window.dialog.data.source == str(images) and window.dialog.images.value() == 100
+    assert window.dialog.data.chosen.source == str(images) and window.dialog.images.value() == 100
 
 
 def test_the_child_measures_what_the_library_does(files, window, images, tmp_path, capsys):
     plan = window.session.measured.plan(window.session.choices)
     plan.save(tmp_path / "plan.json")
-    checking.measure(str(files[0]), str(tmp_path / "plan.json"), str(images), 16)
+    checking.measure(str(files[0]), str(tmp_path / "plan.json"), Data(str(images)), 16)
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [event.get("done") for event in events] == [0, 1, 2, 3, None]
     model = keras.models.load_model(files[0])
@@ -119,7 +119,7 @@ def accuracy(network, x, y):
 
 def test_sensitivity_is_a_column_and_comes_back_with_the_model(window, qtbot, replay, images, preferences, files):
     graph, path = window.session.opened.graph, beside_sensitivity(files[0])
-    preferences.set_judging(files[0], str(images), 200)
+    preferences.set_judging(files[0], Data(str(images)), 200)
     group = next(group for group in graph.groups if len(group) > 1)
     result = {
         "monitor": "accuracy",
@@ -147,7 +147,7 @@ def test_sensitivity_is_a_column_and_comes_back_with_the_model(window, qtbot, re
 
 
 def test_layers_without_fire_are_sensed_too_if_they_are_ranked(window, qtbot, replay, images, preferences, files):
-    preferences.set_judging(files[0], str(images), 200)
+    preferences.set_judging(files[0], Data(str(images)), 200)
     window.session.rank_by(criteria.known_at_once(criteria.FILLED, window.session.measured.profile))
     asked = replay([])
     window.actions_["sense"].trigger()

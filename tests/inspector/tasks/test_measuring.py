@@ -2,19 +2,20 @@ import numpy as np
 from PySide6 import QtCore
 
 from inspector.children.commands import MeasureOptions
+from inspector.state import Data
 
 
 def test_measuring_can_be_aborted_and_says_why_it_failed(window, qtbot, replay, files):
     before = files[1].read_bytes()
     replay([{"out": '{"event": "progress", "done": 4, "total": 16}'}, {"sleep": 60}])
-    window.measuring.start(MeasureOptions("digits"))
+    window.measuring.start(MeasureOptions(Data("digits")))
     qtbot.waitUntil(lambda: (window.run_panel.bar.value(), window.run_panel.bar.maximum()) == (4, 16), timeout=20000)
     window.actions_["abort"].trigger()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert "was aborted" in window.banner.words.text() and files[1].read_bytes() == before
     assert window.run_panel.status.text() == "Measuring net.keras: aborted."
     replay([{"err": "The data have shape (28, 28)."}, {"exit": 1}])
-    window.measuring.start(MeasureOptions("digits"))
+    window.measuring.start(MeasureOptions(Data("digits")))
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert "failed: The data have shape (28, 28)." in window.banner.words.text()
     assert window.run_panel.status.text() == "Measuring net.keras: failed."
@@ -23,7 +24,7 @@ def test_measuring_can_be_aborted_and_says_why_it_failed(window, qtbot, replay, 
 def test_what_it_warned_of_is_said_and_stays_in_sight(window, qtbot, replay, files):
     window.run_dock.hide()
     replay([{"err": "Warning: The scale of the inputs is suspect."}])
-    window.measuring.start(MeasureOptions("digits"))
+    window.measuring.start(MeasureOptions(Data("digits")))
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert window.banner.words.text().endswith("The scale of the inputs is suspect.")
     assert window.run_dock.isVisible() and "suspect" in window.run_panel.log.toPlainText()
@@ -50,7 +51,7 @@ def test_values_are_brought_into_the_range_of_training(window, qtbot, replay):
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert " ".join(asked[0]).count("--scale 1/127.5 --mean 1") == 1
     window.actions_["measure"].trigger()
-    assert window.dialog.data.values == "divided by 127.5, minus 1"
+    assert window.dialog.data.chosen.values == "divided by 127.5, minus 1"
     window.dialog.reject()
     window.actions_["run"].trigger()
     assert "--scale 1/127.5 --mean 1" in window.dialog.command.toPlainText()

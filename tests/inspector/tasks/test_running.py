@@ -9,7 +9,7 @@ from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 from firekeras.rounds.ownership import Ownership
 from inspector.children.commands import RunOptions
 from inspector.models import Column
-from inspector.state import totals_of, words
+from inspector.state import Data, totals_of, words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 
@@ -20,7 +20,7 @@ def folder(tmp_path):
 
 
 def options(folder):
-    return RunOptions("digits", folder, folder.with_name("pruned.keras"), target={"macs": 0.5})
+    return RunOptions(Data("digits"), folder, folder.with_name("pruned.keras"), target={"macs": 0.5})
 
 
 def smaller(window, by):
@@ -117,6 +117,25 @@ def test_a_run_that_is_starting_can_be_asked_to_stop(window, qtbot, folder, repl
     go.touch()
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert window.running.view.report.reason == "stopped" and not window.running.starting
+
+
+def test_a_run_that_is_resuming_can_be_asked_to_stop(window, qtbot, folder, replay, tmp_path):
+    begin(folder, window.session.measured.planner.widths)
+    kept = whole_round(1, True, 0.9, 0.8, smaller(window, 1))
+    replay(steps_of(folder, [start(), cut(1), kept, {"event": "stop", "reason": "stopped"}]))
+    run(window, qtbot, folder)
+    go, asked = tmp_path / "go", {"wait": str(folder / "stop")}
+    early = {"out": json.dumps({"event": "note", "text": "Still loading."})}
+    end = steps_of(folder, [{"event": "resume", "after_round": 1}, cut(2)]), steps_of(folder, [{"event": "stop"}])
+    replay([early, {"wait": str(go)}, *end[0], asked, *end[1]])
+    window.running.resume()
+    qtbot.waitUntil(lambda: window.running.view is not None, timeout=20000)
+    assert window.running.view.over and window.actions_["stop"].isEnabled()  # nothing says yet that it goes on
+    window.actions_["stop"].trigger()
+    assert "Stopping after" in window.run_panel.status.text() and not (folder / "stop").exists()
+    go.touch()
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert not window.running.starting
 
 
 def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot, folder, replay):
@@ -271,8 +290,8 @@ def test_the_cuts_of_a_run_are_drawn_on_the_first_network(empty_window, folder, 
     assert words.readout(session, layer, 3).endswith(", removed")
     assert words.readout(session, layer, 0).endswith(", kept")
     of = f"{layer} has {widths[layer] - 2} of {widths[layer]} filters left."
-    assert words.reasons(session, layer, 3) == [f"round 2: it was removed; {of}"]
-    assert words.reasons(session, layer, 0) == [f"round 2: it was kept; {of}"] and words.reasons(session, layer) == [
+    assert words.reasons(session, layer, 3) == [f"round 2: removed; {of}"]
+    assert words.reasons(session, layer, 0) == [f"round 2: kept; {of}"] and words.reasons(session, layer) == [
         f"round 2: {of}"
     ]
     assert session.comparison.filter_after(layer, 2) == 1 and empty_window.heatmap.gone.isVisible()
@@ -455,7 +474,7 @@ def test_a_round_that_was_not_measured_is_measured_from_there(history, qtbot, re
     asked, output = replay([]), folder / "measured-round-001.fire.h5"
     window.actions_["measure_round"].trigger()
     assert window.dialog.windowTitle() == "Measure FIRE of round 1 of this run"
-    assert window.dialog.data.source == "digits"  # which the run was trained on
+    assert window.dialog.data.chosen.source == "digits"  # which the run was trained on
     window.dialog.data.box.setEditText("synthetic")
     window.dialog.accept()
     output.write_bytes(cut_files[1].read_bytes())

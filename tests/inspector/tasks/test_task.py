@@ -4,6 +4,7 @@ import pytest
 
 from inspector.children.job import Outcome
 from inspector.state.documents import open_document
+from inspector.state.message import Message
 from inspector.state.session import Session
 from inspector.tasks.task import Task
 from inspector.tasks.timing import Timing
@@ -34,9 +35,10 @@ def test_what_did_not_go_well_is_said_with_a_way_out(outcome, words):
     task = Task(Session())
     said = heard(task, "said")
     assert task.failed(outcome, "It", "&Again", refuse)
-    assert said[0][:3] == (words, not outcome.aborted, "&Again")
-    said[0][3]()  # what the way out does may refuse, too
-    assert said[1] == ("It is not there.", True, "", None, None)
+    (first,) = said[0]
+    assert (first.text, first.error, first.way_out) == (words, not outcome.aborted, "&Again")
+    first.then()  # what the way out does may refuse, too
+    assert said[1] == (Message("It is not there.", error=True),)
 
 
 def test_what_went_well_is_not():
@@ -54,5 +56,5 @@ def test_a_task_wishes_for_a_command_and_goes_on_with_its_outcome(files):
     command, title, then = wished[0]
     assert "prune" in command and title == "Pruning a copy of net.keras"
     then(Outcome(False, True, ""))
-    assert len(wished) == 1 and said[0][0] == "Measuring latency of net.keras was aborted."
+    assert len(wished) == 1 and said[0][0].text == "Measuring latency of net.keras was aborted."
     session.close()

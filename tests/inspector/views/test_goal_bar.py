@@ -11,6 +11,7 @@ from firekeras.channels.costs import costs_without
 from firekeras.plan.planning import plan_pruning
 from inspector.models.columns import Column
 from inspector.models.editing import EndedError
+from inspector.state import Message
 from inspector.state.documents import read_profile
 from inspector.state.goals import goal_of
 from inspector.state.peak import peak_layers
@@ -191,7 +192,7 @@ def test_a_refusal_goes_once_the_goal_is_understood(window, qtbot):
     type_goal(window, qtbot, "60% of MACs")
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
     assert not window.banner.isVisible()
-    window.banner.say("Saved.")
+    window.banner.say(Message("Saved."))
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
     assert window.banner.isVisible()
 
