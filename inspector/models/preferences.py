@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6 import QtCore, QtWidgets
 
-from inspector.state.data_sources import RANGES, Data
+from inspector.state import Data, data_sources
 
 MOST_RECENT = 9
 
@@ -84,7 +84,7 @@ class Preferences:
 
 def _range(text):
     """A key of `RANGES`; empty if a file of preferences says something else."""
-    return text if text in RANGES else ""
+    return text if text in data_sources.RANGES else ""
 
 
 def _data_key(model):

@@ -16,6 +16,7 @@ SCORED = "with a score"  # no type has a space
 SHORTEST, WIDEST = 112, 444  # pixels: of names, and of the table, before columns are pushed out of sight
 LONGEST = 176  # pixels: of names, before the table takes more room from the heatmap
 ROOMY = 1200  # pixels of a window that has room for names too
+EDGE = 2  # pixels around it
 VAST = 1400  # pixels of one that has room for parameters and their change as well
 MARGIN = 24  # pixels of a cell beside its text: the mark of its group, its edges, and what the style adds
 NOTHING_SELECTED = "No layer is selected. Select rows of the table, or click a layer in the heatmap."
@@ -99,18 +100,19 @@ class LayerTable(QtWidgets.QWidget):
         said: A line for the status bar.
         found: The rows that the box finds, a set; `None` if it is empty.
         selection: The selected rows, a list.
-        spared: How much narrower the table may be than before, in pixels.
+        wanted: The table needs more room than it has, or less than before: see `room`.
     """
 
     said = QtCore.Signal(str)
     found = QtCore.Signal(object)
     selection = QtCore.Signal(object)
-    spared = QtCore.Signal(int)
+    wanted = QtCore.Signal()
 
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
         self.session = session
         self._fitting = self._chosen = False
+        self._asked_for = 0  # pixels, last time
         self.model = LayerModel(session, editor, self)
         self.proxy = Found(session, self)
         self.proxy.setSortRole(SORT)
@@ -124,7 +126,7 @@ class LayerTable(QtWidgets.QWidget):
         self.totals = TotalsView(session, self.view)
         self.columns = ColumnChooser([self.view, self.totals], self)
         layout = QtWidgets.QVBoxLayout(self)
-        layout.setContentsMargins(2, 2, 2, 2)
+        layout.setContentsMargins(EDGE, EDGE, EDGE, EDGE)
         layout.setSpacing(2)
         finding = QtWidgets.QHBoxLayout()
         finding.addWidget(self.finder, 1)
@@ -211,7 +213,7 @@ class LayerTable(QtWidgets.QWidget):
         for column in Column:
             if column != Column.LAYER and not self.view.isColumnHidden(column):
                 self.view.setColumnWidth(column, max(column.about.width, self._needed(column)))
-        self._keep_in_sight()
+        self.keep_in_sight()
         self._show_kinds()
         self._find(self.finder.text())
 
@@ -226,19 +228,25 @@ class LayerTable(QtWidgets.QWidget):
         edges = 2 * self.view.frameWidth() + self.view.verticalScrollBar().sizeHint().width()
         return edges + sum(self.view.columnWidth(column) for column in shown)
 
-    def _keep_in_sight(self):
+    def keep_in_sight(self):
         """Keeps changes of costs in sight, as far as a window of 1024 pixels has room for them; a wide one has."""
         wide = self._is_wide()
         needed = min(LONGEST if wide else SHORTEST, self._whole_names()) + self._width(self._last())
-        least = needed if wide else min(needed, WIDEST)
-        self._need(least if self.session.measured else 0)
+        self._need((needed if wide else min(needed, WIDEST)) if self.session.measured else 0)
         self._share_room()
 
-    def _need(self, least):
-        before, width = self.view.minimumWidth(), self.view.width()
-        self.view.setMinimumWidth(least)
-        if least < before >= width:  # else a person has made the table wider
-            self.spared.emit(before - least)
+    def _need(self, needed):
+        """Asks for room, but insists only on what a small window has: it could not be made small otherwise."""
+        before, width = self._asked_for, self.view.width()
+        self._asked_for = needed
+        self.view.setMinimumWidth(min(needed, WIDEST))
+        if width < needed > before or needed < width <= before:  # else a person has made the table wider or narrower
+            self.wanted.emit()
+
+    @property
+    def room(self) -> int:
+        """The width that shows all that is to be seen without scrolling, in pixels."""
+        return self._asked_for + 2 * EDGE
 
     def _share_room(self):
         """Gives names the room that other columns leave them, unless their width was chosen by hand."""
@@ -273,7 +281,7 @@ class LayerTable(QtWidgets.QWidget):
 
     def _show_picture(self):
         self._show_columns()
-        self._keep_in_sight()
+        self.keep_in_sight()
 
     def _show_columns(self):
         self.columns.show_measured(self.session.measured is not None, sensed=self.session.sensitivity is not None)
@@ -308,7 +316,7 @@ class LayerTable(QtWidgets.QWidget):
         if watched is self.finder:
             return self._is_cleared(event) or super().eventFilter(watched, event)
         if event.type() == QtCore.QEvent.Type.Resize:
-            self._keep_in_sight()  # a window that was made larger has room for names
+            self.keep_in_sight()
         keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
         if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
             index = self.view.currentIndex()

@@ -196,7 +196,7 @@ class Window(QtWidgets.QMainWindow):
         self.goal.file_wanted.connect(lambda: choosing.boards(self))
         self.table.found.connect(self.heatmap.show_found)
         self.table.selection.connect(self.heatmap.show_selected)
-        self.table.spared.connect(self._give_back, QtCore.Qt.ConnectionType.QueuedConnection)
+        self.table.wanted.connect(self._fit_table, QtCore.Qt.ConnectionType.QueuedConnection)
         self.heatmap.activated.connect(lambda: (self.filter_dock.show(), self.panel.tabs.tabBar().setFocus()))
         self.heatmap.menu_wanted.connect(self._show_menu)
         for task in (
@@ -382,9 +382,9 @@ class Window(QtWidgets.QMainWindow):
         menu.setAttribute(QtCore.Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.popup(place)
 
-    def _give_back(self, spared):
-        """Gives the heatmap the room that the table took for long names or a column, and no longer needs."""
-        width = max(LAYERS_WIDTH, self.layers_dock.width() - spared)
+    def _fit_table(self):
+        """Takes room from the heatmap for long names or a column, or gives back what is no longer needed."""
+        width = max(LAYERS_WIDTH, self.table.room)
         self.resizeDocks([self.layers_dock], [width], QtCore.Qt.Orientation.Horizontal)
 
     def show_runs(self):
@@ -577,6 +577,10 @@ class Window(QtWidgets.QMainWindow):
         if event.key() == QtCore.Qt.Key.Key_Escape:
             self.actions_.say_why_not("stop")
         super().keyPressEvent(event)
+
+    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        self.table.keep_in_sight()  # the larger it is, the more columns are to be seen
 
     def closeEvent(self, event):  # noqa: N802 (Qt's name)
         if self.work.job is not None:

@@ -6,6 +6,7 @@ from PySide6 import QtCore, QtWidgets
 import firekeras
 from inspector.models.columns import Column
 from inspector.state import Sensitivity
+from inspector.views.layer_table import WIDEST
 from inspector.window.main_window import LAYERS_WIDTH
 
 Qt = QtCore.Qt
@@ -90,6 +91,31 @@ def test_a_window_that_is_made_larger_has_room_for_names(empty_window, qtbot, tm
     wide = dock.width()
     empty_window.open_path(measured_file(tmp_path, "abc"))
     qtbot.waitUntil(lambda: LAYERS_WIDTH < dock.width() < wide)  # short names need less
+
+
+def test_a_wide_window_is_made_small_in_one_step_and_wide_again(empty_window, qtbot, tmp_path):
+    names = [f"block_{number}_depthwise" for number in range(3)]
+    empty_window.open_path(measured_file(tmp_path, names))
+    table, dock = empty_window.table, empty_window.layers_dock
+    for _ in range(2):
+        empty_window.resize(1440, 900)
+        qtbot.waitUntil(lambda: table.names.shown[names[1]] == names[1])
+        empty_window.resize(1024, 700)
+        assert empty_window.width() == 1024
+        qtbot.waitUntil(lambda: table.view.width() <= WIDEST + 10 and dock.width() >= LAYERS_WIDTH)
+
+
+def test_a_table_that_a_person_makes_narrower_stays_so(empty_window, qtbot, tmp_path):
+    empty_window.open_path(measured_file(tmp_path, [f"block_{number}_depthwise" for number in range(3)]))
+    dock = empty_window.layers_dock
+    empty_window.resize(1440, 900)
+    qtbot.waitUntil(lambda: dock.width() > LAYERS_WIDTH + 50)
+    wide = dock.width()
+    empty_window.resizeDocks([dock], [wide - 40], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: dock.width() == wide - 40)
+    empty_window.editor.set_ratio(0.5)
+    qtbot.wait(50)
+    assert dock.width() == wide - 40
 
 
 def test_names_of_usual_length_are_whole_beside_the_column_of_what_layers_can_spare(empty_window, qtbot, tmp_path):
