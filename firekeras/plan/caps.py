@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from firekeras.channels.graph import ChannelGraph
 from firekeras.refusals import check_share, listed, nearest_first, suggestion
 
-SURE = 0.8  # types are alike by chance: 'conv1' is no mistyped 'Conv2D'
+SURE = 0.8  # names look like types by chance: 'conv1' is no mistyped 'Conv2D'
 
 
 def resolve_caps(graph: ChannelGraph, caps: Mapping[str, float]) -> dict[str, float]:

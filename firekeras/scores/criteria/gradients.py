@@ -117,10 +117,15 @@ class GatedLoss:
                 args = (_gated(args[0], self.readers[visit.path], gates), *args[1:])
             return visit.operation(*args, **at_inference_arguments(visit.operation, kwargs))
 
-        with keras.StatelessScope(collect_losses=True):
+        with keras.StatelessScope(_regularized(self.model), collect_losses=True):
             outputs = walk(self.model, flat_inputs(graph, x), call)
             outputs = keras.tree.pack_sequence_as(graph.output, outputs)
             return self.model.compute_loss(x, y, outputs, weights, training=False)
+
+
+def _regularized(model):
+    """The values of the weights that the loss takes from the scope itself, where it would find none."""
+    return [(weight, weight.value) for weight in model.trainable_weights if weight.regularizer is not None]
 
 
 def _gated(x, reader, gates):

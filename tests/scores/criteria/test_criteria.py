@@ -328,6 +328,23 @@ def test_samples_of_weight_zero_do_not_count():
     np.testing.assert_allclose(weighted["conv1"], alone["conv1"], rtol=1e-4)
 
 
+@pytest.mark.every_backend
+def test_penalties_on_weights_depend_on_no_filter():
+    """A penalty is part of the loss, and its derivative by a gate is zero."""
+    free, penalized = compiled(networks.plain_cnn()), networks.plain_cnn()
+    for layer in penalized.layers:
+        if hasattr(layer, "kernel_regularizer"):
+            layer.kernel_regularizer = keras.regularizers.L2(0.1)
+    penalized = compiled(keras.models.clone_model(penalized))
+    penalized.set_weights(free.get_weights())
+    assert penalized.losses
+    data = labelled(free, 4)
+    for name in ("taylor", "fisher"):
+        expected = firekeras.score_filters(free, name, data=data)
+        found = firekeras.score_filters(penalized, name, data=data)
+        np.testing.assert_allclose(found["conv1"], expected["conv1"], rtol=1e-4)
+
+
 def test_a_dead_filter_goes_first():
     model = compiled(networks.plain_cnn())
     model.get_layer("conv1_bn").beta.assign(np.where(np.arange(8) == 3, -50.0, 0.1))
