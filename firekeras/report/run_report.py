@@ -16,7 +16,7 @@ from firekeras.refusals import printable
 from firekeras.report import tables
 from firekeras.rounds.figures import RoundFigures
 from firekeras.rounds.lines import as_number, needed, read
-from firekeras.rounds.monitor import worst_accepted
+from firekeras.rounds.monitor import within_tolerance, worst_accepted
 from firekeras.rounds.ownership import is_free, owner_of
 from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.rounds.schema import FIT
@@ -175,6 +175,11 @@ class RunReport:
     def limit(self) -> float:
         """The worst metric that is still accepted."""
         return worst_accepted(self.baseline, self.tolerance, self.monitor)
+
+    @property
+    def within_tolerance(self) -> bool:
+        """Whether the best model's metric is at most the tolerance worse than the baseline."""
+        return within_tolerance(self.accuracy, self.baseline, self.tolerance, self.monitor)
 
     @property
     def status(self) -> str:

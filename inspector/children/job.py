@@ -60,13 +60,15 @@ class Job(QtCore.QObject):
 
     Signals:
         reported: A line of JSON on its standard output, as a dict, except reports of progress.
-        said: Any other line.
+        said: Any other line on its standard output.
+        complained: A line of its standard error.
         progressed: How much is done, and the total.
         ended: The `Outcome`; emitted once, as the last signal.
     """
 
     reported = QtCore.Signal(dict)
     said = QtCore.Signal(str)
+    complained = QtCore.Signal(str)
     progressed = QtCore.Signal(int, int)
     ended = QtCore.Signal(object)
 
@@ -129,7 +131,7 @@ class Job(QtCore.QObject):
     def _read_errors(self):
         for line in self._lines("err", bytes(self._process.readAllStandardError().data()).replace(b"\r", b"\n")):
             self._complaints = [*self._complaints[-199:], line]
-            self.said.emit(line)
+            self.complained.emit(line)
 
     def _lines(self, stream, data):
         """Yields whole lines, without colours; an unfinished line waits for its end."""

@@ -14,12 +14,14 @@ class Work(QtCore.QObject):
 
     Signals:
         changed: Something began or ended.
-        said: A line for the log.
+        logged: A line for the log.
+        said: A line of the child on its standard output, also for the log.
         progressed: How much is done, and the total; 0 of 0 if unknown.
         reported: An event of the child, as a dict.
     """
 
     changed = QtCore.Signal()
+    logged = QtCore.Signal(str)
     said = QtCore.Signal(str)
     progressed = QtCore.Signal(int, int)
     reported = QtCore.Signal(dict)
@@ -49,9 +51,11 @@ class Work(QtCore.QObject):
         job = self.job = Job(command, title, self)
         job.reported.connect(self.reported)
         job.said.connect(self.said)
+        for line in (job.said, job.complained):
+            line.connect(self.logged)
         job.progressed.connect(self.progressed)
         job.ended.connect(lambda outcome: self._ended(job, outcome, then))
-        self.said.emit(f"$ {' '.join(job.command)}")
+        self.logged.emit(f"$ {' '.join(job.command)}")
         self.progressed.emit(0, 0)
         job.start()
         self.changed.emit()

@@ -27,6 +27,7 @@ from inspector.state.message import Message
 from inspector.state.opened import Measured, Opened
 from inspector.state.rows import LayerRow
 from inspector.state.runs import RunView, events_size
+from inspector.state.sensitivity import ENDING as SENSITIVITY
 from inspector.state.sensitivity import Sensitivity
 from inspector.state.sensitivity import beside as beside_sensitivity
 from inspector.state.session import BOARD, BY_FIRE, CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session

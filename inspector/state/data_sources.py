@@ -80,12 +80,20 @@ def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, sy
     path = Path(source).expanduser()
     if not path.exists():
         return f"There is no file or folder {source}."
-    return _why_not_of_arrays(path, labels) or _why_not_of_shape(source, shape)
+    return _why_not_of_kind(path) or _why_not_of_arrays(path, labels) or _why_not_of_shape(source, shape)
+
+
+def _why_not_of_kind(path):
+    """If a path is neither a file of arrays nor a folder with folders in it."""
+    if path.is_dir():
+        found = any(child.is_dir() for child in path.iterdir())
+        return "" if found else f"{path.name} has no folders in it. Expected a folder for each class."
+    return "" if path.suffix.lower() == ".npz" else f"{path.name} is neither an .npz file nor a folder of images."
 
 
 def _why_not_of_arrays(path, labels):
-    """Which arrays an .npz file lacks; empty if it is none, which is found out later."""
-    if path.suffix.lower() != ".npz":
+    """Which arrays an .npz file lacks; empty for a folder."""
+    if path.is_dir():
         return ""
     try:
         with zipfile.ZipFile(path) as content:

@@ -11,6 +11,8 @@ import time
 from firekeras.plan.goals import described
 from firekeras.report.run_report import RunReport
 from firekeras.report.tables import duration
+from firekeras.rounds.figures import figure
+from firekeras.rounds.monitor import tolerance_in_words
 from firekeras.rounds.ownership import is_free
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
 from firekeras.rounds.schema import FIT
@@ -87,7 +89,8 @@ class RunView:
         if report.state == "killed":
             return f"killed: {self._doing()}. {self._so_far} {last}."
         if report.state != "running":
-            return f"{report.state}: {self.reason}" if report.reason else report.state
+            ending = f"{report.state}: {self.reason}" if report.reason else report.state
+            return f"{ending}. {self.beyond}" if self.beyond else ending
         if alive:
             return f"{self._doing()}. {self._so_far}".strip()
         return f"{self._doing()}. {self._so_far} {last}; a run that was killed looks the same."
@@ -133,7 +136,16 @@ class RunView:
         """Why the run is over, and what it came to, as sentences."""
         before, after = self.report.costs_before.macs, self.report.costs_after.macs
         left = f"{after / before:.1%} of the MACs left, " if before else ""
-        return f"{self.reason or self.report.state}. {left}{self.tally}."
+        return " ".join(filter(None, [f"{self.reason or self.report.state}. {left}{self.tally}.", self.beyond]))
+
+    @property
+    def beyond(self) -> str:
+        """A sentence if what was kept is worse than the tolerance allows, as on the way to a target; else empty."""
+        report = self.report
+        if report.within_tolerance or not report.accepted or not math.isfinite(report.tolerance):
+            return ""
+        figures = f"On held-out data {report.monitor} went from {figure(report.baseline)} to {figure(report.accuracy)}"
+        return f"{figures}, outside the tolerance of {tolerance_in_words(report.tolerance, report.monitor)}."
 
     def share_done(self) -> tuple[int, int]:
         """The finished epochs of the round in progress, and their number; (0, 0) if unknown."""

@@ -14,7 +14,7 @@ from firekeras.rounds.schema import model_name
 from inspector.state.runs import RunView
 
 CUT = "cut"  # the state that a round kept, if training did not help
-MEASURED = "measured-round-{:03}.fire.h5"  # what the inspector measures itself; runs give no file such a name
+MEASURED = "round-{:03}.fire.h5"  # what the inspector measures itself, beside the model; runs give no file such a name
 
 
 @dataclasses.dataclass(frozen=True)

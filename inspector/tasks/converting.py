@@ -11,7 +11,7 @@ from inspector.children import Work, convert_arguments, firekeras_command
 from inspector.state import Message, Session
 from inspector.tasks.task import MODELS, Task
 
-ANNOUNCED = ("$ ", "Written: ")  # lines that say nothing about the model
+ANNOUNCED = "Written: "  # a line that says nothing about the model
 
 
 class Converting(Task):

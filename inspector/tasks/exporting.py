@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6 import QtCore, QtGui
 
+from firekeras.atomic import check_can_write
 from firekeras.report.tables import short_number
 from inspector.children import ExportOptions, export_arguments, firekeras_command
 from inspector.dialogs import ExportDialog
@@ -40,14 +41,16 @@ class Exporting(Task):
 
     def start(self, model: Path, options: ExportOptions):
         """Exports a model; the file is run and compared with Keras before it is kept."""
-        if options.data.source:
-            self._preferences.set_data_of(self.session.need_model(), options.data)
-        command = firekeras_command(export_arguments(model, options))
-        over = lambda outcome: self._exported(outcome, model, options.output)  # noqa: E731
+        check_can_write(options.output)
+        first, command = self.session.need_model(), firekeras_command(export_arguments(model, options))
+        over = lambda outcome: self._exported(outcome, model, first, options)  # noqa: E731
         self.wished.emit(command, f"Exporting {model.name}", over)
 
-    def _exported(self, outcome, model, output):
+    def _exported(self, outcome, model, first, options):
+        output = options.output
         if not self.failed(outcome, f"Exporting {model.name}", "&Export again…", lambda: self.ask(model)):
+            if options.data.source:
+                self._preferences.set_data_of(first, options.data)
             self.said.emit(
                 Message(
                     f"Exported, run, and compared with Keras: {output}{_size(output)}.",

@@ -49,7 +49,6 @@ class Judging(Task):
 
         def choose(chosen):
             self._preferences.set_judging(model, chosen.data, chosen.images)
-            self._preferences.set_data_of(model, chosen.data)
             if then is not None:
                 self.in_words(then)
 
@@ -96,6 +95,7 @@ class Judging(Task):
     def _is_checked(self, outcome, model, choices, data):
         if self.failed(outcome, f"Checking accuracy of a cut of {model.name}", "&Other data…", self.ask_for_data):
             return
+        self._preferences.set_data_of(model, data.data)
         event = self._reported
         figures = {name: event[name] for name in ("monitor", "before", "after", "images", "note")}
         checked = Checked(choices, data=data.data.source, **figures)
@@ -117,12 +117,13 @@ class Judging(Task):
         ranked = self.session.measured.scores.criterion if self.session.measured else criteria.FIRE
         criterion = "l1" if ranked == criteria.FILLED else ranked  # one that scores every layer
         command = firekeras_command(sensitivity_arguments(model, beside_sensitivity(model), data, criterion))
-        over = lambda outcome: self._is_sensed(outcome, model, criterion)  # noqa: E731
+        over = lambda outcome: self._is_sensed(outcome, model, data, criterion)  # noqa: E731
         self.wished.emit(command, f"Measuring sensitivity of {model.name}", over)
 
-    def _is_sensed(self, outcome, model, criterion):
+    def _is_sensed(self, outcome, model, data, criterion):
         if self.failed(outcome, f"Measuring sensitivity of {model.name}", "&Other data…", self.ask_for_data):
             return
+        self._preferences.set_data_of(model, data.data)
         self._read_sensitivity()
         found = self.session.sensitivity
         self.said.emit(

@@ -45,15 +45,19 @@ class Measuring(Task):
     def start(self, options: MeasureOptions):
         """Measures the open model, and puts the profile beside it."""
         model = self.session.need_model()
-        self._preferences.set_data_of(model, options.data)
         command = firekeras_command(measure_arguments(model, beside_model(model), options))
-        self.wished.emit(command, f"Measuring {model.name}", lambda outcome: self._measured(outcome, model))
+        over = lambda outcome: self._measured(outcome, model, options.data)  # noqa: E731
+        self.wished.emit(command, f"Measuring {model.name}", over)
 
-    def _measured(self, outcome, model):
+    def _measured(self, outcome, model, data):
         if self.failed(outcome, f"Measuring {model.name}", "&Measure again…", self.ask):
             return
+        self._preferences.set_data_of(model, data)
         if self.session.need_document().model == model:
+            ranked = self.session.measured.scores.criterion if self.session.measured else criteria.FIRE
             self.document.emit(open_document(model))
+            if ranked != criteria.FIRE:  # what a person chose holds on
+                self.ranked.emit(ranked)
         without = words.without_score(self.session)
         way_out = "&Rank them by l1 norms" if without else ""
         self.said.emit(

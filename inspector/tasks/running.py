@@ -95,6 +95,7 @@ class Running(Task):
         self.folder, self.own, self.stopping = folder, own, False
         self._stop_waits = False  # until the run can read the request
         self._begun = False  # whether its records said that it is in progress
+        self._trains_on: tuple[Path, Data] | None = None  # to be remembered once it has begun
         self.stages: list[Stage] = []
         self.stage: Stage | None = None
         self.by_epoch = False
@@ -117,8 +118,8 @@ class Running(Task):
     def start(self, options: RunOptions):
         """Begins a run with the open model."""
         model = self.session.need_model()
-        self._preferences.set_data_of(model, options.data)
         self._start(compress_arguments(model, self.session.choices, options), options.run_dir)
+        self._trains_on = (model, options.data)
 
     def resume(self):
         """Resumes the run that is shown; asks where its result goes if the run was moved."""
@@ -192,7 +193,7 @@ class Running(Task):
     def _read(self, directory) -> RunView:
         rounds = len(self.view.report.rounds) if self.view else -1
         view = self.view = RunView.of(directory)
-        self._begun = self._begun or not view.over
+        self._note_begin(view)
         if self._stop_waits and self._begun:
             self._stop_waits = False
             directory.ask_to_stop()
@@ -204,6 +205,12 @@ class Running(Task):
             self._show_network(view)
         self.changed.emit()
         return view
+
+    def _note_begin(self, view):
+        self._begun = self._begun or not view.over
+        if self._begun and self._trains_on is not None:
+            self._preferences.set_data_of(*self._trains_on)
+            self._trains_on = None
 
     def _show_network(self, view):
         """Compares the heatmap with the network that is chosen, or else with that of the last round that was kept."""

@@ -10,15 +10,18 @@ from PySide6 import QtCore
 
 from firekeras.atomic import beside, check_can_write
 from firekeras.channels import latency_table
+from firekeras.plan import plan_file
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
 from inspector.state import (
+    SENSITIVITY,
     Comparison,
     Message,
     Mode,
     ModelWeights,
     Session,
     choices_file,
+    criteria,
     exports,
     model_explorer,
     words,
@@ -83,6 +86,8 @@ class Saving(Task):
         model = self.session.need_model()
         if path.resolve() == model.resolve():
             raise ValueError(f"{path.name} is the model itself, which is never overwritten. Give another name.")
+        if path.suffix != ".keras":
+            raise ValueError(f"The name of the pruned model must end with .keras. Received: {path.name}.")
         check_can_write(path)
         plan = self.session.need_measured().plan(self.session.choices)
         if not plan.removed:
@@ -170,18 +175,22 @@ class Saving(Task):
         if kind == latency_table.FORMAT:
             self.table.emit(path)
             return
-        if kind != choices_file.FORMAT:
+        if kind in (plan_file.FORMAT, plan_file.ALSO_CALLED):
             self._show_plan(path)
             return
+        if kind != choices_file.FORMAT:
+            raise ValueError(_unknown(path))
         choices, criterion = choices_file.load(path, opened.graph.filter_layers)
         if choices.goal is not None:
             self.session.checked_goal(choices.goal)
         if self.session.measured is not None and criterion not in (None, self.session.measured.scores.criterion):
             self.ranked.emit(criterion)
         self.chosen.emit(choices)
+        self.saved.emit()
+        ranking = f" Filters are ranked by {criteria.title(criterion)}." if criterion else ""
         self.said.emit(
             Message(
-                f"Opened the caps, locks and limits of {path.name}. Undo (Ctrl+Z) restores yours.",
+                f"Opened the choices of {path.name}. Undo (Ctrl+Z) restores yours.{ranking}",
                 holds=lambda: self.session.choices == choices,
             )
         )
@@ -198,6 +207,14 @@ class Saving(Task):
                 holds=lambda: self.session.shows_other and self.session.comparison is comparison,
             )
         )
+
+
+def _unknown(path):
+    if path.name.endswith(SENSITIVITY):
+        return (
+            f"{path.name} is shown with its model, in the column “Spare”: open the model beside which it lies instead."
+        )
+    return f"{path.name} is neither choices, nor a plan, nor a latency table, as firekeras saves them."
 
 
 @dataclasses.dataclass(frozen=True)

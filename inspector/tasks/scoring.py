@@ -69,23 +69,23 @@ class Scoring(Task):
 
     def _compute(self, names, data=data_sources.NO_DATA):
         model, profile, scratch = self.session.need_model(), self.session.need_measured().profile, Scratch()
-        if data.source:
-            self._preferences.set_data_of(model, data)
         target = scratch.path / SCORES
         child = [sys.executable, "-m", "inspector.children.scoring"]
         command = [*child, model, target, data.source, data.values, *names]
         before = self._shown_at_once
         then = lambda outcome: self._computed(  # noqa: E731
-            outcome, names, model, profile, scratch, overtaken=before != self._shown_at_once
+            outcome, names, model, data, profile, scratch, overtaken=before != self._shown_at_once
         )
         self.wished.emit(command, f"Scoring by {names[0]}", then)
 
-    def _computed(self, outcome, names, model, profile, scratch, *, overtaken):
+    def _computed(self, outcome, names, model, data, profile, scratch, *, overtaken):
         again = lambda: self.rank_by(names[0])  # noqa: E731
         failed = self.failed(outcome, f"Scoring by {names[0]}", "&Score again", again)
         scores, refused = ({}, {}) if failed else scoring.read(scratch.path / SCORES, profile.l1)
         scratch.remove()
         self._known.update({(model, name): values for name, values in scores.items()})
+        if names[0] in scores and data.source:
+            self._preferences.set_data_of(model, data)
         measured = self.session.measured
         if names[0] in scores and measured is not None and measured.profile is profile and not overtaken:
             self.session.rank_by(scores[names[0]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from PySide6 import QtCore, QtGui, QtWidgets
 
 NOTHING_OPEN = (
@@ -22,6 +24,7 @@ NO_PROFILE_IN_RUN = (
     "<h2>{name} has no measurement</h2><p>A run writes one with its first round, unless no filter has a ReLU of its "
     "own. Its output is shown below.</p>"
 )
+BREAK = re.compile(r"[_.-]")  # after which a long name may go on in the next line
 
 
 class EmptyPage(QtWidgets.QWidget):
@@ -47,7 +50,8 @@ class EmptyPage(QtWidgets.QWidget):
 
     def offer(self, words: str, action: QtGui.QAction):
         """Shows a text, and offers an action."""
-        self.words.setText(words)
+        heading, end, rest = words.partition("</h2>")
+        self.words.setText(BREAK.sub("\\g<0>\u200b", heading) + end + rest)
         self._action = action
         self.button.setText(action.text().replace("&", "").rstrip("…."))
         self.button.setAccessibleName(self.button.text())

@@ -17,7 +17,7 @@ AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
 LOG_LINES = 5000
 FRAMES = {chr(code) for code in range(0x2800, 0x2900)}
 NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
-PADDING = 0.25  # of each chart around what is drawn, for the names of lines at its edges
+PADDING = 0.35  # of each chart around what is drawn, for the names of lines at its edges
 
 
 class RunPanel(QtWidgets.QWidget):
@@ -191,7 +191,9 @@ class RunChart(pg.GraphicsLayoutWidget):
         undone = [(r.number, r.accuracy, self._left(report, r)) for r in report.undone]
         if self._marked is not None:
             for plot in (self.metric, self.macs):
-                plot.addItem(pg.InfiniteLine(self._marked, angle=90, pen=pg.mkPen(current.focus, width=2)))
+                mark = pg.InfiniteLine(self._marked, angle=90, pen=pg.mkPen(current.focus, width=2))
+                mark.setZValue(-1)  # behind the names of lines
+                plot.addItem(mark)
         line = pg.mkPen(current.text, width=2)
         for plot, field in ((self.metric, 1), (self.macs, 2)):
             self._points(plot, kept, field, pen=line, symbol="o", symbolBrush=current.text)
@@ -222,7 +224,7 @@ class RunChart(pg.GraphicsLayoutWidget):
         for value, style, title, side in lines:
             if math.isfinite(value):
                 pen = pg.mkPen(current.dim, style=getattr(QtCore.Qt.PenStyle, style))
-                label = {"color": current.text, "position": 0.98, "anchors": [side, side]}
+                label = {"color": current.text, "fill": current.background, "position": 0.98, "anchors": [side, side]}
                 self.metric.addItem(pg.InfiniteLine(value, angle=0, pen=pen, label=title, labelOpts=label))
 
     @staticmethod

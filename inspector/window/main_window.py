@@ -187,7 +187,7 @@ class Window(QtWidgets.QMainWindow):
         self.structure.unscored.connect(self._show_unscored)
         self.structure.failed.connect(self._say_no_structure)
         self.work.changed.connect(self._show_work)
-        self.work.said.connect(self.run_panel.say)
+        self.work.logged.connect(self.run_panel.say)
         self.work.progressed.connect(self.run_panel.show_progress)
         for view in (self.heatmap, self.table):
             view.said.connect(self.statusBar().showMessage)
@@ -587,7 +587,7 @@ class Window(QtWidgets.QMainWindow):
             event.ignore()
             kept = f" {KEPT}" if self.running.running else ""
             words = f"{self.work.doing} is still in progress.{kept}"
-            self._ask(CLOSE, words, "&Abort it and close", self._abort_and_close)
+            self._ask(CLOSE, words, "&Abort it and close", self._close_all_the_same)
         elif self.isWindowModified():
             event.ignore()
             self._ask_before_losing(CLOSE, self._forget_and_close)
@@ -626,6 +626,13 @@ class Window(QtWidgets.QMainWindow):
         self.in_words(self.saving.ask_for_choices)
         if isinstance(self.dialog, QtWidgets.QFileDialog):
             self.dialog.accepted.connect(lambda: self._later(lambda: self.isWindowModified() or go_on()))
+
+    def _close_all_the_same(self):
+        """Closes although something is in progress; that goes on if a person thinks better of losing choices."""
+        if self.isWindowModified():
+            self._ask_before_losing(CLOSE, self._abort_and_close)
+        else:
+            self._abort_and_close()
 
     def _abort_and_close(self):
         self.work.abort_and_wait()

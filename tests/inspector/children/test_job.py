@@ -13,6 +13,7 @@ class Heard:
         self.events, self.lines, self.progress, self.outcomes = [], [], [], []
         self.job.reported.connect(self.events.append)
         self.job.said.connect(self.lines.append)
+        self.job.complained.connect(self.lines.append)
         self.job.progressed.connect(lambda done, of: self.progress.append((done, of)))
         self.job.ended.connect(self.outcomes.append)
         with qtbot.waitSignal(self.job.ended, timeout=20000):

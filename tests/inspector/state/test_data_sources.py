@@ -19,6 +19,7 @@ from inspector.state.data_sources import RANGES, Data, why_not
         ("digits", (128, 3), False, "images are 8 x 8 x 1, but the model takes 128 x 3"),
         ("digits", (64,), False, "images are 8 x 8 x 1, but the model takes 64"),
         ("nowhere.npz", None, False, "no file or folder nowhere.npz"),
+        (__file__, None, False, "test_data_sources.py is neither an .npz file nor a folder of images."),
     ],
 )
 def test_what_is_known_against_data_is_said_before_anything_starts(source, shape, labels, why):
@@ -30,6 +31,8 @@ def test_the_images_of_a_file_are_compared_by_its_header(tmp_path):
     path = tmp_path / "data.npz"
     np.savez(path, x_train=np.zeros((2, 4, 5, 3), "uint8"))
     assert "4 x 5 x 3" in why_not(str(path), (8, 8, 3), labels=False)
+    assert "has no folders in it" in why_not(str(tmp_path), (4, 5, 3), labels=True)
+    (tmp_path / "cats").mkdir()
     assert why_not(str(path), (4, 5, 3), labels=False) == why_not(str(tmp_path), (4, 5, 3), labels=True) == ""
 
 

@@ -21,6 +21,19 @@ def test_measuring_can_be_aborted_and_says_why_it_failed(window, qtbot, replay, 
     assert window.run_panel.status.text() == "Measuring net.keras: failed."
 
 
+def test_the_ranking_and_the_last_data_that_served_are_kept(window, qtbot, replay, files, preferences):
+    window.rank_by("l1")
+    replay([{"err": "It holds no images."}, {"exit": 1}])
+    window.measuring.start(MeasureOptions(Data("empty")))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert preferences.data_of(files[0]) == Data()
+    replay([])
+    window.measuring.start(MeasureOptions(Data("digits")))
+    qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+    assert preferences.data_of(files[0]) == Data("digits")
+    assert window.session.measured.scores.criterion == "l1" == window.heatmap_panel.criterion.currentData()
+
+
 def test_what_it_warned_of_is_said_and_stays_in_sight(window, qtbot, replay, files):
     window.run_dock.hide()
     replay([{"err": "Warning: The scale of the inputs is suspect."}])

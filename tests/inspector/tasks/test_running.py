@@ -11,7 +11,7 @@ from inspector.children.commands import RunOptions
 from inspector.models import Column
 from inspector.state import Data, totals_of, words
 from inspector.state.comparison import Mode
-from inspector.state.documents import read_profile
+from inspector.state.documents import open_document, read_profile
 
 
 @pytest.fixture
@@ -398,6 +398,24 @@ def test_closing_while_it_runs_asks_and_waits(window, qtbot, folder, replay):
     assert isinstance(box, QtWidgets.QMessageBox)
     next(button for button in box.buttons() if "Abort" in button.text()).click()
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=20000)
+
+
+def test_closing_while_it_runs_asks_about_choices_too(window, qtbot, folder, replay):
+    window.editor.set_ratio(0.6)
+    replay([{"sleep": 60}])
+    window.running.start(options(folder))
+
+    def click(words):
+        next(button for button in window.dialog.buttons() if words in button.text()).click()
+
+    for answer in ("Cancel", "Don't"):
+        window.close()
+        click("Abort it")
+        qtbot.waitUntil(lambda: "not saved" in window.dialog.text())
+        assert window.work.job is not None
+        click(answer)
+    qtbot.waitUntil(lambda: not window.isVisible(), timeout=20000)
+    assert window.work.job is None
     assert window.work.job is None
 
 
@@ -452,6 +470,22 @@ def test_the_end_of_a_run_is_one_sentence_with_one_stop(finished):
     assert ending == "The target of 37% of the MACs is reached. 80.0% of the MACs left, 1 round, kept, 1 s."
 
 
+def test_a_run_to_a_target_says_if_it_ends_outside_the_tolerance(finished, folder):
+    window, _ = finished
+    view = window.running.view
+    worse = [{**json.loads(line)} for line in (folder / "events.jsonl").read_text().splitlines()]
+    for event in worse:
+        if event["event"] == "round":
+            event["accuracy"] = view.report.baseline - 0.0234
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in worse))
+    window.open_path(folder)
+    report = window.running.view.report
+    sentence = (
+        f"On held-out data accuracy went from {report.baseline:.4f} to {report.accuracy:.4f}, outside the tolerance"
+    )
+    assert view.beyond == "" and sentence in window.running.view.ending and sentence in window.run_panel.status.text()
+
+
 def test_a_run_says_how_far_it_is_and_shows_what_it_removed(window, qtbot, folder, replay, tmp_path):
     begin(folder, window.session.measured.planner.widths)
     settings = json.loads((folder / "run.json").read_text())
@@ -471,7 +505,7 @@ def test_a_round_that_was_not_measured_is_measured_from_there(history, qtbot, re
     window.open_path(folder)
     window.rounds.slider.setValue(1)
     assert window.session.mode is Mode.CUTS and "not measured" in window.rounds.figures.text()
-    asked, output = replay([]), folder / "measured-round-001.fire.h5"
+    asked, output = replay([]), folder / "round-001.fire.h5"
     window.actions_["measure_round"].trigger()
     assert window.dialog.windowTitle() == "Measure FIRE of round 1 of this run"
     assert window.dialog.data.chosen.source == "digits"  # which the run was trained on
@@ -483,3 +517,4 @@ def test_a_round_that_was_not_measured_is_measured_from_there(history, qtbot, re
     assert asked[0][asked[0].index("--output") + 1] == str(output)
     assert "FIRE measured" in window.rounds.figures.text() and "after round 1" in window.banner.words.text()
     assert window.session.mode is Mode.AFTER and window.session.comparison.after is not None
+    assert open_document(folder / "round-001.keras").profile_path == output  # so it is measured if it is opened

@@ -77,7 +77,9 @@ def test_choices_are_saved_and_opened_again(window, tmp_path):
     window.editor.set_limits(4, 0.3)
     window.actions_["open_choices"].trigger()
     window.dialog.fileSelected.emit(str(tmp_path / "mine.json"))
-    assert window.session.choices == chosen and "Opened the caps" in window.banner.words.text()
+    assert window.session.choices == chosen and not window.isWindowModified()  # the file has them
+    assert window.banner.words.text().startswith("Opened the choices of mine.json. Undo (Ctrl+Z) restores yours.")
+    assert window.banner.words.text().endswith("Filters are ranked by FIRE.")
     window.editor.stack.undo()
     assert window.session.choices.round_to == 4 and not window.banner.isVisible()
 
@@ -95,4 +97,14 @@ def test_an_opened_plan_shows_what_it_removes(window, tmp_path):
     plan = json.loads((tmp_path / "plan.json").read_text())
     (tmp_path / "other.json").write_text(json.dumps({**plan, "format": "mine"}))
     window.open_path(tmp_path / "other.json")
-    assert "is not a pruning plan" in window.banner.words.text()
+    assert "other.json is neither choices, nor a plan, nor a latency table" in window.banner.words.text()
+    (tmp_path / "net.sensitivity.json").write_text("{}")
+    window.open_path(tmp_path / "net.sensitivity.json")
+    assert "open the model beside which it lies" in window.banner.words.text()
+
+
+def test_a_model_has_the_ending_of_models(window, tmp_path):
+    window.editor.set_ratio(0.5)
+    window.actions_["save"].trigger()
+    window.dialog.fileSelected.emit(str(tmp_path / "small.h5"))
+    assert "must end with .keras. Received: small.h5." in window.banner.words.text() and window.work.job is None

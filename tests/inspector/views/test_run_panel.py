@@ -40,7 +40,7 @@ def test_the_name_of_an_axis_fits_beside_it(history):
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([0.1, 0.9], (0.0, 1.1)), ([0.5], (0.375, 0.625)), ([-1.0, 1.0], (-1.5, 1.5)), ([math.nan], (0.0, 1.25))],
+    [([0.1, 0.9], (0.0, 1.18)), ([0.5], (0.325, 0.675)), ([-1.0, 1.0], (-1.7, 1.7)), ([math.nan], (0.0, 1.35))],
 )
 def test_room_around_values(values, expected):
     assert _with_room(values) == pytest.approx(expected)

@@ -6,7 +6,7 @@ from recorded import command
 import firekeras
 from inspector.children.job import Outcome
 from inspector.models.columns import Column
-from inspector.state import Comparison, choices_file, totals_of, words
+from inspector.state import Comparison, Data, choices_file, totals_of, words
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 from inspector.state.peak import peak_layers
@@ -23,7 +23,7 @@ def test_nothing_open_says_what_to_do(empty_window):
 def test_a_model_alone_offers_to_measure(empty_window, files, qtbot):
     files[1].unlink()
     empty_window.open_path(files[0])
-    assert "net.keras has not been measured yet" in empty_window.empty.words.text()
+    assert "net.keras has not been measured yet" in empty_window.empty.words.text().replace("\u200b", "")
     qtbot.mouseClick(empty_window.empty.button, Qt.MouseButton.LeftButton)
     assert empty_window.dialog.windowTitle() == "Measure FIRE of net.keras"
     assert "not measured yet" in empty_window.actions_["copy"].statusTip()
@@ -95,7 +95,7 @@ def test_caps_and_locks_before_the_measurement_are_kept_by_it(empty_window, file
     window.editor.stack.redo()
     chosen = session.choices
     profile.rename(files[1])
-    window.measuring._measured(Outcome(True, False, ""), files[0])
+    window.measuring._measured(Outcome(True, False, ""), files[0], Data("digits"))
     assert session.measured is not None and session.choices == chosen and window.isWindowModified()
     assert session.measured.preview.widths[second] == session.measured.planner.widths[second]
     window.editor.stack.undo()
@@ -365,7 +365,8 @@ def test_the_manual_is_read_without_a_network(window, qtbot):
 def test_a_run_is_refused_where_it_cannot_write(window, files):
     window.actions_["run"].trigger()
     dialog, ok = window.dialog, window.dialog.buttons.buttons()[0]
-    dialog.data.box.setEditText(str(files[0]))
+    (files[0].parent / "images" / "cats").mkdir(parents=True)
+    dialog.data.box.setEditText(str(files[0].parent / "images"))
     assert ok.isEnabled() and not dialog.reason.text()
     for line, text, why in (
         (dialog.output, "small.h5", "must end with .keras"),
