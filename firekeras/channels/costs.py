@@ -208,7 +208,7 @@ class Cost:
         products: A function of the same that gives the products whose sum is the cost, or the part of it that pruning
             can lower.
         layer: A function of the same that names the layer that is in the way of less.
-        at: What is said of that layer, `"{} has most of it"`.
+        at: What is said of that layer, `"{} has the largest part of it"`.
         unit: Its unit, such as `"B"`. Defaults to none.
         shown: Whether reports list it. Defaults to True.
         unknown: Why the amount may be unknown, and what to do: completes "The cost is unknown: ".
@@ -218,7 +218,7 @@ class Cost:
     count: Callable[[ChannelGraph, Sequence[int]], float | None]
     products: Callable[[ChannelGraph, Sequence[int]], Iterable[Product | Term]]
     layer: Callable[[ChannelGraph, Sequence[int]], str]
-    at: str = "{} has most of it"
+    at: str = "{} has the largest part of it"
     unit: str = ""
     shown: bool = True
     unknown: str = "its channel graph was written by an earlier release. Measure the model again."
@@ -301,7 +301,7 @@ SHOWN = {name: cost.title for name, cost in COSTS.items() if cost.shown}  # what
 
 
 def in_the_way(graph: ChannelGraph, measure: str, gone: np.ndarray) -> str:
-    """Which layer is in the way of less of a cost, without the units in a mask: `"conv1 has most of it"`."""
+    """Which layer is in the way of less of a cost, without the units in a mask, as a sentence without its stop."""
     cost = COSTS[measure]
     return cost.at.format(cost.layer(graph, kept_lengths(graph, gone)))
 

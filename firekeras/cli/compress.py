@@ -61,6 +61,7 @@ from firekeras.cli.targets import COSTS, LATENCIES, with_targets
 from firekeras.cli.words import in_options
 from firekeras.cli.words import option as as_option
 from firekeras.refusals import check_one_of, shortened
+from firekeras.rounds.schema import ON_REQUEST
 from firekeras.terminal import Terminal, activity, write_line
 
 TARGETS = (*COSTS, *LATENCIES)
@@ -390,8 +391,14 @@ def save_result(model, output):
 
 
 def _nothing_removed(result, output):
-    advice = "Begin with a lower --learning-rate." if result.target else "Allow more: --tolerance, or --epochs."
-    return f"Nothing was removed, and {output} is not written. {result.stopped_because} {advice}"
+    return f"Nothing was removed, and {output} is not written. {result.stopped_because} {_advice(result)}".strip()
+
+
+def _advice(result):
+    """What would have made the run remove something."""
+    if result.stopped_because.startswith(ON_REQUEST):
+        return ""
+    return "Begin with a lower --learning-rate." if result.target else "Allow more: --tolerance, or --epochs."
 
 
 def _comparison(network, result, dataset):

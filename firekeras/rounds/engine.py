@@ -34,7 +34,7 @@ from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.repeatable import reseed, seed_round
 from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.run_directory import EVENTS
-from firekeras.rounds.schema import LOST
+from firekeras.rounds.schema import LOST, ON_REQUEST
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
@@ -281,7 +281,7 @@ class Rounds(Run, Iterator):
     def _next_round(self) -> RoundRecord | None:
         seed_round(self.settings.seed, len(self.records))
         if self._journal.stop_wanted():
-            self.stop(f"Stopped on request after round {len(self.records)}.")
+            self.stop(f"{ON_REQUEST} after round {len(self.records)}.")
             return None
         step = self.next_step()
         if step is None:

@@ -9,6 +9,7 @@ from typing import Any, Required, TypedDict
 from firekeras.strict_json import Count, Positive, convert, parse
 
 FORMAT = 2
+ON_REQUEST = "Stopped on request"  # how the reason of a run begins that was asked to stop
 FIT = "fit"  # `RunFile`'s `within` for a run that the callback of `fit` records
 Number = float | None  # null stands for NaN and infinity
 LOST = "Restore the file from a copy, or begin a new run with the newest model."

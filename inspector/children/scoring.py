@@ -80,4 +80,8 @@ def read(path, l1) -> tuple[dict[str, FilterScores], dict[str, str]]:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except (ValueError, ImportError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(1) from None

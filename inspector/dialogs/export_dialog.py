@@ -11,6 +11,7 @@ from firekeras.export.formats import FORMATS
 from inspector.children import ExportOptions
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
+from inspector.dialogs.outputs import why_not_written
 from inspector.state import Data
 from inspector.widgets import name
 
@@ -49,6 +50,9 @@ class ExportDialog(OptionsDialog):
         form.addRow(label, self.format)
         form.addRow(self.data.label, self.data)
         form.addRow("&Save as", self.output)
+        self.reason = QtWidgets.QLabel(wordWrap=True)
+        self.reason.setAccessibleName("What is known of that file")
+        form.addRow(self.reason)
         note = QtWidgets.QLabel("The file is run, and compared with Keras, before it is kept.", wordWrap=True)
         self.whole = QtWidgets.QLabel(f"{model.name} is exported as it is. {UNCUT}", wordWrap=True)
         for widget in (note, *([self.whole] if cut else []), self.buttons):
@@ -71,14 +75,21 @@ class ExportDialog(OptionsDialog):
         self._check()
 
     def _check(self, *_):
-        _, int8 = self._kind()
+        to, int8 = self._kind()
         self.data.reason.clear()
-        self.set_complete((not int8 or self.data.check()) and bool(self.output.text().strip()))
+        output = self._output()
+        why = why_not_written(output, FORMATS[to].ending, self.model)
+        replaced = f"{output.name} exists already, and will be replaced." if output.exists() else ""
+        self.reason.setText(why or replaced)
+        self.set_complete((not int8 or self.data.check()) and not why)
+
+    def _output(self):
+        return Path(self.output.text().strip()).expanduser()
 
     def options(self) -> ExportOptions:
         """What is chosen."""
         to, int8 = self._kind()
-        output = Path(self.output.text().strip()).expanduser()
+        output = self._output()
         return ExportOptions(to, output, self.data.chosen) if int8 else ExportOptions(to, output)
 
 

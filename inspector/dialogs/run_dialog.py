@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from PySide6 import QtWidgets
@@ -12,6 +11,7 @@ from firekeras.rounds.monitor import KEEPS_ALL
 from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
 from inspector.dialogs.options_dialog import OptionsDialog
+from inspector.dialogs.outputs import why_not_into, why_not_written
 from inspector.state import Choices, Data, criteria, data_sources
 from inspector.widgets import name
 
@@ -150,18 +150,14 @@ class RunDialog(OptionsDialog):
 
 def _why_not(run_dir, output, model):
     """Why a run cannot write where it is told to, as a sentence; empty if nothing is known against it."""
-    if output.suffix != ".keras":
-        return "The name of the pruned model must end with .keras."
-    if output.resolve() == model.resolve():
-        return f"{output.name} is the model itself, which is never overwritten. Choose another name."
+    why = why_not_written(output, ".keras", model)
+    if why:
+        return why
+    if output.exists():
+        return f"{output.name} exists already. Choose another name."
     if run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
         return f"{run_dir} exists already. Choose a new folder for the run."
-    closed = next((path.parent for path in (output, run_dir) if not _may_write_into(path.parent)), None)
-    return f"Nothing can be written into {closed}. Choose another folder." if closed else ""
-
-
-def _may_write_into(folder):
-    return folder.is_dir() and os.access(folder, os.W_OK)
+    return why_not_into(run_dir.parent)
 
 
 def _line(text, title):

@@ -60,6 +60,11 @@ def open_document(path) -> Document:
             return _open_run(path)
         if path.name.endswith(PROFILE):
             return _open_profile(path)
+        if path.exists() and path.suffix not in (".keras", *KERAS_2):
+            raise ValueError(
+                f"{path.name} does not open here. Expected a model (.keras), a measurement (.fire.h5), a plan, choices "
+                "or a latency table (.json), or the folder of a run."
+            )
         return _open_model(path)
     except PermissionError as error:
         raise ValueError(f"{error.filename or path} cannot be read: you lack the permission. Ask its owner.") from error

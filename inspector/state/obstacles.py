@@ -125,6 +125,13 @@ def no_prediction(session: Session) -> str:
     return unmeasured(session) or no_fire(session)
 
 
+def several_outputs(session: Session) -> str:
+    """If the open model has several outputs, for which no file of data has labels here."""
+    weights = session.document.weights if session.document else None
+    outputs = weights.outputs if weights else []
+    return f"the model has {len(outputs)} outputs, {_listed(outputs)}" if len(outputs) > 1 else ""
+
+
 def no_training(session: Session) -> str:
     """If the open model is none that is checked and trained here."""
     return several_inputs(session) or other_task(session)
@@ -136,7 +143,7 @@ def other_task(session: Session) -> str:
     weights = session.document.weights if session.document else None
     outputs = weights.outputs if weights else []
     if len(outputs) > 1:
-        return f"the model has {len(outputs)} outputs, {_listed(outputs)}; {ONLY_CLASSIFIERS}"
+        return f"{several_outputs(session)}; {ONLY_CLASSIFIERS}"
     last = opened.graph.layers.get(outputs[0]) if opened and outputs else None
     if weights is None or last is None or _is_of_classes(last.output_shape, weights):
         return ""

@@ -15,11 +15,10 @@ from firekeras.rounds.figures import figure
 from firekeras.rounds.monitor import tolerance_in_words
 from firekeras.rounds.ownership import is_free
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
-from firekeras.rounds.schema import FIT
+from firekeras.rounds.schema import FIT, ON_REQUEST
 
 CLOSED = ("finished", "interrupted", "error", "killed")
 MINUTE = 60  # seconds
-ON_REQUEST = "Stopped on request"  # a reason of `firekeras.rounds`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,12 @@ class RunView:
     @property
     def finished(self) -> bool:
         """Whether it came to its own end, and was not only asked to stop."""
-        return self.report.state == "finished" and not self.report.reason.startswith(ON_REQUEST)
+        return self.report.state == "finished" and not self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was asked to stop."""
+        return self.report.reason.startswith(ON_REQUEST)
 
     @property
     def places_outside(self) -> dict[str, str]:

@@ -49,11 +49,20 @@ class ModelWeights:
             weights = archive.member(content, file, archive.WEIGHTS)
             self._variables = dict(_variables(files.enter_context(h5py.File(weights, "r")), ()))
             self._files = files.pop_all()
+        self._written = _written(self.path)
 
     def close(self):
         """Closes the file, so it can be replaced or deleted; a window that is closed too may ask, and finds nothing."""
         self._files.close()
         self._variables = {}
+
+    def check_unchanged(self):
+        """Raises `ValueError` if the file was written again since it was opened: what was chosen is of the old one."""
+        if self.path.exists() and _written(self.path) != self._written:
+            raise ValueError(
+                f"{self.path.name} was written again since it was opened, and may hold other weights. Save your "
+                "choices if you need them, and open it again."
+            )
 
     @property
     def params(self) -> int:
@@ -101,6 +110,11 @@ class ModelWeights:
             variable = variables[where.weight]
             if -min(where.axes) <= variable.ndim:  # a stranger's profile may say anything
                 yield variable, where
+
+
+def _written(path):
+    state = path.stat()
+    return state.st_ino, state.st_mtime_ns, state.st_size
 
 
 def _said(read, source):

@@ -76,6 +76,7 @@ class Judging(Task):
         self._with_data(self._check)
 
     def _check(self, data):
+        self.check_unchanged()
         model, choices = self.session.need_model(), self.session.choices
         plan, scratch = self.session.need_measured().plan(choices), Scratch()
         plan.save(scratch.path / "plan.json")

@@ -137,6 +137,7 @@ class Running(Task):
         self._start(resume_arguments(folder, **{**inside, "output": output}), folder)
 
     def _start(self, arguments, folder):
+        self._leave_network()
         self._forget(Path(folder), own=True)
         self.shown.emit(None, STARTING, False)
         self.wanted.emit()
@@ -157,6 +158,12 @@ class Running(Task):
         self.wanted.emit()
         if not view.over:
             self._timer.start()
+
+    def _leave_network(self):
+        """Shows no network of the run before beside one that has left none yet."""
+        shown = self.session.comparison
+        if shown is not None and self.stage is not None and shown.name == self.stage.name:
+            self.session.compare(None, Mode.BEFORE)
 
     def leave(self):
         """Stops showing a run."""
@@ -378,6 +385,10 @@ class Running(Task):
             self.failed(outcome, title, "&Run again…", self.ask)
             return
         self.shown.emit(self.view, "Aborted; finished rounds are kept." if outcome.aborted else "", False)
+        if not outcome.ok and self.view.stopped and not self.view.report.accepted:
+            words = f"{title} was stopped before it kept a round; nothing is written."
+            self.said.emit(Message(words, way_out="&Resume it", then=lambda: self.in_words(self.resume)))
+            return
         if not self.failed(outcome, title, "&Resume it", self.resume):
             shown = self.session.need_document().path.resolve() == folder.resolve()
             self.said.emit(

@@ -89,6 +89,7 @@ class Saving(Task):
         if path.suffix != ".keras":
             raise ValueError(f"The name of the pruned model must end with .keras. Received: {path.name}.")
         check_can_write(path)
+        self.check_unchanged()
         plan = self.session.need_measured().plan(self.session.choices)
         if not plan.removed:
             raise ValueError(f"No filter would be removed, so there is nothing to save. {' '.join(plan.notes)}".strip())

@@ -48,14 +48,15 @@ class Scoring(Task):
             self._shown_at_once += 1
             self.session.rank_by(None if scores is measured.profile else scores)
         elif criteria.needs_data(name):
-            self._need_one_input(name)
+            self._check_reach(name)
             self._ask_for_data(name)
         else:
             names = [name, *(other for other in criteria.of_weights() if other != name)]
             self._compute(names)
 
-    def _need_one_input(self, name):
-        why = obstacles.several_inputs(self.session)
+    def _check_reach(self, name):
+        several = obstacles.several_outputs(self.session) if name in criteria.LABELLED else ""
+        why = obstacles.several_inputs(self.session) or several
         if why:
             raise ValueError(f"Filters cannot be ranked by {name} here: {why}.")
 
@@ -91,5 +92,6 @@ class Scoring(Task):
             self.session.rank_by(scores[names[0]])
             return
         if names[0] in refused:
+            self.doing.emit(f"Scoring by {names[0]}: failed.")
             self.said.emit(Message(refused[names[0]], error=True))
         self.unchanged.emit()

@@ -72,6 +72,12 @@ class Task(QtCore.QObject):
         dialog.fileSelected.connect(lambda path: self.in_words(then, Path(path)))
         self.asked.emit(dialog)
 
+    def check_unchanged(self):
+        """Raises `ValueError` if the file of the open model is another than when it was opened."""
+        weights = self.session.need_document().weights
+        if weights is not None:
+            weights.check_unchanged()
+
     def in_words(self, call: Callable, *arguments):
         """Calls a function that may raise `ValueError`, and reports the error."""
         return in_words(self.said.emit, call, *arguments)

@@ -8,6 +8,7 @@ from inspector.state import Stage
 from inspector.widgets import name
 
 TIP = "The network to show: the first one of the run, or the one after a round or an epoch"
+ASIDE = "Below is your own cut: move the slider, or press Ctrl+5, for this one."
 STEPS = ("Rounds", "Epochs")
 STEPS_TIP = "Move through the rounds that were kept, or through all epochs of training"
 
@@ -56,9 +57,20 @@ class RoundBar(QtWidgets.QWidget):
         layout.addLayout(line)
         layout.addWidget(self.figures)
         self.stages: list[Stage] = []
-        self.slider.valueChanged.connect(lambda place: self.chosen.emit(*self.stages[place].key))
+        self._words, self._aside = "", False
+        self.slider.valueChanged.connect(lambda _: self._choose())
+        self.slider.actionTriggered.connect(self._choose_again)
+        self.slider.sliderReleased.connect(self._choose_again)
         self.steps.activated.connect(lambda place: self.stepped.emit(STEPS[place] == STEPS[1]))
         self.hide()
+
+    def _choose(self):
+        self.chosen.emit(*self.stages[self.slider.value()].key)
+
+    def _choose_again(self, *_):
+        """Chooses the network at hand if it is pointed at although it is not shown."""
+        if self.stages and self._aside and self.slider.sliderPosition() == self.slider.value():
+            self._choose()
 
     def show_steps(self, has_epochs: bool, by_epoch: bool):
         """Shows what the slider steps over, with a choice if the run has epochs on record."""
@@ -80,7 +92,16 @@ class RoundBar(QtWidgets.QWidget):
         with QtCore.QSignalBlocker(self.slider):
             self.slider.setMaximum(max(0, len(stages) - 1))
             self.slider.setValue([stage.key for stage in stages].index(shown.key))
-        self.figures.setText(f"{shown.words}.")
+        self._words = f"{shown.words}."
+        self._show_words()
+
+    def set_aside(self, aside: bool):
+        """Says that something else is shown than the network at hand."""
+        self._aside = aside
+        self._show_words()
+
+    def _show_words(self):
+        self.figures.setText(f"{self._words} {ASIDE}" if self._words and self._aside else self._words)
 
     def changeEvent(self, event):  # noqa: N802 (Qt's name)
         super().changeEvent(event)

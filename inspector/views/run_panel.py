@@ -38,6 +38,8 @@ class RunPanel(QtWidgets.QWidget):
         self.log.setTabChangesFocus(True)
         self.log.setFont(QtGui.QFontDatabase.systemFont(QtGui.QFontDatabase.SystemFont.FixedFont))
         self.log.setPlaceholderText("Output appears here")
+        self._following, self._bar = True, self.log.verticalScrollBar()
+        self._bar.actionTriggered.connect(self._note_scrolling)
         left = QtWidgets.QVBoxLayout()
         left.addWidget(_scrolled(self.status, "Status of the run"), 1)
         left.addWidget(self.bar)
@@ -61,6 +63,27 @@ class RunPanel(QtWidgets.QWidget):
             cursor.select(QtGui.QTextCursor.SelectionType.BlockUnderCursor)
             cursor.removeSelectedText()
         self.log.appendPlainText(line)
+        self._follow()
+
+    def _follow(self):
+        """Keeps the last line in sight, unless a person has scrolled to others; once it is known how high lines are."""
+        if self._following and not self.log.textCursor().hasSelection():
+            QtCore.QTimer.singleShot(0, self.log, self._show_end)
+
+    def _show_end(self):
+        """Goes to the end by the cursor: the scroll bar only knows of lines that were drawn."""
+        self.log.moveCursor(QtGui.QTextCursor.MoveOperation.End)
+        self.log.ensureCursorVisible()
+
+    def _note_scrolling(self, *_):
+        QtCore.QTimer.singleShot(0, self.log, self._ask_where)
+
+    def _ask_where(self):
+        self._following = self._bar.value() >= self._bar.maximum()
+
+    def showEvent(self, event):  # noqa: N802 (Qt's name)
+        super().showEvent(event)
+        self._follow()
 
     def show_progress(self, done: int, of: int):
         """Shows progress; 0 of 0 if it is unknown."""
@@ -219,7 +242,7 @@ class RunChart(pg.GraphicsLayoutWidget):
         under = report.limit > report.baseline  # of a loss, more is worse
         lines = (
             (report.baseline, "DashLine", "baseline", below if under else above),
-            (report.limit, "DotLine", "highest allowed" if under else "lowest allowed", above if under else below),
+            (report.limit, "DotLine", "tolerance", above if under else below),
         )
         for value, style, title, side in lines:
             if math.isfinite(value):
@@ -229,7 +252,7 @@ class RunChart(pg.GraphicsLayoutWidget):
 
     @staticmethod
     def _left(report, state):
-        return state.conv_macs / report.costs_before.conv_macs if report.costs_before.conv_macs else math.nan
+        return state.macs / report.costs_before.macs if report.costs_before.macs else math.nan
 
     @staticmethod
     def _points(plot, rounds, field, **look):

@@ -182,6 +182,7 @@ class Window(QtWidgets.QMainWindow):
             self.session.listen(what, self.refresh_actions)
             self.session.listen(what, self._say_cell)
             self.session.listen(what, self.banner.hide_if_over)
+        self.session.listen(PICTURE, self._show_whether_aside)
         self.editor.stack.cleanChanged.connect(self._show_clean)
         self.structure.arrived.connect(self._show_structure)
         self.structure.unscored.connect(self._show_unscored)
@@ -222,6 +223,7 @@ class Window(QtWidgets.QMainWindow):
         self.saving.table.connect(lambda path: self.in_words(self.tabling.open, path))
         self.tabling.rounding.connect(lambda step: self.editor.set_limits(step, self.session.choices.min_keep))
         self.running.staged.connect(self.rounds.show_stages)
+        self.running.staged.connect(self._show_whether_aside)
         self.running.staged.connect(lambda _stages, stage: self.run_panel.chart.mark(stage.number if stage else None))
         self.rounds.chosen.connect(self.running.choose_round)
         self.rounds.stepped.connect(self.running.step_by_epoch)
@@ -386,6 +388,11 @@ class Window(QtWidgets.QMainWindow):
         """Takes room from the heatmap for long names or a column, or gives back what is no longer needed."""
         width = max(LAYERS_WIDTH, self.table.room)
         self.resizeDocks([self.layers_dock], [width], QtCore.Qt.Orientation.Horizontal)
+
+    def _show_whether_aside(self, *_):
+        """Says beside the slider if the figures and the picture are not those of the network that it names."""
+        stage = self.running.stage
+        self.rounds.set_aside(stage is not None and stage.number > 0 and not self.session.shows_other)
 
     def show_runs(self):
         """Shows the panel of runs."""

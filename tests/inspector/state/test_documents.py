@@ -71,7 +71,7 @@ def test_a_bad_profile_is_reported_and_what_was_open_stays(window, files, tmp_pa
         ("none.keras", None, "There is no file"),
         ("old.h5", b"x", "is a model of Keras 2"),
         ("cut.keras", b"PK\x03\x04 no zip", "is truncated"),
-        ("text.txt", b"x", "Expected a model that Keras saved"),
+        ("text.txt", b"x", "Expected a model (.keras), a measurement"),
     ],
 )
 def test_a_bad_model_is_reported(empty_window, tmp_path, name, content, words):

@@ -63,6 +63,14 @@ def test_what_needs_a_classifier_is_grey_and_says_why(opened, head, why):
     assert window.actions_["time"].isEnabled() and window.actions_["save"].isEnabled()
 
 
+def test_criteria_that_need_labels_are_refused_for_several_outputs(opened):
+    window = opened(two_outputs)
+    window.dialog = None
+    window.rank_by("taylor")
+    assert "Filters cannot be ranked by taylor here: the model has 2 outputs" in window.banner.words.text()
+    assert window.dialog is None
+
+
 def two_classes(x):
     return keras.layers.Dense(1, activation="sigmoid", name="kind")(keras.layers.GlobalAveragePooling2D()(x))
 

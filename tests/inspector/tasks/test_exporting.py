@@ -48,6 +48,25 @@ def test_int8_needs_data_and_floats_do_not(window, qtbot, asked, files):
     assert pages == [str(output.parent)]
 
 
+def test_an_export_is_refused_where_it_cannot_be_written(window, files):
+    window.actions_["export"].trigger()
+    dialog = window.dialog
+    dialog.format.setCurrentText("ONNX (.onnx)")
+    ok = dialog.buttons.buttons()[0]
+    assert ok.isEnabled() and not dialog.reason.text()
+    for text, why in (
+        (files[0].with_name("net.tflite"), "must end with .onnx"),
+        ("/nowhere/net.onnx", "Nothing can be written into /nowhere"),
+        ("", "must end with .onnx"),
+    ):
+        dialog.output.setText(str(text))
+        assert why in dialog.reason.text() and not ok.isEnabled()
+    there = files[0].with_name("there.onnx")
+    there.write_bytes(b"mine")
+    dialog.output.setText(str(there))
+    assert dialog.reason.text() == "there.onnx exists already, and will be replaced." and ok.isEnabled()
+
+
 def test_random_images_do_not_calibrate(window, preferences, files):
     preferences.set_data_of(files[0], Data("synthetic"))
     window.actions_["export"].trigger()

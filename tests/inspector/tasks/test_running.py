@@ -138,6 +138,43 @@ def test_a_run_that_is_resuming_can_be_asked_to_stop(window, qtbot, folder, repl
     assert not window.running.starting
 
 
+def test_a_new_run_does_not_show_the_network_of_the_one_before(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    layer = next(row.name for row in window.session.rows if not row.locked)
+    kept = whole_round(1, True, 0.9, 0.8, smaller(window, 1), {layer: [0]})
+    replay(steps_of(folder, [start(), cut(1), kept, {"event": "stop", "reason": "done"}]))
+    run(window, qtbot, folder)
+    assert words.of_what(window.session) == "Left in round 1"
+    replay([])
+    run(window, qtbot, folder.with_name("second"))
+    assert words.of_what(window.session) == "" and window.session.comparison is None
+
+
+def test_a_round_that_is_not_shown_says_so_and_is_shown_if_pointed_at(window, qtbot, folder, replay):
+    window.editor.set_ratio(0.3)
+    begin(folder, window.session.measured.planner.widths)
+    layer = next(row.name for row in window.session.rows if not row.locked)
+    kept = whole_round(1, True, 0.9, 0.8, smaller(window, 1), {layer: [0]})
+    replay(steps_of(folder, [start(), cut(1), kept, {"event": "stop", "reason": "done"}]))
+    run(window, qtbot, folder)
+    bar = window.rounds
+    assert bar.figures.text().startswith("Round 1: ") and "your own cut" not in bar.figures.text()
+    window.actions_["BEFORE"].trigger()
+    assert "Below is your own cut" in bar.figures.text() and bar.slider.value() == bar.slider.maximum()
+    bar.slider.setFocus()
+    qtbot.keyClick(bar.slider, QtCore.Qt.Key.Key_End)  # it is there already
+    assert words.of_what(window.session) == "Left in round 1" and "your own cut" not in bar.figures.text()
+
+
+def test_a_run_that_is_stopped_before_its_first_round_has_not_failed(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    stopped = {"event": "stop", "reason": "Stopped on request after round 0."}
+    replay([*steps_of(folder, [start(), stopped]), {"err": "Nothing was removed."}, {"exit": 1}])
+    run(window, qtbot, folder)
+    assert window.banner.words.text() == "The run in run was stopped before it kept a round; nothing is written."
+    assert window.banner.way_out.text() == "&Resume it" and window.actions_["resume"].isEnabled()
+
+
 def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot, folder, replay):
     begin(folder, window.session.measured.planner.widths)
     events = [start(), cut(1), whole_round(1, True, 0.9, 0.8, smaller(window, 1)), cut(2)]

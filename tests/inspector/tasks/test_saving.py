@@ -1,6 +1,8 @@
 import json
 import os
 
+import keras
+
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from inspector.state.comparison import Mode
 from inspector.tasks import saving
@@ -101,6 +103,15 @@ def test_an_opened_plan_shows_what_it_removes(window, tmp_path):
     (tmp_path / "net.sensitivity.json").write_text("{}")
     window.open_path(tmp_path / "net.sensitivity.json")
     assert "open the model beside which it lies" in window.banner.words.text()
+
+
+def test_a_model_that_was_written_again_is_not_cut_by_what_was_chosen_before(window, files, tmp_path):
+    window.editor.set_ratio(0.5)
+    keras.models.load_model(files[0]).save(files[0])
+    window.saving.in_words(window.saving.save_model, tmp_path / "small.keras")
+    assert "net.keras was written again since it was opened" in window.banner.words.text() and window.work.job is None
+    window.open_path(files[0])
+    next(button for button in window.dialog.buttons() if "Don't" in button.text()).click()
 
 
 def test_a_model_has_the_ending_of_models(window, tmp_path):

@@ -77,7 +77,7 @@ def test_what_cannot_be_reached_is_said_and_not_saved(window, qtbot):
     measured = window.session.measured
     assert window.ratio.most.isVisible() and window.ratio.most.text().startswith("Out of reach: at least ")
     assert measured.preview.missed[0].least == measured.preview.costs.params
-    assert "has most of it" in window.ratio.most.toolTip()
+    assert "has the largest part of it" in window.ratio.most.toolTip()
     assert window.ratio.box.value() / 100 == pytest.approx(measured.planner.most(window.session.choices), abs=0.001)
     for key in ("save", "save_plan", "time"):
         assert "the goal is out of reach" in window.actions_[key].statusTip()

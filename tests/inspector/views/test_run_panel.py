@@ -18,6 +18,34 @@ def test_frames_of_a_spinner_are_one_line_of_fixed_width(qtbot):
     assert QtGui.QFontInfo(panel.log.font()).fixedPitch()
 
 
+def test_the_log_follows_what_is_said_unless_a_person_scrolls(qtbot):
+    panel = RunPanel([])
+    qtbot.addWidget(panel)
+    panel.resize(900, 160)
+    bar = panel.log.verticalScrollBar()
+    for number in range(60):
+        panel.say(f"{number}: " + "a long line that has to be wrapped " * 4)
+    panel.show()
+
+    def last():
+        place = panel.log.viewport().rect().bottomLeft() - QtCore.QPoint(0, 8)
+        return panel.log.cursorForPosition(place).block().text()
+
+    qtbot.waitUntil(lambda: last().startswith("59: "))
+    panel.say("one more")
+    qtbot.waitUntil(lambda: last() == "one more")
+    qtbot.wait(20)
+    bar.triggerAction(bar.SliderAction.SliderToMinimum)
+    qtbot.wait(20)
+    panel.say("while a person reads what came first")
+    qtbot.wait(20)
+    assert bar.value() == bar.minimum()
+    bar.triggerAction(bar.SliderAction.SliderToMaximum)
+    qtbot.wait(20)
+    panel.say("and goes on")
+    qtbot.waitUntil(lambda: last() == "and goes on")
+
+
 def test_axes_of_a_run_do_not_go_below_nothing(history):
     window, *_ = history
     chart = window.run_panel.chart

@@ -366,11 +366,14 @@ def test_a_run_is_refused_where_it_cannot_write(window, files):
     window.actions_["run"].trigger()
     dialog, ok = window.dialog, window.dialog.buttons.buttons()[0]
     (files[0].parent / "images" / "cats").mkdir(parents=True)
+    other = files[0].with_name("other.keras")
+    other.write_bytes(b"mine")
     dialog.data.box.setEditText(str(files[0].parent / "images"))
     assert ok.isEnabled() and not dialog.reason.text()
     for line, text, why in (
         (dialog.output, "small.h5", "must end with .keras"),
         (dialog.output, str(files[0]), "is the model itself"),
+        (dialog.output, str(other), "other.keras exists already"),
         (dialog.output, "/nowhere/small.keras", "Nothing can be written into /nowhere"),
         (dialog.run_dir, str(files[0].parent), "exists already"),
     ):
