@@ -189,7 +189,10 @@ class Ranking:
         units = np.unique(np.concatenate(layers))
         if not all(_evenly_holds(layer, units) for layer in layers):
             names = ", ".join(group)
-            sentence = f"the widths of {names} depend on each other: they cannot be multiples of {self.round_to}"
+            sentence = (
+                f"the widths of {names} depend on each other, and are not brought to multiples of {self.round_to} "
+                "together"
+            )
             self.ragged.update(dict.fromkeys(units.tolist(), sentence))
             return []
         ranked = units[place[units] > 0]

@@ -7,7 +7,7 @@ import math
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from firekeras.plan.goals import Value
@@ -170,7 +170,11 @@ def resume_arguments(folder, **places) -> list[str]:
 
 def as_text(arguments) -> str:
     """A command as one would type it into this system's shell."""
-    words = ["firekeras", *map(str, arguments)]
+    return quoted(["firekeras", *map(str, arguments)])
+
+
+def quoted(words: Sequence[str]) -> str:
+    """Words as this system's shell takes them."""
     return subprocess.list2cmdline(words) if sys.platform == "win32" else shlex.join(words)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from PySide6 import QtCore
 
+from inspector.children.commands import quoted
 from inspector.children.job import Job, Outcome
 
 
@@ -55,7 +56,7 @@ class Work(QtCore.QObject):
             line.connect(self.logged)
         job.progressed.connect(self.progressed)
         job.ended.connect(lambda outcome: self._ended(job, outcome, then))
-        self.logged.emit(f"$ {' '.join(job.command)}")
+        self.logged.emit(f"$ {quoted(job.command)}")
         self.progressed.emit(0, 0)
         job.start()
         self.changed.emit()

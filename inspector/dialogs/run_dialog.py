@@ -155,6 +155,8 @@ def _why_not(run_dir, output, model):
         return why
     if output.exists():
         return f"{output.name} exists already. Choose another name."
+    if not run_dir.name:
+        return "Choose a new folder for the run."
     if run_dir.exists() and not (run_dir.is_dir() and not any(run_dir.iterdir())):
         return f"{run_dir} exists already. Choose a new folder for the run."
     return why_not_into(run_dir.parent)

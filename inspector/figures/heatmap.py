@@ -73,7 +73,7 @@ def _draw_cells(at, session):
     Each reaches a little below the next, as no page shows a seam then.
     """
     columns = session.need_measured().cells.columns
-    image = heatmap_image(session, session.mode, columns / 2, WHITE, UNSCORED)
+    image = heatmap_image(session, session.mode, _split(session), WHITE, UNSCORED)
     for row, colours in enumerate(image):
         begin = 0
         for end in range(1, columns + 1):
@@ -85,8 +85,16 @@ def _draw_cells(at, session):
                 begin = end
 
 
+def _split(session):
+    """The first column that shows the network afterwards, beside the one before."""
+    return round(session.split or session.need_measured().cells.columns / 2)
+
+
 def _draw_marks(at, session):
-    """Hatches what is removed, with a line where that begins if it leaves room for the hatching."""
+    """Hatches what is removed, with a line where that begins if it leaves room; divides two networks by a line."""
+    if session.mode is Mode.SPLIT:
+        x, y, _, height = at.box(0, _split(session), _split(session))
+        at.drawing.line(x, y, x, y + len(session.rows) * height, CUT, 1.5)
     if session.mode not in WHOLE:
         return
     grid = session.need_measured().cells.grid
@@ -114,7 +122,12 @@ def _draw_legend(drawing, session, x, y):
     x += text_width(f"{high:.3g}", LARGEST) + 14
     if session.mode in WHOLE:
         x = _sign(drawing, x, y, palette.FIRE[200], "removed" if words.is_done(session) else "to remove", hatched=True)
-    _sign(drawing, x, y, UNSCORED, "no score")
+    x = _sign(drawing, x, y, UNSCORED, "no score")
+    if session.mode is Mode.SPLIT:
+        drawing.line(x, y, x, y + 7, CUT, 1.5)
+        drawing.text(
+            x + 4, y + 6, f"left: before; right: {session.comparison.name if session.comparison else 'after'}", LARGEST
+        )
 
 
 def _sign(drawing, x, y, colour, text, *, hatched=False):

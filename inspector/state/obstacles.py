@@ -70,7 +70,7 @@ def no_picture(session: Session, mode: Mode) -> str:
 
 
 def _unmeasured_other(session, name):
-    how = ": measure that round (F8)" if session.of_run else ""
+    how = ": measure that round (F8)" if session.of_run and name.startswith("round ") else ""
     return f"{name} was not measured, so its FIRE is unknown{how}"
 
 

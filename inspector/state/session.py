@@ -70,6 +70,7 @@ class Session:
         self._cut_of_other: Preview | None = None
         self._set_aside: tuple[Comparison, Mode] | None = None
         self.mode = Mode.BEFORE
+        self.split = 0.0  # in "Before | after", the first column that shows the network afterwards; 0 for the middle
         self.timings: list[Timed] = []
         self.checks: list[Checked] = []
         self.sensitivity: Sensitivity | None = None

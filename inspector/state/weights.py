@@ -57,8 +57,10 @@ class ModelWeights:
         self._variables = {}
 
     def check_unchanged(self):
-        """Raises `ValueError` if the file was written again since it was opened: what was chosen is of the old one."""
-        if self.path.exists() and _written(self.path) != self._written:
+        """Raises `ValueError` if the file was removed or written again: what was chosen is of the opened one."""
+        if not self.path.exists():
+            raise ValueError(f"{self.path} is no longer there. Put it back, or open another model.")
+        if _written(self.path) != self._written:
             raise ValueError(
                 f"{self.path.name} was written again since it was opened, and may hold other weights. Save your "
                 "choices if you need them, and open it again."

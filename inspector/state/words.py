@@ -142,7 +142,8 @@ def reasons(session: Session, layer: str, filter: int | None = None) -> list[str
     if session.comparison is not None and is_done(session):
         return [_what_went(session, session.comparison.name, layer, filter)]
     preview = [f"Preview on {FIRST_NETWORK}."] if session.of_run else []
-    of_filter = [] if filter is None else [why_filter(session, layer, filter)]
+    locked = layer in session.choices.locked  # which says all: to a plan it is a cap
+    of_filter = [] if filter is None or locked else [why_filter(session, layer, filter)]
     return [*preview, *of_filter, why_layer(session, layer)]
 
 

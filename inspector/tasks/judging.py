@@ -114,6 +114,7 @@ class Judging(Task):
         self._with_data(self._sense)
 
     def _sense(self, data):
+        self.check_unchanged()
         model = self.session.need_model()
         ranked = self.session.measured.scores.criterion if self.session.measured else criteria.FIRE
         criterion = "l1" if ranked == criteria.FILLED else ranked  # one that scores every layer

@@ -341,11 +341,12 @@ class Running(Task):
         """Measures FIRE of the network that a round left."""
         output = model.with_name(MEASURED.format(stage.number))
         command = firekeras_command(measure_arguments(model, output, options))
-        self.wished.emit(command, f"Measuring {stage.name}", lambda outcome: self._is_measured(outcome, stage))
+        self.wished.emit(command, f"Measuring {stage.name}", lambda outcome: self._is_measured(outcome, stage, options))
 
-    def _is_measured(self, outcome, stage):
+    def _is_measured(self, outcome, stage, options):
         if self.failed(outcome, f"Measuring {stage.name}", "&Measure again…", self.ask_to_measure):
             return
+        self._preferences.set_data_of(self.session.need_model(), options.data)
         if self.view is not None and stage in self.stages:
             self._list_networks(self.view)
             self.choose_round(stage.number)

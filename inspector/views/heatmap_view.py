@@ -150,8 +150,8 @@ class HeatmapView(pg.PlotWidget):
 
     def _show_image(self):
         current, session = theme.current(), self.session
-        split = self.divider.value()
-        picture = heatmap_image(session, session.mode, split, current.background, current.unscored)
+        session.split = self.divider.value()
+        picture = heatmap_image(session, session.mode, session.split, current.background, current.unscored)
         self.image.setImage(picture[self._shown], levels=AS_THEY_ARE)
 
     def _show_choices(self):

@@ -319,10 +319,27 @@ class LayerTable(QtWidgets.QWidget):
             self.keep_in_sight()
         keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
         if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
-            index = self.view.currentIndex()
-            if index.isValid() and self.session.rows[self.proxy.mapToSource(index).row()].locked:
-                self.said.emit(self._why_fixed(index))
+            return self._is_changed(event.key()) or super().eventFilter(watched, event)
         return super().eventFilter(watched, event)
+
+    def _is_changed(self, key):
+        """Whether a key changes the layer at hand from a column in which Qt would do nothing."""
+        index = self.view.currentIndex()
+        if not index.isValid():
+            return False
+        if self.session.rows[self.proxy.mapToSource(index).row()].locked:
+            self.said.emit(self._why_fixed(index))
+            return False
+        cap = key == QtCore.Qt.Key.Key_F2
+        if index.column() == (Column.CAP if cap else Column.LOCK):
+            return False
+        if not cap:
+            self.lock_selected()
+            return True
+        own = index.siblingAtColumn(Column.CAP)
+        self.view.selectionModel().setCurrentIndex(own, QtCore.QItemSelectionModel.SelectionFlag.NoUpdate)
+        self.view.edit(own)
+        return True
 
     def _is_cleared(self, event):
         """Whether it is Esc in the box that finds layers, which clears it before it stops a run."""

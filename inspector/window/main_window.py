@@ -407,7 +407,13 @@ class Window(QtWidgets.QMainWindow):
         self._refusal = f"{why} The goal is still “{goal.text}”." if goal else why
         way_out = "&Measure a table" if why == NO_TABLE and not obstacles.no_model(self.session) else ""
         self.banner.say(
-            Message(self._refusal, error=True, way_out=way_out, then=lambda: self.in_words(self.tabling.measure))
+            Message(
+                self._refusal,
+                error=True,
+                way_out=way_out,
+                then=lambda: self.in_words(self.tabling.measure),
+                holds=lambda: self.session.choices.goal == goal,
+            )
         )
 
     def _forget_refusal(self):

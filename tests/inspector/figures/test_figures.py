@@ -56,6 +56,16 @@ def test_the_heatmap_of_a_difference_says_so(session):
     assert "Change of FIRE  -1" in shown and "to remove" not in shown
 
 
+def test_two_networks_in_one_heatmap_are_divided_by_a_line_and_named(session):
+    measured = session.measured
+    session.compare(Comparison.of_cuts(measured.profile, measured.plan(session.choices).removed, "smaller"), Mode.SPLIT)
+    assert session.mode is Mode.CUTS  # nobody measured it
+    session.compare(Comparison.of(measured.profile, measured.profile, "again"), Mode.SPLIT)
+    session.split = 3
+    root = drawn(session, "Heatmap")
+    assert "left: before; right: again" in texts(root)
+
+
 def test_blocks_are_as_high_as_layers_are_wide(session):
     session.choose(session.choices.with_ratio(0.5))
     root = drawn(session, "Architecture before and after")

@@ -554,4 +554,5 @@ def test_a_round_that_was_not_measured_is_measured_from_there(history, qtbot, re
     assert asked[0][asked[0].index("--output") + 1] == str(output)
     assert "FIRE measured" in window.rounds.figures.text() and "after round 1" in window.banner.words.text()
     assert window.session.mode is Mode.AFTER and window.session.comparison.after is not None
+    assert window.preferences.data_of(folder / "round-000.keras") == Data("synthetic")
     assert open_document(folder / "round-001.keras").profile_path == output  # so it is measured if it is opened

@@ -110,8 +110,9 @@ def test_a_model_that_was_written_again_is_not_cut_by_what_was_chosen_before(win
     keras.models.load_model(files[0]).save(files[0])
     window.saving.in_words(window.saving.save_model, tmp_path / "small.keras")
     assert "net.keras was written again since it was opened" in window.banner.words.text() and window.work.job is None
-    window.open_path(files[0])
-    next(button for button in window.dialog.buttons() if "Don't" in button.text()).click()
+    files[0].unlink()
+    window.saving.in_words(window.judging.check_unchanged)
+    assert "net.keras is no longer there" in window.banner.words.text()
 
 
 def test_a_model_has_the_ending_of_models(window, tmp_path):

@@ -94,6 +94,9 @@ def test_what_is_no_goal_is_refused_on_enter_and_an_empty_field_leaves_the_ratio
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
     assert "“2 ms”, several of them, or a board. Received: “2 parsecs”" in window.banner.words.text()
     assert window.banner.words.text().endswith("The goal is still “60% of MACs”.")
+    window.editor.set_goal("70% of MACs")
+    assert not window.banner.isVisible()  # it no longer is
+    window.editor.stack.undo()
     window.goal.take_focus()
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Delete)
     qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)

@@ -189,6 +189,28 @@ def test_keys_that_can_do_nothing_say_why(window, qtbot):
     assert not session.choices.locked and not session.choices.caps
 
 
+def test_keys_of_the_table_work_in_every_column(window, qtbot):
+    session, view = window.session, window.table.view
+    row = next(
+        k
+        for k in range(window.table.proxy.rowCount())
+        if window.table.proxy.index(k, Column.CAP).flags() & Qt.ItemFlag.ItemIsEditable
+    )
+    view.setFocus()
+    view.setCurrentIndex(window.table.proxy.index(row, Column.LAYER))
+    qtbot.keyClick(view, Qt.Key.Key_F2)
+    box = view.findChild(QtWidgets.QSpinBox)
+    box.setValue(25)
+    qtbot.keyClick(box, Qt.Key.Key_Return)
+    name = window.table.model.layer(window.table.proxy.mapToSource(window.table.proxy.index(row, 0)))
+    qtbot.waitUntil(lambda: session.choices.caps.get(name) == 0.25)
+    view.setCurrentIndex(window.table.proxy.index(row, Column.MACS))
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert name in session.choices.locked and words.reasons(session, name, 0)[0].endswith("filters: you locked it.")
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert name not in session.choices.locked
+
+
 def test_a_layer_that_is_not_found_is_said(window):
     finder, said = window.table.finder, window.statusBar().currentMessage
     finder.setText("nowhere")
@@ -376,6 +398,7 @@ def test_a_run_is_refused_where_it_cannot_write(window, files):
         (dialog.output, str(other), "other.keras exists already"),
         (dialog.output, "/nowhere/small.keras", "Nothing can be written into /nowhere"),
         (dialog.run_dir, str(files[0].parent), "exists already"),
+        (dialog.run_dir, "", "Choose a new folder for the run."),
     ):
         before = line.text()
         line.setText(text)
