@@ -14,6 +14,8 @@ def why_not_written(output: Path, ending: str, model: Path) -> str:
         ending: How its name has to end; empty for any.
         model: The model that is worked on, which stays as it is.
     """
+    if not output.name:
+        return "Choose where to save it."
     if not output.name.endswith(ending) or output.name == ending:
         return f"The name of the file must end with {ending}."
     if output.resolve() == model.resolve():

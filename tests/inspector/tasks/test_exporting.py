@@ -57,7 +57,7 @@ def test_an_export_is_refused_where_it_cannot_be_written(window, files):
     for text, why in (
         (files[0].with_name("net.tflite"), "must end with .onnx"),
         ("/nowhere/net.onnx", "Nothing can be written into /nowhere"),
-        ("", "must end with .onnx"),
+        ("", "Choose where to save it."),
     ):
         dialog.output.setText(str(text))
         assert why in dialog.reason.text() and not ok.isEnabled()
