@@ -184,17 +184,19 @@ class Ranking:
         )  # a block is removed when its last unit would be
 
     def _blocks_of(self, group, place):
-        """Steps that reduce the width of coupled layers from multiple to multiple."""
-        layers = [self.graph.filters(name) for name in group]
-        units = np.unique(np.concatenate(layers))
-        if not all(_evenly_holds(layer, units) for layer in layers):
+        """Steps that reduce the widths of coupled layers from multiple to multiple."""
+        cells = _cells([self.graph.filters(name) for name in group])
+        if len(cells) > 1 and any(cell.size % self.round_to for cell in cells):
             names = ", ".join(group)
             sentence = (
-                f"the widths of {names} depend on each other, and are not brought to multiples of {self.round_to} "
-                "together"
+                f"the widths of {names} depend on each other: not all of their parts are multiples of {self.round_to}"
             )
-            self.ragged.update(dict.fromkeys(units.tolist(), sentence))
+            self.ragged.update(dict.fromkeys(np.concatenate(cells).tolist(), sentence))
             return []
+        return [step for cell in cells for step in self._steps(cell, place)]
+
+    def _steps(self, units, place):
+        """The first step leaves a multiple of these units, and so does each that follows."""
         ranked = units[place[units] > 0]
         ranked = ranked[np.argsort(place[ranked])]
         first = units.size % self.round_to or self.round_to
@@ -203,9 +205,12 @@ class Ranking:
         return [Block(step, int(self.graph.unit_sizes[step].sum())) for step in steps]
 
 
-def _evenly_holds(layer, units):
-    held, counts = np.unique(layer, return_counts=True)
-    return held.size == units.size and (counts == counts[0]).all()
+def _cells(layers):
+    """The units of coupled layers, by the layers that hold them and how often: each layer's width is a sum of cells."""
+    units = np.unique(np.concatenate(layers))
+    held = np.stack([np.bincount(np.searchsorted(units, layer), minlength=units.size) for layer in layers])
+    _, cell = np.unique(held, axis=1, return_inverse=True)
+    return [units[cell.ravel() == number] for number in range(cell.max() + 1)]
 
 
 class Selection:

@@ -621,12 +621,29 @@ def test_the_least_width_that_keeps_a_filter_is_named():
     assert "conv1 is at its smallest: at least 4 of its 8 filters stay" in plan.explain("conv1", kept)
 
 
-def test_widths_that_cannot_be_multiples_say_so():
-    graph = graph_of(networks.grouped)
+def joined(*widths):
+    """Convolutions side by side, whose joined outputs a depthwise convolution reads: its width is their sum."""
+    image = keras.Input((8, 8, 1))
+    branches = [
+        keras.layers.Conv2D(width, 3, activation="relu", name=f"conv{k}")(image) for k, width in enumerate(widths)
+    ]
+    x = keras.layers.DepthwiseConv2D(3, name="depthwise")(keras.layers.Concatenate(name="join")(branches))
+    return keras.Model(image, keras.layers.Conv2D(2, 1, name="out")(keras.layers.ReLU(name="relu")(x)))
+
+
+def test_widths_that_are_sums_become_multiples_together():
+    graph = graph_of(lambda: joined(8, 12))
     plan = plan_of(graph, ratio=0.5, round_to=4)
-    sentences = [plan.explain(name, k) for name, width in graph.widths.items() for k in range(width)]
-    ragged = [s for s in sentences if "cannot be" in s and "multiples of 4" in s]
-    assert not ragged or all(" stays: " in s for s in ragged)
+    after = widths_after(plan)
+    assert after["depthwise"] == after["conv0"] + after["conv1"] < 20
+    assert not any(after[name] % 4 for name in ("conv0", "conv1", "depthwise"))
+
+
+def test_widths_that_cannot_be_multiples_say_so():
+    graph = graph_of(lambda: joined(8, 10))
+    plan = plan_of(graph, ratio=0.5, round_to=4)
+    ragged = [plan.explain(name, k) for name in ("conv0", "conv1") for k in range(graph.widths[name])]
+    assert all(" stays: " in s and "not all of their parts are multiples of 4" in s for s in ragged)
 
 
 @pytest.mark.parametrize("build", networks.TINY, ids=lambda build: build.__name__)
