@@ -103,7 +103,7 @@ def _draw_marks(at, session):
     for (row, begin, end), room in zip(found, room_beside(found), strict=True):
         x, y, width, height = at.box(row, begin, end)
         at.drawing.hatch(x, y, width, height)
-        if room * width / (end - begin) >= ROOM:
+        if room * width / (end - begin) >= ROOM and not words.is_done(session):
             at.drawing.line(x, y, x, y + height, CUT, 1)
 
 

@@ -55,7 +55,7 @@ class Overlay(pg.GraphicsObject):
 class GoneCells(Overlay):
     """Hatches the filters that go, and draws the cut line at their edge.
 
-    If many stretches of a row go, as in the result of a run, lines would hide them: then the row has none.
+    If many stretches of a row go, lines would hide them: then the row has none.
     """
 
     def __init__(self):
@@ -64,13 +64,19 @@ class GoneCells(Overlay):
         self._rects: list[QtCore.QRectF] = []
         self._edges: list[tuple[QtCore.QLineF, float]] = []  # each with the columns that have to be wide enough
 
-    def show_runs(self, rows, begins, ends):
-        """Shows unbroken stretches of cells, as `inspector.state.stretches` gives them."""
+    def show_runs(self, rows, begins, ends, *, cut: bool = True):
+        """Shows unbroken stretches of cells, as `inspector.state.stretches` gives them.
+
+        Args:
+            rows, begins, ends: The stretches.
+            cut: Whether a cut begins there, and not only what went lies together.
+        """
         stretches = list(zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True))
         self._rects = [QtCore.QRectF(begin, row, end - begin, 1) for row, begin, end in stretches]
         self._edges = [
             (QtCore.QLineF(begin, row, begin, row + 1), width)
             for (row, begin, _), width in zip(stretches, room_beside(stretches), strict=True)
+            if cut
         ]
         self.update()
 

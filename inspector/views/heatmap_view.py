@@ -160,7 +160,8 @@ class HeatmapView(pg.PlotWidget):
             return
         whole = session.mode in WHOLE
         grid = measured.cells.grid
-        self.gone.show_runs(*stretches((session.hatched[grid] & (grid != PADDING))[self._shown]))
+        marked = stretches((session.hatched[grid] & (grid != PADDING))[self._shown])
+        self.gone.show_runs(*marked, cut=not words.is_done(session))
         self.gone.setVisible(whole)
         if not whole and session.comparison is None:
             self._show_image()

@@ -100,7 +100,7 @@ class Legend(QtWidgets.QWidget):
         if self._mode is Mode.SPLIT:
             colours.append(Sign(_draw_divider, "divider"))
         marks = [Sign(_draw_lines(cap_pens()), "cap")]
-        if self._hatched:
+        if self._hatched == TO_REMOVE:
             marks.insert(0, Sign(_draw_lines(cut_pens()), "cut"))
         if self._coupled:
             marks.append(Sign(_draw_bands, "coupled"))

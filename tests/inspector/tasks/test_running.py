@@ -159,7 +159,9 @@ def test_a_round_that_is_not_shown_says_so_and_is_shown_if_pointed_at(window, qt
     run(window, qtbot, folder)
     bar = window.rounds
     assert bar.figures.text().startswith("Round 1: ") and "your own cut" not in bar.figures.text()
+    assert not window.heatmap.gone.edges(100)  # nothing is cut where what went lies together
     window.actions_["BEFORE"].trigger()
+    assert window.heatmap.gone.edges(100)
     assert "Below is your own cut" in bar.figures.text() and bar.slider.value() == bar.slider.maximum()
     bar.slider.setFocus()
     qtbot.keyClick(bar.slider, QtCore.Qt.Key.Key_End)  # it is there already
