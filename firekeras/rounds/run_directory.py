@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from firekeras.scores.profile import FireProfile
 
 SETTINGS, EVENTS, BEST, PROFILE, STOP = "run.json", "events.jsonl", "best.keras", "profile.fire.h5", "stop"
-OURS = re.compile(r"(?:round|profile)-(\d{3,})\.(?:keras|fire\.h5)")
+OURS = re.compile(r"round-(\d{3,})\.keras|profile-(\d{3,})\.fire\.h5")
 MOST = 1 << 27  # bytes of a file of text: a thousand rounds of the largest networks need less
 PLACES = ("output", "tensorboard")  # options that say where a run writes outside of its folder
 UNTOUCHED = "Nothing was changed or deleted."
@@ -385,7 +385,7 @@ def own_file(path: Path) -> Path:
 def _number(file) -> int:
     """The number of the round whose file this is; -1 for other files."""
     numbered = OURS.fullmatch(file.name)
-    return int(numbered[1]) if numbered else -1
+    return int(numbered[1] or numbered[2]) if numbered else -1
 
 
 def _files_of(number) -> tuple[str, str]:

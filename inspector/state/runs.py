@@ -67,6 +67,13 @@ class RunView:
         return self.report.state == "finished" and not self.stopped
 
     @property
+    def used_up(self) -> bool:
+        """Whether its rounds took all epochs that it had: resumed, it would end at once."""
+        given = [event.get("epochs") for event in self.directory.events() if event["event"] in ("start", "resume")]
+        total = next((epochs for epochs in reversed(given) if epochs), math.inf)
+        return sum(record.epochs or 0 for record in self.report.rounds) >= total
+
+    @property
     def stopped(self) -> bool:
         """Whether it was asked to stop."""
         return self.report.reason.startswith(ON_REQUEST)

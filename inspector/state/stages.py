@@ -71,14 +71,18 @@ class Stage:
         figures = [f"{report.monitor} {report.accuracy:.4f}", f"{self.macs_left:.1%} of the MACs"]
         if record is not None and math.isfinite(record.accuracy_after_cut):
             figures.insert(1, f"{record.accuracy_after_cut:.4f} before training")
-        return f"{self.name.capitalize()}: {', '.join(figures)}, {'FIRE measured' if self.profile else 'not measured'}"
+        last = f"; its last epoch: {', '.join(self._metrics)}" if self._metrics else ""
+        known = "FIRE measured" if self.profile else "not measured"
+        return f"{self.name.capitalize()}: {', '.join(figures)}, {known}{last}"
 
     @property
     def _metrics(self):
         """The metric that decides and the loss, on validation data if there were any."""
         wanted = dict.fromkeys((self.report.monitor, "loss"))
         names = [next((n for n in (f"val_{name}", name) if _is_number(self.logs.get(n))), "") for name in wanted]
-        return [f"{name} {self.logs[name]:.4f}" for name in names if name]
+        return [
+            f"{name if name.startswith('val_') else f'training {name}'} {self.logs[name]:.4f}" for name in names if name
+        ]
 
 
 def _is_number(value):

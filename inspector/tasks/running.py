@@ -388,9 +388,9 @@ class Running(Task):
         self.shown.emit(self.view, "Aborted; finished rounds are kept." if outcome.aborted else "", False)
         if not outcome.ok and self.view.stopped and not self.view.report.accepted:
             words = f"{title} was stopped before it kept a round; nothing is written."
-            self.said.emit(Message(words, way_out="&Resume it", then=lambda: self.in_words(self.resume)))
+            self.said.emit(Message(words, way_out=self._way_on[0], then=lambda: self.in_words(self._way_on[1])))
             return
-        if not self.failed(outcome, title, "&Resume it", self.resume):
+        if not self.failed(outcome, title, *self._way_on):
             shown = self.session.need_document().path.resolve() == folder.resolve()
             self.said.emit(
                 Message(
@@ -399,6 +399,12 @@ class Running(Task):
                     then=lambda: self.path.emit(folder),
                 )
             )
+
+    @property
+    def _way_on(self):
+        """A button and what it does, if a run came to nothing: it goes on, or another one with other limits."""
+        over = self.view is None or self.view.finished or self.view.used_up
+        return ("&Run again…", self.ask) if over else ("&Resume it", self.resume)
 
 
 def _method(session):

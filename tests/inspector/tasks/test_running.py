@@ -6,6 +6,7 @@ import pytest
 from PySide6 import QtCore, QtWidgets
 from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
+from firekeras.cli.files import check_output
 from firekeras.rounds.ownership import Ownership
 from inspector.children.commands import RunOptions
 from inspector.models import Column
@@ -175,6 +176,16 @@ def test_a_run_that_is_stopped_before_its_first_round_has_not_failed(window, qtb
     run(window, qtbot, folder)
     assert window.banner.words.text() == "The run in run was stopped before it kept a round; nothing is written."
     assert window.banner.way_out.text() == "&Resume it" and window.actions_["resume"].isEnabled()
+
+
+def test_a_run_without_epochs_left_is_not_resumed(window, qtbot, folder, replay):
+    begin(folder, window.session.measured.planner.widths)
+    undone = {**whole_round(1, False, 0.5, 0.8, smaller(window, 1)), "epochs": 4}
+    stopped = {"event": "stop", "reason": "Stopped on request after round 1."}
+    replay([*steps_of(folder, [{**start(), "epochs": 4}, cut(1), undone, stopped]), {"exit": 1}])
+    run(window, qtbot, folder)
+    assert "was stopped before it kept a round" in window.banner.words.text()
+    assert window.banner.way_out.text() == "&Run again…"
 
 
 def test_abort_keeps_what_was_finished_and_it_can_be_gone_on_with(window, qtbot, folder, replay):
@@ -550,6 +561,9 @@ def test_a_round_that_was_not_measured_is_measured_from_there(history, qtbot, re
     assert window.dialog.data.chosen.source == "digits"  # which the run was trained on
     window.dialog.data.box.setEditText("synthetic")
     window.dialog.accept()
+    check_output(
+        output, folder / "round-001.keras", ending=".fire.h5"
+    )  # as the command line does: it is no file of the run
     output.write_bytes(cut_files[1].read_bytes())
     qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
     assert asked[0][:2] == ["measure", str(folder / "round-001.keras")]
