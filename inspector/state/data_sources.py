@@ -17,6 +17,7 @@ DIGITS_SHAPE = (8, 8, 1)
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")  # in an .npz file; the first is enough if labels are not needed
 RANGES: dict[str, Range] = {each.words: each for each in (*FROM_8_BITS, *FROM_UNIT, *FROM_SIGNED)}
 MOST_NAMED = 5
+IN_PYTHON = "Measure it in Python (firekeras.measure_fire), and save the profile beside it."
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -71,12 +72,16 @@ def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, sy
     """
     if not source:
         return f"Choose {called(shape)} like those that the network was trained on."
+    if source == SYNTHETIC and shape is not None and len(shape) != len(DIGITS_SHAPE):
+        return f"“synthetic” generates images, but the model takes {_sizes(shape)}. {IN_PYTHON}"
     if source == SYNTHETIC:
         if labels:
             return "“synthetic” has no labels to train on. Choose a file or a folder."
         return "" if synthetic else f"“synthetic” will not do here: choose {called(shape)} like those of training."
     if source == DIGITS:
         return _why_not_of_shape(source, shape)
+    if shape is not None and len(shape) == 1:
+        return f"The model takes {_sizes(shape)} values, which no file holds here. {IN_PYTHON}"
     path = Path(source).expanduser()
     if not path.exists():
         return f"There is no file or folder {source}."

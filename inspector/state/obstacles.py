@@ -12,6 +12,10 @@ NOTHING_OPEN = "nothing is open"
 ONLY_CLASSIFIERS = (
     "only classifiers with one output are checked and trained here, others by firekeras.compress in Python"
 )
+REGRESSIONS = {  # losses, without their underscores
+    *("meansquarederror", "mse", "meanabsoluteerror", "mae", "huber", "logcosh"),
+    *("meansquaredlogarithmicerror", "msle", "meanabsolutepercentageerror", "mape"),
+}
 ONLY_ONE_INPUT = "use firekeras.measure_fire or .compress in Python, which can feed them"
 MOST_OUTPUTS = 3  # that are named
 
@@ -145,6 +149,8 @@ def other_task(session: Session) -> str:
     if len(outputs) > 1:
         return f"{several_outputs(session)}; {ONLY_CLASSIFIERS}"
     last = opened.graph.layers.get(outputs[0]) if opened and outputs else None
+    if weights is not None and weights.loss.lower().replace("_", "") in REGRESSIONS:
+        return f"the model was compiled with {weights.loss}; {ONLY_CLASSIFIERS}"
     if weights is None or last is None or _is_of_classes(last.output_shape, weights):
         return ""
     shape = " x ".join("?" if size is None else str(size) for size in last.output_shape[1:])

@@ -29,6 +29,8 @@ class ModelWeights:
             said, or there are several inputs.
         inputs: The names of the model's inputs; empty if it is not said.
         outputs: The layers that compute the model's outputs; empty if it is not said.
+        loss: The name of the loss that it was compiled with; empty without one, if there are several, or if it ends in
+            a softmax: then it tells classes apart, whatever its loss.
         tells_two_apart: Whether one output of one score is that of two classes: by the loss, or without one, a sigmoid.
 
     Raises:
@@ -45,6 +47,7 @@ class ModelWeights:
             self.input_shape = _said(_said_input_shape, config)
             self.inputs: list[str] = _said(_said_inputs, config) or []
             self.outputs: list[str] = _said(_said_outputs, config) or []
+            self.loss: str = _said(_said_loss, config) or ""
             self.tells_two_apart: bool = _said(_said_two_classes, config) or False
             weights = archive.member(content, file, archive.WEIGHTS)
             self._variables = dict(_variables(files.enter_context(h5py.File(weights, "r")), ()))
@@ -154,9 +157,19 @@ def _said_two_classes(config):
     compiled = config.get("compile_config")
     if compiled:
         return has_binary_loss(_name_of(compiled["loss"]))
+    return _said_activation(config) == "sigmoid"
+
+
+def _said_loss(config):
+    compiled = config.get("compile_config")
+    name = _name_of(compiled["loss"]) if compiled else ""
+    return name if isinstance(name, str) and _said_activation(config) != "softmax" else ""
+
+
+def _said_activation(config):
     last = _said_outputs(config)[0]
     layers = {layer["config"]["name"]: layer["config"] for layer in config["config"]["layers"]}
-    return layers[last].get("activation") == "sigmoid"
+    return layers[last].get("activation")
 
 
 def _name_of(loss):

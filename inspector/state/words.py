@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from firekeras.plan.goals import in_words, title_of, unit_of
 from firekeras.report.tables import short_number
 from inspector.state import criteria, data_sources, obstacles
@@ -57,8 +59,10 @@ def met_already(session: Session) -> str:
 
 
 def _amount(measure, amount):
+    """What is left at least, rounded up: as it is shown, it can be reached."""
     unit = unit_of(measure)
-    return in_words(measure, amount) if unit == "s" else short_number(amount, unit)
+    step = 10 ** max(0, math.floor(math.log10(max(1, amount))) - 3)  # four digits are shown
+    return in_words(measure, amount) if unit == "s" else short_number(math.ceil(amount / step) * step, unit)
 
 
 def latency_by_table(session: Session) -> tuple[str, str]:

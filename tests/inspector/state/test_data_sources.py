@@ -19,6 +19,8 @@ from inspector.state.data_sources import RANGES, Data, why_not
         ("digits", (128, 3), False, "images are 8 x 8 x 1, but the model takes 128 x 3"),
         ("digits", (64,), False, "images are 8 x 8 x 1, but the model takes 64"),
         ("nowhere.npz", None, False, "no file or folder nowhere.npz"),
+        ("images.npz", (640,), False, "The model takes 640 values, which no file holds here. Measure it in Python"),
+        ("synthetic", (16, 2), False, "generates images, but the model takes 16 x 2"),
         (__file__, None, False, "test_data_sources.py is neither an .npz file nor a folder of images."),
     ],
 )

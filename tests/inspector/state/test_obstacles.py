@@ -63,6 +63,24 @@ def test_what_needs_a_classifier_is_grey_and_says_why(opened, head, why):
     assert window.actions_["time"].isEnabled() and window.actions_["save"].isEnabled()
 
 
+def vectors(x):
+    return keras.layers.Dense(4, name="code")(keras.layers.GlobalAveragePooling2D()(x))
+
+
+def test_a_network_that_was_trained_on_values_is_no_classifier(opened, tmp_path):
+    window = opened(vectors)
+    assert window.actions_["check"].isEnabled()
+    model = keras.models.load_model(tmp_path / "net.keras")
+    model.compile("sgd", "mean_squared_error")
+    model.save(tmp_path / "net.keras")
+    window.open_path(tmp_path / "net.keras")
+    assert "the model was compiled with mean_squared_error; only classifiers" in window.actions_["check"].toolTip()
+    model.layers[-1].activation = keras.activations.softmax
+    model.save(tmp_path / "net.keras")
+    window.open_path(tmp_path / "net.keras")
+    assert window.actions_["check"].isEnabled()
+
+
 def test_criteria_that_need_labels_are_refused_for_several_outputs(opened):
     window = opened(two_outputs)
     window.dialog = None
