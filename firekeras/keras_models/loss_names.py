@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 BINARY = ("binarycrossentropy", "binaryfocalcrossentropy", "bce")
+REGRESSION = (
+    *("meansquarederror", "mse", "meanabsoluteerror", "mae", "huber", "logcosh"),
+    *("meansquaredlogarithmicerror", "msle", "meanabsolutepercentageerror", "mape"),
+)
 
 
 def loss_name(loss) -> str:
@@ -18,3 +22,8 @@ def is_loss(loss, name: str) -> bool:
 def has_binary_loss(loss) -> bool:
     """Whether a loss is one of two classes, whose one score says how much speaks for class 1."""
     return any(is_loss(loss, name) for name in BINARY)
+
+
+def has_regression_loss(loss) -> bool:
+    """Whether a loss is one of numbers, not of classes."""
+    return any(is_loss(loss, name) for name in REGRESSION)

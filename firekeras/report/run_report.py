@@ -22,7 +22,7 @@ from firekeras.rounds.run_directory import PROFILE, RunDirectory
 from firekeras.rounds.schema import FIT
 from firekeras.scores.profile import FireProfile
 
-BROKEN_OFF = "rounds before an interruption"
+BROKEN_OFF = "other rounds"
 ENDS = {"stop": "finished", "interrupted": "interrupted", "error": "error"}
 
 

@@ -14,7 +14,7 @@ from firekeras.refusals import printable
 from firekeras.report.fitting import FittingTable
 from firekeras.rounds.figures import RoundFigures, figure, ranked_by
 from firekeras.rounds.lines import read
-from firekeras.rounds.monitor import tolerance_in_words
+from firekeras.rounds.monitor import verdict
 from firekeras.terminal import written
 
 STAY = "must stay, because"
@@ -106,15 +106,15 @@ def _start_line(event, started):
 def _round_line(event, started):
     record, cost = read(RoundFigures, event), _cost_of_target(started)
     left = share_left(getattr(record, cost), (started.get("costs") or {}).get(cost, 0))
-    verdict = ("kept  ", "green") if record.accepted else ("undone", "red")
+    outcome = ("kept  ", "green") if record.accepted else ("undone", "red")
     name, head = started.get("monitor") or "metric", f"Round {record.number:>2} "
     after = f"{metric(record.trained)} trained{record.instead}, {record.seconds:.0f} s"
     if not record.filters_removed:
-        return Text.assemble(head, verdict, f"  trained to the end; {name} {after}")
+        return Text.assemble(head, outcome, f"  trained to the end; {name} {after}")
     fire = ranked_by(event.get("criterion") or "")
     after += f"; {fire}" if fire.startswith("FIRE") else ""
     cut = "" if math.isnan(record.after_cut) else f"{metric(record.after_cut)} cut, "
-    return Text.assemble(head, verdict, f" {left:>6} {SHOWN[cost]}; {name} {cut}{after}")
+    return Text.assemble(head, outcome, f" {left:>6} {SHOWN[cost]}; {name} {cut}{after}")
 
 
 def _cost_of_target(started) -> str:
@@ -151,9 +151,9 @@ def rounds_table(rounds: Sequence[RoundFigures], conv_macs_before: int, monitor:
     for record in rounds:
         cut = (str(record.filters_removed or "-"), share_left(record.conv_macs, conv_macs_before))
         metrics = (metric(record.after_cut), f"{metric(record.trained)}{record.instead}")
-        verdict = Text(record.outcome, "green" if record.accepted else "red")
+        outcome = Text(record.outcome, "green" if record.accepted else "red")
         table.add_row(
-            str(record.number), verdict, *cut, *metrics, printable(ranked_by(record.criterion)), f"{record.seconds:.1f}"
+            str(record.number), outcome, *cut, *metrics, printable(ranked_by(record.criterion)), f"{record.seconds:.1f}"
         )
     return table
 
@@ -164,14 +164,20 @@ def outcome_lines(result) -> list[Text]:
     Args:
         result: A `CompressionResult`.
     """
-    side = "within" if result.within_tolerance else "outside"
-    verdict = (
-        f"On held-out data {result.monitor} went from {metric(result.baseline)} to {metric(result.accuracy)}, {side} "
-        f"the tolerance of {tolerance_in_words(result.tolerance, result.monitor)}. Epochs: {result.epochs}; rounds: "
-        f"{len(result.rounds)}."
-    )
-    lines = [verdict, *(f"Note: {note}" for note in result.notes), time_line(result.time)]
+    rounds = f"Epochs: {result.epochs}; rounds: {len(result.rounds)}."
+    notes = (f"Note: {note}" for note in result.notes)
+    lines = [f"{came_to(result)} {rounds}", *notes, time_line(result.time)]
     return [Text(line) for line in lines if line]
+
+
+def came_to(result) -> str:
+    """A sentence about what a run did to the metric, and whether that is within its tolerance.
+
+    Args:
+        result: A `CompressionResult` or a `RunReport`.
+    """
+    went = f"{result.monitor} went from {metric(result.baseline)} to {metric(result.accuracy)}"
+    return f"On held-out data {went}, {verdict(result)}."
 
 
 def time_line(seconds: Mapping[str, float]) -> str:

@@ -88,6 +88,16 @@ def tolerance_in_words(tolerance: float, monitor: str) -> str:
     return f"{tolerance:g}{points}"
 
 
+def verdict(result) -> str:
+    """Whether a run ended within its tolerance: `"outside the tolerance of 0.01"`.
+
+    Args:
+        result: A `CompressionResult` or a `RunReport`.
+    """
+    side = "within" if result.within_tolerance else "outside"
+    return f"{side} the tolerance of {tolerance_in_words(result.tolerance, result.monitor)}"
+
+
 def rounds_kept(tolerance: float) -> str:
     """Which rounds such a tolerance keeps."""
     return "every round" if tolerance >= 1 else "almost every round"

@@ -11,7 +11,7 @@ from firekeras.channels.costs import SHOWN, Costs
 from firekeras.plan.planning import PruningPlan
 from firekeras.rounds.figures import RoundFigures, figure
 from firekeras.rounds.lines import read
-from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, tolerance_in_words, within_tolerance
+from firekeras.rounds.monitor import is_accuracy, lost, lower_is_better, verdict, within_tolerance
 
 if TYPE_CHECKING:
     import keras
@@ -157,9 +157,7 @@ class CompressionResult:
         return [f"{title[:24]:24} {old:>15} -> {new:>15}   {moved}" for title, old, new, moved in rows]
 
     def _verdict(self):
-        verdict = "within" if self.within_tolerance else "outside"
-        tolerance = tolerance_in_words(self.tolerance, self.monitor)
-        line = f"{self.epochs} epochs in {len(self.rounds)} rounds; {verdict} the tolerance of {tolerance}."
+        line = f"{self.epochs} epochs in {len(self.rounds)} rounds; {verdict(self)}."
         return [line, *self._trained_in_vain()]
 
     def _trained_in_vain(self):

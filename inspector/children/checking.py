@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from inspector.children import in_words
 from inspector.state import Data
 
 BATCH, STEPS = 64, 3
@@ -62,8 +62,4 @@ def main(model, plan, source, values, images):
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (ValueError, ImportError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(1) from None
+    in_words.run(main)

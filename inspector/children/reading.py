@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from firekeras.channels.graph import ChannelGraph
 from firekeras.scores.profile import FireProfile
+from inspector.children import in_words
 
 
 def main(model, target):
@@ -44,8 +44,4 @@ def read(path) -> tuple[ChannelGraph, FireProfile | None]:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (ValueError, ImportError, OSError) as error:
-        sys.stderr.write(f"{' '.join(str(error).split())}\n")
-        raise SystemExit(1) from None
+    in_words.run(main)

@@ -7,12 +7,12 @@ VALUES as `data_sources.RANGES` calls what is done to theirs, empty for nothing.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from firekeras.scores.profile import FilterScores
+from inspector.children import in_words
 from inspector.state import Data, data_sources
 
 MOST_IMAGES = 2000  # more hardly change a ranking
@@ -80,8 +80,4 @@ def read(path, l1) -> tuple[dict[str, FilterScores], dict[str, str]]:
 
 
 if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except (ValueError, ImportError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
-        raise SystemExit(1) from None
+    in_words.run(main)

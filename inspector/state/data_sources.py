@@ -72,12 +72,8 @@ def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, sy
     """
     if not source:
         return f"Choose {called(shape)} like those that the network was trained on."
-    if source == SYNTHETIC and shape is not None and len(shape) != len(DIGITS_SHAPE):
-        return f"“synthetic” generates images, but the model takes {_sizes(shape)}. {IN_PYTHON}"
     if source == SYNTHETIC:
-        if labels:
-            return "“synthetic” has no labels to train on. Choose a file or a folder."
-        return "" if synthetic else f"“synthetic” will not do here: choose {called(shape)} like those of training."
+        return _why_not_synthetic(shape, labels, synthetic)
     if source == DIGITS:
         return _why_not_of_shape(source, shape)
     if shape is not None and len(shape) == 1:
@@ -86,6 +82,14 @@ def why_not(source: str, shape: Sequence[int | None] | None, *, labels: bool, sy
     if not path.exists():
         return f"There is no file or folder {source}."
     return _why_not_of_kind(path) or _why_not_of_arrays(path, labels) or _why_not_of_shape(source, shape)
+
+
+def _why_not_synthetic(shape, labels, synthetic):
+    if shape is not None and len(shape) != len(DIGITS_SHAPE):
+        return f"“synthetic” generates images, but the model takes {_sizes(shape)}. {IN_PYTHON}"
+    if labels:
+        return "“synthetic” has no labels to train on. Choose a file or a folder."
+    return "" if synthetic else f"“synthetic” will not do here: choose {called(shape)} like those of training."
 
 
 def _why_not_of_kind(path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from firekeras.keras_models.loss_names import has_regression_loss
 from inspector.state import criteria
 from inspector.state.comparison import Mode
 from inspector.state.runs import RunView
@@ -12,10 +13,6 @@ NOTHING_OPEN = "nothing is open"
 ONLY_CLASSIFIERS = (
     "only classifiers with one output are checked and trained here, others by firekeras.compress in Python"
 )
-REGRESSIONS = {  # losses, without their underscores
-    *("meansquarederror", "mse", "meanabsoluteerror", "mae", "huber", "logcosh"),
-    *("meansquaredlogarithmicerror", "msle", "meanabsolutepercentageerror", "mape"),
-}
 ONLY_ONE_INPUT = "use firekeras.measure_fire or .compress in Python, which can feed them"
 MOST_OUTPUTS = 3  # that are named
 
@@ -131,8 +128,7 @@ def no_prediction(session: Session) -> str:
 
 def several_outputs(session: Session) -> str:
     """If the open model has several outputs, for which no file of data has labels here."""
-    weights = session.document.weights if session.document else None
-    outputs = weights.outputs if weights else []
+    outputs = _outputs(session)
     return f"the model has {len(outputs)} outputs, {_listed(outputs)}" if len(outputs) > 1 else ""
 
 
@@ -143,18 +139,23 @@ def no_training(session: Session) -> str:
 
 def other_task(session: Session) -> str:
     """If the open model is no classifier with one output, which is all that the command line judges and trains."""
-    opened = session.opened
+    several = several_outputs(session)
+    if several:
+        return f"{several}; {ONLY_CLASSIFIERS}"
+    opened, outputs = session.opened, _outputs(session)
     weights = session.document.weights if session.document else None
-    outputs = weights.outputs if weights else []
-    if len(outputs) > 1:
-        return f"{several_outputs(session)}; {ONLY_CLASSIFIERS}"
     last = opened.graph.layers.get(outputs[0]) if opened and outputs else None
-    if weights is not None and weights.loss.lower().replace("_", "") in REGRESSIONS:
+    if weights is not None and has_regression_loss(weights.loss):
         return f"the model was compiled with {weights.loss}; {ONLY_CLASSIFIERS}"
     if weights is None or last is None or _is_of_classes(last.output_shape, weights):
         return ""
     shape = " x ".join("?" if size is None else str(size) for size in last.output_shape[1:])
     return f"the model's output is {shape}; {ONLY_CLASSIFIERS}"
+
+
+def _outputs(session):
+    weights = session.document.weights if session.document else None
+    return weights.outputs if weights else []
 
 
 def _is_of_classes(shape, weights):

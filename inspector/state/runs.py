@@ -10,9 +10,7 @@ import time
 
 from firekeras.plan.goals import described
 from firekeras.report.run_report import RunReport
-from firekeras.report.tables import duration
-from firekeras.rounds.figures import figure
-from firekeras.rounds.monitor import tolerance_in_words
+from firekeras.report.tables import came_to, duration
 from firekeras.rounds.ownership import is_free
 from firekeras.rounds.run_directory import EVENTS, RunDirectory, places_outside
 from firekeras.rounds.schema import FIT, ON_REQUEST
@@ -155,8 +153,7 @@ class RunView:
         report = self.report
         if report.within_tolerance or not report.accepted or not math.isfinite(report.tolerance):
             return ""
-        figures = f"On held-out data {report.monitor} went from {figure(report.baseline)} to {figure(report.accuracy)}"
-        return f"{figures}, outside the tolerance of {tolerance_in_words(report.tolerance, report.monitor)}."
+        return came_to(report)
 
     def share_done(self) -> tuple[int, int]:
         """The finished epochs of the round in progress, and their number; (0, 0) if unknown."""

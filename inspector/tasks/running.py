@@ -386,11 +386,12 @@ class Running(Task):
             self.failed(outcome, title, "&Run again…", self.ask)
             return
         self.shown.emit(self.view, "Aborted; finished rounds are kept." if outcome.aborted else "", False)
+        label, way_on = self._way_on()
         if not outcome.ok and self.view.stopped and not self.view.report.accepted:
             words = f"{title} was stopped before it kept a round; nothing is written."
-            self.said.emit(Message(words, way_out=self._way_on[0], then=lambda: self.in_words(self._way_on[1])))
+            self.said.emit(Message(words, way_out=label, then=lambda: self.in_words(way_on)))
             return
-        if not self.failed(outcome, title, *self._way_on):
+        if not self.failed(outcome, title, label, way_on):
             shown = self.session.need_document().path.resolve() == folder.resolve()
             self.said.emit(
                 Message(
@@ -400,7 +401,6 @@ class Running(Task):
                 )
             )
 
-    @property
     def _way_on(self):
         """A button and what it does, if a run came to nothing: it goes on, or another one with other limits."""
         over = self.view is None or self.view.finished or self.view.used_up

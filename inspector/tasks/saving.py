@@ -13,6 +13,7 @@ from firekeras.channels import latency_table
 from firekeras.plan import plan_file
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
+from inspector.dialogs.outputs import why_not_written
 from inspector.state import (
     SENSITIVITY,
     Comparison,
@@ -84,10 +85,9 @@ class Saving(Task):
     def save_model(self, path: Path):
         """Prunes as previewed, loads the file again to check it, and only then gives it its name."""
         model = self.session.need_model()
-        if path.resolve() == model.resolve():
-            raise ValueError(f"{path.name} is the model itself, which is never overwritten. Give another name.")
-        if path.suffix != ".keras":
-            raise ValueError(f"The name of the pruned model must end with .keras. Received: {path.name}.")
+        why = why_not_written(path, ".keras", model)
+        if why:
+            raise ValueError(why)
         check_can_write(path)
         self.check_unchanged()
         plan = self.session.need_measured().plan(self.session.choices)

@@ -24,6 +24,9 @@ FLASH = "The .tflite file takes this in int8; the program comes on top"
 class GoalBar(QtWidgets.QWidget):
     """A field for a goal, a chooser of boards, and a bar for each memory.
 
+    Attributes:
+        refusal: Why what was typed last is no goal; empty if it is one.
+
     Signals:
         refused: Why a goal is none.
         understood: What was typed is a goal, or nothing.
@@ -37,6 +40,7 @@ class GoalBar(QtWidgets.QWidget):
     def __init__(self, session: Session, editor: Editor, parent=None):
         super().__init__(parent)
         self.session, self.editor = session, editor
+        self.refusal = ""
         self.label = QtWidgets.QLabel("&Goal")
         self.goal = QtWidgets.QComboBox(insertPolicy=QtWidgets.QComboBox.InsertPolicy.NoInsert)
         self.line = QtWidgets.QLineEdit(placeholderText=NO_GOAL, clearButtonEnabled=True)
@@ -107,10 +111,12 @@ class GoalBar(QtWidgets.QWidget):
         text, self._awaits = self.goal.currentText(), ""
         try:
             self.editor.set_goal(text)
+            self.refusal = ""
             self.understood.emit()
         except ValueError as error:
-            self._awaits = text if str(error) == NO_TABLE else ""
-            self.refused.emit(str(error))
+            self.refusal = str(error)
+            self._awaits = text if self.refusal == NO_TABLE else ""
+            self.refused.emit(self.refusal)
         self.editor.end_gesture()
 
     def take_focus(self):

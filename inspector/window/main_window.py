@@ -93,7 +93,6 @@ class Window(QtWidgets.QMainWindow):
         self.structure = Structure(self)
         self.dialog: QtWidgets.QDialog | None = None
         self._log_opened = False
-        self._refusal = ""
         self._make_views()
         self.measuring: Measuring = Measuring(self.session, preferences, self)
         self.running: Running = Running(self.session, self.work, preferences, self)
@@ -193,7 +192,7 @@ class Window(QtWidgets.QMainWindow):
         for view in (self.heatmap, self.table):
             view.said.connect(self.statusBar().showMessage)
         self.goal.refused.connect(self._refuse_goal)
-        self.goal.understood.connect(self._forget_refusal)
+        self.goal.understood.connect(self.banner.hide_if_over)
         self.goal.file_wanted.connect(lambda: choosing.boards(self))
         self.table.found.connect(self.heatmap.show_found)
         self.table.selection.connect(self.heatmap.show_selected)
@@ -404,22 +403,16 @@ class Window(QtWidgets.QMainWindow):
     def _refuse_goal(self, why):
         """Says why a goal is none; a time is one as soon as there is a latency table."""
         goal = self.session.choices.goal
-        self._refusal = f"{why} The goal is still “{goal.text}”." if goal else why
         way_out = "&Measure a table" if why == NO_TABLE and not obstacles.no_model(self.session) else ""
         self.banner.say(
             Message(
-                self._refusal,
+                f"{why} The goal is still “{goal.text}”." if goal else why,
                 error=True,
                 way_out=way_out,
                 then=lambda: self.in_words(self.tabling.measure),
-                holds=lambda: self.session.choices.goal == goal,
+                holds=lambda: self.goal.refusal == why and self.session.choices.goal == goal,
             )
         )
-
-    def _forget_refusal(self):
-        """Hides why the last goal was none; other messages stay."""
-        if self.banner.words.text() == self._refusal:
-            self.banner.hide()
 
     def show_dialog(self, dialog: QtWidgets.QDialog):
         """Opens a dialog; the window keeps a reference to it until the next one."""

@@ -273,7 +273,7 @@ def test_what_a_run_took_is_the_sum_of_its_parts():
     first, later, end = trained_to_the_end()[:4], trained_to_the_end()[4:], "rounds: 2, kept 2, undone 0; took 0:02:"
     assert run(trained_to_the_end()).tally == f"{end}00"
     interrupted = run([*first, event("interrupted"), event("resume", after_round=1), *later])
-    assert interrupted.tally == f"{end}02" and interrupted.time_spent.endswith("rounds before an interruption 2 s.")
+    assert interrupted.tally == f"{end}02" and interrupted.time_spent.endswith("other rounds 2 s.")
 
 
 def test_a_run_of_an_older_firekeras_can_be_read():

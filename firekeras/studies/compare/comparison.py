@@ -14,6 +14,7 @@ from firekeras.channels import channel_graph
 from firekeras.channels.costs import count_costs
 from firekeras.data.checks import check_training_data, checked_data, num_samples
 from firekeras.quiet import without_retracing_warnings
+from firekeras.rounds import fingerprints
 from firekeras.rounds.learning_rate import run_out
 from firekeras.rounds.run import check_prunable
 from firekeras.studies.compare.contest import Contest, Trial
@@ -232,6 +233,7 @@ class _Runs:
         self.folder = ComparisonFolder(folder, self._description()) if folder is not None else None
         if self.folder:
             self.comparison.outcomes += self.folder.outcomes()
+            self.comparison.baseline = self.folder.baseline
 
     def leave(self):
         """Lets other processes continue the comparison in its folder."""
@@ -239,13 +241,16 @@ class _Runs:
             self.folder.leave()
 
     def _description(self):
-        comparison, settings = self.comparison, self.contest.settings.to_dict()
+        comparison, contest, settings = self.comparison, self.contest, self.contest.settings.to_dict()
         return {
-            "model": self.contest.model.name,
+            "model": contest.model.name,
+            "weights": fingerprints.of_learned(contest.model),
+            "validation_data": fingerprints.of_data(contest.validation_data),
+            "test_data": fingerprints.of_data(contest.test_data),
             "monitor": comparison.monitor,
             "baseline": comparison.baseline,
-            "baseline_on_validation_data": self.contest.validate(self.contest.baseline),
-            "training_samples": num_samples(checked_data(self.contest.model, self.contest.train_data)),
+            "baseline_on_validation_data": contest.validate(contest.baseline),
+            "training_samples": num_samples(checked_data(contest.model, contest.train_data)),
             "costs": comparison.before,
             "scratch_has_the_shape_of": self.first,
             **settings,

@@ -20,6 +20,8 @@ from firekeras.studies.compare.results import Outcome
 DESCRIPTION, RESULTS = "comparison.json", "results.jsonl"
 FORMAT = 2  # 1: cuts by a ratio, statistics as training left them
 LOST = "Restore the file from a copy, or begin another comparison."
+MARKS = {"weights": "another model", "validation_data": "other validation data", "test_data": "other test data"}
+MEASURED = ("baseline", "baseline_on_validation_data")  # settled on training data, which may come at random
 UNSAFE = re.compile(r"[^\w.@-]+")
 
 
@@ -75,14 +77,28 @@ class ComparisonFolder:
         write_text(self.path / DESCRIPTION, json.dumps(fields, indent=1) + "\n")
 
     def _check_same(self, description):
-        written = read(self.path / DESCRIPTION, dict[str, Any], "the description of a comparison", LOST)
+        written = self._description()
+        marked = any(name in written for name in MARKS)  # older folders know a network by what it reached
+        free = MEASURED if marked else MARKS
         for name, value in {"format": FORMAT, **description}.items():
-            if written.get(name) != value:
-                raise ValueError(
-                    f"The comparison in {self.path} was begun with {name}={written.get(name)!r}. Received: {value!r}. "
-                    "Only methods, seeds and shares may be added to it. Continue with the same conditions, or give "
-                    "another folder."
-                )
+            if name in free or written.get(name) == value:
+                continue
+            other = MARKS.get(name) or f"{name}={written.get(name)!r}. Received: {value!r}"
+            raise ValueError(
+                f"The comparison in {self.path} was begun with {other}. Only methods, seeds and shares may be added to "
+                "it. Continue with the same conditions, or give another folder."
+            )
+
+    def _description(self):
+        return read(self.path / DESCRIPTION, dict[str, Any], "the description of a comparison", LOST)
+
+    @property
+    def baseline(self) -> float:
+        """What the network that all runs begin with reached on the test data when the comparison was begun."""
+        value = self._description().get("baseline")
+        if not isinstance(value, (int, float)):
+            raise ValueError(f"{self.path / DESCRIPTION} has no baseline. {LOST}")
+        return value
 
     def _end_last_line(self):
         """Removes half a last line, left by a process that was killed while it wrote."""

@@ -119,4 +119,4 @@ def test_a_model_has_the_ending_of_models(window, tmp_path):
     window.editor.set_ratio(0.5)
     window.actions_["save"].trigger()
     window.dialog.fileSelected.emit(str(tmp_path / "small.h5"))
-    assert "must end with .keras. Received: small.h5." in window.banner.words.text() and window.work.job is None
+    assert "must end with .keras." in window.banner.words.text() and window.work.job is None

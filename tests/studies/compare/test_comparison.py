@@ -146,11 +146,11 @@ def test_other_conditions_in_the_same_folder_are_refused(real, trained):
     same = {"seeds": [5], "target": {"macs": 0.6}, "batch_size": 32, "folder": folder}
     with pytest.raises(ValueError, match=r"begun with epochs=4\. Received: 5"):
         compare(trained, TRAIN, VALIDATION, TEST, epochs=5, **same)
-    with pytest.raises(ValueError, match="begun with baseline="):
+    with pytest.raises(ValueError, match=r"begun with other test data\. Only"):
         compare(trained, TRAIN, VALIDATION, (TEST[0], 1 - TEST[1]), epochs=4, **same)
     with pytest.raises(ValueError, match=r"begun with training_samples=96\. Received: 95"):
         compare(trained, tuple(one[1:] for one in TRAIN), VALIDATION, TEST, epochs=4, **same)
-    with pytest.raises(ValueError, match="begun with baseline_on_validation_data"):
+    with pytest.raises(ValueError, match="begun with other validation data"):
         compare(trained, TRAIN, (VALIDATION[0], 1 - VALIDATION[1]), TEST, epochs=4, **same)
     with pytest.raises(ValueError, match="scratch_has_the_shape_of='fire'"):
         compare(trained, TRAIN, VALIDATION, TEST, epochs=4, methods=("l1",), **same)
@@ -195,6 +195,44 @@ def test_methods_seeds_and_targets_can_be_added(trained, quick, tmp_path):
     more = go_on(methods=("fire", "scratch"), seeds=1, target={"macs": (0.5, 0.4)})
     assert more == [("scratch", 0.5, 0), ("fire", 0.4, 0), ("scratch", 0.4, 0)]
     assert go_on(methods=("fire", "unpruned"), seeds=1) == [("unpruned", 1.0, 0)]
+
+
+class AtRandom(keras.utils.PyDataset):
+    """Training images that are never the same twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.rng = np.random.default_rng()
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        part = slice(32 * index, 32 * index + 32)
+        return TRAIN[0][part] + self.rng.normal(0, 1, (32, 6, 6, 1)).astype("float32"), TRAIN[1][part]
+
+
+def test_a_comparison_on_augmented_images_goes_on_from_the_baseline_that_it_began_with(trained, quick, tmp_path):
+    """The network is settled on other images each time; the first figure counts."""
+    folder = tmp_path / "c"
+    first = compare(trained, AtRandom(), VALIDATION, TEST, methods=("l1",), seeds=1, folder=folder)
+    description = json.loads((folder / "comparison.json").read_text())
+    for name in ("baseline", "baseline_on_validation_data"):
+        description[name] -= 0.125
+    (folder / "comparison.json").write_text(json.dumps(description))
+    again = compare(trained, AtRandom(), VALIDATION, TEST, methods=("l1", "l2"), seeds=1, folder=folder)
+    assert again.baseline == first.baseline - 0.125 and [run[0] for run in quick] == ["l1", "l2"]
+    (folder / "comparison.json").write_text(json.dumps({**description, "baseline": None}))
+    with pytest.raises(ValueError, match="has no baseline"):
+        compare(trained, AtRandom(), VALIDATION, TEST, methods=("l1",), seeds=1, folder=folder)
+    with pytest.raises(ValueError, match="begun with another model"):
+        other = compiled(keras.models.clone_model(trained))
+        compare(other, AtRandom(), VALIDATION, TEST, methods=("l1",), seeds=1, folder=folder)
+    for name in ("weights", "validation_data", "test_data"):  # as folders of earlier releases
+        del description[name]
+    (folder / "comparison.json").write_text(json.dumps(description))
+    with pytest.raises(ValueError, match="begun with baseline="):
+        compare(trained, TRAIN, VALIDATION, TEST, methods=("l1",), seeds=1, folder=folder)
 
 
 def test_several_runs_at_once_wait_for_nothing_but_the_shape_of_scratch(trained):
