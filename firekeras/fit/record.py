@@ -14,7 +14,7 @@ from firekeras.rounds.journal import Journal
 from firekeras.rounds.records import RoundRecord
 from firekeras.rounds.run import Run
 from firekeras.rounds.run_directory import RunDirectory
-from firekeras.rounds.schema import FIT
+from firekeras.rounds.schema import FIT, cost_fields
 from firekeras.rounds.survivors import Survivors
 from firekeras.scores.profile import FireProfile
 
@@ -40,7 +40,7 @@ class FitRecord:
         path = self._journal.path
         if path is None:
             return
-        settings, costs, table = run.settings, run.costs_before, run.settings.latency
+        settings, table = run.settings, run.settings.latency
         fixed = {"tolerance": settings.tolerance, "target": settings.target, "epochs": epochs}
         description = {
             "within": FIT,
@@ -50,7 +50,7 @@ class FitRecord:
             "settings": {**settings.to_dict(), "epochs": epochs, "latency": table and table.fingerprint},
             "monitor": run.monitor,
             "baseline": run.baseline,
-            "costs": {**costs.totals, "uncounted": costs.uncounted},
+            "costs": cost_fields(run.costs_before),
             "widths": self._widths,
             **fixed,
         }

@@ -286,7 +286,7 @@ def _costs(fields) -> Costs:
     uncounted = tuple(map(printable, fields.get("uncounted") or ()))
     known = {cost: fields.get(cost) for cost in SHOWN}  # runs of earlier releases have fewer
     needs = {cost: int(needed(fields, cost)) for cost in ("conv_macs", "macs", "params")}
-    return Costs(**{**known, **needs}, by_layer={}, uncounted=uncounted)
+    return Costs(**{**known, **needs}, by_layer={}, uncounted=uncounted, latency=fields.get("latency"))
 
 
 def _newest(events, key, otherwise):

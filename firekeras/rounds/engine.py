@@ -34,7 +34,7 @@ from firekeras.rounds.records import CompressionResult, RoundRecord
 from firekeras.rounds.repeatable import reseed, seed_round
 from firekeras.rounds.run import Run, check_prunable
 from firekeras.rounds.run_directory import EVENTS
-from firekeras.rounds.schema import LOST, ON_REQUEST
+from firekeras.rounds.schema import LOST, ON_REQUEST, cost_fields
 from firekeras.rounds.settings import RunSettings
 from firekeras.rounds.survivors import Survivors
 from firekeras.rounds.teaching import teacher_for
@@ -234,7 +234,7 @@ class Rounds(Run, Iterator):
             "max_rounds": settings.max_rounds,
             "epochs": settings.epochs,
             "baseline": baseline,
-            "costs": {**self.costs_before.totals, "uncounted": self.costs_before.uncounted},
+            "costs": cost_fields(self.costs_before),
             "widths": self.original_widths,
             "data": self._data(),
         }

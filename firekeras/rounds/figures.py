@@ -21,6 +21,7 @@ class RoundFigures:
         kept: `"training"`, or `"cut"` if training did not improve the network, and the state before it is kept.
         conv_macs, macs, params: The costs of this round's model.
         ram, flash: Its RAM and the size of its file in int8, in bytes; None if unknown.
+        latency: The seconds of a pass by the run's latency table; None without one.
         seconds: How long the round took; NaN if unknown.
         notes: Notes from the plan and from recovery.
         pruning_ratio: The share of the prunable filters that this round set out to remove; NaN if unknown.
@@ -41,6 +42,7 @@ class RoundFigures:
     params: int
     ram: int | None = None
     flash: int | None = None
+    latency: float | None = None
     seconds: float = math.nan
     notes: list[str] = dataclasses.field(default_factory=list)
     pruning_ratio: float = math.nan

@@ -25,8 +25,8 @@ class RoundRecord(RoundFigures):
 
     Args:
         **figures: `number`, `accepted`, `filters_removed`, `accuracy_after_cut`, `accuracy`, `conv_macs`, `macs`,
-            `params`, `ram`, `flash`, `seconds`, `notes`, `pruning_ratio`, `details`, `epochs`, `accuracy_trained` and
-            `kept`, as in `RoundFigures`.
+            `params`, `ram`, `flash`, `latency`, `seconds`, `notes`, `pruning_ratio`, `details`, `epochs`,
+            `accuracy_trained` and `kept`, as in `RoundFigures`.
         criterion: What ranked the filters: `"fire"` if FIRE was measured, `"fire_predicted"` if the detector
             predicted it, else the criterion's name; `"none"` if the round cut nothing.
         baseline: The monitored metric of the model that the run began with, settled.
@@ -67,7 +67,7 @@ class RoundRecord(RoundFigures):
 
     @classmethod
     def _costing(cls, costs, **fields):
-        return cls(**costs.totals, costs=costs, **fields)
+        return cls(**costs.totals, latency=costs.latency, costs=costs, **fields)
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any], model: keras.Model) -> RoundRecord:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Required, TypedDict
 
+from firekeras.channels.costs import Costs
 from firekeras.strict_json import Count, Positive, convert, parse
 
 FORMAT = 2
@@ -23,7 +24,13 @@ class CostFields(TypedDict, total=False):
     params: Required[Count]
     ram: Count | None
     flash: Count | None
+    latency: Number
     uncounted: list[str]
+
+
+def cost_fields(costs: Costs) -> dict[str, Any]:
+    """The costs of a network as they are written: `CostFields`."""
+    return {**costs.totals, "latency": costs.latency, "uncounted": [*costs.uncounted]}
 
 
 class RunFile(TypedDict, total=False):
@@ -128,6 +135,7 @@ class Finished(Event, total=False):
     params: Required[Count]
     ram: Count | None
     flash: Count | None
+    latency: Number
     seconds: Number
     notes: list[str]
     pruning_ratio: Number

@@ -6,4 +6,5 @@ from inspector.dialogs.figure_dialog import FigureDialog, FigureOptions, rendere
 from inspector.dialogs.judging_dialog import JudgingDialog
 from inspector.dialogs.limits_dialog import LimitsDialog
 from inspector.dialogs.measure_dialog import MeasureDialog
+from inspector.dialogs.outputs import why_not_written
 from inspector.dialogs.run_dialog import RunDialog

@@ -58,6 +58,13 @@ class Preferences:
         self.set_text(_data_key(model), data.source)
         self.set_text(f"values {_data_key(model)}", data.values)
 
+    def pass_data_on(self, model, to):
+        """Proposes the data of a model for another that came of it, unless that has its own."""
+        if not self.data_of(to).source:
+            self.set_data_of(to, self.data_of(model))
+        if not self.judging(to)[0].source:
+            self.set_judging(to, *self.judging(model))
+
     def judging(self, model) -> tuple[Data, int]:
         """What cuts of a model are judged on: data, without a source if there are none yet, and how many at most."""
         source, _, images = self.text(f"judging {_data_key(model)}").rpartition(",")

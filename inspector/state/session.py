@@ -301,6 +301,11 @@ class Session:
         self.checks.append(checked)
         self._tell(LATENCY)
 
+    def forget_checks(self):
+        """Forgets measured accuracies, as those on other data than cuts are judged on now."""
+        self.checks = []
+        self._tell(LATENCY)
+
     @property
     def checked(self) -> Checked | None:
         """The last check of the current choices, else the last of other choices, or `None`."""
@@ -333,7 +338,7 @@ class Session:
         """Whether a comparison can be shown: that of FIRE, or under any ranking, which filters went."""
         if self.can_compare or self.measured is None or comparison.by_rank:
             return self.can_compare
-        return bool(comparison.gone(self.measured.planner.fire).any())
+        return bool(comparison.gone.any())
 
     def rank_by(self, scores: FilterScores | None):
         """Ranks all filters by other scores of the network, and previews the choices again; `None` for FIRE.
@@ -391,8 +396,7 @@ class Session:
         """
         if comparison is None or self.measured is None:
             return None
-        planner = self.measured.planner
-        gone = comparison.gone(planner.fire)
+        planner, gone = self.measured.planner, comparison.gone
         if not comparison.by_rank:
             return planner.cut(gone)
         if comparison.after is None:
@@ -438,7 +442,7 @@ class Session:
     def gone_afterwards(self) -> np.ndarray:
         """The filters that the compared network lacks, or that the plan removes, as a mask `(filters,)`."""
         measured = self.need_measured()
-        return self.comparison.gone(measured.planner.fire) if self.comparison else measured.preview.gone
+        return self.comparison.gone if self.comparison else measured.preview.gone
 
     @property
     def hatched(self) -> np.ndarray:

@@ -48,6 +48,8 @@ class Judging(Task):
         model = self.session.need_model()
 
         def choose(chosen):
+            if (chosen.data, chosen.images) != self._preferences.judging(model):
+                self.session.forget_checks()
             self._preferences.set_judging(model, chosen.data, chosen.images)
             if then is not None:
                 self.in_words(then)

@@ -187,6 +187,8 @@ class Running(Task):
             return
         if event["event"] == "written":
             self.logged.emit(f"Written: {event.get('path')}")
+            if self.running:  # not a profile that was measured later
+                self._preferences.pass_data_on(self.session.need_model(), event["path"])
             return
         if event["event"] == "note":
             self.logged.emit(f"Note: {event.get('text')}")
@@ -325,7 +327,10 @@ class Running(Task):
 
     def open_round(self):
         """Opens the model of the round that is shown."""
-        self.path.emit(self.need_stage()[1])
+        model = self.need_stage()[1]
+        if self.session.document is not None and self.session.document.model is not None:
+            self._preferences.pass_data_on(self.session.document.model, model)
+        self.path.emit(model)
 
     def ask_to_measure(self):
         """Opens the dialog that measures FIRE of the round that is shown."""

@@ -13,7 +13,8 @@ from firekeras.channels import latency_table
 from firekeras.plan import plan_file
 from firekeras.plan.planning import PruningPlan
 from inspector.children import Scratch, check_arguments, firekeras_command, prune_by_plan_arguments
-from inspector.dialogs.outputs import why_not_written
+from inspector.dialogs import why_not_written
+from inspector.models import Preferences
 from inspector.state import (
     SENSITIVITY,
     Comparison,
@@ -35,9 +36,11 @@ class Saving(Task):
 
     Args:
         session: The `Session`.
+        preferences: The `Preferences`, which hold the data of each model.
         parent: The Qt parent.
 
     Attributes:
+        preferences: As above.
         removed: The removed filters, by layer, of models that were saved here.
 
     Signals:
@@ -52,8 +55,9 @@ class Saving(Task):
     table = QtCore.Signal(object)
     ranked = QtCore.Signal(str)
 
-    def __init__(self, session: Session, parent: QtCore.QObject | None = None):
+    def __init__(self, session: Session, preferences: Preferences, parent: QtCore.QObject | None = None):
         super().__init__(session, parent)
+        self.preferences = preferences
         self.removed: dict[Path, dict] = {}
 
     def _ask(self, title, ending, kinds, then):
@@ -243,6 +247,7 @@ class _Save:
             return
         params = self._counted()
         os.replace(self.unchecked, self.path)
+        self.saving.preferences.pass_data_on(self.saving.session.need_model(), self.path)
         self.saving.removed[self.path.resolve()] = self.plan.removed
         self.saving.cut_is_saved()
         self.saving.said.emit(

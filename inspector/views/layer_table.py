@@ -316,7 +316,7 @@ class LayerTable(QtWidgets.QWidget):
         if watched is self.finder:
             return self._is_cleared(event) or super().eventFilter(watched, event)
         if event.type() == QtCore.QEvent.Type.Resize:
-            self.keep_in_sight()
+            self._share_room()
         keys = (QtCore.Qt.Key.Key_Space, QtCore.Qt.Key.Key_F2)
         if event.type() == QtCore.QEvent.Type.KeyPress and event.key() in keys:
             return self._is_changed(event.key()) or super().eventFilter(watched, event)

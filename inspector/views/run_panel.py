@@ -141,10 +141,16 @@ def _scrolled(label, title) -> QtWidgets.QScrollArea:
 
 
 class RoundAxis(pg.AxisItem):
-    """Places ticks at whole rounds only."""
+    """Places ticks at whole rounds only, from 0 to the last one."""
+
+    last = 0
 
     def tickSpacing(self, minVal, maxVal, size):  # noqa: N802, N803 (pyqtgraph's names)
         return [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1] or [(1, 0)]
+
+    def tickValues(self, minVal, maxVal, size):  # noqa: N802, N803 (pyqtgraph's names)
+        levels = super().tickValues(minVal, maxVal, size)
+        return [(spacing, [at for at in values if 0 <= at <= self.last]) for spacing, values in levels]
 
 
 def _with_room(values) -> tuple[float, float]:
@@ -217,10 +223,11 @@ class RunChart(pg.GraphicsLayoutWidget):
                 mark = pg.InfiniteLine(self._marked, angle=90, pen=pg.mkPen(current.focus, width=2))
                 mark.setZValue(-1)  # behind the names of lines
                 plot.addItem(mark)
-        line = pg.mkPen(current.text, width=2)
+        line, last = pg.mkPen(current.text, width=2), max(number for number, *_ in (*kept, *undone))
         for plot, field in ((self.metric, 1), (self.macs, 2)):
             self._points(plot, kept, field, pen=line, symbol="o", symbolBrush=current.text)
             self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
+            plot.getAxis("bottom").last = last
             drawn = [each[field] for each in (*kept, *undone)]
             plot.setYRange(*_with_room([*drawn, *((report.baseline, report.limit) if field == 1 else ())]), padding=0)
 

@@ -46,6 +46,7 @@ from inspector.tasks import (
 )
 from inspector.views import (
     HIDDEN_AT_FIRST,
+    NO_RUN,
     Banner,
     FilterPanel,
     GoalBar,
@@ -96,7 +97,7 @@ class Window(QtWidgets.QMainWindow):
         self._make_views()
         self.measuring: Measuring = Measuring(self.session, preferences, self)
         self.running: Running = Running(self.session, self.work, preferences, self)
-        self.saving: Saving = Saving(self.session, self)
+        self.saving: Saving = Saving(self.session, preferences, self)
         self.figures: Figures = Figures(self.session, self)
         self.converting: Converting = Converting(self.session, self.work, self)
         self.scoring: Scoring = Scoring(self.session, preferences, self)
@@ -286,6 +287,8 @@ class Window(QtWidgets.QMainWindow):
         """Shows a document; choices are reset unless it is the same network, measured in the meantime."""
         if document.run is None:
             self.running.leave()
+        if not keep_choices:
+            self.run_panel.show_run(None, NO_RUN)
         self.panel.predicted = {}
         self.structure.abort_and_wait()
         self._open(document, keep_choices)

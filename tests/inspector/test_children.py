@@ -203,6 +203,18 @@ def test_a_real_run_to_a_latency_goes_to_its_end_and_can_be_opened(served, digit
     assert "finished" in digits.run_panel.status.text()
     assert digits.session.mode is Mode.CUTS and not digits.session.comparison.by_rank
     assert digits.session.hatched.sum() == sum(map(len, report.removed.values())) > 0
+    assert "latency by the table, ms: " in digits.run_panel.status.text()
+    assert digits.preferences.data_of(tmp_path / "pruned.keras") == Data("digits")
+    digits.actions_["measure_round"].trigger()  # F8: the last round of a run is not measured by itself
+    assert digits.dialog.data.chosen == Data("digits")
+    digits.running.measure(*digits.running.need_stage(), MeasureOptions(Data("digits"), fraction="1"))
+    digits.dialog.reject()
+    assert "The heatmap shows FIRE after round 1" in until_done(qtbot, digits)
+    network = keras.models.load_model(digits.running.stage.model)
+    fire = firekeras.measure_fire(network, firekeras.datasets.load_dataset("digits").x_train)
+    measured = digits.session.comparison.after
+    assert digits.session.mode is Mode.AFTER and measured.keys() == fire.keys()
+    assert all(np.array_equal(measured[layer], fire[layer], equal_nan=True) for layer in fire)
 
 
 def test_a_model_with_its_own_code_is_refused(empty_window, qtbot, tmp_path):

@@ -19,6 +19,7 @@ from firekeras.methods.fire import FirePruning
 from firekeras.methods.play_and_prune import PlayAndPrune
 from firekeras.network import Network
 from firekeras.recovery import RECOVERY
+from firekeras.report.run_report import RunReport
 from firekeras.rounds.evaluation import Evaluation
 from firekeras.rounds.monitor import chosen_monitor, lost, lower_is_better, within_tolerance
 from firekeras.rounds.run import Run
@@ -624,6 +625,11 @@ def test_a_run_goes_on_with_the_table_that_it_was_begun_with(trained, monkeypatc
     first = compress(trained, latency=table, **given)
     again = compress(trained, latency=table, resume=True, **{**given, "target": {"latency": 0.6}})
     assert table.predict(again.model) <= 0.6 * table.seconds[0] < first.costs_after.latency
+    directory = RunDirectory.open(tmp_path / "run")
+    report = RunReport.of(directory.settings, directory.events())
+    title, before, after, _ = report.comparison()[-1]
+    assert title == "latency by the table, ms"
+    assert (before, after) == (f"{1e3 * table.seconds[0]:.4g}", f"{1e3 * table.predict(again.model):.4g}")
     other = dataclasses.replace(table, device="another")
     with pytest.raises(ValueError, match=r"The run was begun with latency='\w{16}'"):
         compress(trained, latency=other, resume=True, **given)

@@ -43,3 +43,14 @@ def test_what_is_done_to_values_is_remembered_for_each_model(preferences):
     assert preferences.judging("one.keras") == (judged, 200)
     preferences.set_data_of("one.keras", Data("images.npz", "as an older file may say"))
     assert preferences.data_of("one.keras") == Data("images.npz")
+
+
+def test_data_are_proposed_for_models_that_came_of_one(preferences):
+    data, judged = Data("images.npz", "divided by 255"), Data("others.npz")
+    preferences.set_data_of("one.keras", data)
+    preferences.set_judging("one.keras", judged, 200)
+    preferences.pass_data_on("one.keras", "pruned.keras")
+    assert preferences.data_of("pruned.keras") == data and preferences.judging("pruned.keras") == (judged, 200)
+    preferences.set_data_of("one.keras", Data("newer.npz"))
+    preferences.pass_data_on("one.keras", "pruned.keras")
+    assert preferences.data_of("pruned.keras") == data

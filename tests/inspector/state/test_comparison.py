@@ -42,6 +42,21 @@ def test_unknown_filters_are_compared_by_rank_and_that_is_said(session):
     fire = comparison.fire[start : start + row.filters]
     kept = np.sort(session.measured.profile[row.name])[: row.filters - 2]
     np.testing.assert_array_equal(np.sort(fire[np.isfinite(fire)]), kept)
+    assert comparison.gone.sum() == 2 and np.isnan(comparison.fire[comparison.gone]).all()
+    assert "in 1 layer the filters of highest FIRE are assumed" in comparison.note
+    assert "without FIRE" not in comparison.note
+
+
+def test_layers_without_fire_lose_filters_too(session):
+    """Nobody knows which; their number shows."""
+    profile = session.measured.profile
+    layer = next(name for name, fire in profile.items() if np.isnan(fire).all())
+    widths = {**session.measured.planner.widths, layer: 1}
+    comparison = Comparison.of_widths(profile, widths, "round 3")
+    row = session.opened.row(layer)
+    start = session.measured.planner.starts[session.opened.row_of(layer)]
+    assert comparison.gone[start : start + row.filters].tolist() == [False] + [True] * (row.filters - 1)
+    assert "went: in 1 layer without FIRE the last filters are assumed to be gone." in comparison.note
 
 
 def test_another_network_is_not_compared(session):

@@ -73,6 +73,13 @@ def test_data_are_chosen_once_and_accuracy_is_shown_beside_latency(window, qtbot
     assert asked[1][-3:] == [str(images), "divided by 255", "500"] and "<s>" not in label.text()
     window.editor.stack.undo()
     assert window.session.checked.choices == window.session.choices and "<s>" not in label.text()
+    window.actions_["judging_data"].trigger()
+    window.dialog.accept()  # the same
+    assert len(window.session.checks) == 2
+    window.actions_["judging_data"].trigger()
+    window.dialog.images.setValue(100)
+    window.dialog.accept()
+    assert label.text() == "Accuracy: not checked yet (F9)"  # on these data
 
 
 def test_what_is_suspicious_before_the_cut_is_said(window, qtbot, monkeypatch, tmp_path, images, preferences):

@@ -6,7 +6,7 @@ import pytest
 from PySide6 import QtCore, QtGui
 
 from inspector.views import RunPanel
-from inspector.views.run_panel import _with_room
+from inspector.views.run_panel import NO_RUN, _with_room
 
 
 def test_frames_of_a_spinner_are_one_line_of_fixed_width(qtbot):
@@ -84,3 +84,21 @@ def test_figures_of_a_run_come_before_its_remarks(history):
     (said,) = [number for number, line in enumerate(lines) if "normalises" in line]
     assert lines[said] == "n0 (GroupNormalization) normalises. So it is in 2 more."
     assert 0 < max(number for number, line in enumerate(lines) if " → " in line) < said
+
+
+def test_ticks_stand_at_rounds_that_there_are(history):
+    window, *_ = history
+    axis = window.run_panel.chart.metric.getAxis("bottom")
+    ticks = [at for _, values in axis.tickValues(-1.2, 4.4, 300) for at in values]
+    assert sorted(ticks) == [0, 1, 2, 3]
+
+
+def test_what_was_done_with_another_model_is_not_said_of_this_one(history, files, cut_files):
+    window, *_ = history
+    window.running.doing.emit("Measured latency of something.")
+    assert "something" in window.run_panel.status.text()
+    window.open_path(cut_files[0])
+    assert window.run_panel.status.text() == NO_RUN
+    window.measuring.doing.emit("Measured: 0.5.")
+    window.show_document(window.session.document, keep_choices=True)  # it was measured: the words stay
+    assert window.run_panel.status.text() == "Measured: 0.5."
