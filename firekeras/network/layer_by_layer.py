@@ -70,6 +70,13 @@ class LayerByLayer(keras.Model):
         for name in ("predict_function", "test_function"):
             setattr(self, name, placing(getattr(self, name)))
 
+    def make_test_function(self, force=False):
+        """On TensorFlow, one graph for a step, if Keras would make two, one within the other: most of a short pass."""
+        if keras.backend.backend() != "tensorflow" or self.jit_compile or strategy_of(self) is not None:
+            super().make_test_function(force)
+        elif self.test_function is None or force:
+            self.test_function = _in_one_graph(self.test_step)
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Builds on one replica's batch: Keras takes the replicas' mean, and theirs may differ in size."""
         if iterator is not None and strategy_of(self) is not None:
@@ -114,6 +121,19 @@ class LayerByLayer(keras.Model):
         with keras.StatelessScope():
             rows = self._rows([ops.zeros((1, *ops.shape(tensor)[1:]), tensor.dtype) for tensor in flat])
         return {path: [ops.zeros_like(counts), *rest] for path, (counts, *rest) in rows.items()}
+
+
+def _in_one_graph(step):
+    import tensorflow as tf
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def function(iterator):
+        return step(keras.tree.map_structure(given, iterator.get_next()))
+
+    def given(part):
+        return None if isinstance(part, tf.experimental.Optional) else part  # as Keras wraps what is None
+
+    return function
 
 
 def one_row(count):
