@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from firekeras.cli.defaults import UNCOMPILED
 from firekeras.data.scale import TRIED, suspected_range
 from firekeras.datasets.dataset import draw
 from firekeras.export.running import open_runtime, run
@@ -11,6 +12,8 @@ from firekeras.keras_models.loss_names import is_loss
 from firekeras.keras_models.losses import gives_logits, tells_two_apart
 from firekeras.recovery.batch_statistics import settled_copy
 from firekeras.refusals import check_number
+
+MOMENTUM = 0.9
 
 
 def check_classes(network, dataset):
@@ -66,20 +69,31 @@ def _answers(network, scores):
     return scores.argmax(axis=1) if scores.shape[1] > 1 else scores[:, 0] > even
 
 
-def prepare(network, learning_rate):
-    """Compiles a network for fine-tuning unless it is compiled with a loss that takes class numbers."""
+def prepare(network, learning_rate) -> str:
+    """Compiles a network for fine-tuning unless it is compiled with a loss that takes class numbers.
+
+    Returns:
+        A sentence about what trains it instead of what it was compiled with; empty if nothing does.
+    """
     if learning_rate is not None:
         check_number("--learning-rate", learning_rate, above=0)
-    if not network.compiled or is_loss(network.loss, "categoricalcrossentropy"):
-        compile_for_tuning(network, learning_rate or 0.01)
+    if not network.compiled:
+        rate = learning_rate or UNCOMPILED
+        compile_for_tuning(network, rate)
+        return f"The model was not compiled: it trains by SGD with a momentum of {MOMENTUM} and a rate of {rate:g}."
+    if is_loss(network.loss, "categoricalcrossentropy"):
+        smooths = isinstance(network.loss, keras.Loss) and bool(network.loss.get_config().get("label_smoothing"))
+        _compile(network, network.optimizer)
+        return "Labels are class numbers here, so the label smoothing of the loss is left out." if smooths else ""
+    return ""
 
 
 def compile_for_tuning(network, learning_rate):
     """Compiles a classifier: SGD with Nesterov momentum 0.9, a crossentropy of class numbers, accuracy."""
+    _compile(network, keras.optimizers.SGD(learning_rate, momentum=MOMENTUM, nesterov=True))
+
+
+def _compile(network, optimizer):
     losses = keras.losses
     loss = losses.BinaryCrossentropy if tells_two_apart(network) else losses.SparseCategoricalCrossentropy
-    network.compile(
-        keras.optimizers.SGD(learning_rate, momentum=0.9, nesterov=True),
-        loss(from_logits=gives_logits(network)),
-        metrics=["accuracy"],
-    )
+    network.compile(optimizer, loss(from_logits=gives_logits(network)), metrics=["accuracy"])

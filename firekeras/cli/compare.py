@@ -159,13 +159,15 @@ def compare(
     from firekeras.studies.compare.report import comparison_table, outcome_line, write_report
 
     classifier.check_classes(network, dataset)
-    classifier.prepare(network, learning_rate)
+    note = classifier.prepare(network, learning_rate)
     entries = factories(names, options)
     if "scratch" in entries:
         entries["scratch"] = Scratch(scratch_epochs, scratch_learning_rate)
     x, y, x_val, y_val = datasets.hold_out(dataset, validation_share)
     import_keras().utils.set_random_seed(0)
     console = Terminal(stderr=True, highlight=False)
+    if note:
+        console.print(note)
     with activity("Comparing", console):
         comparison = compared(
             network,

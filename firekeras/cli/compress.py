@@ -265,7 +265,9 @@ def _run(options, resume, listener):
     from firekeras.cli import classifier
 
     classifier.check_classes(network, dataset)
-    classifier.prepare(network, options["learning_rate"])
+    note = classifier.prepare(network, options["learning_rate"])
+    if note:
+        listener.event({"event": "note", "text": note})
     import_keras().utils.set_random_seed(options["seed"])
     before, rounds = run_rounds(
         network,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import complete
+from firekeras.cli.defaults import UNCOMPILED
 from firekeras.cli.targets import GOAL
 
 TRAINING, ROUNDS, FILES = "Training", "Rounds", "The run"  # panels of the help
@@ -39,7 +40,7 @@ LearningRate = Annotated[
         TRAINING,
         "RATE",
         "The learning rate to begin with.",
-        show_default="as the model was compiled, else 0.01",
+        show_default=f"as the model was compiled, else {UNCOMPILED:g}",
     ),
 ]
 Schedule = Annotated[

@@ -15,7 +15,7 @@ from firekeras import atomic
 from firekeras.arguments import typed
 from firekeras.export.running import open_runtime, run
 from firekeras.export.verification import Difference, compare, difference, samples_of
-from firekeras.keras2.h5 import read_h5
+from firekeras.keras2.h5 import read_h5, written_by_keras_3
 from firekeras.keras2.saved_model import is_saved_model, read_saved_model
 from firekeras.paths import as_path
 from firekeras.refusals import cause
@@ -107,15 +107,14 @@ def _outputs_of_old(old: Path, arrays: list[np.ndarray], trust: bool) -> tuple[l
             None,
             "Outputs are not compared: a SavedModel is a program, and is not run unless you trust it (--trust).",
         )
-    if keras.backend.backend() != "tensorflow" or importlib.util.find_spec("tf_keras") is None:
+    name = "keras" if old.is_file() and written_by_keras_3(old) else "tf_keras"
+    if name == "tf_keras" and (keras.backend.backend() != "tensorflow" or importlib.util.find_spec(name) is None):
         return None, "Outputs are not compared: that needs tf_keras, and KERAS_BACKEND=tensorflow."
-    import tf_keras
-
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            legacy = tf_keras.models.load_model(old, compile=False)
+            legacy = importlib.import_module(name).models.load_model(old, compile=False)
             outputs = legacy(arrays if len(arrays) > 1 else arrays[0], training=False)
     except Exception as error:
-        return None, f"Outputs are not compared: tf_keras cannot run the old file ({cause(error, 150)})."
-    return [np.asarray(output) for output in keras.tree.flatten(outputs)], ""
+        return None, f"Outputs are not compared: {name} cannot run the old file ({cause(error, 150)})."
+    return [keras.ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)], ""

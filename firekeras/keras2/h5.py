@@ -41,6 +41,12 @@ def read_h5(path: Path) -> tuple[keras.Model, list[str]]:
     return model, [*mender.notes, *notes]
 
 
+def written_by_keras_3(path: Path) -> bool:
+    """Whether Keras 3 wrote a file that `read_h5` could read."""
+    with h5py.File(path) as file:
+        return str(file.attrs.get("keras_version", "")).startswith("3.")
+
+
 def _mended(mender, path):
     """The bytes of the file with a config of Keras 3, and how many numbers its weights hold."""
     with open_regular(path) as file:

@@ -74,7 +74,7 @@ class LayerByLayer(keras.Model):
         """On TensorFlow, one graph for a step, if Keras would make two, one within the other: most of a short pass."""
         if keras.backend.backend() != "tensorflow" or self.jit_compile or strategy_of(self) is not None:
             super().make_test_function(force)
-        elif self.test_function is None or force:
+        elif force or getattr(self, "test_function", None) is None:
             self.test_function = _in_one_graph(self.test_step)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):

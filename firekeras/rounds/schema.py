@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Required, TypedDict
+from typing import TYPE_CHECKING, Any, Required, TypedDict
 
-from firekeras.channels.costs import Costs
 from firekeras.strict_json import Count, Positive, convert, parse
+
+if TYPE_CHECKING:
+    from firekeras.channels.costs import Costs
 
 FORMAT = 2
 ON_REQUEST = "Stopped on request"  # how the reason of a run begins that was asked to stop

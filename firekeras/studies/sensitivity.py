@@ -48,6 +48,7 @@ class Sensitivity:
         partners: For each layer in `values`, all layers that lose filters with it, including itself.
         positions: The size of the feature maps of each of these layers, in positions: equal ones are a stage. Defaults
             to none.
+        criterion: The name of the criterion that ranked the filters; empty if unknown.
     """
 
     monitor: str
@@ -56,6 +57,7 @@ class Sensitivity:
     values: dict[str, np.ndarray]
     partners: dict[str, list[str]]
     positions: dict[str, int] = dataclasses.field(default_factory=dict)
+    criterion: str = ""
 
     def rates(self, tolerance: float, by_stage: bool = False) -> dict[str, float]:
         """For each layer, the largest share up to which the metric stays within a tolerance.
@@ -168,7 +170,8 @@ def sensitivity(
     monitor, baseline, values = _all_measured(study, turns, on_layer, n_jobs)
     partners = {name: group for group in graph.groups for name in group[:1] if name in turns}
     positions = {name: _positions(graph, name) for name in turns}
-    return Sensitivity(monitor, baseline, study.shares, {name: values[name] for name in turns}, partners, positions)
+    in_order = {name: values[name] for name in turns}
+    return Sensitivity(monitor, baseline, study.shares, in_order, partners, positions, scores.criterion)
 
 
 def _positions(graph: ChannelGraph, name: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6 import QtWidgets
 
 from firekeras.channels.costs import SHOWN
+from firekeras.cli.defaults import UNCOMPILED
 from firekeras.rounds.monitor import KEEPS_ALL
 from inspector.children import RunOptions, as_text, compress_arguments
 from inspector.dialogs.data_field import DataField
@@ -18,6 +19,8 @@ from inspector.widgets import name
 NONE = "None: as long as accuracy holds"
 REMAINING = {f"{title} remaining": cost for cost, title in SHOWN.items()}
 EVERY_ROUND = ": every round is kept"  # the command line says it as "inf"
+AS_COMPILED = "the one that the model was compiled with"
+BY_SGD = f"{UNCOMPILED:g}: the model was not compiled, so SGD trains it"
 LIMIT = {"images": "Maximum &images", "samples": "Maximum sam&ples"}
 RANKINGS = {"FIRE with l1 norms and contributions": "", "FIRE alone": criteria.FIRE}
 TEACHING = {"If it is fully trained": None, "Always": True, "Never": False}
@@ -40,6 +43,7 @@ class RunDialog(OptionsDialog):
         *,
         method: str = "",
         table: Path | None = None,
+        compiled: bool = True,
         parent=None,
     ):
         super().__init__(f"Run: prune and fine-tune {model.name}", "&Run", parent)
@@ -63,10 +67,10 @@ class RunDialog(OptionsDialog):
         self.ranking.setEnabled(not method)
         name(self.ranking, "Ranking", "By what each round ranks the filters; the criterion above the heatmap decides")
         self.epochs = _whole("Epochs of training in total", 20, 1, 10000)
-        self.rate = _decimal("Initial learning rate; 0 is the one that the model was compiled with", 0, 0, 10, "", 5)
+        self.rate = _decimal(f"Initial learning rate; 0 is {AS_COMPILED if compiled else BY_SGD}", 0, 0, 10, "", 5)
         self.batch = _whole("Samples per batch", 64, 1, 65536)
         self.limit = _whole(f"Maximum {self.samples}; 0 is all", 0, 0, 10**8)
-        self.rate.setSpecialValueText("as compiled")
+        self.rate.setSpecialValueText("as compiled" if compiled else f"{UNCOMPILED:g}, by SGD")
         self.limit.setSpecialValueText("all")
         self.distill = QtWidgets.QComboBox()
         self.distill.addItems(list(TEACHING))

@@ -11,6 +11,7 @@ from firekeras.channels.graph import ChannelGraph
 from firekeras.paths import read_bytes
 from firekeras.rounds.monitor import within_tolerance
 from firekeras.strict_json import parse
+from inspector.state.criteria import title
 
 ENDING = ".sensitivity.json"
 MOST = 1 << 26  # bytes
@@ -28,6 +29,7 @@ class Sensitivity:
         shares: The shares that were removed, ascending.
         values: For each layer that can lose filters, the metric without each share.
         partners: For each of these layers, those that lose filters with it, and itself.
+        criterion: What ranked the filters; empty if unknown.
     """
 
     monitor: str
@@ -35,6 +37,7 @@ class Sensitivity:
     shares: list[float]
     values: dict[str, list[float | None]]
     partners: dict[str, list[str]]
+    criterion: str = ""
 
     @classmethod
     def read(cls, path: Path, graph: ChannelGraph) -> Sensitivity:
@@ -82,7 +85,8 @@ class Sensitivity:
             return f"{layer} cannot lose filters, or none of them has a score."
         pairs = zip(self.shares, self.values[first], strict=True)
         said = ", ".join(f"{_metric(value)} without {share:.0%}" for share, value in pairs)
-        return f"{self.monitor} {_metric(self.baseline)}; if only {layer} is cut: {said}. Nothing is trained."
+        ranked = f", ranked by {title(self.criterion)}" if self.criterion else ""
+        return f"{self.monitor} {_metric(self.baseline)}; if only {layer} is cut{ranked}: {said}. Nothing is trained."
 
 
 def _metric(value):

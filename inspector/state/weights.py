@@ -29,6 +29,7 @@ class ModelWeights:
             said, or there are several inputs.
         inputs: The names of the model's inputs; empty if it is not said.
         outputs: The layers that compute the model's outputs; empty if it is not said.
+        compiled: Whether it was compiled.
         loss: The name of the loss that it was compiled with; empty without one, if there are several, or if it ends in
             a softmax: then it tells classes apart, whatever its loss.
         tells_two_apart: Whether one output of one score is that of two classes: by the loss, or without one, a sigmoid.
@@ -47,6 +48,7 @@ class ModelWeights:
             self.input_shape = _said(_said_input_shape, config)
             self.inputs: list[str] = _said(_said_inputs, config) or []
             self.outputs: list[str] = _said(_said_outputs, config) or []
+            self.compiled: bool = _said(_said_compiled, config) or False
             self.loss: str = _said(_said_loss, config) or ""
             self.tells_two_apart: bool = _said(_said_two_classes, config) or False
             weights = archive.member(content, file, archive.WEIGHTS)
@@ -151,6 +153,10 @@ def _said_outputs(config):
     if isinstance(outputs, list) and isinstance(outputs[0], str):
         return [outputs[0]]
     return [str(output[0]) for output in (outputs.values() if isinstance(outputs, dict) else outputs)]
+
+
+def _said_compiled(config):
+    return bool(config.get("compile_config"))
 
 
 def _said_two_classes(config):

@@ -30,10 +30,11 @@ class Converting(Task):
 
     def offer(self, old: Path):
         """Says that a file has to be converted, with a button for it."""
+        kind = "an HDF5 file" if old.is_file() else "a SavedModel"
         self.said.emit(
             Message(
-                f"{old.name} is a model of Keras 2. Convert it to a .keras file to open it; {old.name} is left as it "
-                "is.",
+                f"{old.name} is {kind}, as Keras 2 wrote models. Convert it to a .keras file to open it; {old.name} is "
+                "left as it is.",
                 way_out="&Convert…",
                 then=lambda: self.ask(old),
             )

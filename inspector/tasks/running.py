@@ -111,7 +111,11 @@ class Running(Task):
         model = session.need_model()
         last, share, method = self._preferences.data_of(model), _share_left(session), _method(session)
         table = session.table.path.resolve() if session.table else None
-        dialog = RunDialog(model, session.choices, share, last, session.input_shape, method=method, table=table)
+        weights = session.need_document().weights
+        compiled = weights is None or weights.compiled
+        dialog = RunDialog(
+            model, session.choices, share, last, session.input_shape, method=method, table=table, compiled=compiled
+        )
         dialog.chosen.connect(self.start)
         self.asked.emit(dialog)
 

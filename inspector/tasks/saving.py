@@ -192,6 +192,8 @@ class Saving(Task):
             self.ranked.emit(criterion)
         self.chosen.emit(choices)
         self.saved.emit()
+        if self.session.shows_other and self.session.need_measured().preview.num_gone:
+            self.session.compare(self.session.comparison, Mode.BEFORE)
         ranking = f" Filters are ranked by {criteria.title(criterion)}." if criterion else ""
         self.said.emit(
             Message(

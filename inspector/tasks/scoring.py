@@ -93,5 +93,9 @@ class Scoring(Task):
             return
         if names[0] in refused:
             self.doing.emit(f"Scoring by {names[0]}: failed.")
-            self.said.emit(Message(refused[names[0]], error=True))
+            ranked = measured.scores if measured is not None else None
+            self.said.emit(Message(refused[names[0]], error=True, holds=lambda: self._ranks_by(ranked)))
         self.unchanged.emit()
+
+    def _ranks_by(self, scores):
+        return self.session.measured is not None and self.session.measured.scores is scores

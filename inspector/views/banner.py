@@ -14,7 +14,13 @@ REST = "… (The log has all of it.)"
 
 
 class Banner(QtWidgets.QToolBar):
-    """Stays until it is closed or replaced by another message; as wide as the window, and no higher than its text."""
+    """Stays until it is closed or replaced by another message; as wide as the window, and no higher than its text.
+
+    Signals:
+        shortened: The whole text of a message that was too long.
+    """
+
+    shortened = QtCore.Signal(str)
 
     def __init__(self, parent=None):
         super().__init__("Message", parent, movable=False, floatable=False)
@@ -60,6 +66,8 @@ class Banner(QtWidgets.QToolBar):
         self.sign.setAccessibleName("Error" if message.error else "Note")
         self.words.setText(words if len(words) <= LONGEST else f"{words[:LONGEST].rsplit(' ', 1)[0]} {REST}")
         self.words.setToolTip("" if len(words) <= LONGEST else words)
+        if len(words) > LONGEST:
+            self.shortened.emit(words)
         self.setAccessibleDescription(words)
         self.way_out.setText(message.way_out)
         self.way_out.setAccessibleName(message.way_out.replace("&", ""))

@@ -89,7 +89,8 @@ class NameAxis(pg.AxisItem):
             font.setBold(row == self._current)
             p.setFont(font)
             p.setPen(pg.mkPen(self._theme.dim if row in self._dim else self._theme.text))
-            place = QtCore.QRectF(0, at(row + 0.5) - HIGH / 2, room, HIGH)
+            y = min(max(0, at(row + 0.5) - HIGH / 2), self.height() - HIGH)  # whole, if it is the first or the last
+            place = QtCore.QRectF(0, y, room, HIGH)
             flags = QtCore.Qt.AlignmentFlag.AlignRight | QtCore.Qt.AlignmentFlag.AlignVCenter
             p.drawText(place, flags, self._text(row, shown, QtGui.QFontMetricsF(font), room - 4))
 

@@ -65,6 +65,11 @@ class RunPanel(QtWidgets.QWidget):
         self.log.appendPlainText(line)
         self._follow()
 
+    def say_once(self, text: str):
+        """Adds a text to the log unless that holds it already, in lines of any length."""
+        if " ".join(text.split()) not in " ".join(self.log.toPlainText().split()):
+            self.say(text)
+
     def _follow(self):
         """Keeps the last line in sight, unless a person has scrolled to others; once it is known how high lines are."""
         if self._following and not self.log.textCursor().hasSelection():
@@ -228,6 +233,7 @@ class RunChart(pg.GraphicsLayoutWidget):
             self._points(plot, kept, field, pen=line, symbol="o", symbolBrush=current.text)
             self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
             plot.getAxis("bottom").last = last
+            plot.setXRange(0, max(1, last))
             drawn = [each[field] for each in (*kept, *undone)]
             plot.setYRange(*_with_room([*drawn, *((report.baseline, report.limit) if field == 1 else ())]), padding=0)
 

@@ -189,6 +189,7 @@ class Window(QtWidgets.QMainWindow):
         self.structure.failed.connect(self._say_no_structure)
         self.work.changed.connect(self._show_work)
         self.work.logged.connect(self.run_panel.say)
+        self.banner.shortened.connect(self.run_panel.say_once)
         self.work.progressed.connect(self.run_panel.show_progress)
         for view in (self.heatmap, self.table):
             view.said.connect(self.statusBar().showMessage)

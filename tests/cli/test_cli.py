@@ -13,6 +13,7 @@ from command_line import names, refused, run, small_cnn
 import firekeras
 from firekeras.channels.graph import ChannelGraph
 from firekeras.cli.caps import parsed_caps
+from firekeras.cli.classifier import prepare
 from firekeras.cli.files import load_images
 from firekeras.keras_models.loss_names import has_binary_loss, loss_name
 from firekeras.keras_models.losses import gives_logits
@@ -617,7 +618,21 @@ def test_a_loss_on_one_hot_labels_is_replaced(folder):
     assert run("compress", "one_hot.keras", *QUICK, "--tolerance", "inf", "--learning-rate", 0.02).exit_code == 0
     compressed = keras.models.load_model("pruned.keras")
     assert loss_name(compressed.loss) == "SparseCategoricalCrossentropy"
-    assert float(compressed.optimizer.learning_rate) == pytest.approx(0.02)
+    assert float(compressed.optimizer.learning_rate) == pytest.approx(0.01)  # its own again, after the run's 0.02
+
+
+def test_a_model_trains_as_it_was_compiled_or_a_note_says_how(folder):
+    """Class numbers need another loss than one-hot labels; the optimizer stays."""
+    model = small_cnn("softmax")
+    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    model.compile(keras.optimizers.Adam(1e-4), smoothed, metrics=["accuracy"])
+    assert "label smoothing" in prepare(model, None) and isinstance(model.optimizer, keras.optimizers.Adam)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1e-4)
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    assert prepare(model, None) == "" and loss_name(model.loss) == "SparseCategoricalCrossentropy"
+    small_cnn().save("plain.keras")
+    done = run("compress", "plain.keras", *QUICK, "--tolerance", "inf")
+    assert "The model was not compiled: it trains by SGD with a momentum of 0.9 and a rate of 0.01." in done.output
 
 
 @pytest.mark.parametrize("activation", [None, "linear", "softmax", "sigmoid"])

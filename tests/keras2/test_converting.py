@@ -66,6 +66,14 @@ def test_outputs_are_those_of_keras_2(old, name, trust, tmp_path):
     new.fit(x, np.ones((3, 2)), verbose=0)
 
 
+def test_an_hdf5_file_of_keras_3_is_compared_with_keras_3(tmp_path):
+    image = keras.Input((6, 6, 1))
+    x = keras.layers.Conv2D(4, 3, activation="relu")(image)
+    keras.Model(image, keras.layers.Dense(2)(keras.layers.Flatten()(x))).save(tmp_path / "three.h5")
+    made = firekeras.convert_model(tmp_path / "three.h5", tmp_path / "new.keras")
+    assert made.difference.largest < 1e-6 and not made.notes
+
+
 def test_a_saved_model_is_not_run_unless_it_is_trusted(old, tmp_path):
     made = firekeras.convert_model(old / "saved", tmp_path / "new.keras")
     assert made.difference is None

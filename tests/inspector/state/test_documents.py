@@ -69,7 +69,7 @@ def test_a_bad_profile_is_reported_and_what_was_open_stays(window, files, tmp_pa
     ("name", "content", "words"),
     [
         ("none.keras", None, "There is no file"),
-        ("old.h5", b"x", "is a model of Keras 2"),
+        ("old.h5", b"x", "is an HDF5 file, as Keras 2 wrote models"),
         ("cut.keras", b"PK\x03\x04 no zip", "is truncated"),
         ("text.txt", b"x", "Expected a model (.keras), a measurement"),
     ],

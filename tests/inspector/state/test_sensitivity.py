@@ -28,6 +28,9 @@ def test_layers_that_lose_filters_together_share_what_they_can_lose(session, fil
     assert found.rate(group[0], tolerance=0.3) == 0.5 and found.rate("elsewhere") is None
     said = f"accuracy 0.900; if only {group[1]} is cut: 0.890 without 25%, 0.700 without 50%. Nothing is trained."
     assert found.words(group[1]) == said and "unknown without 50%" in found.words("a1")
+    written(path, session, criterion="fire")
+    found = Sensitivity.read(path, session.opened.graph)
+    assert f"if only {group[1]} is cut, ranked by FIRE: 0.890" in found.words(group[1])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ def old(tmp_path):
 def convert(window, qtbot, old):
     """Takes the way that the window offers for a file of Keras 2."""
     window.open_path(old)
-    assert "old.h5 is a model of Keras 2" in window.banner.words.text()
+    assert "old.h5 is an HDF5 file, as Keras 2 wrote models" in window.banner.words.text()
     window.banner.way_out.click()
     assert window.dialog.selectedFiles() == [str(old.with_name("old.keras"))]
     window.dialog.fileSelected.emit(str(old.with_name("new.keras")))

@@ -483,6 +483,7 @@ def test_the_dialog_shows_the_command_it_runs(window, folder, qtbot):
     assert text.startswith("firekeras compress ") and f"--cap {free}=0.5" in text and "--params 0.6" in text
     assert f"--run-dir {folder}" in text and "--epochs 30" in text
     assert "--learning-rate" not in text and "distill" not in text  # as compiled; the run decides
+    assert dialog.rate.text() == "0.01, by SGD" and "was not compiled" in dialog.rate.accessibleName()
     dialog.rate.setValue(0.05)
     dialog.distill.setCurrentText("Never")
     dialog.target.setCurrentText("conv MACs remaining")

@@ -96,6 +96,10 @@ def test_an_opened_plan_shows_what_it_removes(window, tmp_path):
     assert window.session.choices.ratio == 0.1 and window.banner.isVisible()
     window.actions_["BEFORE"].trigger()
     assert not window.banner.isVisible()
+    window.saving.save_choices(tmp_path / "choices.json")
+    window.open_path(tmp_path / "plan.json")
+    window.open_path(tmp_path / "choices.json")  # the same ones: their cut is to be seen all the same
+    assert not window.session.shows_other and "Opened the choices" in window.banner.words.text()
     plan = json.loads((tmp_path / "plan.json").read_text())
     (tmp_path / "other.json").write_text(json.dumps({**plan, "format": "mine"}))
     window.open_path(tmp_path / "other.json")

@@ -94,6 +94,8 @@ def test_a_criterion_that_cannot_score_says_why_and_changes_nothing(window, qtbo
     choose(window, "fpgm")
     qtbot.waitUntil(lambda: window.work.job is None and window.banner.isVisible(), timeout=20000)
     assert window.banner.words.text() == "It cannot." and ranked_by(window) == ("fire", "fire")
+    choose(window, "l1")
+    assert not window.banner.isVisible()  # of another criterion it would say something untrue
 
 
 def test_what_was_chosen_last_counts_not_what_arrives_last(window, qtbot, child):

@@ -31,6 +31,9 @@ def test_pages_of_complaints_leave_room_for_the_window(window, qtbot):
     qtbot.waitUntil(lambda: label.height() >= label.heightForWidth(label.width()))
     assert window.height() == 700 and window.banner.height() < 160
     assert window.banner.words.text().endswith("(The log has all of it.)") and window.banner.words.toolTip() == words
+    for _ in range(2):  # it has it once
+        window.banner.say(Message(words))
+    assert window.run_panel.log.toPlainText().split() == words.split()
 
 
 def test_the_focus_goes_back_where_it_was(window, qtbot):

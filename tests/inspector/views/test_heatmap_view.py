@@ -345,6 +345,18 @@ def test_names_take_the_room_that_they_need_and_more_of_a_wide_heatmap(qapp):
     assert widths[0] < 100 and widths[1] == 150 < widths[2] < 270
 
 
+def test_the_first_and_the_last_name_are_drawn_whole(qapp):
+    axis, drawn = NameAxis(theme.current()), []
+    axis.show_layers([f"conv{number}" for number in range(121)], (), ())
+    axis.setRange(121, 0)
+    axis.resize(150, 360)  # three pixels a row
+    painter = type("Painter", (), {name: lambda *_: None for name in ("setClipRect", "setFont", "setPen")})()
+    painter.drawText = lambda place, flags, text: drawn.append((place.top(), place.bottom(), text))
+    axis.drawPicture(painter, None, [], [])
+    assert {"conv0", "conv120"} <= {text for *_, text in drawn}
+    assert min(top for top, *_ in drawn) == 0 and max(bottom for _, bottom, _ in drawn) == axis.height()
+
+
 def test_the_bold_name_fits_too(qapp):
     axis, font = NameAxis(theme.current()), QtGui.QFont()
     font.setBold(True)

@@ -91,6 +91,9 @@ def test_ticks_stand_at_rounds_that_there_are(history):
     axis = window.run_panel.chart.metric.getAxis("bottom")
     ticks = [at for _, values in axis.tickValues(-1.2, 4.4, 300) for at in values]
     assert sorted(ticks) == [0, 1, 2, 3]
+    window.run_panel.chart.show_report(dataclasses.replace(window.running.view.report, rounds=()))
+    low, high = window.run_panel.chart.metric.viewRange()[0]
+    assert -0.5 < low < 0 and 1 < high < 1.5
 
 
 def test_what_was_done_with_another_model_is_not_said_of_this_one(history, files, cut_files):
