@@ -9,7 +9,7 @@ import typer
 
 from firekeras.cli import checks
 from firekeras.cli.caps import check_caps, parsed_caps
-from firekeras.cli.console import import_keras, show, show_text
+from firekeras.cli.console import import_keras, show, show_text, write_warning
 from firekeras.cli.files import load_data, load_model
 from firekeras.cli.method_options import options_by_method
 from firekeras.cli.options import (
@@ -160,14 +160,14 @@ def compare(
 
     classifier.check_classes(network, dataset)
     note = classifier.prepare(network, learning_rate)
+    if note:
+        write_warning(note)
     entries = factories(names, options)
     if "scratch" in entries:
         entries["scratch"] = Scratch(scratch_epochs, scratch_learning_rate)
     x, y, x_val, y_val = datasets.hold_out(dataset, validation_share)
     import_keras().utils.set_random_seed(0)
     console = Terminal(stderr=True, highlight=False)
-    if note:
-        console.print(note)
     with activity("Comparing", console):
         comparison = compared(
             network,

@@ -33,7 +33,7 @@ from firekeras.cli.compress_options import (
     TensorBoard,
     ValidationShare,
 )
-from firekeras.cli.console import chosen_options, import_keras, say
+from firekeras.cli.console import chosen_options, import_keras, say, write_warning
 from firekeras.cli.files import check_output, load_data, load_model
 from firekeras.cli.method_options import parsed_options
 from firekeras.cli.options import (
@@ -267,7 +267,7 @@ def _run(options, resume, listener):
     classifier.check_classes(network, dataset)
     note = classifier.prepare(network, options["learning_rate"])
     if note:
-        listener.event({"event": "note", "text": note})
+        write_warning(note)
     import_keras().utils.set_random_seed(options["seed"])
     before, rounds = run_rounds(
         network,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from firekeras.cli import checks, complete
-from firekeras.cli.console import show, write_progress
+from firekeras.cli.console import show, write_progress, write_warning
 from firekeras.cli.files import announced, check_output, load_data, load_model
 from firekeras.cli.options import BatchSize, Data, Mean, ModelFile, Processes, Scale, SkipUnreadable, Std
 from firekeras.keras_models import model_file
@@ -62,6 +62,7 @@ def sensitivity(
     from firekeras import atomic
     from firekeras.cli import classifier
     from firekeras.report.series_chart import write_svg
+    from firekeras.rounds.evaluation import no_better_than_chance
     from firekeras.studies.sensitivity import sensitivity as measured
     from firekeras.studies.sensitivity_report import sensitivity_chart, sensitivity_table
 
@@ -78,6 +79,9 @@ def sensitivity(
             n_jobs=n_jobs,
             on_layer=on_layer,
         )
+    chance = no_better_than_chance(analysis.baseline, (dataset.x_train, dataset.y_train), analysis.monitor)
+    if chance:
+        write_warning(chance)
     if not events:
         show(sensitivity_table(analysis, tolerance))
     if chart:

@@ -58,10 +58,14 @@ class Preferences:
         self.set_text(_data_key(model), data.source)
         self.set_text(f"values {_data_key(model)}", data.values)
 
+    def propose_data(self, model, data: Data):
+        """Remembers data for a model unless it has its own."""
+        if not self.data_of(model).source:
+            self.set_data_of(model, data)
+
     def pass_data_on(self, model, to):
         """Proposes the data of a model for another that came of it, unless that has its own."""
-        if not self.data_of(to).source:
-            self.set_data_of(to, self.data_of(model))
+        self.propose_data(to, self.data_of(model))
         if not self.judging(to)[0].source:
             self.set_judging(to, *self.judging(model))
 

@@ -159,9 +159,16 @@ class Running(Task):
         self._forget(directory.path, own=False)
         self.by_epoch = directory.settings.get("within") == FIT  # whose rounds are few, and its epochs what people know
         view = self._read(directory)
+        self._propose_its_data(directory)
         self.wanted.emit()
         if not view.over:
             self._timer.start()
+
+    def _propose_its_data(self, directory):
+        """Has the data of a run proposed for the network that it began with, unless that has its own."""
+        document, data = self.session.document, Data.of_run(directory.settings.get("source") or {})
+        if document is not None and document.model is not None and data.source:
+            self._preferences.propose_data(document.model, data)
 
     def _leave_network(self):
         """Shows no network of the run before beside one that has left none yet."""
@@ -339,9 +346,7 @@ class Running(Task):
     def ask_to_measure(self):
         """Opens the dialog that measures FIRE of the round that is shown."""
         stage, model = self.need_stage()
-        source = self.view.directory.settings.get("source") or {} if self.view is not None else {}
-        last = self._preferences.data_of(self.session.need_model())
-        proposed = last if last.source else Data.of_run(source)
+        proposed = self._preferences.data_of(self.session.need_model())
         dialog = MeasureDialog(f"{stage.name} of this run", proposed, self.session.input_shape)
         dialog.chosen.connect(lambda options: self.measure(stage, model, options))
         self.asked.emit(dialog)

@@ -573,3 +573,17 @@ def test_a_round_that_was_not_measured_is_measured_from_there(history, qtbot, re
     assert window.session.mode is Mode.AFTER and window.session.comparison.after is not None
     assert window.preferences.data_of(folder / "round-000.keras") == Data("synthetic")
     assert open_document(folder / "round-001.keras").profile_path == output  # so it is measured if it is opened
+
+
+def test_the_data_of_an_opened_run_are_proposed_for_its_network(history, empty_window):
+    window, *_, folder = history
+    settings = json.loads((folder / "run.json").read_text())
+    settings["source"] = {"data": "digits", "scale": None, "mean": None}
+    (folder / "run.json").write_text(json.dumps(settings))
+    window.open_path(folder)
+    assert window.preferences.data_of(folder / "round-000.keras") == Data("digits")
+    window.actions_["export"].trigger()
+    assert window.dialog.data.chosen == Data("digits")
+    window.dialog.reject()
+    window.actions_["open_round"].trigger()
+    assert window.preferences.data_of(folder / "round-003.keras") == Data("digits")
