@@ -13,9 +13,10 @@ from inspector.children.scratch import Scratch
 from inspector.children.work import Work
 
 
-def reading_command(model, target) -> list[str]:
+def reading_command(model, target, *, ranked: bool = False) -> list[str]:
     """The command line of the child that reads a model."""
-    return [sys.executable, "-m", "inspector.children.reading", str(model), str(target)]
+    how = [reading.RANKED] if ranked else []
+    return [sys.executable, "-m", "inspector.children.reading", str(model), str(target), *how]
 
 
 class Structure(Work):
@@ -23,7 +24,7 @@ class Structure(Work):
 
     Signals:
         arrived: The `ChannelGraph` of the model.
-        unscored: Instead, if no filter has a ReLU of its own, its `FireProfile` without FIRE.
+        unscored: Instead, if filters are ranked without FIRE, its `FireProfile`, which has seen no sample.
         failed: Why there is no graph, as a sentence.
     """
 
@@ -31,13 +32,18 @@ class Structure(Work):
     unscored = QtCore.Signal(object)
     failed = QtCore.Signal(str)
 
-    def read(self, model):
-        """Begins to read a model, instead of the previous one."""
+    def read(self, model, *, ranked: bool = False):
+        """Begins to read a model, instead of the previous one.
+
+        Args:
+            model: The model.
+            ranked: Whether filters are ranked at once, though FIRE could be measured; by l1 norms.
+        """
         self.abort_and_wait()
         scratch = Scratch()
         target = scratch.path / "layers.npz"
         self.start(
-            reading_command(model, target),
+            reading_command(model, target, ranked=ranked),
             f"Reading {Path(model).name}",
             lambda outcome: self._report(outcome, target, scratch),
         )

@@ -8,7 +8,8 @@ from inspector.state import Session, change, percent
 
 COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito's
 OTHER = "#707070"
-LARGEST, SMALLEST = 7.0, 2.0  # points
+LARGEST, READABLE, SMALLEST = 7.0, 5.0, 2.0  # points
+APART = 0.8  # of the room of a number is for its digits, so that neighbours do not read as one
 HEAD, LEGEND = 12.0, 12.0  # points
 LONGEST_NAME = 0.3  # of the height
 
@@ -56,18 +57,24 @@ class _Row:
         drawing, top = self._drawing, self._top + HEAD
         drawing.text(drawing.EDGE, self._top + LARGEST, title, LARGEST, bold=True)
         longest = "9" * max((len(str(filters)) for filters in before.values()), default=1)
-        size = min(LARGEST, 0.95 * self._step / text_width(longest, 1))
-        room = self._height - HEAD - 1.6 * size
+        size = min(LARGEST, APART * self._step / text_width(longest, 1))
+        upright = size < READABLE
+        size = min(LARGEST, APART * self._step) if upright else size
+        above = text_width(longest, size) if upright else size
+        room = self._height - HEAD - above - 0.6 * size
         per_filter = room / max(before.values(), default=1)
-        middle = top + room / 2 + size
+        middle = top + room / 2 + above
         for number, row in enumerate(rows):
             x, width = drawing.EDGE + (number + 0.15) * self._step, 0.7 * self._step
             old, new = before[row.name] * per_filter, widths[row.name] * per_filter
             drawing.rect(x, middle - old / 2, width, old, "none", stroke=FAINT, stroke_width=0.4)
             drawing.rect(x, middle - new / 2, width, new, kinds[row.kind])
             colour = BLACK if widths[row.name] < before[row.name] else GREY
-            number_at = (x + width / 2, middle - old / 2 - 1.5)
-            drawing.text(*number_at, str(widths[row.name]), size, anchor="middle", colour=colour)
+            centre, y, text = x + width / 2, middle - old / 2 - 1.5, str(widths[row.name])
+            if upright:
+                drawing.text(centre + 0.35 * size, y, text, size, colour=colour, upright=True)
+            else:
+                drawing.text(centre, y, text, size, anchor="middle", colour=colour)
 
 
 def _draw_legend(drawing, kinds):

@@ -72,8 +72,9 @@ class About:
 
 
 def is_locked(session: Session, row: LayerRow) -> bool:
-    """Whether a layer loses nothing, by choice or because it cannot."""
-    return bool(row.locked) or row.name in session.choices.locked
+    """Whether a layer loses nothing, by choice or because it cannot; none is that lost filters in the shown network."""
+    lost = session.shows_other and session.cut.widths[row.name] < row.filters
+    return not lost and (bool(row.locked) or row.name in session.choices.locked)
 
 
 def _number(session, row):

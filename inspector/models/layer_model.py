@@ -112,7 +112,7 @@ class LayerModel(QtCore.QAbstractTableModel):
             return own or words.why_layer(self.session, row.name)
         if role == ROLES.AccessibleTextRole:
             return about.read_aloud(self.session, row)
-        if role == ROLES.ForegroundRole and row.locked:
+        if role == ROLES.ForegroundRole and row.locked and is_locked(self.session, row):
             return QtGui.QColor(*theme.current().dim)
         if role == ROLES.DecorationRole and about.marked and row.group >= 0:
             return _patch(BANDS[self._band(row.group) % len(BANDS)])

@@ -109,7 +109,8 @@ def _open_profile(path):
 def _open_run(path):
     run = RunDirectory.open(path)
     first = run.file(model_name(0))
-    profiles = profiles_of(run)
+    own = run.file(beside_model(first).name) if first is not None else None
+    profiles = [*([own] if own else []), *profiles_of(run)]
     profile = read_profile(profiles[0]) if profiles else None
     if first is None:
         note = f"No {model_name(0)}."

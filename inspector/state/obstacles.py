@@ -123,7 +123,7 @@ def no_fire(session: Session) -> str:
 
 def no_prediction(session: Session) -> str:
     """If there is no measured FIRE from which a detector can learn."""
-    return unmeasured(session) or no_fire(session)
+    return unmeasured(session) or no_fire(session) or ("FIRE is not measured yet (F5)" if session.lacks_fire else "")
 
 
 def several_outputs(session: Session) -> str:

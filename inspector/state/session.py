@@ -119,7 +119,7 @@ class Session:
         self._tell(DOCUMENT, CELL)
 
     def show_unscored(self, profile: FireProfile):
-        """Shows a network without FIRE, ranked by the l1 norms of its filters."""
+        """Shows a network whose FIRE is not to be had, or not known, ranked by the l1 norms of its filters."""
         by_l1 = criteria.known_at_once("l1", profile)
         self.opened = self._measured(profile, self.choices, self.table, by_l1)
         self._tell(DOCUMENT, CHOICES, CELL)
@@ -327,7 +327,13 @@ class Session:
     @property
     def has_fire(self) -> bool:
         """Whether FIRE of the network is known, or can be; not if no filter has a ReLU of its own."""
-        return self.measured is None or bool(self.measured.profile.samples)
+        profile = self.measured.profile if self.measured else None
+        return profile is None or bool(profile.samples) or len(profile.reasons) < len(profile.graph.filter_layers)
+
+    @property
+    def lacks_fire(self) -> bool:
+        """Whether FIRE of the network can be measured, and is not."""
+        return self.has_fire and (self.measured is None or not self.measured.profile.samples)
 
     @property
     def can_compare(self) -> bool:

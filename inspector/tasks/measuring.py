@@ -55,7 +55,8 @@ class Measuring(Task):
         self._preferences.set_data_of(model, data)
         if self.session.need_document().model == model:
             ranked = self.session.measured.scores.criterion if self.session.measured else criteria.FIRE
-            self.document.emit(open_document(model))
+            run = self.session.need_document().run
+            self.document.emit(open_document(run.path if run else model))
             if ranked != criteria.FIRE:  # what a person chose holds on
                 self.ranked.emit(ranked)
         without = words.without_score(self.session)

@@ -34,6 +34,7 @@ from inspector.state import (
     profiles_of,
     read_profile,
     stages_of,
+    words,
 )
 from inspector.tasks.task import MODELS, Task
 from inspector.views import NO_RUN
@@ -237,9 +238,9 @@ class Running(Task):
         self._list_networks(view)
         self._show_stage(self._key)
         session = self.session
-        if session.measured is None:
-            self._open_first_profile(view)
-        elif self.stage is not None and self.stage.number:
+        if session.lacks_fire and self._open_first_profile(view):
+            return  # it is shown with that
+        if session.measured is not None and self.stage is not None and self.stage.number:
             first = session.comparison is None and session.mode is Mode.BEFORE
             comparison = self._comparison(self.stage, session.measured.profile)
             if session.can_show(comparison):
@@ -364,11 +365,24 @@ class Running(Task):
         if self.view is not None and stage in self.stages:
             self._list_networks(self.view)
             self.choose_round(stage.number)
-        self.said.emit(Message(f"Measured. The heatmap shows FIRE after {stage.name}."))
+        self.said.emit(Message(f"Measured. {self._where_it_is(stage)}"))
 
-    def _open_first_profile(self, view):
-        if self.session.of_run and profiles_of(view.directory):
+    def _where_it_is(self, stage):
+        """Where FIRE of a round is to be seen."""
+        session = self.session
+        if session.measured is not None and session.mode.of_fire_after:
+            return f"The heatmap shows FIRE after {stage.name}."
+        first = f"Measure {words.FIRST_NETWORK} too (F5), then choose" if session.lacks_fire else "Choose"
+        return f"{first} FIRE in the list above the heatmap to see FIRE after {stage.name}."
+
+    def _open_first_profile(self, view) -> bool:
+        """Opens what a run has measured in the meantime; returns whether it has."""
+        document = self.session.document
+        found = document is not None and document.run is not None and document.profile is None
+        found = found and bool(profiles_of(view.directory))
+        if found:
             self.document.emit(open_document(view.directory.path))
+        return found
 
     # end
 

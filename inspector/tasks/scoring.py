@@ -42,6 +42,9 @@ class Scoring(Task):
         why = obstacles.no_fire(self.session) if name == criteria.FIRE else ""
         if why:
             raise ValueError(f"Filters cannot be ranked by FIRE: {why}. Choose another criterion.")
+        if name in criteria.FROM_0_TO_1 and self.session.lacks_fire:
+            name_of = self.session.need_document().name
+            raise ValueError(f"Filters cannot be ranked by FIRE yet: {name_of} is not measured. Measure it (F5) first.")
         measured, model = self.session.need_measured(), self.session.need_document().model
         scores = criteria.known_at_once(name, measured.profile) or self._known.get((model, name))
         if scores is not None:

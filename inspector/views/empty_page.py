@@ -21,8 +21,8 @@ SEVERAL_INPUTS = (
     "<p>Then open the model again.</p>"
 )
 NO_PROFILE_IN_RUN = (
-    "<h2>{name} has no measurement</h2><p>A run writes one with its first round, unless no filter has a ReLU of its "
-    "own. Its output is shown below.</p>"
+    "<h2>{name} has no measurement</h2><p>A run that ranks by FIRE writes one with its first round. Its output is "
+    "shown below.</p>"
 )
 BREAK = re.compile(r"[_.-]")  # after which a long name may go on in the next line
 

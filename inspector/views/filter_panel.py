@@ -133,8 +133,7 @@ class FilterPanel(QtWidgets.QWidget):
         mode, comparison = self.session.mode, self.session.comparison
         before = _map(profile, layer, filter)
         if before is None:
-            unasked = self.session.has_fire and not profile.maps
-            self.map.clear(NO_MAPS if unasked else "This layer has no ReLU of its own: no map.")
+            self.map.clear(self._why_no_map(profile))
             return
         what = "of its filters together" if filter is None else "of the filter"
         size = _positions(*before.shape)
@@ -143,6 +142,11 @@ class FilterPanel(QtWidgets.QWidget):
             self.map.show_values(before, caption, INACTIVE)
             return
         self._show_map_after(before, _map_after(comparison, layer, filter), mode)
+
+    def _why_no_map(self, profile):
+        if self.session.lacks_fire:
+            return "FIRE is not measured yet (F5)."
+        return NO_MAPS if self.session.has_fire and not profile.maps else "This layer has no ReLU of its own: no map."
 
     def _show_map_after(self, before, after, mode):
         if after is None:

@@ -241,7 +241,7 @@ class Window(QtWidgets.QMainWindow):
         task.doing.connect(self._report)
         task.asked.connect(self.show_dialog)
         task.wished.connect(self.start)
-        task.document.connect(lambda document: self.show_document(document, keep_choices=True))
+        task.document.connect(self._show_measured)
         task.path.connect(self.open_path)
 
     # what is shown
@@ -294,7 +294,7 @@ class Window(QtWidgets.QMainWindow):
         self.structure.abort_and_wait()
         self._open(document, keep_choices)
         if document.profile is None and document.model is not None:
-            self.structure.read(document.model)
+            self.structure.read(document.model, ranked=document.run is not None)
             self.statusBar().showMessage(f"Reading the layers of {document.name}…")
         if document.notes:
             self.banner.say(
@@ -302,6 +302,12 @@ class Window(QtWidgets.QMainWindow):
                     " ".join(document.notes), way_out="&Measure…" if document.model else "", then=self.measuring.ask
                 )
             )
+
+    def _show_measured(self, document):
+        """Shows the network that is open, measured in the meantime."""
+        self.show_document(document, keep_choices=True)
+        if document.run is not None:
+            self.in_words(self.running.show_again)
 
     def _open(self, document, keep_choices):
         self.session.open(document, keep_choices=keep_choices)
@@ -315,7 +321,7 @@ class Window(QtWidgets.QMainWindow):
     def _show_unscored(self, profile):
         self.session.show_unscored(profile)
         self.statusBar().clearMessage()
-        why = obstacles.no_fire(self.session)
+        why = obstacles.no_fire(self.session) or f"FIRE of {words.FIRST_NETWORK} is not measured yet (F5)"
         self.banner.say(Message(f"{why[:1].upper()}{why[1:]}. {BY_L1}"))
         self.in_words(self.running.show_again)
 

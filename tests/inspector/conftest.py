@@ -54,7 +54,7 @@ def layers_arrive():
 @pytest.fixture(autouse=True)
 def layers_are_read_if_awaited(layers_arrive, monkeypatch):
     if not layers_arrive:
-        monkeypatch.setattr("inspector.children.structure.reading_command", lambda model, target: ["sleep", "600"])
+        monkeypatch.setattr("inspector.children.structure.reading_command", lambda *_, **__: ["sleep", "600"])
 
 
 @pytest.fixture(autouse=True)

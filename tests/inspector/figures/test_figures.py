@@ -1,12 +1,14 @@
 """Figures are whole SVG files that say what they show."""
 
 import itertools
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
 
 from inspector.figures import FIGURES, Look, height_of_heatmap
-from inspector.figures.drawing import Drawing, fitted
+from inspector.figures.architecture import _Row
+from inspector.figures.drawing import Drawing, fitted, text_width
 from inspector.state import palette
 from inspector.state.comparison import Comparison, Mode
 
@@ -76,6 +78,20 @@ def test_blocks_are_as_high_as_layers_are_wide(session):
     assert before == pytest.approx([row.filters * scale for row in rows], abs=0.02)
     assert after == pytest.approx([session.cut.widths[row.name] * scale for row in rows], abs=0.02)
     assert any(text.startswith("After: ") and "parameters (-" in text for text in texts(root))
+
+
+def test_widths_of_many_layers_do_not_read_as_one_number():
+    """Beside each other while there is room, else upright."""
+    for step, upright in ((40.0, False), (7.0, True)):
+        drawing = Drawing(Look("", "", 180.0, 90.0))
+        rows = [SimpleNamespace(name=f"conv{number}", kind="Conv2D", filters=512) for number in range(9)]
+        widths = {row.name: 512 for row in rows}
+        _Row(drawing, 10.0, 80.0, step).draw("Before", rows, widths, widths, {"Conv2D": "#000000"})
+        root = ElementTree.fromstring(drawing.svg())
+        numbers = [text for text in root.iter(f"{SVG}text") if text.text == "512"]
+        size = float(numbers[0].get("font-size"))
+        assert all(("transform" in number.attrib) == upright for number in numbers) and len(numbers) == 9
+        assert (size if upright else text_width("512", size)) <= 0.81 * step and size >= 5
 
 
 def test_names_are_shortened_where_that_keeps_them_apart():

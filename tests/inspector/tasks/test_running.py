@@ -8,10 +8,11 @@ from recorded import begin, command, cut, epoch, start, steps_of, whole_round
 
 from firekeras.cli.files import check_output
 from firekeras.rounds.ownership import Ownership
+from inspector.children import reading
 from inspector.children.commands import RunOptions
 from inspector.models import Column
 from inspector.state import Data, totals_of, words
-from inspector.state.comparison import Mode
+from inspector.state.comparison import Comparison, Mode
 from inspector.state.documents import open_document, read_profile
 
 
@@ -587,3 +588,79 @@ def test_the_data_of_an_opened_run_are_proposed_for_its_network(history, empty_w
     window.dialog.reject()
     window.actions_["open_round"].trigger()
     assert window.preferences.data_of(folder / "round-003.keras") == Data("digits")
+
+
+@pytest.fixture
+def unmeasured_run(empty_window, files, cut_files, tmp_path):
+    """A window with a finished run that never measured FIRE, whose layers have been read: (window, layer, went)."""
+    folder, graph = tmp_path / "by_l1", read_profile(files[1]).graph
+    layer, went = next(iter(cut_files[2].items()))
+    begin(folder, graph.widths)
+    less = {**graph.widths, layer: graph.widths[layer] - len(went)}
+    left = {**whole_round(1, True, 0.91, 0.9, less, {layer: went}), "model": "round-001.keras"}
+    events = [start(), left, {"event": "stop", "reason": "target reached"}]
+    (folder / "events.jsonl").write_text("".join(json.dumps({**event, "time": ""}) + "\n" for event in events))
+    (folder / "round-000.keras").write_bytes(files[0].read_bytes())
+    (folder / "round-001.keras").write_bytes(cut_files[0].read_bytes())
+    empty_window.open_path(folder)
+    reading.main(folder / "round-000.keras", tmp_path / "layers.npz", reading.RANKED)
+    empty_window.structure.unscored.emit(reading.read(tmp_path / "layers.npz")[1])
+    return empty_window, layer, went, folder
+
+
+def test_a_run_that_measured_no_fire_is_shown_all_the_same(unmeasured_run, qtbot):
+    window, layer, went, _ = unmeasured_run
+    session = window.session
+    assert session.has_fire and session.lacks_fire and session.measured.scores.criterion == "l1"
+    assert "the network that the run began with is not measured yet (F5). Its filters are ranked by l1" in (
+        window.banner.words.text()
+    )
+    assert session.mode is Mode.CUTS and session.comparison.name == "round 1" and words.of_what(session)
+    assert np.flatnonzero(session.hatched).tolist() == [session.measured.number(layer, filter) for filter in went]
+    assert session.cut.widths[layer] == session.opened.row(layer).filters - len(went)
+    for name in ("fire", "fire or l1"):
+        window.rank_by(name)
+        assert "cannot be ranked by FIRE yet" in window.banner.words.text()
+    assert "FIRE is not measured yet" in window.actions_["predict"].statusTip()
+    session.point_at(layer, 0)
+    assert window.panel.map.caption.text() == "FIRE is not measured yet (F5)."
+
+
+def test_fire_of_a_run_is_measured_without_leaving_it(replay, unmeasured_run, qtbot, files, cut_files):
+    window, *_, folder = unmeasured_run
+    session = window.session
+
+    def measure(key, source, target):
+        replay([{"sleep": 0.05}])
+        window.actions_[key].trigger()
+        window.dialog.data.box.setEditText("synthetic")
+        (folder / target).write_bytes(source.read_bytes())  # as the child would
+        window.dialog.accept()
+        qtbot.waitUntil(lambda: window.work.job is None, timeout=20000)
+
+    measure("measure_round", cut_files[1], "round-001.fire.h5")
+    assert window.banner.words.text() == (
+        "Measured. Measure the network that the run began with too (F5), then choose FIRE in the list above the "
+        "heatmap to see FIRE after round 1."
+    )
+    measure("measure", files[1], "round-000.fire.h5")
+    assert session.of_run and session.document.profile is not None and not session.lacks_fire
+    assert window.running.view is not None and "finished" in window.run_panel.status.text()
+    window.rank_by("fire")
+    window.running.choose_round(1)
+    assert session.mode.of_fire_after and session.comparison.after is not None
+    window.open_path(folder)  # what was measured is found again
+    assert session.measured is not None and session.ranks_by_fire
+
+
+def test_a_lock_is_not_ticked_if_the_run_cut_the_layer(history):
+    """A run that ranks by more than FIRE also cuts layers that FIRE alone cannot rank."""
+    window, *_ = history
+    session = window.session
+    row = next(row for row in session.rows if row.locked)
+    removed = {row.name: [0]}
+    session.compare(Comparison.of_cuts(session.measured.profile, removed, "round 3"), Mode.CUTS)
+    index = window.table.model.index(session.opened.row_of(row.name), Column.LOCK)
+    assert index.data(QtCore.Qt.ItemDataRole.CheckStateRole) == QtCore.Qt.CheckState.Unchecked
+    session.compare(None, Mode.BEFORE)
+    assert index.data(QtCore.Qt.ItemDataRole.CheckStateRole) == QtCore.Qt.CheckState.Checked
