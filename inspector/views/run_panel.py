@@ -158,12 +158,22 @@ class RoundAxis(pg.AxisItem):
         return [(spacing, [at for at in values if 0 <= at <= self.last]) for spacing, values in levels]
 
 
+class AmountAxis(pg.AxisItem):
+    """Places no ticks below 0 if no value is, though there is room for names."""
+
+    least = 0.0
+
+    def tickValues(self, minVal, maxVal, size):  # noqa: N802, N803 (pyqtgraph's names)
+        levels = super().tickValues(minVal, maxVal, size)
+        return [(spacing, [at for at in values if at >= min(0.0, self.least)]) for spacing, values in levels]
+
+
 def _with_room(values) -> tuple[float, float]:
-    """The ends of an axis around some values, with room for names; not below 0 if no value is."""
+    """The ends of an axis around some values, with room for names."""
     finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     low, high = min(finite), max(finite)
     room = PADDING * ((high - low) or abs(high) or 1.0)
-    return (low - room if low < 0 else max(0.0, low - room)), high + room
+    return low - room, high + room
 
 
 class RunChart(pg.GraphicsLayoutWidget):
@@ -190,7 +200,8 @@ class RunChart(pg.GraphicsLayoutWidget):
         self.take_theme()
 
     def _plot(self, column):
-        return self.addPlot(0, column, enableMenu=False, axisItems={"bottom": RoundAxis("bottom")})
+        axes = {"bottom": RoundAxis("bottom"), "left": AmountAxis("left")}
+        return self.addPlot(0, column, enableMenu=False, axisItems=axes)
 
     def mark(self, number: int | None):
         """Marks the round that the heatmap shows; `None` for none."""
@@ -235,7 +246,9 @@ class RunChart(pg.GraphicsLayoutWidget):
             plot.getAxis("bottom").last = last
             plot.setXRange(0, max(1, last))
             drawn = [each[field] for each in (*kept, *undone)]
-            plot.setYRange(*_with_room([*drawn, *((report.baseline, report.limit) if field == 1 else ())]), padding=0)
+            values = [*drawn, *((report.baseline, report.limit) if field == 1 else ())]
+            plot.getAxis("left").least = min(filter(math.isfinite, values), default=0.0)
+            plot.setYRange(*_with_room(values), padding=0)
 
     def _name_axes(self, report):
         """Names the axes; long names lose their beginning, since their last words say most."""

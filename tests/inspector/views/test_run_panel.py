@@ -51,7 +51,13 @@ def test_axes_of_a_run_do_not_go_below_nothing(history):
     chart = window.run_panel.chart
     for plot, values in ((chart.metric, (0.6, 0.91)), (chart.macs, (0.7, 1.0))):
         low, high = plot.viewRange()[1]
-        assert 0 <= low < values[0] and high > values[1]
+        assert low < values[0] and high > values[1]
+    low_one = dataclasses.replace(window.running.view.report, baseline=0.05, tolerance=0.01)
+    chart.show_report(low_one)  # whose line of the tolerance has room for its name, below which nothing is marked
+    low, high = chart.metric.viewRange()[1]
+    assert (
+        low < 0 and min(at for _, ticks in chart.metric.getAxis("left").tickValues(low, high, 200) for at in ticks) >= 0
+    )
 
 
 def test_the_name_of_an_axis_fits_beside_it(history):
@@ -68,7 +74,7 @@ def test_the_name_of_an_axis_fits_beside_it(history):
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([0.1, 0.9], (0.0, 1.18)), ([0.5], (0.325, 0.675)), ([-1.0, 1.0], (-1.7, 1.7)), ([math.nan], (0.0, 1.35))],
+    [([0.1, 0.9], (-0.18, 1.18)), ([0.5], (0.325, 0.675)), ([-1.0, 1.0], (-1.7, 1.7)), ([math.nan], (-0.35, 1.35))],
 )
 def test_room_around_values(values, expected):
     assert _with_room(values) == pytest.approx(expected)
