@@ -34,8 +34,14 @@ def facts(kind):
         folder = pathlib.Path(files.enter_context(tempfile.TemporaryDirectory()), "run")
         running = [start(kind, str(rank), port, folder, errors[rank]) for rank in ranks]
         found = [json.loads(output(*both)) for both in zip(running, errors, strict=True)]
-        events = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines() if folder.exists() else []
-        return [{**process, "events": [json.loads(line)["event"] for line in events]} for process in found]
+        events = {"events": events_in(folder), "events of fit": events_in(folder.with_name("run-fit"))}
+        return [{**process, **events} for process in found]
+
+
+def events_in(folder):
+    """The kinds of the events of a run, in order, but for notes; none without a run."""
+    lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines() if folder.exists() else []
+    return [kind for kind in (json.loads(line)["event"] for line in lines) if kind != "note"]
 
 
 def start(kind, rank, port, folder, errors):
@@ -82,8 +88,9 @@ def test_a_round_of_compress(kind):
 
 
 def test_the_first_of_several_processes_records_the_run_that_all_resume():
-    events = [event for event in facts("processes")[0]["events"] if event != "note"]
-    assert events == ["start", "cut", "epoch", "round", "resume", "stop"]
+    found = facts("processes")[0]
+    assert found["events"] == ["start", "cut", "epoch", "round", "resume", "stop"]
+    assert found["events of fit"] == ["start", "cut", "epoch", "round", "stop"]
 
 
 def test_what_the_first_process_is_refused_ends_all():

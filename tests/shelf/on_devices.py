@@ -132,8 +132,8 @@ def outcome(result):
     return {"accepted": [record.accepted for record in result.rounds], **described(result.model)}
 
 
-def callback_fit(model, measured_on):
-    callback = firekeras.FirePruningCallback(measured_on, pruning_ratio=0.2, tolerance=1.0)
+def callback_fit(model, measured_on, **settings):
+    callback = firekeras.FirePruningCallback(measured_on, pruning_ratio=0.2, tolerance=1.0, **settings)
     history = fit(model, epochs=2, callbacks=[callback])
     records = callback.result.rounds
     return {
@@ -169,7 +169,8 @@ def of_processes(network):
     """What one process with several devices need not show again: data are shared out among processes."""
     too_few = error_of(lambda: firekeras.measure_fire(network, data(5)))
     taken = error_of(lambda: firekeras.compress(network, data(), data(BATCH), run_dir=sys.argv[4], verbose=0, **ROUND))
-    return {"too_few": too_few, "taken": taken, "callback_with_data": callback_fit(small(), data())}
+    recorded = callback_fit(small(), data(), run_dir=f"{sys.argv[4]}-fit")
+    return {"too_few": too_few, "taken": taken, "callback_with_data": recorded}
 
 
 def refusals(strategy):
