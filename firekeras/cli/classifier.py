@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 
 from firekeras.cli.defaults import UNCOMPILED
-from firekeras.data.scale import TRIED, suspected_range
+from firekeras.data.scale import TRIED, Range, suspected_range
 from firekeras.datasets.dataset import draw
 from firekeras.export.running import open_runtime, run
 from firekeras.keras_models.loss_names import is_loss
@@ -42,8 +42,14 @@ def _classes(network):
     return shapes[0][1] if len(shapes) == 1 and len(shapes[0]) == 2 and shapes[0][1] > 1 else 0
 
 
-def suspicion(network, dataset) -> str | None:
-    """A sentence if a classifier does far better on the training images in another range of values; else None."""
+def suspicion(network, dataset, given: Range | None) -> str | None:
+    """A sentence if a classifier does far better on the training images in another range of values; else None.
+
+    Args:
+        network: The classifier.
+        dataset: The images, in the range that they are used in.
+        given: What brought them into it, as of `suspected_range`.
+    """
     fits = tuple(network.inputs[0].shape[1:]) == dataset.x_train.shape[1:]
     if len(network.inputs) > 1 or not fits or not 1 < _classes(network) > dataset.y_train.max():
         return None
@@ -55,7 +61,7 @@ def suspicion(network, dataset) -> str | None:
         return _accuracy(settled_copy(network, x), x, y)
 
     drawn = draw(dataset.y_train, TRIED, seed=0)
-    return suspected_range(accuracy, dataset.x_train[drawn], dataset.y_train[drawn], settled)
+    return suspected_range(accuracy, dataset.x_train[drawn], dataset.y_train[drawn], settled, given)
 
 
 def _accuracy(network, x, y):

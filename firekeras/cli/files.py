@@ -39,8 +39,10 @@ def load_data(source, network, limit=None, *, suspicious=True, **images):
     dataset = load_images_for(source, network.inputs[0].shape, limit=limit, **images)
     if suspicious:
         from firekeras.cli import classifier
+        from firekeras.data.scale import applied
 
-        suspicion = classifier.suspicion(network, dataset)
+        given = applied(*(images.get(name) for name in ("scale", "mean", "std")))
+        suspicion = classifier.suspicion(network, dataset, given)
         if suspicion:
             write_warning(suspicion)
     return dataset

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Range(NamedTuple):
         return x.astype("float32") * np.float32(self.scale) - np.float32(self.mean)
 
 
+AS_THEY_ARE = Range("as they are", 1, 0, "")
 FROM_8_BITS = (
     Range("divided by 255", 1 / 255, 0, "--scale 1/255"),
     Range("divided by 127.5, minus 1", 1 / 127.5, 1, "--scale 1/127.5 --mean 1"),
@@ -49,6 +50,7 @@ def suspected_range(
     x: np.ndarray,
     y: np.ndarray,
     settled: Callable[[np.ndarray, np.ndarray], float] | None = None,
+    given: Range | None = None,
 ) -> str | None:
     """A sentence if a classifier does far better on the same samples in another range of values; else None.
 
@@ -61,6 +63,8 @@ def suspected_range(
         x: Inputs `(n, ...)`; the first 96 are taken.
         y: Their classes, `(n,)`, or `(n, classes)`, one-hot.
         settled: As `accuracy`, with statistics measured on these inputs. Defaults to None: there are none.
+        given: What options of the command line have done to the inputs already, which others would replace. Defaults to
+            None: there are no such options.
     """
     x, y = x[:TRIED], y[:TRIED]
     if not len(x):
@@ -74,10 +78,31 @@ def suspected_range(
         return None
     if settled is not None and settled(x, y) > best + BEHIND:
         return None
+    better = other if given is None else _in_all(given, other)
+    bring = "bring the data into it" if better.options else "take them as they are, without --scale and --mean"
+    option = f" ({better.options})" if better.options and given is not None else ""
     return (
         f"The scale of the inputs is suspect: on {len(x)} samples the accuracy is {found:.2f}, and {best:.2f} with the "
-        f"inputs {other.words}. If the network was trained on that range, bring the data into it ({other.options})."
+        f"inputs {better.words}. If the network was trained on that range, {bring}{option}."
     )
+
+
+def applied(scale: Any, mean: Any, std: Any) -> Range | None:
+    """The range into which options bring inputs, `(x * scale - mean) / std`; None if each channel has its own."""
+    given = [np.ravel(default if one is None else one) for one, default in ((scale, 1.0), (mean, 0.0), (std, 1.0))]
+    if any(len(numbers) != 1 for numbers in given):
+        return None
+    factor, shift, divisor = (float(numbers[0]) for numbers in given)
+    return Range("", factor / divisor, shift / divisor, "")
+
+
+def _in_all(first: Range, then: Range) -> Range:
+    """Two ranges one after the other, as one."""
+    scale, mean = first.scale * then.scale, first.mean * then.scale + then.mean
+    for known in (AS_THEY_ARE, *FROM_8_BITS, *FROM_UNIT, *FROM_SIGNED):
+        if np.allclose((known.scale, known.mean), (scale, mean), atol=1e-9):
+            return known
+    return Range(f"times {scale:.6g}, minus {mean:.6g}", scale, mean, f"--scale {scale:.6g} --mean {mean:.6g}")
 
 
 def most_frequent(y: np.ndarray) -> float:

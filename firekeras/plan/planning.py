@@ -126,7 +126,10 @@ class PruningPlan:
         if not rank:
             return ""
         place = f"ranks {rank} of {self.ranked}{how_balanced(self.balance)}"
-        return f"its {self.criterion} score of {self.scores[layer][filter]:.4g} {place}; "
+        score = f"{self.scores[layer][filter]:.4g}"
+        if sum(int((ranks == rank).sum()) for ranks in self.ranks.values()) > 1:
+            return f"the mean {self.criterion} score of its group, {score}, {place}; "
+        return f"its {self.criterion} score of {score} {place}; "
 
     @typed
     def save(self, path: str | os.PathLike) -> None:

@@ -52,7 +52,7 @@ class Verdicts:
 
     def _partners(self, unit):
         layers = self._layers_of(unit)
-        return f"; with it go its partners in {listed(layers)}" if len(layers) > 1 else ""
+        return f"; with it goes the rest of its group, in {listed(layers)}" if len(layers) > 1 else ""
 
     def _unscored(self, unit):
         layers, source = self._layers_of(unit), self.ranking.source

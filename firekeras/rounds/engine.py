@@ -13,6 +13,7 @@ import keras
 from firekeras.channels import channel_graph
 from firekeras.data.checks import check_batches, check_training_data
 from firekeras.data.ending import bounded
+from firekeras.data.scale import applied
 from firekeras.keras_models.classes import check_trains_as_keras_does
 from firekeras.keras_models.compiling import MENDED, is_broken
 from firekeras.keras_models.devices import several_processes
@@ -143,7 +144,9 @@ class Rounds(Run, Iterator):
 
     def _remarks(self, unsettled) -> list[str]:
         """Notes that the user should see before any training."""
-        scale = self.evaluation.suspicion(self.first)
+        source = self._journal.source
+        given = applied(*(source.get(name) for name in ("scale", "mean", "std"))) if source else None
+        scale = self.evaluation.suspicion(self.first, given)
         over = None if self.settings.trains_by_itself else self._schedule_over()
         broken = MENDED if is_broken(self.first) else None
         found = self.remarks(unsettled, self.validation_data)

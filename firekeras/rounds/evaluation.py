@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from firekeras.data.ending import watched
-from firekeras.data.scale import most_frequent, suspected_range
+from firekeras.data.scale import Range, most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
 from firekeras.network import Network
@@ -112,8 +112,13 @@ class Evaluation:
             f"There is no baseline: {found}.{because} Check the data and their labels, the loss, and the weights."
         )
 
-    def suspicion(self, model: keras.Model) -> str | None:
-        """A sentence if the model does far better on the same samples in another range of values; else None."""
+    def suspicion(self, model: keras.Model, given: Range | None = None) -> str | None:
+        """A sentence if the model does far better on the same samples in another range of values; else None.
+
+        Args:
+            model: A compiled model.
+            given: As of `suspected_range`.
+        """
         x, y = self.data[:2] if isinstance(self.data, tuple) and len(self.data) > 1 else (None, None)
         if self._evaluate or not is_accuracy(self.monitor) or not isinstance(x, np.ndarray):
             return None
@@ -128,7 +133,7 @@ class Evaluation:
             reestimate_batch_norm(copy, x)
             return self._accuracy(copy, x, y)
 
-        return suspected_range(accuracy, x, y, settled)
+        return suspected_range(accuracy, x, y, settled, given)
 
     def _accuracy(self, model, x, y):
         metrics = model.evaluate(x, y, batch_size=self.batch_size, verbose=0, return_dict=True)

@@ -104,6 +104,8 @@ def why_layer(session: Session, layer: str) -> str:
     if cap is None and session.need_opened().graph.layers[layer].needs_cap:
         return f"{layer} keeps all {row.filters} filters: {NEEDS_CAP}"
     limit = "" if cap is None else f"; its cap lets at most {cap:.0%} be removed"
+    if cap and left == row.filters and session.choices.round_to > 1:
+        limit += f", and numbers of filters are rounded to multiples of {session.choices.round_to}"
     coupled = f"; it loses filters only together with {_some(row.partners)}" if row.partners else ""
     if session.measured is None:
         return f"{layer} has {row.filters} filters{limit}{coupled}. It has not been measured yet: F5 measures it."

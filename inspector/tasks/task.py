@@ -92,5 +92,13 @@ def in_words(say: Callable[[Message], object], call: Callable, *arguments):
     try:
         return call(*arguments)
     except (ValueError, OSError) as error:
-        say(Message(" ".join(str(error).split()), error=True))
+        say(Message(" ".join(_in_words(error).split()), error=True))
     return None
+
+
+def _in_words(error):
+    """The text of an error, without the number that Python puts before those of the system."""
+    reason = getattr(error, "strerror", None)
+    if not reason:
+        return str(error)
+    return reason if error.filename is None or str(error.filename) in reason else f"{error.filename}: {reason}"

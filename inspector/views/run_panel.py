@@ -17,6 +17,9 @@ AXIS_WIDTH = 64  # pixels: a label beside ticks of three decimals
 LOG_LINES = 5000
 FRAMES = {chr(code) for code in range(0x2800, 0x2900)}
 NO_RUN = "No run is open. Run (Ctrl+R) prunes and fine-tunes in rounds."
+NAMES = ("baseline", "tolerance")  # of lines
+BESIDE_NAMES, MOST_FOR_NAMES = 16, 0.55  # pixels, and the largest share of a chart
+LEFT = 0.08  # of a chart, before round 0
 PADDING = 0.35  # of each chart around what is drawn, for the names of lines at its edges
 
 
@@ -150,6 +153,11 @@ class RoundAxis(pg.AxisItem):
 
     last = 0
 
+    def end_at(self, last: int):
+        """Draws again, with ticks up to another round."""
+        self.last, self.picture = last, None
+        self.update()
+
     def tickSpacing(self, minVal, maxVal, size):  # noqa: N802, N803 (pyqtgraph's names)
         return [level for level in super().tickSpacing(minVal, maxVal, size) if level[0] >= 1] or [(1, 0)]
 
@@ -243,12 +251,21 @@ class RunChart(pg.GraphicsLayoutWidget):
         for plot, field in ((self.metric, 1), (self.macs, 2)):
             self._points(plot, kept, field, pen=line, symbol="o", symbolBrush=current.text)
             self._points(plot, undone, field, pen=None, symbol="x", symbolBrush=theme.CUT)
-            plot.getAxis("bottom").last = last
-            plot.setXRange(0, max(1, last))
+            plot.getAxis("bottom").end_at(last)
             drawn = [each[field] for each in (*kept, *undone)]
             values = [*drawn, *((report.baseline, report.limit) if field == 1 else ())]
             plot.getAxis("left").least = min(filter(math.isfinite, values), default=0.0)
             plot.setYRange(*_with_room(values), padding=0)
+
+        self._fit_rounds()
+
+    def _fit_rounds(self):
+        """Leaves room for the names of lines on the right of the last round."""
+        last = max(1, self.metric.getAxis("bottom").last)
+        names = max(map(QtGui.QFontMetricsF(self.font()).horizontalAdvance, NAMES)) + BESIDE_NAMES
+        right = min(MOST_FOR_NAMES, names / max(1.0, self.metric.vb.width()))
+        span = last / (1 - LEFT - right)
+        self.metric.setXRange(-LEFT * span, last + right * span, padding=0)  # the other chart is linked
 
     def _name_axes(self, report):
         """Names the axes; long names lose their beginning, since their last words say most."""
@@ -262,18 +279,19 @@ class RunChart(pg.GraphicsLayoutWidget):
         super().resizeEvent(event)
         if self._report is not None:
             self._name_axes(self._report)
+            self._fit_rounds()
 
     def _lines(self, report, current):
         below, above = (1, 0), (1, 1)  # outside of both lines, which may be close together
         under = report.limit > report.baseline  # of a loss, more is worse
         lines = (
-            (report.baseline, "DashLine", "baseline", below if under else above),
-            (report.limit, "DotLine", "tolerance", above if under else below),
+            (report.baseline, "DashLine", NAMES[0], below if under else above),
+            (report.limit, "DotLine", NAMES[1], above if under else below),
         )
         for value, style, title, side in lines:
             if math.isfinite(value):
                 pen = pg.mkPen(current.dim, style=getattr(QtCore.Qt.PenStyle, style))
-                label = {"color": current.text, "fill": current.background, "position": 0.98, "anchors": [side, side]}
+                label = {"color": current.text, "position": 0.98, "anchors": [side, side]}
                 self.metric.addItem(pg.InfiniteLine(value, angle=0, pen=pen, label=title, labelOpts=label))
 
     @staticmethod

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from firekeras.data.scale import most_frequent, suspected_range
+from firekeras.data.scale import AS_THEY_ARE, applied, most_frequent, suspected_range
 
 Y = np.arange(40) % 2
 
@@ -31,9 +31,36 @@ def bright(low, high):
 )
 def test_the_range_that_it_was_trained_on_is_named(low, high, given, words):
     x = np.array(given, "float32")[Y][:, np.newaxis] * np.ones((1, 3), "float32")
-    found = suspected_range(bright(low, high), x, Y)
+    found = suspected_range(bright(low, high), x, Y, given=AS_THEY_ARE)
     assert "accuracy is 0.50, and 1.00" in found and all(part in found for part in words.split(" .* "))
+    in_python = suspected_range(bright(low, high), x, Y)
+    assert "--" not in in_python and in_python.endswith("bring the data into it.")
     assert suspected_range(bright(*given), x, Y) is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "options", "words"),
+    [
+        (
+            0,
+            255,
+            (1 / 255, None, None),
+            "inputs as they are. .* that range, take them as they are, without",
+        ),
+        (-1, 1, (1 / 255, None, None), "divided by 127.5, minus 1. If .* (--scale 1/127.5 --mean 1)"),
+        (0, 1, (1 / 127.5, [1.0], None), "divided by 255. If .* (--scale 1/255)"),
+        (0, 255, (1 / 127.5, 1, None), "inputs as they are. If"),
+        (0, 255, (1, None, 255.0), "inputs as they are. If"),
+        (0, 255, (1 / 255, [0.0, 0.0, 0.0], None), "multiplied by 255. If"),
+    ],
+)
+def test_the_range_is_that_of_the_data_not_of_what_options_made_of_them(low, high, options, words):
+    """Other options replace those that are given."""
+    scale, mean, std = options
+    raw = np.array((0, 255), "float32")[Y][:, np.newaxis] * np.ones((1, 3), "float32")
+    x = (raw * scale - (mean or 0)) / (std or 1)
+    found = suspected_range(bright(low, high), x, Y, given=applied(*options))
+    assert all(part in found for part in words.split(" .* ")), found
 
 
 def test_a_network_that_is_bad_in_every_range_is_not_suspected():

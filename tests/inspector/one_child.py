@@ -136,10 +136,10 @@ def check(*arguments):
     checking.main(*arguments)
 
 
-def read(model, target):
+def read(*arguments):
     from inspector.children import reading
 
-    reading.main(model, target)
+    reading.main(*arguments)
 
 
 if __name__ == "__main__":

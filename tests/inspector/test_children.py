@@ -96,7 +96,7 @@ def served(server, qtbot, monkeypatch):
         return command(["checking", model, plan, data.data.source, data.data.values, data.images])
 
     monkeypatch.setattr("inspector.tasks.judging.checking_command", checking)
-    reading = lambda model, target: command(["reading", model, target])  # noqa: E731
+    reading = lambda model, target, *, ranked: command(["reading", model, target, *["ranked"] * ranked])  # noqa: E731
     monkeypatch.setattr("inspector.children.structure.reading_command", reading)
     qtbot.waitUntil(lambda: Path(server).exists(), timeout=LONG)
 

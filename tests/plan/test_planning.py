@@ -591,7 +591,8 @@ def test_a_coupled_filter_names_its_partners():
     graph = graph_of(networks.residual)
     plan = plan_of(graph, {"stem": np.ones(8), "a2": np.ones(8)}, ratio=0.2, balance=0)
     sentence = plan.explain("stem", int(plan.removed["stem"][0]))
-    assert "goes" in sentence and "with it go its partners in stem, a2" in sentence
+    assert "goes: the mean " in sentence and " score of its group, 1, ranks " in sentence
+    assert "with it goes the rest of its group, in stem, a2" in sentence
 
 
 def test_an_output_says_that_it_is_one():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any, NamedTuple
 
@@ -113,10 +114,12 @@ class ZeroCounters(keras.layers.Layer):
         axis, sizes = self.axes[key], ops.shape(x)
         others = tuple(k for k in range(1, len(sizes)) if k != axis)
         positions = math.prod(sizes[k] for k in others)
-        fired = ops.cast(ops.sign(x), "float32") if self.per_position else nonzeros(x, axis)
+        fired, low = (ops.cast(ops.sign(x), "float32"), None) if self.per_position else nonzeros(x, axis)
         squares = _sum_of_squares(fired, others if self.per_position else (), positions) if self.spread else None
         one_word = self.per_position or (isinstance(positions, int) and positions <= WORD)
-        low, high = _sums(fired) if one_word else _sums_in_words(fired)
+        high = None
+        if low is None:
+            low, high = _sums(fired) if one_word else _sums_in_words(fired)
         return Glance(x.shape, sizes[0], positions, low, high, squares)
 
     def add(self, glances) -> None:
@@ -200,21 +203,35 @@ class NonFiniteCounter(keras.layers.Layer):
 def nonzeros(x, axis):
     """How many values of each channel are not zero, of what a ReLU gave, `(samples, channels)`, float32.
 
+    Beside it their sums over samples, `(channels,)`, if these come of the same step; else None.
+
     The sum of signs: floats sum faster than integers do, and whole numbers exactly up to 2^24, which is
     more than the positions of any sample. TensorFlow, which fuses nothing on a CPU, is faster at summing
     bytes, four to a word, and else as a product with ones.
     """
     axes = tuple(k for k in range(1, len(x.shape)) if k != axis)
     if keras.backend.backend() == "tensorflow" and axes and axis == len(x.shape) - 1:
-        return _sum_of_bytes(x) if _fits_bytes(x.shape) else _product_with_ones(x)
+        return _as_one_step()(x) if _fits_bytes(x.shape) else (_product_with_ones(x), None)
     signs = ops.cast(ops.sign(x), "float32")
-    return ops.sum(signs, axis=axes) if axes else signs
+    return ops.sum(signs, axis=axes) if axes else signs, None
 
 
 def _fits_bytes(shape):
     """Whether no byte overflows when rows are summed, and each row fills whole words."""
     row = shape[2:]
     return len(shape) > 3 and None not in shape[1:] and shape[1] < 256 and math.prod(row) % 4 == 0
+
+
+@functools.cache
+def _as_one_step():
+    """`_sum_of_bytes`, and its sums, as one operation of a graph: each shape is traced once, whatever the network."""
+    import tensorflow as tf
+
+    def step(x):
+        fired = _sum_of_bytes(x)
+        return fired, _sums(fired)[0]
+
+    return tf.function(step, autograph=False, experimental_attributes={"_noinline": True})
 
 
 def _sum_of_bytes(x):

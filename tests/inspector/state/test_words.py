@@ -1,3 +1,5 @@
+import dataclasses
+
 from inspector.state import words
 from inspector.state.comparison import Comparison, Mode
 
@@ -11,6 +13,14 @@ def test_every_filter_and_every_layer_says_why(session):
             assert words.why_filter(session, row.name, filter).startswith(f"Filter {filter} of {row.name} {goes}: ")
     locked = [row for row in session.rows if row.locked]
     assert locked and all(row.locked in words.why_layer(session, row.name) for row in locked)
+
+
+def test_a_cap_that_rounding_makes_nothing_of_says_so(session):
+    row = next(row for row in session.rows if not row.locked and row.filters >= 8)
+    session.choose(dataclasses.replace(session.with_caps([row.name], 0.2), round_to=row.filters, ratio=0.5))
+    said = words.why_layer(session, row.name)
+    assert f"keeps {row.filters} of {row.filters} filters; its cap lets at most 20% be removed, and numbers of" in said
+    assert f"rounded to multiples of {row.filters}" in said
 
 
 def test_a_readout_names_the_filter_and_its_number(session):

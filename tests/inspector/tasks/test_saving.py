@@ -124,3 +124,18 @@ def test_a_model_has_the_ending_of_models(window, tmp_path):
     window.actions_["save"].trigger()
     window.dialog.fileSelected.emit(str(tmp_path / "small.h5"))
     assert "must end with .keras." in window.banner.words.text() and window.work.job is None
+
+
+def test_errors_of_the_system_are_words(window, tmp_path):
+    """Python would put "[Errno 2]" before them."""
+    for error, expected in (
+        (OSError(2, "Cannot write a.json: No such file"), "Cannot write a.json: No such file"),
+        (FileNotFoundError(2, "No such file or directory", "a.json"), "a.json: No such file or directory"),
+        (OSError("nothing more"), "nothing more"),
+    ):
+        window.saving.in_words(_raise, error)
+        assert window.banner.words.text() == expected
+
+
+def _raise(error):
+    raise error

@@ -99,7 +99,7 @@ def test_ticks_stand_at_rounds_that_there_are(history):
     assert sorted(ticks) == [0, 1, 2, 3]
     window.run_panel.chart.show_report(dataclasses.replace(window.running.view.report, rounds=()))
     low, high = window.run_panel.chart.metric.viewRange()[0]
-    assert -0.5 < low < 0 and 1 < high < 1.5
+    assert -0.5 < low < 0 and 1 < high < 3
 
 
 def test_what_was_done_with_another_model_is_not_said_of_this_one(history, files, cut_files):
@@ -111,3 +111,28 @@ def test_what_was_done_with_another_model_is_not_said_of_this_one(history, files
     window.measuring.doing.emit("Measured: 0.5.")
     window.show_document(window.session.document, keep_choices=True)  # it was measured: the words stay
     assert window.run_panel.status.text() == "Measured: 0.5."
+
+
+def test_names_of_lines_stand_beside_the_curve(history):
+    """They would hide the last points, and the mark of the round."""
+    window, *_ = history
+    window.resize(1440, 900)
+    chart = window.run_panel.chart
+    chart.show_report(window.running.view.report)
+    last = chart.metric.vb.mapViewToScene(QtCore.QPointF(3, 0.9)).x()
+    lines = [item for item in chart.metric.items if hasattr(item, "label")]
+    names = [item.label.mapRectToScene(item.label.boundingRect()) for item in lines if item.angle == 0]
+    assert len(names) == 2 and all(name.left() >= last for name in names)
+
+
+def test_ticks_follow_the_number_of_rounds(history):
+    """The axis is drawn again though its range stays."""
+    window, *_ = history
+    chart, report = window.run_panel.chart, window.running.view.report
+    for rounds, expected in ((report.rounds[:1], ["0", "1"]), ((), ["0"]), (report.rounds[:1], ["0", "1"])):
+        chart.show_report(dataclasses.replace(report, rounds=rounds))
+        axis = chart.metric.getAxis("bottom")
+        assert axis.picture is None  # it is drawn again
+        low, high = chart.metric.viewRange()[0]
+        assert sorted(f"{at:g}" for _, ticks in axis.tickValues(low, high, 200) for at in ticks) == expected
+        window.grab()
