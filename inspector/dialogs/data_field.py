@@ -81,7 +81,17 @@ class DataField(QtWidgets.QWidget):
             self.chosen.source, self._shape, labels=self._labels, synthetic=self._synthetic or self._labels
         )
         self.reason.setText(obstacle)
+        self._make_room()
         return not obstacle
+
+    def _make_room(self):
+        """Has the dialog grow with the reason: lines that are wrapped later ask for no room by themselves."""
+        text = self.reason.text()
+        self.reason.setMinimumHeight(self.reason.heightForWidth(self.reason.width()) if text else 0)
+
+    def resizeEvent(self, event):  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        QtCore.QTimer.singleShot(0, self, self._make_room)  # once the label has its width
 
     @property
     def chosen(self) -> Data:

@@ -47,6 +47,6 @@ class Checked:
         how = (
             f"On {self.images:,} test samples of {self.data}, without training. Before the cut and after it, the "
             "statistics of BatchNormalization are measured again on training data, as in a run. Sensitivity "
-            "(Shift+F9) is measured on training samples, so its figure for the uncut network differs."
+            "(Shift+F9) is measured on training samples, so its figure for the uncut network may differ."
         )
         return f"{how} {self.note}".strip()

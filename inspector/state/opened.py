@@ -134,12 +134,16 @@ class Measured(Opened):
     @property
     def places(self) -> np.ndarray:
         """The rank of each filter in the order of removal, from 1; 0 for none, `(filters,)`."""
-        return self.planner.places_under(self.choices)[0]
+        return self._ranks[0]
 
     @property
     def ranked(self) -> int:
         """The number of filters with a rank."""
-        return self.planner.places_under(self.choices)[1]
+        return self._ranks[1]
+
+    @property
+    def _ranks(self):
+        return self.preview.ranks or self.planner.places_under(self.choices)
 
     def of_layer(self, layer: str, values: np.ndarray) -> np.ndarray:
         """The part of an array `(filters,)` over all layers that belongs to one of them."""

@@ -48,6 +48,8 @@ class Preview:
         costs: `Costs` of what stays, exact.
         choices: The choices of which it is the effect: if their goal is out of reach, to remove all that may go.
         missed: Goals that are out of reach.
+        ranks: The rank of each filter in the order of removal, as `Planner.places_under` gives it, and how many have
+            one; None if these are the same under any choices.
     """
 
     units: np.ndarray
@@ -56,6 +58,7 @@ class Preview:
     costs: Costs
     choices: Choices = dataclasses.field(default_factory=Choices)
     missed: tuple[Missed, ...] = ()
+    ranks: tuple[np.ndarray, int] | None = None
 
     @property
     def num_gone(self) -> int:
@@ -102,7 +105,9 @@ class Planner:
         reaching = Reaching(ranking.graph, self.scores, limits, goals, choices.round_to, BALANCE, None, between)
         found = reaching.selection(MAX_CUT)
         if found is not None:
-            return self._without(found[0].gone, choices)
+            ranking = found[0].ranking  # of a goal in time it is another one
+            ranks = ranking.places()[self.units], ranking.filters
+            return dataclasses.replace(self._without(found[0].gone, choices), ranks=ranks)
         least = [Missed(measure, *reaching.least(measure)) for measure in goals]
         missed = tuple(each for each in least if each.least > goals[each.measure]) or tuple(least)
         return self._by_ratio(dataclasses.replace(choices, ratio=ALL, goal=None), missed)

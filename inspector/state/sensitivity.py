@@ -75,7 +75,7 @@ class Sensitivity:
         """The metric that all others are compared with, and why it may not be that of an accuracy check."""
         return (
             f"The uncut network has {self.monitor} {_metric(self.baseline)} there, on training samples; F9 "
-            "takes test samples, so its figure differs."
+            "takes test samples, so its figure may differ."
         )
 
     def words(self, layer: str) -> str:

@@ -73,6 +73,7 @@ class Session:
         self.split = 0.0  # in "Before | after", the first column that shows the network afterwards; 0 for the middle
         self.timings: list[Timed] = []
         self.checks: list[Checked] = []
+        self._by_ranking: dict[str, tuple[list[Timed], list[Checked]]] = {}
         self.sensitivity: Sensitivity | None = None
         self.table: DeviceTable | None = None
         self._at_peak: tuple[object, frozenset[str]] = (None, frozenset())
@@ -304,6 +305,7 @@ class Session:
     def forget_checks(self):
         """Forgets measured accuracies, as those on other data than cuts are judged on now."""
         self.checks = []
+        self._by_ranking = {name: (timings, []) for name, (timings, _) in self._by_ranking.items()}
         self._tell(LATENCY)
 
     @property
@@ -353,13 +355,19 @@ class Session:
         """
         if self.comparison is not None and self._set_aside is None:
             self._set_aside = (self.comparison, self.mode)
+        before = self.need_measured().scores.criterion
         self.opened = self._measured(self.need_measured().profile, self.choices, self.table, scores)
-        self.timings, self.checks = [], []
+        self._keep_measured_by(before, self.need_measured().scores.criterion)
         aside, self._set_aside = self._set_aside, None if self.can_compare else self._set_aside
         self.comparison, self.mode, self._cut_of_other = None, Mode.BEFORE, None
         self._tell(DOCUMENT, CHOICES, CELL)
         if aside is not None and self.can_show(aside[0]):
             self._compare(*aside)
+
+    def _keep_measured_by(self, before, now):
+        """Sets aside what was measured of cuts under one ranking, until filters are ranked by it again."""
+        self._by_ranking[before] = (self.timings, self.checks)
+        self.timings, self.checks = self._by_ranking.pop(now, ([], []))
 
     # what is shown
 

@@ -68,8 +68,8 @@ class Stage:
         if self.epoch:
             return f"{self.name.capitalize()}: {', '.join([*self._metrics, f'{self.macs_left:.1%} of the MACs'])}"
         report, record = self.report, self.record
-        figures = [f"{report.monitor} {report.accuracy:.4f}", f"{self.macs_left:.1%} of the MACs"]
-        if record is not None and math.isfinite(record.accuracy_after_cut):
+        figures = [f"{report.monitor} {report.accuracy:.4f}{_instead(record)}", f"{self.macs_left:.1%} of the MACs"]
+        if record is not None and record.kept != CUT and math.isfinite(record.accuracy_after_cut):
             figures.insert(1, f"{record.accuracy_after_cut:.4f} before training")
         last = f"; its last epoch: {', '.join(self._metrics)}" if self._metrics else ""
         known = "FIRE measured" if self.profile else "not measured"
@@ -83,6 +83,14 @@ class Stage:
         return [
             f"{name if name.startswith('val_') else f'training {name}'} {self.logs[name]:.4f}" for name in names if name
         ]
+
+
+def _instead(record):
+    """That the state before training was kept, and what training came to; empty if it was not."""
+    if record is None or record.kept != CUT:
+        return ""
+    gave = f"training gave {record.trained:.4f} and" if math.isfinite(record.trained) else "training"
+    return f" before training ({gave} was not kept)"
 
 
 def _is_number(value):

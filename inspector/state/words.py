@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from firekeras.plan.goals import in_words, title_of, unit_of
 from firekeras.report.tables import short_number
 from inspector.state import criteria, data_sources, obstacles
@@ -163,7 +165,9 @@ def about(session: Session) -> str:
     measured, name = session.need_measured(), session.need_document().name
     samples = f"{measured.profile.samples:,} {data_sources.called(session.input_shape)}"
     on = f", measured on {samples}" if session.ranks_by_fire else ""
-    return f"{score_name(session)} of {measured.planner.fire.size:,} filters of {name}{on}. {of_cut(session)}".strip()
+    scored, every = int(np.isfinite(measured.planner.fire).sum()), measured.planner.fire.size
+    filters = f"{scored:,} filters" if scored == every else f"{scored:,} of {every:,} filters"
+    return f"{score_name(session)} of {filters} of {name}{on}. {of_cut(session)}".strip()
 
 
 def of_cut(session: Session) -> str:

@@ -13,7 +13,7 @@ import firekeras
 from firekeras.cli.classifier import prepare
 from inspector.children import checking
 from inspector.models import Column
-from inspector.state import Data, Sensitivity, beside_sensitivity, criteria
+from inspector.state import Checked, Data, Sensitivity, beside_sensitivity, criteria
 from inspector.tasks import judging
 
 Qt = QtCore.Qt
@@ -80,6 +80,19 @@ def test_data_are_chosen_once_and_accuracy_is_shown_beside_latency(window, qtbot
     window.dialog.images.setValue(100)
     window.dialog.accept()
     assert label.text() == "Accuracy: not checked yet (F9)"  # on these data
+
+
+def test_what_was_measured_of_a_cut_is_valid_again_under_its_ranking(window, images):
+    checked = Checked(window.session.choices, "accuracy", 0.9, 0.8, 16, str(images))
+    window.session.add_checked(checked)
+    window.rank_by("l1")
+    assert window.session.checked is None
+    window.rank_by("fire")
+    assert window.session.checked is checked
+    window.rank_by("l1")
+    window.session.forget_checks()
+    window.rank_by("fire")
+    assert window.session.checked is None
 
 
 def test_what_is_suspicious_before_the_cut_is_said(window, qtbot, monkeypatch, tmp_path, images, preferences):

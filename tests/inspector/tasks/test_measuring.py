@@ -69,3 +69,14 @@ def test_values_are_brought_into_the_range_of_training(window, qtbot, replay):
     window.actions_["run"].trigger()
     assert "--scale 1/127.5 --mean 1" in window.dialog.command.toPlainText()
     window.dialog.reject()
+
+
+def test_a_reason_of_two_lines_is_read_whole(window, qtbot, tmp_path):
+    np.savez(tmp_path / "large.npz", x_train=np.zeros((2, 32, 32, 3), "uint8"))
+    window.actions_["measure"].trigger()
+    dialog = window.dialog
+    qtbot.waitExposed(dialog)
+    dialog.data.box.setEditText(str(tmp_path / "large.npz"))
+    reason = dialog.data.reason
+    assert "Its images are 32 x 32 x 3" in reason.text()
+    qtbot.waitUntil(lambda: reason.height() >= reason.heightForWidth(reason.width()))

@@ -172,3 +172,12 @@ def test_what_cannot_be_exported_is_timed_in_keras(window, replay, monkeypatch, 
     assert asked[1][-2:] == ["--runtime", "keras"] and "--runtime" not in asked[0]
     assert window.banner.words.text() == "Measuring the latency of each layer of net.keras failed: No disk"
     assert window.session.table is None
+
+
+def test_ranks_under_a_goal_in_time_are_those_of_the_plan(timed, walk, table_file):
+    """Such a goal ranks by time saved too, in the steps of the device."""
+    type_goal(walk, most_of(table_file))
+    measured = timed.session.measured
+    plan = measured.plan(timed.session.choices)
+    ranks = {name: [measured.place(name, k) for k in range(width)] for name, width in plan.widths.items()}
+    assert ranks == {name: ranks.tolist() for name, ranks in plan.ranks.items()} and measured.ranked == plan.ranked

@@ -130,3 +130,18 @@ def test_the_record_of_a_fit_is_shown_by_epochs(history):
     window.open_path(folder)
     assert window.rounds.steps.currentText() == "Epochs" and len(window.rounds.stages) == 6
     assert "it is the record of a fit, which cannot be resumed" in window.actions_["resume"].statusTip()
+
+
+def test_training_that_was_not_kept_is_called_so(history):
+    """Otherwise it would look as if training had changed nothing."""
+    window, *_, folder = history
+    file = folder / "events.jsonl"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for event in lines:
+        if event["event"] == "round" and event["number"] == 3:
+            event.update(kept="cut", accuracy_trained=0.61, accuracy_after_cut=0.89)
+    file.write_text("".join(json.dumps(event) + "\n" for event in lines))
+    window.open_path(folder)
+    kept = "accuracy 0.8900 before training (training gave 0.6100 and was not kept)"
+    said = f"Round 3: {kept}, 80.0% of the MACs, not measured."
+    assert window.rounds.figures.text() == said
