@@ -41,8 +41,7 @@ def load_data(source, network, limit=None, *, suspicious=True, **images):
         from firekeras.cli import classifier
         from firekeras.data.scale import applied
 
-        given = applied(*(images.get(name) for name in ("scale", "mean", "std")))
-        suspicion = classifier.suspicion(network, dataset, given)
+        suspicion = classifier.suspicion(network, dataset, applied(images))
         if suspicion:
             write_warning(suspicion)
     return dataset

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,9 +87,10 @@ def suspected_range(
     )
 
 
-def applied(scale: Any, mean: Any, std: Any) -> Range | None:
+def applied(options: Mapping[str, Any]) -> Range | None:
     """The range into which options bring inputs, `(x * scale - mean) / std`; None if each channel has its own."""
-    given = [np.ravel(default if one is None else one) for one, default in ((scale, 1.0), (mean, 0.0), (std, 1.0))]
+    chosen = ((options.get(name), default) for name, default in (("scale", 1.0), ("mean", 0.0), ("std", 1.0)))
+    given = [np.ravel(default if one is None else one) for one, default in chosen]
     if any(len(numbers) != 1 for numbers in given):
         return None
     factor, shift, divisor = (float(numbers[0]) for numbers in given)

@@ -145,8 +145,7 @@ class Rounds(Run, Iterator):
     def _remarks(self, unsettled) -> list[str]:
         """Notes that the user should see before any training."""
         source = self._journal.source
-        given = applied(*(source.get(name) for name in ("scale", "mean", "std"))) if source else None
-        scale = self.evaluation.suspicion(self.first, given)
+        scale = self.evaluation.suspicion(self.first, applied(source) if source else None)
         over = None if self.settings.trains_by_itself else self._schedule_over()
         broken = MENDED if is_broken(self.first) else None
         found = self.remarks(unsettled, self.validation_data)

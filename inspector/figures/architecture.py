@@ -8,7 +8,7 @@ from inspector.state import Session, change, percent
 
 COLOURS = ("#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")  # Okabe and Ito's
 OTHER = "#707070"
-LARGEST, READABLE, SMALLEST = 7.0, 5.0, 2.0  # points
+LARGEST, FLAT, SMALLEST = 7.0, 5.0, 2.0  # points; numbers that would be smaller than the second stand upright
 APART = 0.8  # of the room of a number is for its digits, so that neighbours do not read as one
 HEAD, LEGEND = 12.0, 12.0  # points
 LONGEST_NAME = 0.3  # of the height
@@ -58,7 +58,7 @@ class _Row:
         drawing.text(drawing.EDGE, self._top + LARGEST, title, LARGEST, bold=True)
         longest = "9" * max((len(str(filters)) for filters in before.values()), default=1)
         size = min(LARGEST, APART * self._step / text_width(longest, 1))
-        upright = size < READABLE
+        upright = size < FLAT
         size = min(LARGEST, APART * self._step) if upright else size
         above = text_width(longest, size) if upright else size
         room = self._height - HEAD - above - 0.6 * size

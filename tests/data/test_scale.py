@@ -57,9 +57,10 @@ def test_the_range_that_it_was_trained_on_is_named(low, high, given, words):
 def test_the_range_is_that_of_the_data_not_of_what_options_made_of_them(low, high, options, words):
     """Other options replace those that are given."""
     scale, mean, std = options
+    given = applied({"scale": scale, "mean": mean, "std": std})
     raw = np.array((0, 255), "float32")[Y][:, np.newaxis] * np.ones((1, 3), "float32")
     x = (raw * scale - (mean or 0)) / (std or 1)
-    found = suspected_range(bright(low, high), x, Y, given=applied(*options))
+    found = suspected_range(bright(low, high), x, Y, given=given)
     assert all(part in found for part in words.split(" .* ")), found
 
 
