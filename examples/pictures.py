@@ -3,7 +3,7 @@
     firekeras measure resnet56_cifar10.keras --data cifar10.npz --neuron-maps --fraction 0.01
     python examples/pictures.py resnet56_cifar10.keras --old tests/files/keras2-digits.h5 [--output docs]
 
-The profile must be beside the model, where `firekeras measure` writes it. The latency is measured on this machine, in
+The profile must be beside the model: measure in its folder. The latency is measured on this machine, in
 processes that import Keras. With `--old`, a file of Keras 2, the steps of `examples/inspector_walk.py` are taken too.
 """
 

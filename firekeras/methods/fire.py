@@ -177,7 +177,7 @@ class FirePruning(Method):
             A `FireProfile` if FIRE was measured, else the detector's `FilterScores`.
         """
         self.details = {}
-        data = data if self.measure_on is None else self.measure_on
+        data = self._data(data)
         network = Network.of(model)
         if self.detector is None:
             return self._measured(network, data, share)
@@ -198,10 +198,21 @@ class FirePruning(Method):
         norms = {name: l1_norm(kernel) for name, kernel in network.filter_kernels().items()}
         return all(np.allclose(norms[name], known, rtol=1e-5) for name, known in profile.l1.items() if name in norms)
 
-    def _measured(self, network, data, share, features=None):
+    def fire_of(self, model: keras.Model, run: Run) -> FireProfile | None:
+        """FIRE of the network that a run leaves, measured as that of the first one."""
+        network = Network.of(model)
+        return self._counted(network, self._data(run.train_data), 0.05) if network.relus else None
+
+    def _data(self, train_data):
+        return train_data if self.measure_on is None else self.measure_on
+
+    def _counted(self, network, data, share, features=None):
         fraction = self.fraction if knows_its_length(data) else 1.0  # nobody knows what a share of it would be
         counted = count_zeros(network.model, data, fraction=fraction, seed=self.seed, cut=share or 0.05)
-        profile = profile_from_counts(*counted, features or extract_features(network))
+        return profile_from_counts(*counted, features or extract_features(network))
+
+    def _measured(self, network, data, share, features=None):
+        profile = self._counted(network, data, share, features)
         if self.mode == "learned":
             self.learn(profile)
         self.profile = profile

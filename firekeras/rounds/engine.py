@@ -278,7 +278,18 @@ class Rounds(Run, Iterator):
         with self.time.on("judging"):
             if self.best is not self.first and self.first.compiled and self.settings.fine_tune is None:
                 restore_rate(self.best, self.first.optimizer)
+        with self.time.on("measuring"):
+            self._measure_what_is_left()
         self._journal.report("stop", reason=self.stopped_because, seconds=self.time.seconds)
+
+    def _measure_what_is_left(self):
+        """Keeps FIRE of the last network in the folder: rounds measure before they cut, so it is not there yet."""
+        number = next((record.number for record in reversed(self.records) if record.accepted), 0)
+        if not number or not self._journal.lacks_fire_of(number):
+            return
+        profile = self.method.fire_of(self.best, self)
+        if profile is not None:
+            self._journal.fire_of(number, profile)
 
     def _next_round(self) -> RoundRecord | None:
         seed_round(self.settings.seed, len(self.records))

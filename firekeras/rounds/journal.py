@@ -18,7 +18,7 @@ from firekeras.rounds import fingerprints
 from firekeras.rounds.lines import plain
 from firekeras.rounds.ownership import LOCK, Ownership
 from firekeras.rounds.run_directory import SETTINGS, RunDirectory, check_new, now
-from firekeras.rounds.schema import FIT, LOST, Changed, model_name
+from firekeras.rounds.schema import FIT, LOST, Changed, beside_name, model_name
 from firekeras.scores.profile import FireProfile
 
 AT_START = ("baseline", "monitor", "tolerance", "costs", "target", "max_rounds", "epochs")  # in the first event
@@ -212,6 +212,16 @@ class Journal:
             files["profile"] = self.directory.save_profile(profile, record.number)
         self.last_profile = profile
         return files
+
+    def lacks_fire_of(self, number: int) -> bool:
+        """Whether FIRE of the model of a round is to be kept beside it, and is not yet."""
+        lacks = self.directory is not None and self.directory.file(beside_name(number)) is None
+        return bool(devices.said_by_the_first(lacks))
+
+    def fire_of(self, number: int, profile: FireProfile):
+        """Writes FIRE of the model of a round beside it, for those who look at the folder."""
+        if self.directory is not None:
+            self.directory.save_beside(profile, number)
 
     def stop_wanted(self) -> bool:
         """Whether the run was asked, through its directory, to end after this round."""

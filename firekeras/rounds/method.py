@@ -126,6 +126,15 @@ class Method:
         """
         return model
 
+    def fire_of(self, model: keras.Model, run: Run) -> FireProfile | None:
+        """Returns FIRE of the network that a run leaves, for its folder; None if the method does not measure FIRE.
+
+        Args:
+            model: The network.
+            run: The run, which is over.
+        """
+        return None
+
     def state(self) -> dict:
         """Returns what a resumed run needs from the rounds so far, as plain numbers and lists."""
         return {}

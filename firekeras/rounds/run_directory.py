@@ -20,7 +20,7 @@ from firekeras.atomic import is_temporary, naming, save_model, whole_file, write
 from firekeras.paths import as_path, read_bytes
 from firekeras.rounds.lines import plain
 from firekeras.rounds.ownership import LOCK, is_free
-from firekeras.rounds.schema import FORMAT, LOST, Changed, event_of, model_name, profile_name, settings_of
+from firekeras.rounds.schema import FORMAT, LOST, Changed, beside_name, event_of, model_name, profile_name, settings_of
 from firekeras.strict_json import parse
 from firekeras.version import __version__
 
@@ -189,6 +189,10 @@ class RunDirectory:
         name = profile_name(number)
         profile.save(self.path / name)
         return name
+
+    def save_beside(self, profile: FireProfile, number: int):
+        """Writes FIRE of the model of a round beside it."""
+        profile.save(own_file(self.path / beside_name(number)))
 
     def publish(self):
         """Brings `best.keras` and `profile.fire.h5` up to date with the finished rounds."""

@@ -184,6 +184,11 @@ def model_name(number: int) -> str:
     return f"round-{number:03d}.keras"
 
 
+def beside_name(number: int) -> str:
+    """The name of FIRE of the model of a round, measured after the round and kept beside the model."""
+    return f"round-{number:03d}.fire.h5"
+
+
 def profile_name(number: int) -> str:
     """The name of what a round measured."""
     return f"profile-{number:03d}.fire.h5"

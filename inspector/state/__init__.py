@@ -31,7 +31,7 @@ from inspector.state.sensitivity import ENDING as SENSITIVITY
 from inspector.state.sensitivity import Sensitivity
 from inspector.state.sensitivity import beside as beside_sensitivity
 from inspector.state.session import BOARD, BY_FIRE, CELL, CHOICES, DOCUMENT, LATENCY, PICTURE, Session
-from inspector.state.stages import MEASURED, Stage, stages_of
+from inspector.state.stages import Stage, stages_of
 from inspector.state.timed import Timed
 from inspector.state.totals import Total, totals_of
 from inspector.state.weights import ModelWeights

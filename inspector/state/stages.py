@@ -10,11 +10,10 @@ from typing import Any
 
 from firekeras.report.run_report import Round, RunReport
 from firekeras.rounds.run_directory import RunDirectory
-from firekeras.rounds.schema import model_name
+from firekeras.rounds.schema import beside_name, model_name
 from inspector.state.runs import RunView
 
 CUT = "cut"  # the state that a round kept, if training did not help
-MEASURED = "round-{:03}.fire.h5"  # what the inspector measures itself, beside the model; runs give no file such a name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +71,7 @@ class Stage:
         if record is not None and record.kept != CUT and math.isfinite(record.accuracy_after_cut):
             figures.insert(1, f"{record.accuracy_after_cut:.4f} before training")
         last = f"; its last epoch: {', '.join(self._metrics)}" if self._metrics else ""
-        known = "FIRE measured" if self.profile else "not measured"
+        known = "FIRE measured" if self.profile else "FIRE not measured"
         return f"{self.name.capitalize()}: {', '.join(figures)}, {known}{last}"
 
     @property
@@ -151,7 +150,7 @@ def _stages_of_rounds(view) -> list[Stage]:
 
 def _stage(directory, report, number, model, profile):
     until = tuple(record for record in report.rounds if record.number <= number)
-    own = directory.file(MEASURED.format(number)) or (directory.file(profile) if profile else None)
+    own = directory.file(beside_name(number)) or (directory.file(profile) if profile else None)
     return Stage(number, dataclasses.replace(report, rounds=until), directory.file(model) if model else None, own)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6 import QtCore
 
 from firekeras.rounds.run_directory import RunDirectory
-from firekeras.rounds.schema import FIT
+from firekeras.rounds.schema import FIT, beside_name
 from inspector.children import (
     MeasureOptions,
     RunOptions,
@@ -20,7 +20,6 @@ from inspector.children import (
 from inspector.dialogs import MeasureDialog, RunDialog
 from inspector.models import Preferences
 from inspector.state import (
-    MEASURED,
     Comparison,
     Data,
     Message,
@@ -354,7 +353,7 @@ class Running(Task):
 
     def measure(self, stage: Stage, model: Path, options: MeasureOptions):
         """Measures FIRE of the network that a round left."""
-        output = model.with_name(MEASURED.format(stage.number))
+        output = model.with_name(beside_name(stage.number))
         command = firekeras_command(measure_arguments(model, output, options))
         self.wished.emit(command, f"Measuring {stage.name}", lambda outcome: self._is_measured(outcome, stage, options))
 

@@ -946,6 +946,23 @@ def test_a_finished_run_is_continued_with_another_target_or_more_epochs(trained,
         compress(trained, target={"conv_macs": 0.3}, resume=True, seed=1, **given)
 
 
+def test_fire_of_the_network_that_a_run_leaves_is_in_its_folder(trained, tmp_path):
+    given = {"method": FirePruning(fraction=1.0), "tolerance": 1.0, "max_rounds": 2, "epochs_per_round": 0}
+    result = compress(trained, run_dir=tmp_path / "run", **given)
+    kept = firekeras.FireProfile.load(tmp_path / "run" / "round-002.fire.h5")
+    expected = firekeras.measure_fire(result.model, TRAIN)
+    assert kept.samples == len(TRAIN[0]) and kept.graph.widths == channel_graph(result.model).widths
+    for layer in expected:
+        np.testing.assert_array_equal(kept[layer], expected[layer])
+    assert not (tmp_path / "run" / "round-001.fire.h5").exists()
+
+
+@pytest.mark.parametrize("settings", [{"tolerance": 1.0}, {"method": FirePruning(), "evaluate": scripted(0.9, (0.1,))}])
+def test_no_fire_is_measured_in_the_end_without_a_ranking_by_it_or_a_cut(trained, tmp_path, settings):
+    compress(trained, run_dir=tmp_path / "run", **{"max_rounds": 1, "epochs_per_round": 0, **settings})
+    assert not [*(tmp_path / "run").glob("round-*.fire.h5")]
+
+
 def test_more_epochs_train_a_network_that_has_arrived(trained, tmp_path):
     given = {**TO_TARGET, "run_dir": tmp_path / "run", "target": {"conv_macs": 0.5}}
     half = compress(trained, epochs=1, **given)

@@ -28,7 +28,8 @@ def test_a_slider_goes_through_what_the_rounds_left(history, qtbot, cut_files):
     width = session.opened.row(layer).filters
     assert bar.isVisible() and [stage.number for stage in bar.stages] == [0, 1, 3] and bar.slider.value() == 2
     assert not window.ratio.latency.isVisible() and not window.ratio.accuracy.isVisible()  # a preview's, not a run's
-    assert bar.figures.text() == "Round 3: accuracy 0.8900, 0.5000 before training, 80.0% of the MACs, not measured."
+    left = "80.0% of the MACs, FIRE not measured."
+    assert bar.figures.text() == f"Round 3: accuracy 0.8900, 0.5000 before training, {left}"
     assert shown_filters(window, layer) == str(width - 2) and session.mode is Mode.CUTS
     bar.slider.setFocus()
     qtbot.keyClick(bar.slider, Qt.Key.Key_Left)
@@ -143,5 +144,5 @@ def test_training_that_was_not_kept_is_called_so(history):
     file.write_text("".join(json.dumps(event) + "\n" for event in lines))
     window.open_path(folder)
     kept = "accuracy 0.8900 before training (training gave 0.6100 and was not kept)"
-    said = f"Round 3: {kept}, 80.0% of the MACs, not measured."
+    said = f"Round 3: {kept}, 80.0% of the MACs, FIRE not measured."
     assert window.rounds.figures.text() == said
