@@ -9,15 +9,17 @@ from collections.abc import Iterable, Mapping
 
 from firekeras.channels.costs import COSTS, Costs
 from firekeras.export.boards import Board
-from firekeras.plan.goals import Value, amount_of, is_share, unit_of
+from firekeras.plan.goals import UNITS, Value, is_amount, is_share, meant_cost, unit_of
 
 THIS_BOARD = "this board"
 EXPECTED = "“50% of MACs”, “256 kB of RAM”, “512 kB of flash”, “2 ms”, several of them, or a board"
 PART = re.compile(
     r"(?P<percent>[\d.]+)\s*%\s*(?P<share>.+)"
     r"|(?P<time>[\d.]+\s*(?:s|ms|us|µs))(?:\s+(?P<timed>.+))?"
-    r"|(?P<amount>[\d.]+\s*(?:[kKMG]i?)?(?:B|bytes)?)\s+(?P<cost>.+)"
+    r"|(?P<amount>[\d.]+\s*(?:[kKMG]i?)?(?:[bB]|bytes)?)\s+(?P<cost>.+)"
 )
+COMMA = re.compile(r"\d,\d")
+NUMBER_ALONE = re.compile(r"[\d.]+\s*(%|[kKMG]?i?[bB])?")
 BETWEEN = re.compile(r"\s+and\s+|\s*[,;]\s+")
 FILLERS = re.compile(r"^(of\s+)?(the\s+)?", re.IGNORECASE)
 
@@ -66,16 +68,30 @@ def _board_named(text, boards, chosen):
 def _part(part, text):
     """One measure and what is to be left of it."""
     match = PART.fullmatch(part.strip())
-    measure = match and NAMES.get(FILLERS.sub("", _of(match)).strip().lower())
+    measure = match and NAMES.get(_named(match))
     value = _value(match, measure) if match and measure else None
     if value is None:
-        raise ValueError(f"Expected {EXPECTED}. Received: “{text}”.")
+        raise ValueError(f"{_why(part.strip(), match, measure)}Expected {EXPECTED}. Received: “{text}”.")
     return measure, value
 
 
-def _of(match):
-    """What is measured; a time is that of a pass."""
-    return match["share"] or match["cost"] or match["timed"] or "latency"
+def _why(part, match, measure):
+    """What is wrong with a part of a goal, as a sentence with a space after it; empty if that cannot be guessed."""
+    if COMMA.search(part):
+        return "Decimals are written with a point, and thousands without a comma. "
+    if NUMBER_ALONE.fullmatch(part):
+        return f"{part} of what? "
+    if not match:
+        return ""
+    if measure and match["percent"]:
+        return "A share is above 0%, up to 100%. "
+    units, example = UNITS[unit_of(measure)] if measure else ("", "")
+    return f"An amount is above 0, with {units}: “{example}”. " if measure else f"{meant_cost(_named(match))} ".lstrip()
+
+
+def _named(match):
+    """What is measured, in small letters; a time is that of a pass."""
+    return FILLERS.sub("", match["share"] or match["cost"] or match["timed"] or "latency").strip().lower()
 
 
 def _value(match, measure):
@@ -87,7 +103,7 @@ def _value(match, measure):
     if is_share(share):
         return share
     typed = match["time"] or match["amount"]
-    return typed.strip() if typed and amount_of(typed, unit_of(measure)) is not None else None
+    return typed.strip() if typed and is_amount(typed, unit_of(measure)) else None
 
 
 def _names():
