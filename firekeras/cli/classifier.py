@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import keras
+import numpy as np
 
 from firekeras.cli.defaults import UNCOMPILED
 from firekeras.data.scale import TRIED, Range, suspected_range
 from firekeras.datasets.dataset import draw
 from firekeras.export.running import open_runtime, run
-from firekeras.keras_models.loss_names import is_loss
+from firekeras.keras_models.loss_names import has_binary_loss, has_one_hot_loss, has_regression_loss
 from firekeras.keras_models.losses import gives_logits, tells_two_apart
 from firekeras.recovery.batch_statistics import settled_copy
 from firekeras.refusals import check_number
@@ -76,30 +77,39 @@ def _answers(network, scores):
 
 
 def prepare(network, learning_rate) -> str:
-    """Compiles a network for fine-tuning unless it is compiled with a loss that takes class numbers.
+    """Compiles a network for fine-tuning if it is not compiled.
 
     Returns:
-        A sentence about what trains it instead of what it was compiled with; empty if nothing does.
+        A sentence about what trains it then; empty if it trains as it was compiled.
     """
     if learning_rate is not None:
         check_number("--learning-rate", learning_rate, above=0)
-    if not network.compiled:
-        rate = learning_rate or UNCOMPILED
-        compile_for_tuning(network, rate)
-        return f"The model was not compiled: it trains by SGD with a momentum of {MOMENTUM} and a rate of {rate:g}."
-    if is_loss(network.loss, "categoricalcrossentropy"):
-        smooths = isinstance(network.loss, keras.Loss) and bool(network.loss.get_config().get("label_smoothing"))
-        _compile(network, network.optimizer)
-        return "Labels are class numbers here, so the label smoothing of the loss is left out." if smooths else ""
-    return ""
+    if network.compiled:
+        return ""
+    rate = learning_rate or UNCOMPILED
+    compile_for_tuning(network, rate)
+    return f"The model was not compiled: it trains by SGD with a momentum of {MOMENTUM} and a rate of {rate:g}."
 
 
 def compile_for_tuning(network, learning_rate):
     """Compiles a classifier: SGD with Nesterov momentum 0.9, a crossentropy of class numbers, accuracy."""
-    _compile(network, keras.optimizers.SGD(learning_rate, momentum=MOMENTUM, nesterov=True))
-
-
-def _compile(network, optimizer):
     losses = keras.losses
     loss = losses.BinaryCrossentropy if tells_two_apart(network) else losses.SparseCategoricalCrossentropy
+    optimizer = keras.optimizers.SGD(learning_rate, momentum=MOMENTUM, nesterov=True)
     network.compile(optimizer, loss(from_logits=gives_logits(network)), metrics=["accuracy"])
+
+
+def labels_for(network, classes: np.ndarray) -> np.ndarray:
+    """The labels that a compiled classifier trains and is judged on.
+
+    Args:
+        network: The classifier.
+        classes: A class number for each image, `(images,)`.
+
+    Returns:
+        The class numbers; or one-hot rows, float32 `(images, classes)`, if its loss compares each score with one.
+    """
+    loss = network.loss
+    by_row = has_one_hot_loss(loss) or has_binary_loss(loss) or has_regression_loss(loss)
+    one_hot = by_row and network.compiled and not tells_two_apart(network)
+    return keras.utils.to_categorical(classes, _classes(network)) if one_hot else classes

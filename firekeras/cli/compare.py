@@ -166,6 +166,7 @@ def compare(
     if "scratch" in entries:
         entries["scratch"] = Scratch(scratch_epochs, scratch_learning_rate)
     x, y, x_val, y_val = datasets.hold_out(dataset, validation_share)
+    y, y_val, y_test = (classifier.labels_for(network, each) for each in (y, y_val, dataset.y_test))
     import_keras().utils.set_random_seed(0)
     console = Terminal(stderr=True, highlight=False)
     with activity("Comparing", console):
@@ -173,7 +174,7 @@ def compare(
             network,
             (x, y),
             (x_val, y_val),
-            (dataset.x_test, dataset.y_test),
+            (dataset.x_test, y_test),
             methods=entries,
             target=target,
             seeds=seeds,

@@ -269,9 +269,10 @@ def _run(options, resume, listener):
     if note:
         write_warning(note)
     import_keras().utils.set_random_seed(options["seed"])
+    x, y, x_val, y_val = datasets.hold_out(dataset, options["validation_share"], options["seed"])
     before, rounds = run_rounds(
         network,
-        datasets.hold_out(dataset, options["validation_share"], options["seed"]),
+        (x, classifier.labels_for(network, y), x_val, classifier.labels_for(network, y_val)),
         listener,
         method=method,
         protocol=options["protocol"],
@@ -421,4 +422,7 @@ def _comparison(network, result, dataset):
 
 
 def _tested(network, dataset, monitor):
-    return network.evaluate(dataset.x_test, dataset.y_test, verbose=0, return_dict=True)[monitor]
+    from firekeras.cli.classifier import labels_for
+
+    y = labels_for(network, dataset.y_test)
+    return network.evaluate(dataset.x_test, y, verbose=0, return_dict=True)[monitor]

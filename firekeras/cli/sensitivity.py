@@ -70,16 +70,17 @@ def sensitivity(
     dataset = load_data(data, network, images, **scaling, skip_unreadable=skip_unreadable)
     classifier.check_classes(network, dataset)
     classifier.prepare(network, None)
+    train = dataset.x_train, classifier.labels_for(network, dataset.y_train)
     with _reporting(events) as on_layer:
         analysis = measured(
             network,
-            (dataset.x_train, dataset.y_train),
+            train,
             criterion=criterion,
             batch_size=batch_size,
             n_jobs=n_jobs,
             on_layer=on_layer,
         )
-    chance = no_better_than_chance(analysis.baseline, (dataset.x_train, dataset.y_train), analysis.monitor)
+    chance = no_better_than_chance(analysis.baseline, train, analysis.monitor)
     if chance:
         write_warning(chance)
     if not events:

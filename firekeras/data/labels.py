@@ -6,11 +6,11 @@ import keras
 import numpy as np
 
 from firekeras.arguments import short
-from firekeras.keras_models.loss_names import has_binary_loss, is_loss
+from firekeras.keras_models.loss_names import has_binary_loss, has_one_hot_loss, is_loss
 from firekeras.refusals import is_number, unknown
 
 NUMBERS = "sparse_categorical_crossentropy"
-SPARSE, VECTORS = "sparsecategoricalcrossentropy", "categoricalcrossentropy"  # as `is_loss` compares them
+SPARSE = "sparsecategoricalcrossentropy"  # as `is_loss` compares it
 ROUNDING = 1e-3  # shares that were mixed may be a little above 1
 
 
@@ -60,7 +60,7 @@ def _check_shape_of_labels(model, name, shape):
         raise ValueError(
             f"{_numbers_up_to(classes)}, but the labels of `{name}` are of shape {shape}: pass y.argmax(axis=-1)."
         )
-    if is_loss(model.loss, VECTORS) and len(shape) == len(expected) - 1:
+    if has_one_hot_loss(model.loss) and len(shape) == len(expected) - 1:
         raise ValueError(
             f"The loss takes a vector of {classes} numbers for each label, but the labels of `{name}` are of shape "
             f"{shape}: pass keras.utils.to_categorical(y, {classes}), or compile with the loss {NUMBERS!r}."

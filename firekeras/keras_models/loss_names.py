@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 BINARY = ("binarycrossentropy", "binaryfocalcrossentropy", "bce")
+ONE_HOT = ("categoricalcrossentropy", "categoricalfocalcrossentropy", "categoricalhinge", "kldivergence")
 REGRESSION = (
     *("meansquarederror", "mse", "meanabsoluteerror", "mae", "huber", "logcosh"),
     *("meansquaredlogarithmicerror", "msle", "meanabsolutepercentageerror", "mape"),
@@ -22,6 +23,11 @@ def is_loss(loss, name: str) -> bool:
 def has_binary_loss(loss) -> bool:
     """Whether a loss is one of two classes, whose one score says how much speaks for class 1."""
     return any(is_loss(loss, name) for name in BINARY)
+
+
+def has_one_hot_loss(loss) -> bool:
+    """Whether a loss is one of classes that takes a vector per sample."""
+    return any(is_loss(loss, name) for name in ONE_HOT)
 
 
 def has_regression_loss(loss) -> bool:

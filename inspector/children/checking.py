@@ -40,7 +40,7 @@ def measure(model, plan, data: Data, images: int):
     dataset = load_data(data.source, network, **data.scaling)
     classifier.check_classes(network, dataset)
     classifier.prepare(network, None)
-    x, y, _ = draw_samples((dataset.x_test, dataset.y_test), images)
+    x, y, _ = draw_samples((dataset.x_test, classifier.labels_for(network, dataset.y_test)), images)
     evaluation = Evaluation((x, y), None, 0.0, batch_size=BATCH)
     judge = Judge(evaluation, dataset.x_train, BATCH, samples=images)
     given = evaluation.measured(network)

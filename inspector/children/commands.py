@@ -41,11 +41,13 @@ class ExportOptions:
         to: The name of the format.
         output: The file, or the folder.
         data: For int8: images to calibrate the ranges of values on; none for floats.
+        int8_inputs: Whether inputs and outputs are int8 too.
     """
 
     to: str
     output: Path
     data: Data = data_sources.NO_DATA
+    int8_inputs: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +116,8 @@ def table_arguments(model, output, in_litert) -> list[str]:
 
 def export_arguments(model, options: ExportOptions) -> list[str]:
     """`firekeras export`."""
-    int8 = ["--int8", *options.data.options] if options.data.source else []
+    inputs = ["--int8-inputs"] if options.int8_inputs else []
+    int8 = ["--int8", *inputs, *options.data.options] if options.data.source else []
     return ["export", str(model), "--to", options.to, *int8, "--output", str(options.output)]
 
 

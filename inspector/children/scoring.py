@@ -48,7 +48,7 @@ def _loaded(data, network):
         return load_images(data.source, network, **data.scaling)
     dataset = load_data(data.source, network, limit=MOST_IMAGES, **data.scaling)
     classifier.prepare(network, None)
-    return dataset.x_train, dataset.y_train
+    return dataset.x_train, classifier.labels_for(network, dataset.y_train)
 
 
 def _plain(scores):

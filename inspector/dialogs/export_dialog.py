@@ -16,6 +16,8 @@ from inspector.state import Data
 from inspector.widgets import name
 
 TITLES = {"litert": "LiteRT (.tflite), float32", "onnx": "ONNX (.onnx)", "saved-model": "SavedModel (a folder)"}
+COUNTED = "For microcontrollers: the file that the bars of RAM and flash count"
+NOT_COUNTED = "It takes and gives float32, so it is a little larger than the bars of RAM and flash count"
 UNCUT = "To export the previewed cut, save the pruned model (Ctrl+S), open it, and export that."
 
 
@@ -68,14 +70,14 @@ class ExportDialog(OptionsDialog):
         return self.format.currentData()
 
     def _propose(self, *_):
-        to, int8 = self._kind()
+        to, int8, _ = self._kind()
         self.data.setEnabled(int8)
         stem = self.model.name.removesuffix(".keras")
         self.output.setText(str(self.model.with_name(f"{stem}{'_int8' if int8 else ''}{FORMATS[to].ending}")))
         self._check()
 
     def _check(self, *_):
-        to, int8 = self._kind()
+        to, int8, _ = self._kind()
         self.data.reason.clear()
         output = self._output()
         why = why_not_written(output, FORMATS[to].ending, self.model)
@@ -88,23 +90,26 @@ class ExportDialog(OptionsDialog):
 
     def options(self) -> ExportOptions:
         """What is chosen."""
-        to, int8 = self._kind()
+        to, int8, int8_inputs = self._kind()
         output = self._output()
-        return ExportOptions(to, output, self.data.chosen) if int8 else ExportOptions(to, output)
+        return ExportOptions(to, output, self.data.chosen, int8_inputs) if int8 else ExportOptions(to, output)
 
 
 def _kinds():
-    """Each format, and int8 if it has that: its name, whether it is int8, and its title."""
+    """Each format, and int8 if it has that: the format, whether it is int8, its inputs too, and a title."""
     for known in FORMATS.values():
         title = TITLES.get(known.name, known.title)
-        yield known, False, title
+        yield known, False, False, title
         if known.has_int8:
-            yield known, True, f"{title.split(',')[0]}, int8"
+            yield known, True, False, f"{title.split(',')[0]}, int8"
+            yield known, True, True, f"{title.split(',')[0]}, int8, inputs and outputs too"
 
 
-def _item(known, int8, title):
+def _item(known, int8, int8_inputs, title):
     item = QtGui.QStandardItem(title)
-    item.setData((known.name, int8), QtCore.Qt.ItemDataRole.UserRole)
+    item.setData((known.name, int8, int8_inputs), QtCore.Qt.ItemDataRole.UserRole)
+    if int8:
+        item.setToolTip(COUNTED if int8_inputs else NOT_COUNTED)
     try:
         known.check(os.environ.get("KERAS_BACKEND", "tensorflow"))
     except (ValueError, ImportError) as error:

@@ -15,6 +15,12 @@ def percent(share: float | None) -> str:
     return f"{share:+.1%}" if share else "0%"
 
 
+def milliseconds(seconds: float) -> str:
+    """A time in three digits, without a unit; zeros at the end count: "0.0300"."""
+    time = 1e3 * seconds
+    return f"{time:#.3g}".rstrip(".") if time < 999.5 else f"{time:,.0f}"
+
+
 def short_score(score: float) -> str:
     """A score in two digits, or in whole numbers of three or more, which are shorter than powers of ten."""
     score += 0.0  # -0.0 becomes 0

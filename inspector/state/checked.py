@@ -45,8 +45,8 @@ class Checked:
     def details(self) -> str:
         """How it was measured."""
         how = (
-            f"On {self.images:,} test samples of {self.data}, without training. Before the cut and after it, the "
-            "statistics of BatchNormalization are measured again on training data, as in a run. Sensitivity "
-            "(Shift+F9) is measured on training samples, so its figure for the uncut network may differ."
+            f"On {self.images:,} test samples of {self.data}, without training. Before the cut and after it, "
+            "statistics of BatchNormalization, if there are any, are measured again on training data, as in a run. "
+            "Sensitivity (Shift+F9) is measured on training samples, so its figure for the uncut network may differ."
         )
         return f"{how} {self.note}".strip()

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from firekeras.rounds.run_directory import BEST, RunDirectory
-from firekeras.rounds.schema import model_name
+from firekeras.rounds.schema import beside_name, model_name
 from firekeras.scores.profile import FireProfile
 from firekeras.scores.same_weights import other_layers
 from inspector.state.weights import ModelWeights
@@ -84,12 +84,26 @@ def _open_model(path):
     weights = ModelWeights(path)
     beside = beside_model(path)
     if not beside.exists():
-        return Document(path, model=path, weights=weights)
+        return _measured_by_run(path, weights) or Document(path, model=path, weights=weights)
     try:
         profile = profile_for(weights, beside)
     except ValueError as error:
         return Document(path, model=path, weights=weights, notes=(str(error),))
     return Document(path, path, beside, profile, weights, notes=_of_other_weights(weights, profile, beside))
+
+
+def _measured_by_run(path, weights) -> Document | None:
+    """A model in the folder of a run, with FIRE that the run measured of it; None if there is none of these weights."""
+    try:
+        run = RunDirectory.open(path.parent)
+        names = {model_name(number): found for number, found in profiles_by_round(run).items()}
+        found = names.get(run.newest_model().name if path.name == BEST else path.name)
+        profile = profile_for(weights, found) if found else None
+    except ValueError:  # the model opens without it
+        return None
+    if found is None or profile is None or _of_other_weights(weights, profile, found):
+        return None
+    return Document(path, path, found, profile, weights)
 
 
 def _open_profile(path):
@@ -126,6 +140,22 @@ def profiles_of(run: RunDirectory) -> list[Path]:
     """The profiles that a run measured, in order of its rounds."""
     named = [event["profile"] for event in run.rounds() if event.get("profile")]
     return [file for name in dict.fromkeys(named) if (file := run.file(name))]
+
+
+def profiles_by_round(run: RunDirectory) -> dict[int, Path]:
+    """The profiles in the folder of a run, by the round that left the network which they are of; 0 is the first one.
+
+    A round measures what the kept ones before it left; what the last one left is measured after it, beside its model.
+    """
+    of: dict[int, Path] = {}
+    now = 0
+    for event in run.rounds():
+        file = run.file(event["profile"]) if event.get("profile") else None
+        if file is not None:
+            of.setdefault(now, file)
+        now = event["number"] if event["accepted"] else now
+    beside = {number: run.file(beside_name(number)) for number in range(now + 1)}
+    return of | {number: file for number, file in beside.items() if file is not None}
 
 
 def beside_model(path) -> Path:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from firekeras.report.run_report import Round, RunReport
-from firekeras.rounds.run_directory import RunDirectory
-from firekeras.rounds.schema import beside_name, model_name
+from firekeras.rounds.schema import model_name
+from inspector.state.documents import profiles_by_round
 from inspector.state.runs import RunView
 
 CUT = "cut"  # the state that a round kept, if training did not help
@@ -143,23 +143,11 @@ def _of_epoch(report, record, event) -> Stage | None:
 def _stages_of_rounds(view) -> list[Stage]:
     report, directory = view.report, view.directory
     files = {event["number"]: event.get("model") for event in directory.rounds()}
-    profiles = _profiles(directory)
+    profiles = profiles_by_round(directory)
     numbers = [0, *(record.number for record in report.accepted if record.widths)]
     return [_stage(directory, report, n, files.get(n) if n else model_name(0), profiles.get(n)) for n in numbers]
 
 
 def _stage(directory, report, number, model, profile):
     until = tuple(record for record in report.rounds if record.number <= number)
-    own = directory.file(beside_name(number)) or (directory.file(profile) if profile else None)
-    return Stage(number, dataclasses.replace(report, rounds=until), directory.file(model) if model else None, own)
-
-
-def _profiles(directory: RunDirectory) -> dict[int, str]:
-    """The names of the profiles by the network that they are of: a round measures what the kept ones before it left."""
-    of: dict[int, str] = {}
-    now = 0
-    for event in directory.rounds():
-        if event.get("profile"):
-            of.setdefault(now, event["profile"])
-        now = event["number"] if event["accepted"] else now
-    return of
+    return Stage(number, dataclasses.replace(report, rounds=until), directory.file(model) if model else None, profile)

@@ -9,7 +9,7 @@ import numpy as np
 from firekeras.plan.goals import in_words, title_of, unit_of
 from firekeras.report.tables import short_number
 from inspector.state import criteria, data_sources, obstacles
-from inspector.state.changes import change, percent
+from inspector.state.changes import change, milliseconds, percent
 from inspector.state.comparison import Mode
 from inspector.state.session import Session
 
@@ -75,7 +75,7 @@ def latency_by_table(session: Session) -> tuple[str, str]:
     before, after = measured.costs.latency, session.cut.costs.latency
     if not before or after is None:
         return "", ""
-    figures = f"latency {1e3 * before:.3g} → {1e3 * after:.3g} ms ({percent(change(before, after))})"
+    figures = f"latency {milliseconds(before)} → {milliseconds(after)} ms ({percent(change(before, after))})"
     details = f"Predicted by {table.details} F7 measures this cut on this computer."
     return f"{figures}, predicted for {table.device}", details
 

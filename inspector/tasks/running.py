@@ -144,6 +144,7 @@ class Running(Task):
         self._leave_network()
         self._forget(Path(folder), own=True)
         self.shown.emit(None, STARTING, False)
+        self.status.emit("")  # what was said of a preview
         self.wanted.emit()
         self.wished.emit(firekeras_command(arguments), f"Run {Path(folder).name}", self._ended)
 
@@ -364,7 +365,9 @@ class Running(Task):
         if self.view is not None and stage in self.stages:
             self._list_networks(self.view)
             self.choose_round(stage.number)
-        self.said.emit(Message(f"Measured. {self._where_it_is(stage)}"))
+        session, shown = self.session, self.session.comparison
+        holds = lambda: session.comparison is shown and (shown is None or session.shows_other)  # noqa: E731
+        self.said.emit(Message(f"Measured. {self._where_it_is(stage)}", holds=holds))
 
     def _where_it_is(self, stage):
         """Where FIRE of a round is to be seen."""

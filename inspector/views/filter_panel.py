@@ -76,6 +76,10 @@ class FilterPanel(QtWidgets.QWidget):
         numbers.setRootIsDecorated(False)
         numbers.setAlternatingRowColors(True)
         numbers.setHeaderLabels(["What", "Value"])
+        mode = QtWidgets.QHeaderView.ResizeMode  # what it is may be shortened, its value never
+        numbers.header().setStretchLastSection(False)
+        numbers.header().setSectionResizeMode(0, mode.Stretch)
+        numbers.header().setSectionResizeMode(1, mode.ResizeToContents)
         numbers.setAccessibleName("Numbers of the filter")
         numbers.setStatusTip("The measurements of the filter, and the statistics of its weights")
         return numbers
@@ -190,8 +194,7 @@ class FilterPanel(QtWidgets.QWidget):
             return
         whole = filter is None
         rows = self._layer_numbers(measured, layer) if whole else self._filter_numbers(measured, layer, filter)
-        self.numbers.addTopLevelItems([QtWidgets.QTreeWidgetItem([name, value]) for name, value in rows])
-        self.numbers.resizeColumnToContents(0)
+        self.numbers.addTopLevelItems([_line(name, value) for name, value in rows])
 
     def _layer_numbers(self, measured, layer):
         fire = measured.profile.get(layer, np.zeros(0))
@@ -248,6 +251,12 @@ def _map_after(comparison, layer, filter):
     later = None if filter is None else comparison.filter_after(layer, filter)
     known = comparison.after is not None and (filter is None or later is not None)
     return _map(comparison.after, layer, later) if known else None
+
+
+def _line(what, value):
+    line = QtWidgets.QTreeWidgetItem([what, value])
+    line.setToolTip(0, what)
+    return line
 
 
 def _number(value):

@@ -17,8 +17,11 @@ NO_BOARD, FROM_FILE = "No board", "From a file…"
 NO_GOAL = "50% of MACs, …"
 TIP = "How much to leave, such as 50% of MACs, 2 ms, or 256 kB of RAM and 512 kB of flash; the filters to remove follow"
 BOARD_TIP = "The board that the network has to fit"
-RAM = "The tensors take this in int8; the stack and the program come on top. Click to go to the layers at the peak"
-FLASH = "The .tflite file takes this in int8; the program comes on top"
+RAM = (
+    "The tensors take this in int8, inputs and outputs too; the stack and the program come on top. Click to go to the "
+    "layers at the peak"
+)
+FLASH = "The .tflite file takes this in int8, inputs and outputs too, within a few percent; the program comes on top"
 
 
 class GoalBar(QtWidgets.QWidget):
@@ -47,6 +50,7 @@ class GoalBar(QtWidgets.QWidget):
         self.goal.setLineEdit(self.line)  # without a completer: what is typed counts, not a proposal that begins so
         self.goal.setCompleter(None)  # type: ignore[arg-type]
         self.goal.setMinimumContentsLength(17)
+        self.goal.setSizePolicy(QtWidgets.QSizePolicy.Policy.Expanding, QtWidgets.QSizePolicy.Policy.Fixed)
         UndoKeys(self.goal, self.line)
         self._awaits = ""  # a goal that only a latency table makes one
         self.board = QtWidgets.QComboBox()
@@ -100,6 +104,7 @@ class GoalBar(QtWidgets.QWidget):
         if watched is self.goal and event.type() == QtCore.QEvent.Type.FocusOut and event.reason() not in PASSING:
             self.line.setModified(False)
             self._show()
+            self.line.setCursorPosition(0)  # a long goal is read from its beginning
         if event.type() == QtCore.QEvent.Type.Wheel and not watched.hasFocus():
             event.ignore()
             return True
@@ -155,9 +160,6 @@ class GoalBar(QtWidgets.QWidget):
     def _show_document(self):
         self._awaits = ""
         self.goal.setEnabled(self.session.measured is not None)
-        tip = TIP if self.session.measured else f"{TIP}. Not now: nothing is measured yet"
-        self.goal.setStatusTip(tip)
-        self.goal.setToolTip(tip)
         self._propose()
         self._show()
 
@@ -173,8 +175,14 @@ class GoalBar(QtWidgets.QWidget):
         if text != self.line.text() and not (self.line.hasFocus() and self.line.isModified()):  # what is typed stays
             self.goal.setEditText(text)
             self.line.setCursorPosition(0)
+        tip = f"{text}. {TIP}" if text else TIP
+        self._explain(tip if self.session.measured else f"{TIP}. Not now: nothing is measured yet")
         self.label.setText("&Goal…" if self.session.pending else "&Goal")
         self._show_memory()
+
+    def _explain(self, tip):
+        self.goal.setStatusTip(tip)
+        self.goal.setToolTip(tip)
 
     def _show_memory(self):
         session, opened = self.session, self.session.opened

@@ -13,8 +13,9 @@ from command_line import names, refused, run, small_cnn
 import firekeras
 from firekeras.channels.graph import ChannelGraph
 from firekeras.cli.caps import parsed_caps
-from firekeras.cli.classifier import prepare
+from firekeras.cli.classifier import labels_for, prepare
 from firekeras.cli.files import load_images
+from firekeras.datasets import load_dataset
 from firekeras.keras_models.loss_names import has_binary_loss, loss_name
 from firekeras.keras_models.losses import gives_logits
 from firekeras.scores.fire.progress import ProgressReports
@@ -611,28 +612,46 @@ def test_one_number_is_no_class(folder):
     assert "(batch, 1) with a binary crossentropy" in refused("compress", "number.keras", "--data", "two.npz")
 
 
-def test_a_loss_on_one_hot_labels_is_replaced(folder):
-    model = small_cnn("softmax")
-    model.compile("sgd", "categorical_crossentropy", metrics=["accuracy"])
-    model.save("one_hot.keras")
-    assert run("compress", "one_hot.keras", *QUICK, "--tolerance", "inf", "--learning-rate", 0.02).exit_code == 0
-    compressed = keras.models.load_model("pruned.keras")
-    assert loss_name(compressed.loss) == "SparseCategoricalCrossentropy"
-    assert float(compressed.optimizer.learning_rate) == pytest.approx(0.01)  # its own again, after the run's 0.02
-
-
-def test_a_model_trains_as_it_was_compiled_or_a_note_says_how(folder):
-    """Class numbers need another loss than one-hot labels; the optimizer stays."""
+def test_a_network_for_one_hot_labels_stays_one(folder):
     model = small_cnn("softmax")
     smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
-    model.compile(keras.optimizers.Adam(1e-4), smoothed, metrics=["accuracy"])
-    assert "label smoothing" in prepare(model, None) and isinstance(model.optimizer, keras.optimizers.Adam)
-    assert float(model.optimizer.learning_rate) == pytest.approx(1e-4)
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    assert prepare(model, None) == "" and loss_name(model.loss) == "SparseCategoricalCrossentropy"
+    model.compile("sgd", smoothed, metrics=["accuracy", keras.metrics.TopKCategoricalAccuracy(2, name="top2")])
+    model.save("one_hot.keras")
+    done = run("compress", "one_hot.keras", *QUICK, "--tolerance", "inf", "--learning-rate", 0.02, "--scale", 1)
+    assert done.exit_code == 0, done.output
+    compressed, digits = keras.models.load_model("pruned.keras"), load_dataset("digits", limit=64)
+    assert compressed.loss.get_config()["label_smoothing"] == 0.1
+    assert float(compressed.optimizer.learning_rate) == pytest.approx(0.01)  # its own again, after the run's 0.02
+    rows = keras.utils.to_categorical(digits.y_test, 10)
+    found = compressed.evaluate(digits.x_test, rows, verbose=0, return_dict=True)
+    assert f"{found['accuracy']:.4g}" in done.output
+    assert found["top2"] >= found["accuracy"]
+
+
+def test_a_model_that_is_not_compiled_trains_by_sgd_and_a_note_says_so(folder):
+    model = small_cnn("softmax")
+    model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", metrics=["accuracy"])
+    assert prepare(model, None) == "" and loss_name(model.loss) == "categorical_crossentropy"
     small_cnn().save("plain.keras")
     done = run("compress", "plain.keras", *QUICK, "--tolerance", "inf")
     assert "The model was not compiled: it trains by SGD with a momentum of 0.9 and a rate of 0.01." in done.output
+
+
+@pytest.mark.parametrize(
+    ("loss", "one_hot"),
+    [
+        *(("sparse_categorical_crossentropy", False), ("categorical_crossentropy", True)),
+        *((keras.losses.CategoricalFocalCrossentropy(), True), ("kl_divergence", True)),
+        *(("binary_crossentropy", True), ("mse", True), (None, False)),
+    ],
+)
+def test_labels_are_as_the_loss_takes_them(loss, one_hot):
+    model = small_cnn("softmax")
+    if loss:
+        model.compile("sgd", loss)
+    classes = np.array([3, 0, 9])
+    labels = labels_for(model, classes)
+    np.testing.assert_array_equal(labels, np.eye(10, dtype="float32")[classes] if one_hot else classes)
 
 
 @pytest.mark.parametrize("activation", [None, "linear", "softmax", "sigmoid"])

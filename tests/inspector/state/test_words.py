@@ -1,6 +1,9 @@
 import dataclasses
 
+import pytest
+
 from inspector.state import words
+from inspector.state.changes import milliseconds
 from inspector.state.comparison import Comparison, Mode
 
 
@@ -36,3 +39,11 @@ def test_what_nobody_recorded_is_called_an_assumption(session):
     highest = int(profile[row.name].argmax())
     assert words.readout(session, row.name, highest).endswith(", assumed to be removed")
     assert words.reasons(session, row.name, highest)[0].startswith("round 3: assumed to be removed; ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(5.04e-5, "0.0504"), (3e-5, "0.0300"), (2.36e-4, "0.236"), (0.0125, "12.5"), (0.12, "120"), (1.25, "1,250")],
+)
+def test_times_have_three_digits(seconds, said):
+    assert milliseconds(seconds) == said

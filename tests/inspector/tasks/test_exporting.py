@@ -1,9 +1,13 @@
 """Exports to files that are deployed."""
 
+import dataclasses
+
 import pytest
+from PySide6 import QtCore
 from recorded import command
 
 from inspector.children.commands import ExportOptions, export_arguments
+from inspector.dialogs.export_dialog import COUNTED, NOT_COUNTED
 from inspector.state import Data
 from inspector.tasks import exporting
 
@@ -46,6 +50,25 @@ def test_int8_needs_data_and_floats_do_not(window, qtbot, asked, files):
     window.exporting.open_page = lambda url: pages.append(url.toLocalFile()) or True
     window.banner.way_out.click()
     assert pages == [str(output.parent)]
+
+
+def test_the_file_that_the_bars_count_can_be_exported(window, qtbot, asked, files):
+    window.actions_["export"].trigger()
+    dialog = window.dialog
+    dialog.data.box.setEditText("digits")
+    tips = {}
+    for title in ("LiteRT (.tflite), int8", "LiteRT (.tflite), int8, inputs and outputs too"):
+        dialog.format.setCurrentText(title)
+        tips[title] = dialog.format.currentData(QtCore.Qt.ItemDataRole.ToolTipRole)
+    assert [*tips.values()] == [NOT_COUNTED, COUNTED] and COUNTED.endswith("the bars of RAM and flash count")
+    wanted = dialog.options()
+    dialog.reject()
+    assert wanted.int8_inputs and "--int8-inputs" in export_arguments(files[0], wanted)
+    assert "--int8-inputs" not in export_arguments(files[0], dataclasses.replace(wanted, int8_inputs=False))
+    assert (
+        "inputs and outputs too" in window.goal.flash.toolTip()
+        and "inputs and outputs too" in window.goal.ram.toolTip()
+    )
 
 
 def test_an_export_is_refused_where_it_cannot_be_written(window, files):

@@ -1,5 +1,6 @@
 import keras
 import pytest
+from PySide6 import QtCore
 
 import firekeras
 from inspector.state import words
@@ -55,6 +56,20 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
     shown = {panel.numbers.topLevelItem(n).text(0): panel.numbers.topLevelItem(n).text(1) for n in range(5)}
     assert shown["FIRE, measured"] == f"{session.measured.profile[row.name][2]:.5g}"
     assert shown["rank"] == f"{session.measured.place(row.name, 2)} of {session.measured.ranked}"
+
+
+def test_values_are_whole_in_a_narrow_panel(window, qtbot):
+    panel, numbers = window.panel, window.panel.numbers
+    window.resizeDocks([window.filter_dock], [panel.minimumWidth()], QtCore.Qt.Orientation.Horizontal)
+    panel.tabs.setCurrentWidget(numbers)
+    window.session.point_at(next(row.name for row in window.session.rows if not row.locked), 2)
+    widest = max(
+        numbers.fontMetrics().horizontalAdvance(numbers.topLevelItem(n).text(1))
+        for n in range(numbers.topLevelItemCount())
+    )
+    assert numbers.columnWidth(1) >= widest
+    qtbot.waitUntil(lambda: numbers.columnWidth(0) + numbers.columnWidth(1) <= numbers.viewport().width())
+    assert numbers.topLevelItem(0).toolTip(0) == numbers.topLevelItem(0).text(0)
 
 
 def test_a_window_whose_file_is_closed_can_still_change_its_theme(window):

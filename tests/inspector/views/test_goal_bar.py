@@ -47,6 +47,18 @@ def test_the_ratio_the_table_and_the_bars_follow_a_goal_that_is_typed(window, qt
     assert session.choices.goal.text == text and window.editor.stack.undoText() == f"goal of {text}"
 
 
+def test_a_long_goal_is_read_from_its_beginning(window, qtbot):
+    text = "70% of parameters and 90% of flash and 99% of the conv MACs"
+    type_goal(window, qtbot, text)
+    assert window.goal.line.cursorPosition() == len(text) and window.goal.goal.toolTip().startswith(f"{text}. ")
+    qtbot.keyClick(window.goal.line, Qt.Key.Key_Return)
+    window.heatmap.setFocus()
+    assert window.goal.line.text() == text and window.goal.line.cursorPosition() == 0
+    narrow = window.goal.goal.width()
+    window.resize(1440, 900)
+    qtbot.waitUntil(lambda: window.goal.goal.width() > narrow + 60)
+
+
 def test_caps_move_what_a_goal_needs_and_the_slider_ends_it(window, qtbot):
     type_goal(window, qtbot, "60% of MACs")
     window.goal.line.clearFocus()

@@ -2,12 +2,17 @@
 
 import json
 
+import keras
 import numpy as np
+import pytest
 from PySide6 import QtCore
 from recorded import epoch
 
 from examples.inspector_walk import Walk
+from inspector.children import MeasureOptions
+from inspector.children.job import Outcome
 from inspector.models.columns import Column
+from inspector.state import Data
 from inspector.state.comparison import Mode
 from inspector.state.documents import read_profile
 
@@ -74,6 +79,41 @@ def test_what_a_round_left_is_opened_exported_and_shown_in_its_folder(history, q
     assert window.session.document.model == folder / "round-001.keras" and not window.rounds.isVisible()
     assert "no run is open" in window.actions_["open_round"].statusTip()
     window.structure.abort_and_wait()
+
+
+@pytest.mark.parametrize(
+    ("model", "profile"), [("round-000.keras", "profile-001.fire.h5"), ("round-001.keras", "profile-003.fire.h5")]
+)
+def test_the_model_of_a_round_opens_with_what_the_run_measured_of_it(history, model, profile):
+    window, _, _, folder = history
+    window.open_path(folder / model)
+    document = window.session.document
+    assert document.model == folder / model and document.profile_path == folder / profile
+    assert window.session.measured is not None and not window.session.of_run and not window.banner.isVisible()
+
+
+def test_what_is_newest_opens_with_its_fire_unless_that_is_of_other_weights(history, files, cut_files):
+    window, _, _, folder = history
+    for name, source in (("best.keras", cut_files[0]), ("round-003.fire.h5", cut_files[1])):
+        (folder / name).write_bytes(source.read_bytes())
+    window.open_path(folder / "best.keras")
+    assert window.session.document.profile_path == folder / "round-003.fire.h5"
+    other = keras.models.load_model(files[0])
+    other.set_weights([2 * w for w in other.get_weights()])
+    other.save(folder / "round-000.keras")
+    window.open_path(folder / "round-000.keras")
+    assert window.session.document.profile is None
+    window.structure.abort_and_wait()
+
+
+def test_that_a_round_is_measured_is_said_while_it_is_shown(history):
+    window = history[0]
+    window.rounds.slider.setValue(1)
+    stage, _ = window.running.need_stage()
+    window.running._is_measured(Outcome(True, False, "", ()), stage, MeasureOptions(Data("digits")))
+    assert window.banner.words.text() == "Measured. The heatmap shows FIRE after round 1."
+    window.rounds.slider.setValue(0)
+    assert not window.banner.isVisible()
 
 
 def test_a_model_that_is_gone_is_missed(history):
