@@ -146,10 +146,9 @@ def test_bn_scale_of_coupled_filters_is_the_mean_of_all_that_they_pass():
     np.testing.assert_allclose(scores["a1"], -np.abs(value(layers["a1_bn"].gamma)), rtol=1e-6)
 
 
-def test_no_score_at_all_is_an_error():
-    with pytest.raises(
-        ValueError, match=r"No filter of 'two_convs' has a bn_scale score \(conv1: its output passes no"
-    ):
+def test_no_score_at_all_is_an_error_that_gives_each_reason_once():
+    reason = r"\(conv1, conv2, logits: its output passes no BatchNormalization that has a scale\)\."
+    with pytest.raises(ValueError, match=f"No filter of 'two_convs' has a bn_scale score {reason}"):
         firekeras.score_filters(networks.two_convs(), "bn_scale")
 
 
