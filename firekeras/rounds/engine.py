@@ -280,6 +280,7 @@ class Rounds(Run, Iterator):
                 restore_rate(self.best, self.first.optimizer)
         with self.time.on("measuring"):
             self._measure_what_is_left()
+        self._report_notes()
         self._journal.report("stop", reason=self.stopped_because, seconds=self.time.seconds)
 
     def _measure_what_is_left(self):
@@ -287,9 +288,13 @@ class Rounds(Run, Iterator):
         number = next((record.number for record in reversed(self.records) if record.accepted), 0)
         if not number or not self._journal.lacks_fire_of(number):
             return
-        profile = self.method.fire_of(self.best, self)
+        try:
+            profile = self.method.fire_of(self.best, self)
+        except ValueError as error:  # data that come only once may be used up; the run has come to its end all the same
+            self._note(f"FIRE of the last network was not measured: {error}")
+            return
         if profile is not None:
-            self._journal.fire_of(number, profile)
+            self._journal.keep_fire_of(number, profile)
 
     def _next_round(self) -> RoundRecord | None:
         seed_round(self.settings.seed, len(self.records))

@@ -218,7 +218,7 @@ class Journal:
         lacks = self.directory is not None and self.directory.file(beside_name(number)) is None
         return bool(devices.said_by_the_first(lacks))
 
-    def fire_of(self, number: int, profile: FireProfile):
+    def keep_fire_of(self, number: int, profile: FireProfile):
         """Writes FIRE of the model of a round beside it, for those who look at the folder."""
         if self.directory is not None:
             self.directory.save_beside(profile, number)

@@ -83,10 +83,12 @@ def _why(part, match, measure):
         return f"{part} of what? "
     if not match:
         return ""
-    if measure and match["percent"]:
+    if not measure:
+        return f"{meant_cost(_named(match))} ".lstrip()
+    if match["percent"]:
         return "A share is above 0%, up to 100%. "
-    units, example = UNITS[unit_of(measure)] if measure else ("", "")
-    return f"An amount is above 0, with {units}: “{example}”. " if measure else f"{meant_cost(_named(match))} ".lstrip()
+    units, example = UNITS[unit_of(measure)]
+    return f"An amount is above 0, with {units}: “{example}”. "
 
 
 def _named(match):

@@ -957,6 +957,17 @@ def test_fire_of_the_network_that_a_run_leaves_is_in_its_folder(trained, tmp_pat
     assert not (tmp_path / "run" / "round-001.fire.h5").exists()
 
 
+def test_a_run_whose_last_network_cannot_be_measured_ends_all_the_same(trained, tmp_path):
+    class Once(FirePruning):
+        def fire_of(self, model, run):
+            raise ValueError("The data have come to their end.")
+
+    given = {"method": Once(), "tolerance": 1.0, "max_rounds": 1, "epochs_per_round": 0, "run_dir": tmp_path / "run"}
+    result = compress(trained, **given)
+    said = "FIRE of the last network was not measured: The data have come to their end."
+    assert said in result.notes and RunDirectory.open(tmp_path / "run").events()[-1]["event"] == "stop"
+
+
 @pytest.mark.parametrize("settings", [{"tolerance": 1.0}, {"method": FirePruning(), "evaluate": scripted(0.9, (0.1,))}])
 def test_no_fire_is_measured_in_the_end_without_a_ranking_by_it_or_a_cut(trained, tmp_path, settings):
     compress(trained, run_dir=tmp_path / "run", **{"max_rounds": 1, "epochs_per_round": 0, **settings})
