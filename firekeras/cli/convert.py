@@ -44,4 +44,5 @@ def convert(
             show_text(note)
         if converted.difference:
             largest = converted.difference.largest
-            show_text(f"Outputs differ from the old model's by at most {largest:.2g} of the largest output.")
+            by = f"differ from the old model's by at most {largest:.2g} of the largest output"
+            show_text(f"Outputs {by if largest else 'are the same as those of the old model'}.")

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 
 from firekeras.channels.costs import COSTS, Costs
 from firekeras.export.boards import Board
-from firekeras.plan.goals import UNITS, Value, is_amount, is_share, meant_cost, unit_of
+from firekeras.plan.goals import ALSO_CALLED, UNITS, Value, is_amount, is_share, unit_of
+from firekeras.refusals import SIMILAR, nearest
 
 THIS_BOARD = "this board"
 EXPECTED = "“50% of MACs”, “256 kB of RAM”, “512 kB of flash”, “2 ms”, several of them, or a board"
@@ -84,7 +85,8 @@ def _why(part, match, measure):
     if not match:
         return ""
     if not measure:
-        return f"{meant_cost(_named(match))} ".lstrip()
+        meant = nearest(ALSO_CALLED.get(_named(match), _named(match)), NAMES, SIMILAR)
+        return f"Did you mean {COSTS[NAMES[meant]].title}? " if meant else ""
     if match["percent"]:
         return "A share is above 0%, up to 100%. "
     units, example = UNITS[unit_of(measure)]

@@ -125,17 +125,17 @@ def of_cap(session: Session, layer: str) -> str:
 def without_score(session: Session) -> str:
     """A sentence on the layers that cannot be ranked since they have no FIRE; empty if there are none, or they have."""
     locks = {name for name in session.need_opened().graph.filter_layers if session.need_opened().is_locked(name)}
-    number = sum(bool(row.locked) and row.name not in locks for row in session.rows)
+    number, every = sum(bool(row.locked) and row.name not in locks for row in session.rows), len(session.rows)
     if not number:
         return ""
     if number == 1:
         return (
-            f" One of {len(session.rows)} layers is locked: it, or layers that lose filters together with it, have no "
-            "ReLU of their own, so no FIRE. L1 norms can rank them."
+            f" One of {every} layers has no FIRE: it, or layers that lose filters together with it, have no ReLU of "
+            "their own. It keeps all its filters, but l1 norms can rank them."
         )
     return (
-        f" {number} of {len(session.rows)} layers are locked: they, or layers that lose filters together with them, "
-        "have no ReLU of their own, so no FIRE. L1 norms can rank them."
+        f" {number} of {every} layers have no FIRE: they, or layers that lose filters together with them, "
+        "have no ReLU of their own. They keep all their filters, but l1 norms can rank them."
     )
 
 

@@ -17,6 +17,7 @@ from inspector.dialogs import why_not_written
 from inspector.models import Preferences
 from inspector.state import (
     SENSITIVITY,
+    Choices,
     Comparison,
     Message,
     Mode,
@@ -72,8 +73,9 @@ class Saving(Task):
         return name.removesuffix(".keras").removesuffix(".fire.h5")
 
     def cut_is_saved(self):
-        """A model or a plan was written: nothing is lost with the choices, unless caps or locks led to it."""
-        if not (self.session.choices.caps or self.session.choices.locked):
+        """A model or a plan was written: nothing is lost with the choices, if a share or a goal is all there is."""
+        choices = self.session.choices
+        if choices == Choices(ratio=choices.ratio, goal=choices.goal):
             self.saved.emit()
 
     def _is_written(self, path, more=""):

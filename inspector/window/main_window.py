@@ -68,8 +68,8 @@ SHORT = {"measure": "Measure", "time": "Latency", "run": "Run", "save": "Save"} 
 CLOSE = "Close?"
 KEPT = "If you abort it, finished rounds are kept: open its folder to resume it (Ctrl+Shift+R)."
 UNSAVED = (
-    "Your goal or share of filters to remove, caps and locks are not saved. "
-    "Neither a pruned model nor a plan holds caps and locks."
+    "Your goal or share of filters to remove, caps, locks and limits are not saved. "
+    "Neither a pruned model nor a plan holds caps, locks and limits."
 )
 BY_L1 = "Its filters are ranked by l1 norms; the list above the heatmap has other criteria."
 RUN_HEIGHT = 210  # pixels

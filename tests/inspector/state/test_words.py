@@ -47,3 +47,12 @@ def test_what_nobody_recorded_is_called_an_assumption(session):
 )
 def test_times_have_three_digits(seconds, said):
     assert milliseconds(seconds) == said
+
+
+def test_layers_without_fire_are_counted_and_called_so(session):
+    without = [row for row in session.rows if row.locked]
+    graph = session.opened.graph
+    ends = [name for name in graph.filter_layers if session.opened.is_locked(name)]  # outputs, for instance
+    number = len(without) - len(ends)
+    said = words.without_score(session)
+    assert number > 1 and ends and said.startswith(f" {number} of {len(session.rows)} layers have no FIRE: they, or ")

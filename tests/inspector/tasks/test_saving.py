@@ -2,6 +2,7 @@ import json
 import os
 
 import keras
+import pytest
 
 from firekeras.plan.planning import PruningPlan, plan_pruning
 from inspector.state.comparison import Mode
@@ -44,6 +45,24 @@ def test_the_plan_is_what_the_command_line_makes(window, tmp_path):
     )
     assert {n: f.tolist() for n, f in plan.removed.items()} == {n: f.tolist() for n, f in expected.removed.items()}
     assert window.isWindowModified()  # it does not hold the cap
+
+
+@pytest.mark.parametrize(
+    ("choose", "kept"),
+    [
+        (lambda editor, layer: editor.set_ratio(0.4), True),
+        (lambda editor, layer: editor.set_goal("60% of MACs"), True),
+        (lambda editor, layer: editor.set_limits(4, 0.1), False),
+        (lambda editor, layer: editor.set_limits(1, 0.3), False),
+        (lambda editor, layer: editor.set_locks([layer], True), False),
+    ],
+)
+def test_a_plan_keeps_a_share_or_a_goal_and_no_more(window, qtbot, tmp_path, choose, kept):
+    choose(window.editor, next(row.name for row in window.session.rows if not row.locked))
+    qtbot.waitUntil(lambda: not window.session.pending)
+    assert window.isWindowModified()
+    window.saving.save_plan(tmp_path / "plan.json")
+    assert window.isWindowModified() != kept
 
 
 def test_tables_and_numbers_for_viewers_are_written(window, tmp_path):
