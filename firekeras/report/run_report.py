@@ -82,6 +82,7 @@ class RunReport:
         progress: The round that has not ended yet, or None.
         remarks: Notes on the run as a whole.
         seconds: How the run spent its time, by part; empty if unknown.
+        judged_on: How many samples the metric is measured on; 0 if unknown.
 
     Example:
     >>> from firekeras.report.run_report import RunReport
@@ -105,6 +106,7 @@ class RunReport:
     progress: Progress | None
     remarks: tuple[str, ...] = ()
     seconds: dict[str, float] = dataclasses.field(default_factory=dict)
+    judged_on: int = 0
 
     @classmethod
     def of(cls, settings: Mapping, events: Sequence[Mapping], *, abandoned: bool = False) -> RunReport:
@@ -138,6 +140,7 @@ class RunReport:
             progress=_progress(events),
             remarks=_remarks(events),
             seconds=_seconds(events),
+            judged_on=settings.get("judged_on") or 0,
         )
 
     @property
@@ -222,7 +225,8 @@ class RunReport:
 
     def comparison(self) -> list[tuple[str, str, str, str]]:
         """Rows of (title, before, after, change): the metric, conv MACs, MACs and parameters."""
-        metric = tables.metric_row(self.monitor, self.baseline, self.accuracy)
+        on = f" on {self.judged_on:,} validation samples" if self.judged_on else ""
+        metric = tables.metric_row(f"{self.monitor}{on}", self.baseline, self.accuracy)
         return [metric, *tables.cost_rows(self.costs_before, self.costs_after)]
 
 

@@ -239,6 +239,7 @@ class Rounds(Run, Iterator):
             "costs": cost_fields(self.costs_before),
             "widths": self.original_widths,
             "data": self._data(),
+            "judged_on": self.evaluation.samples,
         }
 
     def _data(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from firekeras.data.ending import watched
+from firekeras.data.labels import are_arrays
 from firekeras.data.scale import Range, most_frequent, suspected_range
 from firekeras.keras_models.devices import scope_of
 from firekeras.keras_models.internals import build_metrics
@@ -62,6 +63,13 @@ class Evaluation:
     def monitor(self) -> str:
         """The name of the metric; unless it was given, known once a network has been measured."""
         return self._monitor or self._wanted or "accuracy"
+
+    @property
+    def samples(self) -> int | None:
+        """How many samples it measures on; None if their number is unknown, or a function measures."""
+        if self._evaluate is not None or not are_arrays(self.data):
+            return None
+        return len(keras.tree.flatten(self.data)[0])
 
     def measured(self, model: keras.Model) -> float:
         """The metric of a model; NaN if the loss is.

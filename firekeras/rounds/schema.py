@@ -55,6 +55,7 @@ class RunFile(TypedDict, total=False):
     widths: Required[dict[str, Count]]
     source: dict[str, Any] | None
     data: dict[str, str]
+    judged_on: Count | None
     weights: str
     within: str
 

@@ -9,7 +9,7 @@ import numpy as np
 from firekeras.discovery import registered
 from firekeras.scores.profile import FilterScores, FireProfile
 
-FIRE, FILLED = "fire", "fire or l1"
+FIRE, FILLED, APOZ = "fire", "fire or l1", "apoz"
 FROM_0_TO_1 = (FIRE, FILLED)
 LABELLED = ("taylor", "fisher")  # these need labels and a loss
 TIPS = {  # why a filter is removed first
@@ -22,7 +22,7 @@ TIPS = {  # why a filter is removed first
     "contribution": "little of its variance arrives where it is read, by the weights",
     "contribution_measured": "little of its variance arrives where it is read, measured on data",
     "random": "it is drawn at random, for comparison",
-    "apoz": "its ReLU outputs zero most often; the same number as FIRE",
+    APOZ: "its ReLU outputs zero most often; the same number as FIRE",
     "activation_mean": "its outputs are small",
     "taylor": "the loss would change least without it, to first order",
     "fisher": "the loss would change least without it, by Fisher information",

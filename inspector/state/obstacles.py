@@ -76,10 +76,10 @@ def _unmeasured_other(session, name):
 
 
 def no_plan(session: Session) -> str:
-    """If nothing is measured, the goal is not planned yet or out of reach, or the figures are not those of the plan."""
+    """If there is no plan: nothing is measured, the goal is not planned yet or out of reach, or nothing would go."""
     pending = "the cut that reaches the goal is still being planned" if session.pending else ""
     missed = "the goal is out of reach" if session.missed else ""
-    return unmeasured(session) or pending or missed or _another_is_shown(session)
+    return unmeasured(session) or pending or missed or _another_is_shown(session) or _nothing_goes(session)
 
 
 def _another_is_shown(session):
@@ -91,7 +91,7 @@ def _another_is_shown(session):
 
 def no_cut(session: Session) -> str:
     """If no filter of a model goes."""
-    return no_plan(session) or no_model(session) or _nothing_goes(session)
+    return no_plan(session) or no_model(session)
 
 
 def _nothing_goes(session):

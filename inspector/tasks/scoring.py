@@ -39,9 +39,9 @@ class Scoring(Task):
 
     def rank_by(self, name: str):
         """Ranks by a criterion: now, or once it is computed."""
-        why = obstacles.no_fire(self.session) if name == criteria.FIRE else ""
+        why = obstacles.no_fire(self.session) if name in (criteria.FIRE, criteria.APOZ) else ""
         if why:
-            raise ValueError(f"Filters cannot be ranked by FIRE: {why}. Choose another criterion.")
+            raise ValueError(f"Filters cannot be ranked by {criteria.title(name)}: {why}. Choose another criterion.")
         if name in criteria.FROM_0_TO_1 and self.session.lacks_fire:
             name_of = self.session.need_document().name
             raise ValueError(f"Filters cannot be ranked by FIRE yet: {name_of} is not measured. Measure it (F5) first.")

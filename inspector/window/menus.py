@@ -130,7 +130,7 @@ EDIT = Menu(
         Entry("find", "&Find layers", "Ctrl+F", "Show only layers whose name or type contains a text",
               lambda w: w.find_layers(), _UNREAD),
         Entry("copy", "Cop&y command", "Ctrl+Shift+C", "Copy the command line that prunes as previewed",
-              lambda w: w.copy_command(), _UNMEASURED),
+              lambda w: w.copy_command(), _NO_PLAN),
     ),
 )
 VIEW = Menu(

@@ -946,6 +946,18 @@ def test_a_finished_run_is_continued_with_another_target_or_more_epochs(trained,
         compress(trained, target={"conv_macs": 0.3}, resume=True, seed=1, **given)
 
 
+@pytest.mark.parametrize(
+    ("settings", "expected"), [({}, len(VALIDATION[0])), ({"evaluate": scripted(0.9, (0.9,))}, None)]
+)
+def test_a_run_records_how_many_samples_judge_it(trained, tmp_path, settings, expected):
+    given = {"run_dir": tmp_path / "run", "max_rounds": 1, "epochs_per_round": 0, "tolerance": 1.0}
+    compress(trained, **given, **settings)
+    directory = RunDirectory.open(tmp_path / "run")
+    assert directory.settings["judged_on"] == expected
+    title = RunReport.of(directory.settings, directory.events()).comparison()[0][0]
+    assert title == (f"accuracy on {expected} validation samples" if expected else "accuracy")
+
+
 def test_fire_of_the_network_that_a_run_leaves_is_in_its_folder(trained, tmp_path):
     given = {"method": FirePruning(fraction=1.0), "tolerance": 1.0, "max_rounds": 2, "epochs_per_round": 0}
     result = compress(trained, run_dir=tmp_path / "run", **given)

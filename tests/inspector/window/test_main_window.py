@@ -312,6 +312,13 @@ def test_the_copied_command_holds_every_choice(window):
     assert "--ratio 0.3 " in text and f"--cap {free}=0.25" in text and "--round-to 2 --min-keep 0.2" in text
 
 
+def test_no_command_and_no_plan_are_offered_that_remove_nothing(window):
+    window.editor.set_ratio(0.0)
+    for key in ("copy", "save_plan", "save", "time"):
+        action = window.actions_[key]
+        assert not action.isEnabled() and "with these settings no filter would be removed" in action.statusTip()
+
+
 def test_a_whole_session_by_keyboard(window, qtbot, tmp_path):
     session = window.session
 
@@ -455,6 +462,8 @@ def test_a_network_without_relu_is_ranked_by_l1(silu_window, qtbot):
     assert silu_window.panel.map.caption.text() == "This layer has no ReLU of its own: no map."
     qtbot.keyClick(silu_window, Qt.Key.Key_F5)
     assert "has no FIRE" in silu_window.statusBar().currentMessage()
+    silu_window.rank_by("apoz")  # the same number
+    assert silu_window.dialog is None and banner.words.text().startswith("Filters cannot be ranked by apoz: no filter")
     silu_window.rank_by("fire")
     assert "Choose another criterion" in banner.words.text() and session.measured.scores.criterion == "l1"
 
