@@ -229,7 +229,7 @@ class FilterPanel(QtWidgets.QWidget):
 
     def _prediction(self, layer, filter):
         values = self.predicted.get(layer)
-        return "not predicted yet (F6)" if values is None else _number(values[filter])
+        return "not yet (F6)" if values is None else _number(values[filter])
 
 
 def _positions(rows, columns):

@@ -60,9 +60,10 @@ def test_the_filter_panel_says_why_and_shows_map_kernel_and_numbers(window, qtbo
 
 def test_values_are_whole_in_a_narrow_panel(window, qtbot):
     panel, numbers = window.panel, window.panel.numbers
-    window.resizeDocks([window.filter_dock], [panel.minimumWidth()], QtCore.Qt.Orientation.Horizontal)
     panel.tabs.setCurrentWidget(numbers)
     window.session.point_at(next(row.name for row in window.session.rows if not row.locked), 2)
+    assert numbers.columnWidth(0) >= numbers.sizeHintForColumn(0)  # at its usual width, names are whole too
+    window.resizeDocks([window.filter_dock], [panel.minimumWidth()], QtCore.Qt.Orientation.Horizontal)
     widest = max(
         numbers.fontMetrics().horizontalAdvance(numbers.topLevelItem(n).text(1))
         for n in range(numbers.topLevelItemCount())
