@@ -99,7 +99,7 @@ def _measured_by_run(path, weights) -> Document | None:
         names = {model_name(number): found for number, found in profiles_by_round(run).items()}
         found = names.get(run.newest_model().name if path.name == BEST else path.name)
         profile = profile_for(weights, found) if found else None
-    except ValueError:  # the model opens without it
+    except (ValueError, OSError):  # the model opens without it
         return None
     if found is None or profile is None or _of_other_weights(weights, profile, found):
         return None

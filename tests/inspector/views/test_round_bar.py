@@ -9,6 +9,7 @@ from PySide6 import QtCore
 from recorded import epoch
 
 from examples.inspector_walk import Walk
+from firekeras.rounds.run_directory import RunDirectory
 from inspector.children import MeasureOptions
 from inspector.children.job import Outcome
 from inspector.models.columns import Column
@@ -103,6 +104,17 @@ def test_what_is_newest_opens_with_its_fire_unless_that_is_of_other_weights(hist
     other.save(folder / "round-000.keras")
     window.open_path(folder / "round-000.keras")
     assert window.session.document.profile is None
+    window.structure.abort_and_wait()
+
+
+def test_a_model_opens_beside_a_run_that_cannot_be_read(history, monkeypatch):
+    def locked(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    window, _, _, folder = history
+    monkeypatch.setattr(RunDirectory, "open", locked)
+    window.open_path(folder / "round-001.keras")
+    assert window.session.document.model == folder / "round-001.keras" and window.session.document.profile is None
     window.structure.abort_and_wait()
 
 
