@@ -110,6 +110,18 @@ def listed(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {more} more layer{'s' * (more > 1)}" if more > 0 else "")
 
 
+def by_reason(reasons: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The names that share a reason, by the reason, in order.
+
+    Args:
+        reasons: Pairs of a name and its reason.
+    """
+    names: dict[str, list[str]] = {}
+    for name, reason in reasons:
+        names.setdefault(reason, []).append(name)
+    return names
+
+
 def warn_caller(message: str) -> None:
     """Warns, and points at the line of the user's code that called firekeras, through however many frames."""
     frame, ours = sys._getframe(1), 2

@@ -201,12 +201,12 @@ class FirePruning(Method):
     def fire_of(self, model: keras.Model, run: Run) -> FireProfile | None:
         """FIRE of the network that a run leaves, measured as that of the first one."""
         network = Network.of(model)
-        return self._counted(network, self._data(run.train_data), 0.05) if network.relus else None
+        return self._counted(network, self._data(run.train_data)) if network.relus else None
 
     def _data(self, train_data):
         return train_data if self.measure_on is None else self.measure_on
 
-    def _counted(self, network, data, share, features=None):
+    def _counted(self, network, data, share=0.0, features=None):
         fraction = self.fraction if knows_its_length(data) else 1.0  # nobody knows what a share of it would be
         counted = count_zeros(network.model, data, fraction=fraction, seed=self.seed, cut=share or 0.05)
         return profile_from_counts(*counted, features or extract_features(network))

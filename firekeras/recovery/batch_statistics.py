@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from firekeras.network import Network
 from firekeras.network.batch_norm import normalised_by_batch, norms_to_measure
 from firekeras.network.observing import RepeatedPass, check_finite, pooled
 from firekeras.quiet import without_retracing_warnings
-from firekeras.refusals import listed
+from firekeras.refusals import by_reason, listed
 
 
 @typed
@@ -166,7 +165,5 @@ class Settler:
 
 
 def _notes(kept):
-    by_reason = defaultdict(list)
-    for path, reason in kept.items():
-        by_reason[reason].append(path)
-    return [f"Kept their statistics, being {reason}: {listed(paths)}." for reason, paths in by_reason.items()]
+    found = by_reason(kept.items())
+    return [f"Kept their statistics, being {reason}: {listed(paths)}." for reason, paths in found.items()]

@@ -424,6 +424,10 @@ class Session:
             self.layer, self.filter = layer, filter
             self._tell(CELL)
 
+    def shows(self, comparison: Comparison | None) -> bool:
+        """Whether this is what is compared with, and its figures are shown; or if there is none, that nothing is."""
+        return self.comparison is comparison and (comparison is None or self.shows_other)
+
     @property
     def shows_other(self) -> bool:
         """Whether the figures are those of the compared network, and not of a preview of the choices.

@@ -365,9 +365,8 @@ class Running(Task):
         if self.view is not None and stage in self.stages:
             self._list_networks(self.view)
             self.choose_round(stage.number)
-        session, shown = self.session, self.session.comparison
-        holds = lambda: session.comparison is shown and (shown is None or session.shows_other)  # noqa: E731
-        self.said.emit(Message(f"Measured. {self._where_it_is(stage)}", holds=holds))
+        shown = self.session.comparison
+        self.said.emit(Message(f"Measured. {self._where_it_is(stage)}", holds=lambda: self.session.shows(shown)))
 
     def _where_it_is(self, stage):
         """Where FIRE of a round is to be seen."""

@@ -213,7 +213,7 @@ class Saving(Task):
         self.said.emit(
             Message(
                 f"The heatmap shows what {path.name} removes. Ctrl+1 shows your own choices again.",
-                holds=lambda: self.session.shows_other and self.session.comparison is comparison,
+                holds=lambda: self.session.shows(comparison),
             )
         )
 

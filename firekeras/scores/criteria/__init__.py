@@ -13,7 +13,7 @@ from firekeras.data.checks import checked_data
 from firekeras.discovery import import_all
 from firekeras.network import Network
 from firekeras.quiet import without_retracing_warnings
-from firekeras.refusals import listed
+from firekeras.refusals import by_reason, listed
 from firekeras.scores.criteria.registry import CRITERIA, criterion, get_criterion
 from firekeras.scores.criteria.weights import l1_norm
 from firekeras.scores.profile import FilterScores
@@ -94,10 +94,8 @@ def _check_some(scores, model):
 def _none_scored(scores, graph, name):
     if not scores:
         return f"The model {name!r} has no filters that could be scored: {graph.why_none()}."
-    by_reason: dict[str, list[str]] = {}
-    for layer, reason in scores.reasons.items():
-        by_reason.setdefault(reason, []).append(layer)
-    reasons = "; ".join(f"{listed(layers)}: {reason}" for reason, layers in list(by_reason.items())[:3])
+    first = list(by_reason(scores.reasons.items()).items())[:3]
+    reasons = "; ".join(f"{listed(layers)}: {reason}" for reason, layers in first)
     why = f" ({reasons})" if reasons else ""
     return f"No filter of {name!r} has a {scores.criterion} score{why}. Use another criterion."
 
